@@ -1,0 +1,67 @@
+"""Every error pgic raises on purpose.
+
+The tree::
+
+    PgiError
+    ├── PgiFormatError (ValueError)        the bytes are not a .pgi, or break its rules
+    │   ├── PgiTruncatedError (EOFError)   the bytes end too early
+    │   └── PgiChecksumError               a CRC32 or SHA-256 does not match
+    ├── PgiUnsupportedError                well-formed, but needs something that is not here
+    │   └── PgiModelError                  the model named by the file is not installed, or is broken
+    ├── PgiLimitError                      refused before anything was allocated (see ``limits``)
+    ├── PgiOptionError (ValueError)        an argument is out of range or contradicts another
+    └── PgiInputError (OSError)            the picture or file to work on cannot be read or written
+
+Each also inherits the builtin that a caller of Pillow or of ``open()`` would expect. The message is one
+plain sentence that says which part of the file and why.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "PgiChecksumError",
+    "PgiError",
+    "PgiFormatError",
+    "PgiInputError",
+    "PgiLimitError",
+    "PgiModelError",
+    "PgiOptionError",
+    "PgiTruncatedError",
+    "PgiUnsupportedError",
+]
+
+
+class PgiError(Exception):
+    """Base of everything that pgic raises on purpose."""
+
+
+class PgiFormatError(PgiError, ValueError):
+    """The bytes are not a ``.pgi`` file, or break a rule of the format."""
+
+
+class PgiTruncatedError(PgiFormatError, EOFError):
+    """The bytes end before the file does."""
+
+
+class PgiChecksumError(PgiFormatError):
+    """A CRC32 or SHA-256 does not match the bytes it covers (A-6.3.2a)."""
+
+
+class PgiUnsupportedError(PgiError):
+    """The file is well-formed but needs a codec, version or feature that is not here."""
+
+
+class PgiModelError(PgiUnsupportedError):
+    """The model that the file names is not installed, or its files are damaged."""
+
+
+class PgiLimitError(PgiError):
+    """A limit was reached; nothing was allocated. The message names the limit and how to raise it."""
+
+
+class PgiOptionError(PgiError, ValueError):
+    """An argument is out of range, or two arguments contradict each other."""
+
+
+class PgiInputError(PgiError, OSError):
+    """The picture or file to work on cannot be read or written."""

@@ -1,0 +1,1 @@
+"""Adapters that make ``.pgi`` at home in other libraries, one module each."""
