@@ -1,0 +1,86 @@
+"""Layers in channels-last layout.
+
+All networks here work on ``(batch, height, width, channels)`` tensors, because a 1x1 convolution is then one
+plain matrix product: on CPUs with bfloat16 units that trains about twice as fast as a convolution call.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["Block", "Depthwise", "Mix", "Pointwise", "depth_to_space", "small", "space_to_depth"]
+
+
+def space_to_depth(x: Tensor, factor: int) -> Tensor:
+    """``(B, H, W, C)`` to ``(B, H/f, W/f, f*f*C)``; the channel runs over row, column, then C.
+
+    This is the order of ONNX's SpaceToDepth, so exported networks can use it.
+    """
+    b, h, w, c = x.shape
+    x = x.reshape(b, h // factor, factor, w // factor, factor, c).permute(0, 1, 3, 2, 4, 5)
+    return x.reshape(b, h // factor, w // factor, factor * factor * c)
+
+
+def depth_to_space(x: Tensor, factor: int) -> Tensor:
+    """The inverse of :func:`space_to_depth`."""
+    b, h, w, c = x.shape
+    c //= factor * factor
+    x = x.reshape(b, h, w, factor, factor, c).permute(0, 1, 3, 2, 4, 5)
+    return x.reshape(b, h * factor, w * factor, c)
+
+
+class Pointwise(nn.Linear):
+    """A 1x1 convolution."""
+
+
+class Depthwise(nn.Module):
+    """A 3x3 depthwise convolution with zero padding."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(channels, 1, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.conv2d(x.permute(0, 3, 1, 2), self.weight, self.bias, padding=1, groups=self.weight.shape[0])
+        return y.permute(0, 2, 3, 1)
+
+
+def small(layer: Pointwise, std: float = 1e-3) -> Pointwise:
+    """Start a layer near zero, so that the branch it closes starts as nothing."""
+    nn.init.normal_(layer.weight, std=std)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+class Mix(nn.Module):
+    """Residual 1x1, depthwise 3x3, 1x1: what lets neighbours see each other."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.a = Pointwise(channels, channels)
+        self.d = Depthwise(channels)
+        self.b = small(Pointwise(channels, channels), 1e-2 / math.sqrt(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.b(F.relu(self.d(F.relu(self.a(x)))))
+
+
+class Block(nn.Module):
+    """A :class:`Mix`, then a residual pointwise 1x1 of twice the width."""
+
+    def __init__(self, channels: int, *, mix: bool = True) -> None:
+        super().__init__()
+        self.mix = Mix(channels) if mix else None
+        self.f1 = Pointwise(channels, 2 * channels)
+        self.f2 = small(Pointwise(2 * channels, channels), 1e-2 / math.sqrt(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.mix is not None:
+            x = self.mix(x)
+        return x + self.f2(F.relu(self.f1(x)))

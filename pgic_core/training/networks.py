@@ -1,0 +1,297 @@
+"""The codec's networks: analysis, hyperprior, context and synthesis.
+
+Shapes are ``(batch, height, width, channels)``. With a picture of H x W pixels (multiples of 64):
+latent y ``(H/16, W/16, M)``, hyper-latent z ``(H/64, W/64, Z)``. Everything between z and the means of y works
+on *cells*, the 2x2 latent positions under one element at 1/32.
+
+Both transforms are a linear 16x16 block transform, started as the Karhunen-Loeve transform of training
+patches, plus a nonlinear branch that starts at zero: step 0 already is a working transform codec.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .config import Architecture
+from .layers import Block, Depthwise, Mix, Pointwise, depth_to_space, small, space_to_depth
+
+__all__ = ["BASE_STEPS", "Analysis", "Coded", "Codec", "Synthesis", "detail_position"]
+
+# The base group is coded in two steps: cell positions 0 and 3 (the diagonal), then 1 and 2, which see them.
+BASE_STEPS = ((0, 3), (1, 2))
+_EMBED = 32
+_LOG2_ROW_MIN = -3.2
+_LOG2_ROW_MAX = 6.8
+
+
+def detail_position(step: int, group: int) -> int:
+    """Cell position that channel quarter ``group`` codes in detail step ``step`` (both 0 to 3).
+
+    The channel-space shuffle of A-6.4.1d: each step codes every position, but another quarter at each.
+    """
+    return (step - group) % 4
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """What one pass through the codec gives.
+
+    Attributes:
+        picture: reconstruction ``(B, H, W, 3)``, in units of 256 grey levels around 0.
+        bits_y, bits_z: estimated bits per picture, ``(B,)``.
+    """
+
+    picture: Tensor
+    bits_y: Tensor
+    bits_z: Tensor
+
+
+class Analysis(nn.Module):
+    """Picture to latent: ``(B, H, W, 3)`` to ``(B, H/16, W/16, M)``."""
+
+    def __init__(self, a: Architecture) -> None:
+        super().__init__()
+        self.linear = Pointwise(768, a.latent)
+        self.enter = Pointwise(192, a.encoder_fine)
+        self.fine = nn.Sequential(*[Block(a.encoder_fine) for _ in range(a.encoder_fine_blocks)])
+        self.down = Pointwise(4 * a.encoder_fine, a.encoder_coarse)
+        self.coarse = nn.Sequential(*[Block(a.encoder_coarse) for _ in range(a.encoder_coarse_blocks)])
+        self.leave = small(Pointwise(a.encoder_coarse, a.latent))
+
+    def forward(self, picture: Tensor) -> Tensor:
+        patches = space_to_depth(picture, 8)
+        with torch.autocast(picture.device.type, enabled=False):
+            linear = self.linear(space_to_depth(patches, 2))
+        t = self.coarse(self.down(space_to_depth(self.fine(self.enter(patches)), 2)))
+        return linear + self.leave(t).float()
+
+
+class Synthesis(nn.Module):
+    """Latent to picture: ``(B, H/16, W/16, M)`` to ``(B, H, W, 3)``."""
+
+    def __init__(self, a: Architecture) -> None:
+        super().__init__()
+        r = a.renderer
+        self.linear = Pointwise(a.latent, 768)
+        self.enter = Pointwise(a.latent, a.decoder)
+        self.body = nn.Sequential(*[Block(a.decoder) for _ in range(a.decoder_blocks)])
+        self.lift = Pointwise(a.decoder, 16 * r)
+        self.r1 = Pointwise(r, 2 * r)
+        self.rd = Depthwise(2 * r)
+        self.r2 = Pointwise(2 * r, r)
+        self.leave = small(Pointwise(r, 48))
+
+    def forward(self, latent: Tensor, embedding: Tensor) -> Tensor:
+        with torch.autocast(latent.device.type, enabled=False):
+            linear = depth_to_space(depth_to_space(self.linear(latent), 2), 8)
+        t = depth_to_space(self.lift(self.body(self.enter(latent) + embedding)), 4)
+        t = t + self.r2(F.relu(self.rd(F.relu(self.r1(t)))))
+        return linear + depth_to_space(self.leave(F.relu(t)), 4).float()
+
+
+class Codec(nn.Module):
+    """The whole codec, for training.
+
+    Args:
+        a: channel counts and depths.
+    """
+
+    def __init__(self, a: Architecture) -> None:
+        super().__init__()
+        self.architecture = a
+        m, t, z, b = a.latent, a.context, a.hyper, a.base
+        self.analysis = Analysis(a)
+        self.synthesis = Synthesis(a)
+        # Hyper-analysis: latent cells to z.
+        self.ha_enter = Pointwise(4 * m, t)
+        self.ha_block = Block(t)
+        self.ha_leave = Pointwise(4 * t, z)
+        # Hyper-synthesis: z to the state that all means are read from.
+        self.hs_enter = Pointwise(z, 4 * t)
+        self.hs_block = Block(t)
+        # Scale of every symbol: one linear map of z, pointwise. Exported as integers.
+        self.scale = small(Pointwise(z, 16 * m), 1e-2)
+        self.z_scale = nn.Parameter(torch.zeros(a.rates, z))
+        # Base group.
+        self.base_out = nn.ModuleList([small(Pointwise(t, 2 * b)) for _ in BASE_STEPS])
+        self.base_in = nn.ModuleList([small(Pointwise(2 * b, t), 1e-2) for _ in BASE_STEPS])
+        self.base_mix = nn.ModuleList([Mix(t), Block(t)])
+        # Detail: four steps, pointwise in cells, so that they spend no halo.
+        r = m - b
+        self.detail_block = nn.ModuleList([Block(t, mix=False) for _ in range(4)])
+        self.detail_out = nn.ModuleList([small(Pointwise(t, r)) for _ in range(4)])
+        self.detail_in = nn.ModuleList([small(Pointwise(r, t), 1e-2) for _ in range(3)])
+        # Quantisation: log2 of the step, and log2 shift of the scale, per anchor rate and channel (A-6.4.2c).
+        self.log_step = nn.Parameter(torch.zeros(a.rates, m))
+        self.log_shift = nn.Parameter(torch.zeros(a.rates, m))
+        # What the networks are told of the rate.
+        self.embed = Pointwise(1, _EMBED)
+        self.embed_ha = Pointwise(_EMBED, t)
+        self.embed_hs = Pointwise(_EMBED, t)
+        self.embed_synthesis = Pointwise(_EMBED, a.decoder)
+
+    @property
+    def octaves(self) -> float:
+        """Octaves of quantisation step between the first and the last anchor."""
+        a = self.architecture
+        return math.log2(a.lambda_high / a.lambda_low) / 2
+
+    def anchor_lambdas(self) -> Tensor:
+        """Rate-distortion weight of each anchor, ``(rates,)``."""
+        a = self.architecture
+        return torch.logspace(math.log10(a.lambda_low), math.log10(a.lambda_high), a.rates)
+
+    def interpolate(self, table: Tensor, rate: Tensor) -> Tensor:
+        """Rows of ``table`` at fractional anchors ``rate`` (B,), as ``(B, 1, 1, columns)``."""
+        low = rate.floor().clamp(0, self.architecture.rates - 2).long()
+        w = (rate - low)[:, None]
+        return (table[low] * (1 - w) + table[low + 1] * w)[:, None, None, :]
+
+    def embedding(self, rate: Tensor, offsets: Tensor) -> Tensor:
+        """Hidden features of the rate, ``(B, H/64, W/64, 32)``."""
+        t = 2 * rate / (self.architecture.rates - 1) - 1
+        t = t[:, None, None, None] + 2 * offsets / self.octaves
+        return F.relu(self.embed(t))
+
+    def forward(self, picture: Tensor, rate: Tensor, offsets: Tensor, *, noise: bool = True) -> Coded:
+        """Code and decode.
+
+        Args:
+            picture: ``(B, H, W, 3)``, grey levels minus 128, over 256.
+            rate: ``(B,)``, position between the anchors, 0 to ``rates - 1``.
+            offsets: ``(B, H/64, W/64, 1)``, octaves by which a block's steps are finer (ROI).
+            noise: additive noise in place of rounding where the rate is estimated.
+        """
+        e = self.embedding(rate, offsets)
+        log_step = self.interpolate(self.log_step, rate) - _up(offsets, 4)
+        y = self.analysis(picture) * torch.exp2(-log_step)
+        z = self.hyper_analysis(y, e)
+        z_hat = _round(z)
+        bits_z = _bits(_noisy(z, z_hat, noise), torch.exp2(self.interpolate(self.z_scale, rate)))
+        log_scale = depth_to_space(self.scale(z_hat).float(), 4) + self.interpolate(self.log_shift, rate)
+        log_scale = (log_scale + _up(offsets, 4)).clamp(_LOG2_ROW_MIN, _LOG2_ROW_MAX)
+        y_hat, residual = self.means(y, z_hat, e)
+        bits_y = _bits(_noisy(residual, torch.round(residual), noise), torch.exp2(log_scale))
+        reconstruction = self.synthesis(y_hat * torch.exp2(log_step), _up(self.embed_synthesis(e), 4))
+        return Coded(reconstruction, bits_y, bits_z)
+
+    def hyper_analysis(self, y: Tensor, e: Tensor) -> Tensor:
+        """Scaled latent to z, before rounding."""
+        t = self.ha_block(F.relu(self.ha_enter(space_to_depth(y, 2)) + _up(self.embed_ha(e), 2)))
+        return self.ha_leave(space_to_depth(t, 2)).float()
+
+    def state(self, z_hat: Tensor, e: Tensor) -> Tensor:
+        """Hyper-synthesis: z to the cells' state ``(B, H/32, W/32, T)``."""
+        return self.hs_block(depth_to_space(self.hs_enter(z_hat), 2) + _up(self.embed_hs(e), 2))
+
+    def means(self, y: Tensor, z_hat: Tensor, e: Tensor) -> tuple[Tensor, Tensor]:
+        """Quantise y around its predicted means, step by step.
+
+        Returns:
+            y-hat and ``y - mean``, both ``(B, H/16, W/16, M)``.
+        """
+        b = self.architecture.base
+        quarter = (self.architecture.latent - b) // 4
+        cells = _to_cells(y)
+        state = self.state(z_hat, e)
+        y_hat: dict[tuple[int, int], Tensor] = {}  # (cell position, group) -> values; group -1 is the base
+        residual: dict[tuple[int, int], Tensor] = {}
+
+        def code(keys: list[tuple[int, int]], values: Tensor, mean: Tensor) -> Tensor:
+            r = values - mean
+            q = values + (torch.round(r) - r).detach()
+            for i, part in enumerate(torch.chunk(r, len(keys), -1)):
+                residual[keys[i]] = part
+            for i, part in enumerate(torch.chunk(q, len(keys), -1)):
+                y_hat[keys[i]] = part
+            return q
+
+        for step, positions in enumerate(BASE_STEPS):
+            values = torch.cat([cells[p][..., :b] for p in positions], -1)
+            q = code([(p, -1) for p in positions], values, self.base_out[step](state).float())
+            state = self.base_mix[step](state + self.base_in[step](q))
+        for step in range(4):
+            keys = [(detail_position(step, g), g) for g in range(4)]
+            values = torch.cat(
+                [cells[p][..., b + g * quarter : b + (g + 1) * quarter] for p, g in keys], -1
+            )
+            state = self.detail_block[step](state)
+            q = code(keys, values, self.detail_out[step](F.relu(state)).float())
+            if step < 3:
+                state = state + self.detail_in[step](q)
+        order = [-1, 0, 1, 2, 3]
+        return (
+            _from_cells([torch.cat([y_hat[p, g] for g in order], -1) for p in range(4)]),
+            _from_cells([torch.cat([residual[p, g] for g in order], -1) for p in range(4)]),
+        )
+
+    @torch.no_grad()
+    def start_from_klt(self, patches: Tensor) -> None:
+        """Start both linear paths as the KLT of ``patches`` ``(N, 16k, 16k, 3)`` and the tables to fit it.
+
+        The rest of the channels (all but the base group) are dealt to the four quarters in turn, so that
+        each holds its share of every frequency.
+        """
+        a = self.architecture
+        blocks = space_to_depth(patches, 8)
+        variance, basis = _klt(space_to_depth(blocks, 2))
+        rest = torch.arange(a.base, a.latent)
+        order = torch.cat([torch.arange(a.base), *[rest[g::4] for g in range(4)]])
+        basis, deviation = basis[:, order], variance[order].sqrt()
+        self.analysis.linear.weight.copy_(basis.T)
+        self.analysis.linear.bias.zero_()
+        self.synthesis.linear.weight.copy_(basis)
+        self.synthesis.linear.bias.zero_()
+        variance, basis = _klt(blocks)
+        n = a.encoder_fine
+        self.analysis.enter.weight.copy_((basis[:, :n] / variance[:n].sqrt().clamp(min=0.02)).T)
+        self.analysis.enter.bias.zero_()
+        # Uniform quantisation at high rate: D = step^2 / 12 and dD/dR = -1 / lambda give the step.
+        step = torch.sqrt(18 / (self.anchor_lambdas() * math.log(2))) / 256
+        self.log_step.copy_(torch.log2(step)[:, None].expand_as(self.log_step))
+        self.log_shift.copy_(
+            torch.log2(0.35 * deviation[None] / step[:, None]).clamp(_LOG2_ROW_MIN + 0.1, _LOG2_ROW_MAX)
+        )
+
+
+def _klt(x: Tensor) -> tuple[Tensor, Tensor]:
+    x = x.reshape(-1, x.shape[-1]).double()
+    values, vectors = torch.linalg.eigh(x.T @ x / len(x))
+    return values.flip(0).clamp(min=1e-12).float(), vectors.flip(1).float()
+
+
+def _up(x: Tensor, factor: int) -> Tensor:
+    """Nearest-neighbour enlargement."""
+    b, h, w, c = x.shape
+    x = x[:, :, None, :, None, :].expand(b, h, factor, w, factor, c)
+    return x.reshape(b, h * factor, w * factor, c)
+
+
+def _to_cells(y: Tensor) -> tuple[Tensor, ...]:
+    return torch.chunk(space_to_depth(y, 2), 4, -1)
+
+
+def _from_cells(cells: list[Tensor]) -> Tensor:
+    return depth_to_space(torch.cat(cells, -1), 2)
+
+
+def _round(x: Tensor) -> Tensor:
+    """Rounding whose gradient is that of the identity."""
+    return x + (torch.round(x) - x).detach()
+
+
+def _noisy(x: Tensor, rounded: Tensor, noise: bool) -> Tensor:
+    return x + torch.rand_like(x) - 0.5 if noise else rounded
+
+
+def _bits(x: Tensor, scale: Tensor) -> Tensor:
+    """Bits of integers ``x`` under zero-mean Gaussians of deviation ``scale``, summed per picture."""
+    v = x.abs()
+    k = math.sqrt(0.5) / scale
+    p = 0.5 * (torch.erfc((v - 0.5) * k) - torch.erfc((v + 0.5) * k))
+    return -torch.log2(p.clamp(min=1e-9)).flatten(1).sum(1)
