@@ -1,0 +1,62 @@
+"""The ``.pgi`` file: bytes to blocks and back (Appendix A). FORMAT.md beside this file is the specification.
+
+Knows no codec, no network and no plugin: the coded picture is opaque here.
+"""
+
+from .annotations import (
+    Annotation,
+    Box,
+    Polygon,
+    Severity,
+    annotations_from_maps,
+    annotations_to_maps,
+    upright_size,
+)
+from .atomic import atomic_write
+from .extension import ExtensionKey, parse_extension, serialize_extension
+from .fields import IMAGE_FIELDS_SIZE, Compression, ImageFields, ImageType
+from .layout import MAGIC, VERSION, BlockEntry, BlockFlag, BlockType, is_pgi
+from .metadata import Location, Metadata, parse_metadata, serialize_metadata
+from .photo import metadata_from_photo
+from .reader import PgiReader
+from .source import ByteSource, open_source
+from .writer import KEEP, Keep, build_file, iter_file, rewrite, rewrite_file, write_file
+
+__all__ = [
+    "IMAGE_FIELDS_SIZE",
+    "KEEP",
+    "MAGIC",
+    "VERSION",
+    "Annotation",
+    "BlockEntry",
+    "BlockFlag",
+    "BlockType",
+    "Box",
+    "ByteSource",
+    "Compression",
+    "ExtensionKey",
+    "ImageFields",
+    "ImageType",
+    "Keep",
+    "Location",
+    "Metadata",
+    "PgiReader",
+    "Polygon",
+    "Severity",
+    "annotations_from_maps",
+    "annotations_to_maps",
+    "atomic_write",
+    "build_file",
+    "is_pgi",
+    "iter_file",
+    "metadata_from_photo",
+    "open_source",
+    "parse_extension",
+    "parse_metadata",
+    "rewrite",
+    "rewrite_file",
+    "serialize_extension",
+    "serialize_metadata",
+    "upright_size",
+    "write_file",
+]

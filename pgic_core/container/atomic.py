@@ -1,0 +1,131 @@
+"""Writing a file so that a crash leaves either the old one or the new one."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from typing import TYPE_CHECKING
+
+from ..errors import PgiInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["atomic_write"]
+
+_REASONS = {
+    errno.EACCES: "permission is denied",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EISDIR: "it is a folder",
+    errno.ELOOP: "its symbolic links run in a circle",
+    errno.ENAMETOOLONG: "the name is too long",
+    errno.ENOENT: "the folder does not exist",
+    errno.ENOSPC: "the disk is full",
+    errno.ENOTDIR: "a part of its path is not a folder",
+    errno.EPERM: "permission is denied",
+    errno.EROFS: "the file system is read-only",
+}
+
+
+def atomic_write(
+    path: str | os.PathLike[str], chunks: bytes | bytearray | memoryview | Iterable[bytes | memoryview]
+) -> None:
+    """Write a file in one step: temporary file in the same folder, fsync, rename, fsync of the folder.
+
+    An existing file keeps its permission bits; a symbolic link stays and its target is replaced. Whatever
+    goes wrong, KeyboardInterrupt and errors from ``chunks`` included, the old file is left as it was and
+    the temporary file is removed (only a killed process leaves one behind, named ``.pgic-*.tmp``). Of
+    several writers to one name, the last wins as a whole. A device or pipe cannot be renamed over and is
+    written to directly.
+
+    Args:
+        path: the file to make or replace.
+        chunks: its content, in one or several pieces.
+
+    Raises:
+        PgiInputError: the file cannot be written; ``errno`` and ``filename`` say more.
+    """
+    if isinstance(chunks, (bytes, bytearray, memoryview)):
+        chunks = (memoryview(chunks),)
+    name = os.fspath(path)
+    with _plain_errors(name):
+        target = os.path.realpath(name)
+        try:
+            mode: int | None = os.stat(target).st_mode
+        except FileNotFoundError:
+            mode = None
+        if mode is not None and stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if mode is not None and not os.access(target, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    if mode is not None and not stat.S_ISREG(mode):
+        _write_directly(target, name, chunks)
+    else:
+        _replace(target, name, mode, chunks)
+
+
+def _write_directly(target: str, name: str, chunks: Iterable[bytes | memoryview]) -> None:
+    with _plain_errors(name):
+        handle = os.open(target, os.O_WRONLY | getattr(os, "O_BINARY", 0))
+    try:
+        _write_all(handle, name, chunks)
+    finally:
+        os.close(handle)
+
+
+def _replace(target: str, name: str, mode: int | None, chunks: Iterable[bytes | memoryview]) -> None:
+    folder = os.path.dirname(target)
+    temporary = os.path.join(folder, f".pgic-{secrets.token_hex(8)}.tmp")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    with _plain_errors(name):
+        # 0o666 lets the kernel apply the umask, as for any new file.
+        handle = os.open(temporary, flags, 0o666)
+    try:
+        try:
+            _write_all(handle, name, chunks)
+            with _plain_errors(name):
+                os.fsync(handle)
+        finally:
+            os.close(handle)
+        with _plain_errors(name):
+            if mode is not None:
+                os.chmod(temporary, stat.S_IMODE(mode))
+            os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    _sync_folder(folder)
+
+
+def _write_all(handle: int, name: str, chunks: Iterable[bytes | memoryview]) -> None:
+    # Errors of the iterable itself pass through as they are.
+    for chunk in chunks:
+        view = memoryview(chunk).cast("B")
+        with _plain_errors(name):
+            while view:
+                view = view[os.write(handle, view) :]
+
+
+def _sync_folder(folder: str) -> None:
+    # Not every system can open or sync a folder; the file itself is complete either way.
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextlib.contextmanager
+def _plain_errors(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
+        raise PgiInputError(error.errno, f"The file cannot be written, because {reason}", name) from error
+    except ValueError as error:  # a NUL in the name, or letters the file system cannot spell
+        raise PgiInputError(f"The file name {name!r} cannot be used: {error}.") from error

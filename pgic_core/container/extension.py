@@ -1,0 +1,187 @@
+"""The extension block 扩展块 (table A.4): a map of text keys to values, as deterministic CBOR.
+
+Keys under ``pgic.`` are assigned by FORMAT.md; vendors put theirs under a prefix of their own.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import cbor2
+
+from ..errors import PgiFormatError, PgiOptionError
+from ..limits import DEFAULT_LIMITS, Limits
+from .annotations import annotations_from_maps
+from .cbor_scan import scan
+from .metadata import Location, check_location
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+__all__ = [
+    "ExtensionKey",
+    "Value",
+    "location_from_map",
+    "location_to_map",
+    "parse_extension",
+    "serialize_extension",
+]
+
+Value: TypeAlias = (
+    "bool | int | float | str | bytes | list[Value] | tuple[Value, ...] | Mapping[str, Value] | None"
+)
+"""What an extension field may hold; a tuple comes back as a list."""
+
+# prefix "." name; the prefix is a vendor's own, the name is free but for control characters.
+_KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\.[^\x00-\x1f\x7f]+")
+
+
+class ExtensionKey(StrEnum):
+    """The reserved keys that have a defined type."""
+
+    EXIF = "pgic.exif"
+    XMP = "pgic.xmp"
+    ICC = "pgic.icc"
+    DPI = "pgic.dpi"
+    ANNOTATIONS = "pgic.annotations"
+    LOCATION = "pgic.location"
+
+
+def serialize_extension(extension: Mapping[str, object]) -> bytes:
+    """The bytes of A.4, not compressed (FORMAT.md, section 7).
+
+    Args:
+        extension: text keys with a prefix (``vendor.name``) to values of type ``Value``.
+
+    Raises:
+        PgiOptionError: a key or value breaks the profile.
+    """
+    plain = _plain(extension, "the extension map", 1)
+    assert isinstance(plain, dict)
+    try:
+        _check_keys(plain)
+        data: bytes = cbor2.dumps(plain, canonical=True)
+        # What is written must be readable with the same rules.
+        scan(data, DEFAULT_LIMITS)
+    except PgiFormatError as error:
+        raise PgiOptionError(str(error)) from error
+    return data
+
+
+def parse_extension(data: bytes, limits: Limits = DEFAULT_LIMITS) -> dict[str, object]:
+    """Read the bytes of A.4.
+
+    Args:
+        data: the block's content, decompressed.
+        limits: ``map_entries``, ``map_depth`` and ``string_bytes`` are checked.
+
+    Raises:
+        PgiFormatError: a rule of FORMAT.md, section 7, is broken.
+        PgiLimitError: the map is too large or too deep.
+    """
+    scan(data, limits)
+    try:
+        extension = cbor2.loads(data)
+    except (cbor2.CBORDecodeError, ValueError, RecursionError) as error:
+        raise PgiFormatError(f"The extension block cannot be decoded: {error}.") from error
+    if not isinstance(extension, dict):
+        raise PgiFormatError("The extension block does not hold a CBOR map.")
+    _check_keys(extension)
+    return extension
+
+
+def location_to_map(location: Location) -> dict[str, object]:
+    """The value of ``pgic.location``: only what is known, as float64."""
+    return {
+        name: value if name == "datum" else float(value)
+        for name in ("lon", "lat", "height", "datum")
+        if (value := getattr(location, name)) not in (None, "")
+    }
+
+
+def location_from_map(value: object) -> Location:
+    """Read the value of ``pgic.location``; names that are not known here are passed over.
+
+    Raises:
+        PgiFormatError: a coordinate is no number or not on Earth.
+    """
+    if not isinstance(value, Mapping):
+        raise PgiFormatError("pgic.location must be a map.")
+    coordinates = {name: value.get(name) for name in ("lon", "lat", "height")}
+    datum = value.get("datum", "")
+    if not isinstance(datum, str):
+        raise PgiFormatError("pgic.location has a datum that is not text.")
+    location = Location(**coordinates, datum=datum)  # check_location proves the types
+    try:
+        check_location(location)
+    except PgiOptionError as error:
+        raise PgiFormatError(f"pgic.location is wrong: {error}") from error
+    return location
+
+
+def _check_keys(extension: Mapping[str, object]) -> None:
+    for key, value in extension.items():
+        if not _KEY.fullmatch(key):
+            raise PgiFormatError(
+                f"The extension key {key!r} has no prefix; it must look like 'vendor.name', "
+                "with lower-case letters, digits and hyphens before the dot."
+            )
+        if key in (ExtensionKey.EXIF, ExtensionKey.XMP, ExtensionKey.ICC):
+            if not isinstance(value, bytes) or not value:
+                raise PgiFormatError(f"{key} must be a byte string that is not empty.")
+        elif key == ExtensionKey.DPI:
+            _check_dpi(value)
+        elif key == ExtensionKey.ANNOTATIONS:
+            annotations_from_maps(value)
+        elif key == ExtensionKey.LOCATION:
+            location_from_map(value)
+
+
+def _check_dpi(value: object) -> None:
+    if (
+        not isinstance(value, list)
+        or len(value) != 2
+        or not all(
+            isinstance(item, (int, float)) and not isinstance(item, bool) and math.isfinite(item) and item > 0
+            for item in value
+        )
+    ):
+        raise PgiFormatError("pgic.dpi must be two positive numbers, horizontal and vertical.")
+
+
+def _plain(value: object, what: str, depth: int) -> object:
+    """A copy in plain types that CBOR can hold without tags."""
+    if depth > DEFAULT_LIMITS.map_depth + 1:
+        raise PgiOptionError(f"{what} is nested deeper than {DEFAULT_LIMITS.map_depth} levels.")
+    if value is None or isinstance(value, (bool, float)):
+        return value
+    if isinstance(value, int):
+        if not -(2**64) <= value < 2**64:
+            raise PgiOptionError(f"{what} is beyond 64 bits: {value}.")
+        return int(value)
+    if isinstance(value, str):
+        return _plain_text(value, what)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, f"{what}[{index}]", depth + 1) for index, item in enumerate(value)]
+    if isinstance(value, Mapping):
+        return {
+            _plain_text(key, f"a key of {what}"): _plain(item, f"{what}[{key!r}]", depth + 1)
+            for key, item in value.items()
+        }
+    raise PgiOptionError(f"{what} cannot hold a {type(value).__name__}.")
+
+
+def _plain_text(value: object, what: str) -> str:
+    if not isinstance(value, str):
+        raise PgiOptionError(f"{what} must be text, not {type(value).__name__}.")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise PgiOptionError(f"{what} is not valid Unicode text.") from error
+    return str(value)

@@ -1,0 +1,331 @@
+"""Header (table A.1) and block directory: packing, and every rule that a reader must hold them to."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from enum import IntEnum, IntFlag
+from typing import TYPE_CHECKING
+
+from ..errors import (
+    PgiChecksumError,
+    PgiFormatError,
+    PgiOptionError,
+    PgiTruncatedError,
+    PgiUnsupportedError,
+)
+from .fields import IMAGE_FIELDS_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..limits import Limits
+
+__all__ = [
+    "ENTRY",
+    "FIXED_HEADER_SIZE",
+    "MAGIC",
+    "VERSION",
+    "BlockEntry",
+    "BlockFlag",
+    "BlockType",
+    "Header",
+    "is_pgi",
+    "pack_header",
+    "parse_fixed_header",
+    "parse_header",
+]
+
+MAGIC = b"\x89PGI"
+"""The first four bytes of every file: ``magic_number`` 0x49475089 as a little-endian uint32."""
+
+VERSION = 0x0100
+"""Major version in the high byte, minor version in the low byte."""
+
+# A text-mode transfer changes these four bytes, as in PNG.
+_TEXT_GUARD = b"\r\n\x1a\n"
+
+# magic_number, version, header_size, checksum, data_offset | guard, block_count, entry_size, fields_crc32
+_FIXED = struct.Struct("<4sHHIQ4sBBI")
+FIXED_HEADER_SIZE = _FIXED.size
+_CHECKSUM = slice(8, 12)
+
+# type, flags, offset, length, crc32, sha256
+ENTRY = struct.Struct("<HHQQI32s")
+
+_ANCILLARY = 0x8000
+_MAX_OFFSET = 2**63 - 1
+
+
+class BlockType(IntEnum):
+    """Block types. Bit 15 set: a reader that does not know the type may skip the block."""
+
+    METADATA = 0x8010
+    EXTENSION = 0x8020
+    IMAGE = 0x0030
+    SECURITY = 0xFFFF
+
+    @property
+    def label(self) -> str:
+        """The name in messages: "metadata block"."""
+        return _LABELS[self]
+
+
+_LABELS: dict[int, str] = {
+    BlockType.METADATA: "metadata block",
+    BlockType.EXTENSION: "extension block",
+    BlockType.IMAGE: "image data block",
+    BlockType.SECURITY: "security block",
+}
+
+
+class BlockFlag(IntFlag):
+    """Flags of a directory entry. The low byte must be understood, the high byte may be ignored."""
+
+    ENCRYPTED = 0x0001
+    COMPRESSED = 0x0002
+
+
+_KNOWN_FLAGS = BlockFlag.ENCRYPTED | BlockFlag.COMPRESSED
+_CRITICAL_FLAGS = 0x00FF
+_ALLOWED_FLAGS: dict[int, BlockFlag] = {
+    BlockType.METADATA: BlockFlag.ENCRYPTED | BlockFlag.COMPRESSED,
+    BlockType.EXTENSION: BlockFlag.ENCRYPTED | BlockFlag.COMPRESSED,
+    BlockType.IMAGE: BlockFlag.ENCRYPTED,
+    BlockType.SECURITY: BlockFlag(0),
+}
+_MINIMUM_LENGTH: dict[int, int] = {BlockType.IMAGE: IMAGE_FIELDS_SIZE + 1}
+
+
+@dataclass(frozen=True, slots=True)
+class BlockEntry:
+    """One entry of the directory.
+
+    Attributes:
+        type: see :class:`BlockType`; any uint16 of an unknown ancillary block.
+        flags: see :class:`BlockFlag`.
+        offset: first byte, from the start of the file.
+        length: stored bytes, 1 or more.
+        crc32: of the stored bytes.
+        sha256: of the stored bytes, 32 bytes.
+    """
+
+    type: int
+    flags: int
+    offset: int
+    length: int
+    crc32: int
+    sha256: bytes
+
+    @property
+    def end(self) -> int:
+        """Offset of the byte after the block."""
+        return self.offset + self.length
+
+    @property
+    def position(self) -> int:
+        """Rank in the file: blocks stand in strictly ascending order of it."""
+        return self.type & ~_ANCILLARY
+
+    @property
+    def ancillary(self) -> bool:
+        """Whether a reader that does not know the type may skip the block."""
+        return bool(self.type & _ANCILLARY)
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether the stored bytes are ciphertext (of an image data block: those after the A.2 fields)."""
+        return bool(self.flags & BlockFlag.ENCRYPTED)
+
+    @property
+    def compressed(self) -> bool:
+        """Whether the content is deflated (before encryption, if both)."""
+        return bool(self.flags & BlockFlag.COMPRESSED)
+
+    @property
+    def name(self) -> str:
+        """The name in messages."""
+        return _LABELS.get(self.type, f"block of type 0x{self.type:04x}")
+
+    @property
+    def unknown_flags(self) -> int:
+        """Critical flags that this version does not know; the block's content cannot be read with any set."""
+        return self.flags & _CRITICAL_FLAGS & ~int(_KNOWN_FLAGS)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What header and directory say, checked.
+
+    Attributes:
+        version: as stored; the major part is the one known here.
+        blocks: entries in file order.
+        image: the entry of the image data block, one of ``blocks``.
+        fields_crc32: CRC32 of the 7 bytes of A.2.
+    """
+
+    version: int
+    blocks: tuple[BlockEntry, ...]
+    image: BlockEntry
+    fields_crc32: int
+
+    @property
+    def newer(self) -> bool:
+        """Whether a later minor version wrote the file."""
+        return self.version > VERSION
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole file."""
+        return self.blocks[-1].end
+
+    def find(self, block_type: int) -> BlockEntry | None:
+        """The entry of a type, or None."""
+        return next((block for block in self.blocks if block.type == block_type), None)
+
+
+def is_pgi(prefix: bytes) -> bool:
+    """Whether a file that starts with these bytes (4 or more) is a ``.pgi`` file."""
+    return bytes(prefix[: len(MAGIC)]) == MAGIC
+
+
+def header_size(block_count: int) -> int:
+    """Bytes of header and directory together."""
+    return FIXED_HEADER_SIZE + ENTRY.size * block_count
+
+
+def pack_header(blocks: Sequence[BlockEntry], fields_crc32: int) -> bytes:
+    """Header and directory of a file, as bytes.
+
+    Args:
+        blocks: entries in file order, offsets filled in, with one image data block.
+        fields_crc32: CRC32 of the 7 bytes of A.2.
+
+    Raises:
+        PgiOptionError: there are too many blocks for the directory.
+    """
+    if not 1 <= len(blocks) <= 255:
+        raise PgiOptionError(f"A file has from 1 to 255 blocks, not {len(blocks)}.")
+    image = next(block for block in blocks if block.type == BlockType.IMAGE)
+    raw = bytearray(
+        _FIXED.pack(
+            MAGIC,
+            VERSION,
+            header_size(len(blocks)),
+            0,
+            image.offset,
+            _TEXT_GUARD,
+            len(blocks),
+            ENTRY.size,
+            fields_crc32,
+        )
+    )
+    for block in blocks:
+        raw += ENTRY.pack(block.type, block.flags, block.offset, block.length, block.crc32, block.sha256)
+    raw[_CHECKSUM] = zlib.crc32(raw).to_bytes(4, "little")
+    return bytes(raw)
+
+
+def parse_fixed_header(raw: bytes) -> int:
+    """Check the first :data:`FIXED_HEADER_SIZE` bytes of a file.
+
+    Args:
+        raw: those bytes, or fewer if the file has no more.
+
+    Returns:
+        ``header_size``: the bytes of header and directory together.
+
+    Raises:
+        PgiFormatError: this is no ``.pgi`` file, or a text-mode transfer changed it.
+        PgiTruncatedError: ``raw`` is too short.
+        PgiUnsupportedError: a later major version wrote it.
+    """
+    if raw[: len(MAGIC)] != MAGIC[: len(raw)]:
+        if raw[: len(MAGIC)] == bytes([MAGIC[0] & 0x7F]) + MAGIC[1:]:
+            raise PgiFormatError("The file lost the high bit of every byte in a 7-bit transfer.")
+        raise PgiFormatError("This is not a .pgi file: it does not start with the magic number.")
+    if len(raw) < FIXED_HEADER_SIZE:
+        raise PgiTruncatedError(f"The file ends inside the header, after {len(raw)} bytes.")
+    _, version, size, _, _, guard, _, _, _ = _FIXED.unpack(raw)
+    if version >> 8 != VERSION >> 8:
+        raise PgiUnsupportedError(
+            f"The file has format version {version >> 8}.{version & 255}; "
+            f"this software reads version {VERSION >> 8}."
+        )
+    if guard != _TEXT_GUARD:
+        raise PgiFormatError("The header is damaged: a text-mode transfer probably changed its line ends.")
+    if size < header_size(1):
+        raise PgiFormatError(f"header_size is {size}, less than the {header_size(1)} bytes of one block.")
+    return int(size)
+
+
+def parse_header(raw: bytes, limits: Limits) -> Header:
+    """Check header and directory, and return what they say.
+
+    Args:
+        raw: exactly ``header_size`` bytes, whose fixed part has passed :func:`parse_fixed_header`.
+        limits: ``blocks`` and ``block_bytes`` are checked.
+
+    Raises:
+        PgiChecksumError: ``checksum`` does not match.
+        PgiFormatError: a rule of FORMAT.md, sections 3 and 4, is broken.
+        PgiLimitError: there are too many blocks, or one is too large.
+        PgiUnsupportedError: there is an unknown block that must not be skipped.
+    """
+    _, version, size, checksum, data_offset, _, count, entry_size, fields_crc32 = _FIXED.unpack_from(raw)
+    if zlib.crc32(raw[12:], zlib.crc32(bytes(4), zlib.crc32(raw[:8]))) != checksum:
+        raise PgiChecksumError("The header is damaged: its CRC32 does not match.")
+    newer = version > VERSION
+    if count == 0:
+        raise PgiFormatError("The directory has no blocks.")
+    limits.check("blocks", count, "The directory")
+    if entry_size < ENTRY.size or (entry_size > ENTRY.size and not newer):
+        raise PgiFormatError(f"Directory entries have {entry_size} bytes where version 1.0 has {ENTRY.size}.")
+    directory_end = FIXED_HEADER_SIZE + entry_size * count
+    if directory_end > size or (directory_end < size and not newer):
+        raise PgiFormatError(f"header_size is {size}, but header and directory take {directory_end} bytes.")
+    blocks = tuple(
+        BlockEntry(*ENTRY.unpack_from(raw, FIXED_HEADER_SIZE + entry_size * index)) for index in range(count)
+    )
+    _check_order(blocks, size, limits)
+    for block in blocks:
+        _check_kind(block, newer)
+    image = next((block for block in blocks if block.type == BlockType.IMAGE), None)
+    if image is None:
+        raise PgiFormatError("The file has no image data block.")
+    if image.offset != data_offset:
+        raise PgiFormatError(
+            f"data_offset is {data_offset}, but the directory puts the image data block at {image.offset}."
+        )
+    return Header(version, blocks, image, fields_crc32)
+
+
+def _check_order(blocks: Sequence[BlockEntry], header_end: int, limits: Limits) -> None:
+    expected = header_end
+    last_position = -1
+    for block in blocks:
+        if block.position == last_position:
+            raise PgiFormatError(f"The {block.name} is there twice.")
+        if block.position < last_position:
+            raise PgiFormatError(f"The {block.name} stands after a block that it must precede.")
+        if block.length > _MAX_OFFSET - expected:
+            raise PgiFormatError(f"The {block.name} ends beyond any possible file.")
+        if block.offset != expected:
+            fault = "overlaps what stands before it" if block.offset < expected else "leaves a gap before it"
+            raise PgiFormatError(f"The {block.name} {fault}: it starts at {block.offset}, not at {expected}.")
+        minimum = _MINIMUM_LENGTH.get(block.type, 1)
+        if block.length < minimum:
+            raise PgiFormatError(f"The {block.name} has {block.length} bytes, fewer than {minimum}.")
+        limits.check("block_bytes", block.length, f"The {block.name}")
+        last_position = block.position
+        expected = block.end
+
+
+def _check_kind(block: BlockEntry, newer: bool) -> None:
+    allowed = _ALLOWED_FLAGS.get(block.type)
+    if allowed is None:
+        if not block.ancillary:
+            raise PgiUnsupportedError(f"The {block.name} is unknown here and must not be skipped.")
+    elif (foreign := block.flags & ~allowed) and (not newer or foreign & _KNOWN_FLAGS):
+        raise PgiFormatError(f"The {block.name} has flags 0x{block.flags:04x} that it cannot have.")

@@ -1,0 +1,53 @@
+"""Deflate for metadata and extension blocks, bounded before anything is allocated."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING
+
+from ..errors import PgiFormatError
+
+if TYPE_CHECKING:
+    from ..limits import Limits
+
+__all__ = ["deflate_if_smaller", "inflate"]
+
+_SIZE_BYTES = 4
+_RAW_DEFLATE = -15
+
+
+def deflate_if_smaller(content: bytes) -> tuple[bytes, bool]:
+    """Compress a block's content if that makes it smaller.
+
+    Returns:
+        The bytes to store, and whether they are compressed.
+    """
+    coder = zlib.compressobj(9, zlib.DEFLATED, _RAW_DEFLATE)
+    packed = len(content).to_bytes(_SIZE_BYTES, "little") + coder.compress(content) + coder.flush()
+    return (packed, True) if len(packed) < len(content) else (content, False)
+
+
+def inflate(stored: bytes, limits: Limits, what: str) -> bytes:
+    """Undo :func:`deflate_if_smaller`.
+
+    Args:
+        stored: size as uint32, then a raw deflate stream (RFC 1951).
+        limits: ``metadata_bytes`` bounds the size.
+        what: the block, for messages.
+
+    Raises:
+        PgiFormatError: the stream is broken, or its size is not the one it claims.
+        PgiLimitError: it claims too much.
+    """
+    if len(stored) <= _SIZE_BYTES:
+        raise PgiFormatError(f"The {what} is compressed but has only {len(stored)} bytes.")
+    size = int.from_bytes(stored[:_SIZE_BYTES], "little")
+    limits.check("metadata_bytes", size, f"The {what}")
+    decoder = zlib.decompressobj(_RAW_DEFLATE)
+    try:
+        content = decoder.decompress(stored[_SIZE_BYTES:], size + 1)
+    except zlib.error as error:
+        raise PgiFormatError(f"The {what} cannot be decompressed: {error}.") from error
+    if len(content) != size or not decoder.eof or decoder.unused_data:
+        raise PgiFormatError(f"The {what} does not decompress to the {size} bytes it claims.")
+    return content

@@ -1,0 +1,274 @@
+"""Reading a file: header and directory on opening, each block when it is touched, all of it in verify()."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import zlib
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ..errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
+from ..limits import DEFAULT_LIMITS
+from .extension import ExtensionKey, location_from_map, parse_extension
+from .fields import IMAGE_FIELDS_SIZE, ImageFields
+from .layout import FIXED_HEADER_SIZE, BlockEntry, BlockType, Header, parse_fixed_header, parse_header
+from .metadata import Metadata, agrees, parse_metadata
+from .packing import inflate
+from .source import ByteSource, open_source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+    from typing import Self
+
+    from ..limits import Limits
+    from .source import SourceLike
+
+__all__ = ["PgiReader"]
+
+_CHUNK = 1 << 20
+
+
+class PgiReader:
+    """One ``.pgi`` file (A-6.3.1).
+
+    Opening reads the header, the directory and the A.2 fields, nothing else; a prefix of the file or a
+    stream is enough. ``metadata`` and ``extension`` check the CRC32 of their block when they are first
+    asked for. ``read_payload`` checks nothing: the image payload carries finer checks of its own.
+
+    Args:
+        source: whatever :func:`open_source` takes.
+        limits: what the file may ask for.
+
+    Raises:
+        PgiFormatError: the bytes are no ``.pgi`` file or break a rule of FORMAT.md.
+        PgiTruncatedError: they end before the A.2 fields do.
+        PgiChecksumError: header, directory or A.2 fields are damaged.
+        PgiUnsupportedError: a later major version, or an unknown block that must be understood.
+        PgiLimitError: the picture, a block or the directory is too large.
+        PgiInputError: the file cannot be opened or read.
+    """
+
+    def __init__(self, source: SourceLike, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._source = open_source(source, limits)
+        self._owned = not isinstance(source, ByteSource)
+        self._limits = limits
+        try:
+            self._header = _read_header(self._source, limits)
+            self._fields = self._read_fields()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file if this reader opened it."""
+        if self._owned:
+            self._source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def source(self) -> ByteSource:
+        """The bytes below."""
+        return self._source
+
+    @property
+    def header(self) -> Header:
+        """What header and directory say."""
+        return self._header
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Major and minor version of the format."""
+        return self._header.version >> 8, self._header.version & 255
+
+    @property
+    def fields(self) -> ImageFields:
+        """The A.2 fields."""
+        return self._fields
+
+    @property
+    def blocks(self) -> tuple[BlockEntry, ...]:
+        """The directory, in file order, unknown ancillary blocks included."""
+        return self._header.blocks
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole file, as the directory says."""
+        return self._header.size
+
+    @property
+    def complete(self) -> bool | None:
+        """Whether all bytes are there; None while that cannot be told of a stream."""
+        size = self._source.size()
+        return None if size is None else size >= self.size
+
+    @property
+    def payload_length(self) -> int:
+        """Bytes of ``image_data``: the image data block without its A.2 fields."""
+        return self._header.image.length - IMAGE_FIELDS_SIZE
+
+    @cached_property
+    def metadata(self) -> Metadata:
+        """The metadata block (A.3); all unknown if there is none.
+
+        The location is exact where the extension block holds ``pgic.location``, which must agree with A.3.
+
+        Raises:
+            PgiChecksumError: the metadata or extension block is damaged.
+            PgiFormatError: it breaks a rule of FORMAT.md.
+            PgiTruncatedError: the file ends before it.
+            PgiLimitError: it asks for too much.
+            PgiUnsupportedError: it is encrypted, or needs a later version.
+        """
+        block = self._header.find(BlockType.METADATA)
+        metadata = Metadata()
+        if block is not None:
+            metadata = parse_metadata(self._read_content(block), self._limits, newer=self._header.newer)
+        if ExtensionKey.LOCATION in self.extension:
+            exact = location_from_map(self.extension[ExtensionKey.LOCATION])
+            if not agrees(metadata.location, exact):
+                raise PgiFormatError("The metadata block and pgic.location give different locations.")
+            metadata = dataclasses.replace(metadata, location=exact)
+        return metadata
+
+    @cached_property
+    def extension(self) -> dict[str, object]:
+        """The extension block (A.4); empty if there is none. The dictionary is shared: do not change it.
+
+        Raises:
+            PgiError: as for :attr:`metadata`.
+        """
+        block = self._header.find(BlockType.EXTENSION)
+        return {} if block is None else parse_extension(self._read_content(block), self._limits)
+
+    def read_payload(self, offset: int, length: int) -> bytes:
+        """Read part of ``image_data`` without checking it.
+
+        Args:
+            offset: first byte, from the start of ``image_data``.
+            length: number of bytes.
+
+        Raises:
+            PgiFormatError: the part does not lie inside ``image_data``.
+            PgiTruncatedError: the file ends before it.
+            PgiUnsupportedError: ``image_data`` is encrypted, or needs a later version.
+        """
+        image = self._header.image
+        _require_plain(image)
+        if offset < 0 or length < 0 or offset + length > self.payload_length:
+            raise PgiFormatError(
+                f"Bytes {offset} to {offset + length} do not lie inside the image data "
+                f"of {self.payload_length} bytes."
+            )
+        return self._source.read_at(image.offset + IMAGE_FIELDS_SIZE + offset, length)
+
+    def read_block(self, block: BlockEntry) -> bytes:
+        """The stored bytes of a block, as they are, with CRC32 and SHA-256 checked.
+
+        Raises:
+            PgiChecksumError: they are damaged.
+            PgiTruncatedError: the file ends before the block does.
+        """
+        return b"".join(self.iter_block(block))
+
+    def iter_block(self, block: BlockEntry) -> Iterator[bytes]:
+        """As :meth:`read_block`, in pieces; the checks raise after the last piece.
+
+        Yields:
+            The stored bytes, at most 1 MiB at a time.
+        """
+        crc, sha = 0, hashlib.sha256()
+        for start in range(block.offset, block.end, _CHUNK):
+            piece = self._read(block, start, min(_CHUNK, block.end - start))
+            crc = zlib.crc32(piece, crc)
+            sha.update(piece)
+            yield piece
+        if crc != block.crc32:
+            raise _damaged(block, "CRC32")
+        if sha.digest() != block.sha256:
+            raise _damaged(block, "SHA-256")
+
+    def verify(self) -> None:
+        """Check every byte: CRC32 and SHA-256 of all blocks, and that nothing follows the last (A-6.3.2a).
+
+        Metadata and extension are read too, unless they are encrypted.
+
+        Raises:
+            PgiChecksumError: a block is damaged; the message names it.
+            PgiTruncatedError: the file ends too early.
+            PgiFormatError: bytes follow the last block, or metadata or extension break a rule.
+        """
+        for block in self.blocks:
+            for _ in self.iter_block(block):
+                pass
+        if self._source.read_up_to(self.size, 1):
+            raise _trailing(self.size)
+        small = [self._header.find(kind) for kind in (BlockType.METADATA, BlockType.EXTENSION)]
+        if not any(block is not None and block.encrypted for block in small):
+            _ = self.metadata
+
+    def _read_fields(self) -> ImageFields:
+        image = self._header.image
+        data = self._read(image, image.offset, IMAGE_FIELDS_SIZE)
+        if zlib.crc32(data) != self._header.fields_crc32:
+            raise PgiChecksumError(
+                "The A.2 fields of the image data block are damaged: their CRC32 does not match."
+            )
+        fields = ImageFields.from_bytes(data)
+        pixels = fields.width * fields.height
+        self._limits.check("pixels", pixels, "The picture")
+        per_byte = -(-pixels // self.payload_length)
+        self._limits.check("pixels_per_byte", per_byte, "The picture, for each byte of its image data,")
+        return fields
+
+    def _read_content(self, block: BlockEntry) -> bytes:
+        """A metadata or extension block: CRC32 checked, decompressed."""
+        _require_plain(block)
+        self._limits.check("metadata_bytes", block.length, f"The {block.name}")
+        data = self._read(block, block.offset, block.length)
+        if zlib.crc32(data) != block.crc32:
+            raise _damaged(block, "CRC32")
+        return inflate(data, self._limits, block.name) if block.compressed else data
+
+    def _read(self, block: BlockEntry, offset: int, length: int) -> bytes:
+        try:
+            return self._source.read_at(offset, length)
+        except PgiTruncatedError as error:
+            raise PgiTruncatedError(f"The file ends before or inside the {block.name}.") from error
+
+
+def _read_header(source: ByteSource, limits: Limits) -> Header:
+    size = parse_fixed_header(source.read_up_to(0, FIXED_HEADER_SIZE))
+    raw = source.read_up_to(0, size)
+    if len(raw) < size:
+        raise PgiTruncatedError(f"The file ends inside the header, after {len(raw)} of {size} bytes.")
+    header = parse_header(raw, limits)
+    available = source.size()
+    if available is not None and available > header.size:
+        raise _trailing(header.size)
+    return header
+
+
+def _require_plain(block: BlockEntry) -> None:
+    if block.encrypted:
+        raise PgiUnsupportedError(f"The {block.name} is encrypted.")
+    if block.unknown_flags:
+        raise PgiUnsupportedError(
+            f"The {block.name} has flags 0x{block.unknown_flags:04x}, which need a later version."
+        )
+
+
+def _trailing(size: int) -> PgiFormatError:
+    return PgiFormatError(f"Bytes follow the last block, which ends at {size:,}.")
+
+
+def _damaged(block: BlockEntry, check: str) -> PgiChecksumError:
+    return PgiChecksumError(f"The {block.name} is damaged: its {check} does not match.")

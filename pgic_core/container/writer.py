@@ -1,0 +1,258 @@
+"""Writing a file, and replacing its metadata without touching the picture."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Final, Literal
+
+from ..errors import PgiOptionError, PgiUnsupportedError
+from ..limits import DEFAULT_LIMITS
+from .atomic import atomic_write
+from .extension import ExtensionKey, location_to_map, serialize_extension
+from .layout import BlockEntry, BlockFlag, BlockType, header_size, pack_header
+from .metadata import Metadata, check_location, is_exact, serialize_metadata
+from .packing import deflate_if_smaller
+from .reader import PgiReader
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import TypeAlias
+
+    from ..limits import Limits
+    from .fields import ImageFields
+    from .source import SourceLike
+
+    Piece: TypeAlias = bytes | bytearray | memoryview
+    Payload: TypeAlias = Piece | Sequence[Piece]
+
+__all__ = ["KEEP", "Keep", "build_file", "iter_file", "rewrite", "rewrite_file", "write_file"]
+
+
+class Keep(Enum):
+    """The type of :data:`KEEP`."""
+
+    KEEP = "keep"
+
+
+KEEP: Final = Keep.KEEP
+"""For :func:`rewrite`: leave this as it is. (None and an empty map remove it.)"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A block to be written; its entry lacks only the offset."""
+
+    entry: BlockEntry
+    pieces: Iterable[bytes | memoryview]
+
+
+def build_file(
+    fields: ImageFields,
+    payload: Payload,
+    *,
+    metadata: Metadata | None = None,
+    extension: Mapping[str, object] | None = None,
+    compress_metadata: bool = True,
+) -> bytes:
+    """A whole ``.pgi`` file as bytes (FORMAT.md).
+
+    Args:
+        fields: the A.2 fields.
+        payload: ``image_data``, opaque here, in one or several pieces; 1 byte or more.
+        metadata: the A.3 fields; a block is written only if something is known.
+        extension: text keys (``vendor.name``, or those of :class:`ExtensionKey`) to values; a block is
+            written only if there are any. ``pgic.location`` always follows from ``metadata.location``:
+            it is put in where float32 is not exact, and one given here is replaced.
+        compress_metadata: deflate metadata and extension where that makes them smaller.
+
+    Raises:
+        PgiOptionError: a value is out of range or of the wrong type.
+        PgiLimitError: the extension map is larger than the default limits let a reader accept.
+    """
+    return b"".join(
+        iter_file(
+            fields, payload, metadata=metadata, extension=extension, compress_metadata=compress_metadata
+        )
+    )
+
+
+def iter_file(
+    fields: ImageFields,
+    payload: Payload,
+    *,
+    metadata: Metadata | None = None,
+    extension: Mapping[str, object] | None = None,
+    compress_metadata: bool = True,
+) -> Iterator[bytes | memoryview]:
+    """The file of :func:`build_file` in pieces; those of ``payload`` are not copied.
+
+    All checks are done and errors raised before this returns.
+    """
+    a2 = fields.to_bytes()
+    pieces = [payload] if isinstance(payload, (bytes, bytearray, memoryview)) else list(payload)
+    views = [memoryview(piece).cast("B") for piece in pieces]
+    if not any(views):
+        raise PgiOptionError("The image data is empty.")
+    image = _make_block(BlockType.IMAGE, 0, [a2, *views])
+    return _assemble([*_small_blocks(metadata, extension, compress_metadata), image], zlib.crc32(a2))
+
+
+def write_file(
+    path: str | os.PathLike[str],
+    fields: ImageFields,
+    payload: Payload,
+    *,
+    metadata: Metadata | None = None,
+    extension: Mapping[str, object] | None = None,
+    compress_metadata: bool = True,
+) -> None:
+    """Write the file of :func:`build_file` to a path in one step, without joining its pieces in memory.
+
+    Raises:
+        PgiInputError: the file cannot be written.
+        PgiOptionError: as :func:`build_file`.
+    """
+    atomic_write(
+        path,
+        iter_file(
+            fields, payload, metadata=metadata, extension=extension, compress_metadata=compress_metadata
+        ),
+    )
+
+
+def rewrite(
+    source: SourceLike | PgiReader,
+    *,
+    metadata: Metadata | Literal[Keep.KEEP] | None = KEEP,
+    extension: Mapping[str, object] | Literal[Keep.KEEP] | None = KEEP,
+    compress_metadata: bool = True,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Iterator[bytes | memoryview]:
+    """The same file with other metadata or another extension, in pieces.
+
+    Image data and unknown ancillary blocks are copied byte for byte; their CRC32 and SHA-256 are checked
+    on the way, so damage is never sealed anew: PgiChecksumError is raised after the last piece of a block.
+
+    Args:
+        source: the file, or a reader of it, which stays open.
+        metadata: new fields, None to remove them, KEEP to leave them.
+        extension: new map, None to remove it, KEEP to leave it; ``pgic.location`` follows the metadata.
+        compress_metadata: as :func:`build_file`.
+        limits: for reading.
+
+    Raises:
+        PgiError: as :class:`PgiReader` and :func:`build_file`.
+        PgiUnsupportedError: the file was written by a later minor version, or has a security block, which
+            other metadata would contradict.
+    """
+    if isinstance(source, PgiReader):
+        return _rewrite(source, metadata, extension, compress_metadata)
+    reader = PgiReader(source, limits)
+    try:
+        pieces = _rewrite(reader, metadata, extension, compress_metadata)
+    except BaseException:
+        reader.close()
+        raise
+    return _closing(reader, pieces)
+
+
+def rewrite_file(
+    path: str | os.PathLike[str],
+    *,
+    metadata: Metadata | Literal[Keep.KEEP] | None = KEEP,
+    extension: Mapping[str, object] | Literal[Keep.KEEP] | None = KEEP,
+    compress_metadata: bool = True,
+    limits: Limits = DEFAULT_LIMITS,
+) -> None:
+    """Replace metadata or extension of a file on disk in one step; see :func:`rewrite`.
+
+    Raises:
+        PgiError: as :func:`rewrite`; the old file is then as it was.
+    """
+    atomic_write(
+        path,
+        rewrite(
+            path, metadata=metadata, extension=extension, compress_metadata=compress_metadata, limits=limits
+        ),
+    )
+
+
+def _rewrite(
+    reader: PgiReader,
+    metadata: Metadata | Literal[Keep.KEEP] | None,
+    extension: Mapping[str, object] | Literal[Keep.KEEP] | None,
+    compress: bool,
+) -> Iterator[bytes | memoryview]:
+    if reader.header.newer:
+        raise PgiUnsupportedError("A later version wrote the file; changing it here could lose something.")
+    if reader.header.find(BlockType.SECURITY) is not None:
+        raise PgiUnsupportedError("The file has a security block, which other metadata would contradict.")
+    small = _small_blocks(
+        reader.metadata if metadata is KEEP else metadata,
+        reader.extension if extension is KEEP else extension,
+        compress,
+    )
+    copied = [
+        _Block(entry, reader.iter_block(entry))
+        for entry in reader.blocks
+        if entry.type not in (BlockType.METADATA, BlockType.EXTENSION)
+    ]
+    blocks = sorted((*small, *copied), key=lambda block: block.entry.position)
+    return _assemble(blocks, reader.header.fields_crc32)
+
+
+def _small_blocks(
+    metadata: Metadata | None, extension: Mapping[str, object] | None, compress: bool
+) -> list[_Block]:
+    """Metadata and extension block, those that hold anything."""
+    metadata = metadata or Metadata()
+    fields = {key: value for key, value in (extension or {}).items() if key != ExtensionKey.LOCATION}
+    if metadata.location is not None:
+        check_location(metadata.location)
+        if not is_exact(metadata.location):
+            fields[ExtensionKey.LOCATION.value] = location_to_map(metadata.location)
+    contents: list[tuple[BlockType, bytes]] = []
+    if metadata.known:
+        contents.append((BlockType.METADATA, serialize_metadata(metadata)))
+    if fields:
+        contents.append((BlockType.EXTENSION, serialize_extension(fields)))
+    blocks = []
+    for kind, content in contents:
+        stored, packed = deflate_if_smaller(content) if compress else (content, False)
+        blocks.append(_make_block(kind, BlockFlag.COMPRESSED if packed else 0, [stored]))
+    return blocks
+
+
+def _make_block(kind: BlockType, flags: int, pieces: Sequence[bytes | memoryview]) -> _Block:
+    length, crc, sha = 0, 0, hashlib.sha256()
+    for piece in pieces:
+        length += len(piece)
+        crc = zlib.crc32(piece, crc)
+        sha.update(piece)
+    return _Block(BlockEntry(kind, flags, 0, length, crc, sha.digest()), pieces)
+
+
+def _assemble(blocks: Sequence[_Block], fields_crc32: int) -> Iterator[bytes | memoryview]:
+    offset = header_size(len(blocks))
+    entries = []
+    for block in blocks:
+        entry = block.entry
+        entries.append(BlockEntry(entry.type, entry.flags, offset, entry.length, entry.crc32, entry.sha256))
+        offset += entry.length
+    header = pack_header(entries, fields_crc32)
+    return _chain(header, blocks)
+
+
+def _chain(header: bytes, blocks: Sequence[_Block]) -> Iterator[bytes | memoryview]:
+    yield header
+    for block in blocks:
+        yield from block.pieces
+
+
+def _closing(reader: PgiReader, pieces: Iterator[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+    with reader:
+        yield from pieces
