@@ -15,7 +15,7 @@ from .annotations import (
 from .atomic import atomic_write
 from .extension import ExtensionKey, parse_extension, serialize_extension
 from .fields import IMAGE_FIELDS_SIZE, Compression, ImageFields, ImageType
-from .layout import MAGIC, VERSION, BlockEntry, BlockFlag, BlockType, is_pgi
+from .layout import FORMAT_VERSION, MAGIC, BlockEntry, BlockFlag, BlockType, is_pgi
 from .metadata import Location, Metadata, parse_metadata, serialize_metadata
 from .photo import metadata_from_photo
 from .reader import PgiReader
@@ -23,10 +23,10 @@ from .source import ByteSource, open_source
 from .writer import KEEP, Keep, build_file, iter_file, rewrite, rewrite_file, write_file
 
 __all__ = [
+    "FORMAT_VERSION",
     "IMAGE_FIELDS_SIZE",
     "KEEP",
     "MAGIC",
-    "VERSION",
     "Annotation",
     "BlockEntry",
     "BlockFlag",

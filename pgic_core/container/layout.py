@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = [
     "ENTRY",
     "FIXED_HEADER_SIZE",
+    "FORMAT_VERSION",
     "MAGIC",
-    "VERSION",
     "BlockEntry",
     "BlockFlag",
     "BlockType",
@@ -40,7 +40,7 @@ __all__ = [
 MAGIC = b"\x89PGI"
 """The first four bytes of every file: ``magic_number`` 0x49475089 as a little-endian uint32."""
 
-VERSION = 0x0100
+FORMAT_VERSION = 0x0100
 """Major version in the high byte, minor version in the low byte."""
 
 # A text-mode transfer changes these four bytes, as in PNG.
@@ -173,7 +173,7 @@ class Header:
     @property
     def newer(self) -> bool:
         """Whether a later minor version wrote the file."""
-        return self.version > VERSION
+        return self.version > FORMAT_VERSION
 
     @property
     def size(self) -> int:
@@ -211,7 +211,7 @@ def pack_header(blocks: Sequence[BlockEntry], fields_crc32: int) -> bytes:
     raw = bytearray(
         _FIXED.pack(
             MAGIC,
-            VERSION,
+            FORMAT_VERSION,
             header_size(len(blocks)),
             0,
             image.offset,
@@ -248,10 +248,10 @@ def parse_fixed_header(raw: bytes) -> int:
     if len(raw) < FIXED_HEADER_SIZE:
         raise PgiTruncatedError(f"The file ends inside the header, after {len(raw)} bytes.")
     _, version, size, _, _, guard, _, _, _ = _FIXED.unpack(raw)
-    if version >> 8 != VERSION >> 8:
+    if version >> 8 != FORMAT_VERSION >> 8:
         raise PgiUnsupportedError(
             f"The file has format version {version >> 8}.{version & 255}; "
-            f"this software reads version {VERSION >> 8}."
+            f"this software reads version {FORMAT_VERSION >> 8}."
         )
     if guard != _TEXT_GUARD:
         raise PgiFormatError("The header is damaged: a text-mode transfer probably changed its line ends.")
@@ -276,7 +276,7 @@ def parse_header(raw: bytes, limits: Limits) -> Header:
     _, version, size, checksum, data_offset, _, count, entry_size, fields_crc32 = _FIXED.unpack_from(raw)
     if zlib.crc32(raw[12:], zlib.crc32(bytes(4), zlib.crc32(raw[:8]))) != checksum:
         raise PgiChecksumError("The header is damaged: its CRC32 does not match.")
-    newer = version > VERSION
+    newer = version > FORMAT_VERSION
     if count == 0:
         raise PgiFormatError("The directory has no blocks.")
     limits.check("blocks", count, "The directory")

@@ -200,7 +200,7 @@ def _height(gps: Mapping[int, Any]) -> float | None:
     if height is None or not 0 <= height <= 1e7:
         return None
     reference = gps.get(5)
-    below = reference in (b"\x01", 1, "\x01")
+    below = reference in (b"\x01", b"\x03", 1, 3)
     return -height if below else height
 
 

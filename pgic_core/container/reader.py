@@ -168,7 +168,7 @@ class PgiReader:
                 f"Bytes {offset} to {offset + length} do not lie inside the image data "
                 f"of {self.payload_length} bytes."
             )
-        return self._source.read_at(image.offset + IMAGE_FIELDS_SIZE + offset, length)
+        return self._read(image, image.offset + IMAGE_FIELDS_SIZE + offset, length)
 
     def read_block(self, block: BlockEntry) -> bytes:
         """The stored bytes of a block, as they are, with CRC32 and SHA-256 checked.

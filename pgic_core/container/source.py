@@ -7,7 +7,7 @@ import os
 import stat
 import threading
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from ..errors import PgiFormatError, PgiInputError, PgiOptionError, PgiTruncatedError
 from ..limits import DEFAULT_LIMITS
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["ByteSource", "SourceLike", "open_source"]
 
 if TYPE_CHECKING:
-    SourceLike: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | ByteSource"
+    SourceLike: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | ByteSource"
 else:
     SourceLike = object
 
@@ -106,7 +106,7 @@ def open_source(obj: SourceLike, limits: Limits = DEFAULT_LIMITS) -> ByteSource:
     if isinstance(obj, (str, os.PathLike)):
         return _open_path(os.fspath(obj), limits)
     if hasattr(obj, "read"):
-        return _open_file_object(cast("BinaryIO", obj), limits)
+        return _open_file_object(cast("IO[bytes]", obj), limits)
     try:
         view = memoryview(obj)
     except TypeError:
@@ -128,7 +128,7 @@ def _open_path(path: str | bytes, limits: Limits) -> ByteSource:
     return _StreamSource(file, limits, owned=True)
 
 
-def _open_file_object(file: BinaryIO, limits: Limits) -> ByteSource:
+def _open_file_object(file: IO[bytes], limits: Limits) -> ByteSource:
     if isinstance(file, io.TextIOBase):
         raise PgiOptionError("The file object is in text mode; open it in binary mode ('rb').")
     try:
@@ -167,22 +167,27 @@ class _FileSource(ByteSource):
     def read_up_to(self, offset: int, length: int) -> bytes:
         length = min(length, max(0, self._size - offset))
         pieces: list[bytes] = []
-        with self._lock:
-            try:
-                self._file.seek(self._base + offset)
-                while length > 0:
-                    piece = _as_bytes(self._file.read(length))
-                    if not piece:
-                        break
-                    pieces.append(piece)
-                    length -= len(piece)
-            except OSError as error:
-                raise _input_error(
-                    error, "The file cannot be read", getattr(self._file, "name", None)
-                ) from error
-            except ValueError as error:
-                raise PgiInputError(f"The file cannot be read: {error}.") from error
+        try:
+            while length > 0:
+                piece = self._read_some(self._base + offset, length)
+                if not piece:
+                    break
+                pieces.append(piece)
+                offset += len(piece)
+                length -= len(piece)
+        except OSError as error:
+            raise _input_error(error, "The file cannot be read", getattr(self._file, "name", None)) from error
+        except ValueError as error:
+            raise PgiInputError(f"The file cannot be read: {error}.") from error
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _read_some(self, position: int, length: int) -> bytes:
+        # A file that was opened here may be shared with forked processes, and so would be its position.
+        if self._owned and hasattr(os, "pread"):
+            return os.pread(self._file.fileno(), length, position)
+        with self._lock:
+            self._file.seek(position)
+            return _as_bytes(self._file.read(length))
 
     def size(self) -> int:
         return self._size
