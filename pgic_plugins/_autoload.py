@@ -1,0 +1,181 @@
+"""The start-up hook: ``Image.open("x.pgi")`` and ``imageio`` read ``.pgi`` files with no import.
+
+Two files at the root of the wheel, ``pgic_autoload.pth`` and, from Python 3.15 on, ``pgic_autoload.start``
+(PEP 829), call :func:`install` when the interpreter starts. It puts one finder on ``sys.meta_path`` that
+waits for ``PIL.Image`` and ``imageio.config`` and tells each of them about ``.pgi`` right after it was
+loaded; the plugin itself is imported when the first ``.pgi`` turns up. Until then nothing is imported,
+and a program that uses neither library pays well under a millisecond.
+
+Off switch: ``PGIC_AUTOLOAD=0`` in the environment (also ``no``, ``off``, ``false``). For good: delete the
+two files from ``site-packages``; nothing else depends on them, and ``import pgic_plugins.pillow`` or
+``import pgic_plugins.imageio`` still registers by hand. ``pip uninstall pgic`` removes them as well. The
+hook does not run under ``python -S`` nor in frozen applications: import the plugins there.
+
+Any fault leaves the program as if pgic were not installed, without a word; ``python -v`` prints it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from _thread import get_ident
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import IO, Any
+
+    from PIL import Image, ImageFile
+
+__all__ = ["install", "register_imageio", "register_pillow"]
+
+_SWITCH = "PGIC_AUTOLOAD"
+_OFF = {"0", "no", "off", "false"}
+_MAGIC = b"\x89PGI"
+
+
+def install() -> None:
+    """Wait for the libraries that pgic has plugins for. Harmless when called again."""
+    try:
+        if os.environ.get(_SWITCH, "").strip().lower() in _OFF:
+            return
+        for name in list(_finder.waiting):
+            if name in sys.modules:
+                _finder.loaded(sys.modules[name])
+        if _finder.waiting and _finder not in sys.meta_path:
+            sys.meta_path.insert(0, _finder)
+    except Exception as error:
+        _tell(error)
+
+
+def register_pillow(image: ModuleType) -> None:
+    """Make ``.pgi`` known to Pillow; the plugin is imported when it is first needed.
+
+    Nothing of Pillow is imported here: another thread may be importing it, waiting for this one.
+
+    Args:
+        image: the module ``PIL.Image``.
+    """
+
+    def accept(prefix: bytes) -> bool | str:
+        if not prefix.startswith(_MAGIC):
+            return False
+        try:
+            from .pillow import _accept
+        except ImportError as error:
+            return f"image file could not be identified because the PGI plugin cannot be imported: {error}"
+        return _accept(prefix)
+
+    def open_file(fp: IO[bytes], filename: str | bytes) -> ImageFile.ImageFile:
+        from .pillow import PgiImageFile
+
+        return PgiImageFile(fp, filename)
+
+    def save(picture: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
+        from .pillow import _save
+
+        _save(picture, fp, filename)
+
+    if "PGI" in image.OPEN:  # a program that imported the plugin itself may have set options
+        return
+    image.register_open("PGI", open_file, accept)
+    image.register_save("PGI", save)
+    image.register_extension("PGI", ".pgi")
+    image.register_mime("PGI", "image/x-pgi")
+
+
+def register_imageio(config: ModuleType) -> None:
+    """Make ``.pgi`` known to imageio; the plugin is imported when it is first needed.
+
+    It goes first: imageio asks its plugins in the order of ``known_plugins``, and PyAV takes any bytes.
+
+    Args:
+        config: the module ``imageio.config``.
+    """
+    plugins = config.known_plugins
+    if "pgi" in plugins:
+        return
+    others = dict(plugins)
+    plugins.clear()
+    plugins["pgi"] = config.PluginConfig(
+        name="pgi", class_name="PgiPlugin", module_name="pgic_plugins.imageio"
+    )
+    plugins.update(others)
+    kind = config.FileExtension(name="Power-grid image", extension=".pgi", priority=["pgi"])
+    config.extension_list.append(kind)
+    config.known_extensions[".pgi"] = [kind]
+
+
+class _Finder:
+    """Finds a module as the finders after it do, and has ``loaded`` called once the module was executed."""
+
+    def __init__(self, waiting: dict[str, Callable[[ModuleType], None]]) -> None:
+        self.waiting = waiting
+        self._busy: set[tuple[str, int]] = set()
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """As importlib asks for it; None for every module that nobody waits for."""
+        asked = (name, get_ident())
+        if name not in self.waiting or asked in self._busy:
+            return None
+        # A finder further on may start the search anew, as this one does.
+        self._busy.add(asked)
+        try:
+            spec = self._find(name, path, target)
+        finally:
+            self._busy.discard(asked)
+        if spec is not None:
+            try:
+                self._follow(spec)
+            except Exception as error:
+                _tell(error)
+        return spec
+
+    def _find(self, name: str, path: Sequence[str] | None, target: ModuleType | None) -> ModuleSpec | None:
+        finders: list[Any] = list(sys.meta_path)
+        if self in finders:
+            del finders[: finders.index(self) + 1]
+        for finder in finders:
+            find = getattr(finder, "find_spec", None)
+            spec: ModuleSpec | None = find(name, path, target) if find is not None else None
+            if spec is not None:
+                return spec
+        return None
+
+    def _follow(self, spec: ModuleSpec) -> None:
+        """Have the spec's loader call back. Only that one object is changed, and only until it has run."""
+        loader: Any = spec.loader
+        # A class (built-in, frozen) or the one loader of a whole zip file is not ours to change.
+        if isinstance(loader, type) or getattr(loader, "name", None) != spec.name:
+            return
+        execute = loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            vars(loader).pop("exec_module", None)
+            execute(module)
+            self.loaded(module)
+
+        loader.exec_module = exec_module
+
+    def loaded(self, module: ModuleType) -> None:
+        """Register with a module that has been executed, and wait for it no longer."""
+        register = self.waiting.pop(module.__name__, None)
+        try:
+            if register is not None:
+                register(module)
+            if not self.waiting and self in sys.meta_path:
+                sys.meta_path.remove(self)
+        except Exception as error:
+            _tell(error)
+
+
+def _tell(error: Exception) -> None:
+    if sys.flags.verbose:
+        print(f"# pgic start-up hook: {type(error).__name__}: {error}", file=sys.stderr)
+
+
+_finder = _Finder({"PIL.Image": register_pillow, "imageio.config": register_imageio})
