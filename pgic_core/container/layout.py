@@ -327,5 +327,5 @@ def _check_kind(block: BlockEntry, newer: bool) -> None:
     if allowed is None:
         if not block.ancillary:
             raise PgiUnsupportedError(f"The {block.name} is unknown here and must not be skipped.")
-    elif (foreign := block.flags & ~allowed) and (not newer or foreign & _KNOWN_FLAGS):
+    elif (foreign := block.flags & ~int(allowed)) and (not newer or foreign & _KNOWN_FLAGS):
         raise PgiFormatError(f"The {block.name} has flags 0x{block.flags:04x} that it cannot have.")

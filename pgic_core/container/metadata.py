@@ -120,19 +120,19 @@ def parse_metadata(data: bytes, limits: Limits = DEFAULT_LIMITS, *, newer: bool 
     """
     cursor = _Cursor(data, limits)
     time = cursor.number(_U64)
-    device_id = cursor.text("device_id").decode()
+    device_id = cursor.text("A device_id").decode()
     location = _unpack_location(cursor.take(_POINT.size, "location"))
     count = cursor.number(_U16)
-    limits.check("map_entries", count, "sensor_params in the metadata block")
+    limits.check("map_entries", count, "The map sensor_params in the metadata block")
     params: dict[str, str] = {}
     last_key: bytes | None = None
     for _ in range(count):
-        key = cursor.text("a key of sensor_params")
+        key = cursor.text("A key of sensor_params")
         if last_key is not None and key <= last_key:
             fault = "twice" if key == last_key else "out of order"
             raise PgiFormatError(f"The metadata block has the sensor_params key {key.decode()!r} {fault}.")
         last_key = key
-        params[key.decode()] = cursor.text("a value of sensor_params").decode()
+        params[key.decode()] = cursor.text("A value of sensor_params").decode()
     anomaly = cursor.take(1, "anomaly_flag")[0]
     if anomaly > 1:
         raise PgiFormatError(f"The metadata block has anomaly_flag {anomaly}; only 0 and 1 are defined.")
@@ -220,9 +220,9 @@ class _Cursor:
     def text(self, what: str) -> bytes:
         length = self.number(_U16)
         self._limits.check("string_bytes", length, f"{what} in the metadata block")
-        data = self.take(length, what)
+        data = self.take(length, "a string")
         try:
             data.decode()
         except UnicodeDecodeError as error:
-            raise PgiFormatError(f"The metadata block has {what} that is not UTF-8.") from error
+            raise PgiFormatError(f"{what} in the metadata block is not UTF-8.") from error
         return data
