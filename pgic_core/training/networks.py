@@ -1,8 +1,8 @@
 """The codec's networks: analysis, hyperprior, context and synthesis.
 
 Shapes are ``(batch, height, width, channels)``. With a picture of H x W pixels (multiples of 64):
-latent y ``(H/16, W/16, M)``, hyper-latent z ``(H/64, W/64, Z)``. Everything between z and the means of y works
-on *cells*, the 2x2 latent positions under one element at 1/32.
+latent y ``(H/16, W/16, M)``, hyper-latent z ``(H/64, W/64, Z)``. Everything between z and the means of y
+works on *cells*, the 2x2 latent positions under one element at 1/32.
 
 Both transforms are a linear 16x16 block transform, started as the Karhunen-Loeve transform of training
 patches, plus a nonlinear branch that starts at zero: step 0 already is a working transform codec.
@@ -12,15 +12,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import Architecture
 from .layers import Block, Depthwise, Mix, Pointwise, depth_to_space, small, space_to_depth
 
-__all__ = ["BASE_STEPS", "Analysis", "Coded", "Codec", "Synthesis", "detail_position"]
+if TYPE_CHECKING:
+    from .config import Architecture
+
+__all__ = ["BASE_STEPS", "Analysis", "Codec", "Coded", "Synthesis", "detail_position"]
 
 # The base group is coded in two steps: cell positions 0 and 3 (the diagonal), then 1 and 2, which see them.
 BASE_STEPS = ((0, 3), (1, 2))
@@ -217,9 +220,7 @@ class Codec(nn.Module):
             state = self.base_mix[step](state + self.base_in[step](q))
         for step in range(4):
             keys = [(detail_position(step, g), g) for g in range(4)]
-            values = torch.cat(
-                [cells[p][..., b + g * quarter : b + (g + 1) * quarter] for p, g in keys], -1
-            )
+            values = torch.cat([cells[p][..., b + g * quarter : b + (g + 1) * quarter] for p, g in keys], -1)
             state = self.detail_block[step](state)
             q = code(keys, values, self.detail_out[step](F.relu(state)).float())
             if step < 3:

@@ -1,8 +1,8 @@
 """The training run: ``python -m pgic_core.training.train CONFIG --data DIR --out DIR``.
 
 A run can be cut off at any time: it saves every few minutes, and the same command goes on where it was.
-``--decay`` takes the newest checkpoint, lets the learning rate fall to zero over the schedule's decay steps and
-writes ``decayed.pt`` beside it; the constant run is not touched and can go on later.
+``--decay`` takes the newest checkpoint, lets the learning rate fall to zero over the schedule's decay steps
+and writes ``decayed.pt`` beside it; the constant run is not touched and can go on later.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class Run:
         self.average = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.step = 0
         self.seconds = 0.0
+        self.decay_from: int | None = None
 
     def save(self, path: Path) -> None:
         """Write a checkpoint; the old one stays until the new one is whole."""
@@ -59,6 +60,7 @@ class Run:
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
             "seconds": self.seconds,
+            "decay_from": self.decay_from,
         }
         temporary = path.with_suffix(".tmp")
         torch.save(state, temporary)
@@ -74,6 +76,7 @@ class Run:
             self.optimiser.load_state_dict(state["optimiser"])
         self.step = state["step"]
         self.seconds = state["seconds"]
+        self.decay_from = state.get("decay_from")
 
     def learn(self, picture: Tensor, rate: Tensor, offsets: Tensor, fraction: float) -> dict[str, float]:
         """One step on a batch; returns what the log shows."""
@@ -169,12 +172,15 @@ def train(
         run.model.start_from_klt((torch.from_numpy(patches).to(run.device).float() - 128) / 256)
         run.average = {k: v.detach().clone() for k, v in run.model.state_dict().items()}
     target = newest
-    decay_from = run.step
     if decay:
         target, log_name = out / "decayed.pt", "log-decay.csv"
+        started_here = run.step
         if target.exists():
-            done = torch.load(target, map_location="cpu", weights_only=True)
-            decay_from = done["decay_from"] if "decay_from" in done else run.step
+            run.load(target)
+        if run.decay_from != started_here:  # none yet, or one that an older checkpoint started
+            if newest.exists():
+                run.load(newest)
+            run.decay_from = run.step
     sampler = CropSampler(pictures, config.data, schedule.seed + run.step)
     random = np.random.default_rng(schedule.seed + run.step)
     log_path = out / log_name
@@ -186,12 +192,11 @@ def train(
         if fresh:
             log.writerow(_FIELDS)
         while run.step < steps and time.monotonic() - began < 60 * minutes:
-            since = run.step - decay_from
-            if decay and since >= schedule.decay:
-                break
             fraction = min(1.0, (run.step + 1) / schedule.warmup)
-            if decay:
-                fraction *= 1 - since / schedule.decay
+            if run.decay_from is not None:
+                fraction *= 1 - (run.step - run.decay_from) / schedule.decay
+                if fraction <= 0:
+                    break
             crops = torch.from_numpy(sampler.batch(schedule.batch, schedule.crop)).to(run.device)
             rate = torch.from_numpy(random.random(schedule.batch, dtype=np.float32)).to(run.device)
             offsets = _offsets(schedule.batch, schedule.crop, schedule.roi, random).to(run.device)
@@ -225,7 +230,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--decay", action="store_true")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a schedule value")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a schedule value"
+    )
     given = parser.parse_args(arguments)
     if given.threads:
         torch.set_num_threads(given.threads)

@@ -1,0 +1,157 @@
+"""Symbols to bytes and back: an asymmetric numeral system over the model's rows (A-6.4.2d).
+
+Symbols are coded row by row, so that each run of symbols shares one distribution. A symbol beyond its row's
+bound is coded as the row's escape; the excess of all escapes of a segment follows the segment.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import constriction
+import numpy as np
+
+from ..errors import PgiFormatError
+from ..runtime import ROWS, Model
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["LARGEST", "Bank", "SegmentReader", "encode_segments"]
+
+LARGEST = 32767
+"""Largest magnitude of a symbol."""
+_EXCESS = 1 << 16
+_BITS = 32
+
+
+class Bank:
+    """The distribution rows of a model. Make it with :meth:`of`.
+
+    Args:
+        model: whose tables.
+    """
+
+    def __init__(self, model: Model) -> None:
+        frequencies = model.tables.frequencies
+        self.bounds = frequencies["bounds"].astype(np.int32)
+        ends = np.cumsum(np.where(np.arange(ROWS) > 0, 2 * self.bounds + 2, 0))
+        self._values = np.split(frequencies["values"], ends[:-1])
+        self._models: list[Any] = [None] * ROWS
+        self.excess = constriction.stream.model.Uniform(_EXCESS)
+
+    @staticmethod
+    @lru_cache(maxsize=4)
+    def of(model: Model) -> Bank:
+        """The bank of ``model``; kept for the next caller."""
+        return Bank(model)
+
+    def row(self, row: int) -> Any:
+        """The distribution of a row above 0."""
+        if self._models[row] is None:
+            # The library gives each symbol one unit of its own on top of what is asked for, so asking for
+            # f - 1 of (2^24 - n) units yields frequencies of exactly f.
+            asked = self._values[row].astype(np.float64) - 1
+            self._models[row] = constriction.stream.model.Categorical(asked, perfect=False)
+        return self._models[row]
+
+    def bits(self) -> NDArray[np.float32]:
+        """``(rows, 2)``: bits of a zero and of a one in each row; row 0 is all zeros."""
+        out = np.zeros((ROWS, 2), np.float32)
+        for row in range(1, ROWS):
+            f, b = self._values[row], self.bounds[row]
+            out[row] = 24 - np.log2(f[[b, b + 1]])
+        return out
+
+
+def encode_segments(bank: Bank, segments: Sequence[tuple[NDArray[np.uint8], NDArray[np.int16]]]) -> bytes:
+    """Code segments that will be decoded in this order.
+
+    Args:
+        bank: the rows.
+        segments: rows ``(n,)`` (all above 0) and symbols ``(n,)`` of each.
+
+    Returns:
+        Little-endian 32-bit words.
+    """
+    coder = constriction.stream.stack.AnsCoder()
+    for rows, symbols in reversed(segments):  # last in, first out
+        order = np.argsort(rows, kind="stable")
+        bound = bank.bounds[rows[order]]
+        values = symbols[order].astype(np.int32)
+        excess = np.abs(values) - bound - 1
+        escaped = excess >= 0
+        if escaped.any():
+            tail = 2 * excess[escaped] + (values[escaped] < 0)
+            coder.encode_reverse(tail.astype(np.int32), bank.excess)
+        coded = np.where(escaped, 2 * bound + 1, values + bound).astype(np.int32)
+        ends = np.cumsum(np.bincount(rows, minlength=ROWS))
+        for row in range(ROWS - 1, 0, -1):
+            if ends[row] > ends[row - 1]:
+                coder.encode_reverse(coded[ends[row - 1] : ends[row]], bank.row(row))
+    words: NDArray[np.uint32] = coder.get_compressed()
+    return words.astype("<u4").tobytes()
+
+
+class SegmentReader:
+    """Reads what :func:`encode_segments` wrote, segment by segment.
+
+    Args:
+        bank: the rows.
+        data: the bytes.
+
+    Raises:
+        PgiFormatError: they cannot be such a stream.
+    """
+
+    def __init__(self, bank: Bank, data: bytes) -> None:
+        if len(data) % 4:
+            raise PgiFormatError("An entropy-coded part is not a whole number of 32-bit words.")
+        words = np.frombuffer(data, "<u4").astype(np.uint32)
+        if len(words) and words[-1] == 0:
+            raise PgiFormatError("An entropy-coded part ends with a zero word.")
+        self._bank = bank
+        self._coder = constriction.stream.stack.AnsCoder(words)
+
+    def read(self, rows: NDArray[np.uint8]) -> NDArray[np.int32]:
+        """The symbols of a segment.
+
+        Args:
+            rows: ``(n,)``, all above 0, in the order in which the symbols are wanted.
+
+        Raises:
+            PgiFormatError: a symbol is beyond what any encoder writes.
+        """
+        bank = self._bank
+        order = np.argsort(rows, kind="stable")
+        counts = np.bincount(rows, minlength=ROWS)
+        coded = np.empty(len(rows), np.int32)
+        bound = bank.bounds[rows[order]]
+        start = 0
+        for row in np.flatnonzero(counts):
+            end = start + int(counts[row])
+            coded[start:end] = self._coder.decode(bank.row(row), end - start)
+            start = end
+        escaped = np.flatnonzero(coded == 2 * bound + 1)
+        coded -= bound
+        if len(escaped):
+            tail = self._coder.decode(bank.excess, len(escaped))
+            magnitude = bound[escaped] + 1 + tail // 2
+            if magnitude.max() > LARGEST:
+                raise PgiFormatError("A symbol is larger than the format allows.")
+            coded[escaped] = np.where(tail % 2, -magnitude, magnitude)
+        symbols = np.empty_like(coded)
+        symbols[order] = coded
+        return symbols
+
+    def finish(self) -> None:
+        """Check that nothing is left.
+
+        Raises:
+            PgiFormatError: something is.
+        """
+        if not self._coder.is_empty():
+            raise PgiFormatError("An entropy-coded part holds more than its symbols.")

@@ -1,0 +1,121 @@
+"""Where things are: tiles, hyper-latent positions, strips, windows and their halos.
+
+Sizes, in pixels: a latent position of y spans 16, a cell 32, a position of z 64, a tile 512 (A-6.5.1a: tiles
+are independent in entropy coding, so that a window reads only its own).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["CELL", "LATENT", "UNIT", "Box", "Grid", "strips"]
+
+LATENT = 16
+CELL = 32
+UNIT = 64
+"""One position of z. Everything coded is a whole number of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle ``top <= y < bottom``, ``left <= x < right``."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return self.bottom - self.top
+
+    def grown(self, by: int, align: int, within: Box) -> Box:
+        """Enlarged on all sides, then outwards to multiples of ``align``, cut at ``within``."""
+        return Box(
+            max(within.left, (self.left - by) // align * align),
+            max(within.top, (self.top - by) // align * align),
+            min(within.right, -(-(self.right + by) // align) * align),
+            min(within.bottom, -(-(self.bottom + by) // align) * align),
+        )
+
+    def inside(self, other: Box, scale: int = 1) -> tuple[slice, slice]:
+        """Row and column slices of this box in an array that covers ``other`` at ``1 / scale``."""
+        return (
+            slice((self.top - other.top) // scale, (self.bottom - other.top) // scale),
+            slice((self.left - other.left) // scale, (self.right - other.left) // scale),
+        )
+
+    def overlap(self, other: Box) -> Box:
+        """What both cover; may be empty (width or height not above zero)."""
+        return Box(
+            max(self.left, other.left),
+            max(self.top, other.top),
+            min(self.right, other.right),
+            min(self.bottom, other.bottom),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A picture cut into tiles.
+
+    Attributes:
+        width, height: of the picture, in pixels.
+        tile: side of a tile in pixels, a multiple of 64.
+    """
+
+    width: int
+    height: int
+    tile: int
+
+    @property
+    def columns(self) -> int:
+        """Tiles in a row."""
+        return -(-self.width // self.tile)
+
+    @property
+    def rows(self) -> int:
+        """Rows of tiles."""
+        return -(-self.height // self.tile)
+
+    @property
+    def count(self) -> int:
+        """Tiles."""
+        return self.columns * self.rows
+
+    @property
+    def padded(self) -> Box:
+        """The coded area: the picture, enlarged to whole positions of z."""
+        return Box(0, 0, -(-self.width // UNIT) * UNIT, -(-self.height // UNIT) * UNIT)
+
+    def box(self, index: int) -> Box:
+        """Area of tile ``index`` (row-major), cut at the coded area."""
+        row, column = divmod(index, self.columns)
+        whole = Box(column * self.tile, row * self.tile, (column + 1) * self.tile, (row + 1) * self.tile)
+        return whole.overlap(self.padded)
+
+    def touching(self, area: Box) -> Iterator[int]:
+        """Indexes of the tiles that ``area`` (inside the coded area, not empty) touches."""
+        for row in range(area.top // self.tile, -(-area.bottom // self.tile)):
+            for column in range(area.left // self.tile, -(-area.right // self.tile)):
+                yield row * self.columns + column
+
+
+def strips(area: Box, tile: int, pixels: int) -> list[Box]:
+    """Cut ``area`` into strips of full width, whole rows of tiles, of about ``pixels`` pixels each."""
+    rows = max(1, pixels // max(1, area.width * tile)) * tile
+    if area.width * area.height <= pixels:
+        rows = area.height
+    edges = [area.top, *range((area.top // rows + 1) * rows, area.bottom, rows), area.bottom]
+    return [Box(area.left, a, area.right, b) for a, b in pairwise(edges) if b > a]

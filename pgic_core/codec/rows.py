@@ -1,0 +1,125 @@
+"""From z to the distribution row of every symbol, exactly (A-6.4.2d).
+
+The map is linear in z with integer weights. It is computed in float32 because that is fast, and it is exact
+there: weights are whole multiples of ``2 ** -shift``, and every partial sum, times ``2 ** shift``, stays
+below ``2 ** 24`` (checked when a model is loaded). The order in which a library adds them up, or how many
+threads it uses, cannot change the result.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..runtime import ROWS, Model
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["RowMap", "SymbolRows"]
+
+
+class SymbolRows:
+    """Rows of the symbols of one layer of one tile.
+
+    Only *active* symbols, those above row 0, are listed; all others are zero and are not coded.
+
+    Attributes:
+        index: int64 ``(n,)``, ascending positions in ``(line, z row, z column)`` order.
+        rows: uint8 ``(n,)``, their rows.
+    """
+
+    __slots__ = ("index", "rows")
+
+    def __init__(self, sums: NDArray[np.float32]) -> None:
+        flat = sums.reshape(-1)
+        self.index = np.flatnonzero(flat >= 1)
+        self.rows = np.minimum(flat[self.index], ROWS - 1).astype(np.uint8)
+
+
+class RowMap:
+    """The map for one model and quality. Make it with :meth:`of`.
+
+    Args:
+        model: whose tables.
+        quality: 1 to 100.
+    """
+
+    def __init__(self, model: Model, quality: int) -> None:
+        tables = model.tables
+        base, symbols = 4 * model.base, 4 * model.latent
+        scale = np.exp2(-tables.scale_shift.astype(np.float32))
+        weight = _weights(model)
+        shift = tables.row_shift[quality - 1].astype(np.float32)
+        bias = tables.scale_bias * scale + np.concatenate(
+            [np.tile(shift[:base], 4), np.tile(shift[base:], 4)]
+        )
+        cut = 4 * base
+        self._parts = {
+            "base": (weight[:cut], bias[:cut, None].astype(np.float32)),
+            "detail": (weight[cut:], bias[cut:, None].astype(np.float32)),
+        }
+        self._channels = {"base": np.arange(base), "detail": np.arange(base, symbols)}
+        self.z_rows = tables.z_row[quality - 1]
+
+    @staticmethod
+    @lru_cache(maxsize=16)
+    def of(model: Model, quality: int) -> RowMap:
+        """The map for ``model`` at ``quality``; kept for the next caller."""
+        return RowMap(model, quality)
+
+    def rows_of_z(self, positions: int) -> SymbolRows:
+        """Rows of z itself, for ``positions`` positions; lines are its channels."""
+        return SymbolRows(np.repeat(self.z_rows.astype(np.float32), positions))
+
+    def rows(self, layer: str, z: NDArray[np.int16], offsets: NDArray[np.int8] | None) -> SymbolRows:
+        """Rows of a layer's symbols in a tile.
+
+        Args:
+            layer: ``"base"`` or ``"detail"``.
+            z: ``(Z, h, w)`` of the tile, each -127 to 127.
+            offsets: ``(h, w)`` rows to add (ROI), or ``None``.
+        """
+        weight, bias = self._parts[layer]
+        sums = weight @ z.reshape(len(z), -1).astype(np.float32)
+        sums += bias
+        if offsets is not None:
+            sums += offsets.reshape(1, -1).astype(np.float32)
+        return SymbolRows(sums)
+
+    def places(
+        self,
+        layer: str,
+        index: NDArray[np.int64],
+        z_shape: tuple[int, int],
+        pitch: tuple[int, int],
+        corner: tuple[int, int],
+    ) -> NDArray[np.int64]:
+        """Where listed symbols stand in a ``(4 M, rows, columns)`` array of cells.
+
+        Args:
+            layer: as above.
+            index: of :class:`SymbolRows`.
+            z_shape: positions of z in the tile.
+            pitch: rows and columns of the array.
+            corner: row and column of the tile's first cell in it.
+
+        Returns:
+            Flat positions.
+        """
+        channels = self._channels[layer]
+        rows, columns = pitch
+        cell = np.arange(4)
+        first = channels[None] * (rows * columns) + ((cell // 2) * columns + cell % 2)[:, None]
+        y, x = np.mgrid[: z_shape[0], : z_shape[1]]
+        within = ((corner[0] + 2 * y) * columns + corner[1] + 2 * x).reshape(-1)
+        line, position = np.divmod(index, len(within))
+        return np.asarray(first.reshape(-1)[line] + within[position])
+
+
+@lru_cache(maxsize=4)
+def _weights(model: Model) -> NDArray[np.float32]:
+    tables = model.tables
+    return tables.scale_weight * np.exp2(-tables.scale_shift.astype(np.float32))[:, None]

@@ -1,0 +1,256 @@
+"""Header and index of the learned image payload (``STREAM.md``, "Learned").
+
+Layout: fixed header, ROI map, index, then the preview layer's tiles and the detail layer's tiles, each in
+row-major order. The index gives every tile's length, and for each *group* of tiles a CRC32 and, in large
+pictures, a SHA-256 (A-6.3.2a), so that a window can be checked without reading the rest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
+from ..runtime import DIGEST_BYTES
+from .geometry import UNIT, Grid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from ..limits import Limits
+
+__all__ = ["GROUP_TILES", "LAYERS", "Part", "StreamHeader", "StreamIndex", "parse", "serialise"]
+
+LAYERS = ("preview", "detail")
+GROUP_TILES = 8
+"""Tiles that share one CRC32."""
+_VERSION = 1
+_FIXED = struct.Struct(
+    "<BBB16sBI"
+)  # version, flags, log2 tile, model digest, quality, bytes of map and index
+_FLAG_MAP = 1
+_FLAG_DIGESTS = 2
+_KNOWN_FLAGS = _FLAG_MAP | _FLAG_DIGESTS
+_TILE_LOG2 = range(6, 12)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamHeader:
+    """What the payload says before its index.
+
+    Attributes:
+        model_digest: first bytes of the model's digest, in hex.
+        quality: 1 to 100.
+        grid: the tiles.
+        offsets: int8 ``(H / 64, W / 64)`` rounded up: eighths of an octave by which a block's steps are finer
+            than the quality's (ROI, A-6.4.2b); ``None`` where they are the same everywhere.
+    """
+
+    model_digest: str
+    quality: int
+    grid: Grid
+    offsets: NDArray[np.int8] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One tile of one layer: where it is in the payload."""
+
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamIndex:
+    """Where the tiles are.
+
+    Attributes:
+        parts: layer -> one :class:`Part` per tile.
+        checks: layer -> one CRC32 and SHA-256 (empty in small pictures) per group of tiles.
+        header_bytes: where the first tile starts.
+    """
+
+    parts: dict[str, tuple[Part, ...]]
+    checks: dict[str, tuple[tuple[int, bytes], ...]]
+    header_bytes: int
+
+    @property
+    def preview_bytes(self) -> int:
+        """Length of the prefix that shows the preview."""
+        last = self.parts[LAYERS[0]][-1]
+        return last.offset + last.length
+
+    @property
+    def total_bytes(self) -> int:
+        """Length of the whole payload."""
+        last = self.parts[LAYERS[1]][-1]
+        return last.offset + last.length
+
+    def read_group(self, layer: str, group: int, read: Callable[[int, int], bytes]) -> list[bytes]:
+        """The tiles of a group, checked.
+
+        Raises:
+            PgiChecksumError: they are damaged.
+            PgiTruncatedError: they are not all there.
+        """
+        parts = self.parts[layer][group * GROUP_TILES : (group + 1) * GROUP_TILES]
+        start = parts[0].offset
+        data = read(start, sum(p.length for p in parts))
+        crc, digest = self.checks[layer][group]
+        if zlib.crc32(data) != crc or (digest and hashlib.sha256(data).digest() != digest):
+            first = group * GROUP_TILES
+            raise PgiChecksumError(
+                f"Tiles {first} to {first + len(parts) - 1} of the {layer} layer are damaged (checksum)."
+            )
+        return [data[p.offset - start : p.offset - start + p.length] for p in parts]
+
+
+def _groups(tiles: Sequence[bytes]) -> list[bytes]:
+    return [b"".join(tiles[i : i + GROUP_TILES]) for i in range(0, len(tiles), GROUP_TILES)]
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def serialise(header: StreamHeader, layers: Sequence[Sequence[bytes]]) -> list[bytes]:
+    """The payload in pieces.
+
+    Args:
+        header: what to say first.
+        layers: the tiles of the preview layer, then of the detail layer; lengths are multiples of 4.
+    """
+    with_digests = header.grid.count > GROUP_TILES
+    flags = with_digests * _FLAG_DIGESTS
+    variable = bytearray()
+    if header.offsets is not None:
+        flags |= _FLAG_MAP
+        packed = zlib.compress(header.offsets.tobytes(), 9)
+        variable += _varint(len(packed)) + packed
+    for tiles in layers:
+        for tile in tiles:
+            variable += _varint(len(tile) // 4)
+        for group in _groups(tiles):
+            variable += struct.pack("<I", zlib.crc32(group))
+            if with_digests:
+                variable += hashlib.sha256(group).digest()
+    fixed = _FIXED.pack(
+        _VERSION,
+        flags,
+        header.grid.tile.bit_length() - 1,
+        bytes.fromhex(header.model_digest)[:DIGEST_BYTES],
+        header.quality,
+        len(variable),
+    )
+    start = fixed + variable
+    return [start + struct.pack("<I", zlib.crc32(start)), *layers[0], *layers[1]]
+
+
+class _Cursor:
+    """Reads the variable part, never past its end."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def take(self, count: int) -> bytes:
+        if count > len(self._data) - self._at:
+            raise PgiFormatError("The image index is shorter than what it lists.")
+        self._at += count
+        return self._data[self._at - count : self._at]
+
+    def varint(self, bound: int) -> int:
+        value = 0
+        for shift in range(0, 35, 7):
+            byte = self.take(1)[0]
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                if shift and not byte:
+                    break  # a longer spelling than needed
+                if value > bound:
+                    raise PgiFormatError("The image index holds a length beyond the image data.")
+                return value
+        raise PgiFormatError("The image index holds a number that is not in its shortest form.")
+
+    def finish(self) -> None:
+        if self._at != len(self._data):
+            raise PgiFormatError("The image index is longer than what it lists.")
+
+
+def parse(
+    read: Callable[[int, int], bytes], length: int, width: int, height: int, limits: Limits
+) -> tuple[StreamHeader, StreamIndex]:
+    """Read and check header and index.
+
+    Args:
+        read: gives ``(offset, length)`` of the payload.
+        length: of the payload, as the container says.
+        width, height: of the picture.
+        limits: what to allow.
+
+    Raises:
+        PgiFormatError, PgiUnsupportedError, PgiLimitError: as the sentence says.
+    """
+    if length < _FIXED.size + 4:
+        raise PgiTruncatedError("The image data is too short for its header.")
+    fixed = read(0, _FIXED.size)
+    version, flags, tile_log2, digest, quality, variable_bytes = _FIXED.unpack(fixed)
+    if version != _VERSION or flags & ~_KNOWN_FLAGS:
+        raise PgiUnsupportedError(f"The image data is of version {version}, which this pgic cannot decode.")
+    if variable_bytes > length - _FIXED.size - 4:
+        raise PgiFormatError("The image index is larger than the image data.")
+    rest = read(_FIXED.size, variable_bytes + 4)
+    if zlib.crc32(fixed + rest[:-4]) != int.from_bytes(rest[-4:], "little"):
+        raise PgiChecksumError("The header of the image data is damaged (checksum).")
+    if tile_log2 not in _TILE_LOG2 or not 1 <= quality <= 100 or not width or not height:
+        raise PgiFormatError("The header of the image data holds a value out of range.")
+    limits.check("pixels", width * height, "The picture")
+    limits.check("pixels_per_byte", width * height // length, "Each byte of image data")
+    grid = Grid(width, height, 1 << tile_log2)
+    limits.check("tiles", grid.count, "The picture")
+    cursor = _Cursor(rest[:-4])
+    offsets = _read_map(cursor, grid) if flags & _FLAG_MAP else None
+    parts: dict[str, tuple[Part, ...]] = {}
+    checks: dict[str, tuple[tuple[int, bytes], ...]] = {}
+    at = _FIXED.size + variable_bytes + 4
+    header_bytes = at
+    for layer in LAYERS:
+        found = []
+        for _ in range(grid.count):
+            size = 4 * cursor.varint(length // 4)
+            found.append(Part(at, size))
+            at += size
+        parts[layer] = tuple(found)
+        checks[layer] = tuple(
+            (int.from_bytes(cursor.take(4), "little"), cursor.take(32) if flags & _FLAG_DIGESTS else b"")
+            for _ in range(-(-grid.count // GROUP_TILES))
+        )
+    cursor.finish()
+    if at != length:
+        raise PgiFormatError("The image data is not as long as its index says.")
+    return StreamHeader(digest.hex(), quality, grid, offsets), StreamIndex(parts, checks, header_bytes)
+
+
+def _read_map(cursor: _Cursor, grid: Grid) -> NDArray[np.int8]:
+    rows, columns = grid.padded.height // UNIT, grid.padded.width // UNIT
+    packed = cursor.take(cursor.varint(1 << 28))
+    inflater = zlib.decompressobj()
+    try:
+        data = inflater.decompress(packed, rows * columns + 1)
+    except zlib.error as error:
+        raise PgiFormatError("The ROI map is damaged.") from error
+    if len(data) != rows * columns or not inflater.eof or inflater.unused_data:
+        raise PgiFormatError("The ROI map does not have one value per block.")
+    return np.frombuffer(data, np.int8).reshape(rows, columns)

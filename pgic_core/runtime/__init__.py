@@ -1,0 +1,22 @@
+"""Running networks: models on disk, where they are found, and the engine that runs them."""
+
+from .model import Model
+from .registry import DIGEST_BYTES, available_models, default_model, find_model
+from .sessions import Network, default_providers, default_threads, engine_description
+from .tables import PRECISION, ROWS, ROWS_PER_OCTAVE, Tables
+
+__all__ = [
+    "DIGEST_BYTES",
+    "PRECISION",
+    "ROWS",
+    "ROWS_PER_OCTAVE",
+    "Model",
+    "Network",
+    "Tables",
+    "available_models",
+    "default_model",
+    "default_providers",
+    "default_threads",
+    "engine_description",
+    "find_model",
+]

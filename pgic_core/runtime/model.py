@@ -1,0 +1,110 @@
+"""A model on disk, ready to run."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ..errors import PgiModelError
+from .manifest import read_manifest
+from .sessions import Network
+from .tables import Tables
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["Model"]
+
+_QUALITIES = 100
+
+
+class Model:
+    """Networks and tables of one model folder. Nothing is loaded before it is used.
+
+    Args:
+        folder: as the trainer's export wrote it.
+
+    Raises:
+        PgiModelError: the folder has no readable manifest.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._manifest: dict[str, Any] = read_manifest(folder)
+
+    @property
+    def id(self) -> str:
+        """Name for people."""
+        return str(self._manifest["id"])
+
+    @property
+    def digest(self) -> str:
+        """What files name: SHA-256 in hex over everything that decides how they decode."""
+        return str(self._manifest["digest"])
+
+    @property
+    def provisional(self) -> bool:
+        """Whether the model may still change or go; files of a released one decode for ever."""
+        return bool(self._manifest["provisional"])
+
+    @property
+    def latent(self) -> int:
+        """Channels M of y."""
+        return int(self._manifest["latent"])
+
+    @property
+    def base(self) -> int:
+        """How many of them form the base group."""
+        return int(self._manifest["base"])
+
+    @property
+    def hyper(self) -> int:
+        """Channels Z of z."""
+        return int(self._manifest["hyper"])
+
+    def halo(self, name: str) -> int:
+        """Pixels that network ``name`` must see around the ones it gives exactly."""
+        return int(self._manifest["halo"][name])
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The integer tables."""
+        return Tables.load(self._file("tables.npz"))
+
+    def network(self, name: str) -> Network:
+        """The network called ``name``."""
+        return Network(self._file(f"{name}.onnx"))
+
+    def embedding(
+        self,
+        part: Literal["hyper_analysis", "means", "synthesis"],
+        quality: int,
+        octaves: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """What network ``part`` is told of the rate.
+
+        Args:
+            part: which network.
+            quality: 1 to 100.
+            octaves: ``(h, w)``, by how much finer the steps are than the quality's own; ``(1, 1)`` where
+                that is the same everywhere.
+
+        Returns:
+            ``(1, C, h, w)``.
+        """
+        place = 2 * (quality - 1) / (_QUALITIES - 1) - 1 + 2 * octaves / float(self._manifest["octaves"])
+        weight, bias = self.tables.embed_weight
+        hidden = np.maximum(weight[:, None, None] * place + bias[:, None, None], 0)
+        affine: NDArray[np.float32] = getattr(self.tables, f"embed_{part}")
+        out = np.tensordot(affine[:, :-1], hidden, 1) + affine[:, -1, None, None]
+        return out[None].astype(np.float32)
+
+    def _file(self, name: str) -> Path:
+        path = self.folder / name
+        if not path.is_file():
+            raise PgiModelError(f"The model {self.id} lacks its file {name}.")
+        return path

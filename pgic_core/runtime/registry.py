@@ -1,0 +1,54 @@
+"""Finding models: those shipped with pgic, then those in the folders of ``PGIC_MODEL_PATH``."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from ..errors import PgiModelError
+from .manifest import MANIFEST_NAME
+from .model import Model
+
+__all__ = ["DIGEST_BYTES", "available_models", "default_model", "find_model"]
+
+DIGEST_BYTES = 16
+"""How much of the digest a file holds."""
+_DEFAULT = "grid-1"
+_SHIPPED = Path(__file__).resolve().parent.parent / "weights"
+
+
+@lru_cache(maxsize=8)
+def _models(search: str) -> tuple[Model, ...]:
+    roots = [_SHIPPED, *(Path(part) for part in search.split(os.pathsep) if part)]
+    return tuple(Model(p.parent) for root in roots for p in sorted(root.glob(f"*/{MANIFEST_NAME}")))
+
+
+def available_models() -> tuple[Model, ...]:
+    """All models that can be found; shipped ones first."""
+    return _models(os.environ.get("PGIC_MODEL_PATH", ""))
+
+
+def default_model() -> Model:
+    """The model that new files are coded with: ``PGIC_MODEL`` (an id or a digest), or the newest shipped.
+
+    Raises:
+        PgiModelError: it is not there.
+    """
+    return find_model(os.environ.get("PGIC_MODEL", _DEFAULT))
+
+
+def find_model(name: str) -> Model:
+    """The model with this id, or whose digest begins with this (at least 16 hex digits).
+
+    Raises:
+        PgiModelError: there is none.
+    """
+    for model in available_models():
+        if model.id == name or (len(name) >= 16 and model.digest.startswith(name.lower())):
+            return model
+    known = ", ".join(f"{m.id} ({m.digest[: 2 * DIGEST_BYTES]})" for m in available_models()) or "none"
+    raise PgiModelError(
+        f"The model {name} is not installed; installed are: {known}. "
+        "Install the pgic version that ships it, or name its folder in PGIC_MODEL_PATH."
+    )

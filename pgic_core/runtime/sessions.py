@@ -1,0 +1,119 @@
+"""ONNX Runtime sessions: one per network and process, shared by all threads (A-9.2.1, A-9.2.3)."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+from ..errors import PgiModelError, PgiOptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["Network", "default_providers", "default_threads", "engine_description"]
+
+_lock = threading.Lock()
+_sessions: dict[tuple[Any, ...], Any] = {}
+
+
+def _forget_sessions() -> None:
+    """A forked child has the session objects of its parent but not their threads: it makes its own."""
+    global _lock
+    _lock = threading.Lock()
+    _sessions.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_sessions)
+
+
+def default_threads() -> int:
+    """``PGIC_THREADS``, or as many as this process may use."""
+    text = os.environ.get("PGIC_THREADS")
+    if text is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise PgiOptionError(f"PGIC_THREADS must be a whole number above zero, not {text!r}.")
+    return int(text)
+
+
+def default_providers() -> tuple[str, ...]:
+    """``PGIC_PROVIDERS`` (comma-separated ONNX Runtime names, best first), or the CPU."""
+    text = os.environ.get("PGIC_PROVIDERS", "")
+    return tuple(part.strip() for part in text.split(",") if part.strip()) or ("CPUExecutionProvider",)
+
+
+def engine_description() -> str:
+    """Name, version and providers of the engine, for ``pgic --version``."""
+    import onnxruntime
+
+    return f"ONNX Runtime {onnxruntime.__version__} ({', '.join(onnxruntime.get_available_providers())})"
+
+
+def _open_session(path: Path, threads: int, providers: tuple[str, ...]) -> Any:
+    import onnxruntime
+
+    unknown = set(providers) - set(onnxruntime.get_available_providers())
+    if unknown:
+        raise PgiOptionError(
+            f"This ONNX Runtime has no provider {', '.join(sorted(unknown))}; "
+            f"it has {', '.join(onnxruntime.get_available_providers())}."
+        )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Threads that spin while they wait would slow down everything else on a small machine.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    # Sizes differ from picture to picture: a plan kept for each would only fill memory.
+    options.enable_mem_pattern = False
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=list(providers))
+    except Exception as error:  # ONNX Runtime has no common base class for its errors.
+        raise PgiModelError(f"The network {path.name} cannot be loaded: {error}") from error
+
+
+class Network:
+    """One network of a model.
+
+    Args:
+        path: its ONNX file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __call__(
+        self,
+        inputs: Mapping[str, NDArray[Any]],
+        *,
+        threads: int | None = None,
+        providers: Sequence[str] | None = None,
+    ) -> NDArray[Any]:
+        """Run it; the GIL is free meanwhile.
+
+        Args:
+            inputs: by name.
+            threads: of this network; ``None`` for :func:`default_threads`.
+            providers: ONNX Runtime's; ``None`` for :func:`default_providers`.
+
+        Returns:
+            Its one output.
+
+        Raises:
+            PgiModelError: the network cannot be loaded or run.
+        """
+        key = (self._path, threads or default_threads(), tuple(providers or default_providers()))
+        with _lock:
+            session = _sessions.get(key)
+            if session is None:
+                session = _sessions[key] = _open_session(*key)
+        try:
+            (output,) = session.run(None, dict(inputs))
+        except Exception as error:  # As above.
+            raise PgiModelError(f"The network {self._path.name} failed: {error}") from error
+        return output  # type: ignore[no-any-return]

@@ -1,0 +1,145 @@
+"""The integer tables of a model: all that the entropy coder depends on.
+
+All of it is normative (``STREAM.md``): two decoders with the same tables read the same symbols, whatever runs
+their networks.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass, fields
+from math import erf, sqrt
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import PgiModelError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = [
+    "PRECISION",
+    "ROWS",
+    "ROWS_PER_OCTAVE",
+    "Tables",
+    "gaussian_frequencies",
+    "row_of_log2_scale",
+]
+
+ROWS_PER_OCTAVE = 8
+ROWS = 80
+"""Rows of the distribution bank. Row 0 means "always zero": it costs neither bits nor time."""
+PRECISION = 24
+"""Frequencies of a row sum to 2 to this power."""
+_LOG2_SCALE_OF_ROW_0 = -3.0
+_QUALITIES = 100
+
+
+def row_of_log2_scale(log2_scale: float) -> float:
+    """Position in the bank, before rounding, of a deviation given as log2 quantisation steps."""
+    return (log2_scale - _LOG2_SCALE_OF_ROW_0) * ROWS_PER_OCTAVE
+
+
+def gaussian_frequencies() -> dict[str, NDArray[Any]]:
+    """A bank of zero-mean Gaussians integrated over unit bins, as whole frequencies."""
+    banks: list[NDArray[np.uint32]] = [np.zeros(0, np.uint32)]
+    for row in range(1, ROWS):
+        scale = 2 ** (_LOG2_SCALE_OF_ROW_0 + row / ROWS_PER_OCTAVE)
+        bound = max(1, int(np.ceil(6 * scale)))
+        edges = np.array([erf((k + 0.5) / scale * sqrt(0.5)) for k in range(bound + 1)])
+        half = np.diff(edges) / 2
+        escape = max(1.0 - edges[-1], 1e-6)
+        banks.append(whole_frequencies(np.concatenate([half[::-1], edges[:1], half, [escape]])))
+    return pack_frequencies(banks)
+
+
+def whole_frequencies(probabilities: NDArray[np.float64]) -> NDArray[np.uint32]:
+    """Round to frequencies of at least 1 that sum to ``2 ** PRECISION``; the last symbol is the escape."""
+    total = (1 << PRECISION) - len(probabilities)
+    share = np.floor(probabilities / probabilities.sum() * total).astype(np.int64)
+    share[np.argmax(share)] += total - share.sum()
+    return (share + 1).astype(np.uint32)
+
+
+def pack_frequencies(banks: list[NDArray[np.uint32]]) -> dict[str, NDArray[Any]]:
+    """All rows end to end, with their bounds: row r codes symbols -bound[r] .. bound[r], then the escape."""
+    bounds = [0] + [(len(b) - 2) // 2 for b in banks[1:]]
+    return {"values": np.concatenate(banks), "bounds": np.array(bounds, np.int32)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tables:
+    """Arrays of one model. M latent channels, Z hyper-latent channels.
+
+    Attributes:
+        scale_weight: int8 ``(16 M, Z)``, the linear map from z to rows; lines run over the four cells under a
+            z and a cell's base symbols in coded order, then likewise over the detail symbols.
+        scale_shift: uint8 ``(16 M,)``, how far each line's sum is shifted right.
+        scale_bias: int32 ``(16 M,)``, added before the shift.
+        step_exponent: int16 ``(100, M)``: at quality q the step of channel c is ``2 ** (e[q - 1, c] / 8)``,
+        in units of 256 grey levels.
+        row_shift: int16 ``(100, 4 M)``: added to a symbol's row, in coded order.
+        z_row: uint8 ``(100, Z)``: row of each channel of z.
+        frequencies: the rows themselves, as :func:`pack_frequencies` gives them.
+        embed_weight: float32 ``(2, 32)``, weight and bias of the rate's hidden features.
+        embed_hyper_analysis, embed_means, embed_synthesis: float32 ``(C, 33)``, features to channels, the
+            last column the bias.
+    """
+
+    scale_weight: NDArray[np.int8]
+    scale_shift: NDArray[np.uint8]
+    scale_bias: NDArray[np.int32]
+    step_exponent: NDArray[np.int16]
+    row_shift: NDArray[np.int16]
+    z_row: NDArray[np.uint8]
+    frequencies: dict[str, NDArray[Any]]
+    embed_weight: NDArray[np.float32]
+    embed_hyper_analysis: NDArray[np.float32]
+    embed_means: NDArray[np.float32]
+    embed_synthesis: NDArray[np.float32]
+
+    def save(self, path: Path) -> None:
+        """Write as an uncompressed ``.npz`` without a time stamp, so that equal tables are equal files."""
+        arrays: dict[str, NDArray[Any]] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, dict):
+                arrays |= {f"{field.name}_{k}": v for k, v in value.items()}
+            else:
+                arrays[field.name] = value
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, value in sorted(arrays.items()):
+                with archive.open(zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), "w") as stream:
+                    np.lib.format.write_array(stream, np.ascontiguousarray(value), allow_pickle=False)
+
+    @classmethod
+    def load(cls, path: Path) -> Tables:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            PgiModelError: the file is damaged or does not hold these tables.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                arrays = dict(stored)
+            frequencies = {k: arrays.pop(f"frequencies_{k}") for k in ("values", "bounds")}
+            tables = cls(frequencies=frequencies, **arrays)
+            tables._check()
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+            raise PgiModelError(f"The model tables {path.name} are damaged: {error}.") from error
+        return tables
+
+    def _check(self) -> None:
+        lines, z = self.scale_weight.shape
+        if self.z_row.shape != (_QUALITIES, z) or self.row_shift.shape != (_QUALITIES, lines // 4):
+            raise ValueError("array shapes do not fit each other")
+        # Sums must be exact in float32, in which they are computed: see rows.py.
+        largest = 127 * np.abs(self.scale_weight.astype(np.int64)).sum(1) + np.abs(self.scale_bias)
+        if largest.max() >= 1 << 24:
+            raise ValueError("the scale map leaves the range in which its sums are exact")
+        bounds, values = self.frequencies["bounds"], self.frequencies["values"]
+        if len(bounds) != ROWS or int((2 * bounds[1:].astype(np.int64) + 2).sum()) != len(values):
+            raise ValueError("the rows do not have the lengths their bounds say")
