@@ -52,24 +52,23 @@ def atomic_write(
         chunks = (memoryview(chunks),)
     name = os.fspath(path)
     with _plain_errors(name):
-        target = os.path.realpath(name)
         try:
-            mode: int | None = os.stat(target).st_mode
+            mode: int | None = os.stat(name).st_mode
         except FileNotFoundError:
             mode = None
         if mode is not None and stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if mode is not None and not os.access(target, os.W_OK):
+        if mode is not None and not os.access(name, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     if mode is not None and not stat.S_ISREG(mode):
-        _write_directly(target, name, chunks)
+        _write_directly(name, chunks)
     else:
-        _replace(target, name, mode, chunks)
+        _replace(os.path.realpath(name), name, mode, chunks)
 
 
-def _write_directly(target: str, name: str, chunks: Iterable[bytes | memoryview]) -> None:
+def _write_directly(name: str, chunks: Iterable[bytes | memoryview]) -> None:
     with _plain_errors(name):
-        handle = os.open(target, os.O_WRONLY | getattr(os, "O_BINARY", 0))
+        handle = os.open(name, os.O_WRONLY | getattr(os, "O_BINARY", 0))
     try:
         _write_all(handle, name, chunks)
     finally:
