@@ -60,8 +60,10 @@ def serialize_extension(extension: Mapping[str, object]) -> bytes:
     Raises:
         PgiOptionError: a key or value breaks the profile.
     """
-    plain = _plain(extension, "the extension map", 1)
-    assert isinstance(plain, dict)
+    plain = {
+        _plain_text(key, "a key of the extension map"): _plain(value, f"the extension field {key!r}", 2)
+        for key, value in extension.items()
+    }
     try:
         _check_keys(plain)
         data: bytes = cbor2.dumps(plain, canonical=True)

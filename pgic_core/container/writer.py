@@ -71,7 +71,7 @@ def build_file(
 
     Raises:
         PgiOptionError: a value is out of range or of the wrong type.
-        PgiLimitError: the extension map is larger than the default limits let a reader accept.
+        PgiLimitError: metadata or extension are larger than the default limits let a reader accept.
     """
     return b"".join(
         iter_file(
@@ -222,6 +222,7 @@ def _small_blocks(
         contents.append((BlockType.EXTENSION, serialize_extension(fields)))
     blocks = []
     for kind, content in contents:
+        DEFAULT_LIMITS.check("metadata_bytes", len(content), f"The {kind.label}")
         stored, packed = deflate_if_smaller(content) if compress else (content, False)
         blocks.append(_make_block(kind, BlockFlag.COMPRESSED if packed else 0, [stored]))
     return blocks

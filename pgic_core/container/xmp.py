@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from xml.parsers import expat
 
 __all__ = ["read_drone_xmp"]
@@ -44,13 +45,15 @@ class _Collector:
         self._length = 0
 
     def parse(self, packet: bytes) -> None:
-        parser = expat.ParserCreate(namespace_separator=_SEPARATOR)
+        utf16 = packet.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        # Decoded here, so that the packet cannot pick a codec. Writers pad it with blanks or NULs.
+        text = packet.decode("utf-16" if utf16 else "utf-8").strip("\x00 \t\r\n\ufeff")
+        parser = expat.ParserCreate("utf-8", _SEPARATOR)
         parser.StartDoctypeDeclHandler = self._stop
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._characters
-        # Writers pad the packet with blanks or NULs.
-        parser.Parse(packet.strip(b"\x00 \t\r\n"), True)
+        parser.Parse(text.encode(), True)
 
     def _stop(self, *_: object) -> None:
         raise _StopParsing

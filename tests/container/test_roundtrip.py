@@ -20,12 +20,23 @@ from pgic_core.container import (
     is_pgi,
     iter_file,
     parse_metadata,
+    serialize_extension,
     serialize_metadata,
 )
-from pgic_core.errors import PgiError, PgiOptionError, PgiTruncatedError
+from pgic_core.errors import PgiError, PgiLimitError, PgiOptionError, PgiTruncatedError
 
 from . import strategies
-from .forge import FIELDS, PAYLOAD
+from .forge import (
+    EXTENSION,
+    FIELDS,
+    METADATA,
+    PAYLOAD,
+    Block,
+    deflated,
+    forge,
+    image_block,
+    metadata_content,
+)
 
 FULL = build_file(
     FIELDS,
@@ -170,6 +181,42 @@ def test_spliced_and_overwritten_files_raise_only_pgi_errors(data: st.DataObject
     except PgiError:
         return
     assert bytes(damaged) == FULL
+
+
+CONTENTS = [
+    metadata_content(),
+    serialize_extension({"acme.x": [1, 2.5, {"q": None}], "pgic.dpi": [72, 72], "pgic.exif": b"Exif"}),
+    serialize_extension(
+        {"pgic.annotations": [{"label": "x", "box": [0, 0, 1, 1]}], "pgic.location": {"lon": 1.5}}
+    ),
+]
+
+
+@given(st.data())
+def test_sealed_nonsense_reaches_the_inner_parsers_and_raises_only_pgi_errors(data: st.DataObject) -> None:
+    content = bytearray(data.draw(st.sampled_from(CONTENTS)))
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(content) - 1))
+        content[at : at + data.draw(st.integers(0, 2))] = data.draw(st.binary(min_size=1, max_size=3))
+    packed = data.draw(st.booleans())
+    block = Block(
+        data.draw(st.sampled_from([METADATA, EXTENSION])),
+        deflated(bytes(content)) if packed else bytes(content),
+        flags=2 * packed,
+    )
+    reader = PgiReader(forge([block, image_block()]))
+    try:
+        result = (reader.metadata, reader.extension)
+    except PgiError:
+        return
+    # What is accepted can be written again and says the same.
+    again = PgiReader(build_file(FIELDS, PAYLOAD, metadata=result[0], extension=result[1]))
+    assert repr((again.metadata, again.extension)) == repr(result)
+
+
+def test_extension_too_large_for_any_reader_is_not_written() -> None:
+    with pytest.raises(PgiLimitError, match="extension block"):
+        build_file(FIELDS, PAYLOAD, extension={"acme.x": bytes(17 << 20)})
 
 
 def test_is_pgi() -> None:
