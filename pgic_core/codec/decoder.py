@@ -9,7 +9,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -266,9 +266,10 @@ class _TileReader:
         def place(index: int, box: Box) -> None:
             tile = self.decode(index, layers)
             z[0][:, *box.inside(cover, UNIT)] = tile.z
-            corner = ((box.top - cover.top) // CELL, (box.left - cover.left) // CELL)
+            corner = (box.top - cover.top) // CELL * symbols.shape[3] + (box.left - cover.left) // CELL
             for name, (rows, values) in zip(("base", "detail"), tile.layers, strict=False):
-                places = self._row_map.places(name, rows.index, tile.z.shape[1:], symbols.shape[2:], corner)
+                places = self._row_map.places(name, tile.z.shape[1:], symbols.shape[2:])[rows.index]
+                places += corner
                 flat[places] = values
 
         with ThreadPoolExecutor(threads) as pool:
@@ -282,7 +283,11 @@ class _TileReader:
 def _latent(tiles: _TileReader, rate: Rate, area: Box, threads: int) -> NDArray[np.float32]:
     """Scaled latent of ``area``."""
     z, symbols = tiles.collect(area, LAYERS, 4 * rate.model.latent, threads)
-    inputs = {"symbols": symbols, "z": z, "embedding": rate.embedding("means", area, CELL)}
+    inputs: dict[str, NDArray[Any]] = {
+        "symbols": symbols,
+        "z": z,
+        "embedding": rate.embedding("means", area, CELL),
+    }
     return rate.model.network("means")(inputs, threads=threads)
 
 
@@ -302,7 +307,7 @@ def _preview(tiles: _TileReader, rate: Rate, area: Box, threads: int) -> NDArray
     """Preview pixels of ``area`` (aligned to 64 px)."""
     base = rate.model.base
     z, symbols = tiles.collect(area, LAYERS[:1], 4 * base, threads)
-    inputs = {
+    inputs: dict[str, NDArray[Any]] = {
         "symbols": symbols,
         "z": z,
         "embedding": rate.embedding("means", area, CELL),

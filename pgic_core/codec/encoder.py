@@ -143,16 +143,22 @@ class Encoder:
         thresholds = self._thresholds()
         shape = (4 * model.latent, whole.height // CELL, whole.width // CELL)
         limits = np.full(shape, thresholds[0], np.float16)
-        chosen = []
-        for box in tiles:
+        flat = limits.reshape(-1)
+
+        def choose(box: Box) -> list[tuple[NDArray[np.uint8], NDArray[np.int32]]]:
             part = z[:, *box.inside(whole, UNIT)]
             offsets = None if self._roi is None else self._roi[box.inside(whole, UNIT)]
+            chosen = []
             for layer in ("base", "detail"):
                 rows = row_map.rows(layer, part, offsets)
-                corner = (box.top // CELL, box.left // CELL)
-                places = row_map.places(layer, rows.index, part.shape[1:], shape[1:], corner)
-                limits.reshape(-1)[places] = thresholds[rows.rows]
+                places = row_map.places(layer, part.shape[1:], shape[1:])[rows.index]
+                places += box.top // CELL * shape[2] + box.left // CELL
+                flat[places] = thresholds[rows.rows]
                 chosen.append((rows.rows, places))
+            return chosen
+
+        with ThreadPoolExecutor(self._threads) as pool:
+            chosen = list(pool.map(choose, tiles))
         self._progress(0.7)
         symbols = self._quantise(rate, z, limits).reshape(-1)
         self._progress(0.9)
@@ -160,7 +166,7 @@ class Encoder:
         def pack(index: int) -> tuple[bytes, bytes]:
             part = z[:, *tiles[index].inside(whole, UNIT)]
             z_rows = row_map.rows_of_z(part[0].size)
-            base, detail = chosen[2 * index : 2 * index + 2]
+            base, detail = chosen[index]
             first = (z_rows.rows, part.reshape(-1)[z_rows.index])
             return (
                 encode_segments(self._bank, [first, (base[0], symbols[base[1]])]),
@@ -184,7 +190,7 @@ class Encoder:
         weight = _RATE_WEIGHT if self._effort > 1 else 0.0
         thresholds = 0.5 + weight * np.maximum(saved, 0) / 17.3
         thresholds[0] = np.inf
-        return thresholds.astype(np.float16)
+        return np.asarray(thresholds, np.float16)
 
     def _hyper(self, rate: Rate, row_map: RowMap) -> NDArray[np.int16]:
         whole = self.grid.padded

@@ -126,25 +126,28 @@ class SegmentReader:
             PgiFormatError: a symbol is beyond what any encoder writes.
         """
         bank = self._bank
-        order = np.argsort(rows, kind="stable")
         counts = np.bincount(rows, minlength=ROWS)
-        coded = np.empty(len(rows), np.int32)
-        bound = bank.bounds[rows[order]]
-        start = 0
+        runs: list[NDArray[np.int32]] = []
+        escaped: list[NDArray[np.bool_]] = []
         for row in np.flatnonzero(counts):
-            end = start + int(counts[row])
-            coded[start:end] = self._coder.decode(bank.row(row), end - start)
-            start = end
-        escaped = np.flatnonzero(coded == 2 * bound + 1)
-        coded -= bound
-        if len(escaped):
-            tail = self._coder.decode(bank.excess, len(escaped))
-            magnitude = bound[escaped] + 1 + tail // 2
+            bound = bank.bounds[row]
+            run = self._coder.decode(bank.row(row), int(counts[row]))
+            run -= bound
+            runs.append(run)
+            escaped.append(run > bound)
+        if not runs:
+            return np.zeros(0, np.int32)
+        coded = np.concatenate(runs)
+        beyond = np.flatnonzero(np.concatenate(escaped))
+        if len(beyond):
+            # An escape reads as bound + 1, which is also the smallest magnitude it can stand for.
+            tail = self._coder.decode(bank.excess, len(beyond))
+            magnitude = coded[beyond] + tail // 2
             if magnitude.max() > LARGEST:
                 raise PgiFormatError("A symbol is larger than the format allows.")
-            coded[escaped] = np.where(tail % 2, -magnitude, magnitude)
+            coded[beyond] = np.where(tail % 2, -magnitude, magnitude)
         symbols = np.empty_like(coded)
-        symbols[order] = coded
+        symbols[np.argsort(rows, kind="stable")] = coded
         return symbols
 
     def finish(self) -> None:

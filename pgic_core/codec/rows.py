@@ -89,34 +89,24 @@ class RowMap:
             sums += offsets.reshape(1, -1).astype(np.float32)
         return SymbolRows(sums)
 
-    def places(
-        self,
-        layer: str,
-        index: NDArray[np.int64],
-        z_shape: tuple[int, int],
-        pitch: tuple[int, int],
-        corner: tuple[int, int],
-    ) -> NDArray[np.int64]:
-        """Where listed symbols stand in a ``(4 M, rows, columns)`` array of cells.
+    @lru_cache(maxsize=32)  # noqa: B019 - maps are few, and live as long as the process
+    def places(self, layer: str, z_shape: tuple[int, int], pitch: tuple[int, int]) -> NDArray[np.int32]:
+        """Where a tile's symbols stand in a ``(4 M, rows, columns)`` array of cells.
 
         Args:
             layer: as above.
-            index: of :class:`SymbolRows`.
             z_shape: positions of z in the tile.
             pitch: rows and columns of the array.
-            corner: row and column of the tile's first cell in it.
 
         Returns:
-            Flat positions.
+            Flat positions by :attr:`SymbolRows.index`, for a tile at the array's first corner.
         """
-        channels = self._channels[layer]
         rows, columns = pitch
-        cell = np.arange(4)
-        first = channels[None] * (rows * columns) + ((cell // 2) * columns + cell % 2)[:, None]
+        cell = np.arange(4)[:, None]
+        line = self._channels[layer] * (rows * columns) + cell // 2 * columns + cell % 2
         y, x = np.mgrid[: z_shape[0], : z_shape[1]]
-        within = ((corner[0] + 2 * y) * columns + corner[1] + 2 * x).reshape(-1)
-        line, position = np.divmod(index, len(within))
-        return np.asarray(first.reshape(-1)[line] + within[position])
+        within = 2 * y * columns + 2 * x
+        return np.add.outer(line.reshape(-1), within.reshape(-1)).reshape(-1).astype(np.int32)
 
 
 @lru_cache(maxsize=4)
