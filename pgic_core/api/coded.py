@@ -1,0 +1,153 @@
+"""The parts of ``image_data`` and the codecs that read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ..codec.auxiliary import LENGTH_SIZE, read_alpha_length
+from ..codec.lossless import LosslessImage
+from ..codec.picture import Channels, SampleFormat
+from ..container import IMAGE_FIELDS_SIZE, Compression
+from ..errors import PgiFormatError, PgiUnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from ..codec.decoder import LearnedImage
+    from ..codec.parallel import Progress
+    from ..container import PgiReader
+    from ..limits import Limits
+    from .info import CodecName
+
+__all__ = ["CodedPicture", "open_coded"]
+
+
+@dataclass(frozen=True, slots=True)
+class CodedPicture:
+    """A picture whose stream headers were read and checked.
+
+    Attributes:
+        codec: of the colours.
+        colours: all channels, or all but ``alpha``.
+        alpha: opacity plane beside learned colours, or None.
+        channels: meaning of the channels of both together.
+        sample_format: type of the samples.
+        tile_size: width and height of a tile of the colours, in pixels.
+        tiles: their number.
+        preview_bytes: length of the prefix of the file that is enough for a preview.
+        quality: of the learned codec, else None.
+        model_digest: likewise.
+    """
+
+    codec: CodecName
+    colours: LearnedImage | LosslessImage
+    alpha: LosslessImage | None
+    channels: Channels
+    sample_format: SampleFormat
+    tile_size: tuple[int, int]
+    tiles: int
+    preview_bytes: int
+    quality: int | None = None
+    model_digest: str | None = None
+
+    def decode(
+        self,
+        level: Literal["preview", "fast"],
+        window: tuple[int, int, int, int] | None,
+        on_damage: Literal["raise", "conceal"],
+        threads: int | None,
+        progress: Progress | None,
+    ) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+        """All channels, (h, w, C), and with "conceal" the (h, w) mask of what was concealed."""
+        pixels: NDArray[Any]
+        pixels, mask = self.colours.decode(level, window, on_damage, threads, progress)
+        if self.alpha is None:
+            return pixels, mask
+        alpha, alpha_mask = self.alpha.decode(level, window, on_damage, threads)
+        if mask is not None and alpha_mask is not None:
+            mask |= alpha_mask
+        return np.concatenate([pixels, alpha], axis=2), mask
+
+    def verify(self) -> None:
+        """Decode every tile, and raise where one does not."""
+        self.colours.verify()
+        if self.alpha is not None:
+            self.alpha.verify()
+
+
+def open_coded(reader: PgiReader, limits: Limits) -> CodedPicture:
+    """Read the stream headers of a file's picture.
+
+    Raises:
+        PgiFormatError: they are damaged, break a rule or contradict the A.2 fields.
+        PgiUnsupportedError: the codec is unknown here, or the picture is encrypted.
+        PgiLimitError: the picture has too many tiles.
+    """
+    compression = reader.fields.compression_type
+    if compression == Compression.LEARNED:
+        coded = _open_learned(reader, limits)
+    elif compression in (Compression.RAW, Compression.LOSSLESS):
+        plain = compression == Compression.RAW
+        image = _open_lossless(reader, limits, 0, reader.payload_length, plain=plain)
+        coded = CodedPicture(
+            codec="raw" if plain else "lossless",
+            colours=image,
+            alpha=None,
+            channels=image.channels,
+            sample_format=image.sample_format,
+            tile_size=(image.grid.tile_width, image.grid.tile_height),
+            tiles=image.grid.count,
+            preview_bytes=reader.header.image.end,
+        )
+    else:
+        raise PgiUnsupportedError(f"The picture has compression_type {compression}, which is unknown here.")
+    if coded.sample_format.bits != reader.fields.color_depth:
+        found = coded.sample_format.name.lower()
+        raise PgiFormatError(f"color_depth is {reader.fields.color_depth}, but the samples are {found}.")
+    return coded
+
+
+def _open_learned(reader: PgiReader, limits: Limits) -> CodedPicture:
+    # Not imported for pictures that need no network.
+    from ..codec.decoder import LearnedImage
+
+    length = reader.payload_length
+    alpha_length = read_alpha_length(reader.read_payload, length)
+    alpha = None
+    if alpha_length:
+        alpha = _open_lossless(reader, limits, LENGTH_SIZE, alpha_length)
+        if alpha.channels is not Channels.GREY or alpha.sample_format is not SampleFormat.UINT8:
+            raise PgiFormatError("The opacity plane is not one channel of 8 bits.")
+    start = LENGTH_SIZE + alpha_length
+    fields = reader.fields
+    image = LearnedImage(_part(reader, start), length - start, fields.width, fields.height, limits)
+    return CodedPicture(
+        codec="learned",
+        colours=image,
+        alpha=alpha,
+        channels=Channels.RGB if alpha is None else Channels.RGB_ALPHA,
+        sample_format=SampleFormat.UINT8,
+        tile_size=(image.grid.tile, image.grid.tile),
+        tiles=image.grid.count,
+        preview_bytes=reader.header.image.offset + IMAGE_FIELDS_SIZE + start + image.preview_bytes,
+        quality=image.header.quality,
+        model_digest=image.header.model_digest,
+    )
+
+
+def _open_lossless(
+    reader: PgiReader, limits: Limits, start: int, length: int, *, plain: bool = False
+) -> LosslessImage:
+    fields = reader.fields
+    return LosslessImage(
+        _part(reader, start), length, fields.width, fields.height, plain=plain, limits=limits
+    )
+
+
+def _part(reader: PgiReader, start: int) -> Callable[[int, int], bytes]:
+    return lambda offset, length: reader.read_payload(start + offset, length)

@@ -1,0 +1,101 @@
+"""Changing what stands beside the pixels of a file, without coding them again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from ..container import KEEP, ExtensionKey, Keep, Metadata, PgiReader, atomic_write, rewrite
+from ..limits import Limits
+from .fields import annotations_to_value, exif_to_bytes, merge_metadata, orientation_of, vendor_fields
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+    from .fields import AnnotationsLike, ExifLike, MetadataLike
+
+__all__ = ["annotate", "set_metadata"]
+
+
+def set_metadata(
+    path: str | os.PathLike[str],
+    *,
+    metadata: MetadataLike | Literal[Keep.KEEP] | None = KEEP,
+    exif: ExifLike | Literal[Keep.KEEP] | None = KEEP,
+    icc_profile: bytes | Literal[Keep.KEEP] | None = KEEP,
+    xmp: bytes | str | Literal[Keep.KEEP] | None = KEEP,
+    dpi: tuple[float, float] | Literal[Keep.KEEP] | None = KEEP,
+    annotations: AnnotationsLike | Literal[Keep.KEEP] | None = KEEP,
+    extension: Mapping[str, object] | None = None,
+    limits: Limits | None = None,
+) -> None:
+    """Change metadata of a file in one step; the coded picture is copied byte for byte and checked.
+
+    What is not given stays; None removes it.
+
+    Args:
+        path: the file.
+        metadata: A.3 fields; a mapping changes those that it names (``sensor_params`` one by one).
+        exif: EXIF.
+        icc_profile: ICC profile.
+        xmp: XMP packet.
+        dpi: pixels per inch, horizontal and vertical.
+        annotations: all faults, in pixels of the upright picture.
+        extension: vendor fields to put in; a value None removes the field.
+        limits: what the file may ask for.
+
+    Raises:
+        PgiOptionError: a value is out of range or of the wrong type.
+        PgiFormatError: the file is damaged.
+        PgiUnsupportedError: a later version wrote the file, or it has a security block.
+        PgiInputError: it cannot be read or written.
+    """
+    limits = limits or Limits.from_environment()
+    with PgiReader(path, limits) as reader:
+        fields = dict(reader.extension)
+        for key, value in (
+            (ExtensionKey.EXIF, exif if exif is KEEP or exif is None else exif_to_bytes(exif)),
+            (ExtensionKey.ICC, icc_profile),
+            (ExtensionKey.XMP, xmp.encode() if isinstance(xmp, str) else xmp),
+            (ExtensionKey.DPI, dpi),
+            *vendor_fields(extension or {}).items(),
+        ):
+            if value is None:
+                fields.pop(key, None)
+            elif value is not KEEP:
+                fields[key] = value
+        if annotations is None:
+            fields.pop(ExtensionKey.ANNOTATIONS, None)
+        elif annotations is not KEEP:
+            size = (reader.fields.width, reader.fields.height)
+            orientation = orientation_of(fields.get(ExtensionKey.EXIF))  # type: ignore[arg-type]
+            fields[ExtensionKey.ANNOTATIONS] = annotations_to_value(annotations, size, orientation)
+        a3 = reader.metadata
+        if metadata is not KEEP:
+            a3 = Metadata() if metadata is None else merge_metadata(metadata, a3)
+        atomic_write(path, rewrite(reader, metadata=a3, extension=fields))
+
+
+def annotate(
+    path: str | os.PathLike[str],
+    annotations: AnnotationsLike,
+    *,
+    append: bool = False,
+    limits: Limits | None = None,
+) -> None:
+    """Write the fault annotations of a file (A-6.3.1c).
+
+    Args:
+        path: the file.
+        annotations: faults, in pixels of the upright picture; an empty list removes all.
+        append: keep those that are there.
+        limits: what the file may ask for.
+
+    Raises:
+        PgiError: as :func:`set_metadata`.
+    """
+    items = list(annotations)
+    if append:
+        with PgiReader(path, limits or Limits.from_environment()) as reader:
+            items = [*reader.extension.get(ExtensionKey.ANNOTATIONS, []), *items]  # type: ignore[misc]
+    set_metadata(path, annotations=items or None, limits=limits)

@@ -1,0 +1,246 @@
+"""Pictures to ``.pgi`` files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import numpy as np
+
+from ..codec.auxiliary import LENGTH_SIZE, join_alpha
+from ..codec.lossless import encode_lossless
+from ..codec.picture import Picture, SampleFormat
+from ..container import (
+    Compression,
+    ExtensionKey,
+    ImageFields,
+    atomic_write,
+    build_file,
+    metadata_from_photo,
+)
+from ..errors import PgiOptionError
+from ..limits import Limits
+from .fields import annotations_to_value, exif_to_bytes, merge_metadata, orientation_of, vendor_fields
+from .options import DEFAULT_QUALITY, Rate, image_type_number
+from .source_image import Extras, extras_of, source_bytes_of
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+    from typing import TypeAlias, Unpack
+
+    from numpy.typing import NDArray
+    from PIL import Image
+
+    from ..codec.parallel import Progress
+    from ..runtime import Model
+    from .fields import AnnotationsLike, ExifLike, MetadataLike
+    from .options import ImageTypeLike
+
+    ImageLike: TypeAlias = NDArray[Any] | Image.Image
+
+__all__ = ["EncodeOptions", "ImageLike", "encode", "encode_to"]
+
+_DEFAULT_EFFORT = 2
+
+
+class EncodeOptions(TypedDict, total=False):
+    """The keywords of :func:`encode`, which explains them."""
+
+    quality: int | None
+    effort: int | None
+    lossless: bool
+    max_bytes: int | None
+    ratio: float | None
+    bpp: float | None
+    min_psnr: float | None
+    roi: NDArray[np.int8] | None
+    metadata: MetadataLike | None
+    annotations: AnnotationsLike | None
+    exif: ExifLike | None
+    icc_profile: bytes | None
+    xmp: bytes | str | None
+    dpi: tuple[float, float] | None
+    extension: Mapping[str, object] | None
+    image_type: ImageTypeLike
+    model: Model | str | None
+    source_bytes: int | None
+    threads: int | None
+    limits: Limits | None
+    progress: Progress | None
+
+
+def encode(
+    image: ImageLike,
+    *,
+    quality: int | None = None,
+    effort: int | None = None,
+    lossless: bool = False,
+    max_bytes: int | None = None,
+    ratio: float | None = None,
+    bpp: float | None = None,
+    min_psnr: float | None = None,
+    roi: NDArray[np.int8] | None = None,
+    metadata: MetadataLike | None = None,
+    annotations: AnnotationsLike | None = None,
+    exif: ExifLike | None = None,
+    icc_profile: bytes | None = None,
+    xmp: bytes | str | None = None,
+    dpi: tuple[float, float] | None = None,
+    extension: Mapping[str, object] | None = None,
+    image_type: ImageTypeLike = "visible",
+    model: Model | str | None = None,
+    source_bytes: int | None = None,
+    threads: int | None = None,
+    limits: Limits | None = None,
+    progress: Progress | None = None,
+) -> bytes:
+    """Code a picture as a ``.pgi`` file (A-6.3.1).
+
+    8-bit RGB of visible light goes to the learned codec, its alpha plane losslessly beside it. Everything
+    else is kept without loss (A-6.1a, A-6.1c), whatever the quality: grey, 16-bit, infrared; int32 and
+    float32 as plain samples. At most one of ``quality``, ``lossless``, ``max_bytes``, ``ratio``, ``bpp`` and
+    ``min_psnr`` may be given. Same input and options give the same bytes on one machine.
+
+    Args:
+        image: a Pillow image, or an array (H, W) or (H, W, C) of uint8, uint16, int32, float32 or bool with C
+            from 1 to 4: grey, grey and alpha, RGB, RGB and alpha. Sides from 1 to 65535 pixels. Of a
+            Pillow image with several frames the present one is taken.
+        quality: 1 to 100; 75 if nothing else is asked for.
+        effort: 1 fast, 2 smaller (the default).
+        lossless: keep every pixel.
+        max_bytes: the file's size in bytes, metadata included, stays at or below it, as good as possible.
+        ratio: likewise, ``source_bytes / ratio`` bytes.
+        bpp: likewise, ``bpp * width * height / 8`` bytes.
+        min_psnr: dB over RGB; as small as possible.
+        roi: int8 (ceil(H / 64), ceil(W / 64)): by how many eighths of an octave the steps of a block are
+            finer than the rest (A-6.4.1b). Without effect where nothing is lost.
+        metadata: A.3 fields; a mapping gives some of them, and the rest comes from EXIF and drone XMP, as all
+            of it does if nothing is given (:func:`~pgic_core.api.fields.merge_metadata`).
+        annotations: faults, in pixels of the upright picture (A-6.3.1c).
+        exif: EXIF; taken from a Pillow image unless given, as ``icc_profile``, ``xmp`` and ``dpi`` are. Give
+            ``b""`` for none. Pixels are stored as they come: EXIF orientation is kept, not applied.
+        icc_profile: ICC profile.
+        xmp: XMP packet.
+        dpi: pixels per inch, horizontal and vertical.
+        extension: vendor fields (``vendor.name``) to values (A.4).
+        image_type: "visible", "infrared", "ultraviolet", "depth", "other", or the number of A.2.
+        model: model of the learned codec, its id or its digest; the default model if not given.
+        source_bytes: bytes of the file that the picture came from, for ``ratio``; known of a Pillow image
+            that was opened from a path.
+        threads: 1 or more; ``PGIC_THREADS`` or all processors if not given.
+        limits: ``pixels`` is checked; the defaults and the environment if not given.
+        progress: called with the share done, 0 to 1.
+
+    Returns:
+        The file.
+
+    Raises:
+        PgiOptionError: an argument is out of range, two contradict each other, or a target cannot be met.
+        PgiInputError: the Pillow image cannot be read to its end.
+        PgiLimitError: the picture is larger than the limits allow.
+        PgiModelError: the model is not there.
+    """
+    rate = Rate(quality, lossless, max_bytes, ratio, bpp, min_psnr, source_bytes or source_bytes_of(image))
+    picture = Picture.from_image(image, image_type_number(image_type))
+    (limits or Limits.from_environment()).check("pixels", picture.width * picture.height, "The picture")
+    brought = extras_of(image)
+    extras = Extras(
+        exif=brought.exif if exif is None else exif_to_bytes(exif),
+        icc_profile=brought.icc_profile if icc_profile is None else icc_profile,
+        xmp=brought.xmp if xmp is None else xmp.encode() if isinstance(xmp, str) else xmp,
+        dpi=dpi or brought.dpi,
+    )
+    fields = dict(vendor_fields(extension or {})) | extras.to_fields()
+    if annotations is not None:
+        size = (picture.width, picture.height)
+        fields[ExtensionKey.ANNOTATIONS] = annotations_to_value(
+            annotations, size, orientation_of(extras.exif)
+        )
+    a3 = merge_metadata(metadata, metadata_from_photo(extras.exif, extras.xmp))
+    plain = picture.sample_format in (SampleFormat.INT32, SampleFormat.FLOAT32)
+    learned = picture.learnable and not lossless
+    a2 = ImageFields(
+        picture.image_type,
+        picture.width,
+        picture.height,
+        picture.sample_format.bits,
+        Compression.LEARNED if learned else Compression.RAW if plain else Compression.LOSSLESS,
+    )
+    effort = _DEFAULT_EFFORT if effort is None else effort
+    budget = rate.byte_budget(picture.width * picture.height)
+    room = None if budget is None else budget - len(build_file(a2, b"\0", metadata=a3, extension=fields)) + 1
+    if learned:
+        payload = _encode_learned(picture, rate, room, effort, roi, model, threads, progress)
+    else:
+        if lossless and roi is not None:
+            raise PgiOptionError("roi and lossless contradict each other: without loss no region is better.")
+        payload = encode_lossless(
+            picture.pixels, plain=plain, effort=effort, threads=threads, progress=progress
+        )
+    if room is not None and (taken := sum(map(len, payload))) > room:
+        kind = Compression(a2.compression_type).name.lower()
+        raise PgiOptionError(
+            f"The file cannot be as small as {budget:,} bytes: coded {kind}, it takes {taken - room:,} more."
+        )
+    return build_file(a2, payload, metadata=a3, extension=fields)
+
+
+def encode_to(path: str | os.PathLike[str], image: ImageLike, **options: Unpack[EncodeOptions]) -> int:
+    """Code a picture into a file, which is replaced in one step or left as it was.
+
+    Args:
+        path: the file to make or replace.
+        image: as for :func:`encode`.
+        options: as for :func:`encode`.
+
+    Returns:
+        Bytes of the file.
+
+    Raises:
+        PgiError: as :func:`encode`; PgiInputError also where the file cannot be written.
+    """
+    data = encode(image, **options)
+    atomic_write(path, data)
+    return len(data)
+
+
+def _encode_learned(
+    picture: Picture,
+    rate: Rate,
+    room: int | None,
+    effort: int,
+    roi: NDArray[np.int8] | None,
+    model: Model | str | None,
+    threads: int | None,
+    progress: Progress | None,
+) -> list[bytes]:
+    # Not imported for pictures that need no network.
+    from ..codec.encoder import RateTarget, encode_learned
+    from ..runtime import default_model, find_model
+
+    chosen = find_model(model) if isinstance(model, str) else model or default_model()
+    alpha: list[bytes] = []
+    if picture.channels.has_alpha:
+        plane = np.ascontiguousarray(picture.pixels[:, :, 3:])
+        alpha = encode_lossless(plane, effort=effort, threads=threads)
+    target = None
+    if room is not None:
+        room -= LENGTH_SIZE + sum(map(len, alpha))
+        if room <= 0:
+            raise PgiOptionError(
+                f"The file cannot be that small: even without colours it takes {-room:,} bytes too many."
+            )
+        target = RateTarget(max_bytes=room)
+    elif rate.min_psnr is not None:
+        target = RateTarget(min_psnr=rate.min_psnr)
+    learned = encode_learned(
+        np.ascontiguousarray(picture.pixels[:, :, :3]),
+        model=chosen,
+        quality=DEFAULT_QUALITY if rate.quality is None else rate.quality,
+        target=target,
+        effort=effort,
+        roi=roi,
+        threads=threads,
+        progress=progress,
+    )
+    return join_alpha(learned, alpha)

@@ -1,0 +1,293 @@
+"""An opened ``.pgi`` file: parsed once, decoded as often and as partly as wanted."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+
+from ..codec.picture import Channels, Picture, SampleFormat
+from ..container import (
+    Annotation,
+    ExtensionKey,
+    ImageType,
+    Metadata,
+    PgiReader,
+    annotations_from_maps,
+    upright_size,
+)
+from ..errors import PgiOptionError
+from ..limits import Limits
+from .coded import CodedPicture, open_coded
+from .fields import orientation_of
+from .info import BlockInfo, FileInfo
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..codec.parallel import Progress
+    from ..container.source import SourceLike
+
+__all__ = ["Decoded", "Level", "OnDamage", "PgiFile", "Window"]
+
+Level = Literal["preview", "fast"]
+"""How much to decode: "fast" gives every pixel, "preview" one for each 8 x 8."""
+
+OnDamage = Literal["raise", "conceal"]
+Window = tuple[int, int, int, int]
+"""x, y, width, height in pixels of the stored picture."""
+
+_LEVELS = ("preview", "fast")
+
+
+class Decoded(NamedTuple):
+    """Pixels, and where they are made up.
+
+    Attributes:
+        pixels: (H, W) or (H, W, C).
+        damaged: (H, W), True where damage may have changed the pixel.
+    """
+
+    pixels: NDArray[Any]
+    damaged: NDArray[np.bool_]
+
+
+class PgiFile:
+    """A ``.pgi`` file, opened.
+
+    Opening reads header, directory and A.2 fields only; everything else is read when it is asked for, from
+    several threads at once if need be. Use it as a context manager, or call :meth:`close`.
+
+    Args:
+        source: a path, bytes, or a binary file object, which may be a stream that cannot seek; it may also
+            end early, as long as what is asked for lies before.
+        limits: what the file may ask for; the defaults and the environment if not given.
+
+    Raises:
+        PgiFormatError: the bytes are no ``.pgi`` file, or header or directory are damaged.
+        PgiUnsupportedError: a later version is needed.
+        PgiLimitError: the file asks for more than the limits allow.
+        PgiInputError: it cannot be read.
+    """
+
+    def __init__(self, source: SourceLike, *, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits.from_environment()
+        self._reader = PgiReader(source, self._limits)
+
+    def close(self) -> None:
+        """Close what was opened here."""
+        self._reader.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def reader(self) -> PgiReader:
+        """The container below."""
+        return self._reader
+
+    @property
+    def width(self) -> int:
+        """Pixels, as stored, before EXIF orientation."""
+        return self._reader.fields.width
+
+    @property
+    def height(self) -> int:
+        """Likewise."""
+        return self._reader.fields.height
+
+    @property
+    def image_type(self) -> int:
+        """``image_type`` of A.2."""
+        return self._reader.fields.image_type
+
+    @property
+    def channels(self) -> Channels:
+        """Meaning of the channels."""
+        return self._coded.channels
+
+    @property
+    def sample_format(self) -> SampleFormat:
+        """Type of the samples."""
+        return self._coded.sample_format
+
+    @property
+    def preview_bytes(self) -> int:
+        """Length of the prefix of the file that is enough for a preview."""
+        return self._coded.preview_bytes
+
+    @property
+    def metadata(self) -> Metadata:
+        """A.3; all unknown if the file has none."""
+        return self._reader.metadata
+
+    @property
+    def exif(self) -> bytes | None:
+        """EXIF as it came, or None."""
+        return cast("bytes | None", self._reader.extension.get(ExtensionKey.EXIF))
+
+    @property
+    def icc_profile(self) -> bytes | None:
+        """ICC profile as it came, or None."""
+        return cast("bytes | None", self._reader.extension.get(ExtensionKey.ICC))
+
+    @property
+    def xmp(self) -> bytes | None:
+        """XMP packet as it came, or None."""
+        return cast("bytes | None", self._reader.extension.get(ExtensionKey.XMP))
+
+    @property
+    def dpi(self) -> tuple[float, float] | None:
+        """Pixels per inch, horizontal and vertical, or None."""
+        dpi = cast("list[float] | None", self._reader.extension.get(ExtensionKey.DPI))
+        return None if dpi is None else (float(dpi[0]), float(dpi[1]))
+
+    @property
+    def orientation(self) -> int:
+        """EXIF orientation, 1 to 8; the pixels are stored without it applied."""
+        return orientation_of(self.exif)
+
+    @property
+    def annotations(self) -> tuple[Annotation, ...]:
+        """Faults, in pixels of the upright picture.
+
+        Raises:
+            PgiFormatError: one reaches beyond the picture.
+        """
+        value = self._reader.extension.get(ExtensionKey.ANNOTATIONS, [])
+        size = upright_size(self.width, self.height, self.orientation)
+        return tuple(annotations_from_maps(value, size))
+
+    @property
+    def extension(self) -> dict[str, object]:
+        """The fields of A.4 that have no property of their own here: those of vendors."""
+        return {key: value for key, value in self._reader.extension.items() if key not in list(ExtensionKey)}
+
+    def decode(
+        self,
+        *,
+        level: Level = "fast",
+        window: Window | None = None,
+        on_damage: OnDamage = "raise",
+        threads: int | None = None,
+        progress: Progress | None = None,
+    ) -> NDArray[Any]:
+        """Decode the picture or a part of it (A-6.5.1a).
+
+        Args:
+            level: "fast" for every pixel; "preview" for one for each 8 x 8, read from a prefix of the file.
+            window: x, y, width, height in pixels of the stored picture; a preview covers it with
+                whole preview pixels. Only the tiles that it needs are read.
+            on_damage: "raise", or "conceal" to fill damaged tiles; :meth:`decode_with_mask` says which.
+            threads: 1 or more; ``PGIC_THREADS`` or all processors if not given.
+            progress: called with the share done, 0 to 1.
+
+        Returns:
+            (H, W) for grey, else (H, W, C); the sample type of the file. EXIF orientation is not applied.
+
+        Raises:
+            PgiFormatError: the picture is damaged (PgiChecksumError, PgiTruncatedError) or breaks a rule.
+            PgiOptionError: an argument is out of range.
+            PgiUnsupportedError: codec or model (PgiModelError) are not here, or the picture is encrypted.
+            PgiLimitError: the picture asks for more than the limits allow.
+        """
+        picture, _ = self.decode_picture(level, window, on_damage, threads, progress)
+        return picture.to_array()
+
+    def decode_with_mask(
+        self,
+        *,
+        level: Level = "fast",
+        window: Window | None = None,
+        threads: int | None = None,
+        progress: Progress | None = None,
+    ) -> Decoded:
+        """As :meth:`decode` with ``on_damage="conceal"``, and the mask of what was concealed."""
+        picture, mask = self.decode_picture(level, window, "conceal", threads, progress)
+        assert mask is not None
+        return Decoded(picture.to_array(), mask)
+
+    def decode_picture(
+        self,
+        level: Level = "fast",
+        window: Window | None = None,
+        on_damage: OnDamage = "raise",
+        threads: int | None = None,
+        progress: Progress | None = None,
+    ) -> tuple[Picture, NDArray[np.bool_] | None]:
+        """As :meth:`decode`, as a :class:`Picture`, with the mask or None."""
+        if level not in _LEVELS:
+            raise PgiOptionError(f"level must be one of {', '.join(_LEVELS)}, not {level!r}.")
+        if on_damage not in ("raise", "conceal"):
+            raise PgiOptionError(f"on_damage must be 'raise' or 'conceal', not {on_damage!r}.")
+        window = _checked_window(window)
+        pixels, mask = self._coded.decode(level, window, on_damage, threads, progress)
+        return Picture(pixels, self.image_type), mask
+
+    def verify(self) -> None:
+        """Check every byte of the file, and that every tile decodes (A-6.3.2a).
+
+        Raises:
+            PgiFormatError: something is damaged; the message says what.
+            PgiUnsupportedError: the picture cannot be decoded here.
+        """
+        self._reader.verify()
+        _ = self.annotations
+        self._coded.verify()
+
+    def info(self) -> FileInfo:
+        """What there is to know without decoding pixels."""
+        coded = self._coded
+        kinds = {kind.value: kind.name.lower() for kind in ImageType}
+        return FileInfo(
+            format_version=self._reader.version,
+            file_bytes=self._reader.size,
+            width=self.width,
+            height=self.height,
+            image_type=kinds.get(self.image_type, str(self.image_type)),
+            channels=coded.channels.label,
+            sample_format=coded.sample_format.name.lower(),
+            codec=coded.codec,
+            quality=coded.quality,
+            model_digest=coded.model_digest,
+            tile_size=coded.tile_size,
+            tiles=coded.tiles,
+            preview_bytes=coded.preview_bytes,
+            bpp=self._reader.size * 8 / (self.width * self.height),
+            blocks=tuple(
+                BlockInfo(block.name, block.offset, block.length, block.compressed, block.encrypted)
+                for block in self._reader.blocks
+            ),
+            metadata=self.metadata,
+            annotations=self.annotations,
+            exif_bytes=len(self.exif or b""),
+            icc_bytes=len(self.icc_profile or b""),
+            xmp_bytes=len(self.xmp or b""),
+            dpi=self.dpi,
+            orientation=self.orientation,
+            extension=self.extension,
+        )
+
+    @cached_property
+    def _coded(self) -> CodedPicture:
+        return open_coded(self._reader, self._limits)
+
+
+def _checked_window(window: object) -> Window | None:
+    if window is None:
+        return None
+    try:
+        x, y, width, height = (value.__index__() for value in window)  # type: ignore[attr-defined]
+    except (TypeError, ValueError, AttributeError):
+        raise PgiOptionError(
+            f"window must be four whole numbers (x, y, width, height), not {window!r}."
+        ) from None
+    return x, y, width, height

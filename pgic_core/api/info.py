@@ -1,0 +1,119 @@
+"""What there is to know about a file without decoding its pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from .fields import metadata_to_dict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..container import Annotation, Metadata
+
+__all__ = ["BlockInfo", "CodecName", "FileInfo"]
+
+CodecName = Literal["raw", "learned", "lossless"]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockInfo:
+    """One block of a file.
+
+    Attributes:
+        name: "metadata block", "image data block" and so on.
+        offset: first byte, from the start of the file.
+        length: bytes.
+        compressed: whether it is deflated.
+        encrypted: whether it is encrypted.
+    """
+
+    name: str
+    offset: int
+    length: int
+    compressed: bool
+    encrypted: bool
+
+    def to_dict(self) -> dict[str, object]:
+        """The same as JSON holds it."""
+        return {name: getattr(self, name) for name in ("name", "offset", "length", "compressed", "encrypted")}
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """What header, metadata and stream header of a ``.pgi`` file say.
+
+    Attributes:
+        format_version: major and minor.
+        file_bytes: of the whole file.
+        width: pixels, as stored, before EXIF orientation.
+        height: likewise.
+        image_type: name of the A.2 value, or its number as text.
+        channels: "grey", "grey+alpha", "rgb" or "rgb+alpha".
+        sample_format: "uint8", "uint16", "int32" or "float32".
+        codec: "learned", "lossless" or "raw"; an alpha plane beside "learned" is lossless.
+        quality: 1 to 100 of the learned codec, else None.
+        model_digest: in hex, of the learned codec, else None.
+        tile_size: width and height of a tile in pixels.
+        tiles: number of tiles.
+        preview_bytes: length of the prefix of the file that is enough for a preview.
+        bpp: bits of the whole file for each pixel.
+        blocks: the directory.
+        metadata: A.3.
+        annotations: faults.
+        exif_bytes: bytes of EXIF; 0 if there is none, as for the next two.
+        icc_bytes: bytes of the ICC profile.
+        xmp_bytes: bytes of the XMP packet.
+        dpi: pixels per inch, or None.
+        orientation: EXIF orientation, 1 to 8.
+        extension: fields of vendors.
+    """
+
+    format_version: tuple[int, int]
+    file_bytes: int
+    width: int
+    height: int
+    image_type: str
+    channels: str
+    sample_format: str
+    codec: CodecName
+    quality: int | None
+    model_digest: str | None
+    tile_size: tuple[int, int]
+    tiles: int
+    preview_bytes: int
+    bpp: float
+    blocks: tuple[BlockInfo, ...]
+    metadata: Metadata
+    annotations: tuple[Annotation, ...]
+    exif_bytes: int
+    icc_bytes: int
+    xmp_bytes: int
+    dpi: tuple[float, float] | None
+    orientation: int
+    extension: Mapping[str, object]
+
+    def to_dict(self) -> dict[str, object]:
+        """The same in types that JSON holds; byte strings of vendors become their length."""
+        result: dict[str, object] = {name: getattr(self, name) for name in self.__slots__}
+        result["format_version"] = ".".join(map(str, self.format_version))
+        result["tile_size"] = list(self.tile_size)
+        result["dpi"] = list(self.dpi) if self.dpi else None
+        result["blocks"] = [block.to_dict() for block in self.blocks]
+        result["metadata"] = metadata_to_dict(self.metadata)
+        result["annotations"] = [annotation.to_map() for annotation in self.annotations]
+        result["extension"] = _plain(self.extension)
+        return result
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, bytes):
+        return f"<{len(value)} bytes>"
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and value - value != 0:
+        return str(value)  # JSON has no infinity and no NaN
+    return value

@@ -1,0 +1,70 @@
+"""Work on tiles in threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+from ..errors import PgiOptionError
+from ..runtime import default_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["Progress", "map_tiles", "thread_count"]
+
+Progress: TypeAlias = Callable[[float], None]
+"""Called with the share done, 0 to 1."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def thread_count(threads: int | None) -> int:
+    """The number of threads to use.
+
+    Args:
+        threads: 1 or more, or None for :func:`default_threads`.
+
+    Raises:
+        PgiOptionError: it is less than 1.
+    """
+    if threads is None:
+        return default_threads()
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise PgiOptionError(f"threads must be a whole number from 1, or None, not {threads!r}.")
+    return threads
+
+
+def map_tiles(
+    work: Callable[[T], R],
+    tiles: Sequence[T],
+    threads: int | None,
+    progress: Progress | None = None,
+) -> list[R]:
+    """``[work(tile) for tile in tiles]``, several at a time; the first error stops the rest.
+
+    Args:
+        work: must be safe to call from several threads at once.
+        tiles: what to work on.
+        threads: as :func:`thread_count`.
+        progress: called in this thread after each, in order.
+    """
+    workers = min(thread_count(threads), len(tiles))
+    if workers <= 1:
+        return _collect(map(work, tiles), len(tiles), progress)
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="pgic-tile")
+    try:
+        return _collect(pool.map(work, tiles), len(tiles), progress)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _collect(results: Iterable[R], total: int, progress: Progress | None) -> list[R]:
+    collected = []
+    for result in results:
+        collected.append(result)
+        if progress is not None:
+            progress(len(collected) / total)
+    return collected

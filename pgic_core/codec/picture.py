@@ -1,0 +1,188 @@
+"""A picture as the codecs take it, made from a numpy array or a Pillow image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import PgiOptionError, PgiUnsupportedError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL import Image
+
+__all__ = ["MAX_SIDE", "VISIBLE", "Channels", "Picture", "SampleFormat"]
+
+MAX_SIDE = 65535
+"""Greatest width or height in pixels: A.2 stores them as uint16."""
+
+VISIBLE = 0
+"""``image_type`` of a visible-light picture (A.2)."""
+
+
+class Channels(IntEnum):
+    """Meaning of the channels; the value is their number."""
+
+    GREY = 1
+    GREY_ALPHA = 2
+    RGB = 3
+    RGB_ALPHA = 4
+
+    @property
+    def label(self) -> str:
+        """The name in reports: "rgb+alpha"."""
+        return self.name.lower().replace("_", "+")
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether the last channel is opacity, not premultiplied."""
+        return self in (Channels.GREY_ALPHA, Channels.RGB_ALPHA)
+
+
+class SampleFormat(IntEnum):
+    """Type of one sample; the values are those of the stream."""
+
+    UINT8 = 1
+    UINT16 = 2
+    INT32 = 3
+    FLOAT32 = 4
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The numpy type, in the machine's byte order."""
+        return np.dtype(self.name.lower())
+
+    @property
+    def bits(self) -> int:
+        """Bits of one sample: ``color_depth`` of A.2."""
+        return self.dtype.itemsize * 8
+
+    @classmethod
+    def of(cls, dtype: np.dtype[Any]) -> SampleFormat:
+        """The format of a numpy type.
+
+        Raises:
+            PgiOptionError: there is none.
+        """
+        try:
+            return cls[dtype.name.upper()]
+        except KeyError:
+            raise PgiOptionError(
+                f"Samples must be uint8, uint16, int32, float32 or bool, not {dtype.name}."
+            ) from None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """Pixels and what they mean.
+
+    Attributes:
+        pixels: (H, W, C), C from 1 to 4 as :class:`Channels` says, sides 1 to 65535; uint8, uint16, int32
+            or float32 in native byte order, C-contiguous. Not copied: do not change it while it is in use.
+        image_type: 0 visible, 1 infrared, others by A.2.
+
+    Raises:
+        PgiOptionError: the array is none of these.
+    """
+
+    pixels: NDArray[Any]
+    image_type: int = VISIBLE
+
+    def __post_init__(self) -> None:
+        if self.pixels.ndim != 3 or not 1 <= self.pixels.shape[2] <= 4:
+            raise PgiOptionError(
+                f"An array must be (height, width) or (height, width, 1 to 4), not {self.pixels.shape}."
+            )
+        if not (1 <= self.width <= MAX_SIDE and 1 <= self.height <= MAX_SIDE):
+            raise PgiOptionError(
+                f"The picture is {self.width} x {self.height}; each side must be from 1 to {MAX_SIDE} pixels."
+            )
+        SampleFormat.of(self.pixels.dtype)
+
+    @classmethod
+    def from_image(cls, image: NDArray[Any] | Image.Image, image_type: int = VISIBLE) -> Picture:
+        """Make a picture from an array or a Pillow image.
+
+        Args:
+            image: (H, W) or (H, W, 1-4) array of uint8, uint16, int32, float32 or bool (False is 0, True
+                255), of any byte order; or a Pillow image, whose present frame is taken as
+                :func:`pgic_core.codec.pillow_modes.pixels_of` says.
+            image_type: as in A.2.
+
+        Raises:
+            PgiOptionError: it is neither, or has no pixels, too many, or a type that cannot be coded.
+            PgiInputError: the Pillow image cannot be read to its end.
+        """
+        if isinstance(image, np.ndarray):
+            return cls(_tidy(image), image_type)
+        # Not imported for arrays: they should not need Pillow in memory.
+        from .pillow_modes import pixels_of
+
+        return cls(_tidy(pixels_of(image)), image_type)
+
+    @property
+    def width(self) -> int:
+        """Pixels."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Pixels."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def channels(self) -> Channels:
+        """Meaning of the channels."""
+        return Channels(self.pixels.shape[2])
+
+    @property
+    def sample_format(self) -> SampleFormat:
+        """Type of the samples."""
+        return SampleFormat.of(self.pixels.dtype)
+
+    @property
+    def learnable(self) -> bool:
+        """Whether the learned codec codes its colours: 8-bit RGB of visible light (A-6.1a, A-6.1c)."""
+        return (
+            self.image_type == VISIBLE
+            and self.sample_format is SampleFormat.UINT8
+            and self.channels in (Channels.RGB, Channels.RGB_ALPHA)
+        )
+
+    def to_array(self) -> NDArray[Any]:
+        """(H, W) if there is one channel, else (H, W, C). The memory is shared."""
+        return self.pixels[:, :, 0] if self.channels is Channels.GREY else self.pixels
+
+    def to_pil(self) -> Image.Image:
+        """A Pillow image: L, LA, RGB, RGBA, I;16, I or F.
+
+        Pillow has no mode for more than one 16-bit channel: such pictures are rounded to 8 bits.
+
+        Raises:
+            PgiUnsupportedError: no mode comes near (several channels of int32 or float32).
+        """
+        from PIL import Image
+
+        pixels = self.pixels
+        if self.channels is not Channels.GREY:
+            if self.sample_format is SampleFormat.UINT16:
+                pixels = ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+            elif self.sample_format is not SampleFormat.UINT8:
+                raise PgiUnsupportedError(
+                    f"Pillow has no mode for {self.channels.label} of {self.sample_format.name.lower()}."
+                )
+        return Image.fromarray(pixels[:, :, 0] if self.channels is Channels.GREY else pixels)
+
+
+def _tidy(array: NDArray[Any]) -> NDArray[Any]:
+    """(H, W, C), native byte order, contiguous; bool as 0 and 255."""
+    if array.ndim == 2:
+        array = array[:, :, np.newaxis]
+    if array.dtype == np.bool_:
+        return array.astype(np.uint8) * np.uint8(255)
+    if array.dtype.kind in "uif":
+        array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    return np.ascontiguousarray(array)

@@ -1,0 +1,97 @@
+"""The pixels of a Pillow image of any mode, with nothing lost that a mode of the format can hold."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from ..errors import PgiInputError, PgiOptionError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["keeps_profile", "pixels_of"]
+
+_AS_THEY_ARE = {"L", "LA", "RGB", "RGBA", "F", "I;16", "I;16L", "I;16B", "I;16N"}
+_CONVERTED = {
+    "1": "L",
+    "La": "LA",
+    "PA": "RGBA",
+    "RGBa": "RGBA",
+    "RGBX": "RGB",
+    "YCbCr": "RGB",
+    "HSV": "RGB",
+}
+_OTHER_COLOUR_SPACE = {"CMYK", "LAB"}
+
+
+def keeps_profile(image: Image.Image) -> bool:
+    """Whether the image's ICC profile still describes what :func:`pixels_of` returns."""
+    return image.mode not in _OTHER_COLOUR_SPACE
+
+
+def pixels_of(image: object) -> NDArray[Any]:
+    """The pixels of the present frame.
+
+    Grey, 16-bit, float and RGB modes with and without alpha stay what they are. Mode 1 becomes grey of 0
+    and 255, I becomes uint16 where that holds every value and int32 elsewhere; palettes become RGB, or
+    RGBA where they or the image have transparency; a colour key becomes alpha; premultiplied alpha is divided
+    out; CMYK and LAB become sRGB, by the image's ICC profile if it has a sound one.
+
+    Returns:
+        (H, W) or (H, W, C) of uint8, uint16, int32 or float32, in any byte order.
+
+    Raises:
+        PgiOptionError: this is no Pillow image, or its mode is unknown.
+        PgiInputError: its file cannot be read to the end.
+    """
+    if not isinstance(image, Image.Image):
+        raise PgiOptionError(
+            f"A picture must be a numpy array or a Pillow image, not {type(image).__name__}."
+        )
+    if 0 in image.size:
+        raise PgiOptionError(f"The picture is {image.width} x {image.height}: it has no pixels.")
+    try:
+        image.load()
+    except (OSError, SyntaxError, ValueError) as error:
+        raise PgiInputError(f"The picture cannot be read: {error}.") from error
+    mode = image.mode
+    if mode in ("1", "L", "RGB") and "transparency" in image.info:
+        return np.asarray(image.convert("RGBA" if mode == "RGB" else "LA"))
+    if mode in _AS_THEY_ARE:
+        return np.asarray(image)
+    if mode == "P":
+        return np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
+    if mode in _CONVERTED:
+        return np.asarray(image.convert(_CONVERTED[mode]))
+    if mode == "I":
+        values = np.asarray(image)
+        fits = values.min() >= 0 and values.max() <= 65535
+        return values.astype(np.uint16) if fits else values
+    if mode in _OTHER_COLOUR_SPACE:
+        return np.asarray(_to_srgb(image))
+    raise PgiOptionError(f"Pillow images of mode {mode!r} cannot be coded.")
+
+
+def _to_srgb(image: Image.Image) -> Image.Image:
+    from PIL import ImageCms
+
+    profile = image.info.get("icc_profile")
+    srgb = ImageCms.createProfile("sRGB")
+    if image.mode == "LAB":
+        source: Any = ImageCms.createProfile("LAB")
+    elif profile:
+        source = io.BytesIO(profile)
+    else:
+        return image.convert("RGB")
+    try:
+        converted = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        if image.mode == "LAB":
+            raise PgiInputError("The LAB picture cannot be converted to RGB.") from None
+        return image.convert("RGB")  # a broken profile must not keep the picture from being coded
+    assert converted is not None  # only inPlace=True returns None
+    return converted
