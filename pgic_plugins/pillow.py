@@ -1,0 +1,278 @@
+"""Pillow plugin: ``.pgi`` opens and saves as Pillow's own formats do.
+
+Importing this module registers it; :func:`register_pgi_opener` does so with options. The start-up hook
+(:mod:`pgic_plugins._autoload`) makes even the import unnecessary. Worker processes that are spawned do
+not inherit a registration or its options: import or register there too.
+
+**Opening** reads header, metadata and the index of the picture; pixels are decoded by ``load()``. Modes are
+L, LA, RGB, RGBA, I;16, I and F; several channels of 16 bits are rounded to 8. ``im.info`` holds ``exif``,
+``icc_profile``, ``xmp``, ``dpi``, ``metadata`` (A.3), ``annotations``, ``extension`` (A.4) and ``image_type``
+(A.2), and ``im.save(name, **im.info)`` takes all of them back. ``draft()``, and so ``thumbnail()``, use the
+preview at 1/8 of the size where that is large enough. ``ImageFile.LOAD_TRUNCATED_IMAGES`` fills what is
+damaged or missing; ``im.damaged`` then says where.
+
+**Saving** takes the options of :func:`pgic_core.encode`. ``exif``, ``icc_profile``, ``xmp``, ``dpi``,
+``metadata`` and ``image_type`` come from ``im.info`` unless they are given (``exif=b""`` for none).
+``annotations`` and ``extension`` do so only while the image is the opened file itself in its full size: they
+speak of pixels that a crop or a rotation moves.
+
+**Errors** are those that users of Pillow catch: ``SyntaxError`` inside Pillow for bytes that are no ``.pgi``
+(``UnidentifiedImageError`` outside), ``OSError`` for what is damaged or cannot be decoded here,
+``DecompressionBombError`` for what exceeds Pillow's guard or a limit of ours, ``ValueError`` for options. All
+of ours are :class:`pgic_core.errors.PgiError` as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+from PIL import Image, ImageFile
+
+from pgic_core.errors import PgiError, PgiInputError, PgiLimitError, PgiOptionError
+
+from ._info import info_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL._imaging import PixelAccess
+
+    from pgic_core.api import PgiFile
+    from pgic_core.limits import Limits
+
+__all__ = [
+    "LEVEL",
+    "LIMITS",
+    "ON_DAMAGE",
+    "THREADS",
+    "PgiBombError",
+    "PgiImageFile",
+    "register_pgi_opener",
+]
+
+# Image.open takes no options, so they are settings of the module, as in Pillow's AVIF plugin.
+THREADS: int | None = None
+"""Threads for one picture, 1 or more; None for ``PGIC_THREADS`` or all processors."""
+LIMITS: Limits | None = None
+"""What a file may ask for, beside Pillow's own guard; None for the defaults and the environment."""
+ON_DAMAGE: Literal["raise", "conceal"] = "raise"
+"""Whether damage raises or is filled; ``ImageFile.LOAD_TRUNCATED_IMAGES`` means "conceal" too."""
+LEVEL: Literal["fast", "preview"] = "fast"
+"""What to decode: "preview" opens every file at 1/8 of its size."""
+
+_MAGIC = b"\x89PGI"
+_PREVIEW_FACTOR = 8
+_MODES = {
+    ("uint8", 1): "L",
+    ("uint8", 2): "LA",
+    ("uint8", 3): "RGB",
+    ("uint8", 4): "RGBA",
+    ("uint16", 1): "I;16",
+    ("uint16", 2): "LA",
+    ("uint16", 3): "RGB",
+    ("uint16", 4): "RGBA",
+    ("int32", 1): "I",
+    ("float32", 1): "F",
+}
+
+
+class PgiBombError(PgiLimitError, Image.DecompressionBombError):
+    """A file asks for more than the limits allow, as users of Pillow catch it."""
+
+
+def register_pgi_opener(
+    *,
+    threads: int | None = None,
+    limits: Limits | None = None,
+    on_damage: Literal["raise", "conceal"] = "raise",
+    level: Literal["fast", "preview"] = "fast",
+) -> None:
+    """Register the plugin with Pillow and set how files are decoded from now on in this process.
+
+    Args:
+        threads: see :data:`THREADS`.
+        limits: see :data:`LIMITS`.
+        on_damage: see :data:`ON_DAMAGE`.
+        level: see :data:`LEVEL`.
+
+    Raises:
+        PgiOptionError: an argument is none of its values.
+    """
+    global THREADS, LIMITS, ON_DAMAGE, LEVEL
+    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
+        raise PgiOptionError(f"threads must be a whole number from 1, or None, not {threads!r}.")
+    if on_damage not in ("raise", "conceal"):
+        raise PgiOptionError(f"on_damage must be 'raise' or 'conceal', not {on_damage!r}.")
+    if level not in ("fast", "preview"):
+        raise PgiOptionError(f"level must be 'fast' or 'preview', not {level!r}.")
+    THREADS, LIMITS, ON_DAMAGE, LEVEL = threads, limits, on_damage, level
+    Image.register_open(PgiImageFile.format, PgiImageFile, _accept)
+    Image.register_save(PgiImageFile.format, _save)
+    Image.register_extension(PgiImageFile.format, ".pgi")
+    Image.register_mime(PgiImageFile.format, "image/x-pgi")
+
+
+class PgiImageFile(ImageFile.ImageFile):
+    """A ``.pgi`` file opened by Pillow.
+
+    Attributes:
+        damaged: (height, width) array, True where pixels were filled; None unless damage was concealed.
+        n_frames: 1.
+        is_animated: False.
+    """
+
+    format = "PGI"
+    format_description = "Power-grid image"
+    n_frames = 1
+    is_animated = False
+    damaged: NDArray[np.bool_] | None = None
+
+    # Class values for images that come out of a pickle, which are pixels and no file.
+    _file: PgiFile | None = None
+    _level: Literal["fast", "preview"] = "fast"
+    _full_size: tuple[int, int] | None = None
+
+    def _open(self) -> None:
+        assert self.fp is not None
+        start = self.fp.tell()
+        if self.fp.read(len(_MAGIC)) != _MAGIC:
+            raise SyntaxError("not a PGI file")
+        self.fp.seek(start)
+        with _pillow_errors():
+            from pgic_core.api import open_file
+
+            self._file = file = open_file(self.fp, limits=LIMITS)
+            self._full_size = self._size = (file.width, file.height)
+            # Image.open() warns later on; what is far too large must not get as far.
+            Image._decompression_bomb_check(self._size, error_only=True)
+            kind = (file.sample_format.name.lower(), int(file.channels))
+            if kind not in _MODES:
+                raise PgiInputError(f"Pillow has no mode for {file.channels.label} of {kind[0]}.")
+            self._mode = _MODES[kind]
+            try:
+                self.info.update(info_of(file))
+            except PgiError:
+                if not _conceals():
+                    raise
+        if LEVEL == "preview":
+            self._reduce()
+        # Pillow takes an image without tiles for loaded.
+        self.tile = [ImageFile._Tile("pgi", (0, 0, *self.size))]
+
+    def load(self) -> PixelAccess | None:
+        """Decode the pixels, if that has not been done.
+
+        Raises:
+            OSError: the file is damaged, or cannot be decoded here.
+        """
+        if self.tile:
+            if self._file is None or self.fp is None:
+                raise ValueError("Operation on closed image")
+            with _pillow_errors():
+                on_damage: Literal["raise", "conceal"] = "conceal" if _conceals() else "raise"
+                picture, self.damaged = self._file.decode_picture(
+                    self._level, on_damage=on_damage, threads=THREADS
+                )
+                self.im = picture.to_pil().im
+            self.readonly = 0
+            self.tile = []
+            self._file = None
+            if self._exclusive_fp and self._close_exclusive_fp_after_loading:
+                self.fp.close()
+            self.fp = None
+        return super().load()
+
+    def load_seek(self, pos: int) -> None:
+        """Tell ``ImageFile.Parser`` that this format needs the whole file."""
+
+    def draft(
+        self, mode: str | None, size: tuple[int, int] | None
+    ) -> tuple[str, tuple[int, int, float, float]] | None:
+        """Have the preview decoded instead, if that is at least as large as asked for.
+
+        Args:
+            mode: without effect.
+            size: width and height in pixels that the result should not fall below.
+
+        Returns:
+            Mode and the box that the whole picture takes in the preview; None if nothing changes.
+        """
+        if not self.tile or self._level == "preview" or size is None:
+            return None
+        width, height = self.size
+        if min(width // max(size[0], 1), height // max(size[1], 1)) < _PREVIEW_FACTOR:
+            return None
+        self._reduce()
+        return self.mode, (0, 0, width / _PREVIEW_FACTOR, height / _PREVIEW_FACTOR)
+
+    def verify(self) -> None:
+        """Check CRC32 and SHA-256 of every block (A-6.3.2a), without decoding; the image is of no use after.
+
+        Raises:
+            OSError: something is damaged or missing.
+        """
+        if self._file is None or self.fp is None:
+            raise RuntimeError("verify must be called directly after open")
+        with _pillow_errors():
+            self._file.reader.verify()
+        super().verify()
+
+    def _reduce(self) -> None:
+        self._level = "preview"
+        width, height = self.size
+        self._size = (-(-width // _PREVIEW_FACTOR), -(-height // _PREVIEW_FACTOR))
+        self.tile = [ImageFile._Tile("pgi", (0, 0, *self.size))]
+
+
+def _accept(prefix: bytes) -> bool | str:
+    if not prefix.startswith(_MAGIC):
+        return False
+    try:
+        import pgic_core.api  # noqa: F401
+    except ImportError as error:
+        return f"image file could not be identified because a library that PGI needs is missing: {error}"
+    return True
+
+
+def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
+    with _pillow_errors():
+        from pgic_core.api import EncodeOptions, encode
+        from pgic_core.container import Metadata
+
+        options: dict[str, Any] = {"threads": THREADS, "limits": LIMITS}
+        if isinstance(im.info.get("metadata"), Metadata):
+            options["metadata"] = im.info["metadata"]
+        if isinstance(im.info.get("image_type"), int):
+            options["image_type"] = im.info["image_type"]
+        if isinstance(im, PgiImageFile) and im.size == im._full_size:
+            options |= {name: im.info[name] for name in ("annotations", "extension") if name in im.info}
+        options |= {
+            name: value for name, value in im.encoderinfo.items() if name in EncodeOptions.__annotations__
+        }
+        data = encode(im, **options)
+    fp.write(data)
+
+
+def _conceals() -> bool:
+    return ON_DAMAGE == "conceal" or ImageFile.LOAD_TRUNCATED_IMAGES
+
+
+@contextlib.contextmanager
+def _pillow_errors() -> Iterator[None]:
+    """Errors of pgic as what a user of Pillow catches, with the same sentence."""
+    try:
+        yield
+    except (PgiInputError, PgiOptionError):
+        raise
+    except PgiLimitError as error:
+        raise PgiBombError(str(error)) from error
+    except PgiError as error:
+        raise PgiInputError(str(error)) from error
+    except ImportError as error:
+        raise PgiInputError(f"A library that this .pgi file needs is missing: {error}") from error
+
+
+register_pgi_opener()
