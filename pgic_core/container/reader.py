@@ -136,7 +136,7 @@ class PgiReader:
             exact = location_from_map(self.extension[ExtensionKey.LOCATION])
             if not agrees(metadata.location, exact):
                 raise PgiFormatError("The metadata block and pgic.location give different locations.")
-            metadata = dataclasses.replace(metadata, location=exact)
+            metadata = dataclasses.replace(metadata, location=exact if exact.known else None)
         return metadata
 
     @cached_property

@@ -211,7 +211,9 @@ def test_sealed_nonsense_reaches_the_inner_parsers_and_raises_only_pgi_errors(da
         return
     # What is accepted can be written again and says the same.
     again = PgiReader(build_file(FIELDS, PAYLOAD, metadata=result[0], extension=result[1]))
-    assert repr((again.metadata, again.extension)) == repr(result)
+    assert again.metadata == result[0]
+    # repr, since NaN is not equal to itself
+    assert repr(without_location(again.extension)) == repr(without_location(result[1]))
 
 
 def test_extension_too_large_for_any_reader_is_not_written() -> None:
