@@ -1,7 +1,8 @@
 """Bjontegaard delta rate: how many per cent more bytes one codec takes than another at the same PSNR.
 
 Log rate is interpolated over PSNR by monotone piecewise cubics (Fritsch and Carlson, known as PCHIP), as
-video standardisation does today; the single cubic polynomial of the first proposal swings between distant points.
+video standardisation does today; the one cubic polynomial of the first proposal swings between distant
+points.
 """
 
 from __future__ import annotations

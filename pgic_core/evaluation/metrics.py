@@ -212,13 +212,15 @@ def _luma(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
 def _halved(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     height, width = plane.shape[0] // 2 * 2, plane.shape[1] // 2 * 2
     quads = plane[:height, :width].reshape(height // 2, 2, width // 2, 2)
-    return np.asarray(quads.mean(axis=(1, 3), dtype=np.float32))
+    halved: NDArray[np.float32] = quads.mean(axis=(1, 3), dtype=np.float32)
+    return halved
 
 
 def _window() -> NDArray[np.float32]:
     offsets = np.arange(-_RADIUS, _RADIUS + 1)
     values = np.exp(-0.5 * (offsets / _SIGMA) ** 2)
-    return (values / values.sum()).astype(np.float32)
+    window: NDArray[np.float32] = (values / values.sum()).astype(np.float32)
+    return window
 
 
 _KERNEL = _window()

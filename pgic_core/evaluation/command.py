@@ -1,0 +1,176 @@
+"""``pgic bench``: rate-distortion, quality steps and speed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import PgiOptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rich.console import Console
+
+    from .peers import Codec
+    from .rd import Point
+
+__all__ = ["bench"]
+
+_PIPE_WIDTH = 140
+_EXISTING = click.Path(exists=True, path_type=Path)
+_OUTPUT = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.group()
+def bench() -> None:
+    """Measure files, quality and speed beside other codecs."""
+
+
+@bench.command()
+@click.argument("images", nargs=-1, type=_EXISTING)
+@click.option("--codec", "names", multiple=True, help="Leave out to take pgic and every peer installed.")
+@click.option("--from", "stored", type=_EXISTING, help="Take points from this CSV instead of measuring.")
+@click.option("--csv", "csv_path", type=_OUTPUT, help="Write every point.")
+@click.option("--plot", type=_OUTPUT, help="Write the curves as PNG.")
+@click.option(
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write results.csv and rd.png into this folder, such as a model's.",
+)
+@click.option("--limit", type=click.IntRange(1), help="Pictures per folder at most.")
+@click.option("--points", type=click.IntRange(2), help="Qualities per codec at most.")
+@click.option("-j", "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
+def rd(
+    images: tuple[Path, ...],
+    names: tuple[str, ...],
+    stored: Path | None,
+    csv_path: Path | None,
+    plot: Path | None,
+    results: Path | None,
+    limit: int | None,
+    points: int | None,
+    jobs: int,
+) -> None:
+    """Rate and distortion of IMAGES (files and folders), and BD-rate of pgic against each peer.
+
+    Pictures above 1600 px on the long side are scaled down to that, and a crop of 1024 px from their centre
+    is measured besides at native size. Bytes are those of whole files. BD-rate is taken per picture, then
+    averaged.
+    """
+    from .peers import PEERS
+    from .plot import plot_curves
+    from .rd import bd_rows, quality_rows, read_points, write_points
+    from .tables import bd_table, quality_table
+
+    if bool(images) == bool(stored):
+        raise PgiOptionError("Give pictures to measure, or --from with points that were measured before.")
+    if results is not None:
+        results.mkdir(parents=True, exist_ok=True)
+        csv_path, plot = csv_path or results / "results.csv", plot or results / "rd.png"
+    if stored is not None:
+        found = [p for p in read_points(stored) if not names or p.codec in names]
+    else:
+        codecs = _available(names or ("pgic", *PEERS))
+        found = _measured(images, limit, {c.name: _spread(c.qualities, points) for c in codecs}, jobs)
+    if csv_path is not None:
+        write_points(found, csv_path)
+    if plot is not None:
+        plot_curves(found, plot)
+    present = dict.fromkeys(p.codec for p in found)
+    anchors = [name for name in PEERS if name in present]
+    tests = [name for name in present if name not in PEERS] or anchors
+    console = _stdout()
+    console.print(quality_table([row for row in quality_rows(found) if row.codec in tests]))
+    console.print(bd_table(bd_rows(found, tests, anchors), anchors))
+
+
+@bench.command()
+@click.argument("images", nargs=-1, required=True, type=_EXISTING)
+@click.option("--codec", "name", default="pgic", show_default=True)
+@click.option("--csv", "csv_path", type=_OUTPUT, help="Write every point.")
+@click.option("--limit", type=click.IntRange(1), help="Pictures per folder at most.")
+@click.option("-j", "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
+def quality(images: tuple[Path, ...], name: str, csv_path: Path | None, limit: int | None, jobs: int) -> None:
+    """Check that quality is a scale: 20 steps from 5 to 100 over IMAGES.
+
+    Mean rate and mean PSNR must rise at every step, and PSNR of no picture may fall by more than 0.05 dB.
+    The exit status is 1 where that does not hold.
+    """
+    from .rd import write_points
+    from .steps import QUALITY_STEPS, TOLERANCE, check_steps
+    from .tables import step_table
+
+    codec = _available((name,))[0]
+    found = _measured(images, limit, {codec.name: QUALITY_STEPS}, jobs, structural=False)
+    if csv_path is not None:
+        write_points(found, csv_path)
+    report = check_steps(found)
+    console = _stdout()
+    console.print(step_table(report))
+    for picture, step, fall in report.falls:
+        console.print(f"{picture}: PSNR falls by {fall:.2f} dB at quality {step}", highlight=False)
+    if report.holds:
+        console.print(f"Mean rate and PSNR rise at every step; no picture falls by more than {TOLERANCE} dB.")
+    else:
+        console.print("Quality is not a scale here: see the lines above.")
+        raise SystemExit(1)
+
+
+def _available(names: tuple[str, ...]) -> list[Codec]:
+    from .peers import available
+
+    codecs, missing = available(names)
+    for name, reason in missing.items():
+        click.echo(f"{name} is left out: {reason}", err=True)
+    if not codecs:
+        raise PgiOptionError("None of the codecs asked for is installed.")
+    return codecs
+
+
+def _spread(qualities: Sequence[int], count: int | None) -> tuple[int, ...]:
+    """At most ``count`` of them, both ends included."""
+    if count is None or count >= len(qualities):
+        return tuple(qualities)
+    last = len(qualities) - 1
+    return tuple(qualities[round(i * last / (count - 1))] for i in range(count))
+
+
+def _measured(
+    images: Sequence[Path],
+    limit: int | None,
+    qualities: Mapping[str, Sequence[int]],
+    jobs: int,
+    *,
+    structural: bool = True,
+) -> list[Point]:
+    from .pictures import find_samples
+    from .rd import measure
+
+    samples = find_samples(images, limit)
+    total = len(samples) * sum(map(len, qualities.values()))
+    found: list[Point] = []
+    for points in _progress(measure(samples, qualities, structural=structural, jobs=jobs), total):
+        found += points
+    return found
+
+
+def _progress(batches: Iterator[list[Point]], total: int) -> Iterator[list[Point]]:
+    """The batches, with a bar on stderr where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
+        task = progress.add_task("Measuring", total=total)
+        for batch in batches:
+            yield batch
+            progress.advance(task, len(batch))
+
+
+def _stdout() -> Console:
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
