@@ -80,22 +80,22 @@ def annotate(
     path: str | os.PathLike[str],
     annotations: AnnotationsLike,
     *,
-    append: bool = False,
+    replace: bool = False,
     limits: Limits | None = None,
 ) -> None:
-    """Write the fault annotations of a file (A-6.3.1c).
+    """Add fault annotations to a file (A-6.3.1c).
 
     Args:
         path: the file.
-        annotations: faults, in pixels of the upright picture; an empty list removes all.
-        append: keep those that are there.
+        annotations: faults, in pixels of the upright picture.
+        replace: remove those that are there first.
         limits: what the file may ask for.
 
     Raises:
         PgiError: as :func:`set_metadata`.
     """
     items = list(annotations)
-    if append:
+    if not replace:
         with PgiReader(path, limits or Limits.from_environment()) as reader:
             items = [*reader.extension.get(ExtensionKey.ANNOTATIONS, []), *items]  # type: ignore[misc]
     set_metadata(path, annotations=items or None, limits=limits)

@@ -1,0 +1,76 @@
+"""The command group."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+__all__ = ["app"]
+
+# name -> module, what `pgic --help` says. A module is imported when its command is used.
+_COMMANDS = {
+    "encode": ("pgic_core.cli.encode", "Code photos as .pgi files."),
+    "decode": ("pgic_core.cli.decode", "Turn .pgi files into PNG, JPEG, TIFF, WebP or NumPy files."),
+    "info": ("pgic_core.cli.info", "Say what .pgi files hold."),
+    "verify": ("pgic_core.cli.verify", "Check every byte of .pgi files."),
+    "meta": ("pgic_core.cli.meta", "Show or change metadata without coding pixels again."),
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(import_module(_COMMANDS[cmd_name][0]), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in _COMMANDS.items()])
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    import numpy
+    import PIL
+
+    from .. import __version__
+    from ..container import FORMAT_VERSION
+    from ..errors import PgiError
+    from ..runtime import available_models, engine_description
+
+    click.echo(f"pgic {__version__}, format {FORMAT_VERSION >> 8}.{FORMAT_VERSION & 255}")
+    try:
+        for model in available_models():
+            click.echo(f"model {model.id} {model.digest}{' (provisional)' if model.provisional else ''}")
+    except PgiError as error:
+        click.echo(f"models: {error}")
+    try:
+        click.echo(f"engine {engine_description()}")
+    except ImportError as error:
+        click.echo(f"engine: none ({error})")
+    click.echo(f"with NumPy {numpy.__version__}, Pillow {PIL.__version__}")
+    ctx.exit()
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="'pgic COMMAND --help' explains a command, 'pgic COMMAND --help-all' all its options.",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Versions of pgic, its models and its engine.",
+)
+def app() -> None:
+    """Learned image coding for power-grid inspection photos (.pgi)."""

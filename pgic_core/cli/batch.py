@@ -1,0 +1,188 @@
+"""Working on many files: several at a time, with progress, past bad ones, and a report at the end."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from ..errors import PgiError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import TypeAlias
+
+    Progress: TypeAlias = Callable[[float], None]
+
+__all__ = ["Report", "printable", "run_batch", "say"]
+
+T = TypeVar("T")
+
+
+class _Stopped(BaseException):
+    """Ends a worker after an interrupt; not an Exception, so that nothing takes it for a bad file."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of the files.
+
+    Attributes:
+        total: how many there were.
+        failures: name and reason of each that failed.
+    """
+
+    total: int
+    failures: list[tuple[str, str]] = field(default_factory=list)
+
+    def finish(self) -> None:
+        """Say what failed and why, and exit with 1 if anything did."""
+        if not self.failures:
+            return
+        if self.total > 1:
+            say(f"{len(self.failures)} of {self.total} failed:")
+        for name, reason in self.failures:
+            say(f"  {name}: {reason}" if self.total > 1 else f"pgic: {name}: {reason}")
+        sys.exit(1)
+
+
+def say(line: str) -> None:
+    """Write a line to standard error."""
+    click.echo(printable(line), err=True)
+
+
+def printable(text: str) -> str:
+    """The text with control characters spelled out: a file must not be able to steer the terminal."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode()
+        for char in text
+    )
+
+
+def run_batch(
+    items: Sequence[T],
+    name_of: Callable[[T], str],
+    work: Callable[[T, Progress], str | None],
+    *,
+    jobs: int,
+    verbose: bool,
+    show_progress: bool,
+) -> Report:
+    """Work on every item, whatever happens to the others.
+
+    Args:
+        items: what to work on.
+        name_of: name of an item in messages.
+        work: does one item, in a thread if ``jobs`` is above 1; calls what it is given with the share done;
+            returns a line to say, or None.
+        jobs: items at a time.
+        verbose: say the lines of ``work``.
+        show_progress: draw a bar while standard error is a terminal.
+
+    Returns:
+        The report. An interrupt ends the process with 130 once all workers have stopped.
+    """
+    report = Report(len(items))
+    stop = threading.Event()
+    with _bar(items, name_of, show_progress) as advance:
+
+        def one(index: int) -> str | None:
+            def progress(share: float) -> None:
+                if stop.is_set():
+                    raise _Stopped
+                advance(index, share)
+
+            progress(0.0)
+            return work(items[index], progress)
+
+        def settle(index: int, result: Callable[[], str | None]) -> None:
+            try:
+                line = result()
+                if verbose and line:
+                    say(line)
+            except BrokenPipeError:
+                raise
+            except Exception as error:  # a bad file or a bug in a decoder must not end the others
+                report.failures.append((name_of(items[index]), reason_of(error)))
+            advance(index, 1.0)
+
+        try:
+            if jobs <= 1 or len(items) <= 1:
+                for index in range(len(items)):
+                    settle(index, partial(one, index))
+            else:
+                _run_threads(len(items), one, settle, jobs, stop)
+        except KeyboardInterrupt:
+            say("pgic: interrupted")
+            sys.exit(130)
+    report.failures.sort()
+    return report
+
+
+def _run_threads(
+    count: int,
+    one: Callable[[int], str | None],
+    settle: Callable[[int, Callable[[], str | None]], None],
+    jobs: int,
+    stop: threading.Event,
+) -> None:
+    pool = ThreadPoolExecutor(jobs, thread_name_prefix="pgic-job")
+    try:
+        # Only as many as run are handed over, so that results do not pile up and an interrupt ends soon.
+        waiting = iter(range(count))
+        running: dict[Future[str | None], int] = {}
+        while True:
+            for index in islice(waiting, jobs - len(running)):
+                running[pool.submit(one, index)] = index
+            if not running:
+                return
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                settle(running.pop(future), future.result)
+    finally:
+        stop.set()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def reason_of(error: Exception) -> str:
+    """Why a file failed, in one line."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    text = " ".join(str(error).split())
+    if isinstance(error, (PgiError, OSError, ValueError)) and text:
+        return text
+    return f"{type(error).__name__}: {text}"
+
+
+@contextmanager
+def _bar(
+    items: Sequence[T], name_of: Callable[[T], str], wanted: bool
+) -> Iterator[Callable[[int, float], None]]:
+    """A progress bar on standard error if that is a terminal, else nothing; takes an item and its share."""
+    if not wanted or not items or not sys.stderr.isatty():
+        yield lambda index, share: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn() if len(items) > 1 else TextColumn("{task.percentage:3.0f} %"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=len(items))
+        shares = [0.0] * len(items)
+
+        def advance(index: int, share: float) -> None:
+            bar.update(task, advance=share - shares[index], description=name_of(items[index])[-40:])
+            shares[index] = share
+
+        yield advance

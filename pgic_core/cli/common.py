@@ -1,0 +1,156 @@
+"""Options that several commands share, and the way they run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import PgiInputError, PgiOptionError
+from .batch import Report, run_batch, say
+from .paths import Target, claim
+from .tiers import option
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .batch import Progress
+    from .paths import Existing
+
+__all__ = ["PGI_SUFFIXES", "Run", "output_options", "run_options", "run_targets"]
+
+PGI_SUFFIXES = (".pgi",)
+_MAX_DEFAULT_JOBS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a command goes about its files.
+
+    Attributes:
+        jobs: files at a time.
+        threads: threads for each file.
+        verbose: say a line for each file.
+        quiet: say nothing but what failed.
+    """
+
+    jobs: int
+    threads: int
+    verbose: bool
+    quiet: bool
+
+    @classmethod
+    def plan(cls, files: int, jobs: int | None, threads: int | None, verbose: bool, quiet: bool) -> Run:
+        """Share the processors between files.
+
+        One file gets all threads. Several go up to four at a time, since each needs memory, and share them.
+        """
+        from ..runtime import default_threads
+
+        try:
+            available = default_threads()
+        except PgiOptionError as error:  # a wrong PGIC_THREADS
+            raise click.UsageError(str(error)) from error
+        jobs = min(jobs or min(available, _MAX_DEFAULT_JOBS), max(files, 1))
+        return cls(jobs, threads or max(1, available // jobs), verbose, quiet)
+
+
+def run_options(command: Callable[..., None]) -> Callable[..., None]:
+    """``-j``, ``--threads``, ``-v`` and ``--quiet``."""
+    for decorate in (
+        option("--quiet", is_flag=True, group="Running", advanced=True, help="Say nothing but what failed."),
+        option(
+            "-v", "--verbose", is_flag=True, group="Running", advanced=True, help="Say a line for each file."
+        ),
+        option(
+            "--threads",
+            type=click.IntRange(min=1),
+            metavar="N",
+            group="Running",
+            advanced=True,
+            help="Threads for each file. [default: what PGIC_THREADS or the processors leave to each]",
+        ),
+        option(
+            "-j",
+            "--jobs",
+            type=click.IntRange(min=1),
+            metavar="N",
+            group="Running",
+            help="Files at a time. [default: up to 4]",
+        ),
+    ):
+        command = decorate(command)
+    return command
+
+
+def output_options(command: Callable[..., None]) -> Callable[..., None]:
+    """``-o``, ``-f`` and ``--skip-existing``."""
+    for decorate in (
+        option(
+            "--skip-existing",
+            is_flag=True,
+            group="Output",
+            advanced=True,
+            help="Leave files that are there, to go on where a run was stopped.",
+        ),
+        option(
+            "-f",
+            "--force",
+            is_flag=True,
+            group="Output",
+            help="Overwrite files whose names were not typed but made from the inputs'.",
+        ),
+        option(
+            "-o",
+            "--output",
+            metavar="PATH",
+            group="Output",
+            help="File or folder; folders below an input folder are kept. [default: beside the input]",
+        ),
+    ):
+        command = decorate(command)
+    return command
+
+
+def run_targets(
+    targets: Sequence[Target],
+    work: Callable[[Target, Progress], str],
+    run: Run,
+    *,
+    force: bool,
+    skip_existing: bool,
+) -> None:
+    """Make every target, say what became of them, and exit with 1 if one failed.
+
+    Raises:
+        click.UsageError: there is nothing to do, or ``force`` and ``skip_existing`` are both set.
+    """
+    if force and skip_existing:
+        raise click.UsageError("--force and --skip-existing contradict each other.")
+    if not targets:
+        raise click.UsageError("There are no files of a known kind in what was named.")
+    existing: Existing = "overwrite" if force else "skip" if skip_existing else "refuse"
+    claimed: dict[str, str] = {}
+    wanted: list[Target] = []
+    refused: list[tuple[str, str]] = []
+    for target in targets:
+        try:
+            if claim(target, claimed, existing):
+                wanted.append(target)
+        except PgiInputError as error:
+            refused.append((target.source.name, str(error)))
+    skipped = len(targets) - len(wanted) - len(refused)
+    report = run_batch(
+        wanted,
+        lambda target: target.source.name,
+        work,
+        jobs=run.jobs,
+        verbose=(run.verbose or len(targets) == 1) and not run.quiet,
+        show_progress=not run.quiet,
+    )
+    report = Report(len(targets), refused + report.failures)
+    if len(targets) > 1 and not run.quiet:
+        left = f", {skipped} left as they are" if skipped else ""
+        say(f"{len(targets) - len(report.failures) - skipped} of {len(targets)} files done{left}")
+    report.finish()

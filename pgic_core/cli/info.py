@@ -1,0 +1,137 @@
+"""``pgic info``."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from .batch import printable, run_batch
+from .common import PGI_SUFFIXES
+from .paths import STREAM, Source, find_sources
+from .photos import read_stdin
+from .tiers import TieredCommand, option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ..api import FileInfo
+    from ..container import Annotation
+    from .batch import Progress
+
+__all__ = ["describe_metadata", "echo_facts", "echo_json", "info"]
+
+
+@click.command(cls=TieredCommand)
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@option("--json", "as_json", is_flag=True, help="One JSON object for one file, a list for several.")
+def info(inputs: tuple[str, ...], as_json: bool) -> None:
+    """Say what .pgi files hold: size, codec, model, blocks, metadata, annotations.
+
+    INPUT is a .pgi file, a pattern, a folder, which is gone through with all below it, or - for standard
+    input. No pixels are decoded.
+    """
+    from ..api import inspect
+
+    sources = find_sources(inputs, PGI_SUFFIXES)
+    if not sources:
+        raise click.UsageError("There are no .pgi files in what was named.")
+    found: list[tuple[Source, FileInfo]] = []
+
+    def work(source: Source, _: Progress) -> None:
+        found.append((source, inspect(read_stdin() if source.name == STREAM else source.name)))
+
+    report = run_batch(sources, lambda source: source.name, work, jobs=1, verbose=False, show_progress=False)
+    if as_json:
+        records = [{"file": source.name, **facts.to_dict()} for source, facts in found]
+        if records:
+            echo_json(records if len(sources) > 1 else records[0])
+    else:
+        for source, facts in found:
+            echo_facts(source.name, _describe(facts))
+    report.finish()
+
+
+def echo_facts(title: str, facts: Iterable[tuple[str, str]]) -> None:
+    """Write a title and below it names and values, for people."""
+    click.echo(printable(title))
+    for name, value in facts:
+        click.echo(printable(f"  {name:<13} {value}"))
+
+
+def echo_json(value: object) -> None:
+    """Write a value as indented JSON."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def describe_metadata(facts: FileInfo) -> Iterator[tuple[str, str]]:
+    """Name and value of each known field of A.3, annotation and vendor field, for people."""
+    metadata = facts.metadata
+    if metadata.timestamp_ms is not None:
+        try:
+            moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=metadata.timestamp_ms)
+            yield "time", moment.isoformat(timespec="milliseconds")
+        except OverflowError:
+            yield "time", f"{metadata.timestamp_ms} ms after 1970"
+    if metadata.device_id:
+        yield "device", metadata.device_id
+    if metadata.location is not None:
+        place = metadata.location
+        parts = (
+            f"{name} {value}"
+            for name in ("lon", "lat", "height", "datum")
+            if (value := getattr(place, name)) not in (None, "")
+        )
+        yield "location", ", ".join(parts)
+    if metadata.anomaly:
+        yield "anomaly", "yes"
+    for name, value in metadata.sensor_params.items():
+        yield "parameter", f"{name} = {value}"
+    for annotation in facts.annotations:
+        yield "annotation", _describe_annotation(annotation)
+    for key, field in facts.extension.items():
+        yield "field", f"{key} = {field!r}"[:200]
+
+
+def _describe_annotation(annotation: Annotation) -> str:
+    points = " ".join(f"({x:g}, {y:g})" for x, y in annotation.shape.points)
+    facts = [annotation.label, f"{type(annotation.shape).__name__.lower()} {points}"]
+    if annotation.severity is not None:
+        facts.append(str(annotation.severity))
+    if annotation.score is not None:
+        facts.append(f"score {annotation.score:g}")
+    facts += [f"{name} = {value}" for name, value in annotation.attributes.items()]
+    return ", ".join(facts)
+
+
+def _describe(facts: FileInfo) -> Iterator[tuple[str, str]]:
+    yield "format", ".".join(map(str, facts.format_version))
+    yield (
+        "picture",
+        f"{facts.width} x {facts.height}, {facts.channels}, {facts.sample_format}, {facts.image_type}",
+    )
+    if facts.orientation != 1:
+        yield "orientation", f"{facts.orientation} (EXIF, not applied)"
+    codec: str = facts.codec
+    if facts.codec == "learned":
+        codec += f", quality {facts.quality}, model {facts.model_digest}"
+        if facts.channels == "rgb+alpha":
+            codec += ", alpha lossless"
+    yield "codec", codec
+    yield "tiles", f"{facts.tiles} of {facts.tile_size[0]} x {facts.tile_size[1]}"
+    yield (
+        "size",
+        f"{facts.file_bytes:,} bytes, {facts.bpp:.3f} bpp, preview in the first {facts.preview_bytes:,}",
+    )
+    for block in facts.blocks:
+        flags = " compressed" * block.compressed + " encrypted" * block.encrypted
+        yield "block", f"{block.name}: {block.length:,} bytes{flags}"
+    profiles = {"EXIF": facts.exif_bytes, "ICC": facts.icc_bytes, "XMP": facts.xmp_bytes}
+    present = [f"{name} {length:,} bytes" for name, length in profiles.items() if length]
+    if present:
+        yield "profiles", ", ".join(present)
+    if facts.dpi:
+        yield "resolution", f"{facts.dpi[0]:g} x {facts.dpi[1]:g} dpi"
+    yield from describe_metadata(facts)

@@ -1,0 +1,209 @@
+"""``pgic meta``: show, set, annotate."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .batch import Report, run_batch
+from .common import PGI_SUFFIXES
+from .info import describe_metadata, echo_facts, echo_json
+from .paths import STREAM, find_sources
+from .photos import read_stdin
+from .tiers import TieredCommand, option
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["meta"]
+
+_A3 = "Fields (A.3)"
+
+
+@click.group()
+def meta() -> None:
+    """Show or change metadata without coding pixels again."""
+
+
+@meta.command(cls=TieredCommand)
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@option("--json", "as_json", is_flag=True, help="One JSON object for one file, a list for several.")
+def show(inputs: tuple[str, ...], as_json: bool) -> None:
+    """Show metadata, fault annotations and vendor fields."""
+    from ..api import inspect
+
+    records: list[dict[str, object]] = []
+
+    def work(name: str) -> None:
+        facts = inspect(read_stdin() if name == STREAM else name)
+        if as_json:
+            plain = facts.to_dict()
+            records.append(
+                {"file": name} | {key: plain[key] for key in ("metadata", "annotations", "extension")}
+            )
+            return
+        echo_facts(name, describe_metadata(facts))
+
+    report = _for_each(inputs, work)
+    if records:
+        echo_json(records if report.total > 1 else records[0])
+    report.finish()
+
+
+@meta.command("set", cls=TieredCommand)
+@click.argument("inputs", nargs=-1, required=True, metavar="FILE...")
+@option("--time", "timestamp", metavar="ISO", group=_A3, help="Time with offset: 2026-05-01T08:30:00Z.")
+@option("--device-id", metavar="TEXT", group=_A3, help="Which device took the picture.")
+@option("--location", metavar="LON,LAT[,HEIGHT]", group=_A3, help="Degrees east and north, metres.")
+@option("--anomaly/--no-anomaly", default=None, group=_A3, help="Whether the picture shows a fault.")
+@option("--param", "params", multiple=True, metavar="KEY=TEXT", group=_A3, help="A sensor parameter.")
+@option(
+    "--field",
+    "fields",
+    multiple=True,
+    metavar="VENDOR.KEY=VALUE",
+    group="Other",
+    help="A vendor field (A.4); VALUE is JSON, or text where it is no JSON.",
+)
+@option(
+    "--unset",
+    multiple=True,
+    metavar="NAME",
+    group="Other",
+    help="Remove time, device-id, location, a sensor parameter, a vendor field, exif, icc, xmp or dpi.",
+)
+def set_(
+    inputs: tuple[str, ...],
+    timestamp: str | None,
+    device_id: str | None,
+    location: str | None,
+    anomaly: bool | None,
+    params: tuple[str, ...],
+    fields: tuple[str, ...],
+    unset: tuple[str, ...],
+) -> None:
+    r"""Change metadata of files in place; what is not named stays.
+
+    \b
+    pgic meta set photo.pgi --device-id D7 --anomaly --param iso=200
+    pgic meta set *.pgi --unset location --unset exif
+    """
+    from ..api import set_metadata
+
+    metadata: dict[str, Any] = {}
+    if timestamp is not None:
+        metadata["timestamp"] = timestamp
+    if device_id is not None:
+        metadata["device_id"] = device_id
+    if location is not None:
+        metadata["location"] = _numbers(location)
+    if anomaly is not None:
+        metadata["anomaly"] = anomaly
+    sensor_params: dict[str, str | None] = dict(_pairs(params, "--param"))
+    extension: dict[str, object] = {key: _json_or_text(text) for key, text in _pairs(fields, "--field")}
+    changes: dict[str, Any] = {}
+    for name in unset:
+        if name in ("time", "location"):
+            metadata["timestamp_ms" if name == "time" else name] = None
+        elif name == "device-id":
+            metadata["device_id"] = ""
+        elif name in ("exif", "xmp", "dpi", "icc"):
+            changes["icc_profile" if name == "icc" else name] = None
+        elif "." in name:
+            extension[name] = None
+        else:
+            sensor_params[name] = None
+    if sensor_params:
+        metadata["sensor_params"] = sensor_params
+    if metadata:
+        changes["metadata"] = metadata
+    if extension:
+        changes["extension"] = extension
+    if not changes:
+        raise click.UsageError("There is nothing to change.")
+    _for_each(inputs, lambda name: set_metadata(name, **changes)).finish()
+
+
+@meta.command(cls=TieredCommand)
+@click.argument("file", metavar="FILE")
+@option(
+    "--box",
+    "boxes",
+    multiple=True,
+    type=(str, float, float, float, float),
+    metavar="LABEL LEFT TOP RIGHT BOTTOM",
+    help="A fault in a rectangle.",
+)
+@option(
+    "--from",
+    "source",
+    type=click.File("r", encoding="utf-8"),
+    metavar="JSON",
+    help="A list of annotations, as 'pgic meta show --json' gives them; - for standard input.",
+)
+@option("--replace", is_flag=True, help="Remove the annotations that are there; alone, leave none.")
+def annotate(
+    file: str, boxes: Sequence[tuple[str, float, float, float, float]], source: Any, replace: bool
+) -> None:
+    r"""Add fault annotations to a file.
+
+    Coordinates are pixels of the upright picture (EXIF orientation applied), x to the right and y down.
+
+    \b
+    pgic meta annotate photo.pgi --box "broken insulator" 120 80 260 190
+    """
+    from ..api import annotate as write_annotations
+
+    items: list[Any] = [{"label": label, "box": list(edges)} for label, *edges in boxes]
+    if source is not None:
+        try:
+            listed = json.load(source)
+        except (ValueError, RecursionError) as error:
+            raise click.UsageError(f"{source.name} is no JSON: {error}") from error
+        listed = listed.get("annotations") if isinstance(listed, dict) else listed
+        if not isinstance(listed, list):
+            raise click.UsageError(f"{source.name} does not hold a list of annotations.")
+        items += listed
+    if not items and not replace:
+        raise click.UsageError("There is nothing to add; give --box or --from.")
+    _for_each([file], lambda name: write_annotations(name, items, replace=replace)).finish()
+
+
+def _for_each(inputs: Sequence[str], work: Callable[[str], None]) -> Report:
+    sources = find_sources(inputs, PGI_SUFFIXES)
+    if not sources:
+        raise click.UsageError("There are no .pgi files in what was named.")
+    return run_batch(
+        sources,
+        lambda source: source.name,
+        lambda source, _: work(source.name),
+        jobs=1,
+        verbose=False,
+        show_progress=False,
+    )
+
+
+def _pairs(texts: Sequence[str], name: str) -> list[tuple[str, str]]:
+    pairs = []
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise click.UsageError(f"{name} must look like KEY=VALUE, not {text!r}.")
+        pairs.append((key, value))
+    return pairs
+
+
+def _json_or_text(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise click.UsageError(f"--location must be two or three numbers, not {text!r}.") from None

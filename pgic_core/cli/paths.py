@@ -1,0 +1,187 @@
+"""Which files a command works on, and where what it makes goes."""
+
+from __future__ import annotations
+
+import glob
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from ..errors import PgiInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    Existing = Literal["refuse", "overwrite", "skip"]
+
+__all__ = ["STREAM", "Source", "Target", "claim", "find_sources", "place_targets", "split_output"]
+
+STREAM = "-"
+"""Standard input or output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file to work on.
+
+    Attributes:
+        name: its path, or :data:`STREAM`.
+        below: its path from the folder that was named, or its bare name; its place in an output folder.
+        missing: whether there is no such file.
+    """
+
+    name: str
+    below: str
+    missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a source's result goes.
+
+    Attributes:
+        source: the source.
+        name: path, or :data:`STREAM`.
+        typed: whether the user typed this very name; others are not overwritten unasked.
+    """
+
+    source: Source
+    name: str
+    typed: bool
+
+
+def find_sources(arguments: Sequence[str], suffixes: Collection[str]) -> list[Source]:
+    """The files that arguments name, in their order.
+
+    Args:
+        arguments: files, ``-``, patterns (where no file has that name) and folders. A folder stands for all
+            files in it and below whose suffix is one of ``suffixes``, sorted; names that start with a
+            dot and symbolic links to folders are left out.
+        suffixes: lower case, with the dot.
+
+    Returns:
+        The sources; one that does not exist is marked as missing.
+    """
+    sources: list[Source] = []
+    for argument in arguments:
+        if argument == STREAM:
+            sources.append(Source(STREAM, STREAM))
+            continue
+        is_pattern = glob.has_magic(argument) and not os.path.exists(argument)
+        for name in sorted(glob.glob(argument, recursive=True)) if is_pattern else [argument]:
+            if os.path.isdir(name):
+                sources += _below(name, suffixes)
+            else:
+                sources.append(Source(name, os.path.basename(name), not os.path.exists(name)))
+        if is_pattern and not glob.glob(argument, recursive=True):
+            sources.append(Source(argument, argument, True))
+    return sources
+
+
+def split_output(
+    arguments: Sequence[str], output: str | None, is_output: Collection[str]
+) -> tuple[list[str], str | None]:
+    """Tell ``INPUT OUTPUT`` from several inputs.
+
+    Args:
+        arguments: what was given.
+        output: what ``-o`` said, or None.
+        is_output: suffixes that make the second of two arguments the output.
+
+    Returns:
+        Inputs and output.
+    """
+    if output is None and len(arguments) == 2:
+        first, second = arguments
+        if second == STREAM or Path(second).suffix.lower() in is_output:
+            return [first], second
+    return list(arguments), output
+
+
+def place_targets(
+    sources: Sequence[Source], output: str | None, suffix: str, is_output: Collection[str]
+) -> list[Target]:
+    """Where the results go.
+
+    Args:
+        sources: what is worked on.
+        output: a file, a folder or ``-``; None for beside each source.
+        suffix: of the results, where ``output`` does not name it.
+        is_output: suffixes that make ``output`` a file and not a folder.
+
+    Raises:
+        click.UsageError: one output for several sources, or none for standard input.
+    """
+    if output is None:
+        if any(source.name == STREAM for source in sources):
+            return [Target(source, STREAM, True) for source in _single(sources)]
+        return [Target(source, str(Path(source.name).with_suffix(suffix)), False) for source in sources]
+    is_file = output == STREAM or (
+        Path(output).suffix.lower() in is_output and not os.path.isdir(output) and not output.endswith(os.sep)
+    )
+    if is_file:
+        return [Target(source, output, True) for source in _single(sources)]
+    return [
+        Target(
+            source,
+            str(Path(output, "stdin" if source.name == STREAM else source.below).with_suffix(suffix)),
+            False,
+        )
+        for source in sources
+    ]
+
+
+def claim(target: Target, claimed: dict[str, str], existing: Existing) -> bool:
+    """Whether to make a result; makes its folder if so.
+
+    Args:
+        target: where it goes.
+        claimed: names taken by this run so far, to the sources that took them; this one is added.
+        existing: what to do about a file that is there: a name the user typed is overwritten, others are
+            refused, unless this says otherwise.
+
+    Returns:
+        False if the file is there and is to be left.
+
+    Raises:
+        PgiInputError: it may not be written.
+    """
+    if target.name == STREAM:
+        return True
+    real = os.path.realpath(target.name)
+    if real == os.path.realpath(target.source.name):
+        raise PgiInputError(f"{target.name} is the input itself.")
+    if real in claimed:
+        raise PgiInputError(f"{target.name} is already made from {claimed[real]} in this run.")
+    if os.path.lexists(target.name) and existing != "overwrite":
+        if existing == "skip":
+            return False
+        if not target.typed:
+            raise PgiInputError(f"{target.name} exists already; -f overwrites it.")
+    claimed[real] = target.source.name
+    if not target.typed:
+        try:
+            os.makedirs(os.path.dirname(target.name) or ".", exist_ok=True)
+        except OSError as error:
+            raise PgiInputError(f"The folder of {target.name} cannot be made: {error.strerror}.") from error
+    return True
+
+
+def _single(sources: Sequence[Source]) -> Sequence[Source]:
+    if len(sources) > 1:
+        raise click.UsageError(f"{len(sources)} inputs cannot go into one output; name a folder with -o.")
+    return sources
+
+
+def _below(folder: str, suffixes: Collection[str]) -> list[Source]:
+    found = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
+                path = os.path.join(parent, name)
+                found.append(Source(path, os.path.relpath(path, folder)))
+    return found
