@@ -114,8 +114,8 @@ class Grid:
 
 def strips(area: Box, tile: int, pixels: int) -> list[Box]:
     """Cut ``area`` into strips of full width, whole rows of tiles, of about ``pixels`` pixels each."""
-    rows = max(1, pixels // max(1, area.width * tile)) * tile
     if area.width * area.height <= pixels:
-        rows = area.height
+        return [area]
+    rows = max(1, pixels // (area.width * tile)) * tile
     edges = [area.top, *range((area.top // rows + 1) * rows, area.bottom, rows), area.bottom]
-    return [Box(area.left, a, area.right, b) for a, b in pairwise(edges) if b > a]
+    return [Box(area.left, a, area.right, b) for a, b in pairwise(edges)]

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import hashlib
+
+import constriction
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pgic_core.codec.entropy import LARGEST, Bank, SegmentReader, encode_segments
+from pgic_core.errors import PgiFormatError
+from pgic_core.runtime import PRECISION, ROWS, default_model
+
+
+@pytest.fixture(scope="module")
+def bank() -> Bank:
+    return Bank.of(default_model())
+
+
+segment = st.lists(
+    st.tuples(
+        st.integers(1, ROWS - 1),
+        st.one_of(st.integers(-3, 3), st.integers(-LARGEST, LARGEST)),
+    ),
+    max_size=60,
+)
+
+
+@given(segments=st.lists(segment, max_size=3))
+@settings(deadline=None)
+def test_segments_come_back(segments: list[list[tuple[int, int]]]) -> None:
+    bank = Bank.of(default_model())
+    arrays = []
+    for pairs in segments:
+        rows = np.array([r for r, _ in pairs], np.uint8)
+        symbols = np.array([s for _, s in pairs], np.int16)
+        arrays.append((rows, symbols))
+    data = encode_segments(bank, arrays)
+    assert len(data) % 4 == 0
+    reader = SegmentReader(bank, data)
+    for rows, symbols in arrays:
+        np.testing.assert_array_equal(reader.read(rows), symbols)
+    reader.finish()
+
+
+def test_every_row_has_exactly_the_frequencies_of_the_tables(bank: Bank) -> None:
+    """The library's own rounding must not come between the specification and the bytes."""
+    frequencies = default_model().tables.frequencies
+    start = 0
+    for row in range(1, ROWS):
+        count = 2 * int(frequencies["bounds"][row]) + 2
+        f = frequencies["values"][start : start + count].astype(np.int64)
+        start += count
+        assert f.min() >= 1
+        assert f.sum() == 1 << PRECISION
+        ends = np.cumsum(f)
+        picked = np.unique(np.r_[0, count // 2, np.argmin(f), np.argmax(f), count - 1])
+        for symbol in picked:
+            for quantile in (ends[symbol] - f[symbol], ends[symbol] - 1):
+                state = np.array([quantile, 1], np.uint32)  # 1 << 32 | quantile
+                coder = constriction.stream.stack.AnsCoder(state)
+                assert coder.decode(bank.row(row)) == symbol
+
+
+@given(data=st.binary(max_size=200), count=st.integers(0, 50))
+@settings(deadline=None)
+def test_foreign_bytes_never_do_worse_than_an_error(data: bytes, count: int) -> None:
+    bank = Bank.of(default_model())
+    rows = (np.arange(count) % (ROWS - 1) + 1).astype(np.uint8)
+    try:
+        reader = SegmentReader(bank, data)
+        values = reader.read(rows)
+        reader.finish()
+    except PgiFormatError:
+        return
+    assert np.abs(values).max(initial=0) <= LARGEST
+
+
+def test_a_symbol_beyond_the_largest_is_refused(bank: Bank) -> None:
+    row = ROWS - 1
+    bound = int(bank.bounds[row])
+    coder = constriction.stream.stack.AnsCoder()
+    coder.encode_reverse(np.array([65535], np.int32), bank.excess)
+    coder.encode_reverse(np.array([2 * bound + 1], np.int32), bank.row(row))
+    data = coder.get_compressed().astype("<u4").tobytes()
+    with pytest.raises(PgiFormatError, match="larger than the format allows"):
+        SegmentReader(bank, data).read(np.array([row], np.uint8))
+
+
+def test_the_bytes_of_a_fixed_segment_never_change(bank: Bank) -> None:
+    """Compatibility: a release that changes this cannot read older files."""
+    random = np.random.default_rng(7)
+    rows = random.integers(1, 60, 5000).astype(np.uint8)
+    scale = 2.0 ** (-2.5 + rows / 8)
+    symbols = np.rint(random.standard_normal(5000) * scale).astype(np.int16)
+    symbols[:3] = (-5000, 32767 - 200, 1)
+    data = encode_segments(bank, [(rows, symbols)])
+    assert hashlib.sha256(data).hexdigest() == (
+        "9d67904805a0becca7e05efe0f238062aa6300a802088f624eec4a42b7474c05"
+    )

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgic_core.codec.geometry import Box, Grid, strips
+
+sizes = st.integers(1, 3000)
+
+
+@given(width=sizes, height=sizes, tile=st.sampled_from([64, 256, 512]))
+def test_tiles_cover_the_coded_area_once(width: int, height: int, tile: int) -> None:
+    grid = Grid(width, height, tile)
+    seen = np.zeros((grid.padded.height // 64, grid.padded.width // 64), int)
+    for index in range(grid.count):
+        seen[grid.box(index).inside(grid.padded, 64)] += 1
+    assert (seen == 1).all()
+
+
+@given(width=sizes, height=sizes, data=st.data())
+def test_touching_names_exactly_the_tiles_that_overlap(width: int, height: int, data: st.DataObject) -> None:
+    grid = Grid(width, height, 256)
+    left = data.draw(st.integers(0, width - 1))
+    top = data.draw(st.integers(0, height - 1))
+    area = Box(left, top, data.draw(st.integers(left + 1, width)), data.draw(st.integers(top + 1, height)))
+    overlaps = [i for i in range(grid.count) if (o := grid.box(i).overlap(area)).width > 0 and o.height > 0]
+    assert list(grid.touching(area)) == overlaps
+
+
+@given(top=st.integers(0, 4000), height=sizes, width=sizes, pixels=st.integers(1, 4_000_000))
+def test_strips_cover_an_area_and_meet_at_tile_borders(
+    top: int, height: int, width: int, pixels: int
+) -> None:
+    area = Box(0, top, width, top + height)
+    found = strips(area, 512, pixels)
+    assert found[0].top == area.top
+    assert found[-1].bottom == area.bottom
+    for above, below in zip(found, found[1:], strict=False):
+        assert above.bottom == below.top
+        assert above.bottom % 512 == 0
+    assert all(strip.width == width and strip.height > 0 for strip in found)
+
+
+@given(
+    left=st.integers(0, 900), top=st.integers(0, 900), by=st.integers(0, 200), align=st.sampled_from([16, 64])
+)
+def test_a_grown_box_holds_its_halo_or_ends_at_the_area(left: int, top: int, by: int, align: int) -> None:
+    whole = Box(0, 0, 1024, 1024)
+    box = Box(left, top, left + 100, top + 50)
+    grown = box.grown(by, align, whole)
+    assert grown.left % align == 0
+    assert grown.top % align == 0
+    assert grown.left <= max(0, left - by)
+    assert grown.top <= max(0, top - by)
+    assert grown.right >= min(1024, box.right + by)
+    assert grown.bottom >= min(1024, box.bottom + by)
+    assert grown.overlap(whole) == grown

@@ -1,0 +1,360 @@
+"""The learned codec with the shipped model, on real photos."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import skimage.data
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pgic_core.codec import decoder
+from pgic_core.codec.decoder import LearnedImage
+from pgic_core.codec.encoder import Encoder, RateTarget, encode_learned
+from pgic_core.codec.entropy import SegmentReader
+from pgic_core.errors import PgiError, PgiFormatError, PgiModelError, PgiOptionError, PgiTruncatedError
+from pgic_core.limits import DEFAULT_LIMITS
+from pgic_core.runtime import Network, default_model
+
+from . import torch_engine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+MODEL = default_model()
+
+
+def coded(rgb: NDArray[np.uint8], **options: Any) -> bytes:
+    return b"".join(encode_learned(rgb, model=MODEL, **options))
+
+
+def opened(data: bytes, rgb: NDArray[np.uint8]) -> LearnedImage:
+    def read(offset: int, length: int) -> bytes:
+        if offset + length > len(data):
+            raise PgiTruncatedError("The data ends early.")
+        return data[offset : offset + length]
+
+    return LearnedImage(read, len(data), rgb.shape[1], rgb.shape[0], DEFAULT_LIMITS)
+
+
+def psnr(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
+    return float(10 * np.log10(255**2 / np.square(a.astype(float) - b).mean()))
+
+
+@pytest.fixture(scope="module")
+def photo() -> NDArray[np.uint8]:
+    """A photo of six tiles, none of them square: 1120 x 640."""
+    coffee = skimage.data.coffee()[:, :, :3]
+    return np.ascontiguousarray(np.tile(coffee, (2, 2, 1))[60:700, 30:1150])
+
+
+@pytest.fixture(scope="module")
+def stream(photo: NDArray[np.uint8]) -> bytes:
+    return coded(photo, quality=60)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (63, 65), (64, 64), (129, 513)])
+def test_any_size_comes_back(size: tuple[int, int]) -> None:
+    rgb = skimage.data.astronaut()
+    rgb = np.ascontiguousarray(np.pad(rgb, ((0, 0), (0, 60), (0, 0)), "reflect")[: size[0], : size[1]])
+    picture, mask = opened(coded(rgb, quality=90), rgb).decode()
+    assert picture.shape == rgb.shape
+    assert mask is None
+    assert psnr(picture, rgb) > 28
+
+
+def test_quality_buys_bytes_and_fidelity() -> None:
+    rgb = skimage.data.chelsea()
+    streams = [coded(rgb, quality=q) for q in (5, 30, 60, 90)]
+    sizes = [len(s) for s in streams]
+    fidelity = [psnr(opened(s, rgb).decode()[0], rgb) for s in streams]
+    assert sizes == sorted(sizes)
+    assert fidelity == sorted(fidelity)
+    assert fidelity[-1] > 38
+
+
+def test_the_same_picture_gives_the_same_bytes_under_any_number_of_threads(
+    photo: NDArray[np.uint8], stream: bytes
+) -> None:
+    assert coded(photo, quality=60) == stream
+    assert coded(photo, quality=60, threads=1) == stream
+    assert coded(photo, quality=60, threads=3) == stream
+
+
+class Spy:
+    """Notes every symbol and row that a decoder reads."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seen: list[tuple[bytes, bytes]] = []
+        real = SegmentReader.read
+
+        def read(reader: SegmentReader, rows: NDArray[np.uint8]) -> NDArray[np.int32]:
+            symbols = real(reader, rows)
+            self.seen.append((rows.tobytes(), symbols.tobytes()))
+            return symbols
+
+        monkeypatch.setattr(SegmentReader, "read", read)
+
+    def take(self) -> list[tuple[bytes, bytes]]:
+        seen, self.seen = sorted(self.seen), []
+        return seen
+
+
+def noisy(output: NDArray[Any], name: str) -> NDArray[Any]:
+    random = np.random.default_rng(len(name))
+    if output.dtype == np.uint8:
+        return output
+    return np.asarray(output + random.normal(0, 1e-3, output.shape), output.dtype)
+
+
+def test_symbols_and_rows_do_not_depend_on_threads_engine_or_float_noise(
+    photo: NDArray[np.uint8], stream: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spy = Spy(monkeypatch)
+    plain, _ = opened(stream, photo).decode(threads=1)
+    expected = spy.take()
+    assert len(expected) == 3 * opened(stream, photo).grid.count
+    assert sum(len(symbols) for _, symbols in expected) > 10_000
+
+    threaded, _ = opened(stream, photo).decode(threads=4)
+    assert spy.take() == expected
+    np.testing.assert_array_equal(threaded, plain)
+
+    real = Network.__call__
+
+    def with_noise(network: Network, inputs: Mapping[str, NDArray[Any]], **options: Any) -> NDArray[Any]:
+        return noisy(real(network, inputs, **options), network._path.name)
+
+    def in_torch(network: Network, inputs: Mapping[str, NDArray[Any]], **_: Any) -> NDArray[Any]:
+        return torch_engine.run(network._path, dict(inputs))
+
+    for engine in (with_noise, in_torch):
+        monkeypatch.setattr(Network, "__call__", engine)
+        other, _ = opened(stream, photo).decode()
+        assert spy.take() == expected
+        assert np.abs(other.astype(int) - plain).max() <= 3
+        assert np.abs(other.astype(int) - plain).mean() < 0.05
+
+
+def test_one_engine_reads_what_another_wrote(
+    photo: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rgb = photo[:200, :300]
+    with monkeypatch.context() as patch:
+        patch.setattr(Network, "__call__", lambda net, inputs, **_: torch_engine.run(net._path, dict(inputs)))
+        written = coded(rgb, quality=60)
+        there, _ = opened(written, rgb).decode()
+    here, _ = opened(written, rgb).decode()
+    assert np.abs(here.astype(int) - there).max() <= 1
+
+
+@given(data=st.data())
+@settings(max_examples=12, deadline=None)
+def test_a_window_shows_what_the_whole_picture_shows_there(data: st.DataObject) -> None:
+    rgb, whole, image = _decoded()
+    height, width = rgb.shape[:2]
+    x = data.draw(st.integers(0, width - 1))
+    y = data.draw(st.integers(0, height - 1))
+    w = data.draw(st.integers(1, width - x))
+    h = data.draw(st.integers(1, height - y))
+    part, _ = image.decode(window=(x, y, w, h))
+    assert np.abs(part.astype(int) - whole[y : y + h, x : x + w]).max() <= 1
+
+
+_cache: list[Any] = []
+
+
+def _decoded() -> tuple[NDArray[np.uint8], NDArray[np.uint8], LearnedImage]:
+    if not _cache:
+        rgb = np.ascontiguousarray(np.tile(skimage.data.rocket(), (2, 2, 1))[:800, :1200])
+        image = opened(coded(rgb, quality=50), rgb)
+        _cache.append((rgb, image.decode()[0], image))
+    return _cache[0]  # type: ignore[no-any-return]
+
+
+def test_a_picture_decoded_in_strips_equals_one_decoded_at_once(
+    photo: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rgb = np.ascontiguousarray(np.tile(photo, (3, 1, 1))[:1700, :600])
+    data = coded(rgb, quality=50)
+    at_once, _ = opened(data, rgb).decode()
+    monkeypatch.setattr(decoder, "_STRIP_PIXELS", 1)
+    in_strips, _ = opened(data, rgb).decode()
+    assert np.abs(in_strips.astype(int) - at_once).max() <= 1
+    monkeypatch.setattr("pgic_core.codec.encoder._STRIP_PIXELS", 1)
+    again = coded(rgb, quality=50)
+    assert abs(len(again) - len(data)) <= 0.001 * len(data)
+    assert psnr(opened(again, rgb).decode()[0], rgb) == pytest.approx(psnr(at_once, rgb), abs=0.02)
+
+
+def test_the_preview_is_the_picture_made_small(photo: NDArray[np.uint8], stream: bytes) -> None:
+    preview, _ = opened(stream, photo).decode("preview")
+    small = photo.reshape(80, 8, 140, 8, 3).mean((1, 3))
+    assert preview.shape == small.shape
+    assert psnr(preview, small) > 28
+    part, _ = opened(stream, photo).decode("preview", window=(400, 100, 333, 222))
+    assert np.abs(part.astype(int) - preview[12:41, 50:92]).max() <= 1
+
+
+def test_a_prefix_shows_the_preview(photo: NDArray[np.uint8], stream: bytes) -> None:
+    whole = opened(stream, photo)
+    assert whole.preview_bytes < len(stream) / 2
+    prefix = stream[: whole.preview_bytes]
+
+    def read(offset: int, length: int) -> bytes:
+        if offset + length > len(prefix):
+            raise PgiTruncatedError("The data ends early.")
+        return prefix[offset : offset + length]
+
+    image = LearnedImage(read, len(stream), photo.shape[1], photo.shape[0], DEFAULT_LIMITS)
+    preview, _ = image.decode("preview")
+    np.testing.assert_array_equal(preview, whole.decode("preview")[0])
+    with pytest.raises(PgiTruncatedError):
+        image.decode()
+
+
+def test_max_bytes_is_kept_and_used(photo: NDArray[np.uint8]) -> None:
+    rgb = photo[:256, :384]
+    data = coded(rgb, target=RateTarget(max_bytes=9000))
+    quality = opened(data, rgb).header.quality
+    assert len(data) <= 9000
+    assert len(coded(rgb, quality=quality + 1)) > 9000
+    with pytest.raises(PgiOptionError, match="Even quality 1"):
+        coded(rgb, target=RateTarget(max_bytes=50))
+
+
+def test_min_psnr_is_reached_at_the_smallest_quality(photo: NDArray[np.uint8]) -> None:
+    rgb = photo[:256, :384]
+    data = coded(rgb, target=RateTarget(min_psnr=33))
+    quality = opened(data, rgb).header.quality
+    assert psnr(opened(data, rgb).decode()[0], rgb) >= 33
+    below = coded(rgb, quality=quality - 1)
+    assert psnr(opened(below, rgb).decode()[0], rgb) < 33
+    with pytest.raises(PgiOptionError, match="Even quality 100"):
+        coded(rgb, target=RateTarget(min_psnr=90))
+
+
+def test_a_roi_map_moves_fidelity_to_where_it_is_wanted(photo: NDArray[np.uint8]) -> None:
+    roi = np.zeros((10, 18), np.int8)
+    roi[3:6, 5:10] = 12
+    plain, _ = opened(coded(photo, quality=40), photo).decode()
+    data = coded(photo, quality=40, roi=roi)
+    np.testing.assert_array_equal(opened(data, photo).header.offsets, roi)
+    kept, _ = opened(data, photo).decode()
+    inside = np.s_[3 * 64 : 6 * 64, 5 * 64 : 10 * 64]
+    assert psnr(kept[inside], photo[inside]) > psnr(plain[inside], photo[inside]) + 1.5
+    window, _ = opened(data, photo).decode(window=(300, 150, 99, 201))
+    assert np.abs(window.astype(int) - kept[150:351, 300:399]).max() <= 1
+
+
+def damaged(stream: bytes, photo: NDArray[np.uint8], layer: str, tile: int) -> bytes:
+    part = opened(stream, photo).index.parts[layer][tile]
+    raw = bytearray(stream)
+    raw[part.offset + part.length // 2] ^= 0x10
+    return bytes(raw)
+
+
+@pytest.mark.parametrize("layer", ["preview", "detail"])
+def test_damage_is_an_error_or_is_concealed_and_shown(
+    photo: NDArray[np.uint8], stream: bytes, layer: str
+) -> None:
+    tall = np.ascontiguousarray(np.tile(photo, (6, 1, 1))[:3600, :500])  # eight tiles: one group is whole
+    data = coded(tall, quality=40)
+    clean, _ = opened(data, tall).decode()
+    bad = damaged(data, tall, layer, 0)
+    with pytest.raises(PgiFormatError, match="damaged"):
+        opened(bad, tall).decode()
+    with pytest.raises(PgiFormatError):
+        opened(bad, tall).verify()
+    picture, mask = opened(bad, tall).decode(on_damage="conceal")
+    assert mask is not None
+    assert mask.any()
+    np.testing.assert_array_equal(picture[~mask], clean[~mask])
+
+
+def test_a_truncated_picture_keeps_what_is_there(photo: NDArray[np.uint8]) -> None:
+    tall = np.ascontiguousarray(np.tile(photo, (9, 1, 1))[:5600, :500])  # eleven tiles: two groups
+    data = coded(tall, quality=40)
+    clean, _ = opened(data, tall).decode()
+    index = opened(data, tall).index
+    cut = data[: index.parts["detail"][9].offset]
+
+    def read(offset: int, length: int) -> bytes:
+        if offset + length > len(cut):
+            raise PgiTruncatedError("The data ends early.")
+        return cut[offset : offset + length]
+
+    image = LearnedImage(read, len(data), 500, 5600, DEFAULT_LIMITS)
+    picture, mask = image.decode(on_damage="conceal")
+    assert mask is not None
+    assert not mask[:3900].any()
+    assert mask[4096:].all()
+    np.testing.assert_array_equal(picture[~mask], clean[~mask])
+    # The preview layer is whole, so what is concealed still shows the scene.
+    assert psnr(picture[mask], tall[mask]) > 20
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: coded(np.zeros((4, 4), np.uint8)), "8-bit RGB"),
+        (lambda: coded(np.zeros((4, 4, 3), np.uint16)), "8-bit RGB"),
+        (lambda: coded(np.zeros((0, 4, 3), np.uint8)), "8-bit RGB"),
+        (lambda: coded(np.zeros((4, 4, 3), np.uint8), quality=0), "quality must be"),
+        (lambda: coded(np.zeros((4, 4, 3), np.uint8), quality=101), "quality must be"),
+        (lambda: coded(np.zeros((4, 4, 3), np.uint8), effort=0), "effort must be"),
+        (lambda: coded(np.zeros((4, 4, 3), np.uint8), roi=np.zeros((2, 2), np.int8)), "ROI map"),
+    ],
+)
+def test_wrong_arguments_are_named(call: Callable[[], bytes], message: str) -> None:
+    with pytest.raises(PgiOptionError, match=message):
+        call()
+
+
+@pytest.mark.parametrize("window", [(-1, 0, 5, 5), (0, 0, 0, 5), (0, 0, 2000, 5), (1119, 639, 2, 1)])
+def test_a_window_outside_the_picture_is_refused(
+    photo: NDArray[np.uint8], stream: bytes, window: tuple[int, int, int, int]
+) -> None:
+    with pytest.raises(PgiOptionError, match="not inside the picture"):
+        opened(stream, photo).decode(window=window)
+
+
+def test_an_unknown_model_is_named(photo: NDArray[np.uint8], stream: bytes) -> None:
+    import zlib
+
+    raw = bytearray(stream)
+    raw[3:19] = bytes(16)
+    end = 24 + int.from_bytes(raw[20:24], "little")
+    raw[end : end + 4] = zlib.crc32(bytes(raw[:end])).to_bytes(4, "little")
+    image = opened(bytes(raw), photo)
+    with pytest.raises(PgiModelError, match="00000000000000000000000000000000 is not installed"):
+        image.decode()
+
+
+def test_symbols_that_no_encoder_writes_never_do_worse_than_an_error(
+    photo: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Random payload bytes under sound checksums reach the entropy decoder and the networks."""
+    from pgic_core.codec.stream import StreamHeader, serialise
+
+    rgb = photo[:300, :600]
+    grid = Encoder(rgb, MODEL, 1, None, 1, lambda share: None).grid
+    outcomes = set()
+    for seed in range(12):
+        random = np.random.default_rng(seed)
+        layers = [[random.bytes(4 * int(random.integers(1, 4000))) for _ in range(grid.count)] for _ in "ab"]
+        header = StreamHeader(MODEL.digest, int(random.integers(1, 101)), grid, None)
+        image = opened(b"".join(serialise(header, layers)), rgb)
+        try:
+            picture, _ = image.decode()
+            outcomes.add(picture.shape)
+        except PgiError as error:
+            outcomes.add(type(error).__name__)
+        picture, mask = image.decode(on_damage="conceal")
+        assert picture.shape == rgb.shape
+        assert mask is not None
+    assert "PgiFormatError" in outcomes
