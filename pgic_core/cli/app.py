@@ -15,6 +15,8 @@ _COMMANDS = {
     "info": ("pgic_core.cli.info", "Say what .pgi files hold."),
     "verify": ("pgic_core.cli.verify", "Check every byte of .pgi files."),
     "meta": ("pgic_core.cli.meta", "Show or change metadata without coding pixels again."),
+    "features": ("pgic_core.features.command", "Code deep feature maps."),
+    "bench": ("pgic_core.evaluation.command", "Measure quality, rate and speed beside other codecs."),
 }
 
 

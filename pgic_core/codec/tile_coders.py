@@ -143,11 +143,23 @@ def _encode_png(tile: NDArray[Any], level: int) -> bytes:
 
 def _decode_png(data: bytes, shape: TileShape) -> NDArray[Any]:
     height, width, channels = shape
+    _check_length(data, channels * height * (2 * width + 1))
     # 16 bits of grey, deflate, adaptive filters, no interlace.
     header = struct.pack(">IIBBBBB", width, channels * height, 16, 0, 0, 0, 0)
     file = _PNG_SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
     planes = _pillow_pixels(file, "PNG", (width, channels * height), ("I;16",))
     return planes.astype(np.uint16, copy=False).reshape(channels, height, width).transpose(1, 2, 0)
+
+
+def _check_length(data: bytes, length: int) -> None:
+    """Raise unless a zlib stream holds exactly so many bytes: Pillow takes what is missing for zeros."""
+    stream = zlib.decompressobj()
+    try:
+        got = len(stream.decompress(data, length + 1))
+    except zlib.error as error:
+        raise PgiFormatError(f"A PNG tile cannot be decompressed ({error}).") from error
+    if got != length or not stream.eof or stream.unused_data:
+        raise PgiFormatError("A PNG tile does not decompress to the samples it must hold.")
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:
@@ -157,8 +169,7 @@ def _chunk(name: bytes, content: bytes) -> bytes:
 def _pillow_pixels(file: bytes, name: str, size: tuple[int, int], modes: tuple[str, ...]) -> NDArray[Any]:
     from PIL import PngImagePlugin, WebPImagePlugin
 
-    # The class itself, not Image.open: only this format can come out, and no setting of the application
-    # (Image.MAX_IMAGE_PIXELS) gets in the way. The size was checked by the caller.
+    # The class itself, not Image.open: only this format can come out. The size was checked by the caller.
     opener = WebPImagePlugin.WebPImageFile if name == "WEBP" else PngImagePlugin.PngImageFile
     try:
         with opener(io.BytesIO(file)) as image:
@@ -166,7 +177,7 @@ def _pillow_pixels(file: bytes, name: str, size: tuple[int, int], modes: tuple[s
                 return np.asarray(image)
             found = f"{image.mode} of {image.width} x {image.height} pixels"
     except Exception as error:  # foreign decoder on hostile bytes: whatever it raises, the tile is damaged
-        raise PgiFormatError(f"A {name} tile cannot be decoded: {error}.") from error
+        raise PgiFormatError(f"A {name} tile cannot be decoded ({error}).") from error
     raise PgiFormatError(f"A {name} tile is {found}.")
 
 
