@@ -18,13 +18,18 @@ __all__ = ["Network", "default_providers", "default_threads", "engine_descriptio
 
 _lock = threading.Lock()
 _sessions: dict[tuple[Any, ...], Any] = {}
+_of_parent: list[dict[tuple[Any, ...], Any]] = []
 
 
 def _forget_sessions() -> None:
-    """A forked child has the session objects of its parent but not their threads: it makes its own."""
-    global _lock
+    """A forked child has the session objects of its parent but not their threads: it makes its own.
+
+    Those of the parent are kept: freeing one would wait for its threads for ever.
+    """
+    global _lock, _sessions
     _lock = threading.Lock()
-    _sessions.clear()
+    _of_parent.append(_sessions)
+    _sessions = {}
 
 
 if hasattr(os, "register_at_fork"):
