@@ -1,0 +1,33 @@
+"""Plugins (entry-point group ``pgic``): hooks for vendors' fields, ROI models, steps, recognisers and keys.
+
+A plugin is a module or an object with functions marked ``@hookimpl``; ``HOOKS.md`` beside this file lists the
+hooks. Plugins are loaded when a hook is first needed.
+"""
+
+from .calling import PgiPluginWarning, plugin_set
+from .fields import ShownField, collect_extension_fields, extension_schemas, read_extension_fields
+from .loading import ENTRY_GROUPS, Plugin, PluginSet
+from .named import find_key, find_roi, offered, preprocess_image, recognise_objects
+from .registry import installed, load_entry
+from .specs import Field, hookimpl
+
+__all__ = [
+    "ENTRY_GROUPS",
+    "Field",
+    "PgiPluginWarning",
+    "Plugin",
+    "PluginSet",
+    "ShownField",
+    "collect_extension_fields",
+    "extension_schemas",
+    "find_key",
+    "find_roi",
+    "hookimpl",
+    "installed",
+    "load_entry",
+    "offered",
+    "plugin_set",
+    "preprocess_image",
+    "read_extension_fields",
+    "recognise_objects",
+]
