@@ -73,7 +73,8 @@ def source_bytes_of(image: NDArray[Any] | Image.Image) -> int | None:
     """Bytes of the file that a Pillow image was opened from; None if that is not known."""
     name = getattr(image, "filename", None)
     try:
-        return os.path.getsize(name) if name else None
+        # Nothing is known of an empty file: Pillow empties the one that it is about to save over.
+        return os.path.getsize(name) or None if name else None
     except OSError:
         return None
 
@@ -83,8 +84,8 @@ def _tiff_exif(image: Image.Image) -> bytes | None:
         return None
     try:
         exif = image.getexif()
-        for ifd in (0x8769, 0x8825):
-            exif.get_ifd(ifd)
+        for ifd in {0x8769, 0x8825} & set(exif):
+            exif.get_ifd(ifd)  # tobytes() writes only those that were read
         for tag in set(exif) - _TIFF_TAGS:
             del exif[tag]
         return exif.tobytes() if len(exif) else None
