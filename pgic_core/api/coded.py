@@ -60,7 +60,7 @@ class CodedPicture:
         level: Literal["preview", "fast"],
         window: tuple[int, int, int, int] | None,
         on_damage: Literal["raise", "conceal"],
-        threads: int | None,
+        threads: int,
         progress: Progress | None,
     ) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
         """All channels, (h, w, C), and with "conceal" the (h, w) mask of what was concealed."""

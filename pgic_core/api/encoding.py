@@ -8,6 +8,7 @@ import numpy as np
 
 from ..codec.auxiliary import LENGTH_SIZE, join_alpha
 from ..codec.lossless import encode_lossless
+from ..codec.parallel import thread_count
 from ..codec.picture import Picture, SampleFormat
 from ..container import (
     Compression,
@@ -140,7 +141,10 @@ def encode(
         PgiLimitError: the picture is larger than the limits allow.
         PgiModelError: the model is not there.
     """
-    rate = Rate(quality, lossless, max_bytes, ratio, bpp, min_psnr, source_bytes or source_bytes_of(image))
+    if source_bytes is None:
+        source_bytes = source_bytes_of(image)
+    rate = Rate(quality, lossless, max_bytes, ratio, bpp, min_psnr, source_bytes)
+    threads = thread_count(threads)
     picture = Picture.from_image(image, image_type_number(image_type))
     (limits or Limits.from_environment()).check("pixels", picture.width * picture.height, "The picture")
     brought = extras_of(image)
@@ -211,7 +215,7 @@ def _encode_learned(
     effort: int,
     roi: NDArray[np.int8] | None,
     model: Model | str | None,
-    threads: int | None,
+    threads: int,
     progress: Progress | None,
 ) -> list[bytes]:
     # Not imported for pictures that need no network.

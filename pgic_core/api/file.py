@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
+from ..codec.parallel import thread_count
 from ..codec.picture import Channels, Picture, SampleFormat
 from ..container import (
     Annotation,
@@ -229,7 +230,7 @@ class PgiFile:
         if on_damage not in ("raise", "conceal"):
             raise PgiOptionError(f"on_damage must be 'raise' or 'conceal', not {on_damage!r}.")
         window = _checked_window(window)
-        pixels, mask = self._coded.decode(level, window, on_damage, threads, progress)
+        pixels, mask = self._coded.decode(level, window, on_damage, thread_count(threads), progress)
         return Picture(pixels, self.image_type), mask
 
     def verify(self) -> None:

@@ -96,7 +96,7 @@ def test_colour_key_becomes_alpha() -> None:
     key = tuple(int(value) for value in PHOTO[3, 5])
     found = pixels(reopened(RGB, transparency=key))
     assert found.shape == (40, 56, 4)
-    np.testing.assert_array_equal(found[:, :, 3] == 0, (PHOTO == PHOTO[3, 5]).all(axis=2))
+    np.testing.assert_array_equal(found[:, :, 3] == 0, (PHOTO[3, 5] == PHOTO).all(axis=2))
     grey = pixels(reopened(GREY, transparency=int(np.asarray(GREY)[3, 5])))
     assert grey.shape == (40, 56, 2)
     assert grey[3, 5, 1] == 0
