@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import PgiOptionError
+from ..errors import PgiError, PgiOptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rich.console import Console
 
@@ -25,7 +26,19 @@ _EXISTING = click.Path(exists=True, path_type=Path)
 _OUTPUT = click.Path(dir_okay=False, path_type=Path)
 
 
-@click.group()
+class _Bench(click.Group):
+    """Turns errors of pgic into a sentence and an exit status."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except PgiOptionError as error:
+            raise click.UsageError(str(error)) from error
+        except PgiError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_Bench)
 def bench() -> None:
     """Measure files, quality and speed beside other codecs."""
 
@@ -120,6 +133,74 @@ def quality(images: tuple[Path, ...], name: str, csv_path: Path | None, limit: i
         raise SystemExit(1)
 
 
+@bench.command()
+@click.argument("image", required=False, type=_EXISTING)
+@click.option("--codec", "names", multiple=True, help="Leave out to take pgic and every peer installed.")
+@click.option("--megapixels", type=click.FloatRange(0.01, 80), default=5.0, show_default=True)
+@click.option("--quality", type=click.IntRange(1, 100), default=75, show_default=True, help="Of pgic.")
+@click.option("--threads", type=click.IntRange(1), help="Processors that each codec may use.")
+@click.option("--runs", type=click.IntRange(1), default=3, show_default=True, help="Turns of all codecs.")
+@click.option(
+    "--repeats", type=click.IntRange(1), default=3, show_default=True, help="Warm calls per process."
+)
+@click.option("--csv", "csv_path", type=_OUTPUT, help="Write the figures.")
+@click.option("--stages", is_flag=True, help="Time of pgic by stage instead.")
+def speed(
+    image: Path | None,
+    names: tuple[str, ...],
+    megapixels: float,
+    quality: int,
+    threads: int | None,
+    runs: int,
+    repeats: int,
+    csv_path: Path | None,
+    stages: bool,
+) -> None:
+    """Speed, latency, processor time and memory on IMAGE, beside other codecs.
+
+    IMAGE is scaled down to the megapixels asked for, or continued by mirroring. Without it a made-up picture
+    is taken. Every figure comes from a fresh process; codecs take turns.
+
+    Warm is a call in a process that has made one before; cold is from the start of a process to its first
+    result, interpreter and imports included. Peak memory is that of the whole process.
+    """
+    from .peers import PEERS
+    from .pictures import fit_megapixels, load_rgb, synthetic_picture
+    from .records import write_records
+    from .speed import ANCHOR, SpeedRow, measure_speed, measure_stages, steps_of
+    from .tables import speed_table, stage_table
+
+    picture = synthetic_picture(megapixels) if image is None else fit_megapixels(load_rgb(image), megapixels)
+    console = _stdout()
+    console.print(
+        f"{picture.shape[1]} x {picture.shape[0]} pixels, {image or 'made-up picture'}", highlight=False
+    )
+    codecs = _available(names or (("pgic",) if stages else ("pgic", *PEERS)))
+    if stages:
+        if peers := [codec.name for codec in codecs if codec.name in PEERS]:
+            raise PgiOptionError(f"Stages are known of pgic only, not of {', '.join(peers)}.")
+        for codec in codecs:
+            times = measure_stages(
+                picture, codec.name, quality=quality, threads=threads, repeats=runs * repeats
+            )
+            console.print(stage_table(codec.name, times))
+        return
+    qualities = {codec.name: quality for codec in codecs if codec.name.startswith("pgic")}
+    with _bar(steps_of(codecs, runs)) as advance:
+        rows = measure_speed(
+            picture,
+            codecs,
+            qualities=qualities,
+            threads=threads,
+            runs=runs,
+            repeats=repeats,
+            on_step=lambda: advance(1),
+        )
+    if csv_path is not None:
+        write_records(SpeedRow, rows, csv_path)
+    console.print(speed_table(rows, ANCHOR))
+
+
 def _available(names: tuple[str, ...]) -> list[Codec]:
     from .peers import available
 
@@ -153,21 +234,22 @@ def _measured(
     samples = find_samples(images, limit)
     total = len(samples) * sum(map(len, qualities.values()))
     found: list[Point] = []
-    for points in _progress(measure(samples, qualities, structural=structural, jobs=jobs), total):
-        found += points
+    with _bar(total) as advance:
+        for points in measure(samples, qualities, structural=structural, jobs=jobs):
+            found += points
+            advance(len(points))
     return found
 
 
-def _progress(batches: Iterator[list[Point]], total: int) -> Iterator[list[Point]]:
-    """The batches, with a bar on stderr where that is a terminal."""
+@contextmanager
+def _bar(total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr where that is a terminal; gives what moves it on."""
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
         task = progress.add_task("Measuring", total=total)
-        for batch in batches:
-            yield batch
-            progress.advance(task, len(batch))
+        yield lambda steps: progress.advance(task, steps)
 
 
 def _stdout() -> Console:

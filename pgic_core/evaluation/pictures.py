@@ -6,6 +6,7 @@ that (Lanczos), and beside it a crop of 1024 px from its centre is measured at n
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -21,7 +22,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-__all__ = ["CROP_SIDE", "LONG_SIDE", "Part", "Sample", "find_samples", "load_rgb"]
+__all__ = [
+    "CROP_SIDE",
+    "LONG_SIDE",
+    "Part",
+    "Sample",
+    "find_samples",
+    "fit_megapixels",
+    "load_rgb",
+    "synthetic_picture",
+]
 
 LONG_SIDE = 1600
 CROP_SIDE = 1024
@@ -106,6 +116,39 @@ def load_rgb(path: Path) -> NDArray[np.uint8]:
         PgiInputError: it cannot be read.
     """
     return np.asarray(_open(path))
+
+
+def fit_megapixels(picture: NDArray[np.uint8], megapixels: float) -> NDArray[np.uint8]:
+    """The picture at a given size, same shape: scaled down (Lanczos) if larger, else continued by mirroring.
+
+    Scaling up would give a picture without fine detail, which codes faster than photos do.
+    """
+    from PIL import Image
+
+    height, width = picture.shape[:2]
+    scale = math.sqrt(megapixels * 1e6 / (height * width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    if scale <= 1:
+        return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
+    return np.pad(picture, ((0, size[1] - height), (0, size[0] - width), (0, 0)), "symmetric")
+
+
+def synthetic_picture(megapixels: float) -> NDArray[np.uint8]:
+    """A picture from a fixed seed, for where no photo is at hand: its spectrum falls as that of photos."""
+    height = max(1, round(math.sqrt(megapixels * 1e6 * 3 / 4)))
+    width = max(1, round(height * 4 / 3))
+    generator = np.random.default_rng(5)
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
+    frequency[0, 0] = np.inf
+    planes = []
+    for _ in range(3):
+        spectrum = np.fft.rfft2(generator.standard_normal((height, width))) / frequency**1.2
+        planes.append(np.fft.irfft2(spectrum, (height, width)))
+    # Colours of photos move together: two thirds of each channel are common to all three.
+    planes = [2 * planes[0] + plane for plane in planes]
+    stacked = np.stack([plane / max(plane.std(), 1e-9) for plane in planes], axis=2)
+    picture: NDArray[np.uint8] = np.clip(128 + 50 * stacked, 0, 255).astype(np.uint8)
+    return picture
 
 
 def _open(path: Path) -> Image.Image:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import io
 import math
 import os
 from collections import defaultdict
@@ -13,11 +12,11 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
-from ..container import atomic_write
 from ..errors import PgiInputError
 from .bdrate import bd_rate, mean_bd_rate
 from .metrics import bits_per_pixel, ms_ssim, psnr, worst_tile_ms_ssim
 from .peers import find_codec
+from .records import write_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -159,15 +158,9 @@ def _measure_sample(
 
 
 def write_points(points: Sequence[Point], path: Path) -> None:
-    """Write all points as CSV, in a fixed order, numbers with the digits that mean something."""
-    names = [field.name for field in dataclasses.fields(Point)]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    for point in sorted(points, key=lambda p: (p.folder, p.image, p.part, p.codec, p.quality)):
-        values = [getattr(point, name) for name in names]
-        writer.writerow(["" if v != v else f"{v:.5f}" if isinstance(v, float) else v for v in values])
-    atomic_write(path, text.getvalue().encode())
+    """Write all points as CSV, in a fixed order."""
+    ordered = sorted(points, key=lambda p: (p.folder, p.image, p.part, p.codec, p.quality))
+    write_records(Point, ordered, path)
 
 
 def read_points(path: Path) -> list[Point]:
@@ -184,7 +177,10 @@ def read_points(path: Path) -> list[Point]:
     }
     try:
         with path.open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream))
+            reader = csv.DictReader(stream)
+            rows = list(reader)
+            if not set(kinds) <= set(reader.fieldnames or ()):
+                raise ValueError("its columns are others")
         return [Point(**{name: convert[kind](row[name]) for name, kind in kinds.items()}) for row in rows]
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise PgiInputError(f"{path} does not hold measured points: {error}.") from error

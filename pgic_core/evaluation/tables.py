@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from .rd import BdRow, QualityRow
+    from .speed import SpeedRow
     from .steps import StepReport
 
-__all__ = ["bd_table", "number", "quality_table", "step_table"]
+__all__ = ["bd_table", "quality_table", "speed_table", "stage_table", "step_table"]
 
 
 def bd_table(rows: Sequence[BdRow], anchors: Sequence[str]) -> Table:
@@ -53,10 +54,10 @@ def quality_table(rows: Sequence[QualityRow]) -> Table:
             row.codec,
             row.folder,
             str(row.quality),
-            number(row.bpp, 3),
-            number(row.psnr, 2),
-            number(row.ms_ssim, 4),
-            number(row.worst_tile, 4),
+            _number(row.bpp, 3),
+            _number(row.psnr, 2),
+            _number(row.ms_ssim, 4),
+            _number(row.worst_tile, 4),
             row.worst_image,
         )
     return table
@@ -70,10 +71,56 @@ def step_table(report: StepReport) -> Table:
     table.add_column("")
     for quality, (bpp, psnr) in report.means.items():
         note = "does not rise" if quality in report.falling_means else ""
-        table.add_row(str(quality), number(bpp, 3), number(psnr, 2), note)
+        table.add_row(str(quality), _number(bpp, 3), _number(psnr, 2), note)
     return table
 
 
-def number(value: float, digits: int) -> str:
+def speed_table(rows: Sequence[SpeedRow], anchor: str) -> Table:
+    """Speed, latency, processor time and memory; medians."""
+    table = Table(title=f"Speed (fresh processes, medians; ratio against {anchor} in the same turn)")
+    table.add_column("operation")
+    table.add_column("codec")
+    names = ("quality", "bpp", "PSNR", "MP/s", "warm ms", "cold ms", "CPU ms", "peak MB", f"x {anchor}")
+    for name in names:
+        table.add_column(name, justify="right")
+    for operation in dict.fromkeys(row.operation for row in rows):
+        for row in rows:
+            if row.operation == operation:
+                table.add_row(
+                    operation,
+                    row.codec,
+                    str(row.quality),
+                    _number(row.bpp, 3),
+                    _number(row.psnr, 2),
+                    _number(row.megapixels_per_second, 2),
+                    _number(1e3 * row.warm, 1),
+                    _number(1e3 * row.cold, 0),
+                    _number(1e3 * row.cpu, 0),
+                    _number(row.peak / 1e6, 0),
+                    _number(row.ratio, 2),
+                )
+        table.add_section()
+    return table
+
+
+def stage_table(codec: str, times: Mapping[str, Mapping[str, float]]) -> Table:
+    """Milliseconds and share of the whole by stage, for each operation."""
+    table = Table(title=f"{codec}: time by stage (warm, mean of a call)")
+    table.add_column("stage")
+    for operation in times:
+        table.add_column(f"{operation} ms", justify="right")
+        table.add_column("share", justify="right")
+    totals = {operation: sum(stages.values()) for operation, stages in times.items()}
+    for stage in next(iter(times.values())):
+        cells: list[str] = []
+        for operation, stages in times.items():
+            cells += [_number(1e3 * stages[stage], 1), f"{stages[stage] / totals[operation]:.0%}"]
+        table.add_row(stage, *cells)
+    table.add_section()
+    table.add_row("all", *(cell for total in totals.values() for cell in (_number(1e3 * total, 1), "100%")))
+    return table
+
+
+def _number(value: float, digits: int) -> str:
     """A number, or a dash where nothing was measured."""
     return "-" if math.isnan(value) else f"{value:.{digits}f}"

@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+from skimage import data
+
+from pgic_core.evaluation.command import bench
+from pgic_core.evaluation.rd import read_points
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(bench, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "photos").mkdir()
+    for name, photo in (("1.png", data.chelsea()), ("2.png", data.coffee())):
+        Image.fromarray(photo[:120, :160]).save(tmp_path / "photos" / name)
+    return tmp_path / "photos"
+
+
+def test_rd_writes_table_points_and_plot(folder: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    done = run("rd", folder, "--codec", "webp", "--codec", "jpeg", "--points", 3, "--results", model)
+    assert done.exit_code == 0, done.output
+    points = read_points(model / "results.csv")
+    assert {(p.image, p.codec) for p in points} == {
+        (image, codec) for image in ("1.png", "2.png") for codec in ("jpeg", "webp")
+    }
+    assert sorted({p.quality for p in points if p.codec == "jpeg"}) == [5, 60, 95]
+    assert Image.open(model / "rd.png").format == "PNG"
+    assert "against jpeg" in done.stdout
+    again = run("rd", "--from", model / "results.csv", "--csv", tmp_path / "again.csv")
+    assert again.exit_code == 0, again.output
+    assert "against jpeg" in again.stdout
+    assert (tmp_path / "again.csv").read_bytes() == (model / "results.csv").read_bytes()
+
+
+def test_rd_wants_pictures_or_points(folder: Path, tmp_path: Path) -> None:
+    for wrong in (run("rd"), run("rd", folder, "--from", folder / "1.png")):
+        assert wrong.exit_code == 2
+        assert "Give pictures to measure" in wrong.stderr
+    (tmp_path / "notes.csv").write_text("nothing")
+    other = run("rd", "--from", tmp_path / "notes.csv", "--csv", tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()
+    assert other.exit_code == 1
+    assert "does not hold measured points" in other.stderr
+
+
+def test_quality_says_whether_the_scale_holds(folder: Path, tmp_path: Path) -> None:
+    done = run("quality", folder, "--codec", "jpeg", "--limit", 1, "--csv", tmp_path / "steps.csv")
+    assert done.exit_code == 0, done.output
+    assert "rise at every step" in done.stdout
+    assert [p.quality for p in read_points(tmp_path / "steps.csv")] == list(range(5, 101, 5))
+    # On a flat picture nothing rises.
+    Image.new("RGB", (64, 64), (10, 20, 30)).save(folder / "0.png")
+    flat = run("quality", folder / "0.png", "--codec", "jpeg")
+    assert flat.exit_code == 1
+    assert "not a scale" in flat.stdout
+
+
+def test_speed_prints_and_writes_its_figures(folder: Path, tmp_path: Path) -> None:
+    csv = tmp_path / "speed.csv"
+    done = run(
+        "speed",
+        folder / "1.png",
+        "--codec",
+        "jpeg",
+        "--megapixels",
+        0.02,
+        "--runs",
+        1,
+        "--repeats",
+        1,
+        "--csv",
+        csv,
+    )
+    assert done.exit_code == 0, done.output
+    assert "163 x 122 pixels" in done.stdout
+    assert [line.split(",")[:3] for line in csv.read_text().splitlines()[1:]] == [
+        ["jpeg", "encode", "85"],
+        ["jpeg", "decode", "85"],
+    ]
+    stages = run("speed", folder / "1.png", "--stages", "--codec", "jpeg")
+    assert stages.exit_code == 2
+    assert "pgic only" in stages.stderr
