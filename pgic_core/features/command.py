@@ -1,0 +1,146 @@
+"""``pgic features encode | decode | bench``."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import numpy as np
+
+from pgic_core.errors import PgiError, PgiInputError, PgiOptionError
+
+from .api import DEFAULT_QP, decode_features, encode_features, inspect_features
+from .bitstream import CODECS
+from .prequantise import BIT_DEPTHS, QUANTISERS
+from .repack import PACKINGS
+
+__all__ = ["features"]
+
+
+@click.group(help="Code deep feature maps: (C, H, W) or (N, C, H, W) arrays in .npy and .npz files.")
+def features() -> None:
+    """The group, mounted into the ``pgic`` command."""
+
+
+@features.command(help="Code the array of a .npy file, or all arrays of a .npz file, into TARGET.")
+@click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--codec", type=click.Choice(CODECS), default="pgic", show_default=True)
+@click.option(
+    "--packing", type=click.Choice(PACKINGS), default="stack", show_default=True, help="HEVC frames."
+)
+@click.option(
+    "--qp", type=click.FloatRange(0, 51), default=DEFAULT_QP, show_default=True, help="0 is finest."
+)
+@click.option("--lossless", is_flag=True, help="No loss after prequantisation; --qp does not count.")
+@click.option("--bits", type=click.Choice([str(b) for b in BIT_DEPTHS]), default="8", show_default=True)
+@click.option("--quantiser", type=click.Choice(QUANTISERS), default="uniform", show_default=True)
+@click.option("--per-channel", is_flag=True, help="A quantiser for each channel.")
+def encode(source: Path, target: Path, qp: float, lossless: bool, bits: str, **options: Any) -> None:
+    """Code arrays."""
+    try:
+        arrays = _load(source)
+        level = None if lossless else int(qp) if qp.is_integer() else qp
+        data = encode_features(arrays, qp=level, bits=int(bits), **options)
+        _write(target, data)
+    except PgiError as error:
+        _fail(error)
+    plain = sum(a.nbytes for a in (arrays.values() if isinstance(arrays, dict) else [arrays]))
+    click.echo(f"{target}: {len(data):,} bytes, {100 * len(data) / plain:.2f} % of {plain:,}")
+
+
+@features.command(help="Decode SOURCE into a .npy file, or a .npz file if it holds several arrays.")
+@click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
+def decode(source: Path, target: Path) -> None:
+    """Decode arrays."""
+    out = io.BytesIO()
+    try:
+        arrays = decode_features(_read(source))
+        if isinstance(arrays, np.ndarray):
+            _want_suffix(target, ".npy", "holds one array")
+            np.save(out, arrays)
+        else:
+            _want_suffix(target, ".npz", "holds several arrays")
+            named = arrays if isinstance(arrays, dict) else {str(i): a for i, a in enumerate(arrays)}
+            np.savez(out, allow_pickle=False, **named)
+        _write(target, out.getvalue())
+    except PgiError as error:
+        _fail(error)
+
+
+@features.command(help="Say what SOURCE holds, without decoding it.")
+@click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def show(source: Path) -> None:
+    """Print one line per tensor."""
+    try:
+        stream = inspect_features(_read(source))
+    except PgiError as error:
+        _fail(error)
+    for record in stream.records:
+        shape = "x".join(map(str, record.shape if record.batched else record.shape[1:]))
+        how = f"{record.codec} {record.packing}" if record.codec == "hevc" else record.codec
+        qp = "lossless" if record.qp is None else f"QP {record.qp:g}"
+        click.echo(
+            f"{record.name or '-'}\t{shape}\t{record.dtype}\t{how}\t{qp}\t{len(record.payload):,} bytes"
+        )
+
+
+@features.command(
+    help="Measure rate and fidelity on trained networks, in the shape of document B's tables 2 to 4."
+)
+@click.argument("images", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="CSV file; else standard output."
+)
+@click.option("--network", "networks", multiple=True, help="lite0, lite2 or vgg16-hed; may be repeated.")
+@click.option("--limit", type=click.IntRange(1), default=300, show_default=True, help="Images at most.")
+@click.option("--seconds", type=click.FloatRange(1), default=1200, show_default=True, help="For all.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
+def bench(
+    images: Path, output: Path | None, networks: tuple[str, ...], limit: int, seconds: float, threads: int
+) -> None:
+    """Run the bench."""
+    from .bench import run
+
+    try:
+        run(images, output, networks=networks, limit=limit, seconds=seconds, threads=threads)
+    except PgiError as error:
+        _fail(error)
+
+
+def _load(source: Path) -> Any:
+    try:
+        loaded = np.load(source, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        return {name: loaded[name] for name in loaded.files}
+    except (OSError, ValueError, EOFError, KeyError) as error:
+        raise PgiInputError(f"{source} is no readable .npy or .npz file: {error}.") from None
+
+
+def _read(source: Path) -> bytes:
+    try:
+        return source.read_bytes()
+    except OSError as error:
+        raise PgiInputError(f"{source} cannot be read: {error.strerror}.") from None
+
+
+def _write(target: Path, data: bytes) -> None:
+    try:
+        target.write_bytes(data)
+    except OSError as error:
+        raise PgiInputError(f"{target} cannot be written: {error.strerror}.") from None
+
+
+def _want_suffix(target: Path, suffix: str, reason: str) -> None:
+    if target.suffix != suffix:
+        raise PgiOptionError(f"The stream {reason}, so the target must end in {suffix}.")
+
+
+def _fail(error: PgiError) -> NoReturn:
+    click.echo(f"pgic: {error}", err=True)
+    sys.exit(1)
