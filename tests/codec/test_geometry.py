@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,7 +38,7 @@ def test_strips_cover_an_area_and_meet_at_tile_borders(
     found = strips(area, 512, pixels)
     assert found[0].top == area.top
     assert found[-1].bottom == area.bottom
-    for above, below in zip(found, found[1:], strict=False):
+    for above, below in pairwise(found):
         assert above.bottom == below.top
         assert above.bottom % 512 == 0
     assert all(strip.width == width and strip.height > 0 for strip in found)

@@ -84,6 +84,12 @@ def test_a_picture_of_few_tiles_has_no_digests_and_one_of_many_has() -> None:
     assert large[1] & 2 == 2
 
 
+def read_all(data: bytes) -> None:
+    (_, index), read = opened(data)
+    for layer in ("preview", "detail"):
+        index.read_group(layer, 0, read)
+
+
 @pytest.mark.parametrize("roi", [False, True])
 def test_a_flipped_bit_is_noticed_wherever_it_is(roi: bool) -> None:
     data = payload(roi=roi)
@@ -91,9 +97,7 @@ def test_a_flipped_bit_is_noticed_wherever_it_is(roi: bool) -> None:
         damaged = bytearray(data)
         damaged[at] ^= 1 << at % 8
         with pytest.raises(PgiError):
-            (_, index), read = opened(bytes(damaged))
-            for layer in ("preview", "detail"):
-                index.read_group(layer, 0, read)
+            read_all(bytes(damaged))
 
 
 def test_every_truncation_is_noticed() -> None:

@@ -36,7 +36,7 @@ def _space_to_depth(x: Tensor, blocksize: int) -> Tensor:
 
 def _depth_to_space(x: Tensor, blocksize: int, mode: bytes = b"DCR") -> Tensor:
     assert mode == b"DCR"
-    n, c, h, w = x.shape
+    n, _, h, w = x.shape
     s = blocksize
     return x.reshape(n, s, s, -1, h, w).permute(0, 3, 4, 1, 5, 2).reshape(n, -1, h * s, w * s)
 

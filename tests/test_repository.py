@@ -1,0 +1,78 @@
+"""Rules that hold for the whole repository."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pgic_core
+import pgic_plugins
+
+ROOT = Path(__file__).resolve().parent.parent
+HEAVY = ("torch", "torchvision", "av", "matplotlib", "scipy", "skimage", "compressai")
+
+
+def run(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+@pytest.mark.parametrize("module", ["pgic_core", "pgic_plugins.pillow", "pgic_core.cli"])
+def test_opening_a_picture_stays_light(module: str) -> None:
+    """What someone who receives a .pgi installs and imports has no torch in it."""
+    loaded = run(f"import sys, {module}; print(*sys.modules)").split()
+    assert not set(HEAVY) & set(loaded)
+
+
+def test_importing_the_package_loads_no_engine() -> None:
+    loaded = run("import sys, pgic_core; print(*sys.modules)").split()
+    assert "onnxruntime" not in loaded
+
+
+def modules() -> list[str]:
+    found = []
+    for package in (pgic_core, pgic_plugins):
+        found += [m.name for m in pkgutil.walk_packages(package.__path__, package.__name__ + ".")]
+    # Rooms that need an extra are read as text instead.
+    return [name for name in found if not name.endswith("__main__")]
+
+
+@pytest.mark.parametrize("name", modules())
+def test_every_module_declares_sorted_public_names(name: str) -> None:
+    path = ROOT / (name.replace(".", "/") + ".py")
+    if not path.exists():
+        path = ROOT / name.replace(".", "/") / "__init__.py"
+    text = path.read_text(encoding="utf-8")
+    if "__all__ = " not in text:
+        # Only modules without public names of their own may do without.
+        assert path.name.startswith("_") or ("def " not in text and "class " not in text), name
+        return
+    namespace: dict[str, list[str]] = {}
+    exec(text[text.index("__all__ = ") :].split("]")[0] + "]", namespace)
+    names = namespace["__all__"]
+    # Constants, then classes, then functions, as the linter's sort puts them.
+    order = {True: 0, False: 2}
+    keys = [(order[n.isupper()] if n.isupper() or n[0].islower() or n[0] == "_" else 1, n) for n in names]
+    assert [n for _, n in sorted(keys)] == names
+
+
+def test_public_names_exist() -> None:
+    for name in pgic_core.__all__:
+        assert getattr(pgic_core, name) is not None
+    assert importlib.import_module("pgic_core.errors").__all__
+
+
+def test_arrows_between_rooms_point_down() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
