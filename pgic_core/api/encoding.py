@@ -17,6 +17,7 @@ from ..container import (
     atomic_write,
     build_file,
     metadata_from_photo,
+    serialize_extension,
 )
 from ..errors import PgiOptionError
 from ..limits import Limits
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from ..codec.parallel import Progress
+    from ..roi import RoiLike
     from ..runtime import Model
     from .fields import AnnotationsLike, ExifLike, MetadataLike
     from .options import ImageTypeLike
@@ -54,7 +56,7 @@ class EncodeOptions(TypedDict, total=False):
     ratio: float | None
     bpp: float | None
     min_psnr: float | None
-    roi: NDArray[np.int8] | None
+    roi: RoiLike | None
     metadata: MetadataLike | None
     annotations: AnnotationsLike | None
     exif: ExifLike | None
@@ -80,7 +82,7 @@ def encode(
     ratio: float | None = None,
     bpp: float | None = None,
     min_psnr: float | None = None,
-    roi: NDArray[np.int8] | None = None,
+    roi: RoiLike | None = None,
     metadata: MetadataLike | None = None,
     annotations: AnnotationsLike | None = None,
     exif: ExifLike | None = None,
@@ -113,8 +115,10 @@ def encode(
         ratio: likewise, ``source_bytes / ratio`` bytes.
         bpp: likewise, ``bpp * width * height / 8`` bytes.
         min_psnr: dB over RGB; as small as possible.
-        roi: int8 (ceil(H / 64), ceil(W / 64)): by how many eighths of an octave the steps of a block are
-            finer than the rest (A-6.4.1b). Without effect where nothing is lost.
+        roi: regions to keep better (A-6.4.1b): a mask (H, W), boxes (x, y, w, h), annotations, "annotations"
+            for those given here, the name of a model such as "saliency", or a :class:`~pgic_core.roi.Roi`
+            with a strength; an int8 map of the stream is taken as it is
+            (:func:`~pgic_core.roi.resolve_roi`). Without effect where nothing is lost.
         metadata: A.3 fields; a mapping gives some of them, and the rest comes from EXIF and drone XMP, as all
             of it does if nothing is given (:func:`~pgic_core.api.fields.merge_metadata`).
         annotations: faults, in pixels of the upright picture (A-6.3.1c).
@@ -123,7 +127,8 @@ def encode(
         icc_profile: ICC profile.
         xmp: XMP packet.
         dpi: pixels per inch, horizontal and vertical.
-        extension: vendor fields (``vendor.name``) to values (A.4).
+        extension: vendor fields (``vendor.name``) to values (A.4); installed plugins may add theirs
+            (:mod:`pgic_core.hooks`).
         image_type: "visible", "infrared", "ultraviolet", "depth", "other", or the number of A.2.
         model: model of the learned codec, its id or its digest; the default model if not given.
         source_bytes: bytes of the file that the picture came from, for ``ratio``; known of a Pillow image
@@ -154,12 +159,15 @@ def encode(
         xmp=brought.xmp if xmp is None else xmp.encode() if isinstance(xmp, str) else xmp,
         dpi=dpi or brought.dpi,
     )
-    fields = dict(vendor_fields(extension or {})) | extras.to_fields()
+    # Not imported for those who only decode.
+    from ..hooks import collect_extension_fields
+
+    given = vendor_fields(extension or {})
+    fields = collect_extension_fields(picture.to_array(), given, serialize_extension) | extras.to_fields()
+    orientation = orientation_of(extras.exif)
     if annotations is not None:
         size = (picture.width, picture.height)
-        fields[ExtensionKey.ANNOTATIONS] = annotations_to_value(
-            annotations, size, orientation_of(extras.exif)
-        )
+        fields[ExtensionKey.ANNOTATIONS] = annotations_to_value(annotations, size, orientation)
     a3 = merge_metadata(metadata, metadata_from_photo(extras.exif, extras.xmp))
     plain = picture.sample_format in (SampleFormat.INT32, SampleFormat.FLOAT32)
     learned = picture.learnable and not lossless
@@ -174,7 +182,8 @@ def encode(
     budget = rate.byte_budget(picture.width * picture.height)
     room = None if budget is None else budget - len(build_file(a2, b"\0", metadata=a3, extension=fields)) + 1
     if learned:
-        payload = _encode_learned(picture, rate, room, effort, roi, model, threads, progress)
+        roi_map = None if roi is None else _roi_map(roi, picture, orientation, fields)
+        payload = _encode_learned(picture, rate, room, effort, roi_map, model, threads, progress)
     else:
         if lossless and roi is not None:
             raise PgiOptionError("roi and lossless contradict each other: without loss no region is better.")
@@ -206,6 +215,15 @@ def encode_to(path: str | os.PathLike[str], image: ImageLike, **options: Unpack[
     data = encode(image, **options)
     atomic_write(path, data)
     return len(data)
+
+
+def _roi_map(
+    roi: RoiLike, picture: Picture, orientation: int, fields: Mapping[str, object]
+) -> NDArray[np.int8] | None:
+    from ..roi import resolve_roi
+
+    rgb = np.ascontiguousarray(picture.pixels[:, :, :3])
+    return resolve_roi(roi, rgb, orientation=orientation, fields=fields)
 
 
 def _encode_learned(

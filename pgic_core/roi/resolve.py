@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from PIL import Image
 
+from ..container import ExtensionKey
 from ..errors import PgiOptionError
 from ..hooks import find_roi
 from ..runtime import ROWS_PER_OCTAVE
@@ -19,8 +20,10 @@ from .shapes import importance_of_mask, importance_of_shapes
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["DEFAULT_STRENGTH", "Roi", "RoiLike", "RoiSource", "resolve_roi"]
+__all__ = ["ANNOTATIONS", "DEFAULT_STRENGTH", "Roi", "RoiLike", "RoiSource", "resolve_roi"]
 
+ANNOTATIONS = "annotations"
+"""Name of the model that keeps the picture's own annotations."""
 DEFAULT_STRENGTH = 1.0
 _MOST_OCTAVES = 4.0
 
@@ -39,7 +42,8 @@ class Roi:
     given quality the file grows; ask for ``max_bytes`` or lower the background to pay for it elsewhere.
 
     Attributes:
-        source: a mask (H, W) of the stored picture, boxes, annotations, or the name of a model.
+        source: a mask (H, W) of the stored picture, boxes, annotations, or the name of a model; the name
+            "annotations" stands for those that the picture is given.
         strength: octaves by which steps are finer where the importance is 1, 0 to 4; in proportion below.
         background: octaves by which steps are finer where it is 0, -4 to 4; negative is coarser.
 
@@ -73,7 +77,8 @@ def resolve_roi(
         roi: a :class:`Roi`, or its source alone; an int8 array of the map's shape is taken as it is.
         image: (H, W, 3) uint8, RGB, the stored picture.
         orientation: EXIF orientation, 1 to 8. Boxes and annotations are in pixels of the upright picture.
-        fields: extension fields that are stored with the picture, for models that use them.
+        fields: extension fields that are stored with the picture, for models that use them; its annotations
+            are what the name "annotations" stands for.
 
     Returns:
         int8 (ceil(H / 64), ceil(W / 64)): eighths of an octave by which a block's steps are finer. None if
@@ -103,6 +108,8 @@ def _importance(
     source: RoiSource, image: NDArray[np.uint8], orientation: int, fields: Mapping[str, object] | None
 ) -> NDArray[np.float32] | None:
     height, width = image.shape[:2]
+    if isinstance(source, str) and source == ANNOTATIONS:
+        source = (fields or {}).get(ExtensionKey.ANNOTATIONS) or ()  # type: ignore[assignment]
     if isinstance(source, str):
         values = find_roi(source, image, fields)
         return None if values is None else fit(values, height, width)
