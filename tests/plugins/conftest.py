@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,6 +11,9 @@ import skimage.data
 from PIL import Image
 
 import pgic_plugins.pillow
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # One entry for each codec inside the file; options of save(), and the greatest mean error in grey levels.
 CODECS: dict[str, tuple[dict[str, Any], float]] = {

@@ -23,7 +23,9 @@ START = "from pgic_plugins import _autoload; _autoload.install(); "
 def run(code: str, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run code in a fresh interpreter that no installed hook has touched."""
     settings = {"PGIC_AUTOLOAD": "0", **environment}
-    code = "import os; os.environ.pop('PGIC_AUTOLOAD'); " + code if "PGIC_AUTOLOAD" not in environment else code
+    code = (
+        "import os; os.environ.pop('PGIC_AUTOLOAD'); " + code if "PGIC_AUTOLOAD" not in environment else code
+    )
     return subprocess.run(
         [sys.executable, *options, "-c", code],
         env={**os.environ, **settings},
@@ -54,7 +56,8 @@ def test_pillow_knows_the_format_once_it_is_loaded_and_imports_nothing_for_it():
         "import sys; from PIL import Image; "
         "assert 'PGI' in Image.OPEN and Image.EXTENSION['.pgi'] == 'PGI' and 'PGI' in Image.SAVE; "
         "assert Image.MIME['PGI'] == 'image/x-pgi'; "
-        "print(any(name in sys.modules for name in ('pgic_core', 'pgic_plugins.pillow', 'numpy', 'PIL.ImageFile')))"
+        "names = ('pgic_core', 'pgic_plugins.pillow', 'numpy', 'PIL.ImageFile'); "
+        "print(any(name in sys.modules for name in names))"
     )
     assert succeed(code) == "False"
 
@@ -62,14 +65,16 @@ def test_pillow_knows_the_format_once_it_is_loaded_and_imports_nothing_for_it():
 def test_imageio_asks_pgi_first():
     code = START + (
         "import imageio.v3, imageio.config as c; "
-        "print(list(c.known_plugins)[0], c.known_extensions['.pgi'][0].priority, c.extension_list[-1].extension)"
+        "print(list(c.known_plugins)[0], c.known_extensions['.pgi'][0].priority, "
+        "c.extension_list[-1].extension)"
     )
     assert succeed(code) == "pgi ['pgi'] .pgi"
 
 
 def test_libraries_that_are_loaded_already_are_registered_at_once():
     code = "import sys; from PIL import Image; import imageio; " + START
-    code += "print('PGI' in Image.OPEN, 'pgi' in imageio.config.known_plugins, _autoload._finder in sys.meta_path)"
+    code += "print('PGI' in Image.OPEN, 'pgi' in imageio.config.known_plugins, "
+    code += "_autoload._finder in sys.meta_path)"
     assert succeed(code) == "True True False"
 
 
@@ -116,7 +121,8 @@ def test_a_failed_import_is_tried_again():
 
 def test_reload_works():
     code = START + (
-        "import importlib, imageio; from PIL import Image; importlib.reload(Image); importlib.reload(imageio.config); "
+        "import importlib, imageio; from PIL import Image; "
+        "importlib.reload(Image); importlib.reload(imageio.config); "
         "print(Image.new('RGB', (2, 3)).size)"
     )
     assert succeed(code) == "(2, 3)"
@@ -124,8 +130,9 @@ def test_reload_works():
 
 def test_lazy_loader_works():
     code = START + (
-        "import sys, importlib.util as u, PIL; spec = u.find_spec('PIL.Image'); spec.loader = u.LazyLoader(spec.loader); "
-        "Image = u.module_from_spec(spec); sys.modules['PIL.Image'] = Image; spec.loader.exec_module(Image); "
+        "import sys, importlib.util as u, PIL; spec = u.find_spec('PIL.Image'); "
+        "spec.loader = u.LazyLoader(spec.loader); Image = u.module_from_spec(spec); "
+        "sys.modules['PIL.Image'] = Image; spec.loader.exec_module(Image); "
         "print('PGI' in Image.OPEN)"
     )
     assert succeed(code) == "True"
@@ -182,11 +189,17 @@ def test_threads_that_import_parts_of_pillow_at_once():
 
 
 def test_a_plugin_imported_by_hand_is_not_replaced():
-    code = "import pgic_plugins.pillow as p; " + START + "from PIL import Image; print(Image.OPEN['PGI'][0] is p.PgiImageFile)"
+    code = (
+        "import pgic_plugins.pillow as p; "
+        + START
+        + "from PIL import Image; print(Image.OPEN['PGI'][0] is p.PgiImageFile)"
+    )
     assert succeed(code) == "True"
 
 
-@pytest.mark.parametrize("package", [None, "raise RuntimeError('broken')", "import nothing_of_this_name", "install = None"])
+@pytest.mark.parametrize(
+    "package", [None, "raise RuntimeError('broken')", "import nothing_of_this_name", "install = None"]
+)
 def test_startup_file_says_nothing_whatever_is_wrong(tmp_path: Path, package: str | None):
     """Left behind after a removal, or beside a damaged package."""
     shutil.copy(STARTUP_FILES / "pgic_autoload.pth", tmp_path)
@@ -200,7 +213,9 @@ def test_startup_file_says_nothing_whatever_is_wrong(tmp_path: Path, package: st
 
 def test_startup_file_starts_the_hook(tmp_path: Path):
     shutil.copy(STARTUP_FILES / "pgic_autoload.pth", tmp_path)
-    code = f"import site, sys; site.addsitedir({str(tmp_path)!r}); from PIL import Image; print('PGI' in Image.OPEN)"
+    code = (
+        f"import site; site.addsitedir({str(tmp_path)!r}); from PIL import Image; print('PGI' in Image.OPEN)"
+    )
     assert succeed(code) == "True"
 
 
