@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from .peers import Codec
+    from .pictures import Sample
     from .rd import Point
 
 __all__ = ["bench"]
@@ -46,7 +47,7 @@ def bench() -> None:
 @bench.command()
 @click.argument("images", nargs=-1, type=_EXISTING)
 @click.option("--codec", "names", multiple=True, help="Leave out to take pgic and every peer installed.")
-@click.option("--from", "stored", type=_EXISTING, help="Take points from this CSV instead of measuring.")
+@click.option("--from", "stored", type=_EXISTING, help="CSV of points that need not be measured again.")
 @click.option("--csv", "csv_path", type=_OUTPUT, help="Write every point.")
 @click.option("--plot", type=_OUTPUT, help="Write the curves as PNG.")
 @click.option(
@@ -73,23 +74,36 @@ def rd(
     Pictures above 1600 px on the long side are scaled down to that, and a crop of 1024 px from their centre
     is measured besides at native size. Bytes are those of whole files. BD-rate is taken per picture, then
     averaged.
+
+    With --from, codecs whose points of IMAGES stand in that CSV are not measured again unless named with
+    --codec, and pgic always is; without IMAGES nothing is measured.
     """
     from .peers import PEERS
+    from .pictures import find_samples
     from .plot import plot_curves
     from .rd import bd_rows, quality_rows, read_points, write_points
-    from .tables import bd_table, quality_table
+    from .tables import bd_table, quality_table, worst_tile_line
 
-    if bool(images) == bool(stored):
+    if not images and stored is None:
         raise PgiOptionError("Give pictures to measure, or --from with points that were measured before.")
     if results is not None:
         results.mkdir(parents=True, exist_ok=True)
         csv_path, plot = csv_path or results / "results.csv", plot or results / "rd.png"
-    if stored is not None:
-        found = [p for p in read_points(stored) if not names or p.codec in names]
-    else:
-        codecs = _available(names or ("pgic", *PEERS))
-        found = _measured(images, limit, {c.name: _spread(c.qualities, points) for c in codecs}, jobs)
-    if csv_path is not None:
+    found = [] if stored is None else read_points(stored)
+    if images:
+        samples = find_samples(images, limit)
+        pictures = {sample.picture for sample in samples}
+        found = [p for p in found if p.picture in pictures]
+        lacking = [n for n in PEERS if {p.picture for p in found if p.codec == n} != pictures]
+        codecs = _available(names or ("pgic", *lacking))
+        qualities = {codec.name: _spread(codec.qualities, points) for codec in codecs}
+        found = [p for p in found if p.codec not in qualities]
+        try:
+            _measure_into(found, samples, qualities, jobs)
+        finally:  # hours may be in them
+            if csv_path is not None and found:
+                write_points(found, csv_path)
+    elif csv_path is not None:
         write_points(found, csv_path)
     if plot is not None:
         plot_curves(found, plot)
@@ -97,7 +111,9 @@ def rd(
     anchors = [name for name in PEERS if name in present]
     tests = [name for name in present if name not in PEERS] or anchors
     console = _stdout()
-    console.print(quality_table([row for row in quality_rows(found) if row.codec in tests]))
+    rows = [row for row in quality_rows(found) if row.codec in tests]
+    console.print(quality_table(rows))
+    console.print(worst_tile_line(rows), highlight=False)
     console.print(bd_table(bd_rows(found, tests, anchors), anchors))
 
 
@@ -113,12 +129,14 @@ def quality(images: tuple[Path, ...], name: str, csv_path: Path | None, limit: i
     Mean rate and mean PSNR must rise at every step, and PSNR of no picture may fall by more than 0.05 dB.
     The exit status is 1 where that does not hold.
     """
+    from .pictures import find_samples
     from .rd import write_points
     from .steps import QUALITY_STEPS, TOLERANCE, check_steps
     from .tables import step_table
 
     codec = _available((name,))[0]
-    found = _measured(images, limit, {codec.name: QUALITY_STEPS}, jobs, structural=False)
+    found: list[Point] = []
+    _measure_into(found, find_samples(images, limit), {codec.name: QUALITY_STEPS}, jobs, structural=False)
     if csv_path is not None:
         write_points(found, csv_path)
     report = check_steps(found)
@@ -220,25 +238,21 @@ def _spread(qualities: Sequence[int], count: int | None) -> tuple[int, ...]:
     return tuple(qualities[round(i * last / (count - 1))] for i in range(count))
 
 
-def _measured(
-    images: Sequence[Path],
-    limit: int | None,
+def _measure_into(
+    found: list[Point],
+    samples: Sequence[Sample],
     qualities: Mapping[str, Sequence[int]],
     jobs: int,
     *,
     structural: bool = True,
-) -> list[Point]:
-    from .pictures import find_samples
+) -> None:
     from .rd import measure
 
-    samples = find_samples(images, limit)
     total = len(samples) * sum(map(len, qualities.values()))
-    found: list[Point] = []
     with _bar(total) as advance:
         for points in measure(samples, qualities, structural=structural, jobs=jobs):
             found += points
             advance(len(points))
-    return found
 
 
 @contextmanager

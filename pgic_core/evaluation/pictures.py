@@ -57,6 +57,11 @@ class Sample:
         """Name of the folder that it stands in, by which results are grouped."""
         return self.path.absolute().parent.name
 
+    @property
+    def picture(self) -> tuple[str, str, str]:
+        """What measured points name it by: folder, file and part."""
+        return self.folder, self.path.name, self.part
+
     def load(self) -> NDArray[np.uint8]:
         """``(H, W, 3)``.
 

@@ -138,9 +138,7 @@ def _measure_sample(
             decoded = codec.decode(data)
             points.append(
                 Point(
-                    sample.folder,
-                    sample.path.name,
-                    sample.part,
+                    *sample.picture,
                     name,
                     quality,
                     width,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .speed import SpeedRow
     from .steps import StepReport
 
-__all__ = ["bd_table", "quality_table", "speed_table", "stage_table", "step_table"]
+__all__ = ["bd_table", "quality_table", "speed_table", "stage_table", "step_table", "worst_tile_line"]
 
 
 def bd_table(rows: Sequence[BdRow], anchors: Sequence[str]) -> Table:
@@ -61,6 +61,18 @@ def quality_table(rows: Sequence[QualityRow]) -> Table:
             row.worst_image,
         )
     return table
+
+
+def worst_tile_line(rows: Sequence[QualityRow], least_quality: int = 50) -> str:
+    """The worst tile of all at or above a quality (A-8.2c), as a sentence."""
+    measured = [row for row in rows if row.quality >= least_quality and not math.isnan(row.worst_tile)]
+    if not measured:
+        return f"No tile was measured at quality {least_quality} or above."
+    worst = min(measured, key=lambda row: row.worst_tile)
+    return (
+        f"Worst tile at quality {least_quality} and above: MS-SSIM {worst.worst_tile:.4f}, "
+        f"{worst.codec} at quality {worst.quality} in {worst.folder}/{worst.worst_image}."
+    )
 
 
 def step_table(report: StepReport) -> Table:

@@ -12,7 +12,7 @@ from pgic_core.evaluation.bdrate import bd_rate, mean_bd_rate
 ANCHOR = [(686.76, 40.28), (309.58, 37.18), (157.11, 34.24), (85.95, 31.42)]
 TEST = [(893.34, 40.39), (407.8, 37.21), (204.93, 34.17), (112.75, 31.24)]
 
-curves = st.lists(st.tuples(st.floats(0.01, 5), st.floats(0.01, 5)), min_size=4, max_size=12).map(
+curves = st.lists(st.tuples(st.floats(0.01, 0.5), st.floats(0.01, 5)), min_size=4, max_size=12).map(
     lambda steps: [(float(np.exp(r)), 20 + q) for r, q in np.cumsum(steps, axis=0)]
 )
 

@@ -39,14 +39,34 @@ def test_rd_writes_table_points_and_plot(folder: Path, tmp_path: Path) -> None:
 
 
 def test_rd_wants_pictures_or_points(folder: Path, tmp_path: Path) -> None:
-    for wrong in (run("rd"), run("rd", folder, "--from", folder / "1.png")):
-        assert wrong.exit_code == 2
-        assert "Give pictures to measure" in wrong.stderr
+    wrong = run("rd")
+    assert wrong.exit_code == 2
+    assert "Give pictures to measure" in wrong.stderr
     (tmp_path / "notes.csv").write_text("nothing")
     other = run("rd", "--from", tmp_path / "notes.csv", "--csv", tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()
     assert other.exit_code == 1
     assert "does not hold measured points" in other.stderr
+
+
+def test_stored_points_are_not_measured_again(folder: Path, tmp_path: Path) -> None:
+    csv, merged = tmp_path / "points.csv", tmp_path / "merged.csv"
+    assert run("rd", folder, "--codec", "jpeg", "--points", 2, "--csv", csv).exit_code == 0
+    stored = read_points(csv)
+    done = run("rd", folder / "1.png", "--from", csv, "--codec", "webp", "--points", 2, "--csv", merged)
+    assert done.exit_code == 0, done.output
+    points = read_points(merged)
+    assert [p for p in points if p.codec == "jpeg"] == [p for p in stored if p.image == "1.png"]
+    assert {(p.image, p.codec) for p in points} == {("1.png", "jpeg"), ("1.png", "webp")}
+
+
+def test_what_was_measured_before_a_failure_is_kept(folder: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(folder / "3.png")  # too small for MS-SSIM
+    csv = tmp_path / "points.csv"
+    done = run("rd", folder, "--codec", "jpeg", "--points", 2, "--csv", csv)
+    assert done.exit_code == 2
+    assert "at least 11 x 11" in done.stderr
+    assert {p.image for p in read_points(csv)} == {"1.png", "2.png"}
 
 
 def test_quality_says_whether_the_scale_holds(folder: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from pgic_core.evaluation.pictures import find_samples
 from pgic_core.evaluation.plot import plot_curves
 from pgic_core.evaluation.rd import Point, bd_rows, measure, quality_rows, read_points, write_points
 from pgic_core.evaluation.steps import check_steps
+from pgic_core.evaluation.tables import worst_tile_line
 
 QUALITIES = {"jpeg": (20, 80), "webp": (20, 80)}
 
@@ -121,6 +122,9 @@ def test_rows_by_quality_name_the_worst_tile() -> None:
     (row,) = quality_rows(points)
     assert (row.bpp, row.psnr, row.worst_image) == (2.0, 35.0, "b")
     assert (row.ms_ssim, row.worst_tile) == (pytest.approx(0.85), pytest.approx(0.7))
+    later = dataclasses.replace(row, quality=80, worst_tile=0.9)
+    assert "0.9000, pgic at quality 80 in f/b" in worst_tile_line([row, later])
+    assert "No tile" in worst_tile_line([row])
 
 
 def test_steps_must_rise_in_the_mean_and_hold_for_each_picture() -> None:
