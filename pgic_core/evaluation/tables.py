@@ -21,8 +21,8 @@ def bd_table(rows: Sequence[BdRow], anchors: Sequence[str]) -> Table:
     """BD-rates; a cell names the number of pictures where it is not all of the group."""
     table = Table(title="BD-rate (PSNR over RGB; below zero: fewer bytes than the other codec)")
     table.add_column("codec")
-    table.add_column("pictures")
-    table.add_column("", justify="right")
+    table.add_column("group")
+    table.add_column("pictures", justify="right")
     for anchor in anchors:
         table.add_column(f"against {anchor}", justify="right")
     for row in rows:
@@ -40,7 +40,7 @@ def bd_table(rows: Sequence[BdRow], anchors: Sequence[str]) -> Table:
 def quality_table(rows: Sequence[QualityRow]) -> Table:
     """Means by quality of the codecs in ``rows``, and the worst tile."""
     table = Table(title="By quality (means; worst tile of 512 x 512 by MS-SSIM of luma)")
-    for name in ("codec", "pictures"):
+    for name in ("codec", "folder"):
         table.add_column(name)
     for name in ("quality", "bpp", "PSNR", "MS-SSIM", "worst tile"):
         table.add_column(name, justify="right")
