@@ -1,7 +1,8 @@
 """What a file may ask for before anything is allocated (A-6.1b, A-6.3.2a).
 
 Every parser takes a :class:`Limits` and checks a claimed size against it first. The defaults let through
-everything the standard allows and refuse what only a forged file would claim.
+everything the standard allows and refuse what only a forged file would claim. They can be changed for a call
+(``limits=``), for a process (``PGIC_LIMIT_<NAME>``) and for a command (``pgic --limit NAME=VALUE``).
 """
 
 from __future__ import annotations
@@ -9,10 +10,14 @@ from __future__ import annotations
 import dataclasses
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .errors import PgiLimitError, PgiOptionError
 
-__all__ = ["DEFAULT_LIMITS", "Limits"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["DEFAULT_LIMITS", "Limits", "limit_names", "limit_variable"]
 
 _ENV_PREFIX = "PGIC_LIMIT_"
 _NO_LIMIT = 2**63 - 1
@@ -23,23 +28,30 @@ class Limits:
     """Upper bounds, each a plain count or a number of bytes.
 
     Attributes:
-        pixels: width x height. 80 megapixels is what clause 6.1 b asks for; the default leaves the
-            margin that real 80 MP sensors need.
-        pixels_per_byte: pixels that one stored byte of image data may stand for. The emptiest real
-            picture reaches about 8,000; a 2 KB file that claims 80 MP asks for 40,000.
-        frames: pictures in one file.
-        tiles: tiles of one picture.
-        blocks: blocks in a file.
-        block_bytes: stored bytes of one block.
-        metadata_bytes: bytes of the metadata block after decompression, and of the extension block.
-        map_entries: entries of all maps and arrays of the extension block together.
-        map_depth: nesting of maps and arrays in the extension block.
-        string_bytes: UTF-8 bytes of one string in metadata.
-        stream_bytes: bytes that are buffered from a source that cannot seek.
+        pixels: width x height. Clause 6.1 b asks for 80 megapixels; sensors sold as 80 to 100 MP have a few
+            more. 100 MP of RGB are 300 MB, which a small computer still holds.
+        pixels_per_byte: pixels that one stored byte of image data may stand for. The index alone of an
+            entirely empty learned picture in tiles of 512 needs a byte for 23,831 pixels, the emptiest
+            lossless one a byte for about 9,700; 2 KB that claim 80 MP ask for 39,063.
+        frames: pictures in one file: 2 minutes of video at 30 a second.
+        tiles: tiles of one picture: 100 MP in tiles of 64 x 64 take 24,415, in thin pictures some more.
+        blocks: blocks in a file. Version 1.0 has four; the rest is for vendors and later versions.
+        block_bytes: stored bytes of one block: above 80 MP of RGB kept plain (240 MB), or of 16 bits with
+            opacity (640 MB).
+        metadata_bytes: bytes of the metadata block after decompression, and of the extension block. EXIF with
+            its thumbnail takes 64 KB; a table of calibration or temperatures takes a few MB.
+        map_entries: entries of all maps and arrays of the extension block together: each costs about
+            100 bytes of memory, thus 7 MB.
+        map_depth: nesting of maps and arrays in the extension block; annotations take 4.
+        string_bytes: UTF-8 bytes of one string in metadata, as many as its uint16 length can say.
+        stream_bytes: bytes that are buffered from a source that cannot seek: one block of the largest size.
+
+    Raises:
+        PgiOptionError: a value is no whole number from 0.
     """
 
     pixels: int = 100_000_000
-    pixels_per_byte: int = 16_384
+    pixels_per_byte: int = 32_768
     frames: int = 4_096
     tiles: int = 65_536
     blocks: int = 16
@@ -50,32 +62,42 @@ class Limits:
     string_bytes: int = 65_536
     stream_bytes: int = 1 << 30
 
+    def __post_init__(self) -> None:
+        for name in limit_names():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                raise PgiOptionError(f"The limit '{name}' must be a whole number from 0, not {value!r}.")
+
     @classmethod
     def unlimited(cls) -> Limits:
         """Limits that refuse nothing. For files of your own making only."""
-        return cls(**{field.name: _NO_LIMIT for field in dataclasses.fields(cls)})
+        return cls(**dict.fromkeys(limit_names(), _NO_LIMIT))
 
     @classmethod
-    def from_environment(cls) -> Limits:
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Limits:
         """The defaults, with each ``PGIC_LIMIT_<NAME>`` of the environment put in its place.
 
         A value is a whole number, or ``none`` for no limit.
 
+        Args:
+            environment: variables; those of the process if not given.
+
         Raises:
             PgiOptionError: a value is neither.
         """
+        found = os.environ if environment is None else environment
         changes: dict[str, int] = {}
-        for field in dataclasses.fields(cls):
-            text = os.environ.get(_ENV_PREFIX + field.name.upper())
+        for name in limit_names():
+            text = found.get(limit_variable(name))
             if text is None:
                 continue
             if text.lower() == "none":
-                changes[field.name] = _NO_LIMIT
-            elif text.isascii() and text.isdigit():
-                changes[field.name] = int(text)
+                changes[name] = _NO_LIMIT
+            elif text.isascii() and text.isdigit() and len(text) < 20:
+                changes[name] = int(text)
             else:
                 raise PgiOptionError(
-                    f"{_ENV_PREFIX}{field.name.upper()} must be a whole number or 'none', not {text!r}."
+                    f"{limit_variable(name)} must be a whole number or 'none', not {text!r}."
                 )
         return cls(**changes)
 
@@ -94,8 +116,19 @@ class Limits:
         if value > bound:
             raise PgiLimitError(
                 f"{what} needs {value:,} where the limit '{name}' allows {bound:,}; "
-                f"if you trust the file, set {_ENV_PREFIX}{name.upper()} or pass limits=."
+                f"if you trust the file, pass limits=, set {limit_variable(name)}, "
+                f"or say 'pgic --limit {name}=NUMBER'."
             )
+
+
+def limit_names() -> tuple[str, ...]:
+    """The fields of :class:`Limits`."""
+    return tuple(field.name for field in dataclasses.fields(Limits))
+
+
+def limit_variable(name: str) -> str:
+    """The environment variable that sets the limit ``name``."""
+    return _ENV_PREFIX + name.upper()
 
 
 DEFAULT_LIMITS = Limits()

@@ -6,6 +6,8 @@ from importlib import import_module
 
 import click
 
+from .limiting import limit_options, limited
+
 __all__ = ["app"]
 
 # name -> module, what `pgic --help` says. A module is imported when its command is used.
@@ -74,5 +76,8 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     callback=_print_version,
     help="Versions of pgic, its models and its engine.",
 )
-def app() -> None:
+@limit_options
+@click.pass_context
+def app(ctx: click.Context, limits: tuple[str, ...], unlimited: bool) -> None:
     """Learned image coding for power-grid inspection photos (.pgi)."""
+    ctx.with_resource(limited(limits, unlimited))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
+from ..limits import DEFAULT_LIMITS
 from ..runtime import DIGEST_BYTES
 from .geometry import UNIT, Grid
 
@@ -39,6 +40,7 @@ _FLAG_MAP = 1
 _FLAG_DIGESTS = 2
 _KNOWN_FLAGS = _FLAG_MAP | _FLAG_DIGESTS
 _TILE_LOG2 = range(6, 12)
+_PART_WORDS_PER_PIXEL = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,13 @@ def serialise(header: StreamHeader, layers: Sequence[Sequence[bytes]]) -> list[b
         header: what to say first.
         layers: the tiles of the preview layer, then of the detail layer; lengths are multiples of 4.
     """
-    with_digests = header.grid.count > GROUP_TILES
+    grid = header.grid
+    coded = sum(len(tile) for tiles in layers for tile in tiles)
+    # Few tiles without a bit to say can get so small that no reader believes them: digests are the ballast.
+    with_digests = (
+        grid.count > GROUP_TILES
+        or grid.width * grid.height > (_FIXED.size + coded) * DEFAULT_LIMITS.pixels_per_byte
+    )
     flags = with_digests * _FLAG_DIGESTS
     variable = bytearray()
     if header.offsets is not None:
@@ -149,7 +157,7 @@ def serialise(header: StreamHeader, layers: Sequence[Sequence[bytes]]) -> list[b
     fixed = _FIXED.pack(
         _VERSION,
         flags,
-        header.grid.tile.bit_length() - 1,
+        grid.tile.bit_length() - 1,
         bytes.fromhex(header.model_digest)[:DIGEST_BYTES],
         header.quality,
         len(variable),
@@ -180,7 +188,7 @@ class _Cursor:
                 if shift and not byte:
                     break  # a longer spelling than needed
                 if value > bound:
-                    raise PgiFormatError("The image index holds a length beyond the image data.")
+                    raise PgiFormatError("The image index holds a length that no tile can have.")
                 return value
         raise PgiFormatError("The image index holds a number that is not in its shortest form.")
 
@@ -211,13 +219,15 @@ def parse(
         raise PgiUnsupportedError(f"The image data is of version {version}, which this pgic cannot decode.")
     if variable_bytes > length - _FIXED.size - 4:
         raise PgiFormatError("The image index is larger than the image data.")
+    if tile_log2 in _TILE_LOG2 and variable_bytes > _longest_index(Grid(width, height, 1 << tile_log2)):
+        raise PgiFormatError("The image index is larger than its tiles can need.")
     rest = read(_FIXED.size, variable_bytes + 4)
     if zlib.crc32(fixed + rest[:-4]) != int.from_bytes(rest[-4:], "little"):
         raise PgiChecksumError("The header of the image data is damaged (checksum).")
     if tile_log2 not in _TILE_LOG2 or not 1 <= quality <= 100 or not width or not height:
         raise PgiFormatError("The header of the image data holds a value out of range.")
     limits.check("pixels", width * height, "The picture")
-    limits.check("pixels_per_byte", width * height // length, "Each byte of image data")
+    limits.check("pixels_per_byte", -(-width * height // length), "Each byte of image data")
     grid = Grid(width, height, 1 << tile_log2)
     limits.check("tiles", grid.count, "The picture")
     cursor = _Cursor(rest[:-4])
@@ -226,10 +236,11 @@ def parse(
     checks: dict[str, tuple[tuple[int, bytes], ...]] = {}
     at = _FIXED.size + variable_bytes + 4
     header_bytes = at
+    longest = min(length // 4, _PART_WORDS_PER_PIXEL * grid.tile**2)
     for layer in LAYERS:
         found = []
         for _ in range(grid.count):
-            size = 4 * cursor.varint(length // 4)
+            size = 4 * cursor.varint(longest)
             found.append(Part(at, size))
             at += size
         parts[layer] = tuple(found)
@@ -241,6 +252,13 @@ def parse(
     if at != length:
         raise PgiFormatError("The image data is not as long as its index says.")
     return StreamHeader(digest.hex(), quality, grid, offsets), StreamIndex(parts, checks, header_bytes)
+
+
+def _longest_index(grid: Grid) -> int:
+    """Most bytes that map and index can take; a map that zlib cannot shrink grows by less than 1/8 + 64."""
+    values = grid.padded.width // UNIT * (grid.padded.height // UNIT)
+    groups = -(-grid.count // GROUP_TILES)
+    return 5 + values + values // 8 + 64 + 2 * (5 * grid.count + 36 * groups)
 
 
 def _read_map(cursor: _Cursor, grid: Grid) -> NDArray[np.int8]:

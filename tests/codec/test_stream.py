@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pgic_core.codec.geometry import Grid
 from pgic_core.codec.stream import GROUP_TILES, StreamHeader, parse, serialise
+from pgic_core.codec.stream import _varint as varint
 from pgic_core.errors import PgiChecksumError, PgiError, PgiFormatError, PgiLimitError, PgiTruncatedError
 from pgic_core.limits import DEFAULT_LIMITS, Limits
 
@@ -139,10 +140,14 @@ def test_two_kilobytes_that_claim_eighty_megapixels_are_refused() -> None:
         opened(data, 10000, 8000)
 
 
-def test_a_roi_map_that_inflates_too_far_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [(30_000_000, "larger than its tiles can need"), (232, "one value per block"), (230, "one value per")],
+)
+def test_a_roi_map_of_another_size_is_refused(values: int, message: str) -> None:
     grid = Grid(1300, 700, 512)
     good = payload(roi=True)
-    bomb = zlib.compress(bytes(30_000_000), 9)
+    bomb = zlib.compress(bytes(values), 9)
     (variable,) = struct.unpack_from("<I", good, 20)
     body = bytearray(good[:HEADER])
     index = good[HEADER : HEADER + variable]
@@ -151,13 +156,29 @@ def test_a_roi_map_that_inflates_too_far_is_refused() -> None:
     inflater.decompress(old)
     rest = inflater.unused_data
     length = len(bomb)
-    forged = bytes([length & 0x7F | 0x80, length >> 7 & 0x7F | 0x80, length >> 14]) + bomb + rest
+    forged = varint(length) + bomb + rest
     struct.pack_into("<I", body, 20, len(forged))
     start = bytes(body) + forged
     data = start + struct.pack("<I", zlib.crc32(start)) + good[HEADER + variable + 4 :]
     assert grid.count == 6
-    with pytest.raises(PgiFormatError, match="one value per block"):
+    with pytest.raises(PgiFormatError, match=message):
         opened(data)
+
+
+def test_no_picture_gets_so_small_that_the_default_reader_refuses_it() -> None:
+    for width, height in [(2048, 1024), (4096, 512), (65535, 512), (2592, 1944), (8192, 8192), (10000, 8000)]:
+        grid = Grid(width, height, 512)
+        data = b"".join(serialise(StreamHeader(DIGEST, 1, grid, None), [[b""] * grid.count] * 2))
+        (header, _), _ = opened(data, width, height)
+        assert header.grid == grid
+
+
+def test_a_part_longer_than_any_tile_needs_is_refused() -> None:
+    grid = Grid(100, 100, 64)
+    tiles = [b"", b"", b"", bytes(64 * 64 * 8 + 4)]
+    data = b"".join(serialise(StreamHeader(DIGEST, 50, grid, None), [tiles, [b""] * 4]))
+    with pytest.raises(PgiFormatError, match="no tile can have"):
+        opened(data, 100, 100)
 
 
 def test_a_damaged_group_is_named() -> None:
