@@ -19,7 +19,8 @@ __all__ = ["Extras", "extras_of", "source_bytes_of"]
 
 # What of a TIFF's own tags is about the photo and not about the TIFF: description, make, model,
 # orientation, software, time, artist, copyright, Exif IFD, GPS IFD.
-_TIFF_TAGS = {0x010E, 0x010F, 0x0110, 0x0112, 0x0131, 0x0132, 0x013B, 0x8298, 0x8769, 0x8825}
+_IFDS = {0x8769, 0x8825}
+_TIFF_TAGS = {0x010E, 0x010F, 0x0110, 0x0112, 0x0131, 0x0132, 0x013B, 0x8298} | _IFDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +83,13 @@ def source_bytes_of(image: NDArray[Any] | Image.Image) -> int | None:
 def _tiff_exif(image: Image.Image) -> bytes | None:
     if image.format != "TIFF":
         return None
+    from PIL import Image
+
     try:
-        exif = image.getexif()
-        for ifd in {0x8769, 0x8825} & set(exif):
-            exif.get_ifd(ifd)  # tobytes() writes only those that were read
-        for tag in set(exif) - _TIFF_TAGS:
-            del exif[tag]
+        tags = image.getexif()
+        exif = Image.Exif()
+        for tag in _TIFF_TAGS & set(tags):
+            exif[tag] = dict(tags.get_ifd(tag)) if tag in _IFDS else tags[tag]
         return exif.tobytes() if len(exif) else None
     except Exception:  # a foreign parser on hostile bytes; the photo is worth more than its tags
         return None

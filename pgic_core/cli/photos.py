@@ -106,7 +106,11 @@ def coded_photo(file: PgiFile, picture: Picture, suffix: str, quality: int | Non
     if kind not in Image.SAVE:
         raise PgiUnsupportedError(f"This build of Pillow does not write {suffix}.")
     try:
-        picture.to_pil().save(out, kind, **_save_options(file, kind, quality, whole))
+        image = picture.to_pil()
+    except PgiUnsupportedError as error:
+        raise PgiUnsupportedError(f"{error} A .npy file can hold it.") from error
+    try:
+        image.save(out, kind, **_save_options(file, kind, quality, whole))
     except (OSError, ValueError, KeyError) as error:
         raise PgiUnsupportedError(f"{kind} cannot hold this picture: {error}.") from error
     return out.getvalue()
@@ -124,7 +128,9 @@ def write_output(name: str, data: bytes) -> None:
         return
     if sys.stdout.isatty():
         raise PgiInputError("Standard output is a terminal; name a file, or send it on with '>' or '|'.")
-    sys.stdout.buffer.write(data)
+    rest = memoryview(data)
+    while rest:  # with PYTHONUNBUFFERED a single write may take less than all
+        rest = rest[sys.stdout.buffer.write(rest) :]
     sys.stdout.buffer.flush()
 
 
@@ -145,17 +151,16 @@ def _save_options(file: PgiFile, kind: str, quality: int | None, whole: bool) ->
         text.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
         options["pnginfo"] = text
     elif xmp and kind == "TIFF":
-        from PIL import TiffImagePlugin
+        from PIL import Image
 
-        tags = TiffImagePlugin.ImageFileDirectory_v2()
+        tags = Image.Exif()
+        tags.load(options.get("exif", b""))
         tags[_XMP_TAG] = xmp
-        tags.tagtype[_XMP_TAG] = 1  # BYTE, as the XMP specification has it
-        options["tiffinfo"] = tags
+        options["exif"] = tags
     elif xmp:
         options["xmp"] = xmp
-    if kind == "TIFF":
-        options["compression"] = "tiff_adobe_deflate"
-    elif quality is not None:
+    # TIFF stays uncompressed: Pillow's compressing writer fails on EXIF that holds an IFD of its own.
+    if quality is not None and kind != "TIFF":
         options["quality"] = quality
     elif kind == "JPEG":
         options["quality"] = _JPEG_QUALITY

@@ -106,7 +106,7 @@ def test_damaged_opacity_is_concealed_and_masked() -> None:
         (rebuilt(LEARNED, compression_type=2), PgiFormatError, "lossless"),
         (rebuilt(LOSSLESS, width=600), PgiFormatError, "tiles"),
         (rebuilt(LEARNED, payload=b"\xff\xff\xff\x7f" + bytes(90)), PgiFormatError, "opacity"),
-        (rebuilt(LEARNED, payload=b"\1"), PgiFormatError, "opacity"),
+        (rebuilt(LEARNED, payload=b"\1\0\0"), PgiFormatError, "opacity"),
     ],
 )
 def test_forged_fields_are_refused(forged: bytes, error: type[Exception], message: str) -> None:
