@@ -42,6 +42,7 @@ class CodedPicture:
         preview_bytes: length of the prefix of the file that is enough for a preview.
         quality: of the learned codec, else None.
         model_digest: likewise.
+        roi: int8 map of the learned codec, or None.
     """
 
     codec: CodecName
@@ -54,6 +55,7 @@ class CodedPicture:
     preview_bytes: int
     quality: int | None = None
     model_digest: str | None = None
+    roi: NDArray[np.int8] | None = None
 
     def decode(
         self,
@@ -137,6 +139,7 @@ def _open_learned(reader: PgiReader, limits: Limits) -> CodedPicture:
         preview_bytes=reader.header.image.offset + IMAGE_FIELDS_SIZE + start + image.preview_bytes,
         quality=image.header.quality,
         model_digest=image.header.model_digest,
+        roi=image.header.offsets,
     )
 
 

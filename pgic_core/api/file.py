@@ -126,6 +126,11 @@ class PgiFile:
         return self._coded.preview_bytes
 
     @property
+    def roi(self) -> NDArray[np.int8] | None:
+        """By how many eighths of an octave the steps of each 64 x 64 block are finer; None if none are."""
+        return self._coded.roi
+
+    @property
     def metadata(self) -> Metadata:
         """A.3; all unknown if the file has none."""
         return self._reader.metadata

@@ -10,9 +10,12 @@ from ..errors import PgiOptionError
 from .common import PGI_SUFFIXES, Run, output_options, run_options, run_targets
 from .paths import find_sources, place_targets, split_output
 from .photos import PHOTO_SUFFIXES, open_photo, write_output
+from .regions import regions_of, roi_options, show_regions
 from .tiers import TieredCommand, option
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .batch import Progress
     from .paths import Target
 
@@ -55,6 +58,7 @@ _RATE = "Rate (one of these)"
     advanced=True,
     help="Leave out EXIF, GPS, ICC, XMP and resolution.",
 )
+@roi_options
 @output_options
 @run_options
 def encode(
@@ -67,6 +71,10 @@ def encode(
     verbose: bool,
     quiet: bool,
     strip: bool,
+    roi: str | None,
+    roi_strength: float | None,
+    roi_background: float,
+    show_roi: Path | None,
     **options: Any,
 ) -> None:
     r"""Code photos as .pgi files.
@@ -79,6 +87,7 @@ def encode(
     pgic encode photo.jpg photo.pgi
     pgic encode -q 60 photo.jpg           makes photo.pgi
     pgic encode photos -o coded -j 4      keeps the folders below photos
+    pgic encode --roi saliency --show-roi kept.png photo.jpg
 
     A name that you type is overwritten; one that pgic makes from an input's name is not, unless you say -f.
     """
@@ -93,9 +102,12 @@ def encode(
         )
     except PgiOptionError as error:
         raise click.UsageError(str(error)) from error
+    regions = regions_of(roi, roi_strength, roi_background)
     arguments, output = split_output(inputs, output, PGI_SUFFIXES)
     sources = find_sources(arguments, PHOTO_SUFFIXES)
     targets = place_targets(sources, output, PGI_SUFFIXES[0], PGI_SUFFIXES)
+    if show_roi is not None and (regions is None or len(targets) != 1):
+        raise click.UsageError("--show-roi needs --roi and one photo.")
     run = Run.plan(len(targets), jobs, threads, verbose, quiet)
     if strip:
         from ..container import Metadata
@@ -110,8 +122,15 @@ def encode(
             if strip:
                 image.info.pop("dpi", None)
             data = encode_picture(
-                image, source_bytes=source_bytes, threads=run.threads, progress=progress, **options
+                image,
+                source_bytes=source_bytes,
+                roi=regions,
+                threads=run.threads,
+                progress=progress,
+                **options,
             )
+            if show_roi is not None:
+                show_regions(show_roi, image, data)
             pixels = image.width * image.height
         write_output(target.name, data)
         return (

@@ -15,7 +15,7 @@ from .photos import read_stdin
 from .tiers import TieredCommand, option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ..api import FileInfo
     from ..container import Annotation
@@ -45,7 +45,9 @@ def info(inputs: tuple[str, ...], as_json: bool) -> None:
 
     report = run_batch(sources, lambda source: source.name, work, jobs=1, verbose=False, show_progress=False)
     if as_json:
-        records = [{"file": source.name, **facts.to_dict()} for source, facts in found]
+        records = [
+            {"file": source.name, **facts.to_dict(), **_explained(facts.extension)} for source, facts in found
+        ]
         if records:
             echo_json(records if len(sources) > 1 else records[0])
     else:
@@ -91,8 +93,29 @@ def describe_metadata(facts: FileInfo) -> Iterator[tuple[str, str]]:
         yield "parameter", f"{name} = {value}"
     for annotation in facts.annotations:
         yield "annotation", _describe_annotation(annotation)
-    for key, field in facts.extension.items():
-        yield "field", f"{key} = {field!r}"[:200]
+    if facts.extension:
+        from ..hooks import read_extension_fields
+
+        for key, field in read_extension_fields(facts.extension).items():
+            # A field that no installed plugin knows is shown as it is stored.
+            text = f"{field.label}: {field.text}" if field.package else f"{key} = {field.value!r}"
+            yield "field", text[:200]
+            for problem in field.problems:
+                yield "problem", f"{field.label}: {problem}"
+
+
+def _explained(extension: Mapping[str, object]) -> dict[str, object]:
+    """``fields``: what installed plugins say about vendors' fields, by key; nothing if they say nothing."""
+    if not extension:
+        return {}
+    from ..hooks import read_extension_fields
+
+    fields: dict[str, object] = {
+        key: {name: getattr(field, name) for name in ("label", "text", "package", "problems")}
+        for key, field in read_extension_fields(extension).items()
+        if field.package
+    }
+    return {"fields": fields} if fields else {}
 
 
 def _describe_annotation(annotation: Annotation) -> str:

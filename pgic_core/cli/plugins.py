@@ -1,0 +1,65 @@
+"""``pgic plugins``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, get_args
+
+import click
+
+from .info import echo_facts, echo_json
+from .tiers import TieredCommand, option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..hooks import Plugin
+
+__all__ = ["plugins"]
+
+
+@click.command(cls=TieredCommand)
+@option("--json", "as_json", is_flag=True, help="One JSON object.")
+def plugins(as_json: bool) -> None:
+    """List plugins: what they offer, which fields are theirs, and why one is broken.
+
+    Adapters and codecs are listed without being loaded. PGIC_TRACE_PLUGINS=1 shows every load and call of a
+    command on standard error.
+    """
+    from ..hooks import ENTRY_GROUPS, extension_schemas, installed, offered, plugin_set
+    from ..hooks.specs import OfferKind
+
+    found = [*plugin_set().plugins()]
+    found += [plugin for group in ENTRY_GROUPS[1:] for plugin in installed(group)]
+    offers = {kind: offered(kind) for kind in get_args(OfferKind)}
+    fields = {key: (plugin.source, field) for key, (plugin, field) in extension_schemas().items()}
+    if as_json:
+        echo_json(
+            {
+                "plugins": [asdict(plugin) for plugin in found],
+                "offers": offers,
+                "fields": {
+                    key: {"package": source, **asdict(field)} for key, (source, field) in fields.items()
+                },
+            }
+        )
+        return
+    for plugin in found:
+        echo_facts(f"{plugin.name} ({plugin.group})", _describe(plugin))
+    if not found:
+        click.echo("There are no plugins.")
+    for kind, names in offers.items():
+        if names:
+            echo_facts(kind, names.items())
+    if fields:
+        echo_facts("fields", ((key, f"{field.label} ({source})") for key, (source, field) in fields.items()))
+
+
+def _describe(plugin: Plugin) -> Iterator[tuple[str, str]]:
+    if plugin.package:
+        yield "package", plugin.source
+    yield "module", plugin.target
+    if plugin.error:
+        yield "broken", plugin.error
+    elif plugin.hooks:
+        yield "hooks", ", ".join(plugin.hooks)

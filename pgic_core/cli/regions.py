@@ -1,0 +1,128 @@
+"""``--roi`` and what belongs to it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import PgiInputError, PgiOptionError
+from .tiers import option
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from PIL import Image
+
+    from ..roi import Roi
+
+__all__ = ["regions_of", "roi_options", "show_regions"]
+
+_GROUP = "Regions of interest"
+_MOST_BYTES = 16 << 20
+
+
+def roi_options(command: Callable[..., None]) -> Callable[..., None]:
+    """``--roi``, ``--roi-strength``, ``--roi-background`` and ``--show-roi``."""
+    for decorate in (
+        option(
+            "--show-roi",
+            type=click.Path(dir_okay=False, path_type=Path),
+            metavar="PICTURE",
+            group=_GROUP,
+            help="Draw what was kept better, as PNG, JPEG or what else the name says.",
+        ),
+        option(
+            "--roi-background",
+            type=click.FloatRange(-4, 4),
+            default=0.0,
+            metavar="X",
+            group=_GROUP,
+            advanced=True,
+            help="Quality of all else, in octaves; below 0 is coarser. [default: 0]",
+        ),
+        option(
+            "--roi-strength",
+            type=click.FloatRange(0, 4),
+            metavar="X",
+            group=_GROUP,
+            advanced=True,
+            help="How much better, in octaves of the quantisation step. [default: 1]",
+        ),
+        option(
+            "--roi",
+            metavar="NAME|FILE.json",
+            group=_GROUP,
+            help="Keep parts better: those that a model finds ('pgic plugins' lists models), or the boxes of "
+            "a file, a list of [x, y, width, height] or of annotations.",
+        ),
+    ):
+        command = decorate(command)
+    return command
+
+
+def regions_of(roi: str | None, strength: float | None, background: float) -> Roi | None:
+    """What the options ask for.
+
+    Args:
+        roi: name of a model, or of a JSON file.
+        strength: octaves, or None for the usual.
+        background: octaves.
+
+    Raises:
+        click.UsageError: the file is missing or holds no list, or the other options stand without ``roi``.
+    """
+    if roi is None:
+        if strength is not None or background:
+            raise click.UsageError("--roi-strength and --roi-background need --roi.")
+        return None
+    from ..roi import DEFAULT_STRENGTH, Roi
+
+    source = _shapes_of(Path(roi)) if roi.lower().endswith(".json") else roi
+    return Roi(source, DEFAULT_STRENGTH if strength is None else strength, background)
+
+
+def show_regions(path: Path, image: Image.Image, coded: bytes) -> None:
+    """Draw the map of a coded picture on the photo that it was made from.
+
+    Args:
+        path: of the drawing.
+        image: the photo.
+        coded: the ``.pgi`` file.
+
+    Raises:
+        PgiOptionError: the picture has no map, or Pillow cannot write such a file.
+        PgiInputError: the file cannot be written.
+    """
+    from ..api import open_file
+    from ..roi import draw_roi
+
+    with open_file(coded) as file:
+        roi = file.roi
+    if roi is None:
+        raise PgiOptionError("There is no ROI map to show: no part of the picture was kept better.")
+    drawing = draw_roi(image, roi)
+    try:
+        drawing.save(path)
+    except ValueError as error:
+        raise PgiOptionError(f"{path} cannot be drawn: {error}.") from error
+    except OSError as error:
+        raise PgiInputError(f"{path} cannot be written: {error}.") from error
+
+
+def _shapes_of(path: Path) -> list[object]:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise click.UsageError(f"{path} is larger than {_MOST_BYTES:,} bytes.")
+        shapes = json.loads(data)
+    except (OSError, ValueError, RecursionError) as error:
+        raise click.UsageError(f"{path} cannot be read as JSON: {error}") from error
+    if isinstance(shapes, dict):
+        shapes = shapes.get("annotations")
+    if not isinstance(shapes, list):
+        raise click.UsageError(f"{path} holds no list of boxes or annotations.")
+    return shapes
