@@ -9,7 +9,8 @@ and a program that uses neither library pays well under a millisecond.
 Off switch: ``PGIC_AUTOLOAD=0`` in the environment (also ``no``, ``off``, ``false``). For good: delete the
 two files from ``site-packages``; nothing else depends on them, and ``import pgic_plugins.pillow`` or
 ``import pgic_plugins.imageio`` still registers by hand. ``pip uninstall pgic`` removes them as well. The
-hook does not run under ``python -S`` nor in frozen applications: import the plugins there.
+hook does not run under ``python -S``, from a folder on ``PYTHONPATH``, nor in frozen applications: import the
+plugins there.
 
 Any fault leaves the program as if pgic were not installed, without a word; ``python -v`` prints it.
 """

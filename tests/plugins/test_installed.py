@@ -92,7 +92,8 @@ def test_it_works_in_isolated_mode(installed: Environment):
 
 @pytest.mark.parametrize("module", ["imageio.v3", "imageio.v2"])
 def test_imageio_needs_no_import(installed: Environment, module: str):
-    code = f"import {module} as iio; print(iio.imread('x.pgi').shape, iio.imread(open('x.pgi', 'rb').read()).shape)"
+    code = f"import {module} as iio; data = open('x.pgi', 'rb').read(); "
+    code += "print(iio.imread('x.pgi').shape, iio.imread(data).shape)"
     assert installed.run("-c", code) == ("(30, 40, 3) (30, 40, 3)", "")
 
 

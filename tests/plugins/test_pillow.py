@@ -8,6 +8,7 @@ import multiprocessing
 import pickle
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -20,11 +21,11 @@ from pgic_core.errors import PgiOptionError
 from pgic_plugins.pillow import PgiImageFile, register_pgi_opener
 
 from . import workers
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .conftest import Codec
     from pathlib import Path
+
+    from .conftest import Codec
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"></x:xmpmeta>'
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

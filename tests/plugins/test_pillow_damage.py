@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -19,7 +20,6 @@ from pgic_core.limits import Limits
 from pgic_plugins.pillow import PgiImageFile, register_pgi_opener
 
 from .conftest import CODECS, Codec
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -177,7 +177,7 @@ def test_a_library_that_only_this_picture_needs_is_named(photo: Image.Image, mon
     file = io.BytesIO()
     photo.save(file, "PGI", quality=50)
     monkeypatch.setitem(sys.modules, "pgic_core.codec.decoder", None)
-    with pytest.raises(OSError, match="A library that this .pgi file needs is missing"):
+    with pytest.raises(OSError, match=r"A library that this \.pgi file needs is missing"):
         Image.open(file)
 
 
