@@ -117,7 +117,8 @@ def _load(source: Path) -> Any:
         loaded = np.load(source, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
             return loaded
-        return {name: loaded[name] for name in loaded.files}
+        with loaded:
+            return {name: loaded[name] for name in loaded.files}
     except (OSError, ValueError, EOFError, KeyError) as error:
         raise PgiInputError(f"{source} is no readable .npy or .npz file: {error}.") from None
 

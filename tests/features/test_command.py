@@ -28,9 +28,9 @@ def test_several_arrays_there_and_back(run):
     options = ["--codec", "hevc", "--packing", "tile", "--lossless", "--bits", "10"]
     assert run("encode", "in.npz", "out.pgf", *options).exit_code == 0
     assert run("decode", "out.pgf", "back.npz").exit_code == 0
-    back = np.load("back.npz")
-    assert (back["a"] == 1).all()
-    assert back["b"].dtype == np.float16
+    with np.load("back.npz") as back:
+        assert (back["a"] == 1).all()
+        assert back["b"].dtype == np.float16
 
 
 def test_what_cannot_be_done_is_said_in_one_line(run, tmp_path):

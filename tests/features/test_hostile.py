@@ -53,22 +53,22 @@ def mutate(rng, data):
 def attack(rounds, seed):
     rng = np.random.default_rng(seed)
     originals = samples()
-    survived = 0
+    sentences = []
     for number in range(rounds):
         data = mutate(rng, originals[number % len(originals)])
         if number % 2 and len(data) > 9:
             data = seal(data)
         try:
             decode_features(data, limits=LIMITS)
-            survived += 1
         except PgiError as error:
-            assert str(error).endswith(".")  # a sentence
-    return survived
+            sentences.append(str(error))
+    assert all(sentence.endswith(".") for sentence in sentences)
+    return rounds - len(sentences)
 
 
 def test_a_few_hundred_mutations_end_in_a_clear_error():
-    survived = attack(400, seed=1)
-    assert survived < 200  # of the unsealed half none can, but for a mutation that changes nothing
+    survived = attack(300, seed=1)
+    assert survived < 150  # of the unsealed half none can, but for a mutation that changes nothing
 
 
 @pytest.mark.slow
