@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..errors import PgiChecksumError, PgiFormatError, PgiOptionError
+from ..errors import PgiChecksumError, PgiFormatError, PgiOptionError, PgiUnsupportedError
 from ..limits import DEFAULT_LIMITS
 from .concealment import fill_damaged
 from .geometry import Box
@@ -121,6 +121,7 @@ class LosslessImage:
         PgiFormatError: header or index break a rule.
         PgiChecksumError: header or index are damaged.
         PgiLimitError: there are too many tiles.
+        PgiUnsupportedError: the stream is of another version.
     """
 
     def __init__(
@@ -138,8 +139,12 @@ class LosslessImage:
             raise PgiFormatError(f"The lossless picture has {length} bytes, fewer than its header.")
         header = read(0, _HEADER.size)
         version, channels, sample_format, zero, across, down, count, checksum = _HEADER.unpack(header)
-        if version != _VERSION or zero:
-            raise PgiFormatError(f"The lossless picture has stream version {version}, not {_VERSION}.")
+        if version != _VERSION:
+            raise PgiUnsupportedError(
+                f"The lossless picture has stream version {version}; this software reads {_VERSION}."
+            )
+        if zero:
+            raise PgiFormatError("The lossless picture has a reserved byte that is not 0.")
         if not 1 <= channels <= 4 or sample_format not in list(SampleFormat):
             raise PgiFormatError(f"The lossless picture has {channels} channels of format {sample_format}.")
         self.channels = Channels(channels)

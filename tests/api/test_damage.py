@@ -103,7 +103,7 @@ def test_damaged_opacity_is_concealed_and_masked() -> None:
         (rebuilt(LEARNED, color_depth=16), PgiFormatError, "color_depth"),
         (rebuilt(LOSSLESS, compression_type=0), PgiFormatError, "coder"),
         (rebuilt(LOSSLESS, compression_type=1), PgiFormatError, "opacity"),
-        (rebuilt(LEARNED, compression_type=2), PgiFormatError, "lossless"),
+        (rebuilt(LEARNED, compression_type=2), PgiUnsupportedError, "stream version"),
         (rebuilt(LOSSLESS, width=600), PgiFormatError, "tiles"),
         (rebuilt(LEARNED, payload=b"\xff\xff\xff\x7f" + bytes(90)), PgiFormatError, "opacity"),
         (rebuilt(LEARNED, payload=b"\1\0\0"), PgiFormatError, "opacity"),

@@ -29,6 +29,16 @@ def pgic(*arguments: Any, status: int = 0, stdin: bytes | None = None) -> Result
     return result
 
 
+def pixels(name: str) -> Any:
+    with Image.open(name) as image:
+        return np.asarray(image)
+
+
+def size(name: str) -> tuple[int, int]:
+    with Image.open(name) as image:
+        return image.size
+
+
 def files() -> list[str]:
     return sorted(str(path) for path in Path().rglob("*") if path.is_file())
 
@@ -48,7 +58,7 @@ def test_a_photo_there_and_back() -> None:
     assert "photo.jpg -> photo.pgi" in said.stderr
     assert said.stdout == ""
     pgic("decode", "photo.pgi", "out.png")
-    decoded = np.asarray(Image.open("out.png"))
+    decoded = pixels("out.png")
     np.testing.assert_array_equal(decoded, pgic_core.decode("photo.pgi"))
     assert files() == ["out.png", "photo.jpg", "photo.pgi"]
 
@@ -58,7 +68,7 @@ def test_decode_writes_what_the_suffix_says(kind: str) -> None:
     pgic("encode", "photo.jpg", "photo.pgi")
     pgic("decode", "photo.pgi", f"out.{kind}")
     exact = pgic_core.decode("photo.pgi").astype(int)
-    decoded = np.load("out.npy") if kind == "npy" else np.asarray(Image.open(f"out.{kind}"))
+    decoded = np.load("out.npy") if kind == "npy" else pixels(f"out.{kind}")
     tolerance = {"jpg": 3, "avif": 6}.get(kind, 0)
     assert np.abs(decoded - exact).mean() <= tolerance
 
@@ -80,9 +90,9 @@ def test_profiles_are_handed_on(kind: str) -> None:
         image.load()
         assert image.info["xmp"] == XMP
     pgic("decode", "photo.pgi", "part.png", "--window", 10, 20, 30, 40)
-    part = Image.open("part.png")
-    assert part.size == (30, 40)
-    assert "dpi" not in part.info
+    with Image.open("part.png") as part:
+        assert part.size == (30, 40)
+        assert "dpi" not in part.info
 
 
 def test_sixteen_bit_and_float() -> None:
@@ -90,7 +100,7 @@ def test_sixteen_bit_and_float() -> None:
     Path("deep.png").write_bytes(photo_file("PNG", deep))
     pgic("encode", "deep.png", "--image-type", "infrared")
     pgic("decode", "deep.pgi", "-o", "back.png")
-    np.testing.assert_array_equal(np.asarray(Image.open("back.png")), deep)
+    np.testing.assert_array_equal(pixels("back.png"), deep)
     pgic_core.encode_to("float.pgi", np.dstack([GREY, GREY, GREY]).astype(np.float32))
     assert "npy" in pgic("decode", "float.pgi", "x.png", status=1).stderr
     pgic("decode", "float.pgi", "x.npy")
@@ -115,7 +125,7 @@ def test_rate_options() -> None:
     pgic("encode", "photo.jpg", "x.pgi", "-q", 30, "-e", 1)
     assert pgic_core.inspect("x.pgi").quality == 30
     pgic("encode", "photo.jpg", "x.pgi", "--lossless")
-    np.testing.assert_array_equal(pgic_core.decode("x.pgi"), np.asarray(Image.open("photo.jpg")))
+    np.testing.assert_array_equal(pgic_core.decode("x.pgi"), pixels("photo.jpg"))
     pgic("encode", "photo.jpg", "x.pgi", "--min-psnr", 33)
 
 
@@ -249,7 +259,7 @@ def test_streams() -> None:
         assert image.format == "WEBP"
         np.testing.assert_array_equal(np.asarray(image), PHOTO)
     pgic("decode", "-", "x.png", stdin=coded)
-    assert np.asarray(Image.open("x.png")).shape == PHOTO.shape
+    assert pixels("x.png").shape == PHOTO.shape
     pgic("verify", "-", stdin=coded)
     assert "160 x 120" in pgic("info", "-", stdin=coded).stdout
     # Without an output name, what comes in from a stream goes out to one.
@@ -259,10 +269,10 @@ def test_streams() -> None:
 def test_levels_and_windows() -> None:
     pgic("encode", "photo.jpg", "photo.pgi")
     pgic("decode", "photo.pgi", "small.png", "--level", "preview")
-    assert Image.open("small.png").size == (20, 15)
+    assert size("small.png") == (20, 15)
     pgic("decode", "photo.pgi", "part.png", "--window", 100, 50, 60, 70)
     whole = pgic_core.decode("photo.pgi").astype(int)
-    assert np.abs(np.asarray(Image.open("part.png")) - whole[50:120, 100:160]).max() <= 1
+    assert np.abs(pixels("part.png") - whole[50:120, 100:160]).max() <= 1
     assert "window" in pgic("decode", "photo.pgi", "x.png", "--window", 100, 50, 61, 70, status=1).stderr
 
 
@@ -274,7 +284,7 @@ def test_damage_is_concealed_on_request() -> None:
     pgic("decode", "photo.pgi", "out.png", status=1)
     said = pgic("decode", "photo.pgi", "out.png", "--conceal")
     assert "damaged" in said.stderr
-    assert Image.open("out.png").size == (160, 120)
+    assert size("out.png") == (160, 120)
 
 
 def test_strip_leaves_nothing_private() -> None:

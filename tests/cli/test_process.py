@@ -78,9 +78,9 @@ def test_warnings_of_pillow_are_not_shown() -> None:
 
 @pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_is_stopped_leaves_whole_files(kill: signal.Signals) -> None:
-    photo = skimage.data.retina()[300:1100, 300:1100]
+    photo = skimage.data.retina()[400:1050, 400:1050]
     Path("in").mkdir()
-    for index in range(10):
+    for index in range(8):
         Image.fromarray(np.roll(photo, 40 * index, axis=1)).save(f"in/{index:02}.png", compress_level=1)
     process = subprocess.Popen(
         [*COMMAND, "encode", "in", "-o", "out", "-j", "2", "-v", "-e", "1", "--lossless"],
@@ -93,7 +93,7 @@ def test_a_run_that_is_stopped_leaves_whole_files(kill: signal.Signals) -> None:
     process.stderr.close()
     status = process.wait()
     made = sorted(Path("out").glob("*.pgi"))
-    assert 1 <= len(made) < 10
+    assert 1 <= len(made) < 8
     for path in made:
         pgic_core.verify(path)
     if kill == signal.SIGINT:
@@ -102,4 +102,4 @@ def test_a_run_that_is_stopped_leaves_whole_files(kill: signal.Signals) -> None:
         assert b"Traceback" not in rest
         assert sorted(Path("out").iterdir()) == made  # no temporary file either
     assert run("encode", "in", "-o", "out", "--skip-existing", "--lossless", "-e", "1").returncode == 0
-    assert len(list(Path("out").glob("*.pgi"))) == 10
+    assert len(list(Path("out").glob("*.pgi"))) == 8
