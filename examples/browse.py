@@ -1,0 +1,102 @@
+"""Browse a .pgi file: preview, region-of-interest map, window and full picture, side by side as one figure.
+
+    python examples/browse.py photo.pgi -o figure.png
+    python examples/browse.py photo.jpg --roi saliency --window 800,400,512,512
+    python examples/browse.py                             a sample photo of scikit-image
+
+Needs matplotlib (and scikit-image for the sample photo). A photo that is no .pgi file is coded first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+from matplotlib.patches import Rectangle
+from PIL import Image
+
+import pgic_core
+from pgic_core.roi import draw_roi
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def browse(file: pgic_core.PgiFile, window: tuple[int, int, int, int] | None = None) -> Figure:
+    """The figure.
+
+    Args:
+        file: an opened file.
+        window: x, y, width, height in pixels; the middle ninth of the picture if not given.
+    """
+    width, height = file.width, file.height
+    x, y, w, h = window or (width // 3, height // 3, max(width // 3, 1), max(height // 3, 1))
+    preview = file.decode(level="preview")
+    part = file.decode(window=(x, y, w, h))
+    full = file.decode()
+    kept = full if file.roi is None else draw_roi(Image.fromarray(full), file.roi)
+    total = file.info().file_bytes
+
+    panels = [
+        (
+            f"Preview: {preview.shape[1]} x {preview.shape[0]} from the first {file.preview_bytes:,} bytes",
+            preview,
+        ),
+        ("Kept better" if file.roi is not None else "No region was kept better", kept),
+        (f"Window: {w} x {h} at ({x}, {y}), its tiles only", part),
+        (f"Full picture: {width} x {height} from {total:,} bytes", full),
+    ]
+    figure, axes = plt.subplots(1, 4, figsize=(20, 1.2 + 5 * height / width), layout="constrained")
+    for axis, (title, pixels) in zip(axes, panels, strict=True):
+        axis.imshow(pixels, cmap="gray" if getattr(pixels, "ndim", 3) == 2 else None)
+        axis.set_title(title, fontsize=10)
+        axis.set_axis_off()
+    axes[3].add_patch(Rectangle((x, y), w, h, fill=False, edgecolor="yellow", linewidth=1.5))
+    return figure
+
+
+def open_or_encode(name: str | None, quality: int, roi: str) -> pgic_core.PgiFile:
+    """Open a .pgi file, or code a photo (by default a sample) in memory."""
+    if name is not None and Path(name).suffix.lower() == ".pgi":
+        return pgic_core.open_file(name)
+    if name is None:
+        import skimage.data
+
+        image = Image.fromarray(skimage.data.rocket())
+    else:
+        image = Image.open(name)
+    with image:
+        return pgic_core.open_file(io.BytesIO(pgic_core.encode(image, quality=quality, roi=roi)))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Read the command line and show or save the figure."""
+    parser = argparse.ArgumentParser(
+        description=__doc__.partition("\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("photo", nargs="?", help="a .pgi file or any photo")
+    parser.add_argument("-o", "--output", help="write the figure there and show nothing")
+    parser.add_argument("-q", "--quality", type=int, default=40, help="of a photo that is coded first")
+    parser.add_argument("--roi", default="saliency", help="model for such a photo; 'pgic plugins' lists them")
+    parser.add_argument("--window", help="x,y,width,height in pixels")
+    options = parser.parse_args(arguments)
+    window = None
+    if options.window:
+        try:
+            x, y, width, height = map(int, options.window.split(","))
+        except ValueError:
+            parser.error("--window takes four whole numbers: x,y,width,height")
+        window = (x, y, width, height)
+    with open_or_encode(options.photo, options.quality, options.roi) as file:
+        figure = browse(file, window)
+    if options.output:
+        figure.savefig(options.output, dpi=100)
+    else:
+        plt.show()
+
+
+if __name__ == "__main__":
+    main()
