@@ -29,7 +29,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 from PIL import Image, ImageFile
 
-from pgic_core.errors import PgiError, PgiInputError, PgiLimitError, PgiOptionError
+from pgic_core.errors import PgiError, PgiInputError, PgiLimitError, PgiOptionError, PgiUnsupportedError
 
 from ._info import info_of
 
@@ -146,21 +146,25 @@ class PgiImageFile(ImageFile.ImageFile):
 
             self._file = file = open_file(self.fp, limits=LIMITS)
             self._full_size = self._size = (file.width, file.height)
-            # Image.open() warns later on; what is far too large must not get as far.
-            Image._decompression_bomb_check(self._size, error_only=True)
+            # Image.open() checks later on and warns; what it would refuse must not get as far.
+            if Image.MAX_IMAGE_PIXELS is not None and file.width * file.height > 2 * Image.MAX_IMAGE_PIXELS:
+                Image._decompression_bomb_check(self._size)
             kind = (file.sample_format.name.lower(), int(file.channels))
             if kind not in _MODES:
                 raise PgiInputError(f"Pillow has no mode for {file.channels.label} of {kind[0]}.")
             self._mode = _MODES[kind]
+            self.info["image_type"] = file.image_type
             try:
                 self.info.update(info_of(file))
+            except PgiUnsupportedError:
+                pass  # encrypted, or of a later version: the picture may be open all the same
             except PgiError:
                 if not _conceals():
                     raise
         if LEVEL == "preview":
             self._reduce()
-        # Pillow takes an image without tiles for loaded.
-        self.tile = [ImageFile._Tile("pgi", (0, 0, *self.size))]
+        # Pillow takes an image without tiles for loaded; load() decodes without them.
+        self.tile = [ImageFile._Tile("pgi", None)]
 
     def load(self) -> PixelAccess | None:
         """Decode the pixels, if that has not been done.
@@ -224,7 +228,6 @@ class PgiImageFile(ImageFile.ImageFile):
         self._level = "preview"
         width, height = self.size
         self._size = (-(-width // _PREVIEW_FACTOR), -(-height // _PREVIEW_FACTOR))
-        self.tile = [ImageFile._Tile("pgi", (0, 0, *self.size))]
 
 
 def _accept(prefix: bytes) -> bool | str:

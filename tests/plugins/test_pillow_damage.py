@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import sys
 import warnings
@@ -14,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from pgic_core.container import PgiReader
+from pgic_core.container import BlockFlag, BlockType, PgiReader
+from pgic_core.container.layout import pack_header
 from pgic_core.errors import PgiChecksumError, PgiError, PgiLimitError, PgiTruncatedError
 from pgic_core.limits import Limits
 from pgic_plugins.pillow import PgiImageFile, register_pgi_opener
@@ -133,7 +135,21 @@ def test_damaged_metadata_is_passed_over_where_damage_is_concealed(codec: Codec,
         Image.open(damaged(data, position))
     register_pgi_opener(on_damage="conceal")
     with Image.open(damaged(data, position)) as image:
-        assert image.info == {}
+        assert image.info == {"image_type": 0}
+        codec.check(image, photo)
+
+
+def test_metadata_for_others_does_not_hide_the_picture(codec: Codec, photo: Image.Image):
+    data = codec.encode(photo, xmp=b"<x>text</x>")
+    with PgiReader(data) as reader:
+        header = reader.header
+    sealed = [
+        dataclasses.replace(block, flags=BlockFlag.ENCRYPTED) if block.type == BlockType.EXTENSION else block
+        for block in header.blocks
+    ]
+    start = pack_header(sealed, header.fields_crc32)
+    with Image.open(io.BytesIO(start + data[len(start) :])) as image:
+        assert image.info == {"image_type": 0}
         codec.check(image, photo)
 
 
