@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import click
 
@@ -87,7 +88,8 @@ def run_batch(
         show_progress: draw a bar while standard error is a terminal.
 
     Returns:
-        The report. An interrupt ends the process with 130 once all workers have stopped.
+        The report. An interrupt ends the process with 130 once all workers have stopped, a second one
+        at once.
     """
     report = Report(len(items))
     stop = threading.Event()
@@ -145,9 +147,25 @@ def _run_threads(
                 return
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 settle(running.pop(future), future.result)
+    except KeyboardInterrupt:
+        say("pgic: stopping; interrupt again to leave at once")
+        raise
     finally:
         stop.set()
-        pool.shutdown(wait=True, cancel_futures=True)
+        try:
+            pool.shutdown(wait=True, cancel_futures=True)
+        except KeyboardInterrupt:  # the second one: a worker does not stop
+            _leave()
+
+
+def _leave() -> NoReturn:
+    """End the process although workers run: they may hang in a plugin, which is then named."""
+    hooks = sys.modules.get("pgic_core.hooks")
+    for call in hooks.running_calls() if hooks else ():
+        say(f"pgic: interrupted in {call}")
+    say("pgic: interrupted")
+    sys.stdout.flush()
+    os._exit(130)
 
 
 def reason_of(error: Exception) -> str:

@@ -4,7 +4,7 @@ A plugin is a module or an object with functions marked ``@hookimpl``; ``HOOKS.m
 hooks. Plugins are loaded when a hook is first needed.
 """
 
-from .calling import PgiPluginWarning, plugin_set
+from .calling import PgiPluginWarning, plugin_set, running_calls
 from .fields import ShownField, collect_extension_fields, extension_schemas, read_extension_fields
 from .loading import ENTRY_GROUPS, Plugin, PluginSet
 from .named import find_key, find_roi, offered, preprocess_image, recognise_objects
@@ -30,4 +30,5 @@ __all__ = [
     "preprocess_image",
     "read_extension_fields",
     "recognise_objects",
+    "running_calls",
 ]

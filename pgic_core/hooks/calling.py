@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     import pluggy
 
-__all__ = ["PgiPluginWarning", "call_each", "plugin_set", "warn"]
+__all__ = ["PgiPluginWarning", "call_each", "plugin_set", "running_calls", "warn"]
 
 T = TypeVar("T")
 
@@ -23,6 +24,7 @@ class PgiPluginWarning(UserWarning):
 
 
 _plugins = PluginSet()
+_running: dict[int, str] = {}
 
 
 def plugin_set() -> PluginSet:
@@ -52,6 +54,11 @@ def call_each(
                 yield plugin, answer
 
 
+def running_calls() -> list[str]:
+    """Hook, plugin and package of each call that has not come back, of all threads."""
+    return sorted(_running.copy().values())
+
+
 def warn(plugin: Plugin, hook: str, problem: str) -> None:
     """Say that a plugin failed, naming package and hook."""
     warnings.warn(
@@ -70,7 +77,9 @@ def _call(
     names: Sequence[str] = implementation.argnames
     shown = ", ".join(f"{name}={brief(arguments[name])}" for name in names)
     trace(f"call {hook} of {plugin.name} ({plugin.source}): {shown}")
-    watch = Stopwatch()
+    thread, watch = threading.get_ident(), Stopwatch()
+    outer = _running.get(thread)
+    _running[thread] = f"the hook {hook} of the plugin {plugin.name} ({plugin.source})"
     try:
         answer = implementation.function(*(arguments[name] for name in names))
         result = None if answer is None else check(answer)
@@ -81,7 +90,13 @@ def _call(
         return None
     except KeyboardInterrupt as interrupt:
         trace(f"  interrupted after {watch}")
-        interrupt.add_note(f"Interrupted in the hook {hook} of the plugin {plugin.name} ({plugin.source}).")
+        interrupt.add_note(f"Interrupted in {_running[thread]}.")
         raise
+    finally:
+        # A hook may use pgic, and so call hooks itself.
+        if outer is None:
+            del _running[thread]
+        else:
+            _running[thread] = outer
     trace(f"  {brief(answer)} ({watch})")
     return result

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 import pgic_core
 from pgic_core.cli.info import info
@@ -89,6 +95,52 @@ def test_info_explains_fields_and_shows_the_rest_raw(
     pgic_core.set_metadata(path, extension={"acme.temp": 500.0})
     installed(acme=ACME)
     assert "problem       Temperature: Too hot." in shown(info, path)
+
+
+HANGING = """
+import threading
+from pgic_core.hooks import hookimpl
+
+@hookimpl
+def offers():
+    return {"roi": {"hang": "Hangs."}}
+
+@hookimpl
+def roi_map():
+    threading.Event().wait()
+"""
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_hanging_plugin_can_be_interrupted_and_is_named(tmp_path: Path, jobs: int) -> None:
+    """Of two photos, one or both are in the hook when the interrupts come."""
+    for name in ("one.png", "two.png"):
+        Image.new("RGB", (80, 80)).save(tmp_path / name)
+    info = tmp_path / "acme-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[pgic]\nacme = hanging_plugin\n")
+    (tmp_path / "hanging_plugin.py").write_text(HANGING)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pgic_core", "encode", "-j", str(jobs), "--roi", "hang", "one.png", "two.png"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "PGIC_TRACE_PLUGINS": "1"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    lines = iter(process.stderr.readline, "")
+    assert any("call roi_map of acme (acme 1.0)" in line for line in lines)
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=1)
+    text = "".join(lines)
+    assert process.returncode == 130
+    assert "interrupted" in text
+    if jobs == 2:
+        assert "interrupted in the hook roi_map of the plugin acme (acme 1.0)" in text
+    assert not list(tmp_path.glob("*.pgi"))
 
 
 def test_a_broken_writer_loses_no_picture(installed: Callable[..., PluginSet]) -> None:
