@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["COLUMNS", "QPS", "run"]
 
 QPS = (0, 12, 22, 32, 42)
-LATE_QPS = (27, 30, 33, 36, 39)  # between, where late stages begin to lose answers
+LATE_QPS = (26, 28, 30, 34, 36, 38)  # between, where late stages begin to lose answers
 _LATE_SIDE = 17  # a stage of stride 16 or more, for inputs up to 272
 COLUMNS = (
     "network",
@@ -72,6 +72,9 @@ def run(
     output: Path | None,
     *,
     networks: tuple[str, ...] = (),
+    stages: tuple[str, ...] = (),
+    codecs: tuple[str, ...] = (),
+    qps: tuple[int, ...] = (),
     limit: int = 300,
     seconds: float = 1200.0,
     threads: int = 1,
@@ -82,8 +85,10 @@ def run(
         images: folder of photos.
         output: CSV file, or None for standard output.
         networks: names of :data:`~pgic_core.features.bench_networks.NETWORKS`; empty for all.
+        stages, codecs, qps: measure these only; empty for all.
         limit: photos a row sees at most.
-        seconds: for everything together. Late stages, for which documents claim kept answers, get most.
+        seconds: of this process's time, for everything together; every line sees one photo at least. Late
+            stages, for which the document claims kept answers, get most.
         threads: of torch.
 
     Raises:
@@ -108,20 +113,26 @@ def run(
         for name in names:
             network = load_network(name)
             taps, _ = network.taps(network.picture(paths[0]))
-            groups = {row: _groups(max(taps[row].shape[2:]) <= _LATE_SIDE) for row in network.rows}
+            rows = [row for row in network.rows if not stages or row in stages]
+            groups = {row: _groups(max(taps[row].shape[2:]) <= _LATE_SIDE, codecs, qps) for row in rows}
             parts = sum(weight for of_row in groups.values() for weight, _ in of_row)
-            for row in network.rows:
+            for row in rows:
                 for line in _measure(network, row, groups[row], paths, seconds / len(names) / parts):
                     writer.writerow([name, row, *line])
                 table.flush()
 
 
-def _groups(late: bool) -> list[tuple[int, list[_Cell]]]:
+def _groups(late: bool, codecs: tuple[str, ...], qps: tuple[int, ...]) -> list[tuple[int, list[_Cell]]]:
     """Lines of one stage that see the same photos, with their share of the time."""
-    groups = [(4 if late else 1, [_Cell("hevc", packing, qp) for qp in QPS]) for packing in PACKINGS]
-    groups.append((2 if late else 1, [_Cell("pgic", "", qp) for qp in QPS]))
+    plan = [(4 if late else 1, "hevc", str(packing), QPS) for packing in PACKINGS]
+    plan.append((2 if late else 1, "pgic", "", QPS))
     if late:
-        groups.append((12, [_Cell("pgic", "", qp) for qp in LATE_QPS]))
+        plan.append((12, "pgic", "", LATE_QPS))
+    groups = []
+    for weight, codec, packing, points in plan:
+        cells = [_Cell(codec, packing, qp) for qp in points if not qps or qp in qps]
+        if cells and (not codecs or codec in codecs):
+            groups.append((weight, cells))
     return groups
 
 
@@ -130,9 +141,9 @@ def _measure(
 ) -> Iterator[list[Any]]:
     shape = ""
     for weight, cells in groups:
-        begin = time.perf_counter()
+        begin = time.process_time()
         for number, path in enumerate(paths):
-            if number and time.perf_counter() - begin > seconds * weight:
+            if number and time.process_time() - begin > seconds * weight:
                 break
             taps, answer = network.taps(network.picture(path))
             features = taps[row]

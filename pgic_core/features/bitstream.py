@@ -41,7 +41,7 @@ KINDS: tuple[StreamKind, ...] = ("single", "sequence", "mapping")
 
 # A record may announce this many samples for each byte of its payload (and 64 KiB for nothing); the writer
 # fills up payloads that are smaller still, as those of constant maps are.
-SAMPLES_PER_BYTE = 4096
+SAMPLES_PER_BYTE = 1024
 SAMPLES_FREE = 1 << 16
 
 _HEAD = struct.Struct("<4sBI")

@@ -97,17 +97,18 @@ def show(source: Path) -> None:
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="CSV file; else standard output."
 )
 @click.option("--network", "networks", multiple=True, help="lite0, lite2 or vgg16-hed; may be repeated.")
+@click.option("--stage", "stages", multiple=True, help="Such as stage7 or conv5; may be repeated.")
+@click.option("--codec", "codecs", type=click.Choice(CODECS), multiple=True)
+@click.option("--qp", "qps", type=click.IntRange(0, 51), multiple=True, help="Of those that the bench has.")
 @click.option("--limit", type=click.IntRange(1), default=300, show_default=True, help="Images at most.")
 @click.option("--seconds", type=click.FloatRange(1), default=1200, show_default=True, help="For all.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
-def bench(
-    images: Path, output: Path | None, networks: tuple[str, ...], limit: int, seconds: float, threads: int
-) -> None:
+def bench(images: Path, output: Path | None, **options: Any) -> None:
     """Run the bench."""
     from .bench import run
 
     try:
-        run(images, output, networks=networks, limit=limit, seconds=seconds, threads=threads)
+        run(images, output, **options)
     except PgiError as error:
         _fail(error)
 

@@ -46,6 +46,8 @@ _MAX_BITS = 24  # of an escaped magnitude
 _PRIOR_COUNT = 24 * 256  # weight of a model's first guess, in 1/256 symbols
 _SEEN = 256
 _FIT_ROWS = 1 << 17
+_END_BITS = 16
+_END_MARK = 0x5A69  # coded last: what decodes to something else was damaged on the way
 
 # Upper bounds of the classes: powers of 2^(1/3), as integers.
 _BOUNDS = np.unique(np.floor(np.cumprod(np.full(70, 1.2599210498948732)) + 0.5).astype(np.int64))
@@ -126,6 +128,7 @@ def encode_blocks(q: Magnitudes, grid: Grid) -> bytes:
     weights = _fit_weights(q, steps, grid)
     coder = _Coder(None)
     _walk(coder, q, np.zeros_like(q), steps, weights, grid)
+    coder.plain_bits(_END_BITS, np.array([_END_MARK]), 1)
     used = bytes(weights[sorted({step.weights for step in steps})].astype(np.uint8).ravel())
     words: npt.NDArray[np.uint32] = coder.stream.get_compressed()
     return used + words.astype("<u4").tobytes()
@@ -148,12 +151,15 @@ def decode_blocks(data: bytes, shape: tuple[int, int, int, int], grid: Grid) -> 
     out = np.zeros(shape, np.int32)
     try:
         _walk(coder, None, out, steps, weights, grid)
+        whole = coder.plain_bits(_END_BITS, None, 1)[0] == _END_MARK
     except (
         AssertionError,
         ValueError,
         OverflowError,
     ):  # how constriction says that the bytes are none of its own
-        raise PgiFormatError("The coded samples of a feature map are damaged.") from None
+        whole = False
+    if not whole:
+        raise PgiFormatError("The coded samples of a feature map are damaged.")
     return out
 
 
