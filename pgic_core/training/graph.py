@@ -1,12 +1,16 @@
 """Writing ONNX graphs from the training layers, node by node.
 
-The exported graphs use ``(N, C, H, W)``, which is what ONNX convolutions take; a :class:`Pointwise` layer
-becomes a 1x1 convolution.
+Values are ``(1, height, width, channels)`` like those of the training layers: ONNX Runtime's integer kernels
+take that layout, and a 1x1 convolution then is one matrix product over all positions.
+
+A layer whose input range is known (see :mod:`.quantise`) becomes an integer one in the standard form of
+QuantizeLinear / DequantizeLinear pairs: asymmetric 8-bit inputs, symmetric 8-bit weights per output channel,
+32-bit biases (A-6.4.2a). Every engine can run that form; ONNX Runtime fuses it into integer kernels.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -16,14 +20,17 @@ from torch import nn
 from .layers import Block, Depthwise, Mix, Pointwise
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["GraphWriter"]
+__all__ = ["GraphWriter", "array"]
 
 _OPSET = 17
 _IR_VERSION = 8
+# x86 processors without VNNI add pairs of 8-bit products in 16 bits: 2 * 255 * 64 still fits, 2 * 255 * 127
+# saturates. So seven bits of weight give every processor the same sums. The eighth gains nothing.
+_WEIGHT_LEVELS = 64
 
 
 class GraphWriter:
@@ -31,15 +38,19 @@ class GraphWriter:
 
     Args:
         name: of the graph.
+        ranges: lowest and highest input of each layer that is to be an integer one; others stay float.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, ranges: Mapping[nn.Module, tuple[float, float]] | None = None) -> None:
         self._name = name
+        self._ranges = ranges or {}
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
         self._count = 0
+        self._grids: dict[str, tuple[float, int]] = {}  # value -> scale and zero point it is rounded to
+        self._sizes: dict[str, tuple[str | int, str | int]] = {}  # value -> height and width
 
     def input(self, name: str, shape: Sequence[int | str], kind: int = TensorProto.FLOAT) -> str:
         """Declare an input; strings in ``shape`` are free dimensions."""
@@ -53,11 +64,13 @@ class GraphWriter:
         self._nodes.append(helper.make_node("Identity", [value], [name]))
         self._outputs.append(helper.make_tensor_value_info(name, kind, list(shape)))
 
-    def constant(self, value: NDArray[np.generic]) -> str:
+    def constant(self, value: NDArray[Any] | np.generic) -> str:
         """Store an array in the graph."""
         self._count += 1
         name = f"c{self._count}"
-        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        self._constants.append(
+            numpy_helper.from_array(np.ascontiguousarray(value).reshape(value.shape), name)
+        )
         return name
 
     def node(self, operator: str, *inputs: str, **attributes: object) -> str:
@@ -65,24 +78,22 @@ class GraphWriter:
         self._count += 1
         out = f"{operator.lower()}{self._count}"
         self._nodes.append(helper.make_node(operator, list(inputs), [out], name=out, **attributes))
+        if operator not in ("Reshape", "Transpose") and inputs[0] in self._sizes:
+            self._sizes[out] = self._sizes[inputs[0]]
         return out
 
-    def split(self, value: str, sizes: Sequence[int], axis: int = 1) -> list[str]:
-        """Cut along an axis."""
+    def split(self, value: str, sizes: Sequence[int]) -> list[str]:
+        """Cut along the channels."""
         self._count += 1
         outs = [f"split{self._count}_{i}" for i in range(len(sizes))]
         self._nodes.append(
-            helper.make_node("Split", [value, self.constant(np.array(sizes, np.int64))], outs, axis=axis)
+            helper.make_node("Split", [value, self.constant(np.array(sizes, np.int64))], outs, axis=-1)
         )
         return outs
 
-    def concat(self, values: Sequence[str], axis: int = 1) -> str:
-        """Join along an axis."""
+    def concat(self, values: Sequence[str], axis: int = -1) -> str:
+        """Join along the channels."""
         return self.node("Concat", *values, axis=axis)
-
-    def gather(self, value: str, indices: Sequence[int] | NDArray[np.int64], axis: int = 1) -> str:
-        """Pick channels."""
-        return self.node("Gather", value, self.constant(np.asarray(indices, np.int64)), axis=axis)
 
     def cast(self, value: str, kind: int) -> str:
         """Change the element type."""
@@ -100,61 +111,206 @@ class GraphWriter:
         """Product, with broadcasting."""
         return self.node("Mul", a, b)
 
-    def space_to_depth(self, value: str, factor: int) -> str:
-        """As :func:`.layers.space_to_depth`."""
-        return self.node("SpaceToDepth", value, blocksize=factor)
+    def channels_last(self, value: str) -> str:
+        """From ``(1, C, h, w)``."""
+        return self.node("Transpose", value, perm=[0, 2, 3, 1])
 
-    def depth_to_space(self, value: str, factor: int) -> str:
-        """As :func:`.layers.depth_to_space`."""
-        return self.node("DepthToSpace", value, blocksize=factor, mode="DCR")
+    def channels_first(self, value: str) -> str:
+        """To ``(1, C, h, w)``."""
+        return self.node("Transpose", value, perm=[0, 3, 1, 2])
 
-    def convolution(
-        self,
-        value: str,
-        weight: NDArray[np.float32],
-        bias: NDArray[np.float32],
-        *,
-        stride: int = 1,
-        padding: int = 0,
-        groups: int = 1,
-    ) -> str:
-        """A convolution with weights ``(out, in / groups, k, k)``."""
-        return self.node(
-            "Conv",
-            value,
-            self._half(weight),
-            self.constant(bias.astype(np.float32)),
-            kernel_shape=list(weight.shape[2:]),
-            strides=[stride, stride],
-            pads=[padding] * 4,
-            group=groups,
-        )
+    def size(self, value: str) -> tuple[str | int, str | int]:
+        """Height and width.
 
-    def _half(self, weight: NDArray[np.float32]) -> str:
-        """Store weights in half precision; the engine widens them once, when it loads the graph."""
-        return self.cast(self.constant(weight.astype(np.float16)), TensorProto.FLOAT)
+        They are followed from where they first were asked for: asking an 8-bit value again would make the
+        engine widen it to floats just to see its shape.
+        """
+        if value not in self._sizes:
+            self._sizes[value] = self._dimension(value, 1), self._dimension(value, 2)
+        return self._sizes[value]
+
+    def times(self, size: str | int, factor: str | int) -> str:
+        """A dimension times another or a number."""
+        return self.mul(self._number(size), self._number(factor))
+
+    def over(self, size: str | int, factor: int) -> str:
+        """A dimension divided by a number."""
+        return self.node("Div", self._number(size), self._number(factor))
+
+    def reshape(self, value: str, shape: Sequence[int | str]) -> str:
+        """Give a new shape, of numbers and dimensions."""
+        sizes = self.concat([self._number(d) for d in shape], 0)
+        out = self._kept(value, self.node("Reshape", value, sizes))
+        if len(shape) == 4:
+            self._sizes[out] = shape[1], shape[2]
+        return out
+
+    def transpose(self, value: str, order: Sequence[int]) -> str:
+        """Change the order of dimensions."""
+        return self._kept(value, self.node("Transpose", value, perm=list(order)))
+
+    def space_to_depth(self, value: str, factor: int, channels: int) -> str:
+        """As :func:`.layers.space_to_depth`, of a value with this many channels."""
+        height, width = (self.over(size, factor) for size in self.size(value))
+        value = self.reshape(value, [height, factor, width, factor * channels])
+        value = self.transpose(value, [0, 2, 1, 3])
+        return self.reshape(value, [1, height, width, factor * factor * channels])
+
+    def depth_to_space(self, value: str, factor: int, channels: int) -> str:
+        """As :func:`.layers.depth_to_space`, to a value with this many channels."""
+        height, width = self.size(value)
+        value = self.reshape(value, [height, width, factor, factor * channels])
+        value = self.transpose(value, [0, 2, 1, 3])
+        return self.reshape(value, [1, self.times(height, factor), self.times(width, factor), channels])
 
     def layer(self, value: str, layer: nn.Module) -> str:
-        """Add a training layer."""
+        """Add a training layer; its output is float."""
         if isinstance(layer, Pointwise):
-            return self.convolution(value, array(layer.weight)[:, :, None, None], array(layer.bias))
+            return self.product(value, array(layer.weight).T, array(layer.bias), self._ranges.get(layer))
         if isinstance(layer, Depthwise):
-            channels = layer.weight.shape[0]
-            return self.convolution(value, array(layer.weight), array(layer.bias), padding=1, groups=channels)
+            return self._convolution(value, layer)
         if isinstance(layer, Mix):
-            t = self.relu(self.layer(value, layer.a))
-            t = self.relu(self.layer(t, layer.d))
+            t = self.activated(value, layer.a, layer.d)
+            t = self.activated(t, layer.d, layer.b)
             return self.add(value, self.layer(t, layer.b))
         if isinstance(layer, Block):
             if layer.mix is not None:
                 value = self.layer(value, layer.mix)
-            t = self.relu(self.layer(value, layer.f1))
+            t = self.activated(value, layer.f1, layer.f2)
             return self.add(value, self.layer(t, layer.f2))
         if isinstance(layer, nn.Sequential):
             for part in layer:
                 value = self.layer(value, part)
             return value
         raise TypeError(f"no ONNX form for {type(layer).__name__}")
+
+    def activated(self, value: str, layer: nn.Module, following: nn.Module) -> str:
+        """``relu(layer(value))`` as ``following`` takes it.
+
+        An integer layer's input range after a ReLU starts at 0: rounding to it rectifies as well.
+        """
+        if layer not in self._ranges or following not in self._ranges:
+            return self.relu(self.layer(value, layer))
+        return self.rounded(self._convolution(value, layer), self._ranges[following])
+
+    def rectified(self, value: str, following: nn.Module) -> str:
+        """``relu(value)`` as ``following`` takes it."""
+        if following in self._ranges:
+            return self.rounded(value, self._ranges[following])
+        return self.relu(value)
+
+    def prepared(self, value: str, following: nn.Module) -> str:
+        """``value`` as ``following`` takes it: to be moved about as 8-bit levels rather than as floats."""
+        if following in self._ranges and value not in self._grids:
+            return self.rounded(value, self._ranges[following])
+        return value
+
+    def rounded(self, value: str, between: tuple[float, float]) -> str:
+        """Round to 256 levels; below and above, clip."""
+        low, high = min(between[0], 0.0), max(between[1], 0.0)
+        scale = float(np.float32(max(high - low, 1e-6) / 255))
+        return self.on_grid(value, scale, round(-low / scale))
+
+    def on_grid(self, value: str, scale: float, zero: int) -> str:
+        """Round to whole multiples of ``scale``, from ``-zero`` to ``255 - zero``."""
+        if self._grids.get(value) == (scale, zero):
+            return value
+        grid = self.constant(np.float32(scale)), self.constant(np.uint8(zero))
+        return self.off_grid(self.node("QuantizeLinear", value, *grid), scale, zero)
+
+    def off_grid(self, levels: str, scale: float, zero: int) -> str:
+        """8-bit levels as the values they stand for."""
+        out = self.node(
+            "DequantizeLinear", levels, self.constant(np.float32(scale)), self.constant(np.uint8(zero))
+        )
+        self._grids[out] = (scale, zero)
+        return out
+
+    def product(
+        self,
+        value: str,
+        weight: NDArray[np.float32],
+        bias: NDArray[np.float32],
+        between: tuple[float, float] | None = None,
+    ) -> str:
+        """A matrix product over the channels: weights ``(in, out)``; an integer one with an input range."""
+        height, width = self.size(value)
+        if between is not None and value not in self._grids:
+            value = self.rounded(value, between)
+        rows = self.reshape(value, [-1, weight.shape[0]])
+        if between is None:
+            operands = rows, self._half(weight), self.constant(bias.astype(np.float32))
+        else:
+            operands = rows, *self._integers(weight, bias, 1, self._grids[rows][0])
+        return self.reshape(self.node("Gemm", *operands), [1, height, width, weight.shape[1]])
+
+    def _convolution(self, value: str, layer: nn.Module) -> str:
+        weight = array(layer.weight)
+        side = 3 if isinstance(layer, Depthwise) else 1
+        weight = weight.reshape(*weight.shape[:2], side, side)
+        groups = len(weight) if isinstance(layer, Depthwise) else 1
+        if layer in self._ranges:
+            value = self.prepared(value, layer)
+            operands = self._integers(weight, array(layer.bias), 0, self._grids[value][0])
+        else:
+            operands = self._half(weight), self.constant(array(layer.bias))
+        size = self.size(value)
+        out = self.node(
+            "Conv",
+            self.node("Transpose", value, perm=[0, 3, 1, 2]),
+            *operands,
+            kernel_shape=[side, side],
+            pads=[side // 2] * 4,
+            group=groups,
+        )
+        out = self.channels_last(out)
+        self._sizes[out] = size
+        return out
+
+    def _integers(
+        self, weight: NDArray[np.float32], bias: NDArray[np.float32], axis: int, input_scale: float
+    ) -> tuple[str, str]:
+        """Weights in 8 bits and bias in 32, one scale per output channel, which ``axis`` counts."""
+        rest = tuple(i for i in range(weight.ndim) if i != axis)
+        scale = np.abs(weight).max(rest) / _WEIGHT_LEVELS
+        # Where inputs are almost always zero, it is the bias that must find room in its 32 bits.
+        scale = np.maximum(scale, np.abs(bias) / (input_scale * 2.0**30))
+        scale = np.maximum(scale, 1e-9).astype(np.float32)
+        levels = np.rint(weight / np.expand_dims(scale, rest)).astype(np.int8)
+        zeros = np.zeros(len(scale), np.int8)
+        weights = self.node(
+            "DequantizeLinear",
+            self.constant(levels),
+            self.constant(scale),
+            self.constant(zeros),
+            axis=axis,
+        )
+        scale = (scale * np.float32(input_scale)).astype(np.float32)
+        whole = np.rint(bias.astype(np.float64) / scale).astype(np.int32)
+        biases = self.node(
+            "DequantizeLinear",
+            self.constant(whole),
+            self.constant(scale),
+            self.constant(zeros.astype(np.int32)),
+            axis=0,
+        )
+        return weights, biases
+
+    def _number(self, size: str | int) -> str:
+        return size if isinstance(size, str) else self.constant(np.array([size]))
+
+    def _dimension(self, value: str, axis: int) -> str:
+        return self.node("Shape", value, start=axis, end=axis + 1)
+
+    def _half(self, weight: NDArray[np.float32]) -> str:
+        """Store weights in half precision; the engine widens them once, when it loads the graph."""
+        return self.cast(self.constant(weight.astype(np.float16)), TensorProto.FLOAT)
+
+    def _kept(self, before: str, after: str) -> str:
+        """Moving values about leaves them on their grid: say so, so that they move as 8-bit levels."""
+        if before in self._grids:
+            return self.on_grid(after, *self._grids[before])
+        return after
 
     def finish(self) -> onnx.ModelProto:
         """The checked model."""
@@ -171,4 +327,4 @@ class GraphWriter:
 
 def array(parameter: object) -> NDArray[np.float32]:
     """A parameter as float32."""
-    return parameter.detach().cpu().float().numpy()  # type: ignore[attr-defined, no-any-return]
+    return parameter.detach().cpu().float().numpy()  # type: ignore[attr-defined]

@@ -1,0 +1,225 @@
+"""The ONNX graphs of a model, as :mod:`pgic_core.codec` calls them.
+
+Latents, symbols and embeddings come in and go out as ``(1, C, h, w)``, pictures as ``(1, H, W, 3)`` grey
+levels. Inside, channels come last (see :mod:`.graph`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from onnx import TensorProto
+
+from .graph import GraphWriter, array
+from .networks import BASE_STEPS, Codec, detail_position
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import onnx
+    from numpy.typing import NDArray
+    from torch import nn
+
+    from .config import Architecture
+
+    Ranges = Mapping[nn.Module, tuple[float, float]]
+
+__all__ = ["GRAPHS", "symbol_channels"]
+
+# Pictures are in units of 256 grey levels around 128: 8-bit levels of this scale and zero point.
+_PICTURE = (1 / 256, 128)
+
+
+def symbol_channels(a: Architecture) -> NDArray[np.int64]:
+    """Where each coded symbol of a cell stands in the cell's ``4 * latent`` space-to-depth channels.
+
+    The coded order is: base step 0, base step 1, detail steps 0 to 3; within a step by cell position (base)
+    or by channel quarter (detail).
+    """
+    quarter = (a.latent - a.base) // 4
+    order: list[NDArray[np.int64]] = []
+    for positions in BASE_STEPS:
+        order += [p * a.latent + np.arange(a.base) for p in positions]
+    for step in range(4):
+        for group in range(4):
+            first = a.base + group * quarter
+            order.append(detail_position(step, group) * a.latent + np.arange(first, first + quarter))
+    return np.concatenate(order)
+
+
+def _analysis(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
+    """Encoder: picture to latent."""
+    g, a, net = GraphWriter("analysis", ranges), codec.architecture, codec.analysis
+    picture = g.input("picture", [1, "H", "W", 3], TensorProto.UINT8)
+    patches = g.space_to_depth(g.off_grid(picture, *_PICTURE), 8, 3)
+    linear = g.layer(g.space_to_depth(patches, 2, 192), net.linear)
+    t = g.prepared(g.layer(g.layer(patches, net.enter), net.fine), net.down)
+    t = g.layer(g.layer(g.space_to_depth(t, 2, a.encoder_fine), net.down), net.coarse)
+    y = g.add(linear, g.layer(t, net.leave))
+    g.output("latent", g.channels_first(y), [1, a.latent, "h", "w"])
+    return g.finish()
+
+
+def _scaled(g: GraphWriter, channels: int, factor: str, place: str) -> str:
+    """The latent times a factor per channel and one per place, channels last."""
+    latent = g.input("latent", [1, channels, "h", "w"])
+    return g.mul(g.channels_last(latent), _factors(g, channels, factor, place))
+
+
+def _factors(g: GraphWriter, channels: int, factor: str, place: str) -> str:
+    by_channel = g.channels_last(g.input(factor, [1, channels, 1, 1]))
+    return g.mul(by_channel, g.channels_last(g.input(place, [1, 1, "hf", "wf"])))
+
+
+def _hyper_analysis(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
+    """Encoder: latent to z."""
+    g, a = GraphWriter("hyper_analysis", ranges), codec.architecture
+    y = g.prepared(_scaled(g, a.latent, "gain", "finer"), codec.ha_enter)
+    embedding = g.channels_last(g.input("embedding", [1, a.context, "he", "we"]))
+    t = g.add(g.layer(g.space_to_depth(y, 2, a.latent), codec.ha_enter), embedding)
+    t = g.prepared(g.layer(g.relu(t), codec.ha_block), codec.ha_leave)
+    z = g.layer(g.space_to_depth(t, 2, a.context), codec.ha_leave)
+    g.output("z", g.channels_first(z), [1, a.hyper, "hz", "wz"])
+    return g.finish()
+
+
+def _state(g: GraphWriter, codec: Codec) -> str:
+    a = codec.architecture
+    z = g.channels_last(g.input("z", [1, a.hyper, "hz", "wz"]))
+    embedding = g.channels_last(g.input("embedding", [1, a.context, "he", "we"]))
+    t = g.depth_to_space(g.layer(z, codec.hs_enter), 2, a.context)
+    return g.layer(g.add(t, embedding), codec.hs_block)
+
+
+def _steps(a: Architecture) -> list[list[tuple[int, int]]]:
+    """What the six steps code: cell position, and group of channels (0 the base, 1 to 4 the quarters)."""
+    base = [[(p, 0) for p in positions] for positions in BASE_STEPS]
+    return base + [[(detail_position(step, g), g + 1) for g in range(4)] for step in range(4)]
+
+
+def _groups(a: Architecture) -> list[int]:
+    """Symbols per cell of the six steps."""
+    return [2 * a.base] * 2 + [a.latent - a.base] * 4
+
+
+def _code(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
+    """Encoder: latent to symbols. A residual below its symbol's threshold becomes zero."""
+    g, a = GraphWriter("code", ranges), codec.architecture
+    cells = g.space_to_depth(_scaled(g, a.latent, "gain", "finer"), 2, a.latent)
+    threshold = g.input("threshold", [1, 4 * a.latent, "hc", "wc"], TensorProto.FLOAT16)
+    thresholds = g.split(g.cast(g.channels_last(threshold), TensorProto.FLOAT), _groups(a))
+    pieces = g.split(cells, [a.base, *[(a.latent - a.base) // 4] * 4] * 4)
+    values = [g.concat([pieces[5 * p + group] for p, group in step]) for step in _steps(a)]
+    symbols: list[str] = []
+
+    def quantise(step: int, mean: str) -> str:
+        residual = g.node("Sub", values[step], mean)
+        kept = g.node("GreaterOrEqual", g.node("Abs", residual), thresholds[step])
+        s = g.mul(g.node("Round", residual), g.cast(kept, TensorProto.FLOAT))
+        symbols.append(s)
+        return g.add(s, mean)
+
+    _walk(g, codec, quantise, 6, _state(g, codec))
+    bound = [g.constant(np.float32(v)) for v in (-32767, 32767)]
+    clipped = g.cast(g.node("Clip", g.concat(symbols), *bound), TensorProto.INT16)
+    g.output("symbols", g.channels_first(clipped), [1, 4 * a.latent, "hc", "wc"], TensorProto.INT16)
+    return g.finish()
+
+
+def _walk(
+    g: GraphWriter, codec: Codec, quantise: Callable[[int, str], str], steps: int, state: str
+) -> list[str]:
+    """Take the steps: each predicts means from what the steps before gave, and adds what it gives."""
+    values = []
+    for step in range(steps):
+        if step < 2:
+            q = quantise(step, g.layer(state, codec.base_out[step]))
+            state = g.layer(g.add(state, g.layer(q, codec.base_in[step])), codec.base_mix[step])
+        else:
+            out = codec.detail_out[step - 2]
+            state = g.layer(state, codec.detail_block[step - 2])
+            q = quantise(step, g.layer(g.rectified(state, out), out))
+            if step < 5:
+                state = g.add(state, g.layer(q, codec.detail_in[step - 2]))
+        values.append(q)
+    return values
+
+
+def _values(g: GraphWriter, codec: Codec, steps: int, channels: int) -> str:
+    """Decoder: the scaled latent's first ``channels`` channels, from the symbols of the first steps."""
+    a = codec.architecture
+    coded = g.input("symbols", [1, 4 * channels, "hc", "wc"], TensorProto.INT16)
+    symbols = g.split(g.cast(g.channels_last(coded), TensorProto.FLOAT), _groups(a)[:steps])
+    values = _walk(g, codec, lambda step, mean: g.add(symbols[step], mean), steps, _state(g, codec))
+    pieces: dict[tuple[int, int], str] = {}
+    for keys, value in zip(_steps(a), values, strict=False):
+        size = a.base if len(keys) == 2 else (a.latent - a.base) // 4
+        pieces |= dict(zip(keys, g.split(value, [size] * len(keys)), strict=True))
+    cells = g.concat([pieces[key] for key in sorted(pieces)])
+    return g.depth_to_space(cells, 2, channels)
+
+
+def _means(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
+    """Decoder: symbols to scaled latent."""
+    g, a = GraphWriter("means", ranges), codec.architecture
+    g.output("latent", g.channels_first(_values(g, codec, 6, a.latent)), [1, a.latent, "h", "w"])
+    return g.finish()
+
+
+def _synthesis(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
+    """Decoder: scaled latent to picture.
+
+    Between ``lift`` and the end, the sixteen positions at 1/4 under one at 1/16 stay next to each other
+    wherever their neighbours do not matter: what is then moved into place are 8-bit levels.
+    """
+    g, a, net = GraphWriter("synthesis", ranges), codec.architecture, codec.synthesis
+    r = a.renderer
+    y = _scaled(g, a.latent, "step", "coarser")
+    height, width = g.size(y)
+    places = g.times(height, width)
+    embedding = g.channels_last(g.input("embedding", [1, a.decoder, "he", "we"]))
+    t = g.layer(g.add(g.layer(y, net.enter), embedding), net.body)
+    t = g.reshape(g.layer(t, net.lift), [1, places, 16, r])
+    u = g.activated(t, net.r1, net.rd)
+    u = g.depth_to_space(g.reshape(u, [1, height, width, 32 * r]), 4, 2 * r)
+    u = g.space_to_depth(g.activated(u, net.rd, net.r2), 4, 2 * r)
+    u = g.layer(g.reshape(u, [1, places, 16, 2 * r]), net.r2)
+    t = g.layer(g.rectified(g.add(t, u), net.leave), net.leave)
+    # Rows of the linear path's weights run over halves, then pixels within them; those of t over quarters.
+    weight = array(net.linear.weight).reshape(2, 2, 2, 4, 2, 4, 3, -1).transpose(0, 2, 1, 4, 3, 5, 6, 7)
+    bias = array(net.linear.bias).reshape(2, 2, 2, 4, 2, 4, 3).transpose(0, 2, 1, 4, 3, 5, 6)
+    linear = g.product(y, weight.reshape(768, -1).T, bias.reshape(768))
+    x = _levels(g, g.add(linear, g.reshape(t, [1, height, width, 768])))
+    x = g.transpose(g.reshape(x, [height, width, 4, 4, 4, 12]), [0, 2, 4, 1, 3, 5])
+    x = g.reshape(x, [1, g.times(height, 16), g.times(width, 16), 3])
+    g.output("picture", x, [1, "H", "W", 3], TensorProto.UINT8)
+    return g.finish()
+
+
+def _levels(g: GraphWriter, x: str) -> str:
+    """Grey levels: rounded and clipped to 0 to 255; what is not finite becomes one of them too."""
+    scale, zero = _PICTURE
+    return g.node("QuantizeLinear", x, g.constant(np.float32(scale)), g.constant(np.uint8(zero)))
+
+
+def _preview(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
+    """Decoder: base symbols to a picture at 1/8, through the linear path averaged over 8x8 pixels."""
+    g, a, net = GraphWriter("preview", ranges), codec.architecture, codec.synthesis
+    y = g.mul(_values(g, codec, 2, a.base), _factors(g, a.base, "step", "coarser"))
+    weight = array(net.linear.weight)[:, : a.base].reshape(2, 2, 64, 3, a.base).mean(2)
+    bias = array(net.linear.bias).reshape(2, 2, 64, 3).mean(2)
+    x = _levels(g, g.product(y, weight.reshape(12, a.base).T, bias.reshape(12)))
+    g.output("picture", g.depth_to_space(x, 2, 3), [1, "H", "W", 3], TensorProto.UINT8)
+    return g.finish()
+
+
+GRAPHS: dict[str, Callable[[Codec, Ranges], onnx.ModelProto]] = {
+    "analysis": _analysis,
+    "hyper_analysis": _hyper_analysis,
+    "code": _code,
+    "means": _means,
+    "synthesis": _synthesis,
+    "preview": _preview,
+}
+"""By name: from the trained networks and the input ranges of the layers that are to be integer ones."""

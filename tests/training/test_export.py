@@ -1,0 +1,218 @@
+"""The exported graphs compute what the trained networks compute."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from skimage import data
+
+from pgic_core.training.config import Architecture
+from pgic_core.training.graphs import GRAPHS, symbol_channels
+from pgic_core.training.layers import depth_to_space, space_to_depth
+from pgic_core.training.networks import Codec
+from pgic_core.training.quantise import calibrate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SMALL = Architecture(
+    latent=24,
+    base=8,
+    hyper=8,
+    context=16,
+    encoder_fine=16,
+    encoder_coarse=24,
+    decoder=16,
+    renderer=8,
+    rates=3,
+)
+RATE = torch.tensor([1.0])
+
+
+@pytest.fixture(scope="module")
+def crop() -> np.ndarray:
+    return np.ascontiguousarray(data.astronaut()[:128, 64:256])
+
+
+@pytest.fixture(scope="module")
+def codec(crop: np.ndarray) -> Codec:
+    """Random weights that halves hold exactly, with every branch loud enough to be heard."""
+    torch.manual_seed(1)
+    codec = Codec(SMALL).eval()
+    codec.start_from_klt(torch.from_numpy(np.stack([crop[:64, :64]] * 2)).float() / 256 - 0.5)
+    with torch.no_grad():
+        for name, parameter in codec.named_parameters():
+            if name.endswith("bias") or parameter.std() < 0.05:
+                parameter.add_(torch.randn_like(parameter) * 0.05)
+            parameter.copy_(parameter.half().float())
+    return codec
+
+
+def first(x: torch.Tensor) -> np.ndarray:
+    return np.ascontiguousarray(x.detach().numpy().transpose(0, 3, 1, 2))
+
+
+def run(codec: Codec, name: str, feeds: dict[str, np.ndarray], ranges: dict | None = None) -> np.ndarray:
+    model = GRAPHS[name](codec, ranges or {})
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return session.run(None, feeds)[0]
+
+
+def coded_order(y: torch.Tensor) -> np.ndarray:
+    return first(space_to_depth(y, 2))[:, symbol_channels(SMALL)]
+
+
+class Case:
+    """One picture through the trained networks, plainly rounded; offsets vary over it."""
+
+    def __init__(self, codec: Codec, crop: np.ndarray) -> None:
+        with torch.no_grad():
+            picture = (torch.from_numpy(crop).float()[None] - 128) / 256
+            offsets = torch.linspace(-0.5, 0.5, 6).reshape(1, 2, 3, 1)
+            up = torch.nn.Upsample(scale_factor=4)
+            finer = torch.exp2(up(offsets.permute(0, 3, 1, 2)))
+            e = codec.embedding(RATE, offsets)
+            step = torch.exp2(codec.interpolate(codec.log_step, RATE))
+            self.latent = codec.analysis(picture)
+            scaled = self.latent / step * finer.permute(0, 2, 3, 1)
+            self.z = codec.hyper_analysis(scaled, e)
+            z_hat = torch.round(self.z)
+            self.values, residual = codec.means(scaled, z_hat, e)
+            self.symbols = coded_order(torch.round(residual)).astype(np.int16)
+            embedded = codec.embed_synthesis(e).repeat_interleave(4, 1).repeat_interleave(4, 2)
+            self.unscaled = self.values * step / finer.permute(0, 2, 3, 1)
+            picture = codec.synthesis(self.unscaled, embedded)
+            self.picture = (picture * 256 + 128).round().clamp(0, 255).numpy().astype(np.uint8)
+        cells = {
+            "means": first(codec.embed_hs(e).repeat_interleave(2, 1).repeat_interleave(2, 2)),
+            "hyper_analysis": first(codec.embed_ha(e).repeat_interleave(2, 1).repeat_interleave(2, 2)),
+        }
+        scale = {"latent": first(self.latent), "gain": first(1 / step), "finer": finer.numpy()}
+        unscale = {"step": first(step), "coarser": (1 / finer).numpy()}
+        known = {"z": first(z_hat), "embedding": cells["means"]}
+        base = self.symbols[:, : 4 * SMALL.base]
+        self.feeds = {
+            "analysis": {"picture": crop[None]},
+            "hyper_analysis": {**scale, "embedding": cells["hyper_analysis"]},
+            "code": {**scale, **known, "threshold": np.full(self.symbols.shape, 0.5, np.float16)},
+            "means": {"symbols": self.symbols, **known},
+            "synthesis": {"latent": first(self.values), **unscale, "embedding": first(embedded)},
+            "preview": {
+                "symbols": base,
+                **known,
+                "step": unscale["step"][:, : SMALL.base],
+                "coarser": unscale["coarser"],
+            },
+        }
+
+
+@pytest.fixture(scope="module")
+def case(codec: Codec, crop: np.ndarray) -> Case:
+    return Case(codec, crop)
+
+
+def test_analysis(codec: Codec, case: Case) -> None:
+    np.testing.assert_allclose(run(codec, "analysis", case.feeds["analysis"]), first(case.latent), atol=2e-5)
+
+
+def test_hyper_analysis(codec: Codec, case: Case) -> None:
+    z = run(codec, "hyper_analysis", case.feeds["hyper_analysis"])
+    assert np.abs(z).max() > 1
+    np.testing.assert_allclose(z, first(case.z), rtol=1e-4, atol=1e-3)
+
+
+def test_code(codec: Codec, case: Case) -> None:
+    symbols = run(codec, "code", case.feeds["code"])
+    assert np.abs(symbols).max() > 1
+    # A residual next to a half may be rounded either way.
+    assert np.mean(symbols != case.symbols) < 1e-3
+
+
+def test_code_zeroes_what_is_below_its_threshold(codec: Codec, case: Case) -> None:
+    feeds = dict(case.feeds["code"])
+    feeds["threshold"] = np.full(case.symbols.shape, np.inf, np.float16)
+    assert not run(codec, "code", feeds).any()
+
+
+def test_means(codec: Codec, case: Case) -> None:
+    values = run(codec, "means", case.feeds["means"])
+    np.testing.assert_allclose(values, first(case.values), rtol=1e-4, atol=1e-3)
+
+
+def test_synthesis(codec: Codec, case: Case) -> None:
+    picture = run(codec, "synthesis", case.feeds["synthesis"])
+    assert picture.dtype == np.uint8
+    assert picture.std() > 10
+    difference = np.abs(picture.astype(int) - case.picture)
+    assert difference.max() <= 1
+    assert difference.mean() < 0.01
+
+
+def test_preview_is_the_linear_path_of_the_base_group_averaged(codec: Codec, case: Case) -> None:
+    base = case.unscaled.clone()
+    base[..., SMALL.base :] = 0
+    with torch.no_grad():
+        whole = depth_to_space(depth_to_space(codec.synthesis.linear(base), 2), 8)[0].numpy()
+    mean = whole.reshape(16, 8, 24, 8, 3).mean((1, 3)) * 256 + 128
+    preview = run(codec, "preview", case.feeds["preview"])[0]
+    assert np.abs(preview - mean.round().clip(0, 255)).max() <= 1
+
+
+@pytest.fixture(scope="module")
+def ranges(codec: Codec, crop: np.ndarray) -> dict:
+    return calibrate(codec, np.stack([crop] * 3))
+
+
+@pytest.mark.parametrize("name", sorted(GRAPHS))
+def test_integer_graphs_stay_close(codec: Codec, case: Case, ranges: dict, name: str) -> None:
+    exact = run(codec, name, case.feeds[name]).astype(float)
+    rounded = run(codec, name, case.feeds[name], ranges).astype(float)
+    assert np.std(rounded - exact) < 0.08 * np.std(exact)
+
+
+@pytest.mark.parametrize("name", ["analysis", "synthesis"])
+def test_integer_layers_fuse_into_integer_kernels(
+    codec: Codec, ranges: dict, name: str, tmp_path: Path
+) -> None:
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "fused.onnx")
+    options.log_severity_level = 3
+    graph = GRAPHS[name](codec, ranges).SerializeToString()
+    onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    operators = Counter(node.op_type for node in onnx.load(tmp_path / "fused.onnx").graph.node)
+    assert operators["QLinearConv"] + operators["QGemm"] == sum(
+        module_name.startswith(name) for module_name, module in codec.named_modules() if module in ranges
+    )
+    assert "Conv" not in operators
+
+
+def test_sums_of_two_products_fit_sixteen_bits(codec: Codec, ranges: dict) -> None:
+    """The condition for equal results on processors whose 8-bit products are added in 16 bits."""
+    for name, graph in GRAPHS.items():
+        for constant in graph(codec, ranges).graph.initializer:
+            levels = onnx.numpy_helper.to_array(constant)
+            if levels.dtype == np.int8:
+                assert np.abs(levels.astype(int)).max(initial=0) * 2 * 255 < 2**15, name
+
+
+def test_a_layer_whose_inputs_are_all_zero_keeps_its_bias(codec: Codec, case: Case) -> None:
+    leave = codec.synthesis.leave
+    silent = run(codec, "synthesis", case.feeds["synthesis"], {leave: (0.0, 0.0)}).astype(float)
+    weight = leave.weight.detach().clone()
+    with torch.no_grad():
+        leave.weight.zero_()
+        expected = run(codec, "synthesis", case.feeds["synthesis"]).astype(float)
+        leave.weight.copy_(weight)
+    assert np.abs(silent - expected).max() <= 1
+
+
+def test_what_is_not_finite_becomes_a_grey_level(codec: Codec, case: Case) -> None:
+    feeds = dict(case.feeds["synthesis"])
+    feeds["latent"] = np.full_like(feeds["latent"], np.nan)
+    assert run(codec, "synthesis", feeds).shape == case.picture.shape
