@@ -6,7 +6,6 @@ threads or hardware cannot change which symbols are read.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,7 +16,8 @@ from ..errors import PgiFormatError, PgiOptionError, PgiTruncatedError
 from ..limits import Limits
 from ..runtime import Model, default_threads, find_model
 from .entropy import Bank, SegmentReader
-from .geometry import CELL, LATENT, UNIT, Box, Grid, strips
+from .geometry import BLOCK_PIXELS, CELL, LATENT, UNIT, Box, Grid, bands, columns
+from .parallel import map_tiles
 from .region import Rate
 from .rows import RowMap, SymbolRows
 from .stream import GROUP_TILES, LAYERS, StreamHeader, parse
@@ -33,16 +33,21 @@ Level = Literal["preview", "fast"]
 LEVELS: tuple[Level, ...] = ("preview", "fast")
 PREVIEW = 8
 """How many pixels one preview pixel spans each way."""
-_STRIP_PIXELS = 8_000_000
+_BLOCK_PIXELS = BLOCK_PIXELS
 _Z_BOUND = 127
+_LATENT_BOUND = 65504.0
+"""In steps: twice the largest symbol, and the largest number of float16, which accelerators compute in."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Tile:
-    """Decoded symbols of one tile: z, and for each layer read the active symbols."""
+    """Decoded symbols of one tile: z, and for each layer read, positions and values of the active symbols.
+
+    Kept in as few bytes as they need: a band of a wide picture holds hundreds of millions.
+    """
 
     z: NDArray[np.int16]
-    layers: tuple[tuple[SymbolRows, NDArray[np.int32]], ...]
+    layers: tuple[tuple[NDArray[np.int32], NDArray[np.int16]], ...]
 
 
 class LearnedImage:
@@ -98,6 +103,7 @@ class LearnedImage:
         on_damage: Literal["raise", "conceal"] = "raise",
         threads: int | None = None,
         progress: Callable[[float], None] | None = None,
+        out: NDArray[np.uint8] | None = None,
     ) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
         """Decode.
 
@@ -108,6 +114,7 @@ class LearnedImage:
             on_damage: whether a damaged tile raises, or is filled from what is left of it.
             threads: for networks; ``None`` for all.
             progress: called with the share done, 0 to 1.
+            out: where to put the pixels, ``(h, w, 3)``; a new array if not given.
 
         Returns:
             ``(h, w, 3)`` grey levels, and with ``on_damage="conceal"`` an ``(h, w)`` mask that is true where
@@ -121,59 +128,68 @@ class LearnedImage:
             raise PgiOptionError(f"level must be one of {', '.join(LEVELS)}, not {level!r}.")
         scale = PREVIEW if level == "preview" else 1
         area = _window(self.grid, window)
-        first = Box(area.left // scale, area.top // scale, -(-area.right // scale), -(-area.bottom // scale))
-        picture = np.empty((first.height, first.width, 3), np.uint8)
+        first = _reduced(area, scale)
+        picture = np.empty((first.height, first.width, 3), np.uint8) if out is None else out
         mask = np.zeros(picture.shape[:2], bool) if on_damage == "conceal" else None
         tiles = _TileReader(self, raise_damage=on_damage == "raise")
-        for box, pixels, spoilt in self._strips(tiles, area, level, threads or default_threads()):
-            place = Box(
-                box.left // scale - first.left,
-                box.top // scale - first.top,
-                0,
-                box.bottom // scale - first.top,
-            )
-            rows = slice(place.top, place.top + pixels.shape[0])
-            picture[rows] = pixels
+        done = 0
+        for block, pixels, spoilt in self._blocks(tiles, area, level, threads or default_threads()):
+            picture[_reduced(block, scale).inside(first)] = pixels
             if mask is not None:
                 for bad in spoilt:
-                    _mark(mask, bad, area, scale)
+                    mask[_reduced(bad, scale).inside(first)] = True
+            done += block.width * block.height
             if progress is not None:
-                progress((box.bottom - area.top) / area.height)
+                progress(done / (area.width * area.height))
         return picture, mask
 
-    def render(self, threads: int) -> Iterator[tuple[Box, NDArray[np.uint8]]]:
-        """The whole picture in strips from top to bottom."""
+    def strips(self, threads: int | None = None) -> Iterator[NDArray[np.uint8]]:
+        """The whole picture, a strip of full width at a time, from top to bottom.
+
+        Yields:
+            ``(rows, W, 3)`` grey levels.
+        """
+        strip = np.empty((0, self.grid.width, 3), np.uint8)
+        for block, pixels in self.blocks(threads or default_threads()):
+            if block.left == 0:
+                strip = np.empty((block.height, self.grid.width, 3), np.uint8)
+            strip[:, block.left : block.right] = pixels
+            if block.right == self.grid.width:
+                yield strip
+
+    def blocks(self, threads: int) -> Iterator[tuple[Box, NDArray[np.uint8]]]:
+        """The whole picture in blocks, in rows from the upper left."""
         tiles = _TileReader(self, raise_damage=True)
         area = Box(0, 0, self.grid.width, self.grid.height)
-        for box, pixels, _ in self._strips(tiles, area, "fast", threads):
-            yield box, pixels
+        for block, pixels, _ in self._blocks(tiles, area, "fast", threads):
+            yield block, pixels
 
-    def _strips(
+    def _blocks(
         self, tiles: _TileReader, area: Box, level: Level, threads: int
     ) -> Iterator[tuple[Box, NDArray[np.uint8], list[Box]]]:
-        """Strips of ``area`` with their pixels, and the areas that damage may have changed."""
-        whole = self.grid.padded
-        model = self.model
+        """Blocks of ``area`` with their pixels, and what damage may have changed of them."""
+        whole, model = self.grid.padded, self.model
         rate = Rate(model, self.header.quality, self.header.offsets)
         reach = model.halo("means") + model.halo("synthesis")
-        for box in strips(area, self.grid.tile, _STRIP_PIXELS):
-            if level == "preview":
-                seen = box.grown(0, PREVIEW, whole)
-                needed = seen.grown(model.halo("means"), UNIT, whole)
-                pixels = _preview(tiles, rate, needed, threads)
-                pixels = pixels[seen.inside(needed, PREVIEW)]
-            else:
-                seen = box.grown(model.halo("synthesis"), LATENT, whole)
-                needed = seen.grown(model.halo("means"), UNIT, whole)
-                latent = _latent(tiles, rate, needed, threads)[:, :, *seen.inside(needed, LATENT)]
-                pixels = _synthesis(rate, latent, seen, threads)[box.inside(seen)]
-            spoilt = [
-                self.grid.box(i).grown(reach, 1, whole).overlap(box)
-                for i in self.grid.touching(needed)
-                if i in tiles.damaged
-            ]
-            yield box, pixels, spoilt
-            tiles.forget(max(0, box.bottom - reach) // self.grid.tile * self.grid.columns)
+        for band in bands(area, self.grid.tile, _BLOCK_PIXELS):
+            for block in columns(band, self.grid.tile, _BLOCK_PIXELS):
+                if level == "preview":
+                    seen = block.grown(0, PREVIEW, whole)
+                    needed = seen.grown(model.halo("means"), UNIT, whole)
+                    pixels = _preview(tiles, rate, needed, threads)
+                    pixels = pixels[seen.inside(needed, PREVIEW)]
+                else:
+                    seen = block.grown(model.halo("synthesis"), LATENT, whole)
+                    needed = seen.grown(model.halo("means"), UNIT, whole)
+                    latent = _latent(tiles, rate, needed, threads)[:, :, *seen.inside(needed, LATENT)]
+                    pixels = _synthesis(rate, latent, seen, threads)[block.inside(seen)]
+                touched = (
+                    self.grid.box(i).grown(reach, 1, whole).overlap(block)
+                    for i in self.grid.touching(needed)
+                    if i in tiles.damaged
+                )
+                yield block, pixels, [box for box in touched if box.width > 0 and box.height > 0]
+            tiles.forget(max(0, band.bottom - reach) // self.grid.tile * self.grid.columns)
 
 
 class _TileReader:
@@ -220,7 +236,7 @@ class _TileReader:
         box = image.grid.box(tile)
         shape = (box.height // UNIT, box.width // UNIT)
         z = np.zeros((image.model.hyper, *shape), np.int16)
-        found: list[tuple[SymbolRows, NDArray[np.int32]]] = []
+        found: list[tuple[NDArray[np.int32], NDArray[np.int16]]] = []
         try:
             data = self._data(LAYERS[0], tile)
             if data is None:
@@ -235,7 +251,7 @@ class _TileReader:
             if offsets is not None:
                 offsets = offsets[box.inside(image.grid.padded, UNIT)]
             rows = self._row_map.rows("base", z, offsets)
-            found.append((rows, reader.read(rows.rows)))
+            found.append(_active(rows, reader))
             reader.finish()
             if LAYERS[1] in layers:
                 data = self._data(LAYERS[1], tile)
@@ -243,7 +259,7 @@ class _TileReader:
                     raise PgiFormatError("damaged")
                 reader = SegmentReader(self._bank, data)
                 rows = self._row_map.rows("detail", z, offsets)
-                found.append((rows, reader.read(rows.rows)))
+                found.append(_active(rows, reader))
                 reader.finish()
         except PgiFormatError:
             if self._raise:
@@ -257,23 +273,22 @@ class _TileReader:
         """Collect z and symbols of ``area`` (aligned to 64 px), in the layout the networks take."""
         grid = self._image.grid
         indexes = list(grid.touching(area))
-        boxes = [grid.box(i) for i in indexes]
-        cover = Box(boxes[0].left, boxes[0].top, boxes[-1].right, boxes[-1].bottom)
+        first, last = grid.box(indexes[0]), grid.box(indexes[-1])
+        cover = Box(first.left, first.top, last.right, last.bottom)
         z = np.empty((1, self._image.model.hyper, cover.height // UNIT, cover.width // UNIT), np.float32)
         symbols = np.zeros((1, channels, cover.height // CELL, cover.width // CELL), np.int16)
         flat = symbols.reshape(-1)
 
-        def place(index: int, box: Box) -> None:
-            tile = self.decode(index, layers)
+        def place(tile_index: int) -> None:
+            tile, box = self.decode(tile_index, layers), grid.box(tile_index)
             z[0][:, *box.inside(cover, UNIT)] = tile.z
             corner = (box.top - cover.top) // CELL * symbols.shape[3] + (box.left - cover.left) // CELL
-            for name, (rows, values) in zip(("base", "detail"), tile.layers, strict=False):
-                places = self._row_map.places(name, tile.z.shape[1:], symbols.shape[2:])[rows.index]
+            for name, (index, values) in zip(("base", "detail"), tile.layers, strict=False):
+                places = self._row_map.places(name, tile.z.shape[1:], symbols.shape[2:])[index]
                 places += corner
                 flat[places] = values
 
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(place, indexes, boxes))
+        map_tiles(place, indexes, threads)
         if cover != area:
             z = np.ascontiguousarray(z[:, :, *area.inside(cover, UNIT)])
             symbols = np.ascontiguousarray(symbols[:, :, *area.inside(cover, CELL)])
@@ -288,7 +303,19 @@ def _latent(tiles: _TileReader, rate: Rate, area: Box, threads: int) -> NDArray[
         "z": z,
         "embedding": rate.embedding("means", area, CELL),
     }
-    return rate.model.network("means")(inputs, threads=threads)
+    return _bounded(rate.model.network("means")(inputs, threads=threads))
+
+
+def _bounded(latent: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The latent without what is no number, and within what :data:`_LATENT_BOUND` says.
+
+    No sound file comes near. But engines differ in what they make of a number beyond float16 or of an
+    infinity, and none must show it as noise. A bounded latent gives finite values all through ``synthesis``.
+    """
+    if latent.min() >= -_LATENT_BOUND and latent.max() <= _LATENT_BOUND:  # false of NaN
+        return latent
+    numbers = np.nan_to_num(latent, nan=0.0, posinf=_LATENT_BOUND, neginf=-_LATENT_BOUND)
+    return np.clip(numbers, -_LATENT_BOUND, _LATENT_BOUND)
 
 
 def _synthesis(rate: Rate, latent: NDArray[np.float32], area: Box, threads: int) -> NDArray[np.uint8]:
@@ -337,18 +364,17 @@ def _window(grid: Grid, window: tuple[int, int, int, int] | None) -> Box:
     return Box(left, top, left + width, top + height)
 
 
-def _mark(mask: NDArray[np.bool_], bad: Box, area: Box, scale: int) -> None:
-    if bad.width > 0 and bad.height > 0:
-        top, left = bad.top // scale - area.top // scale, bad.left // scale - area.left // scale
-        bottom, right = (
-            -(-bad.bottom // scale) - area.top // scale,
-            -(-bad.right // scale) - area.left // scale,
-        )
-        mask[max(top, 0) : bottom, max(left, 0) : right] = True
+def _reduced(box: Box, scale: int) -> Box:
+    """The pixels of a level that a box of the picture touches."""
+    return Box(box.left // scale, box.top // scale, -(-box.right // scale), -(-box.bottom // scale))
+
+
+def _active(rows: SymbolRows, reader: SegmentReader) -> tuple[NDArray[np.int32], NDArray[np.int16]]:
+    return rows.index.astype(np.int32), reader.read(rows.rows).astype(np.int16)
 
 
 def render(payload: bytes, grid: Grid, model: Model, threads: int) -> Iterator[tuple[Box, NDArray[np.uint8]]]:
-    """Decode a payload that was just made, in strips, with the very model that made it."""
+    """Decode a payload that was just made, in blocks, with the very model that made it."""
     image = LearnedImage(
         lambda offset, length: payload[offset : offset + length],
         len(payload),
@@ -357,4 +383,4 @@ def render(payload: bytes, grid: Grid, model: Model, threads: int) -> Iterator[t
         Limits.unlimited(),
     )
     image.model = model
-    yield from image.render(threads)
+    yield from image.blocks(threads)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,9 @@ from ..errors import PgiOptionError
 from ..runtime import Model, default_threads
 from .decoder import render
 from .entropy import Bank, encode_segments
-from .geometry import CELL, LATENT, UNIT, Box, Grid, strips
+from .geometry import BLOCK_PIXELS, CELL, LATENT, UNIT, Box, Grid, bands, columns
+from .latent_rows import LatentRows
+from .parallel import map_tiles
 from .region import Rate
 from .rows import RowMap
 from .stream import StreamHeader, serialise
@@ -26,7 +27,7 @@ __all__ = ["EFFORTS", "RateTarget", "encode_learned"]
 
 EFFORTS = range(1, 3)
 TILE = 512
-_STRIP_PIXELS = 8_000_000
+_BLOCK_PIXELS = BLOCK_PIXELS
 _Z_BOUND = 127
 # Weight of the rate where a symbol may be dropped: 1 would be the plain optimum for one symbol by itself, but
 # its value also serves as context of others. Chosen on training pictures.
@@ -81,14 +82,33 @@ def encode_learned(
         raise PgiOptionError(f"effort must be from {EFFORTS[0]} to {EFFORTS[-1]}, not {effort}.")
     if not 1 <= quality <= 100:
         raise PgiOptionError(f"quality must be from 1 to 100, not {quality}.")
-    encoder = Encoder(rgb, model, effort, roi, threads or default_threads(), progress or (lambda share: None))
+    encoder = Encoder(
+        rgb,
+        model,
+        effort,
+        roi,
+        threads or default_threads(),
+        progress or (lambda share: None),
+        keep=target is not None,
+    )
     if target is None:
         return encoder.code(quality)
     return encoder.search(target)
 
 
 class Encoder:
-    """One picture on its way into a payload; the analysis network runs once for all qualities tried."""
+    """One picture on its way into a payload, band by band.
+
+    Args:
+        rgb: as for :func:`encode_learned`, like all that follow.
+        model: whose networks.
+        effort: 1 or 2.
+        roi: the map, or ``None``.
+        threads: for networks and tiles.
+        progress: called with the share done.
+        keep: keep the whole latent, so that the analysis network runs once for all qualities tried; else
+            only the rows that are still needed are held.
+    """
 
     def __init__(
         self,
@@ -98,6 +118,8 @@ class Encoder:
         roi: NDArray[np.int8] | None,
         threads: int,
         progress: Callable[[float], None],
+        *,
+        keep: bool = False,
     ) -> None:
         height, width = rgb.shape[:2]
         self._rgb = rgb
@@ -105,25 +127,42 @@ class Encoder:
         self._effort = effort
         self._threads = threads
         self._progress = progress
+        self._keep = keep
         self.grid = Grid(width, height, TILE)
         shape = (self.grid.padded.height // UNIT, self.grid.padded.width // UNIT)
         if roi is not None and (roi.shape != shape or roi.dtype != np.int8):
             raise PgiOptionError(f"The ROI map of this picture must be int8 of shape {shape}.")
         self._roi = roi if roi is not None and roi.any() else None
         self._bank = Bank.of(model)
-        self.latent = self._analyse()
+        self._latent = LatentRows(model.latent, self.grid.padded.width)
 
-    def _analyse(self) -> NDArray[np.float32]:
-        whole = self.grid.padded
-        latent = np.empty((1, self._model.latent, whole.height // LATENT, whole.width // LATENT), np.float32)
+    def code(self, quality: int) -> list[bytes]:
+        """The payload at one quality."""
+        whole, reach = self.grid.padded, self._model.halo("means")
+        picture = _Coding(self._model, quality, self._roi, whole)
+        packed: dict[int, tuple[bytes, bytes]] = {}
+        for band in bands(whole, TILE, _BLOCK_PIXELS):
+            self._hyper(picture, band.grown(reach, UNIT, whole).bottom)
+            for block in columns(band, TILE, _BLOCK_PIXELS):
+                packed |= self._pack(picture, block)
+                self._progress(len(packed) / self.grid.count)
+            if not self._keep:
+                self._latent.forget(band.bottom - reach - UNIT)
+        if not self._keep:
+            self._latent = LatentRows(self._model.latent, whole.width)
+        header = StreamHeader(self._model.digest, quality, self.grid, self._roi)
+        tiles = [packed[index] for index in range(self.grid.count)]
+        return serialise(header, list(zip(*tiles, strict=True)))
+
+    def _analyse(self, bottom: int) -> None:
+        """Have the latent down to a pixel row."""
+        if bottom <= self._latent.bottom:
+            return
         network, halo = self._model.network("analysis"), self._model.halo("analysis")
-        pieces = strips(whole, TILE, _STRIP_PIXELS)
-        for i, strip in enumerate(pieces):
-            area = strip.grown(halo, UNIT, whole)
+        for block in columns(self._latent.grow(bottom), TILE, _BLOCK_PIXELS):
+            area = block.grown(halo, UNIT, self.grid.padded)
             out = network({"picture": self._padded(area)}, threads=self._threads)
-            latent[:, :, *strip.inside(whole, LATENT)] = out[:, :, *strip.inside(area, LATENT)]
-            self._progress(0.6 * (i + 1) / len(pieces))
-        return latent
+            self._latent.put(block, out[:, :, *block.inside(area, LATENT)])
 
     def _padded(self, area: Box) -> NDArray[np.uint8]:
         """Pixels of ``area``; beyond the picture its last row and column are repeated."""
@@ -133,51 +172,64 @@ class Encoder:
             part = np.pad(part, missing, "edge")
         return np.ascontiguousarray(part)[None]
 
-    def code(self, quality: int) -> list[bytes]:
-        """The payload at one quality."""
-        model, whole = self._model, self.grid.padded
-        rate = Rate(model, quality, self._roi)
-        row_map = RowMap.of(model, quality)
-        z = self._hyper(rate, row_map)
-        tiles = [self.grid.box(i) for i in range(self.grid.count)]
+    def _hyper(self, picture: _Coding, bottom: int) -> None:
+        """Have z down to a pixel row."""
+        whole = self.grid.padded
+        network, halo = self._model.network("hyper_analysis"), self._model.halo("hyper_analysis")
+        strip = Box(0, picture.z_bottom, whole.width, bottom)
+        picture.z_bottom = bottom
+        self._analyse(strip.grown(halo, UNIT, whole).bottom)
+        for block in columns(strip, TILE, _BLOCK_PIXELS):
+            area = block.grown(halo, UNIT, whole)
+            out = network(
+                {
+                    "latent": self._latent.take(area),
+                    "gain": 1 / picture.rate.step,
+                    "finer": picture.rate.factor(area, 1),
+                    "embedding": picture.rate.embedding("hyper_analysis", area, CELL),
+                },
+                threads=self._threads,
+            )
+            z = np.clip(np.rint(out[0][:, *block.inside(area, UNIT)]), -_Z_BOUND, _Z_BOUND)
+            z[picture.row_map.z_rows == 0] = 0
+            picture.z[:, *block.inside(whole, UNIT)] = z
+
+    def _pack(self, picture: _Coding, block: Box) -> dict[int, tuple[bytes, bytes]]:
+        """Tile index to preview and detail part, for the tiles of a block."""
+        area = block.grown(self._model.halo("means"), UNIT, self.grid.padded)
         thresholds = self._thresholds()
-        shape = (4 * model.latent, whole.height // CELL, whole.width // CELL)
+        shape = (4 * self._model.latent, area.height // CELL, area.width // CELL)
         limits = np.full(shape, thresholds[0], np.float16)
         flat = limits.reshape(-1)
 
         def choose(box: Box) -> list[tuple[NDArray[np.uint8], NDArray[np.int32]]]:
-            part = z[:, *box.inside(whole, UNIT)]
-            offsets = None if self._roi is None else self._roi[box.inside(whole, UNIT)]
+            z, offsets = picture.z_of(box), picture.offsets_of(box)
             chosen = []
             for layer in ("base", "detail"):
-                rows = row_map.rows(layer, part, offsets)
-                places = row_map.places(layer, part.shape[1:], shape[1:])[rows.index]
-                places += box.top // CELL * shape[2] + box.left // CELL
+                rows = picture.row_map.rows(layer, z, offsets)
+                places = picture.row_map.places(layer, z.shape[1:], shape[1:])[rows.index]
+                places += (box.top - area.top) // CELL * shape[2] + (box.left - area.left) // CELL
                 flat[places] = thresholds[rows.rows]
                 chosen.append((rows.rows, places))
             return chosen
 
-        with ThreadPoolExecutor(self._threads) as pool:
-            chosen = list(pool.map(choose, tiles))
-        self._progress(0.7)
-        symbols = self._quantise(rate, z, limits).reshape(-1)
-        self._progress(0.9)
+        tiles = list(self.grid.touching(block))
+        boxes = [self.grid.box(index) for index in tiles]
+        chosen = map_tiles(choose, boxes, self._threads)
+        map_tiles(choose, block.frame(area), self._threads)
+        symbols = self._quantise(picture, area, limits).reshape(-1)
 
-        def pack(index: int) -> tuple[bytes, bytes]:
-            part = z[:, *tiles[index].inside(whole, UNIT)]
-            z_rows = row_map.rows_of_z(part[0].size)
-            base, detail = chosen[index]
-            first = (z_rows.rows, part.reshape(-1)[z_rows.index])
+        def pack(at: int) -> tuple[bytes, bytes]:
+            z = picture.z_of(boxes[at])
+            z_rows = picture.row_map.rows_of_z(z[0].size)
+            base, detail = chosen[at]
+            first = (z_rows.rows, z.reshape(-1)[z_rows.index])
             return (
                 encode_segments(self._bank, [first, (base[0], symbols[base[1]])]),
                 encode_segments(self._bank, [(detail[0], symbols[detail[1]])]),
             )
 
-        with ThreadPoolExecutor(self._threads) as pool:
-            packed = list(pool.map(pack, range(len(tiles))))
-        header = StreamHeader(model.digest, quality, self.grid, self._roi)
-        self._progress(1.0)
-        return serialise(header, list(zip(*packed, strict=True)))
+        return dict(zip(tiles, map_tiles(pack, range(len(tiles)), self._threads), strict=True))
 
     def _thresholds(self) -> NDArray[np.float16]:
         """By row: below which residual a symbol becomes zero.
@@ -192,48 +244,17 @@ class Encoder:
         thresholds[0] = np.inf
         return np.asarray(thresholds, np.float16)
 
-    def _hyper(self, rate: Rate, row_map: RowMap) -> NDArray[np.int16]:
-        whole = self.grid.padded
-        z = np.empty((self._model.hyper, whole.height // UNIT, whole.width // UNIT), np.int16)
-        network, halo = self._model.network("hyper_analysis"), self._model.halo("hyper_analysis")
-        gain = 1 / rate.step
-        for strip in strips(whole, TILE, _STRIP_PIXELS):
-            area = strip.grown(halo, UNIT, whole)
-            out = network(
-                {
-                    "latent": np.ascontiguousarray(self.latent[:, :, *area.inside(whole, LATENT)]),
-                    "gain": gain,
-                    "finer": rate.factor(area, 1),
-                    "embedding": rate.embedding("hyper_analysis", area, CELL),
-                },
-                threads=self._threads,
-            )
-            part = out[0][:, *strip.inside(area, UNIT)]
-            z[:, *strip.inside(whole, UNIT)] = np.clip(np.rint(part), -_Z_BOUND, _Z_BOUND)
-        z[row_map.z_rows == 0] = 0
-        return z
-
-    def _quantise(
-        self, rate: Rate, z: NDArray[np.int16], thresholds: NDArray[np.float16]
-    ) -> NDArray[np.int16]:
-        whole = self.grid.padded
-        symbols = np.empty(thresholds.shape, np.int16)
-        network, halo = self._model.network("code"), self._model.halo("means")
-        gain = 1 / rate.step
-        for strip in strips(whole, TILE, _STRIP_PIXELS):
-            area = strip.grown(halo, UNIT, whole)
-            out = network(
-                {
-                    "latent": np.ascontiguousarray(self.latent[:, :, *area.inside(whole, LATENT)]),
-                    "gain": gain,
-                    "finer": rate.factor(area, 1),
-                    "z": z[None, :, *area.inside(whole, UNIT)].astype(np.float32),
-                    "embedding": rate.embedding("means", area, CELL),
-                    "threshold": np.ascontiguousarray(thresholds[None, :, *area.inside(whole, CELL)]),
-                },
-                threads=self._threads,
-            )
-            symbols[:, *strip.inside(whole, CELL)] = out[0][:, *strip.inside(area, CELL)]
+    def _quantise(self, picture: _Coding, area: Box, thresholds: NDArray[np.float16]) -> NDArray[np.int16]:
+        """Symbols of ``area``: ``(4 M, rows, columns)`` of cells."""
+        inputs = {
+            "latent": self._latent.take(area),
+            "gain": 1 / picture.rate.step,
+            "finer": picture.rate.factor(area, 1),
+            "z": picture.z_of(area)[None].astype(np.float32),
+            "embedding": picture.rate.embedding("means", area, CELL),
+            "threshold": thresholds[None],
+        }
+        symbols: NDArray[np.int16] = self._model.network("code")(inputs, threads=self._threads)[0]
         return symbols
 
     def search(self, target: RateTarget) -> list[bytes]:
@@ -266,6 +287,31 @@ class Encoder:
             difference = pixels - self._rgb[box.top : box.bottom, box.left : box.right].astype(np.float32)
             error += float(np.square(difference).sum(dtype=np.float64))
         return float(10 * np.log10(255**2 * self._rgb.size / error)) if error else float("inf")
+
+
+class _Coding:
+    """What one quality makes of a picture: steps, rows, and z as far as it is known.
+
+    Attributes:
+        z: int16 ``(Z, rows, columns)``.
+        z_bottom: the pixel row down to which it is.
+    """
+
+    def __init__(self, model: Model, quality: int, roi: NDArray[np.int8] | None, whole: Box) -> None:
+        self.rate = Rate(model, quality, roi)
+        self.row_map = RowMap.of(model, quality)
+        self.z = np.zeros((model.hyper, whole.height // UNIT, whole.width // UNIT), np.int16)
+        self.z_bottom = 0
+        self._roi = roi
+        self._whole = whole
+
+    def z_of(self, area: Box) -> NDArray[np.int16]:
+        """Values of z in an area."""
+        return self.z[:, *area.inside(self._whole, UNIT)]
+
+    def offsets_of(self, area: Box) -> NDArray[np.int8] | None:
+        """The ROI map of an area."""
+        return None if self._roi is None else self._roi[area.inside(self._whole, UNIT)]
 
 
 def _last(fits: Callable[[int], bool], low: int) -> int:

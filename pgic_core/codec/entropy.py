@@ -131,7 +131,7 @@ class SegmentReader:
         escaped: list[NDArray[np.bool_]] = []
         for row in np.flatnonzero(counts):
             bound = bank.bounds[row]
-            run = self._coder.decode(bank.row(row), int(counts[row]))
+            run = self._decode(bank.row(int(row)), int(counts[row]))
             run -= bound
             runs.append(run)
             escaped.append(run > bound)
@@ -141,7 +141,7 @@ class SegmentReader:
         beyond = np.flatnonzero(np.concatenate(escaped))
         if len(beyond):
             # An escape reads as bound + 1, which is also the smallest magnitude it can stand for.
-            tail = self._coder.decode(bank.excess, len(beyond))
+            tail = self._decode(bank.excess, len(beyond))
             magnitude = coded[beyond] + tail // 2
             if magnitude.max() > LARGEST:
                 raise PgiFormatError("A symbol is larger than the format allows.")
@@ -149,6 +149,17 @@ class SegmentReader:
         symbols = np.empty_like(coded)
         symbols[np.argsort(rows, kind="stable")] = coded
         return symbols
+
+    def _decode(self, distribution: Any, count: int) -> NDArray[np.int32]:
+        try:
+            run: NDArray[np.int32] = self._coder.decode(distribution, count)
+        except BaseException as error:
+            # No words are known that the coder cannot read. Should there be any: a panic of Rust is no
+            # Exception in Python, and would go past every handler that keeps other files alive.
+            if isinstance(error, ValueError) or type(error).__name__ == "PanicException":
+                raise PgiFormatError("An entropy-coded part cannot be decoded.") from error
+            raise
+        return run
 
     def finish(self) -> None:
         """Check that nothing is left.

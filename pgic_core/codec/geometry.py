@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from math import isqrt
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["CELL", "LATENT", "UNIT", "Box", "Grid", "strips"]
+__all__ = ["BLOCK_PIXELS", "CELL", "LATENT", "UNIT", "Box", "Grid", "bands", "columns", "strips"]
 
 LATENT = 16
 CELL = 32
 UNIT = 64
 """One position of z. Everything coded is a whole number of these."""
+BLOCK_PIXELS = 1 << 22
+"""About how many pixels the networks are given at once: more take memory (60 bytes for each), fewer take time
+for halos, which such a block spends a sixth on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,16 @@ class Box:
             slice((self.top - other.top) // scale, (self.bottom - other.top) // scale),
             slice((self.left - other.left) // scale, (self.right - other.left) // scale),
         )
+
+    def frame(self, outer: Box) -> list[Box]:
+        """What ``outer``, which contains this box, has around it: up to four rectangles."""
+        around = (
+            Box(outer.left, outer.top, outer.right, self.top),
+            Box(outer.left, self.bottom, outer.right, outer.bottom),
+            Box(outer.left, self.top, self.left, self.bottom),
+            Box(self.right, self.top, outer.right, self.bottom),
+        )
+        return [box for box in around if box.width > 0 and box.height > 0]
 
     def overlap(self, other: Box) -> Box:
         """What both cover; may be empty (width or height not above zero)."""
@@ -119,3 +133,24 @@ def strips(area: Box, tile: int, pixels: int) -> list[Box]:
     rows = max(1, pixels // (area.width * tile)) * tile
     edges = [area.top, *range((area.top // rows + 1) * rows, area.bottom, rows), area.bottom]
     return [Box(area.left, a, area.right, b) for a, b in pairwise(edges)]
+
+
+def bands(area: Box, tile: int, pixels: int) -> list[Box]:
+    """Cut ``area`` into bands of full width, whole rows of tiles, that :func:`columns` can cut into squares.
+
+    A picture not much larger than a block stays whole: halos would cost more than they save.
+    """
+    if 2 * area.width * area.height <= 3 * pixels:
+        return [area]
+    return strips(area, tile, pixels * area.width // min(area.width, isqrt(pixels)))
+
+
+def columns(band: Box, tile: int, pixels: int) -> list[Box]:
+    """Cut a band into blocks of about ``pixels`` pixels, whole columns of tiles, as equal as can be."""
+    if 2 * band.width * band.height <= 3 * pixels:
+        return [band]
+    across = -(-band.width // tile)
+    count = min(across, -(-band.width * band.height // pixels))
+    step = -(-across // count) * tile
+    edges = [band.left, *range((band.left // step + 1) * step, band.right, step), band.right]
+    return [Box(a, band.top, b, band.bottom) for a, b in pairwise(edges)]

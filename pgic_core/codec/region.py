@@ -36,7 +36,7 @@ class Rate:
         if self.offsets is None:
             return np.zeros((1, 1), np.float32)
         rows, columns = box.inside(Box(0, 0, 0, 0), UNIT)
-        return self.offsets[rows, columns].astype(np.float32) / ROWS_PER_OCTAVE
+        return np.divide(self.offsets[rows, columns], ROWS_PER_OCTAVE, dtype=np.float32)
 
     def factor(self, box: Box, sign: int) -> NDArray[np.float32]:
         """``2 ** (sign * octaves)`` for each latent position: ``(1, 1, rows, columns)`` or ones of one.

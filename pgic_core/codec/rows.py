@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RowMap", "SymbolRows"]
 
+_KEPT_POSITIONS = 64
+
 
 class SymbolRows:
     """Rows of the symbols of one layer of one tile.
@@ -89,7 +91,6 @@ class RowMap:
             sums += offsets.reshape(1, -1).astype(np.float32)
         return SymbolRows(sums)
 
-    @lru_cache(maxsize=32)  # noqa: B019 - maps are few, and live as long as the process
     def places(self, layer: str, z_shape: tuple[int, int], pitch: tuple[int, int]) -> NDArray[np.int32]:
         """Where a tile's symbols stand in a ``(4 M, rows, columns)`` array of cells.
 
@@ -101,15 +102,26 @@ class RowMap:
         Returns:
             Flat positions by :attr:`SymbolRows.index`, for a tile at the array's first corner.
         """
+        # Maps of areas larger than our own tiles are not kept: a few of them would fill the memory.
+        if z_shape[0] * z_shape[1] > _KEPT_POSITIONS:
+            return self._places(layer, z_shape, pitch)
+        return self._kept_places(layer, z_shape, pitch)
+
+    @lru_cache(maxsize=32)  # noqa: B019 - maps are few, and live as long as the process
+    def _kept_places(self, layer: str, z_shape: tuple[int, int], pitch: tuple[int, int]) -> NDArray[np.int32]:
+        return self._places(layer, z_shape, pitch)
+
+    def _places(self, layer: str, z_shape: tuple[int, int], pitch: tuple[int, int]) -> NDArray[np.int32]:
         rows, columns = pitch
         cell = np.arange(4)[:, None]
-        line = self._channels[layer] * (rows * columns) + cell // 2 * columns + cell % 2
-        y, x = np.mgrid[: z_shape[0], : z_shape[1]]
+        line = (self._channels[layer] * (rows * columns) + cell // 2 * columns + cell % 2).astype(np.int32)
+        y, x = np.mgrid[: z_shape[0], : z_shape[1]].astype(np.int32)
         within = 2 * y * columns + 2 * x
-        return np.add.outer(line.reshape(-1), within.reshape(-1)).reshape(-1).astype(np.int32)
+        places: NDArray[np.int32] = np.add.outer(line.reshape(-1), within.reshape(-1)).reshape(-1)
+        return places
 
 
 @lru_cache(maxsize=4)
 def _weights(model: Model) -> NDArray[np.float32]:
     tables = model.tables
-    return tables.scale_weight * np.exp2(-tables.scale_shift.astype(np.float32))[:, None]
+    return tables.scale_weight.astype(np.float32) * np.exp2(-tables.scale_shift.astype(np.float32))[:, None]

@@ -144,3 +144,9 @@ class Tables:
         bounds, values = self.frequencies["bounds"], self.frequencies["values"]
         if len(bounds) != ROWS or int((2 * bounds[1:].astype(np.int64) + 2).sum()) != len(values):
             raise ValueError("the rows do not have the lengths their bounds say")
+        starts = np.cumsum(2 * bounds[1:-1].astype(np.int64) + 2)
+        sums = np.add.reduceat(values.astype(np.int64), np.concatenate([[0], starts]))
+        if bounds[1:].min() < 0 or values.min() < 1 or (sums != 1 << PRECISION).any():
+            raise ValueError("the frequencies of a row do not sum to what the coder needs")
+        if self.z_row.max() >= ROWS:
+            raise ValueError("z has rows that are not there")

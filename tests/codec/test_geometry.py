@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgic_core.codec.geometry import Box, Grid, strips
+from pgic_core.codec.geometry import Box, Grid, bands, columns, strips
 
 sizes = st.integers(1, 3000)
 
@@ -58,3 +58,33 @@ def test_a_grown_box_holds_its_halo_or_ends_at_the_area(left: int, top: int, by:
     assert grown.right >= min(1024, box.right + by)
     assert grown.bottom >= min(1024, box.bottom + by)
     assert grown.overlap(whole) == grown
+
+
+@given(
+    left=st.integers(0, 3000),
+    top=st.integers(0, 3000),
+    width=st.integers(1, 9000),
+    height=sizes,
+    pixels=st.integers(1, 3_000_000),
+)
+def test_blocks_cover_an_area_once_and_are_not_much_larger_than_asked(
+    left: int, top: int, width: int, height: int, pixels: int
+) -> None:
+    area = Box(left, top, left + width, top + height)
+    found = [block for band in bands(area, 512, pixels) for block in columns(band, 512, pixels)]
+    assert sum(block.width * block.height for block in found) == width * height
+    assert all(block.overlap(area) == block and block.width > 0 and block.height > 0 for block in found)
+    for block in found:
+        assert block.left == left or block.left % 512 == 0
+        assert block.top == top or block.top % 512 == 0
+        assert block.width * block.height <= max(2 * pixels, 1024 * 1024)
+
+
+def test_the_frame_of_a_box_is_what_its_surroundings_have_more() -> None:
+    outer = Box(2, 3, 40, 50)
+    for box in (Box(10, 10, 20, 20), Box(2, 3, 40, 49), outer):
+        seen = np.zeros((60, 60), int)
+        for part in (box, *box.frame(outer)):
+            seen[part.top : part.bottom, part.left : part.right] += 1
+        assert seen.sum() == outer.width * outer.height
+        assert seen.max() == 1

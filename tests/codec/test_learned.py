@@ -176,16 +176,16 @@ def _decoded() -> tuple[NDArray[np.uint8], NDArray[np.uint8], LearnedImage]:
     return _cache[0]  # type: ignore[no-any-return]
 
 
-def test_a_picture_decoded_in_strips_equals_one_decoded_at_once(
+def test_a_picture_decoded_in_blocks_equals_one_decoded_at_once(
     photo: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rgb = np.ascontiguousarray(np.tile(photo, (3, 1, 1))[:1700, :600])
+    rgb = np.ascontiguousarray(np.tile(photo, (3, 1, 1))[:1100, :1100])
     data = coded(rgb, quality=50)
     at_once, _ = opened(data, rgb).decode()
-    monkeypatch.setattr(decoder, "_STRIP_PIXELS", 1)
-    in_strips, _ = opened(data, rgb).decode()
-    assert np.abs(in_strips.astype(int) - at_once).max() <= 1
-    monkeypatch.setattr("pgic_core.codec.encoder._STRIP_PIXELS", 1)
+    monkeypatch.setattr(decoder, "_BLOCK_PIXELS", 1)
+    in_blocks, _ = opened(data, rgb).decode()
+    assert np.abs(in_blocks.astype(int) - at_once).max() <= 1
+    monkeypatch.setattr("pgic_core.codec.encoder._BLOCK_PIXELS", 1)
     again = coded(rgb, quality=50)
     assert abs(len(again) - len(data)) <= 0.001 * len(data)
     assert psnr(opened(again, rgb).decode()[0], rgb) == pytest.approx(psnr(at_once, rgb), abs=0.02)

@@ -86,6 +86,16 @@ _OPERATORS: dict[str, Any] = {
 def run(path: Path, inputs: dict[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
     """The one output of a graph."""
     graph = onnx.load(str(path)).graph
+    return _values(graph, inputs)[graph.output[0].name].numpy()
+
+
+def all_finite(path: Path, inputs: dict[str, np.ndarray[Any, Any]]) -> bool:
+    """Whether no value inside a graph is infinite or not a number."""
+    values = _values(onnx.load(str(path)).graph, inputs).values()
+    return all(bool(torch.isfinite(value).all()) for value in values if value.is_floating_point())
+
+
+def _values(graph: onnx.GraphProto, inputs: dict[str, np.ndarray[Any, Any]]) -> dict[str, Tensor]:
     values = {i.name: torch.from_numpy(numpy_helper.to_array(i).copy()) for i in graph.initializer}
     values |= {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in inputs.items()}
     for node in graph.node:
@@ -100,4 +110,4 @@ def run(path: Path, inputs: dict[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, 
         out = _OPERATORS[node.op_type](*given, **attributes)
         outs = out if isinstance(out, tuple) else (out,)
         values.update(zip(node.output, outs, strict=True))
-    return values[graph.output[0].name].numpy()
+    return values
