@@ -31,7 +31,7 @@ _BLOCK_PIXELS = BLOCK_PIXELS
 _Z_BOUND = 127
 # Weight of the rate where a symbol may be dropped: 1 would be the plain optimum for one symbol by itself, but
 # its value also serves as context of others. Chosen on training pictures.
-_RATE_WEIGHT = 0.5
+_RATE_WEIGHT = 0.65
 
 
 @dataclass(frozen=True, slots=True)
