@@ -30,12 +30,10 @@ class Source:
     Attributes:
         name: its path, or :data:`STREAM`.
         below: its path from the folder that was named, or its bare name; its place in an output folder.
-        missing: whether there is no such file.
     """
 
     name: str
     below: str
-    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ def find_sources(arguments: Sequence[str], suffixes: Collection[str]) -> list[So
         suffixes: lower case, with the dot.
 
     Returns:
-        The sources; one that does not exist is marked as missing.
+        The sources. A name or pattern without a file stands for itself, and fails when it is opened.
     """
     sources: list[Source] = []
     for argument in arguments:
@@ -71,13 +69,12 @@ def find_sources(arguments: Sequence[str], suffixes: Collection[str]) -> list[So
             sources.append(Source(STREAM, STREAM))
             continue
         is_pattern = glob.has_magic(argument) and not os.path.exists(argument)
-        for name in sorted(glob.glob(argument, recursive=True)) if is_pattern else [argument]:
+        names = sorted(glob.glob(argument, recursive=True)) if is_pattern else []
+        for name in names or [argument]:
             if os.path.isdir(name):
                 sources += _below(name, suffixes)
             else:
-                sources.append(Source(name, os.path.basename(name), not os.path.exists(name)))
-        if is_pattern and not glob.glob(argument, recursive=True):
-            sources.append(Source(argument, argument, True))
+                sources.append(Source(name, os.path.basename(name)))
     return sources
 
 
