@@ -18,6 +18,7 @@ _COMMANDS = {
     "verify": ("pgic_core.cli.verify", "Check every byte of .pgi files."),
     "meta": ("pgic_core.cli.meta", "Show or change metadata without coding pixels again."),
     "features": ("pgic_core.features.command", "Code deep feature maps."),
+    "plugins": ("pgic_core.cli.plugins", "List plugins and say what is wrong with broken ones."),
     "bench": ("pgic_core.evaluation.command", "Measure quality, rate and speed beside other codecs."),
 }
 
