@@ -33,7 +33,10 @@ def plugin_set() -> PluginSet:
 
 
 def call_each(
-    hook: str, arguments: Mapping[str, object], check: Callable[[Any], T], only: Container[str] | None = None
+    hook: str,
+    arguments: Mapping[str, object],
+    check: Callable[[Any], T],
+    only: Container[str] | None = None,
 ) -> Iterator[tuple[Plugin, T]]:
     """Ask plugins in turn. Whoever takes the first answer only leaves the others unasked.
 

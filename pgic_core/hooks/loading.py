@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -77,10 +77,15 @@ class PluginSet:
     def register(self, plugin: object, name: str) -> Plugin:
         """Add a plugin that is not installed: a module, or an object whose methods are hooks.
 
+        Args:
+            plugin: what to add.
+            name: of the plugin; one that had it before is removed.
+
         Returns:
             What is known of it; ``error`` says whether it is of use.
         """
         with self._lock:
+            self.unregister(name)
             entry = Plugin(name, specs.GROUP, "", "", getattr(plugin, "__name__", type(plugin).__name__))
             self._plugins[name] = entry = self._add(plugin, entry)
         return entry
@@ -115,15 +120,19 @@ class PluginSet:
         return metadata.entry_points(group=specs.GROUP) if self._entry_points is None else self._entry_points
 
     def _load_one(self, entry_point: metadata.EntryPoint) -> None:
-        if entry_point.name in self._plugins:
-            return
         entry = describe(entry_point)
+        known = self._plugins.get(entry.name)
+        if known is not None and known.package != entry.package:  # two vendors, one name
+            entry = replace(entry, name=f"{entry.name} of {entry.package}")
+            known = self._plugins.get(entry.name)
+        if known is not None:
+            return
         trace(f"load {entry.name} of {entry.source} ({entry.target})")
         watch = Stopwatch()
         try:
             loaded = entry_point.load()
         except (Exception, SystemExit) as error:  # whatever a stranger's module does when imported
-            entry = with_error(entry, f"{type(error).__name__}: {error}")
+            entry = _broken(entry, error)
         except KeyboardInterrupt as interrupt:
             interrupt.add_note(f"Interrupted while the plugin {entry.name} of {entry.source} was loading.")
             raise
@@ -144,9 +153,8 @@ class PluginSet:
         except Exception as error:  # pluggy raises several kinds; a plugin's attributes may raise any
             if manager.has_plugin(entry.name):
                 manager.unregister(name=entry.name)
-            return with_error(entry, f"{type(error).__name__}: {error}")
-        hooks = tuple(sorted(caller.name for caller in callers))
-        return Plugin(entry.name, entry.group, entry.package, entry.version, entry.target, hooks)
+            return _broken(entry, error)
+        return replace(entry, hooks=tuple(sorted(caller.name for caller in callers)))
 
 
 def describe(entry_point: metadata.EntryPoint) -> Plugin:
@@ -161,8 +169,5 @@ def describe(entry_point: metadata.EntryPoint) -> Plugin:
     )
 
 
-def with_error(entry: Plugin, error: str) -> Plugin:
-    """The same plugin, broken."""
-    return Plugin(
-        entry.name, entry.group, entry.package, entry.version, entry.target, (), " ".join(error.split())
-    )
+def _broken(entry: Plugin, error: BaseException) -> Plugin:
+    return replace(entry, error=" ".join(f"{type(error).__name__}: {error}".split()))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import numpy as np
 
 from ..errors import PgiOptionError
-from .calling import call_each, plugin_set
+from .calling import PgiPluginWarning, call_each, plugin_set
 from .specs import KeyPurpose, OfferKind
 from .trace import brief
 
@@ -48,8 +49,8 @@ def find_roi(
         fields: extension fields that are stored with the picture.
 
     Returns:
-        float32 (h, w), 0 to 1, of any resolution up to the picture's, covering the whole picture; None if
-        every plugin that has the model failed (a :class:`.PgiPluginWarning` names it).
+        float32 (h, w), 0 to 1, of any resolution up to the picture's, covering the whole picture; None, with
+        a :class:`.PgiPluginWarning`, if every plugin that has the model failed or had nothing to say.
 
     Raises:
         PgiOptionError: no plugin offers the model.
@@ -66,7 +67,11 @@ def find_roi(
         return values
 
     arguments = {"name": name, "image": _read_only(image), "fields": dict(fields or {})}
-    return _first("roi_map", "roi", name, arguments, checked)
+    values = _first("roi_map", "roi", name, arguments, checked)
+    if values is None:
+        message = f"The region-of-interest model {name!r} gave no map: all parts of the picture count alike."
+        warnings.warn(PgiPluginWarning(message), stacklevel=2)
+    return values
 
 
 def preprocess_image(image: NDArray[Any], names: Iterable[str]) -> NDArray[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -56,12 +55,10 @@ class Roi:
     background: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.strength) and 0 <= self.strength <= _MOST_OCTAVES):
-            raise PgiOptionError(f"strength must be from 0 to {_MOST_OCTAVES:g}, not {self.strength!r}.")
-        if not (math.isfinite(self.background) and abs(self.background) <= _MOST_OCTAVES):
-            raise PgiOptionError(
-                f"background must be from {-_MOST_OCTAVES:g} to {_MOST_OCTAVES:g}, not {self.background!r}."
-            )
+        for name, low in (("strength", 0.0), ("background", -_MOST_OCTAVES)):
+            value = getattr(self, name)
+            if not (isinstance(value, (int, float)) and low <= value <= _MOST_OCTAVES):  # false for NaN, too
+                raise PgiOptionError(f"{name} must be from {low:g} to {_MOST_OCTAVES:g}, not {value!r}.")
 
 
 def resolve_roi(

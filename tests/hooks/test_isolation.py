@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, PathDistribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,7 +137,7 @@ def test_wrong_answers_lose_no_picture(plugins: PluginSet, picture: Picture, ans
     def warned(hook: str) -> Any:
         return pytest.warns(PgiPluginWarning, match=f"The hook {hook} of the plugin mine .* passed over")
 
-    with warned("roi_map"):
+    with pytest.warns(PgiPluginWarning, match="'it' gave no map"), warned("roi_map"):
         assert find_roi("it", picture) is None
     with warned("preprocess"):
         assert preprocess_image(picture, ["it"]) is picture
@@ -167,7 +167,7 @@ def test_roi_maps_of_wrong_shape_or_range(
     plugins: PluginSet, picture: Picture, answer: object, reason: str
 ) -> None:
     plugins.register(Bad(answer), "mine")
-    with pytest.warns(PgiPluginWarning, match=reason):
+    with pytest.warns(PgiPluginWarning, match="no map"), pytest.warns(PgiPluginWarning, match=reason):
         assert find_roi("it", picture) is None
 
 
@@ -247,7 +247,7 @@ def test_picture_cannot_be_changed_by_a_plugin(plugins: PluginSet, picture: Pict
 
     before = picture.copy()
     plugins.register(Plugin(None), "mine")
-    with pytest.warns(PgiPluginWarning, match="read-only"):
+    with pytest.warns(PgiPluginWarning, match="no map"), pytest.warns(PgiPluginWarning, match="read-only"):
         find_roi("it", picture)
     assert np.array_equal(picture, before)
 
@@ -262,6 +262,35 @@ def test_trace_names_calls_and_hides_keys(
     assert "call provide_key of mine" in shown
     assert "<10 bytes>" in shown
     assert "secret" not in shown
+
+
+def test_a_model_without_an_answer_is_not_silent(plugins: PluginSet, picture: Picture) -> None:
+    plugins.register(Bad(None), "mine")
+    with pytest.warns(PgiPluginWarning, match="model 'it' gave no map"):
+        assert find_roi("it", picture) is None
+
+
+def test_two_plugins_of_one_name(installed: Callable[..., PluginSet], tmp_path: Path) -> None:
+    installed(good=GOOD)
+    info = tmp_path / "acme-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[pgic]\nthermal = plugin_other\n")
+    (tmp_path / "plugin_other.py").write_text(GOOD)
+    theirs = [*PathDistribution(info).entry_points]
+    plugins = PluginSet([EntryPoint("thermal", "plugin_good", "pgic"), *theirs, *theirs])
+    assert [(p.name, p.package, p.error) for p in plugins.plugins()] == [
+        ("thermal", "", ""),
+        ("thermal of acme", "acme", ""),
+    ]
+
+
+def test_registering_again_replaces(plugins: PluginSet) -> None:
+    plugins.register(Bad(b"old"), "mine")
+    assert not plugins.register(Bad(b"new"), "mine").error
+    assert find_key("decrypt", "x") == b"new"
+    plugins.unregister("mine")
+    assert find_key("decrypt", "x") is None
 
 
 def test_nothing_is_loaded_before_a_hook_is_needed(installed: Callable[..., PluginSet]) -> None:

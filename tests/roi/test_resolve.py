@@ -68,7 +68,8 @@ def test_strength_and_background(photo: Photo) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"strength": -1}, {"strength": 4.1}, {"strength": float("nan")}, {"background": 5}]
+    "options",
+    [{"strength": -1}, {"strength": 4.1}, {"strength": float("nan")}, {"strength": "2"}, {"background": 5}],
 )
 def test_numbers_out_of_range(options: dict[str, float]) -> None:
     with pytest.raises(PgiOptionError, match=next(iter(options))):
@@ -101,7 +102,8 @@ def test_a_model_that_fails_is_named_and_the_picture_stays(builtin: PluginSet, p
             raise MemoryError("no room")
 
     builtin.register(Broken(), "acme")
-    with pytest.warns(PgiPluginWarning, match="roi_map of the plugin acme .*no room"):
+    failed = pytest.warns(PgiPluginWarning, match="roi_map of the plugin acme .*no room")
+    with pytest.warns(PgiPluginWarning, match="'mine' gave no map"), failed:
         assert resolve_roi("mine", photo) is None
 
 
