@@ -124,7 +124,8 @@ def run(
 
 def _groups(late: bool, codecs: tuple[str, ...], qps: tuple[int, ...]) -> list[tuple[int, list[_Cell]]]:
     """Lines of one stage that see the same photos, with their share of the time."""
-    plan = [(4 if late else 1, "hevc", str(packing), QPS) for packing in PACKINGS]
+    plan: list[tuple[int, str, str, tuple[int, ...]]]
+    plan = [(4 if late else 1, "hevc", packing, QPS) for packing in PACKINGS]
     plan.append((2 if late else 1, "pgic", "", QPS))
     if late:
         plan.append((12, "pgic", "", LATE_QPS))

