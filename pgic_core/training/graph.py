@@ -49,8 +49,9 @@ class GraphWriter:
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
         self._count = 0
-        self._grids: dict[str, tuple[float, int]] = {}  # value -> scale and zero point it is rounded to
+        self._grids: dict[str, tuple[float, int]] = {}  # 8-bit levels -> their scale and zero point
         self._sizes: dict[str, tuple[str | int, str | int]] = {}  # value -> height and width
+        self._shapes: dict[tuple[str | int, ...], str] = {}  # shapes that the graph already holds
 
     def input(self, name: str, shape: Sequence[int | str], kind: int = TensorProto.FLOAT) -> str:
         """Declare an input; strings in ``shape`` are free dimensions."""
@@ -120,11 +121,7 @@ class GraphWriter:
         return self.node("Transpose", value, perm=[0, 3, 1, 2])
 
     def size(self, value: str) -> tuple[str | int, str | int]:
-        """Height and width.
-
-        They are followed from where they first were asked for: asking an 8-bit value again would make the
-        engine widen it to floats just to see its shape.
-        """
+        """Height and width; the graph finds them once and hands them on."""
         if value not in self._sizes:
             self._sizes[value] = self._dimension(value, 1), self._dimension(value, 2)
         return self._sizes[value]
@@ -139,8 +136,16 @@ class GraphWriter:
 
     def reshape(self, value: str, shape: Sequence[int | str]) -> str:
         """Give a new shape, of numbers and dimensions."""
-        sizes = self.concat([self._number(d) for d in shape], 0)
-        out = self._kept(value, self.node("Reshape", value, sizes))
+        key = tuple(shape)
+        if key not in self._shapes:
+            numbers = [d for d in shape if isinstance(d, int)]
+            whole = len(numbers) == len(shape)
+            self._shapes[key] = (
+                self.constant(np.array(numbers))
+                if whole
+                else self.concat([self._number(d) for d in shape], 0)
+            )
+        out = self._kept(value, self.node("Reshape", value, self._shapes[key]))
         if len(shape) == 4:
             self._sizes[out] = shape[1], shape[2]
         return out
@@ -209,22 +214,27 @@ class GraphWriter:
         """Round to 256 levels; below and above, clip."""
         low, high = min(between[0], 0.0), max(between[1], 0.0)
         scale = float(np.float32(max(high - low, 1e-6) / 255))
-        return self.on_grid(value, scale, round(-low / scale))
-
-    def on_grid(self, value: str, scale: float, zero: int) -> str:
-        """Round to whole multiples of ``scale``, from ``-zero`` to ``255 - zero``."""
-        if self._grids.get(value) == (scale, zero):
-            return value
-        grid = self.constant(np.float32(scale)), self.constant(np.uint8(zero))
-        return self.off_grid(self.node("QuantizeLinear", value, *grid), scale, zero)
-
-    def off_grid(self, levels: str, scale: float, zero: int) -> str:
-        """8-bit levels as the values they stand for."""
-        out = self.node(
-            "DequantizeLinear", levels, self.constant(np.float32(scale)), self.constant(np.uint8(zero))
+        zero = round(-low / scale)
+        return self.on_grid(
+            self.node(
+                "QuantizeLinear", value, self.constant(np.float32(scale)), self.constant(np.uint8(zero))
+            ),
+            scale,
+            zero,
         )
-        self._grids[out] = (scale, zero)
-        return out
+
+    def on_grid(self, levels: str, scale: float, zero: int) -> str:
+        """Say what 8-bit levels stand for: ``scale * (level - zero)``."""
+        self._grids[levels] = scale, zero
+        return levels
+
+    def _floats(self, value: str) -> str:
+        """What a layer takes: 8-bit levels become the values they stand for."""
+        if value not in self._grids:
+            return value
+        scale, zero = self._grids[value]
+        grid = self.constant(np.float32(scale)), self.constant(np.uint8(zero))
+        return self.node("DequantizeLinear", value, *grid)
 
     def product(
         self,
@@ -239,10 +249,11 @@ class GraphWriter:
             value = self.rounded(value, between)
         rows = self.reshape(value, [-1, weight.shape[0]])
         if between is None:
-            operands = rows, self._half(weight), self.constant(bias.astype(np.float32))
+            weights = self._half(weight), self.constant(bias.astype(np.float32))
         else:
-            operands = rows, *self._integers(weight, bias, 1, self._grids[rows][0])
-        return self.reshape(self.node("Gemm", *operands), [1, height, width, weight.shape[1]])
+            weights = self._integers(weight, bias, 1, self._grids[rows][0])
+        out = self.node("Gemm", self._floats(rows), *weights)
+        return self.reshape(out, [1, height, width, weight.shape[1]])
 
     def _convolution(self, value: str, layer: nn.Module) -> str:
         weight = array(layer.weight)
@@ -257,7 +268,7 @@ class GraphWriter:
         size = self.size(value)
         out = self.node(
             "Conv",
-            self.node("Transpose", value, perm=[0, 3, 1, 2]),
+            self.node("Transpose", self._floats(value), perm=[0, 3, 1, 2]),
             *operands,
             kernel_shape=[side, side],
             pads=[side // 2] * 4,
@@ -307,10 +318,8 @@ class GraphWriter:
         return self.cast(self.constant(weight.astype(np.float16)), TensorProto.FLOAT)
 
     def _kept(self, before: str, after: str) -> str:
-        """Moving values about leaves them on their grid: say so, so that they move as 8-bit levels."""
-        if before in self._grids:
-            return self.on_grid(after, *self._grids[before])
-        return after
+        """Moving values about leaves what they stand for."""
+        return self.on_grid(after, *self._grids[before]) if before in self._grids else after
 
     def finish(self) -> onnx.ModelProto:
         """The checked model."""

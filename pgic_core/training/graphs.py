@@ -52,7 +52,7 @@ def _analysis(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     """Encoder: picture to latent."""
     g, a, net = GraphWriter("analysis", ranges), codec.architecture, codec.analysis
     picture = g.input("picture", [1, "H", "W", 3], TensorProto.UINT8)
-    patches = g.space_to_depth(g.off_grid(picture, *_PICTURE), 8, 3)
+    patches = g.space_to_depth(g.on_grid(picture, *_PICTURE), 8, 3)
     linear = g.layer(g.space_to_depth(patches, 2, 192), net.linear)
     t = g.prepared(g.layer(g.layer(patches, net.enter), net.fine), net.down)
     t = g.layer(g.layer(g.space_to_depth(t, 2, a.encoder_fine), net.down), net.coarse)
