@@ -168,10 +168,17 @@ class GraphWriter:
         value = self.transpose(value, [0, 2, 1, 3])
         return self.reshape(value, [1, self.times(height, factor), self.times(width, factor), channels])
 
-    def layer(self, value: str, layer: nn.Module) -> str:
-        """Add a training layer; its output is float."""
+    def layer(self, value: str, layer: nn.Module, *, exact: bool = False) -> str:
+        """Add a training layer; its output is float.
+
+        Args:
+            value: its input.
+            layer: the layer.
+            exact: a float layer's weights must not be stored in 8 bits, even among integer layers.
+        """
         if isinstance(layer, Pointwise):
-            return self.product(value, array(layer.weight).T, array(layer.bias), self._ranges.get(layer))
+            weight, bias = array(layer.weight).T, array(layer.bias)
+            return self.product(value, weight, bias, self._ranges.get(layer), exact=exact)
         if isinstance(layer, Depthwise):
             return self._convolution(value, layer)
         if isinstance(layer, Mix):
@@ -242,6 +249,8 @@ class GraphWriter:
         weight: NDArray[np.float32],
         bias: NDArray[np.float32],
         between: tuple[float, float] | None = None,
+        *,
+        exact: bool = True,
     ) -> str:
         """A matrix product over the channels: weights ``(in, out)``; an integer one with an input range."""
         height, width = self.size(value)
@@ -249,7 +258,8 @@ class GraphWriter:
             value = self.rounded(value, between)
         rows = self.reshape(value, [-1, weight.shape[0]])
         if between is None:
-            weights = self._half(weight), self.constant(bias.astype(np.float32))
+            stored = self._half(weight) if exact or not self._ranges else self._eight_bits(weight)
+            weights = stored, self.constant(bias.astype(np.float32))
         else:
             weights = self._integers(weight, bias, 1, self._grids[rows][0])
         out = self.node("Gemm", self._floats(rows), *weights)
@@ -316,6 +326,12 @@ class GraphWriter:
     def _half(self, weight: NDArray[np.float32]) -> str:
         """Store weights in half precision; the engine widens them once, when it loads the graph."""
         return self.cast(self.constant(weight.astype(np.float16)), TensorProto.FLOAT)
+
+    def _eight_bits(self, weight: NDArray[np.float32]) -> str:
+        """Store weights ``(in, out)`` in 8 bits with a scale per output; the engine widens them likewise."""
+        scale = np.maximum(np.abs(weight).max(0) / 127, 1e-9).astype(np.float32)
+        levels = self.constant(np.rint(weight / scale).astype(np.int8))
+        return self.mul(self.cast(levels, TensorProto.FLOAT), self.constant(scale))
 
     def _kept(self, before: str, after: str) -> str:
         """Moving values about leaves what they stand for."""

@@ -53,7 +53,7 @@ def _analysis(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     g, a, net = GraphWriter("analysis", ranges), codec.architecture, codec.analysis
     picture = g.input("picture", [1, "H", "W", 3], TensorProto.UINT8)
     patches = g.space_to_depth(g.on_grid(picture, *_PICTURE), 8, 3)
-    linear = g.layer(g.space_to_depth(patches, 2, 192), net.linear)
+    linear = g.layer(g.space_to_depth(patches, 2, 192), net.linear, exact=True)
     t = g.prepared(g.layer(g.layer(patches, net.enter), net.fine), net.down)
     t = g.layer(g.layer(g.space_to_depth(t, 2, a.encoder_fine), net.down), net.coarse)
     y = g.add(linear, g.layer(t, net.leave))
@@ -179,7 +179,7 @@ def _synthesis(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     height, width = g.size(y)
     places = g.times(height, width)
     embedding = g.channels_last(g.input("embedding", [1, a.decoder, "he", "we"]))
-    t = g.layer(g.add(g.layer(y, net.enter), embedding), net.body)
+    t = g.layer(g.add(g.layer(y, net.enter, exact=True), embedding), net.body)
     t = g.reshape(g.layer(t, net.lift), [1, places, 16, r])
     u = g.activated(t, net.r1, net.rd)
     u = g.depth_to_space(g.reshape(u, [1, height, width, 32 * r]), 4, 2 * r)

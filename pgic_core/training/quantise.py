@@ -43,12 +43,12 @@ FLOAT_LAYERS = (
     "embed",
 )
 """Names, or beginnings of names, of the layers that stay float."""
-_CROPS = 48
+_CROPS = 24
 _SIDE = 512
 
 
 def calibration_crops(config: TrainingConfig, root: Path) -> NDArray[np.uint8]:
-    """Crops of training pictures, ``(48, 512, 512, 3)``, always the same ones for a config."""
+    """Crops of training pictures, ``(24, 512, 512, 3)``, always the same ones for a config."""
     pictures = load_folders(root, config.data, config.exclude)
     return CropSampler(pictures, config.data, config.schedule.seed).batch(_CROPS, _SIDE)
 
