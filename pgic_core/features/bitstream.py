@@ -221,8 +221,8 @@ class _Reader:
         self.position += size
         return part
 
-    def rest(self) -> bytes:
-        return self.data[self.position :]
+    def rest(self) -> memoryview:
+        return memoryview(self.data)[self.position :]  # not copied: a stream may have thousands of tensors
 
     def byte(self) -> int:
         return self.take(1)[0]

@@ -30,6 +30,7 @@ BIT_DEPTHS = (8, 10, 12)
 
 _GRID = 65_535  # interval edges are stored on a 16-bit grid between lo and hi
 _PACKED = 0x20  # flag of a table stored as zlib
+_LARGEST_TABLE = 48 << 20  # bytes; a forged number of channels must not let a few kilobytes inflate to 100 GB
 _FIT_SAMPLES = 1 << 18
 _FIT_ROUNDS = 40
 # From this share of exact lower bounds on (what a ReLU leaves), the bound gets an interval of its own.
@@ -118,7 +119,11 @@ class Quantiser:
         return out
 
     def to_bytes(self) -> bytes:
-        """The parameters as they stand in the stream."""
+        """The parameters as they stand in the stream.
+
+        Raises:
+            PgiOptionError: there are too many for a reader.
+        """
         raw = self.ranges.astype("<f4").tobytes()
         if self.kind == "log":
             raw += self.extra.astype("<f4").tobytes()
@@ -127,6 +132,10 @@ class Quantiser:
             deltas = np.diff(edges, axis=1, prepend=0).astype("<u2")
             planes = deltas.view(np.uint8).reshape(*deltas.shape, 2)  # high bytes apart: they are mostly zero
             raw += planes[..., 1].tobytes() + planes[..., 0].tobytes()
+        if len(raw) > _LARGEST_TABLE:
+            raise PgiOptionError(
+                f"A quantiser of {self.bits} bits for each of {len(self.ranges):,} channels is too large."
+            )
         head = QUANTISERS.index(self.kind) | BIT_DEPTHS.index(self.bits) << 2 | self.per_channel << 4
         packed = zlib.compress(raw, 9)
         if len(packed) + 4 < len(raw):
@@ -134,7 +143,7 @@ class Quantiser:
         return bytes([head]) + raw
 
     @classmethod
-    def from_bytes(cls, data: bytes, channels: int) -> tuple[Quantiser, int]:
+    def from_bytes(cls, data: bytes | memoryview, channels: int) -> tuple[Quantiser, int]:
         """Read what :meth:`to_bytes` wrote.
 
         Args:
@@ -156,6 +165,8 @@ class Quantiser:
         kind, bits, rows = QUANTISERS[kind_id], BIT_DEPTHS[depth_id], channels if per_channel else 1
         inner = (1 << bits) - 1
         raw_size = rows * {"uniform": 8, "log": 12, "lloyd": 8 + 2 * inner}[kind]
+        if raw_size > _LARGEST_TABLE:
+            raise PgiFormatError("A feature map announces more quantiser parameters than the format allows.")
         start, stored = 1, raw_size
         if head & _PACKED:
             start, stored = 5, struct.unpack_from("<I", data, 1)[0]
@@ -179,7 +190,7 @@ class Quantiser:
                 raise PgiFormatError("The logarithm of a feature map's quantiser has no positive scale.")
         elif kind == "lloyd":
             planes = np.frombuffer(body, np.uint8, rows * inner * 2, rows * 8).reshape(2, rows, inner)
-            edges = np.cumsum(planes[0].astype(np.int64) * 256 + planes[1], axis=1)
+            edges = np.cumsum(planes[0].astype(np.uint32) * 256 + planes[1], axis=1, dtype=np.uint32)
             if (edges > _GRID).any():
                 raise PgiFormatError("The intervals of a feature map's quantiser leave its range.")
             extra = edges.astype(np.uint16)
