@@ -1,0 +1,105 @@
+"""Which rules of which parser a run has reached: the places in the source that reject a file."""
+
+from __future__ import annotations
+
+import ast
+import traceback
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+import pgic_core
+
+__all__ = ["PARSERS", "Coverage", "reject_sites"]
+
+_ROOT = Path(pgic_core.__file__).parent
+PARSERS = (
+    "container/layout.py",
+    "container/reader.py",
+    "container/source.py",
+    "container/fields.py",
+    "container/packing.py",
+    "container/metadata.py",
+    "container/extension.py",
+    "container/cbor_scan.py",
+    "container/annotations.py",
+    "codec/auxiliary.py",
+    "codec/lossless.py",
+    "codec/tile_coders.py",
+    "codec/stream.py",
+    "codec/entropy.py",
+    "codec/decoder.py",
+    "api/coded.py",
+    "features/bitstream.py",
+    "features/prequantise.py",
+    "features/api.py",
+    "features/coder.py",
+    "features/contexts.py",
+    "features/video.py",
+    "features/carry.py",
+)
+_REFUSALS = (
+    "PgiFormatError",
+    "PgiTruncatedError",
+    "PgiChecksumError",
+    "PgiUnsupportedError",
+    "PgiLimitError",
+)
+
+Site = tuple[str, int]
+
+
+class Coverage:
+    """Counts files by the place that rejected them."""
+
+    def __init__(self) -> None:
+        self.files: Counter[Site] = Counter()
+
+    def add(self, sites: set[Site]) -> None:
+        """Note the places that rejected one file."""
+        self.files.update(sites)
+
+    def lines(self, every_site: bool = False) -> list[str]:
+        """For each parser: rules reached, of how many, and files rejected."""
+        out = [f"{'parser':<26}{'rules reached':>15}{'rejections':>12}"]
+        for name in PARSERS:
+            rules = _rules(name)
+            found = {site: count for site, count in self.files.items() if site[0] == name}
+            reached = [rule for rule in rules if any(rule[0] <= line <= rule[1] for _, line in found)]
+            out.append(f"{name:<26}{f'{len(reached)} of {len(rules)}':>15}{sum(found.values()):>12}")
+            if every_site:
+                out += [f"    line {rule[0]} not reached" for rule in rules if rule not in reached]
+        return out
+
+
+def reject_sites(error: BaseException) -> set[Site]:
+    """Parser and line of each frame of an error, and of the errors it came from."""
+    sites = set()
+    at: BaseException | None = error
+    while at is not None:
+        for frame in traceback.extract_tb(at.__traceback__):
+            name = frame.filename.removeprefix(f"{_ROOT}/")
+            if name in PARSERS and any(a <= (frame.lineno or 0) <= b for a, b in _rules(name)):
+                sites.add((name, frame.lineno or 0))
+        at = at.__cause__ or at.__context__
+    return sites
+
+
+@cache
+def _rules(name: str) -> tuple[tuple[int, int], ...]:
+    """First and last line of every statement that refuses a file, and of every check of a limit."""
+    found = set()
+    for node in ast.walk(ast.parse((_ROOT / name).read_text(encoding="utf-8"))):
+        call = node.exc if isinstance(node, ast.Raise) else node.value if isinstance(node, ast.Expr) else None
+        if not isinstance(call, ast.Call):
+            continue
+        called = call.func
+        if isinstance(node, ast.Raise):
+            wanted = isinstance(called, ast.Name) and (
+                called.id in _REFUSALS or called.id in ("_damaged", "_trailing")
+            )
+        else:
+            wanted = isinstance(called, ast.Attribute) and called.attr == "check"
+        if wanted:
+            found.add((node.lineno, node.end_lineno or node.lineno))
+    return tuple(sorted(found))

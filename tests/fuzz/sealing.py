@@ -1,0 +1,201 @@
+"""Taking a ``.pgi`` apart, and putting right every checksum in one that was changed.
+
+A mutated file is refused by its first CRC32 unless somebody computes it anew. An attacker can; so does this,
+for as much of the file as still makes sense.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import zlib
+from dataclasses import dataclass
+
+__all__ = ["Region", "regions", "reseal", "varint"]
+
+_DIRECTORY = 30
+_ENTRY = 56
+_IMAGE = 0x0030
+_GROUP = 8
+_LEARNED_FIXED = 24
+_LOSSLESS_FIXED = 16
+_LOSSLESS_ENTRY = 9
+_FEATURES = b"\x8bPGF"
+
+
+@dataclass(frozen=True)
+class Region:
+    """Bytes of a file that one parser reads.
+
+    Attributes:
+        name: for reports.
+        start, end: offsets.
+    """
+
+    name: str
+    start: int
+    end: int
+
+
+def varint(value: int) -> bytes:
+    """Seven bits a byte, lowest first."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def regions(data: bytes) -> list[Region]:
+    """The parts of a sound file."""
+    found = [Region("header", 0, _DIRECTORY)]
+    for at, kind, start, length in _entries(data):
+        found.append(Region("directory", at, at + _ENTRY))
+        end = start + length
+        if kind != _IMAGE:
+            found.append(Region(f"block {kind:04x}", start, end))
+            if (features := data.find(_FEATURES, start, end)) >= 0:
+                found.append(Region("features", features, end))
+            continue
+        found.append(Region("fields", start, start + 7))
+        if data[start + 6] == 1:
+            alpha = int.from_bytes(data[start + 7 : start + 11], "little")
+            found.append(Region("alpha length", start + 7, start + 11))
+            if alpha:
+                found += _lossless_regions(data, start + 11, start + 11 + alpha)
+            found += _learned_regions(data, start + 11 + alpha, end)
+        else:
+            found += _lossless_regions(data, start + 7, end)
+    return found
+
+
+def reseal(data: bytes) -> bytes:
+    """With all CRC32 and SHA-256 made to fit, from the inside to the outside."""
+    raw = bytearray(data)
+    if len(raw) < _DIRECTORY:
+        return bytes(raw)
+    for at, kind, start, length in _entries(raw):
+        end = min(start + length, len(raw))
+        if start >= len(raw):
+            continue
+        if kind == _IMAGE and end - start > 7:
+            _seal_image(raw, start, end)
+            struct.pack_into("<I", raw, 26, zlib.crc32(raw[start : start + 7]))
+        if (features := raw.find(_FEATURES, start, end)) >= 0 and features + 9 <= end:
+            struct.pack_into("<I", raw, features + 5, zlib.crc32(raw[features + 9 : end]))
+        struct.pack_into("<I", raw, at + 20, zlib.crc32(raw[start:end]))
+        raw[at + 24 : at + 56] = hashlib.sha256(raw[start:end]).digest()
+    size = struct.unpack_from("<H", raw, 6)[0]
+    head = bytes(raw[:8]) + bytes(4) + bytes(raw[12:size])
+    struct.pack_into("<I", raw, 8, zlib.crc32(head))
+    return bytes(raw)
+
+
+def _entries(raw: bytes | bytearray) -> list[tuple[int, int, int, int]]:
+    """Offset of the entry, block type, block offset, block length; of those that are there."""
+    count = min(raw[24], (len(raw) - _DIRECTORY) // _ENTRY)
+    found = []
+    for index in range(count):
+        at = _DIRECTORY + _ENTRY * index
+        kind, _, start, length = struct.unpack_from("<HHQQ", raw, at)
+        found.append((at, kind, start, length))
+    return found
+
+
+def _learned_regions(data: bytes, start: int, end: int) -> list[Region]:
+    (variable,) = struct.unpack_from("<I", data, start + 20)
+    index_end = start + _LEARNED_FIXED + variable
+    return [
+        Region("learned header", start, start + _LEARNED_FIXED),
+        Region("learned index", start + _LEARNED_FIXED, index_end),
+        Region("learned tiles", index_end + 4, end),
+    ]
+
+
+def _lossless_regions(data: bytes, start: int, end: int) -> list[Region]:
+    (count,) = struct.unpack_from("<I", data, start + 8)
+    index_end = start + _LOSSLESS_FIXED + _LOSSLESS_ENTRY * count
+    return [
+        Region("lossless header", start, start + _LOSSLESS_FIXED),
+        Region("lossless index", start + _LOSSLESS_FIXED, index_end),
+        Region("lossless tiles", index_end, end),
+    ]
+
+
+def _seal_image(raw: bytearray, start: int, end: int) -> None:
+    if raw[start + 6] != 1:
+        _seal_lossless(raw, start + 7, end)
+        return
+    if end < start + 11:
+        return
+    alpha = int.from_bytes(raw[start + 7 : start + 11], "little")
+    if start + 11 + alpha <= end:
+        _seal_lossless(raw, start + 11, start + 11 + alpha)
+        width, height = struct.unpack_from("<HH", raw, start + 1)
+        _seal_learned(raw, start + 11 + alpha, end, width, height)
+
+
+def _seal_lossless(raw: bytearray, start: int, end: int) -> None:
+    if end < start + _LOSSLESS_FIXED:
+        return
+    (count,) = struct.unpack_from("<I", raw, start + 8)
+    index_end = min(start + _LOSSLESS_FIXED + _LOSSLESS_ENTRY * count, end)
+    at = index_end
+    for entry in range(start + _LOSSLESS_FIXED, index_end - _LOSSLESS_ENTRY + 1, _LOSSLESS_ENTRY):
+        (length,) = struct.unpack_from("<I", raw, entry)
+        struct.pack_into("<I", raw, entry + 4, zlib.crc32(raw[at : min(at + length, end)]))
+        at += length
+    head = bytes(raw[start : start + 12])
+    crc = zlib.crc32(raw[start + _LOSSLESS_FIXED : index_end], zlib.crc32(head))
+    struct.pack_into("<I", raw, start + 12, crc)
+
+
+def _seal_learned(raw: bytearray, start: int, end: int, width: int, height: int) -> None:
+    if end < start + _LEARNED_FIXED + 4:
+        return
+    flags, log2 = raw[start + 1], raw[start + 2]
+    (variable,) = struct.unpack_from("<I", raw, start + 20)
+    index_end = start + _LEARNED_FIXED + variable
+    if index_end + 4 > end:
+        return
+    if 6 <= log2 <= 11:
+        tiles = -(-width >> log2) * -(-height >> log2)
+        _seal_groups(raw, start + _LEARNED_FIXED, index_end, end, tiles, flags)
+    struct.pack_into("<I", raw, index_end, zlib.crc32(raw[start:index_end]))
+
+
+def _seal_groups(raw: bytearray, at: int, index_end: int, end: int, tiles: int, flags: int) -> None:
+    def read() -> int:
+        nonlocal at
+        value = shift = 0
+        while at < index_end:
+            byte = raw[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        return value
+
+    if flags & 1:
+        length = read()
+        at += length
+    data = index_end + 4
+    for _ in range(2):
+        lengths = []
+        for _ in range(tiles):
+            if at >= index_end:
+                return
+            lengths.append(4 * read())
+        for first in range(0, tiles, _GROUP):
+            size = sum(lengths[first : first + _GROUP])
+            group = bytes(raw[data : min(data + size, end)])
+            data += size
+            if at + 4 + 16 * (flags & 2) > index_end:
+                return
+            struct.pack_into("<I", raw, at, zlib.crc32(group))
+            at += 4
+            if flags & 2:
+                raw[at : at + 32] = hashlib.sha256(group).digest()
+                at += 32

@@ -1,0 +1,131 @@
+"""Small sound files, at least one for every parser, and what they decode to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import numpy as np
+import skimage.data
+from PIL import Image
+
+import pgic_core
+from pgic_core.container import Annotation, Box, Location, Metadata, rewrite
+from pgic_core.features import decode_features, encode_features
+from pgic_core.features.carry import attach_features, features_file, read_features
+
+from .sealing import Region, regions, reseal
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["WINDOW", "Seed", "seeds"]
+
+WINDOW = (9, 5, 40, 30)
+_XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    b'<a xmlns:d="http://www.dji.com/drone-dji/1.0/" d:RtkFlag="50"/></x:xmpmeta>'
+)
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A sound file.
+
+    Attributes:
+        name: for reports.
+        data: its bytes.
+    """
+
+    name: str
+    data: bytes
+
+    @cached_property
+    def regions(self) -> list[Region]:
+        """Its parts."""
+        return regions(self.data)
+
+    @cached_property
+    def pixels(self) -> NDArray[Any]:
+        """What it decodes to."""
+        return pgic_core.decode(self.data, threads=1)
+
+    @cached_property
+    def preview(self) -> NDArray[Any]:
+        """Its preview."""
+        return pgic_core.decode(self.data, level="preview", threads=1)
+
+    @cached_property
+    def features(self) -> Any:
+        """Its feature maps, or None."""
+        stream = read_features(self.data)
+        return None if stream is None else decode_features(stream)
+
+    @cached_property
+    def window(self) -> NDArray[Any]:
+        """The pixels of :data:`WINDOW`."""
+        return pgic_core.decode(self.data, window=WINDOW, threads=1)
+
+    @cached_property
+    def facts(self) -> dict[str, object]:
+        """What it says about itself."""
+        with pgic_core.open_file(self.data) as file:
+            return {**file.info().to_dict(), "exif": file.exif, "icc": file.icc_profile, "xmp": file.xmp}
+
+
+@lru_cache(maxsize=1)
+def seeds() -> tuple[Seed, ...]:
+    """All of them; the same every time."""
+    photo = np.ascontiguousarray(skimage.data.astronaut()[20:, 150:])
+    alpha = np.repeat(np.linspace(0, 255, 100).astype(np.uint8)[None, :, None], 70, 0)
+    roi = np.array([[0, 8, -4], [2, 0, 0]], np.int8)
+    random = np.random.default_rng(5)
+    maps = random.normal(0, 1, (1, 3, 9, 11)).astype(np.float32)
+    exif = Image.Exif()
+    exif.update({0x0112: 6, 0x010F: "ACME", 0x8769: {0x829A: 0.01, 0x9003: "2026:11:21 10:00:00"}})
+    metadata = Metadata(
+        1_700_000_000_000, "UAV-7 巡检", Location(116.5, 39.75123456, 50.0, "CGCS2000"), {"iso": "100"}, True
+    )
+    words = {f"acme.field-{i}": ["text", i, {"depth": [1.5, None, True]}] for i in range(12)}
+    with (
+        mock.patch("pgic_core.codec.encoder.TILE", 64),
+        mock.patch("pgic_core.codec.lossless._TILE_SIDE", 64),
+    ):
+        files = {
+            "learned": pgic_core.encode(photo[:70, :100], quality=60),
+            "learned large index": pgic_core.encode(photo[:140, :200], quality=30),
+            "learned fine": pgic_core.encode(photo[:64, :64], quality=97, effort=1),
+            "learned roi": pgic_core.encode(photo[:128, :192], quality=40, roi=roi),
+            "learned alpha": pgic_core.encode(np.dstack([photo[:70, :100], alpha]), quality=50),
+            "lossless grey": pgic_core.encode(photo[:90, :130, 0]),
+            "lossless rgba": pgic_core.encode(np.dstack([photo[:70, :100], alpha]), lossless=True),
+            "lossless 16 bits": pgic_core.encode(photo[:40, :70].astype(np.uint16) * 200, effort=1),
+            "raw float": pgic_core.encode(photo[:36, :56, 0].astype(np.float32)),
+            "metadata": pgic_core.encode(
+                photo[:36, :56, 0],
+                metadata=metadata,
+                annotations=[Annotation("crack", Box(1, 2, 20, 30)), Annotation("rust", Box(3, 2, 9, 12))],
+                exif=exif.tobytes(),
+                xmp=_XMP,
+                icc_profile=bytes(range(256)),
+                dpi=(72, 72.5),
+                extension=words,
+            ),
+            "few words": pgic_core.encode(
+                photo[:36, :56, 0], metadata={"device_id": "x"}, extension={"acme.a": 1}
+            ),
+        }
+    for codec in ("pgic", "hevc"):
+        for qp in (None, 20):
+            stream = encode_features({"conv5": maps, "pool": maps[:, :, :2]}, codec=codec, qp=qp)
+            files[f"features {codec} {qp}"] = features_file(stream)
+    files["features beside"] = attach_features(
+        files["lossless grey"], encode_features([maps, maps], codec="pgic", qp=30)
+    )
+    for name in ("metadata", "features hevc None", "features hevc 20"):
+        files[f"{name}, plain"] = b"".join(rewrite(files[name], compress_metadata=False))
+    for name, data in files.items():
+        assert reseal(data) == data, name
+    return tuple(Seed(name, data) for name, data in files.items())
