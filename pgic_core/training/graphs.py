@@ -185,7 +185,7 @@ def _synthesis(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     u = g.depth_to_space(g.reshape(u, [1, height, width, 32 * r]), 4, 2 * r)
     u = g.space_to_depth(g.activated(u, net.rd, net.r2), 4, 2 * r)
     u = g.layer(g.reshape(u, [1, places, 16, 2 * r]), net.r2)
-    t = g.layer(g.rectified(g.add(t, u), net.leave), net.leave)
+    t = g.layer(g.prepared(g.add(t, u), net.leave), net.leave)
     # Rows of the linear path's weights run over halves, then pixels within them; those of t over quarters.
     weight = array(net.linear.weight).reshape(2, 2, 2, 4, 2, 4, 3, -1).transpose(0, 2, 1, 4, 3, 5, 6, 7)
     bias = array(net.linear.bias).reshape(2, 2, 2, 4, 2, 4, 3).transpose(0, 2, 1, 4, 3, 5, 6)
