@@ -43,7 +43,7 @@ class _Rectify(torch.autograd.Function):
         return F.relu(x)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (above,) = ctx.saved_tensors
         return torch.where(above, gradient, gradient * _LEAK)
 

@@ -121,7 +121,7 @@ class Sampler:
     def _crop(self) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         random, side = self._random, self._side
         pool = self._background if random.random() < self._share else self._pictures
-        picture = pool[random.integers(len(pool))]
+        picture = pool[int(random.integers(len(pool)))]
         height, width = picture.pixels.shape[:2]
         source = min(round(side / np.exp2(random.uniform(-0.74, 0.68))), height, width)
         x, y = random.integers(width - source + 1), random.integers(height - source + 1)
