@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -76,3 +78,15 @@ def test_arrows_between_rooms_point_down() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_every_requirement_that_is_cited_is_written_down() -> None:
+    table = tomllib.loads((ROOT / "pgic_core/evaluation/requirements.toml").read_text(encoding="utf-8"))
+    known = {f"{document}-{number}" for document, numbers in table.items() for number in numbers}
+    cited = set()
+    for path in ROOT.glob("pgic_*/**/*"):
+        if path.suffix in {".py", ".md"}:
+            found = re.findall(r"\b[AB]-(?:B\.)?\d+(?:\.\d+)*[a-z]?\b", path.read_text(encoding="utf-8"))
+            cited |= set(found)
+    assert cited
+    assert cited <= known

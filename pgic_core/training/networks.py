@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layers import Block, Depthwise, Mix, Pointwise, depth_to_space, rectify, small, space_to_depth
+from .layers import Block, Depthwise, Mix, Pointwise, depth_to_space, small, space_to_depth
 
 if TYPE_CHECKING:
     from .config import Architecture
@@ -92,7 +93,7 @@ class Synthesis(nn.Module):
         with torch.autocast(latent.device.type, enabled=False):
             linear = depth_to_space(depth_to_space(self.linear(latent), 2), 8)
         t = depth_to_space(self.lift(self.body(self.enter(latent) + embedding)), 4)
-        t = t + self.r2(rectify(self.rd(rectify(self.r1(t)))))
+        t = t + self.r2(F.relu(self.rd(F.relu(self.r1(t)))))
         # No rectifier stands between the residual stream and the closing layer: once all of it fell below
         # zero, nothing of this branch would learn any more.
         return linear + depth_to_space(self.leave(t), 4).float()
@@ -160,7 +161,7 @@ class Codec(nn.Module):
         """Hidden features of the rate, ``(B, H/64, W/64, 32)``."""
         t = 2 * rate / (self.architecture.rates - 1) - 1
         t = t[:, None, None, None] + 2 * offsets / self.octaves
-        return rectify(self.embed(t))
+        return F.relu(self.embed(t))
 
     def forward(self, picture: Tensor, rate: Tensor, offsets: Tensor, *, noise: bool = True) -> Coded:
         """Code and decode.
@@ -186,7 +187,7 @@ class Codec(nn.Module):
 
     def hyper_analysis(self, y: Tensor, e: Tensor) -> Tensor:
         """Scaled latent to z, before rounding."""
-        t = self.ha_block(rectify(self.ha_enter(space_to_depth(y, 2)) + _up(self.embed_ha(e), 2)))
+        t = self.ha_block(F.relu(self.ha_enter(space_to_depth(y, 2)) + _up(self.embed_ha(e), 2)))
         return self.ha_leave(space_to_depth(t, 2)).float()
 
     def state(self, z_hat: Tensor, e: Tensor) -> Tensor:
@@ -223,7 +224,7 @@ class Codec(nn.Module):
             keys = [(detail_position(step, g), g) for g in range(4)]
             values = torch.cat([cells[p][..., b + g * quarter : b + (g + 1) * quarter] for p, g in keys], -1)
             state = self.detail_block[step](state)
-            q = code(keys, values, self.detail_out[step](rectify(state)).float())
+            q = code(keys, values, self.detail_out[step](F.relu(state)).float())
             if step < 3:
                 state = state + self.detail_in[step](q)
         order = [-1, 0, 1, 2, 3]

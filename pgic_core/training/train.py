@@ -28,6 +28,7 @@ from .networks import Codec
 __all__ = ["main", "train"]
 
 _LOG_EVERY = 100
+_OUTLIER = 10.0  # A gradient so many times larger than usual is left out.
 _AVERAGE_EVERY = 4  # Averaging each step would cost a tenth of the time on a CPU.
 _FIELDS = ("step", "minutes", "loss", "cost", "bpp", "bpp_z", "psnr", "rate")
 
@@ -50,6 +51,7 @@ class Run:
         self.step = 0
         self.seconds = 0.0
         self.decay_from: int | None = None
+        self.usual_norm = 0.0
 
     def save(self, path: Path) -> None:
         """Write a checkpoint; the old one stays until the new one is whole."""
@@ -98,11 +100,13 @@ class Run:
         loss = (cost / weight.sqrt()).mean() * 0.1
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), schedule.clip)
-        if torch.isfinite(norm):
+        usual = self.usual_norm or norm.item()
+        if norm.item() < _OUTLIER * usual:  # also false for what is no number
+            self.usual_norm = 0.98 * usual + 0.02 * norm.item()
             self.optimiser.param_groups[0]["lr"] = fraction * schedule.learning_rate
             self.optimiser.step()
         else:  # One bad batch must not end a run of hours.
-            print("pgic: a batch without finite gradients was left out", file=sys.stderr)
+            print(f"step {self.step}: left out, its gradient of {norm.item():.3g} is no use", file=sys.stderr)
         self.optimiser.zero_grad(set_to_none=True)
         self.step += 1
         if self.step % _AVERAGE_EVERY == 0:
@@ -186,7 +190,7 @@ def train(
     log_path = out / log_name
     fresh = not log_path.exists()
     began, saved = time.monotonic(), time.monotonic()
-    sums: dict[str, float] = {}
+    history: list[dict[str, float]] = []
     with log_path.open("a", newline="") as stream:
         log = csv.writer(stream)
         if fresh:
@@ -205,13 +209,13 @@ def train(
                 (crops.float() - 128) / 256, rate * (config.architecture.rates - 1), offsets, fraction
             )
             run.seconds += time.monotonic() - tick
-            for key, value in seen.items():
-                sums[key] = sums.get(key, 0.0) + value / _LOG_EVERY
+            history.append(seen)
             if run.step % _LOG_EVERY == 0:
-                sums |= {"step": run.step, "minutes": run.seconds / 60, "rate": fraction}
-                log.writerow([f"{sums[key]:.6g}" for key in _FIELDS])
+                means: dict[str, float] = {k: sum(h[k] for h in history) / len(history) for k in seen}
+                means |= {"step": run.step, "minutes": run.seconds / 60, "rate": fraction}
+                log.writerow([f"{means[key]:.6g}" for key in _FIELDS])
                 stream.flush()
-                sums = {}
+                history.clear()
             if time.monotonic() - saved > 180:
                 run.save(target)
                 saved = time.monotonic()
