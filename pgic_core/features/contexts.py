@@ -45,7 +45,7 @@ _ESCAPE = _ALPHABET - 1
 _MAX_BITS = 24  # of an escaped magnitude
 _PRIOR_COUNT = 24 * 256  # weight of a model's first guess, in 1/256 symbols
 _SEEN = 256
-_FIT_ROWS = 1 << 17
+_FIT_ROWS = 1 << 15
 _END_BITS = 16
 _END_MARK = 0x5A69  # coded last: what decodes to something else was damaged on the way
 
