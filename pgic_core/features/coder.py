@@ -5,7 +5,7 @@ network that pools later is most sensitive to the low frequencies, and they gath
 coefficients or plain samples are rounded to multiples of one step and coded by :mod:`.contexts`. Neither
 dead zone nor centroid: both lower the squared error for the bits, but they shrink what they code, and a
 network's answer suffers more from features that are all a little too small than from noise. At the same
-bytes, centroids made the KL divergence of EfficientNet-Lite0's answers four times as large. The step follows
+bytes, centroids made the KL divergence of EfficientNet-Lite0's answers five times as large. The step follows
 the QP as HEVC's does, so that equal QP means about equal noise. Without QP, prequantised samples are
 coded as they stand, without loss.
 """

@@ -67,8 +67,8 @@ def attack(rounds, seed):
 
 
 def test_a_few_hundred_mutations_end_in_a_clear_error():
-    survived = attack(300, seed=1)
-    assert survived < 150  # of the unsealed half none can, but for a mutation that changes nothing
+    survived = attack(200, seed=1)
+    assert survived < 100  # of the unsealed half none can, but for a mutation that changes nothing
 
 
 @pytest.mark.slow
@@ -79,7 +79,7 @@ def test_five_thousand_mutations_end_in_a_clear_error():
 @pytest.mark.parametrize("number", range(5))
 def test_every_truncation_is_refused(number):
     data = samples()[number]
-    for size in {*range(60), *range(60, len(data), 37), len(data) - 1}:
+    for size in {*range(0, 60, 3), *range(60, len(data), 199), len(data) - 1}:
         with pytest.raises(PgiFormatError):
             decode_features(data[:size])
         if size > 9:
