@@ -14,7 +14,7 @@ from ..container import IMAGE_FIELDS_SIZE, Compression
 from ..errors import PgiFormatError, PgiUnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -66,14 +66,30 @@ class CodedPicture:
         progress: Progress | None,
     ) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
         """All channels, (h, w, C), and with "conceal" the (h, w) mask of what was concealed."""
-        pixels: NDArray[Any]
-        pixels, mask = self.colours.decode(level, window, on_damage, threads, progress)
-        if self.alpha is None:
-            return pixels, mask
+        if self.alpha is None or isinstance(self.colours, LosslessImage):
+            return self.colours.decode(level, window, on_damage, threads, progress)
         alpha, alpha_mask = self.alpha.decode(level, window, on_damage, threads)
+        pixels = np.empty((*alpha.shape[:2], 4), np.uint8)
+        _, mask = self.colours.decode(level, window, on_damage, threads, progress, out=pixels[:, :, :3])
+        pixels[:, :, 3:] = alpha
         if mask is not None and alpha_mask is not None:
             mask |= alpha_mask
-        return np.concatenate([pixels, alpha], axis=2), mask
+        return pixels, mask
+
+    def strips(self, threads: int | None) -> Iterator[NDArray[Any]]:
+        """All channels of the whole picture, (rows, W, C), from top to bottom."""
+        if isinstance(self.colours, LosslessImage):
+            yield from self.colours.strips(threads)
+            return
+        top = 0
+        for colours in self.colours.strips(threads):
+            rows, width = colours.shape[:2]
+            if self.alpha is None:
+                yield colours
+            else:
+                alpha, _ = self.alpha.decode(window=(0, top, width, rows), threads=threads)
+                yield np.concatenate([colours, alpha], axis=2)
+            top += rows
 
     def verify(self) -> None:
         """Decode every tile, and raise where one does not."""

@@ -11,6 +11,7 @@ from ..codec.lossless import encode_lossless
 from ..codec.parallel import thread_count
 from ..codec.picture import Picture, SampleFormat
 from ..container import (
+    IMAGE_FIELDS_SIZE,
     Compression,
     ExtensionKey,
     ImageFields,
@@ -134,7 +135,7 @@ def encode(
         source_bytes: bytes of the file that the picture came from, for ``ratio``; known of a Pillow image
             that was opened from a path.
         threads: 1 or more; ``PGIC_THREADS`` or all processors if not given.
-        limits: ``pixels`` is checked; the defaults and the environment if not given.
+        limits: those that a reader would check of the picture; the defaults and the environment if not given.
         progress: called with the share done, 0 to 1.
 
     Returns:
@@ -151,7 +152,8 @@ def encode(
     rate = Rate(quality, lossless, max_bytes, ratio, bpp, min_psnr, source_bytes)
     threads = thread_count(threads)
     picture = Picture.from_image(image, image_type_number(image_type))
-    (limits or Limits.from_environment()).check("pixels", picture.width * picture.height, "The picture")
+    limits = limits or Limits.from_environment()
+    limits.check("pixels", picture.width * picture.height, "The picture")
     brought = extras_of(image)
     extras = Extras(
         exif=brought.exif if exif is None else exif_to_bytes(exif),
@@ -195,6 +197,11 @@ def encode(
         raise PgiOptionError(
             f"The file cannot be as small as {budget:,} bytes: coded {kind}, it takes {taken - room:,} more."
         )
+    # What is written can be read with the same limits.
+    taken = sum(map(len, payload))
+    limits.check("block_bytes", taken + IMAGE_FIELDS_SIZE, "The coded picture")
+    per_byte = -(-picture.width * picture.height // taken)
+    limits.check("pixels_per_byte", per_byte, "The coded picture, for each of its bytes,")
     return build_file(a2, payload, metadata=a3, extension=fields)
 
 
@@ -243,8 +250,7 @@ def _encode_learned(
     chosen = find_model(model) if isinstance(model, str) else model or default_model()
     alpha: list[bytes] = []
     if picture.channels.has_alpha:
-        plane = np.ascontiguousarray(picture.pixels[:, :, 3:])
-        alpha = encode_lossless(plane, effort=effort, threads=threads)
+        alpha = encode_lossless(picture.pixels[:, :, 3:], effort=effort, threads=threads)
     target = None
     if room is not None:
         room -= LENGTH_SIZE + sum(map(len, alpha))
@@ -256,7 +262,7 @@ def _encode_learned(
     elif rate.min_psnr is not None:
         target = RateTarget(min_psnr=rate.min_psnr)
     learned = encode_learned(
-        np.ascontiguousarray(picture.pixels[:, :, :3]),
+        picture.pixels[:, :, :3],
         model=chosen,
         quality=DEFAULT_QUALITY if rate.quality is None else rate.quality,
         target=target,

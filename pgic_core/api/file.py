@@ -16,13 +16,14 @@ from ..container import (
     annotations_from_maps,
     upright_size,
 )
-from ..errors import PgiOptionError
+from ..errors import PgiLimitError, PgiOptionError
 from ..limits import Limits
 from .coded import CodedPicture, open_coded
 from .fields import orientation_of
 from .info import BlockInfo, FileInfo
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
     from typing import Self
 
@@ -235,8 +236,42 @@ class PgiFile:
         if on_damage not in ("raise", "conceal"):
             raise PgiOptionError(f"on_damage must be 'raise' or 'conceal', not {on_damage!r}.")
         window = _checked_window(window)
-        pixels, mask = self._coded.decode(level, window, on_damage, thread_count(threads), progress)
+        try:
+            pixels, mask = self._coded.decode(level, window, on_damage, thread_count(threads), progress)
+        except MemoryError as error:
+            raise self._too_large() from error
         return Picture(pixels, self.image_type), mask
+
+    def strips(
+        self, *, threads: int | None = None, progress: Progress | None = None
+    ) -> Iterator[NDArray[Any]]:
+        """Decode every pixel, a strip of full width at a time, so that memory does not grow with the height.
+
+        Args:
+            threads: 1 or more; as many as there are processors if not given.
+            progress: called with the share done, 0 to 1.
+
+        Yields:
+            (rows, W, C) from top to bottom, C also of grey; the number of rows is the codec's affair.
+
+        Raises:
+            PgiError: as :meth:`decode`; what was yielded before was sound.
+        """
+        done = 0
+        try:
+            for strip in self._coded.strips(thread_count(threads)):
+                yield strip
+                done += len(strip)
+                if progress is not None:
+                    progress(done / self.height)
+        except MemoryError as error:
+            raise self._too_large() from error
+
+    def _too_large(self) -> PgiLimitError:
+        return PgiLimitError(
+            f"There is not enough memory to decode {self.width} x {self.height} pixels; "
+            "a window, a preview or strips() need less."
+        )
 
     def verify(self) -> None:
         """Check every byte of the file, and that every tile decodes (A-6.3.2a).

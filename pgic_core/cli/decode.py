@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..container import atomic_write
 from .batch import say
 from .common import PGI_SUFFIXES, Run, output_options, run_options, run_targets
 from .paths import STREAM, find_sources, place_targets, split_output
-from .photos import WRITTEN_SUFFIXES, coded_photo, read_stdin, write_output
+from .photos import WRITTEN_SUFFIXES, coded_photo, read_stdin, streamed_photo, write_output
 from .tiers import TieredCommand, option
 
 if TYPE_CHECKING:
@@ -88,6 +89,9 @@ def decode(
     pgic decode --level preview photo.pgi thumbnail.jpg
     pgic decode coded -o photos --format jpg
 
+    .npy and 8-bit .ppm and .pgm are written strip by strip, in memory that does not grow with the picture's
+    height; other kinds are made by Pillow, which holds the whole picture.
+
     A name that you type is overwritten; one that pgic makes from an input's name is not, unless you say -f.
     """
     arguments, output = split_output(inputs, output, WRITTEN_SUFFIXES)
@@ -102,7 +106,14 @@ def decode(
         from ..api import open_file
 
         name = target.source.name
+        kind = chosen if target.name == STREAM else Path(target.name).suffix.lower()
+        whole = level == "fast" and window is None
         with open_file(read_stdin() if name == STREAM else name) as file:
+            if whole and not conceal and target.name != STREAM:
+                pieces = streamed_photo(file, kind, run.threads, progress)
+                if pieces is not None:
+                    atomic_write(target.name, pieces)
+                    return f"{name} -> {target.name}: {file.width} x {file.height} {file.channels.label}"
             picture, mask = file.decode_picture(
                 level,  # type: ignore[arg-type]  # click checked the choice
                 window,
@@ -110,8 +121,7 @@ def decode(
                 run.threads,
                 progress,
             )
-            kind = chosen if target.name == STREAM else Path(target.name).suffix.lower()
-            data = coded_photo(file, picture, kind, quality, whole=level == "fast" and window is None)
+            data = coded_photo(file, picture, kind, quality, whole=whole)
         write_output(target.name, data)
         if mask is not None and mask.any():
             say(f"{name}: {mask.mean():.2%} of the pixels are damaged and were filled")

@@ -9,15 +9,27 @@ from typing import TYPE_CHECKING, Any
 
 from ..container import atomic_write
 from ..errors import PgiInputError, PgiUnsupportedError
+from ..limits import Limits
 from .paths import STREAM
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
     from PIL import Image
 
     from ..api import PgiFile
     from ..codec.picture import Picture
 
-__all__ = ["PHOTO_SUFFIXES", "WRITTEN_SUFFIXES", "coded_photo", "open_photo", "read_stdin", "write_output"]
+__all__ = [
+    "PHOTO_SUFFIXES",
+    "WRITTEN_SUFFIXES",
+    "coded_photo",
+    "open_photo",
+    "read_stdin",
+    "streamed_photo",
+    "write_output",
+]
 
 PHOTO_SUFFIXES = (
     ".avif",
@@ -52,10 +64,14 @@ def read_stdin() -> bytes:
 
     Raises:
         PgiInputError: it cannot be read, or is a terminal.
+        PgiLimitError: there is more than ``stream_bytes``.
     """
     if sys.stdin.isatty():
         raise PgiInputError("Standard input is a terminal; give a file, or put one in with '<'.")
-    return sys.stdin.buffer.read()
+    limits = Limits.from_environment()
+    data = sys.stdin.buffer.read(min(limits.stream_bytes + 1, sys.maxsize))
+    limits.check("stream_bytes", len(data), "Standard input")
+    return data
 
 
 def open_photo(name: str) -> tuple[Image.Image, int]:
@@ -80,7 +96,9 @@ def open_photo(name: str) -> tuple[Image.Image, int]:
         raise PgiInputError(f"The picture is too large for Pillow: {error}") from error
 
 
-def coded_photo(file: PgiFile, picture: Picture, suffix: str, quality: int | None, *, whole: bool) -> bytes:
+def coded_photo(
+    file: PgiFile, picture: Picture, suffix: str, quality: int | None, *, whole: bool
+) -> memoryview:
     """A decoded picture as the bytes of a photo file, with what the ``.pgi`` file brings along.
 
     Args:
@@ -100,7 +118,7 @@ def coded_photo(file: PgiFile, picture: Picture, suffix: str, quality: int | Non
         import numpy as np
 
         np.save(out, picture.to_array(), allow_pickle=False)
-        return out.getvalue()
+        return out.getbuffer()
     Image.init()
     kind = Image.registered_extensions().get(suffix)
     if kind not in Image.SAVE:
@@ -113,10 +131,50 @@ def coded_photo(file: PgiFile, picture: Picture, suffix: str, quality: int | Non
         image.save(out, kind, **_save_options(file, kind, quality, whole))
     except (OSError, ValueError, KeyError) as error:
         raise PgiUnsupportedError(f"{kind} cannot hold this picture: {error}.") from error
-    return out.getvalue()
+    return out.getbuffer()
 
 
-def write_output(name: str, data: bytes) -> None:
+def streamed_photo(
+    file: PgiFile, suffix: str, threads: int, progress: Callable[[float], None]
+) -> Iterator[bytes | memoryview] | None:
+    """The whole picture as a photo file in pieces, decoded strip by strip while they are written.
+
+    Only kinds that are nothing but a header and the samples: ``.npy``, and of 8 bits ``.ppm``, ``.pgm`` and
+    ``.pnm``. Memory then does not grow with the height of the picture.
+
+    Returns:
+        The pieces, or None where the kind cannot be written so.
+    """
+    import numpy as np
+
+    from ..codec.picture import Channels, SampleFormat
+
+    grey, rgb = file.channels is Channels.GREY, file.channels is Channels.RGB
+    if suffix == ".npy":
+        shape = (file.height, file.width) if grey else (file.height, file.width, int(file.channels))
+        head = io.BytesIO()
+        described = {"descr": file.sample_format.dtype.str, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(head, described)
+        start = head.getvalue()
+    elif file.sample_format is SampleFormat.UINT8 and (suffix, file.channels) in (
+        (".ppm", Channels.RGB),
+        (".pnm", Channels.RGB),
+        (".pgm", Channels.GREY),
+        (".pnm", Channels.GREY),
+    ):
+        start = f"P{6 if rgb else 5}\n{file.width} {file.height}\n255\n".encode()
+    else:
+        return None
+    return _pieces(start, file.strips(threads=threads, progress=progress))
+
+
+def _pieces(start: bytes, strips: Iterator[NDArray[Any]]) -> Iterator[bytes | memoryview]:
+    yield start
+    for strip in strips:
+        yield strip.data if strip.flags.c_contiguous else strip.tobytes()
+
+
+def write_output(name: str, data: bytes | memoryview) -> None:
     """Write a file in one step, or to standard output.
 
     Raises:

@@ -23,7 +23,7 @@ from .tile_coders import EFFORTS, TileCoder, decode_tile, encode_tile
 from .tile_grid import TileGrid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -228,6 +228,20 @@ class LosslessImage:
             for b in damaged
         ]
         return out, fill_damaged(out, sorted(moved, key=lambda box: (box.top, box.left)), self.channels)
+
+    def strips(self, threads: int | None = None) -> Iterator[NDArray[Any]]:
+        """The whole picture, a row of tiles at a time, from top to bottom.
+
+        Yields:
+            (rows, W, C) pixels.
+
+        Raises:
+            PgiFormatError: as :meth:`decode`.
+        """
+        grid = self.grid
+        for top in range(0, grid.height, grid.tile_height):
+            rows = min(grid.tile_height, grid.height - top)
+            yield self.decode(window=(0, top, grid.width, rows), threads=threads)[0]
 
     def verify(self, threads: int | None = None, progress: Progress | None = None) -> None:
         """Decode every tile.

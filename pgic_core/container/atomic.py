@@ -79,10 +79,11 @@ def _replace(target: str, name: str, mode: int | None, chunks: Iterable[bytes | 
     folder = os.path.dirname(target)
     temporary = os.path.join(folder, f".pgic-{secrets.token_hex(8)}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    with _plain_errors(name):
-        # 0o666 lets the kernel apply the umask, as for any new file.
-        handle = os.open(temporary, flags, 0o666)
     try:
+        # Inside, since an interrupt may come between the file's making and the next line.
+        with _plain_errors(name):
+            # 0o666 lets the kernel apply the umask, as for any new file.
+            handle = os.open(temporary, flags, 0o666)
         try:
             _write_all(handle, name, chunks)
             with _plain_errors(name):
