@@ -16,7 +16,7 @@ from ..errors import PgiFormatError, PgiOptionError, PgiTruncatedError
 from ..limits import Limits
 from ..runtime import Model, default_threads, find_model
 from .entropy import Bank, SegmentReader
-from .geometry import BLOCK_PIXELS, CELL, LATENT, UNIT, Box, Grid, bands, columns
+from .geometry import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, columns
 from .parallel import map_tiles
 from .region import Rate
 from .rows import RowMap, SymbolRows
@@ -33,7 +33,6 @@ Level = Literal["preview", "fast"]
 LEVELS: tuple[Level, ...] = ("preview", "fast")
 PREVIEW = 8
 """How many pixels one preview pixel spans each way."""
-_BLOCK_PIXELS = BLOCK_PIXELS
 _Z_BOUND = 127
 _LATENT_BOUND = 65504.0
 """In steps: twice the largest symbol, and the largest number of float16, which accelerators compute in."""
@@ -171,8 +170,9 @@ class LearnedImage:
         whole, model = self.grid.padded, self.model
         rate = Rate(model, self.header.quality, self.header.offsets)
         reach = model.halo("means") + model.halo("synthesis")
-        for band in bands(area, self.grid.tile, _BLOCK_PIXELS):
-            for block in columns(band, self.grid.tile, _BLOCK_PIXELS):
+        size = block_pixels(area)
+        for band in bands(area, self.grid.tile, size):
+            for block in columns(band, self.grid.tile, size):
                 if level == "preview":
                     seen = block.grown(0, PREVIEW, whole)
                     needed = seen.grown(model.halo("means"), UNIT, whole)

@@ -11,7 +11,7 @@ from ..errors import PgiOptionError
 from ..runtime import Model, default_threads
 from .decoder import render
 from .entropy import Bank, encode_segments
-from .geometry import BLOCK_PIXELS, CELL, LATENT, UNIT, Box, Grid, bands, columns
+from .geometry import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, columns
 from .latent_rows import LatentRows
 from .parallel import map_tiles
 from .region import Rate
@@ -27,7 +27,6 @@ __all__ = ["EFFORTS", "RateTarget", "encode_learned"]
 
 EFFORTS = range(1, 3)
 TILE = 512
-_BLOCK_PIXELS = BLOCK_PIXELS
 _Z_BOUND = 127
 # Weight of the rate where a symbol may be dropped: 1 would be the plain optimum for one symbol by itself, but
 # its value also serves as context of others. Chosen on training pictures.
@@ -135,15 +134,16 @@ class Encoder:
         self._roi = roi if roi is not None and roi.any() else None
         self._bank = Bank.of(model)
         self._latent = LatentRows(model.latent, self.grid.padded.width)
+        self._block_pixels = block_pixels(self.grid.padded)
 
     def code(self, quality: int) -> list[bytes]:
         """The payload at one quality."""
         whole, reach = self.grid.padded, self._model.halo("means")
         picture = _Coding(self._model, quality, self._roi, whole)
         packed: dict[int, tuple[bytes, bytes]] = {}
-        for band in bands(whole, TILE, _BLOCK_PIXELS):
+        for band in bands(whole, TILE, self._block_pixels):
             self._hyper(picture, band.grown(reach, UNIT, whole).bottom)
-            for block in columns(band, TILE, _BLOCK_PIXELS):
+            for block in columns(band, TILE, self._block_pixels):
                 packed |= self._pack(picture, block)
                 self._progress(len(packed) / self.grid.count)
             if not self._keep:
@@ -159,7 +159,7 @@ class Encoder:
         if bottom <= self._latent.bottom:
             return
         network, halo = self._model.network("analysis"), self._model.halo("analysis")
-        for block in columns(self._latent.grow(bottom), TILE, _BLOCK_PIXELS):
+        for block in columns(self._latent.grow(bottom), TILE, self._block_pixels):
             area = block.grown(halo, UNIT, self.grid.padded)
             out = network({"picture": self._padded(area)}, threads=self._threads)
             self._latent.put(block, out[:, :, *block.inside(area, LATENT)])
@@ -179,7 +179,7 @@ class Encoder:
         strip = Box(0, picture.z_bottom, whole.width, bottom)
         picture.z_bottom = bottom
         self._analyse(strip.grown(halo, UNIT, whole).bottom)
-        for block in columns(strip, TILE, _BLOCK_PIXELS):
+        for block in columns(strip, TILE, self._block_pixels):
             area = block.grown(halo, UNIT, whole)
             out = network(
                 {

@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["BLOCK_PIXELS", "CELL", "LATENT", "UNIT", "Box", "Grid", "bands", "columns", "strips"]
+__all__ = ["CELL", "LATENT", "UNIT", "Box", "Grid", "bands", "block_pixels", "columns", "strips"]
 
 LATENT = 16
 CELL = 32
 UNIT = 64
 """One position of z. Everything coded is a whole number of these."""
-BLOCK_PIXELS = 1 << 22
-"""About how many pixels the networks are given at once: more take memory (60 bytes for each), fewer take time
-for halos, which such a block spends a sixth on."""
+_BLOCK_PIXELS = 1 << 21
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +133,18 @@ def strips(area: Box, tile: int, pixels: int) -> list[Box]:
     return [Box(area.left, a, area.right, b) for a, b in pairwise(edges)]
 
 
-def bands(area: Box, tile: int, pixels: int) -> list[Box]:
-    """Cut ``area`` into bands of full width, whole rows of tiles, that :func:`columns` can cut into squares.
+def block_pixels(area: Box) -> int:
+    """About how many pixels of ``area`` to give to the networks at once.
 
-    A picture not much larger than a block stays whole: halos would cost more than they save.
+    More take memory (60 to 90 bytes for each), fewer take time for halos, on which a block of 2 megapixels
+    spends a fifth. A picture that is not much larger stays whole.
     """
-    if 2 * area.width * area.height <= 3 * pixels:
-        return [area]
+    pixels = area.width * area.height
+    return pixels if pixels <= 3 * _BLOCK_PIXELS else _BLOCK_PIXELS
+
+
+def bands(area: Box, tile: int, pixels: int) -> list[Box]:
+    """Cut ``area`` into bands of full width, whole rows of tiles, for :func:`columns` to cut into squares."""
     return strips(area, tile, pixels * area.width // min(area.width, isqrt(pixels)))
 
 
