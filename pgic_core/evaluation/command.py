@@ -1,4 +1,4 @@
-"""``pgic bench``: rate-distortion, quality steps and speed."""
+"""``pgic bench``: rate-distortion, quality steps, speed and memory."""
 
 from __future__ import annotations
 
@@ -217,6 +217,49 @@ def speed(
     if csv_path is not None:
         write_records(SpeedRow, rows, csv_path)
     console.print(speed_table(rows, ANCHOR))
+
+
+@bench.command()
+@click.argument("image", required=False, type=_EXISTING)
+@click.option("--codec", "names", multiple=True, help="Leave out to take pgic, JPEG XL and AVIF.")
+@click.option("--megapixels", type=click.FloatRange(0.01, 80), default=80.0, show_default=True)
+@click.option("--quality", type=click.IntRange(1, 100), default=75, show_default=True, help="Of pgic.")
+@click.option("--threads", type=click.IntRange(1), help="Processors that each codec may use.")
+@click.option("--csv", "csv_path", type=_OUTPUT, help="Write the figures.")
+def memory(
+    image: Path | None,
+    names: tuple[str, ...],
+    megapixels: float,
+    quality: int,
+    threads: int | None,
+    csv_path: Path | None,
+) -> None:
+    """Peak memory on a large picture made from IMAGE, beside other codecs.
+
+    IMAGE is scaled down to the megapixels asked for, or continued by mirroring. Without it a made-up picture
+    is taken. Each line is one process that did nothing else; it counts all of its memory.
+    """
+    from .memory import MemoryRow, measure_memory, memory_table
+    from .pictures import fit_megapixels, load_rgb, synthetic_picture
+    from .records import write_records
+    from .speed import steps_of
+
+    picture = synthetic_picture(megapixels) if image is None else fit_megapixels(load_rgb(image), megapixels)
+    console = _stdout()
+    console.print(
+        f"{picture.shape[1]} x {picture.shape[0]} pixels, {picture.nbytes / 1e6:.0f} MB of RGB, "
+        f"{image or 'made-up picture'}",
+        highlight=False,
+    )
+    codecs = _available(names or ("pgic", "jxl", "avif"))
+    qualities = {codec.name: quality for codec in codecs if codec.name.startswith("pgic")}
+    with _bar(steps_of(codecs, 1)) as advance:
+        rows = measure_memory(
+            picture, codecs, qualities=qualities, threads=threads, on_step=lambda: advance(1)
+        )
+    if csv_path is not None:
+        write_records(MemoryRow, rows, csv_path)
+    console.print(memory_table(rows))
 
 
 def _available(names: tuple[str, ...]) -> list[Codec]:

@@ -31,7 +31,16 @@ if TYPE_CHECKING:
 
     from .peers import Codec
 
-__all__ = ["ANCHOR", "SpeedRow", "measure_speed", "measure_stages", "steps_of"]
+__all__ = [
+    "ANCHOR",
+    "SpeedRow",
+    "in_fresh_process",
+    "measure_speed",
+    "measure_stages",
+    "operations",
+    "steps_of",
+    "workplace",
+]
 
 ANCHOR = "avif"
 """The codec that ratios are taken against."""
@@ -99,12 +108,12 @@ def measure_speed(
     megapixels = height * width / 1e6
     results: dict[tuple[str, str], list[dict[str, Any]]] = {}
     sizes: dict[str, tuple[int, float, float]] = {}
-    with _workplace(picture, threads) as folder:
+    with workplace(picture, threads) as folder:
         for _ in range(runs):
             for codec in codecs:
                 quality = (qualities or {}).get(codec.name, codec.usual)
-                for operation in _operations(codec.name):
-                    figures = _in_fresh_process(folder, codec.name, operation, quality, repeats)
+                for operation in operations(codec.name):
+                    figures = in_fresh_process(folder, codec.name, operation, quality, repeats)
                     results.setdefault((codec.name, operation), []).append(figures)
                     on_step()
                 if codec.name not in sizes:
@@ -135,7 +144,7 @@ def measure_speed(
 
 def steps_of(codecs: Sequence[Codec], runs: int) -> int:
     """How many processes :func:`measure_speed` starts."""
-    return runs * sum(len(_operations(codec.name)) for codec in codecs)
+    return runs * sum(len(operations(codec.name)) for codec in codecs)
 
 
 def measure_stages(
@@ -161,20 +170,21 @@ def measure_stages(
     Raises:
         PgiError: coding fails.
     """
-    with _workplace(picture, threads) as folder:
+    with workplace(picture, threads) as folder:
         return {
-            operation: _in_fresh_process(folder, name, f"{operation}-stages", quality, repeats)["stages"]
+            operation: in_fresh_process(folder, name, f"{operation}-stages", quality, repeats)["stages"]
             for operation in ("encode", "decode")
         }
 
 
-def _operations(codec: str) -> tuple[str, ...]:
+def operations(codec: str) -> tuple[str, ...]:
+    """What is measured of a codec."""
     whole = ("encode", "decode")
     return (*whole, "preview", "window") if codec.startswith("pgic") else whole
 
 
 @contextmanager
-def _workplace(picture: NDArray[np.uint8], threads: int | None) -> Iterator[Path]:
+def workplace(picture: NDArray[np.uint8], threads: int | None) -> Iterator[Path]:
     """A folder with the picture in it; this process and its children keep to ``threads`` processors."""
     processors = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
     if threads is not None and processors and threads > len(processors):
@@ -201,7 +211,12 @@ def _workplace(picture: NDArray[np.uint8], threads: int | None) -> Iterator[Path
 _PICTURE = "picture.npy"
 
 
-def _in_fresh_process(folder: Path, codec: str, operation: str, quality: int, repeats: int) -> dict[str, Any]:
+def in_fresh_process(folder: Path, codec: str, operation: str, quality: int, repeats: int) -> dict[str, Any]:
+    """Figures of :mod:`.speed_worker` for the picture in a :func:`workplace`.
+
+    Raises:
+        PgiError: the codec fails.
+    """
     job = {
         "codec": codec,
         "operation": operation,

@@ -51,7 +51,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
         start = time.perf_counter()
         work()
         warm.append(time.perf_counter() - start)
-    cpu = (time.process_time() - cpu) / job["repeats"]
+    cpu = (time.process_time() - cpu) / max(1, job["repeats"])
     return {"cold": cold, "warm": warm, "cpu": cpu, "peak": _peak_bytes()}
 
 
