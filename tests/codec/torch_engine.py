@@ -21,6 +21,7 @@ _KINDS = {
     TensorProto.INT8: torch.int8,
     TensorProto.INT16: torch.int16,
     TensorProto.INT32: torch.int32,
+    TensorProto.INT64: torch.int64,
 }
 
 
@@ -57,6 +58,18 @@ def _dequantise(x: Tensor, scale: Tensor, zero: Tensor | None = None, axis: int 
     return (x.float() - offset) * _along(x, scale, axis)
 
 
+def _gemm(a: Tensor, b: Tensor, c: Tensor | None = None, **given: Any) -> Tensor:
+    assert given.get("alpha", 1.0) == 1.0
+    assert given.get("beta", 1.0) == 1.0
+    a = a.T if given.get("transA") else a
+    out = a @ (b.T if given.get("transB") else b)
+    return out if c is None else out + c
+
+
+def _divide(a: Tensor, b: Tensor) -> Tensor:
+    return a // b if not a.is_floating_point() else a / b
+
+
 _OPERATORS: dict[str, Any] = {
     "Abs": torch.abs,
     "Add": torch.add,
@@ -66,7 +79,9 @@ _OPERATORS: dict[str, Any] = {
     "Conv": _conv,
     "DepthToSpace": _depth_to_space,
     "DequantizeLinear": _dequantise,
+    "Div": _divide,
     "Gather": lambda x, i, axis=0: torch.index_select(x, axis, i),
+    "Gemm": _gemm,
     "GreaterOrEqual": torch.ge,
     "Identity": lambda x: x,
     "Mul": torch.mul,
@@ -76,6 +91,7 @@ _OPERATORS: dict[str, Any] = {
         [x.shape[i] if s == 0 else int(s) for i, s in enumerate(shape.tolist())]
     ),
     "Round": torch.round,
+    "Shape": lambda x, start=0, end=None: torch.tensor(x.shape[start:end]),
     "SpaceToDepth": _space_to_depth,
     "Split": lambda x, sizes, axis: torch.split(x, sizes.tolist(), axis),
     "Sub": torch.sub,
