@@ -109,7 +109,7 @@ def encode(
         image: a Pillow image, or an array (H, W) or (H, W, C) of uint8, uint16, int32, float32 or bool with C
             from 1 to 4: grey, grey and alpha, RGB, RGB and alpha. Sides from 1 to 65535 pixels. Of a
             Pillow image with several frames the present one is taken.
-        quality: 1 to 100; 75 if nothing else is asked for.
+        quality: 1 to 100; 50 if nothing else is asked for.
         effort: 1 fast, 2 smaller (the default).
         lossless: keep every pixel.
         max_bytes: the file's size in bytes, metadata included, stays at or below it, as good as possible.

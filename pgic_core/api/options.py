@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_QUALITY", "ImageTypeLike", "Rate", "image_type_number"]
 
-DEFAULT_QUALITY = 75
+DEFAULT_QUALITY = 50
 
 if TYPE_CHECKING:
     ImageTypeLike: TypeAlias = str | int | ImageType

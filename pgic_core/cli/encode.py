@@ -26,7 +26,7 @@ _RATE = "Rate (one of these)"
 
 @click.command(cls=TieredCommand)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT... [OUTPUT.pgi]")
-@option("-q", "--quality", type=click.IntRange(1, 100), metavar="1-100", group=_RATE, help="[default: 75]")
+@option("-q", "--quality", type=click.IntRange(1, 100), metavar="1-100", group=_RATE, help="[default: 50]")
 @option("--lossless", is_flag=True, group=_RATE, help="Keep every pixel.")
 @option("--ratio", type=float, metavar="X", group=_RATE, help="At most 1/X of the input file's size.")
 @option("--max-bytes", type=click.IntRange(min=1), metavar="N", group=_RATE, help="At most N bytes.")

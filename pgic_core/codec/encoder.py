@@ -50,7 +50,7 @@ def encode_learned(
     rgb: NDArray[np.uint8],
     *,
     model: Model,
-    quality: int = 75,
+    quality: int = 50,
     target: RateTarget | None = None,
     effort: int = 2,
     roi: NDArray[np.int8] | None = None,
