@@ -7,7 +7,12 @@ import zlib
 from functools import lru_cache
 
 import cbor2
+import numpy as np
 
+from pgic_core.codec.entropy import Bank, encode_segments
+from pgic_core.codec.geometry import Grid
+from pgic_core.codec.rows import RowMap
+from pgic_core.codec.stream import StreamHeader, serialise
 from pgic_core.container import ImageFields
 from pgic_core.runtime import default_model
 from tests.container.forge import EXTENSION, METADATA, Block, deflated, forge, image_block, metadata_content
@@ -77,6 +82,10 @@ def bombs() -> dict[str, bytes]:
             EXTENSION, b"\xa1\x63a.b\x9a" + struct.pack(">I", 100_000) + bytes(100_000)
         ),
         "CBOR key 1,000 times": _with(EXTENSION, b"\xb9\x03\xe8" + b"\x63a.b\x00" * 1000),
+        "z beyond its bound": _coded([("z", 200)]),
+        "symbol beyond 16 bits": _coded([("base", 32_769)]),
+        "words after the last symbol": _coded([], before=b"\x01\2\3\4" * 9),
+        "part that ends with a zero word": _coded([], tail=bytes(4)),
         "features: 2^60 tensors": _features(b"\x01" + b"\xff" * 8 + b"\x0f"),
         "features: 4,096 tensors in 16 MB": _features(b"\x01" + varint(4096) + bytes(15 << 20)),
         "features: tables of 100 GB": _features(
@@ -89,6 +98,23 @@ def bombs() -> dict[str, bytes]:
         ),
         "features: 4,000 tensors of 4 KB": _features(b"\x01" + varint(4000) + _RECORD * 4000),
     }
+
+
+def _coded(forged: list[tuple[str, int]], *, before: bytes = b"", tail: bytes = b"") -> bytes:
+    """A picture whose symbols are all zero but for one that no encoder would write."""
+    model, quality = default_model(), 60
+    row_map, bank = RowMap.of(model, quality), Bank.of(model)
+    z_rows = row_map.rows_of_z(1)
+    z = np.zeros(len(z_rows.rows), np.int32)
+    values = dict(forged)
+    z[:1] = values.get("z", 0)
+    rows = row_map.rows("base", np.zeros((model.hyper, 1, 1), np.int16), None).rows
+    base = np.zeros(len(rows), np.int32)
+    base[:1] = values.get("base", 0)
+    part = encode_segments(bank, [(z_rows.rows, z), (rows, base)])  # type: ignore[list-item]
+    tiles = [[before + part + tail], [b""]]
+    header = StreamHeader(model.digest, quality, Grid(64, 48, 512), None)
+    return _picture(_SMALL, bytes(4) + b"".join(serialise(header, tiles)))
 
 
 def _picture(fields: ImageFields, payload: bytes) -> bytes:

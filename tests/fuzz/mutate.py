@@ -7,6 +7,11 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import cbor2
+
+from pgic_core.container import PgiReader
+from tests.container.forge import EXTENSION, Block, forge
+
 from .sealing import Region, reseal, varint
 from .seeds import Seed, seeds
 
@@ -61,6 +66,9 @@ def mutant(number: int, run: int = 0) -> Mutant:
     seed = dice.choice(seeds())
     sealed = number % 2 == 0
     data = bytearray(seed.data)
+    if sealed and seed.name == "metadata, plain" and dice.random() < 0.7:
+        forged, what = _forged_extension(seed, dice)
+        return Mutant(forged, seed, sealed, what)
     region = dice.choices(seed.regions, _weights(seed))[0] if sealed or dice.random() < 0.3 else _whole(data)
     how = []
     if sealed and dice.random() < 0.3:
@@ -74,9 +82,64 @@ def mutant(number: int, run: int = 0) -> Mutant:
     )
 
 
+_VALUES: tuple[object, ...] = (
+    None,
+    True,
+    0,
+    -1,
+    1e308,
+    float("nan"),
+    float("inf"),
+    (1 << 64) - 1,
+    "",
+    "critical",
+    "x" * 70_000,
+    b"",
+    b"\xff" * 40,
+    [],
+    [1, 2],
+    [0, 0, 5, 5],
+    [[0, 0], [9, 0], [9, 9]],
+    {},
+    {"lon": 400},
+    {"label": "x", "box": [1, 1, 2, 2]},
+)
+_KEYS = ("pgic.dpi", "pgic.exif", "pgic.annotations", "pgic.location", "box", "polygon", "score", "severity")
+
+
+def _forged_extension(seed: Seed, dice: random.Random) -> tuple[bytes, str]:
+    """Sound CBOR that says something else: values, keys and places exchanged."""
+    with PgiReader(seed.data) as reader:
+        blocks = [Block(entry.type, reader.read_block(entry), entry.flags) for entry in reader.blocks]
+        extension = dict(reader.extension)
+    what = []
+    for _ in range(dice.choice((1, 1, 2, 4))):
+        place: object = extension
+        while True:
+            if not isinstance(place, (dict, list)) or not place:
+                break
+            at = dice.choice(list(place) if isinstance(place, dict) else list(range(len(place))))
+            inner = place[at]
+            if isinstance(inner, (dict, list)) and inner and dice.random() < 0.7:
+                place = inner
+                continue
+            value = dice.choice(_VALUES)
+            if isinstance(place, dict) and dice.random() < 0.3:
+                del place[at]
+                at = dice.choice(_KEYS)
+            place[at] = value
+            what.append(f"{at} = {str(value)[:20]}")
+            break
+    content = cbor2.dumps(extension, canonical=True)
+    return forge(
+        [Block(b.type, content if b.type == EXTENSION else b.content, b.flags) for b in blocks]
+    ), ", ".join(what)
+
+
 def _weights(seed: Seed) -> list[int]:
     """Header and directory are the same in all files: what differs is worth more tries."""
-    return [1 if region.name in ("header", "directory", "fields") else 5 for region in seed.regions]
+    common = ("header", "directory", "fields")
+    return [1 if r.name in common else 30 if r.name.startswith("block") else 6 for r in seed.regions]
 
 
 def _whole(data: bytearray) -> Region:
@@ -133,6 +196,21 @@ def _copy(data: bytearray, region: Region, dice: random.Random) -> str:
     return f"{len(piece)} bytes copied to {at}"
 
 
+def _shuffle(data: bytearray, region: Region, dice: random.Random) -> str:
+    """New words for a stretch: what an entropy decoder makes of it is anybody's guess."""
+    at = _at(data, region, dice)
+    size = min(4 * dice.randrange(1, 200), max(0, min(region.end, len(data)) - at))
+    data[at : at + size] = dice.randbytes(size)
+    return f"{size} new bytes at {at}"
+
+
+def _item(data: bytearray, region: Region, dice: random.Random) -> str:
+    """The head of a CBOR item, or of a tag, number or string, of a size that may or may not be right."""
+    at = _at(data, region, dice)
+    data[at] = dice.randrange(8) << 5 | dice.choice((0, 1, 2, 3, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31))
+    return f"CBOR head at {at}"
+
+
 def _cut(data: bytearray, region: Region, dice: random.Random) -> str:
     at = _at(data, region, dice)
     del data[at:]
@@ -164,6 +242,8 @@ _IN_PLACE: tuple[Callable[[bytearray, Region, random.Random], str], ...] = (
     _varint,
     _run,
     _copy,
+    _shuffle,
+    _item,
 )
 _OF_LENGTH = (_cut, _remove, _insert, _append)
 
