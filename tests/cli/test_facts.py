@@ -43,7 +43,7 @@ def test_info_for_people() -> None:
     for part in (
         "160 x 120, rgb+alpha, uint8, visible",
         "6 (EXIF",
-        "learned, quality 75, model ",
+        "learned, quality 50, model ",
         "alpha lossless",
         "2026-05-01T00:30:00.000+00:00",
         "DJI FC3582",
