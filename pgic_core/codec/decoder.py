@@ -19,7 +19,7 @@ from .entropy import Bank, SegmentReader
 from .geometry import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, columns
 from .parallel import map_tiles
 from .region import Rate
-from .rows import RowMap, SymbolRows
+from .rows import RowMap
 from .stream import GROUP_TILES, LAYERS, StreamHeader, parse
 
 if TYPE_CHECKING:
@@ -35,18 +35,20 @@ PREVIEW = 8
 """How many pixels one preview pixel spans each way."""
 _Z_BOUND = 127
 _LATENT_BOUND = 65504.0
-"""In steps: twice the largest symbol, and the largest number of float16, which accelerators compute in."""
+"""The largest number of float16, which accelerators compute in; a latent's deviation is about 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Tile:
-    """Decoded symbols of one tile: z, and for each layer read, positions and values of the active symbols.
+    """Decoded symbols of one tile.
 
-    Kept in as few bytes as they need: a band of a wide picture holds hundreds of millions.
+    Attributes:
+        z: ``(Z, h, w)``.
+        cells: ``(2 h, 2 w, 4 B or 4 M)``, the symbols of the layers read as the networks take them.
     """
 
     z: NDArray[np.int16]
-    layers: tuple[tuple[NDArray[np.int32], NDArray[np.int16]], ...]
+    cells: NDArray[np.int16]
 
 
 class LearnedImage:
@@ -181,7 +183,7 @@ class LearnedImage:
                 else:
                     seen = block.grown(model.halo("synthesis"), LATENT, whole)
                     needed = seen.grown(model.halo("means"), UNIT, whole)
-                    latent = _latent(tiles, rate, needed, threads)[:, :, *seen.inside(needed, LATENT)]
+                    latent = _latent(tiles, rate, needed, seen, threads)[:, :, *seen.inside(needed, LATENT)]
                     pixels = _synthesis(rate, latent, seen, threads)[block.inside(seen)]
                 touched = (
                     self.grid.box(i).grown(reach, 1, whole).overlap(block)
@@ -236,70 +238,88 @@ class _TileReader:
         box = image.grid.box(tile)
         shape = (box.height // UNIT, box.width // UNIT)
         z = np.zeros((image.model.hyper, *shape), np.int16)
-        found: list[tuple[NDArray[np.int32], NDArray[np.int16]]] = []
+        channels = 4 * (image.model.base if len(layers) == 1 else image.model.latent)
+        cells = np.zeros((2 * shape[0], 2 * shape[1], channels), np.int16)
         try:
             data = self._data(LAYERS[0], tile)
             if data is None:
                 raise PgiFormatError("damaged")
             reader = SegmentReader(self._bank, data)
             z_rows = self._row_map.rows_of_z(shape[0] * shape[1])
-            values = reader.read(z_rows.rows)
+            values = reader.read(z_rows.counts)
             if len(values) and np.abs(values).max() > _Z_BOUND:
                 raise PgiFormatError(f"Tile {tile} holds a hyper-latent beyond its bound.")
             z.reshape(-1)[z_rows.index] = values
             offsets = image.header.offsets
             if offsets is not None:
                 offsets = offsets[box.inside(image.grid.padded, UNIT)]
-            rows = self._row_map.rows("base", z, offsets)
-            found.append(_active(rows, reader))
+            self._read("base", reader, z, offsets, cells)
             reader.finish()
             if LAYERS[1] in layers:
                 data = self._data(LAYERS[1], tile)
                 if data is None:
                     raise PgiFormatError("damaged")
                 reader = SegmentReader(self._bank, data)
-                rows = self._row_map.rows("detail", z, offsets)
-                found.append(_active(rows, reader))
+                self._read("detail", reader, z, offsets, cells)
                 reader.finish()
         except PgiFormatError:
             if self._raise:
                 raise
             self.damaged.add(tile)
-        return _Tile(z, tuple(found))
+        return _Tile(z, cells)
+
+    def _read(
+        self,
+        layer: str,
+        reader: SegmentReader,
+        z: NDArray[np.int16],
+        offsets: NDArray[np.int8] | None,
+        cells: NDArray[np.int16],
+    ) -> None:
+        rows = self._row_map.rows(layer, z, offsets)
+        part = self._row_map.channels[layer]
+        values = np.zeros((part.stop - part.start) * 4 * z[0].size, np.int16)
+        values[rows.index] = reader.read(rows.counts)
+        self._row_map.to_cells(layer, values, cells)
 
     def collect(
-        self, area: Box, layers: tuple[str, ...], channels: int, threads: int
+        self, area: Box, detailed: Box | None, channels: int, threads: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
-        """Collect z and symbols of ``area`` (aligned to 64 px), in the layout the networks take."""
+        """Collect z and symbols, in the layout the networks take.
+
+        Args:
+            area: what to cover, aligned to 64 px.
+            detailed: the part of it where detail symbols matter; elsewhere they may be left zero.
+            channels: of the symbols, 4 B or 4 M.
+            threads: for tiles.
+        """
         grid = self._image.grid
         indexes = list(grid.touching(area))
+        full = set() if detailed is None else set(grid.touching(detailed))
         first, last = grid.box(indexes[0]), grid.box(indexes[-1])
         cover = Box(first.left, first.top, last.right, last.bottom)
         z = np.empty((1, self._image.model.hyper, cover.height // UNIT, cover.width // UNIT), np.float32)
-        symbols = np.zeros((1, channels, cover.height // CELL, cover.width // CELL), np.int16)
-        flat = symbols.reshape(-1)
+        symbols = np.zeros((1, cover.height // CELL, cover.width // CELL, channels), np.int16)
 
-        def place(tile_index: int) -> None:
-            tile, box = self.decode(tile_index, layers), grid.box(tile_index)
+        def place(index: int) -> None:
+            tile = self.decode(index, LAYERS if index in full else LAYERS[:1])
+            box = grid.box(index)
             z[0][:, *box.inside(cover, UNIT)] = tile.z
-            corner = (box.top - cover.top) // CELL * symbols.shape[3] + (box.left - cover.left) // CELL
-            for name, (index, values) in zip(("base", "detail"), tile.layers, strict=False):
-                places = self._row_map.places(name, tile.z.shape[1:], symbols.shape[2:])[index]
-                places += corner
-                flat[places] = values
+            symbols[0][box.inside(cover, CELL)][..., : tile.cells.shape[2]] = tile.cells
 
         map_tiles(place, indexes, threads)
         if cover != area:
             z = np.ascontiguousarray(z[:, :, *area.inside(cover, UNIT)])
-            symbols = np.ascontiguousarray(symbols[:, :, *area.inside(cover, CELL)])
+            symbols = np.ascontiguousarray(symbols[:, *area.inside(cover, CELL)])
         return z, symbols
 
 
-def _latent(tiles: _TileReader, rate: Rate, area: Box, threads: int) -> NDArray[np.float32]:
-    """Scaled latent of ``area``."""
-    z, symbols = tiles.collect(area, LAYERS, 4 * rate.model.latent, threads)
+def _latent(tiles: _TileReader, rate: Rate, area: Box, detailed: Box, threads: int) -> NDArray[np.float32]:
+    """Latent of ``area``, of which only the part ``detailed`` is right in all its channels."""
+    z, symbols = tiles.collect(area, detailed, 4 * rate.model.latent, threads)
     inputs: dict[str, NDArray[Any]] = {
         "symbols": symbols,
+        "step": rate.steps(area),
         "z": z,
         "embedding": rate.embedding("means", area, CELL),
     }
@@ -322,8 +342,6 @@ def _synthesis(rate: Rate, latent: NDArray[np.float32], area: Box, threads: int)
     """Pixels of ``area`` (aligned to 16 px)."""
     inputs = {
         "latent": np.ascontiguousarray(latent),
-        "step": rate.step,
-        "coarser": rate.factor(area, -1),
         "embedding": rate.embedding("synthesis", area, LATENT),
     }
     picture: NDArray[np.uint8] = rate.model.network("synthesis")(inputs, threads=threads)[0]
@@ -333,13 +351,12 @@ def _synthesis(rate: Rate, latent: NDArray[np.float32], area: Box, threads: int)
 def _preview(tiles: _TileReader, rate: Rate, area: Box, threads: int) -> NDArray[np.uint8]:
     """Preview pixels of ``area`` (aligned to 64 px)."""
     base = rate.model.base
-    z, symbols = tiles.collect(area, LAYERS[:1], 4 * base, threads)
+    z, symbols = tiles.collect(area, None, 4 * base, threads)
     inputs: dict[str, NDArray[Any]] = {
         "symbols": symbols,
+        "step": np.ascontiguousarray(rate.steps(area)[:, :base]),
         "z": z,
         "embedding": rate.embedding("means", area, CELL),
-        "step": np.ascontiguousarray(rate.step[:, :base]),
-        "coarser": rate.factor(area, -1),
     }
     picture: NDArray[np.uint8] = rate.model.network("preview")(inputs, threads=threads)[0]
     return picture
@@ -367,10 +384,6 @@ def _window(grid: Grid, window: tuple[int, int, int, int] | None) -> Box:
 def _reduced(box: Box, scale: int) -> Box:
     """The pixels of a level that a box of the picture touches."""
     return Box(box.left // scale, box.top // scale, -(-box.right // scale), -(-box.bottom // scale))
-
-
-def _active(rows: SymbolRows, reader: SegmentReader) -> tuple[NDArray[np.int32], NDArray[np.int16]]:
-    return rows.index.astype(np.int32), reader.read(rows.rows).astype(np.int16)
 
 
 def render(payload: bytes, grid: Grid, model: Model, threads: int) -> Iterator[tuple[Box, NDArray[np.uint8]]]:

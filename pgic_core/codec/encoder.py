@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from .geometry import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, column
 from .latent_rows import LatentRows
 from .parallel import map_tiles
 from .region import Rate
-from .rows import RowMap
+from .rows import RowMap, SymbolRows
 from .stream import StreamHeader, serialise
 
 if TYPE_CHECKING:
@@ -184,8 +184,6 @@ class Encoder:
             out = network(
                 {
                     "latent": self._latent.take(area),
-                    "gain": 1 / picture.rate.step,
-                    "finer": picture.rate.factor(area, 1),
                     "embedding": picture.rate.embedding("hyper_analysis", area, CELL),
                 },
                 threads=self._threads,
@@ -198,36 +196,34 @@ class Encoder:
         """Tile index to preview and detail part, for the tiles of a block."""
         area = block.grown(self._model.halo("means"), UNIT, self.grid.padded)
         thresholds = self._thresholds()
-        shape = (4 * self._model.latent, area.height // CELL, area.width // CELL)
-        limits = np.full(shape, thresholds[0], np.float16)
-        flat = limits.reshape(-1)
+        limits = np.empty((area.height // CELL, area.width // CELL, 4 * self._model.latent), np.float16)
 
-        def choose(box: Box) -> list[tuple[NDArray[np.uint8], NDArray[np.int32]]]:
+        def choose(box: Box) -> list[SymbolRows]:
             z, offsets = picture.z_of(box), picture.offsets_of(box)
             chosen = []
             for layer in ("base", "detail"):
                 rows = picture.row_map.rows(layer, z, offsets)
-                places = picture.row_map.places(layer, z.shape[1:], shape[1:])[rows.index]
-                places += (box.top - area.top) // CELL * shape[2] + (box.left - area.left) // CELL
-                flat[places] = thresholds[rows.rows]
-                chosen.append((rows.rows, places))
+                channels = picture.row_map.channels[layer]
+                values = np.full((channels.stop - channels.start) * 4 * z[0].size, thresholds[0])
+                values[rows.index] = np.repeat(thresholds, rows.counts)
+                picture.row_map.to_cells(layer, values, limits[box.inside(area, CELL)])
+                chosen.append(rows)
             return chosen
 
         tiles = list(self.grid.touching(block))
         boxes = [self.grid.box(index) for index in tiles]
         chosen = map_tiles(choose, boxes, self._threads)
         map_tiles(choose, block.frame(area), self._threads)
-        symbols = self._quantise(picture, area, limits).reshape(-1)
+        symbols = self._quantise(picture, area, limits)
 
         def pack(at: int) -> tuple[bytes, bytes]:
             z = picture.z_of(boxes[at])
             z_rows = picture.row_map.rows_of_z(z[0].size)
-            base, detail = chosen[at]
-            first = (z_rows.rows, z.reshape(-1)[z_rows.index])
-            return (
-                encode_segments(self._bank, [first, (base[0], symbols[base[1]])]),
-                encode_segments(self._bank, [(detail[0], symbols[detail[1]])]),
-            )
+            cells = symbols[boxes[at].inside(area, CELL)]
+            segments = [(z_rows.counts, z.reshape(-1)[z_rows.index])]
+            for layer, rows in zip(("base", "detail"), chosen[at], strict=True):
+                segments.append((rows.counts, picture.row_map.from_cells(layer, cells)[rows.index]))
+            return encode_segments(self._bank, segments[:2]), encode_segments(self._bank, segments[2:])
 
         return dict(zip(tiles, map_tiles(pack, range(len(tiles)), self._threads), strict=True))
 
@@ -245,11 +241,10 @@ class Encoder:
         return np.asarray(thresholds, np.float16)
 
     def _quantise(self, picture: _Coding, area: Box, thresholds: NDArray[np.float16]) -> NDArray[np.int16]:
-        """Symbols of ``area``: ``(4 M, rows, columns)`` of cells."""
-        inputs = {
+        """Symbols of ``area``: ``(rows, columns, 4 M)`` of cells."""
+        inputs: dict[str, NDArray[Any]] = {
             "latent": self._latent.take(area),
-            "gain": 1 / picture.rate.step,
-            "finer": picture.rate.factor(area, 1),
+            "step": picture.rate.steps(area),
             "z": picture.z_of(area)[None].astype(np.float32),
             "embedding": picture.rate.embedding("means", area, CELL),
             "threshold": thresholds[None],

@@ -67,28 +67,28 @@ class Bank:
         return out
 
 
-def encode_segments(bank: Bank, segments: Sequence[tuple[NDArray[np.uint8], NDArray[np.int16]]]) -> bytes:
+def encode_segments(bank: Bank, segments: Sequence[tuple[NDArray[np.int64], NDArray[np.int16]]]) -> bytes:
     """Code segments that will be decoded in this order.
 
     Args:
         bank: the rows.
-        segments: rows ``(n,)`` (all above 0) and symbols ``(n,)`` of each.
+        segments: of each, how many symbols every row has ``(ROWS,)`` (row 0 none), and the symbols ``(n,)``
+            row by row.
 
     Returns:
         Little-endian 32-bit words.
     """
     coder = constriction.stream.stack.AnsCoder()
-    for rows, symbols in reversed(segments):  # last in, first out
-        order = np.argsort(rows, kind="stable")
-        bound = bank.bounds[rows[order]]
-        values = symbols[order].astype(np.int32)
+    for counts, symbols in reversed(segments):  # last in, first out
+        bound = np.repeat(bank.bounds, counts)
+        values = symbols.astype(np.int32)
         excess = np.abs(values) - bound - 1
         escaped = excess >= 0
         if escaped.any():
             tail = 2 * excess[escaped] + (values[escaped] < 0)
             coder.encode_reverse(tail.astype(np.int32), bank.excess)
         coded = np.where(escaped, 2 * bound + 1, values + bound).astype(np.int32)
-        ends = np.cumsum(np.bincount(rows, minlength=ROWS))
+        ends = np.cumsum(counts)
         for row in range(ROWS - 1, 0, -1):
             if ends[row] > ends[row - 1]:
                 coder.encode_reverse(coded[ends[row - 1] : ends[row]], bank.row(row))
@@ -116,17 +116,16 @@ class SegmentReader:
         self._bank = bank
         self._coder = constriction.stream.stack.AnsCoder(words)
 
-    def read(self, rows: NDArray[np.uint8]) -> NDArray[np.int32]:
-        """The symbols of a segment.
+    def read(self, counts: NDArray[np.int64]) -> NDArray[np.int32]:
+        """The symbols of a segment, row by row.
 
         Args:
-            rows: ``(n,)``, all above 0, in the order in which the symbols are wanted.
+            counts: ``(ROWS,)``, how many symbols each row has; row 0 none.
 
         Raises:
             PgiFormatError: a symbol is beyond what any encoder writes.
         """
         bank = self._bank
-        counts = np.bincount(rows, minlength=ROWS)
         runs: list[NDArray[np.int32]] = []
         escaped: list[NDArray[np.bool_]] = []
         for row in np.flatnonzero(counts):
@@ -137,17 +136,15 @@ class SegmentReader:
             escaped.append(run > bound)
         if not runs:
             return np.zeros(0, np.int32)
-        coded = np.concatenate(runs)
+        symbols = np.concatenate(runs)
         beyond = np.flatnonzero(np.concatenate(escaped))
         if len(beyond):
             # An escape reads as bound + 1, which is also the smallest magnitude it can stand for.
             tail = self._decode(bank.excess, len(beyond))
-            magnitude = coded[beyond] + tail // 2
+            magnitude = symbols[beyond] + tail // 2
             if magnitude.max() > LARGEST:
                 raise PgiFormatError("A symbol is larger than the format allows.")
-            coded[beyond] = np.where(tail % 2, -magnitude, magnitude)
-        symbols = np.empty_like(coded)
-        symbols[np.argsort(rows, kind="stable")] = coded
+            symbols[beyond] = np.where(tail % 2, -magnitude, magnitude)
         return symbols
 
     def _decode(self, distribution: Any, count: int) -> NDArray[np.int32]:

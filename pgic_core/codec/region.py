@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ..runtime import ROWS_PER_OCTAVE, Model
-from .geometry import LATENT, UNIT, Box
+from .geometry import CELL, UNIT, Box
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +29,7 @@ class Rate:
         self.quality = quality
         self.offsets = offsets
         exponent = model.tables.step_exponent[quality - 1].astype(np.float32) / ROWS_PER_OCTAVE
-        self.step = np.exp2(exponent).reshape(1, -1, 1, 1).astype(np.float32)
+        self.step: NDArray[np.float32] = np.exp2(exponent).reshape(1, -1, 1, 1).astype(np.float32)
 
     def octaves(self, box: Box) -> NDArray[np.float32]:
         """By how much finer the steps in ``box`` are: ``(rows, columns)`` of 64 px, or ``(1, 1)``."""
@@ -38,17 +38,15 @@ class Rate:
         rows, columns = box.inside(Box(0, 0, 0, 0), UNIT)
         return np.divide(self.offsets[rows, columns], ROWS_PER_OCTAVE, dtype=np.float32)
 
-    def factor(self, box: Box, sign: int) -> NDArray[np.float32]:
-        """``2 ** (sign * octaves)`` for each latent position: ``(1, 1, rows, columns)`` or ones of one.
-
-        ``box`` need only be aligned to latent positions.
-        """
+    def steps(self, box: Box) -> NDArray[np.float32]:
+        """Steps of the latent's channels in ``box``: ``(1, M, rows, columns)`` of cells, or of one."""
         if self.offsets is None:
-            return np.ones((1, 1, 1, 1), np.float32)
-        rows = np.arange(box.top, box.bottom, LATENT) // UNIT
-        columns = np.arange(box.left, box.right, LATENT) // UNIT
+            return self.step
+        rows = np.arange(box.top, box.bottom, CELL) // UNIT
+        columns = np.arange(box.left, box.right, CELL) // UNIT
         octaves = self.offsets[np.ix_(rows, columns)].astype(np.float32) / ROWS_PER_OCTAVE
-        return np.exp2(sign * octaves)[None, None]
+        steps: NDArray[np.float32] = self.step * np.exp2(-octaves)
+        return steps
 
     def embedding(
         self, part: Literal["hyper_analysis", "means", "synthesis"], box: Box, pitch: int

@@ -9,9 +9,11 @@ threads it uses, cannot change the result.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from math import gcd
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from ..runtime import ROWS, Model
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RowMap", "SymbolRows"]
 
-_KEPT_POSITIONS = 64
+_LINES = 64
 
 
 class SymbolRows:
@@ -29,16 +31,19 @@ class SymbolRows:
     Only *active* symbols, those above row 0, are listed; all others are zero and are not coded.
 
     Attributes:
-        index: int64 ``(n,)``, ascending positions in ``(line, z row, z column)`` order.
-        rows: uint8 ``(n,)``, their rows.
+        index: int64 ``(n,)``, positions in ``(line, z row, z column)`` order of the active symbols, row by
+            row and ascending within a row: the order in which they are coded.
+        counts: int64 ``(ROWS,)``, how many of them each row has.
     """
 
-    __slots__ = ("index", "rows")
+    __slots__ = ("counts", "index")
 
     def __init__(self, sums: NDArray[np.float32]) -> None:
         flat = sums.reshape(-1)
-        self.index = np.flatnonzero(flat >= 1)
-        self.rows = np.minimum(flat[self.index], ROWS - 1).astype(np.uint8)
+        active = np.flatnonzero(flat >= 1)
+        rows = np.minimum(flat[active], ROWS - 1).astype(np.uint8)
+        self.index = active[np.argsort(rows, kind="stable")]
+        self.counts = np.bincount(rows, minlength=ROWS)
 
 
 class RowMap:
@@ -58,12 +63,16 @@ class RowMap:
         bias = tables.scale_bias * scale + np.concatenate(
             [np.tile(shift[:base], 4), np.tile(shift[base:], 4)]
         )
+        # Linear algebra libraries share one product of all lines among threads, which decode other tiles here.
+        # Stacks of few lines are small enough to be left alone.
+        weight = weight.reshape(-1, gcd(len(weight), _LINES, 4 * base), weight.shape[1])
         cut = 4 * base
+        stacks = cut // weight.shape[1]
         self._parts = {
-            "base": (weight[:cut], bias[:cut, None].astype(np.float32)),
-            "detail": (weight[cut:], bias[cut:, None].astype(np.float32)),
+            "base": (weight[:stacks], bias[:cut, None].astype(np.float32)),
+            "detail": (weight[stacks:], bias[cut:, None].astype(np.float32)),
         }
-        self._channels = {"base": np.arange(base), "detail": np.arange(base, symbols)}
+        self.channels = {"base": slice(0, base), "detail": slice(base, symbols)}
         self.z_rows = tables.z_row[quality - 1]
 
     @staticmethod
@@ -85,40 +94,37 @@ class RowMap:
             offsets: ``(h, w)`` rows to add (ROI), or ``None``.
         """
         weight, bias = self._parts[layer]
-        sums = weight @ z.reshape(len(z), -1).astype(np.float32)
+        sums = (weight @ z.reshape(len(z), -1).astype(np.float32)).reshape(len(bias), -1)
         sums += bias
         if offsets is not None:
             sums += offsets.reshape(1, -1).astype(np.float32)
         return SymbolRows(sums)
 
-    def places(self, layer: str, z_shape: tuple[int, int], pitch: tuple[int, int]) -> NDArray[np.int32]:
-        """Where a tile's symbols stand in a ``(4 M, rows, columns)`` array of cells.
+    def to_cells(self, layer: str, values: NDArray[Any], cells: NDArray[Any]) -> None:
+        """Put a layer's values, in the order that :attr:`SymbolRows.index` counts, where networks take them.
 
         Args:
             layer: as above.
-            z_shape: positions of z in the tile.
-            pitch: rows and columns of the array.
-
-        Returns:
-            Flat positions by :attr:`SymbolRows.index`, for a tile at the array's first corner.
+            values: ``(n,)``, for every symbol of the layer in the tile.
+            cells: ``(2 h, 2 w, at least this layer's part of 4 M)``, what to fill.
         """
-        # Maps of areas larger than our own tiles are not kept: a few of them would fill the memory.
-        if z_shape[0] * z_shape[1] > _KEPT_POSITIONS:
-            return self._places(layer, z_shape, pitch)
-        return self._kept_places(layer, z_shape, pitch)
+        target = self._by_line(layer, cells)
+        target[:] = values.reshape(target.shape)
 
-    @lru_cache(maxsize=32)  # noqa: B019 - maps are few, and live as long as the process
-    def _kept_places(self, layer: str, z_shape: tuple[int, int], pitch: tuple[int, int]) -> NDArray[np.int32]:
-        return self._places(layer, z_shape, pitch)
+    def from_cells(self, layer: str, cells: NDArray[Any]) -> NDArray[Any]:
+        """The inverse of :meth:`to_cells`."""
+        return self._by_line(layer, cells).reshape(-1)
 
-    def _places(self, layer: str, z_shape: tuple[int, int], pitch: tuple[int, int]) -> NDArray[np.int32]:
-        rows, columns = pitch
-        cell = np.arange(4)[:, None]
-        line = (self._channels[layer] * (rows * columns) + cell // 2 * columns + cell % 2).astype(np.int32)
-        y, x = np.mgrid[: z_shape[0], : z_shape[1]].astype(np.int32)
-        within = 2 * y * columns + 2 * x
-        places: NDArray[np.int32] = np.add.outer(line.reshape(-1), within.reshape(-1)).reshape(-1)
-        return places
+    def _by_line(self, layer: str, cells: NDArray[Any]) -> NDArray[Any]:
+        """A view of a layer as ``(cell row, cell column, symbol, z row, z column)``."""
+        height, width = cells.shape[0] // 2, cells.shape[1] // 2
+        part = cells[:, :, self.channels[layer]]
+        rows, columns, step = part.strides
+        return as_strided(
+            part,
+            (2, 2, part.shape[2], height, width),
+            (rows, columns, step, 2 * rows, 2 * columns),
+        )
 
 
 @lru_cache(maxsize=4)

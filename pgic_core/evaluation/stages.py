@@ -90,7 +90,7 @@ def _targets() -> Iterator[tuple[Any, str, str]]:
     yield entropy, "encode_segments", ENTROPY
     for name in ("__init__", "read", "finish"):
         yield entropy.SegmentReader, name, ENTROPY
-    for name in ("rows", "rows_of_z", "places"):
+    for name in ("rows", "rows_of_z", "to_cells", "from_cells"):
         yield rows.RowMap, name, ROWS
     yield stream, "serialise", CONTAINER
     yield stream, "parse", CONTAINER

@@ -47,16 +47,17 @@ def _split(frequencies: dict[str, NDArray[np.generic]]) -> list[NDArray[np.float
 def count_symbols(model: Model, pictures: Iterable[NDArray[np.uint8]]) -> list[NDArray[np.float64]]:
     """How often each symbol of each row occurs when ``pictures`` are coded at many qualities."""
     bounds = model.tables.frequencies["bounds"]
-    counts = [np.zeros(2 * int(b) + 2) for b in bounds]
+    seen = [np.zeros(2 * int(b) + 2) for b in bounds]
 
     class Counting(SegmentReader):
-        def read(self, rows: NDArray[np.uint8]) -> NDArray[np.int32]:
-            symbols = super().read(rows)
-            for row in np.unique(rows):
+        def read(self, counts: NDArray[np.int64]) -> NDArray[np.int32]:
+            symbols = super().read(counts)
+            for row, found in enumerate(np.split(symbols, np.cumsum(counts)[:-1])):
+                if not len(found):
+                    continue
                 bound = int(bounds[row])
-                found = symbols[rows == row]
                 place = np.where(np.abs(found) > bound, 2 * bound + 1, found + bound)
-                counts[row] += np.bincount(place, minlength=2 * bound + 2)
+                seen[row] += np.bincount(place, minlength=2 * bound + 2)
             return symbols
 
     with patch.object(decoder, "SegmentReader", Counting):
@@ -72,7 +73,7 @@ def count_symbols(model: Model, pictures: Iterable[NDArray[np.uint8]]) -> list[N
                 )
                 image.model = model
                 image.verify()
-    return counts
+    return seen
 
 
 def fit(counts: list[NDArray[np.float64]]) -> dict[str, NDArray[np.generic]]:

@@ -182,9 +182,8 @@ class GraphWriter:
         if isinstance(layer, Depthwise):
             return self._convolution(value, layer)
         if isinstance(layer, Mix):
-            t = self.activated(value, layer.a, layer.d)
-            t = self.activated(t, layer.d, layer.b)
-            return self.add(value, self.layer(t, layer.b))
+            t = self.layer(self.activated(value, layer.a, layer.d), layer.d)
+            return self.add(value, self.layer(self.prepared(t, layer.b), layer.b))
         if isinstance(layer, Block):
             if layer.mix is not None:
                 value = self.layer(value, layer.mix)
@@ -204,12 +203,6 @@ class GraphWriter:
         if layer not in self._ranges or following not in self._ranges:
             return self.relu(self.layer(value, layer))
         return self.rounded(self._convolution(value, layer), self._ranges[following])
-
-    def rectified(self, value: str, following: nn.Module) -> str:
-        """``relu(value)`` as ``following`` takes it."""
-        if following in self._ranges:
-            return self.rounded(value, self._ranges[following])
-        return self.relu(value)
 
     def prepared(self, value: str, following: nn.Module) -> str:
         """``value`` as ``following`` takes it: to be moved about as 8-bit levels rather than as floats."""

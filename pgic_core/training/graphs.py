@@ -1,7 +1,7 @@
 """The ONNX graphs of a model, as :mod:`pgic_core.codec` calls them.
 
-Latents, symbols and embeddings come in and go out as ``(1, C, h, w)``, pictures as ``(1, H, W, 3)`` grey
-levels. Inside, channels come last (see :mod:`.graph`).
+Latents and embeddings come in and go out as ``(1, C, h, w)``, symbols and their thresholds as
+``(1, h, w, C)``, pictures as ``(1, H, W, 3)`` grey levels. Inside, channels come last (see :mod:`.graph`).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from .config import Architecture
+    from .layers import Pointwise
 
     Ranges = Mapping[nn.Module, tuple[float, float]]
 
@@ -53,29 +54,40 @@ def _analysis(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     g, a, net = GraphWriter("analysis", ranges), codec.architecture, codec.analysis
     picture = g.input("picture", [1, "H", "W", 3], TensorProto.UINT8)
     patches = g.space_to_depth(g.on_grid(picture, *_PICTURE), 8, 3)
-    linear = g.layer(g.space_to_depth(patches, 2, 192), net.linear, exact=True)
+    deviation = array(net.deviation)
+    linear = g.product(g.space_to_depth(patches, 2, 192), *_divided(net.linear, deviation))
     t = g.prepared(g.layer(g.layer(patches, net.enter), net.fine), net.down)
     t = g.layer(g.layer(g.space_to_depth(t, 2, a.encoder_fine), net.down), net.coarse)
-    y = g.add(linear, g.layer(t, net.leave))
+    y = g.add(linear, g.product(t, *_divided(net.leave, deviation), ranges.get(net.leave)))
     g.output("latent", g.channels_first(y), [1, a.latent, "h", "w"])
     return g.finish()
 
 
-def _scaled(g: GraphWriter, channels: int, factor: str, place: str) -> str:
-    """The latent times a factor per channel and one per place, channels last."""
-    latent = g.input("latent", [1, channels, "h", "w"])
-    return g.mul(g.channels_last(latent), _factors(g, channels, factor, place))
+def _divided(layer: Pointwise, by: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Weights ``(in, out)`` and bias of a layer whose outputs are divided by a number each."""
+    return array(layer.weight).T / by, array(layer.bias) / by
 
 
-def _factors(g: GraphWriter, channels: int, factor: str, place: str) -> str:
-    by_channel = g.channels_last(g.input(factor, [1, channels, 1, 1]))
-    return g.mul(by_channel, g.channels_last(g.input(place, [1, 1, "hf", "wf"])))
+def _latent(g: GraphWriter, a: Architecture) -> str:
+    return g.channels_last(g.input("latent", [1, a.latent, "h", "w"]))
+
+
+def _step_sizes(g: GraphWriter, a: Architecture, channels: int) -> list[str]:
+    """Quantisation steps of the symbols of each of the six turns, from those of the first channels.
+
+    They come in per channel, once or for every cell (where a ROI map makes them differ).
+    """
+    step = g.channels_last(g.input("step", [1, channels, "hf", "wf"]))
+    if channels == a.base:
+        return [g.concat([step, step])] * 2
+    base, rest = g.split(step, [a.base, channels - a.base])
+    return [g.concat([base, base])] * 2 + [rest] * 4
 
 
 def _hyper_analysis(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     """Encoder: latent to z."""
     g, a = GraphWriter("hyper_analysis", ranges), codec.architecture
-    y = g.prepared(_scaled(g, a.latent, "gain", "finer"), codec.ha_enter)
+    y = g.prepared(_latent(g, a), codec.ha_enter)
     embedding = g.channels_last(g.input("embedding", [1, a.context, "he", "we"]))
     t = g.add(g.layer(g.space_to_depth(y, 2, a.latent), codec.ha_enter), embedding)
     t = g.prepared(g.layer(g.relu(t), codec.ha_block), codec.ha_leave)
@@ -92,68 +104,74 @@ def _state(g: GraphWriter, codec: Codec) -> str:
     return g.layer(g.add(t, embedding), codec.hs_block)
 
 
-def _steps(a: Architecture) -> list[list[tuple[int, int]]]:
-    """What the six steps code: cell position, and group of channels (0 the base, 1 to 4 the quarters)."""
+def _turns(a: Architecture) -> list[list[tuple[int, int]]]:
+    """What the six turns code: cell position, and group of channels (0 the base, 1 to 4 the quarters)."""
     base = [[(p, 0) for p in positions] for positions in BASE_STEPS]
     return base + [[(detail_position(step, g), g + 1) for g in range(4)] for step in range(4)]
 
 
 def _groups(a: Architecture) -> list[int]:
-    """Symbols per cell of the six steps."""
+    """Symbols per cell of the six turns."""
     return [2 * a.base] * 2 + [a.latent - a.base] * 4
 
 
 def _code(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     """Encoder: latent to symbols. A residual below its symbol's threshold becomes zero."""
     g, a = GraphWriter("code", ranges), codec.architecture
-    cells = g.space_to_depth(_scaled(g, a.latent, "gain", "finer"), 2, a.latent)
-    threshold = g.input("threshold", [1, 4 * a.latent, "hc", "wc"], TensorProto.FLOAT16)
-    thresholds = g.split(g.cast(g.channels_last(threshold), TensorProto.FLOAT), _groups(a))
+    cells = g.space_to_depth(_latent(g, a), 2, a.latent)
+    sizes = _step_sizes(g, a, a.latent)
+    threshold = g.input("threshold", [1, "hc", "wc", 4 * a.latent], TensorProto.FLOAT16)
+    thresholds = g.split(g.cast(threshold, TensorProto.FLOAT), _groups(a))
     pieces = g.split(cells, [a.base, *[(a.latent - a.base) // 4] * 4] * 4)
-    values = [g.concat([pieces[5 * p + group] for p, group in step]) for step in _steps(a)]
+    values = [g.concat([pieces[5 * p + group] for p, group in turn]) for turn in _turns(a)]
     symbols: list[str] = []
 
-    def quantise(step: int, mean: str) -> str:
-        residual = g.node("Sub", values[step], mean)
-        kept = g.node("GreaterOrEqual", g.node("Abs", residual), thresholds[step])
+    def quantise(turn: int, mean: str) -> str:
+        residual = g.node("Div", g.node("Sub", values[turn], mean), sizes[turn])
+        kept = g.node("GreaterOrEqual", g.node("Abs", residual), thresholds[turn])
         s = g.mul(g.node("Round", residual), g.cast(kept, TensorProto.FLOAT))
         symbols.append(s)
-        return g.add(s, mean)
+        return g.add(g.mul(s, sizes[turn]), mean)
 
     _walk(g, codec, quantise, 6, _state(g, codec))
     bound = [g.constant(np.float32(v)) for v in (-32767, 32767)]
     clipped = g.cast(g.node("Clip", g.concat(symbols), *bound), TensorProto.INT16)
-    g.output("symbols", g.channels_first(clipped), [1, 4 * a.latent, "hc", "wc"], TensorProto.INT16)
+    g.output("symbols", clipped, [1, "hc", "wc", 4 * a.latent], TensorProto.INT16)
     return g.finish()
 
 
 def _walk(
-    g: GraphWriter, codec: Codec, quantise: Callable[[int, str], str], steps: int, state: str
+    g: GraphWriter, codec: Codec, quantise: Callable[[int, str], str], turns: int, state: str
 ) -> list[str]:
-    """Take the steps: each predicts means from what the steps before gave, and adds what it gives."""
+    """Take the turns: each predicts means from what the turns before gave, and adds what it gives."""
     values = []
-    for step in range(steps):
-        if step < 2:
-            q = quantise(step, g.layer(state, codec.base_out[step]))
-            state = g.layer(g.add(state, g.layer(q, codec.base_in[step])), codec.base_mix[step])
+    for turn in range(turns):
+        if turn < 2:
+            q = quantise(turn, g.layer(state, codec.base_out[turn]))
+            if turn < turns - 1:
+                state = g.layer(g.add(state, g.layer(q, codec.base_in[turn])), codec.base_mix[turn])
         else:
-            out = codec.detail_out[step - 2]
-            state = g.layer(state, codec.detail_block[step - 2])
-            q = quantise(step, g.layer(g.rectified(state, out), out))
-            if step < 5:
-                state = g.add(state, g.layer(q, codec.detail_in[step - 2]))
+            state = g.layer(state, codec.detail_block[turn - 2])
+            q = quantise(turn, g.layer(state, codec.detail_out[turn - 2]))
+            if turn < turns - 1:
+                state = g.add(state, g.layer(q, codec.detail_in[turn - 2]))
         values.append(q)
     return values
 
 
-def _values(g: GraphWriter, codec: Codec, steps: int, channels: int) -> str:
-    """Decoder: the scaled latent's first ``channels`` channels, from the symbols of the first steps."""
+def _values(g: GraphWriter, codec: Codec, turns: int, channels: int) -> str:
+    """Decoder: the latent's first ``channels`` channels, from the symbols of the first turns."""
     a = codec.architecture
-    coded = g.input("symbols", [1, 4 * channels, "hc", "wc"], TensorProto.INT16)
-    symbols = g.split(g.cast(g.channels_last(coded), TensorProto.FLOAT), _groups(a)[:steps])
-    values = _walk(g, codec, lambda step, mean: g.add(symbols[step], mean), steps, _state(g, codec))
+    coded = g.input("symbols", [1, "hc", "wc", 4 * channels], TensorProto.INT16)
+    symbols = g.split(g.cast(coded, TensorProto.FLOAT), _groups(a)[:turns])
+    sizes = _step_sizes(g, a, channels)
+
+    def dequantise(turn: int, mean: str) -> str:
+        return g.add(g.mul(symbols[turn], sizes[turn]), mean)
+
+    values = _walk(g, codec, dequantise, turns, _state(g, codec))
     pieces: dict[tuple[int, int], str] = {}
-    for keys, value in zip(_steps(a), values, strict=False):
+    for keys, value in zip(_turns(a), values, strict=False):
         size = a.base if len(keys) == 2 else (a.latent - a.base) // 4
         pieces |= dict(zip(keys, g.split(value, [size] * len(keys)), strict=True))
     cells = g.concat([pieces[key] for key in sorted(pieces)])
@@ -161,21 +179,21 @@ def _values(g: GraphWriter, codec: Codec, steps: int, channels: int) -> str:
 
 
 def _means(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
-    """Decoder: symbols to scaled latent."""
+    """Decoder: symbols to latent."""
     g, a = GraphWriter("means", ranges), codec.architecture
     g.output("latent", g.channels_first(_values(g, codec, 6, a.latent)), [1, a.latent, "h", "w"])
     return g.finish()
 
 
 def _synthesis(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
-    """Decoder: scaled latent to picture.
+    """Decoder: latent to picture.
 
     Between ``lift`` and the end, the sixteen positions at 1/4 under one at 1/16 stay next to each other
     wherever their neighbours do not matter: what is then moved into place are 8-bit levels.
     """
     g, a, net = GraphWriter("synthesis", ranges), codec.architecture, codec.synthesis
     r = a.renderer
-    y = _scaled(g, a.latent, "step", "coarser")
+    y = _latent(g, a)
     height, width = g.size(y)
     places = g.times(height, width)
     embedding = g.channels_last(g.input("embedding", [1, a.decoder, "he", "we"]))
@@ -183,11 +201,12 @@ def _synthesis(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     t = g.reshape(g.layer(t, net.lift), [1, places, 16, r])
     u = g.activated(t, net.r1, net.rd)
     u = g.depth_to_space(g.reshape(u, [1, height, width, 32 * r]), 4, 2 * r)
-    u = g.space_to_depth(g.activated(u, net.rd, net.r2), 4, 2 * r)
+    u = g.space_to_depth(g.prepared(g.layer(u, net.rd), net.r2), 4, 2 * r)
     u = g.layer(g.reshape(u, [1, places, 16, 2 * r]), net.r2)
     t = g.layer(g.prepared(g.add(t, u), net.leave), net.leave)
     # Rows of the linear path's weights run over halves, then pixels within them; those of t over quarters.
-    weight = array(net.linear.weight).reshape(2, 2, 2, 4, 2, 4, 3, -1).transpose(0, 2, 1, 4, 3, 5, 6, 7)
+    weight = array(net.linear.weight) * array(net.deviation)
+    weight = weight.reshape(2, 2, 2, 4, 2, 4, 3, -1).transpose(0, 2, 1, 4, 3, 5, 6, 7)
     bias = array(net.linear.bias).reshape(2, 2, 2, 4, 2, 4, 3).transpose(0, 2, 1, 4, 3, 5, 6)
     linear = g.product(y, weight.reshape(768, -1).T, bias.reshape(768))
     x = _levels(g, g.add(linear, g.reshape(t, [1, height, width, 768])))
@@ -206,8 +225,10 @@ def _levels(g: GraphWriter, x: str) -> str:
 def _preview(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     """Decoder: base symbols to a picture at 1/8, through the linear path averaged over 8x8 pixels."""
     g, a, net = GraphWriter("preview", ranges), codec.architecture, codec.synthesis
-    y = g.mul(_values(g, codec, 2, a.base), _factors(g, a.base, "step", "coarser"))
-    weight = array(net.linear.weight)[:, : a.base].reshape(2, 2, 64, 3, a.base).mean(2)
+    y = _values(g, codec, 2, a.base)
+    weight = (
+        (array(net.linear.weight) * array(net.deviation))[:, : a.base].reshape(2, 2, 64, 3, a.base).mean(2)
+    )
     bias = array(net.linear.bias).reshape(2, 2, 64, 3).mean(2)
     x = _levels(g, g.product(y, weight.reshape(12, a.base).T, bias.reshape(12)))
     g.output("picture", g.depth_to_space(x, 2, 3), [1, "H", "W", 3], TensorProto.UINT8)

@@ -59,7 +59,11 @@ def small(layer: Pointwise, std: float = 1e-3) -> Pointwise:
 
 
 class Mix(nn.Module):
-    """Residual 1x1, depthwise 3x3, 1x1: what lets neighbours see each other."""
+    """Residual 1x1, depthwise 3x3, 1x1: what lets neighbours see each other.
+
+    No rectifier follows the depthwise layer. Its inputs are all positive, so a small drift of its few weights
+    would leave most channels below zero for good, and with them all sight of the neighbours.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -68,7 +72,7 @@ class Mix(nn.Module):
         self.b = small(Pointwise(channels, channels), 1e-2 / math.sqrt(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.b(F.relu(self.d(F.relu(self.a(x)))))
+        return x + self.b(self.d(F.relu(self.a(x))))
 
 
 class Block(nn.Module):

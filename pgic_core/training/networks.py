@@ -28,6 +28,8 @@ __all__ = ["BASE_STEPS", "Analysis", "Codec", "Coded", "Synthesis", "detail_posi
 # The base group is coded in two steps: cell positions 0 and 3 (the diagonal), then 1 and 2, which see them.
 BASE_STEPS = ((0, 3), (1, 2))
 _EMBED = 32
+# Latent channels are scaled to about unit deviation; those much weaker than this, in 256 grey levels, less.
+_SOFT = 0.1
 _LOG2_ROW_MIN = -3.2
 _LOG2_ROW_MAX = 6.8
 
@@ -65,13 +67,15 @@ class Analysis(nn.Module):
         self.down = Pointwise(4 * a.encoder_fine, a.encoder_coarse)
         self.coarse = nn.Sequential(*[Block(a.encoder_coarse) for _ in range(a.encoder_coarse_blocks)])
         self.leave = small(Pointwise(a.encoder_coarse, a.latent))
+        self.deviation: Tensor
+        self.register_buffer("deviation", torch.ones(a.latent))
 
     def forward(self, picture: Tensor) -> Tensor:
         patches = space_to_depth(picture, 8)
         with torch.autocast(picture.device.type, enabled=False):
             linear = self.linear(space_to_depth(patches, 2))
         t = self.coarse(self.down(space_to_depth(self.fine(self.enter(patches)), 2)))
-        return linear + self.leave(t).float()
+        return (linear + self.leave(t).float()) / self.deviation
 
 
 class Synthesis(nn.Module):
@@ -88,14 +92,16 @@ class Synthesis(nn.Module):
         self.rd = Depthwise(2 * r)
         self.r2 = Pointwise(2 * r, r)
         self.leave = small(Pointwise(r, 48))
+        self.deviation: Tensor
+        self.register_buffer("deviation", torch.ones(a.latent))
 
     def forward(self, latent: Tensor, embedding: Tensor) -> Tensor:
         with torch.autocast(latent.device.type, enabled=False):
-            linear = depth_to_space(depth_to_space(self.linear(latent), 2), 8)
+            linear = depth_to_space(depth_to_space(self.linear(latent * self.deviation), 2), 8)
         t = depth_to_space(self.lift(self.body(self.enter(latent) + embedding)), 4)
-        t = t + self.r2(F.relu(self.rd(F.relu(self.r1(t)))))
-        # No rectifier stands between the residual stream and the closing layer: once all of it fell below
-        # zero, nothing of this branch would learn any more.
+        t = t + self.r2(self.rd(F.relu(self.r1(t))))
+        # No rectifier stands before the closing layer: once all of the residual stream fell below zero,
+        # nothing of this branch would learn any more.
         return linear + depth_to_space(self.leave(t), 4).float()
 
 
@@ -174,15 +180,15 @@ class Codec(nn.Module):
         """
         e = self.embedding(rate, offsets)
         log_step = self.interpolate(self.log_step, rate) - _up(offsets, 4)
-        y = self.analysis(picture) * torch.exp2(-log_step)
+        y = self.analysis(picture)
         z = self.hyper_analysis(y, e)
         z_hat = _round(z)
         bits_z = _bits(_noisy(z, z_hat, noise), torch.exp2(self.interpolate(self.z_scale, rate)))
         log_scale = depth_to_space(self.scale(z_hat).float(), 4) + self.interpolate(self.log_shift, rate)
         log_scale = (log_scale + _up(offsets, 4)).clamp(_LOG2_ROW_MIN, _LOG2_ROW_MAX)
-        y_hat, residual = self.means(y, z_hat, e)
+        y_hat, residual = self.means(y, z_hat, e, torch.exp2(log_step))
         bits_y = _bits(_noisy(residual, torch.round(residual), noise), torch.exp2(log_scale))
-        reconstruction = self.synthesis(y_hat * torch.exp2(log_step), _up(self.embed_synthesis(e), 4))
+        reconstruction = self.synthesis(y_hat, _up(self.embed_synthesis(e), 4))
         return Coded(reconstruction, bits_y, bits_z)
 
     def hyper_analysis(self, y: Tensor, e: Tensor) -> Tensor:
@@ -194,39 +200,44 @@ class Codec(nn.Module):
         """Hyper-synthesis: z to the cells' state ``(B, H/32, W/32, T)``."""
         return self.hs_block(depth_to_space(self.hs_enter(z_hat), 2) + _up(self.embed_hs(e), 2))
 
-    def means(self, y: Tensor, z_hat: Tensor, e: Tensor) -> tuple[Tensor, Tensor]:
-        """Quantise y around its predicted means, step by step.
+    def means(self, y: Tensor, z_hat: Tensor, e: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+        """Quantise y around its predicted means, in turn.
 
         Returns:
-            y-hat and ``y - mean``, both ``(B, H/16, W/16, M)``.
+            y-hat, and ``y - mean`` in quantisation steps, both ``(B, H/16, W/16, M)``.
         """
         b = self.architecture.base
         quarter = (self.architecture.latent - b) // 4
         cells = _to_cells(y)
+        steps = _to_cells(step.expand_as(y))
         state = self.state(z_hat, e)
         y_hat: dict[tuple[int, int], Tensor] = {}  # (cell position, group) -> values; group -1 is the base
         residual: dict[tuple[int, int], Tensor] = {}
 
-        def code(keys: list[tuple[int, int]], values: Tensor, mean: Tensor) -> Tensor:
-            r = values - mean
-            q = values + (torch.round(r) - r).detach()
+        def code(keys: list[tuple[int, int]], columns: list[slice], mean: Tensor) -> Tensor:
+            values, size = (
+                torch.cat([x[p][..., c] for (p, _), c in zip(keys, columns, strict=True)], -1)
+                for x in (cells, steps)
+            )
+            r = (values - mean) / size
+            q = values + size * (torch.round(r) - r).detach()
             for i, part in enumerate(torch.chunk(r, len(keys), -1)):
                 residual[keys[i]] = part
             for i, part in enumerate(torch.chunk(q, len(keys), -1)):
                 y_hat[keys[i]] = part
             return q
 
-        for step, positions in enumerate(BASE_STEPS):
-            values = torch.cat([cells[p][..., :b] for p in positions], -1)
-            q = code([(p, -1) for p in positions], values, self.base_out[step](state).float())
-            state = self.base_mix[step](state + self.base_in[step](q))
-        for step in range(4):
-            keys = [(detail_position(step, g), g) for g in range(4)]
-            values = torch.cat([cells[p][..., b + g * quarter : b + (g + 1) * quarter] for p, g in keys], -1)
-            state = self.detail_block[step](state)
-            q = code(keys, values, self.detail_out[step](F.relu(state)).float())
-            if step < 3:
-                state = state + self.detail_in[step](q)
+        for turn, positions in enumerate(BASE_STEPS):
+            keys = [(p, -1) for p in positions]
+            q = code(keys, [slice(b)] * 2, self.base_out[turn](state).float())
+            state = self.base_mix[turn](state + self.base_in[turn](q))
+        columns = [slice(b + g * quarter, b + (g + 1) * quarter) for g in range(4)]
+        for turn in range(4):
+            keys = [(detail_position(turn, g), g) for g in range(4)]
+            state = self.detail_block[turn](state)
+            q = code(keys, columns, self.detail_out[turn](state).float())
+            if turn < 3:
+                state = state + self.detail_in[turn](q)
         order = [-1, 0, 1, 2, 3]
         return (
             _from_cells([torch.cat([y_hat[p, g] for g in order], -1) for p in range(4)]),
@@ -246,6 +257,9 @@ class Codec(nn.Module):
         rest = torch.arange(a.base, a.latent)
         order = torch.cat([torch.arange(a.base), *[rest[g::4] for g in range(4)]])
         basis, deviation = basis[:, order], variance[order].sqrt()
+        soft = torch.sqrt(variance[order] + _SOFT**2)
+        self.analysis.deviation.copy_(soft)
+        self.synthesis.deviation.copy_(soft)
         self.analysis.linear.weight.copy_(basis.T)
         self.analysis.linear.bias.zero_()
         self.synthesis.linear.weight.copy_(basis)
@@ -256,7 +270,7 @@ class Codec(nn.Module):
         self.analysis.enter.bias.zero_()
         # Uniform quantisation at high rate: D = step^2 / 12 and dD/dR = -1 / lambda give the step.
         step = torch.sqrt(18 / (self.anchor_lambdas() * math.log(2))) / 256
-        self.log_step.copy_(torch.log2(step)[:, None].expand_as(self.log_step))
+        self.log_step.copy_(torch.log2(step)[:, None] - torch.log2(soft))
         self.log_shift.copy_(
             torch.log2(0.35 * deviation[None] / step[:, None]).clamp(_LOG2_ROW_MIN + 0.1, _LOG2_ROW_MAX)
         )

@@ -136,7 +136,7 @@ def test_symbols_and_rows_do_not_depend_on_threads_engine_or_float_noise(
         other, _ = opened(stream, photo).decode()
         assert spy.take() == expected
         assert np.abs(other.astype(int) - plain).max() <= 3
-        assert np.abs(other.astype(int) - plain).mean() < 0.05
+        assert np.abs(other.astype(int) - plain).mean() < 0.1
 
 
 def test_one_engine_reads_what_another_wrote(

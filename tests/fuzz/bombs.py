@@ -105,13 +105,13 @@ def _coded(forged: list[tuple[str, int]], *, before: bytes = b"", tail: bytes = 
     model, quality = default_model(), 60
     row_map, bank = RowMap.of(model, quality), Bank.of(model)
     z_rows = row_map.rows_of_z(1)
-    z = np.zeros(len(z_rows.rows), np.int32)
+    z = np.zeros(len(z_rows.index), np.int16)
     values = dict(forged)
     z[:1] = values.get("z", 0)
-    rows = row_map.rows("base", np.zeros((model.hyper, 1, 1), np.int16), None).rows
-    base = np.zeros(len(rows), np.int32)
+    rows = row_map.rows("base", np.zeros((model.hyper, 1, 1), np.int16), None)
+    base = np.zeros(len(rows.index), np.int32)
     base[:1] = values.get("base", 0)
-    part = encode_segments(bank, [(z_rows.rows, z), (rows, base)])  # type: ignore[list-item]
+    part = encode_segments(bank, [(z_rows.counts, z), (rows.counts, base)])  # type: ignore[list-item]
     tiles = [[before + part + tail], [b""]]
     header = StreamHeader(model.digest, quality, Grid(64, 48, 512), None)
     return _picture(_SMALL, bytes(4) + b"".join(serialise(header, tiles)))

@@ -76,24 +76,21 @@ def test_bounded_latents_give_finite_pixels_all_through_the_graph() -> None:
     octaves = np.full((1, 1), -16.0, np.float32)
     inputs = {
         "latent": latent,
-        "step": np.exp2(MODEL.tables.step_exponent.max(0) / 8).reshape(1, -1, 1, 1).astype(np.float32),
-        "coarser": np.full((1, 1, 1, 1), 2.0**16, np.float32),
         "embedding": MODEL.embedding("synthesis", 1, octaves),
     }
     assert torch_engine.all_finite(MODEL.folder / "synthesis.onnx", inputs)
-    symbols = np.where(random.random((1, 4 * MODEL.latent, 2, 2)) < 0.5, -32767, 32767).astype(np.int16)
+    symbols = np.where(random.random((1, 2, 2, 4 * MODEL.latent)) < 0.5, -32767, 32767).astype(np.int16)
+    steps = np.exp2(MODEL.tables.step_exponent.max(0) / 8 + 16).reshape(1, -1, 1, 1).astype(np.float32)
     inputs = {
         "symbols": symbols,
+        "step": steps,
         "z": np.where(random.random((1, MODEL.hyper, 1, 1)) < 0.5, -127, 127).astype(np.float32),
         "embedding": MODEL.embedding("means", 1, octaves),
     }
     assert torch_engine.all_finite(MODEL.folder / "means.onnx", inputs)
     inputs |= {
-        "symbols": np.ascontiguousarray(symbols[:, : 4 * MODEL.base]),
-        "step": np.exp2(MODEL.tables.step_exponent.max(0)[: MODEL.base] / 8)
-        .reshape(1, -1, 1, 1)
-        .astype(np.float32),
-        "coarser": np.full((1, 1, 1, 1), 2.0**16, np.float32),
+        "symbols": np.ascontiguousarray(symbols[..., : 4 * MODEL.base]),
+        "step": np.ascontiguousarray(steps[:, : MODEL.base]),
     }
     assert torch_engine.all_finite(MODEL.folder / "preview.onnx", inputs)
 

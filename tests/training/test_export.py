@@ -51,6 +51,8 @@ def codec(crop: np.ndarray) -> Codec:
             if name.endswith("bias") or parameter.std() < 0.05:
                 parameter.add_(torch.randn_like(parameter) * 0.05)
             parameter.copy_(parameter.half().float())
+        for part in (codec.analysis, codec.synthesis):  # by which halves divide exactly
+            part.deviation.copy_(torch.exp2(part.deviation.log2().round()))
     return codec
 
 
@@ -65,7 +67,7 @@ def run(codec: Codec, name: str, feeds: dict[str, np.ndarray], ranges: dict | No
 
 
 def coded_order(y: torch.Tensor) -> np.ndarray:
-    return first(space_to_depth(y, 2))[:, symbol_channels(SMALL)]
+    return space_to_depth(y, 2).detach().numpy()[..., symbol_channels(SMALL)]
 
 
 class Case:
@@ -75,40 +77,32 @@ class Case:
         with torch.no_grad():
             picture = (torch.from_numpy(crop).float()[None] - 128) / 256
             offsets = torch.linspace(-0.5, 0.5, 6).reshape(1, 2, 3, 1)
-            up = torch.nn.Upsample(scale_factor=4)
-            finer = torch.exp2(up(offsets.permute(0, 3, 1, 2)))
             e = codec.embedding(RATE, offsets)
-            step = torch.exp2(codec.interpolate(codec.log_step, RATE))
+            step = torch.exp2(codec.interpolate(codec.log_step, RATE) - offsets)  # per block of 64 pixels
             self.latent = codec.analysis(picture)
-            scaled = self.latent / step * finer.permute(0, 2, 3, 1)
-            self.z = codec.hyper_analysis(scaled, e)
+            self.z = codec.hyper_analysis(self.latent, e)
             z_hat = torch.round(self.z)
-            self.values, residual = codec.means(scaled, z_hat, e)
+            each = step.repeat_interleave(4, 1).repeat_interleave(4, 2)
+            self.values, residual = codec.means(self.latent, z_hat, e, each)
             self.symbols = coded_order(torch.round(residual)).astype(np.int16)
             embedded = codec.embed_synthesis(e).repeat_interleave(4, 1).repeat_interleave(4, 2)
-            self.unscaled = self.values * step / finer.permute(0, 2, 3, 1)
-            picture = codec.synthesis(self.unscaled, embedded)
+            picture = codec.synthesis(self.values, embedded)
             self.picture = (picture * 256 + 128).round().clamp(0, 255).numpy().astype(np.uint8)
         cells = {
             "means": first(codec.embed_hs(e).repeat_interleave(2, 1).repeat_interleave(2, 2)),
             "hyper_analysis": first(codec.embed_ha(e).repeat_interleave(2, 1).repeat_interleave(2, 2)),
         }
-        scale = {"latent": first(self.latent), "gain": first(1 / step), "finer": finer.numpy()}
-        unscale = {"step": first(step), "coarser": (1 / finer).numpy()}
-        known = {"z": first(z_hat), "embedding": cells["means"]}
-        base = self.symbols[:, : 4 * SMALL.base]
+        latent = {"latent": first(self.latent)}
+        step = first(step.repeat_interleave(2, 1).repeat_interleave(2, 2))
+        known = {"z": first(z_hat), "embedding": cells["means"], "step": step}
+        base = self.symbols[..., : 4 * SMALL.base]
         self.feeds = {
             "analysis": {"picture": crop[None]},
-            "hyper_analysis": {**scale, "embedding": cells["hyper_analysis"]},
-            "code": {**scale, **known, "threshold": np.full(self.symbols.shape, 0.5, np.float16)},
+            "hyper_analysis": {**latent, "embedding": cells["hyper_analysis"]},
+            "code": {**latent, **known, "threshold": np.full(self.symbols.shape, 0.5, np.float16)},
             "means": {"symbols": self.symbols, **known},
-            "synthesis": {"latent": first(self.values), **unscale, "embedding": first(embedded)},
-            "preview": {
-                "symbols": base,
-                **known,
-                "step": unscale["step"][:, : SMALL.base],
-                "coarser": unscale["coarser"],
-            },
+            "synthesis": {"latent": first(self.values), "embedding": first(embedded)},
+            "preview": {**known, "symbols": base, "step": step[:, : SMALL.base]},
         }
 
 
@@ -155,7 +149,7 @@ def test_synthesis(codec: Codec, case: Case) -> None:
 
 
 def test_preview_is_the_linear_path_of_the_base_group_averaged(codec: Codec, case: Case) -> None:
-    base = case.unscaled.clone()
+    base = case.values * codec.synthesis.deviation
     base[..., SMALL.base :] = 0
     with torch.no_grad():
         whole = depth_to_space(depth_to_space(codec.synthesis.linear(base), 2), 8)[0].numpy()
