@@ -183,7 +183,7 @@ class LearnedImage:
                 else:
                     seen = block.grown(model.halo("synthesis"), LATENT, whole)
                     needed = seen.grown(model.halo("means"), UNIT, whole)
-                    latent = _latent(tiles, rate, needed, seen, threads)[:, :, *seen.inside(needed, LATENT)]
+                    latent = _latent(tiles, rate, needed, seen, threads)[:, *seen.inside(needed, LATENT)]
                     pixels = _synthesis(rate, latent, seen, threads)[block.inside(seen)]
                 touched = (
                     self.grid.box(i).grown(reach, 1, whole).overlap(block)

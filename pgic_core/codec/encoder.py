@@ -162,7 +162,7 @@ class Encoder:
         for block in columns(self._latent.grow(bottom), TILE, self._block_pixels):
             area = block.grown(halo, UNIT, self.grid.padded)
             out = network({"picture": self._padded(area)}, threads=self._threads)
-            self._latent.put(block, out[:, :, *block.inside(area, LATENT)])
+            self._latent.put(block, out[:, *block.inside(area, LATENT)])
 
     def _padded(self, area: Box) -> NDArray[np.uint8]:
         """Pixels of ``area``; beyond the picture its last row and column are repeated."""

@@ -43,11 +43,11 @@ class LatentRows:
         return new
 
     def put(self, area: Box, latent: NDArray[np.float32]) -> None:
-        """Fill ``area`` with its latent, ``(1, M, h / 16, w / 16)``."""
+        """Fill ``area`` with its latent, ``(1, h / 16, w / 16, M)``."""
         for box, piece in self._pieces:
             shared = box.overlap(area)
             if shared.height > 0:
-                piece[:, :, *shared.inside(box, LATENT)] = latent[:, :, *shared.inside(area, LATENT)]
+                piece[:, *shared.inside(box, LATENT)] = latent[:, *shared.inside(area, LATENT)]
 
     def take(self, area: Box) -> NDArray[np.float32]:
         """The latent of ``area``, contiguous. All of it must be here."""
@@ -55,7 +55,7 @@ class LatentRows:
         for box, piece in self._pieces:
             shared = box.overlap(area)
             if shared.height > 0:
-                out[:, :, *shared.inside(area, LATENT)] = piece[:, :, *shared.inside(box, LATENT)]
+                out[:, *shared.inside(area, LATENT)] = piece[:, *shared.inside(box, LATENT)]
         return out
 
     def forget(self, above: int) -> None:
@@ -63,4 +63,4 @@ class LatentRows:
         self._pieces = [(box, piece) for box, piece in self._pieces if box.bottom > above]
 
     def _empty(self, box: Box) -> NDArray[np.float32]:
-        return np.empty((1, self._channels, box.height // LATENT, box.width // LATENT), np.float32)
+        return np.empty((1, box.height // LATENT, box.width // LATENT, self._channels), np.float32)

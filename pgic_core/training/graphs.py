@@ -1,7 +1,7 @@
 """The ONNX graphs of a model, as :mod:`pgic_core.codec` calls them.
 
-Latents and embeddings come in and go out as ``(1, C, h, w)``, symbols and their thresholds as
-``(1, h, w, C)``, pictures as ``(1, H, W, 3)`` grey levels. Inside, channels come last (see :mod:`.graph`).
+Latents, symbols and their thresholds come in and go out as ``(1, h, w, C)``, pictures as ``(1, H, W, 3)`` grey
+levels; small things as ``(1, C, h, w)``. Inside, channels come last (see :mod:`.graph`).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _analysis(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     t = g.prepared(g.layer(g.layer(patches, net.enter), net.fine), net.down)
     t = g.layer(g.layer(g.space_to_depth(t, 2, a.encoder_fine), net.down), net.coarse)
     y = g.add(linear, g.product(t, *_divided(net.leave, deviation), ranges.get(net.leave)))
-    g.output("latent", g.channels_first(y), [1, a.latent, "h", "w"])
+    g.output("latent", y, [1, "h", "w", a.latent])
     return g.finish()
 
 
@@ -69,7 +69,7 @@ def _divided(layer: Pointwise, by: NDArray[np.float32]) -> tuple[NDArray[np.floa
 
 
 def _latent(g: GraphWriter, a: Architecture) -> str:
-    return g.channels_last(g.input("latent", [1, a.latent, "h", "w"]))
+    return g.input("latent", [1, "h", "w", a.latent])
 
 
 def _step_sizes(g: GraphWriter, a: Architecture, channels: int) -> list[str]:
@@ -181,7 +181,7 @@ def _values(g: GraphWriter, codec: Codec, turns: int, channels: int) -> str:
 def _means(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     """Decoder: symbols to latent."""
     g, a = GraphWriter("means", ranges), codec.architecture
-    g.output("latent", g.channels_first(_values(g, codec, 6, a.latent)), [1, a.latent, "h", "w"])
+    g.output("latent", _values(g, codec, 6, a.latent), [1, "h", "w", a.latent])
     return g.finish()
 
 

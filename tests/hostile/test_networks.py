@@ -48,7 +48,7 @@ def test_what_is_no_number_is_taken_as_one_that_is(
 ) -> None:
     def with_value(value: float) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
         def change(latent: NDArray[np.float32]) -> NDArray[np.float32]:
-            latent[:, ::7, 0, 0] = value
+            latent[:, 0, 0, ::7] = value
             return latent
 
         return change
@@ -72,7 +72,7 @@ def test_bounded_latents_give_finite_pixels_all_through_the_graph() -> None:
     from tests.codec import torch_engine
 
     random = np.random.default_rng(0)
-    latent = np.where(random.random((1, MODEL.latent, 4, 4)) < 0.5, -65504, 65504).astype(np.float32)
+    latent = np.where(random.random((1, 4, 4, MODEL.latent)) < 0.5, -65504, 65504).astype(np.float32)
     octaves = np.full((1, 1), -16.0, np.float32)
     inputs = {
         "latent": latent,
