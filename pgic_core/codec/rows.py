@@ -63,8 +63,8 @@ class RowMap:
         bias = tables.scale_bias * scale + np.concatenate(
             [np.tile(shift[:base], 4), np.tile(shift[base:], 4)]
         )
-        # Linear algebra libraries share one product of all lines among threads, which decode other tiles here.
-        # Stacks of few lines are small enough to be left alone.
+        # Linear algebra libraries would share one product of all lines among threads, which are busy with
+        # other tiles. Stacks of few lines are small enough to be left alone.
         weight = weight.reshape(-1, gcd(len(weight), _LINES, 4 * base), weight.shape[1])
         cut = 4 * base
         stacks = cut // weight.shape[1]

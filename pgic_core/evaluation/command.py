@@ -262,6 +262,70 @@ def memory(
     console.print(memory_table(rows))
 
 
+@bench.command()
+@click.argument("annotations", type=_EXISTING)
+@click.option("-q", "--quality", type=click.IntRange(1, 100), default=50, show_default=True)
+@click.option("--strength", type=click.FloatRange(0, 4), default=1.0, show_default=True, help="Octaves.")
+@click.option("--background", type=click.FloatRange(-4, 4), default=0.0, show_default=True, help="Octaves.")
+@click.option("--csv", "csv_path", type=_OUTPUT, help="Write the figures of every picture.")
+@click.option("--limit", type=click.IntRange(1), help="Pictures at most.")
+def roi(
+    annotations: Path,
+    quality: int,
+    strength: float,
+    background: float,
+    csv_path: Path | None,
+    limit: int | None,
+) -> None:
+    """What a region of interest gains inside, in no more bytes.
+
+    ANNOTATIONS is a COCO file beside its pictures. Each one whose boxes cover at most a fifth of it is coded
+    at a quality, then with its boxes as region of interest in at most as many bytes.
+    """
+    from ..roi import Roi
+    from .records import write_records
+    from .regions import RegionRow, find_boxed, measure_regions, region_table
+
+    files = find_boxed(annotations, limit)
+    rows = []
+    with _bar(len(files)) as advance:
+        for row in measure_regions(files, quality, Roi((), strength, background)):
+            advance(1)
+            if row is not None:
+                rows.append(row)
+    if not rows:
+        raise PgiOptionError("No picture has boxes that cover some of it and at most a fifth.")
+    if csv_path is not None:
+        write_records(RegionRow, rows, csv_path)
+    _stdout().print(region_table(rows, quality))
+
+
+@bench.command()
+@click.argument("images", nargs=-1, required=True, type=_EXISTING)
+@click.option("--megapixels", type=click.FloatRange(0.01, 80), default=5.0, show_default=True)
+@click.option("--csv", "csv_path", type=_OUTPUT, help="Write the figures of every picture.")
+@click.option("--limit", type=click.IntRange(1), help="Pictures per folder at most.")
+def ratio(images: tuple[Path, ...], megapixels: float, csv_path: Path | None, limit: int | None) -> None:
+    """How many of IMAGES fit in a tenth of a JPEG of quality 95, and in a fifth of one of quality 80.
+
+    Each is brought to the megapixels asked for (scaled down, or continued by mirroring) and saved as JPEG;
+    what that shows is coded in that share of its bytes, and should stay above 35 dB.
+    """
+    from .pictures import find_samples
+    from .ratio import RATIOS, RatioRow, measure_ratio, ratio_table
+    from .records import write_records
+
+    paths = list(dict.fromkeys(sample.path for sample in find_samples(images, limit)))
+    rows = []
+    with _bar(len(paths) * len(RATIOS)) as advance:
+        for row in measure_ratio(paths, megapixels):
+            advance(1)
+            rows.append(row)
+    if csv_path is not None:
+        write_records(RatioRow, rows, csv_path)
+    _stdout().print(ratio_table(rows))
+
+
 def _available(names: tuple[str, ...]) -> list[Codec]:
     from .peers import available
 

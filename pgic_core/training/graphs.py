@@ -1,7 +1,7 @@
 """The ONNX graphs of a model, as :mod:`pgic_core.codec` calls them.
 
-Latents, symbols and their thresholds come in and go out as ``(1, h, w, C)``, pictures as ``(1, H, W, 3)`` grey
-levels; small things as ``(1, C, h, w)``. Inside, channels come last (see :mod:`.graph`).
+Latents, symbols and their thresholds come in and go out as ``(1, h, w, C)``, pictures as ``(1, H, W, 3)``
+grey levels; small things as ``(1, C, h, w)``. Inside, channels come last (see :mod:`.graph`).
 """
 
 from __future__ import annotations

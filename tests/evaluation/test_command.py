@@ -1,3 +1,5 @@
+import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -106,3 +108,43 @@ def test_speed_prints_and_writes_its_figures(folder: Path, tmp_path: Path) -> No
     stages = run("speed", folder / "1.png", "--stages", "--codec", "jpeg")
     assert stages.exit_code == 2
     assert "pgic only" in stages.stderr
+
+
+def test_roi_gains_inside_in_no_more_bytes(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    Image.fromarray(data.coffee()).save(tmp_path / "images" / "cup.png")
+    Image.fromarray(data.coffee()[:64, :64]).save(tmp_path / "images" / "empty.png")
+    coco = {
+        "images": [{"id": 1, "file_name": "cup.png"}, {"id": 2, "file_name": "empty.png"}],
+        "annotations": [{"image_id": 1, "bbox": [200, 100, 120, 100]}],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(coco))
+    done = run("roi", tmp_path / "a.json", "--csv", tmp_path / "out.csv", "--background", "-1")
+    assert done.exit_code == 0, done.output
+    assert "5% to 10%" not in done.stdout
+    with (tmp_path / "out.csv").open() as stream:
+        (row,) = csv.DictReader(stream)
+    assert row["picture"] == "cup.png"
+    assert float(row["share"]) == pytest.approx(120 * 100 / (400 * 600), abs=1e-6)
+    assert int(row["roi_bytes"]) <= int(row["plain_bytes"])
+    assert float(row["roi_inside"]) > float(row["plain_inside"])
+
+
+def test_roi_says_what_it_cannot_read(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("[]")
+    done = run("roi", tmp_path / "a.json")
+    assert done.exit_code == 1
+    assert "cannot be read as COCO annotations" in done.output
+
+
+def test_ratio_keeps_to_the_share(folder: Path, tmp_path: Path) -> None:
+    done = run("ratio", folder, "--megapixels", 0.1, "--csv", tmp_path / "out.csv")
+    assert done.exit_code == 0, done.output
+    assert "JPEG 95" in done.stdout
+    with (tmp_path / "out.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 4
+    shares = {"95": 0.1, "80": 0.2}
+    for row in rows:
+        assert int(row["file_bytes"]) <= shares[row["jpeg_quality"]] * int(row["jpeg_bytes"])
+        assert (float(row["psnr"]) > 0) == (int(row["file_bytes"]) > 0)
