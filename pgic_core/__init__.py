@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         PgiUnsupportedError,
     )
     from .limits import Limits
+    from .roi import Roi, draw_roi
     from .runtime import available_models, default_model, find_model
 
 __all__ = [
@@ -71,6 +72,7 @@ __all__ = [
     "PgiTruncatedError",
     "PgiUnsupportedError",
     "Polygon",
+    "Roi",
     "Severity",
     "__version__",
     "annotate",
@@ -79,6 +81,7 @@ __all__ = [
     "decode_many",
     "decode_with_mask",
     "default_model",
+    "draw_roi",
     "encode",
     "encode_to",
     "find_model",
@@ -88,7 +91,7 @@ __all__ = [
     "verify",
 ]
 
-_HOMES = ("errors", "limits", "container", "runtime", "api")
+_HOMES = ("errors", "limits", "container", "runtime", "api", "roi")
 
 
 def __getattr__(name: str) -> object:
