@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
@@ -14,7 +13,8 @@ from pgic_core.errors import PgiInputError, PgiOptionError
 from pgic_core.roi.shapes import stored_point
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
+    from pathlib import Path
 
     Corners = tuple[float, float, float, float]
     Named = list[tuple[str, Corners]]
@@ -65,28 +65,32 @@ def read_coco(path: Path, root: Path, wanted: Sequence[str] | None) -> tuple[lis
 
     Raises:
         PgiInputError: it cannot be read, or is no such file.
+        PgiOptionError: it has no category of a name that is wanted.
     """
     try:
         content = json.loads(path.read_bytes())
         classes = {int(item["id"]): str(item["name"]) for item in content["categories"]}
-        numbers = set(_numbers(classes.values(), wanted, classes))
+        files = {
+            int(item["id"]): (root / item["file_name"]).with_suffix(".pgi") for item in content["images"]
+        }
         boxes: dict[int, list[Labelled]] = defaultdict(list)
         for item in content.get("annotations", ()):
-            if item["category_id"] in numbers:
-                left, top, width, height = map(float, item["bbox"])
-                corners = (left, top, left + width, top + height)
-                boxes[item["image_id"]].append(
-                    Labelled(corners, item["category_id"], bool(item.get("iscrowd", 0)))
-                )
-        pictures = [
-            Annotated(
-                (root / PurePath(item["file_name"])).with_suffix(".pgi"), item["id"], tuple(boxes[item["id"]])
-            )
-            for item in sorted(content["images"], key=lambda item: int(item["id"]))
-        ]
+            left, top, width, height = map(float, item["bbox"])
+            corners = (left, top, left + width, top + height)
+            box = Labelled(corners, int(item["category_id"]), bool(item.get("iscrowd", 0)))
+            boxes[int(item["image_id"])].append(box)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _unreadable(path, "COCO", error) from error
-    return pictures, {number: name for number, name in classes.items() if number in numbers}
+    if wanted is not None:
+        lacking = sorted(set(wanted) - set(classes.values()))
+        if lacking:
+            raise PgiOptionError(f"{path} has no category {lacking[0]!r}.")
+        classes = {number: name for number, name in classes.items() if name in wanted}
+    pictures = [
+        Annotated(file, number, tuple(box for box in boxes[number] if box.label in classes))
+        for number, file in sorted(files.items())
+    ]
+    return pictures, classes
 
 
 def read_voc(
@@ -173,15 +177,6 @@ def _own_boxes(path: Path) -> Named:
             across, down = zip(*points, strict=True)
             boxes.append((annotation.label, (min(across), min(down), max(across), max(down))))
     return boxes
-
-
-def _numbers(names: Iterable[str], wanted: Sequence[str] | None, classes: dict[int, str]) -> list[int]:
-    if wanted is None:
-        return list(classes)
-    lacking = sorted(set(wanted) - set(names))
-    if lacking:
-        raise PgiOptionError(f"The COCO file has no category {lacking[0]!r}.")
-    return [number for number, name in classes.items() if name in wanted]
 
 
 def _unreadable(path: Path, kind: str, error: Any) -> PgiInputError:

@@ -139,7 +139,7 @@ class ToLatent(v2.Transform):
 
 
 def _quality_range(quality: int | Sequence[int]) -> tuple[int, int]:
-    bounds = (quality, quality) if isinstance(quality, int) else tuple(quality)
+    bounds = tuple(quality) if isinstance(quality, (list, tuple)) else (quality, quality)
     whole = all(isinstance(bound, int) and not isinstance(bound, bool) for bound in bounds)
     if len(bounds) != 2 or not whole or not 1 <= bounds[0] <= bounds[1] <= 100:
         raise PgiOptionError(
