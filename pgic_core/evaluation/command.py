@@ -262,6 +262,48 @@ def memory(
     console.print(memory_table(rows))
 
 
+@bench.command()
+@click.argument("images", nargs=-1, required=True, type=_EXISTING)
+@click.option(
+    "-q",
+    "--quality",
+    "qualities",
+    type=click.IntRange(1, 100),
+    multiple=True,
+    default=(10, 30, 50, 70, 90),
+    show_default=True,
+    help="Of pgic, JPEG and WebP; again for more.",
+)
+@click.option("--csv", "csv_path", type=_OUTPUT, help="Write every point.")
+@click.option("--limit", type=click.IntRange(1), help="Pictures per folder at most.")
+def compressai(
+    images: tuple[Path, ...], qualities: tuple[int, ...], csv_path: Path | None, limit: int | None
+) -> None:
+    """Measure IMAGES with CompressAI's own bench, pgic beside its codecs.
+
+    Needs the extra [compressai]. Pictures are taken as by 'pgic bench rd'. CompressAI pads them with black to
+    multiples of 64 pixels before its eval_model codes them, and runs torch on one thread; pgic's codec takes
+    PGIC_THREADS or all processors.
+    """
+    from tempfile import TemporaryDirectory
+
+    from .compressai_bench import CompressaiPoint, compressai_table, measure_compressai, write_pictures
+    from .pictures import find_samples
+    from .records import write_records
+
+    points = []
+    samples = find_samples(images, limit)
+    with TemporaryDirectory(prefix="pgic-") as folder:
+        paths = write_pictures(samples, Path(folder))
+        with _bar(5 * len(qualities)) as advance:
+            for point in measure_compressai(paths, qualities, lambda line: click.echo(line, err=True)):
+                points.append(point)
+                advance(1)
+    if csv_path is not None:
+        write_records(CompressaiPoint, points, csv_path)
+    _stdout().print(compressai_table(points))
+
+
 def _available(names: tuple[str, ...]) -> list[Codec]:
     from .peers import available
 
