@@ -35,8 +35,8 @@ def decode_latent(
 ) -> NDArray[np.float32]:
     """The dequantised latent of a picture, as the model's network ``means`` gives it (A-6.4.1a).
 
-    Synthesis, which takes most of the time of decoding, does not run. Latents of different models have
-    nothing in common; ``find_model(inspect(source).model_digest)`` says whose it is.
+    The network that turns it into pixels does not run. Latents of different models have nothing in common;
+    ``inspect(source).model_digest`` says whose it is.
 
     Args:
         source: a path, bytes, or a binary file object.
