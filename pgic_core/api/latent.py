@@ -50,7 +50,7 @@ def decode_latent(
         sixteenth of height and width, rounded up. An alpha plane has no part in it.
 
     Raises:
-        PgiUnsupportedError: the picture has no latent (it is stored without loss: A-6.1), or its model
+        PgiUnsupportedError: the picture has no latent (it is stored without loss: A-6.1a), or its model
             (PgiModelError) is not here.
         PgiError: as :meth:`PgiFile.decode`.
     """

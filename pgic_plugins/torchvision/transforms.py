@@ -37,7 +37,7 @@ class PgiCompress(v2.Transform):
 
     Takes and gives ``tv_tensors.Image`` and ``Video``, tensors (..., C, H, W), uint8 or float from 0 to 1,
     and Pillow images of modes L, LA, RGB and RGBA; type, shape, dtype and device stay, and no gradient
-    passes. Colours lose; grey pictures and opacity do not, since the codec stores those without loss (A-6.1).
+    passes. Colours lose; grey pictures and opacity do not: the codec stores those without loss (A-6.1c).
     Boxes, masks and labels pass unchanged. Of one sample all pictures get the same quality, drawn with
     torch's generator.
 

@@ -258,6 +258,7 @@ def test_workers_take_one_thread_each(folder: Path, method: str, monkeypatch: py
     for ((image, target), _), (same, other) in zip(found, expected, strict=True):
         assert torch.equal(image, same)
         assert torch.equal(target["boxes"], other["boxes"])
+        assert target["boxes"].canvas_size == other["boxes"].canvas_size
     assert os.environ["PGIC_THREADS"] == "2"
 
 
