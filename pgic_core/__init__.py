@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         PgiFile,
         annotate,
         decode,
+        decode_latent,
         decode_many,
         decode_with_mask,
         encode,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
         PgiUnsupportedError,
     )
     from .limits import Limits
+    from .roi import Roi, draw_roi
     from .runtime import available_models, default_model, find_model
 
 __all__ = [
@@ -71,14 +73,17 @@ __all__ = [
     "PgiTruncatedError",
     "PgiUnsupportedError",
     "Polygon",
+    "Roi",
     "Severity",
     "__version__",
     "annotate",
     "available_models",
     "decode",
+    "decode_latent",
     "decode_many",
     "decode_with_mask",
     "default_model",
+    "draw_roi",
     "encode",
     "encode_to",
     "find_model",
@@ -88,7 +93,7 @@ __all__ = [
     "verify",
 ]
 
-_HOMES = ("errors", "limits", "container", "runtime", "api")
+_HOMES = ("errors", "limits", "container", "runtime", "api", "roi")
 
 
 def __getattr__(name: str) -> object:

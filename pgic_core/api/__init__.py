@@ -5,8 +5,10 @@ from .editing import annotate, set_metadata
 from .encoding import EncodeOptions, encode, encode_to
 from .file import Decoded, PgiFile
 from .info import BlockInfo, FileInfo
+from .latent import LATENT_FACTOR, decode_latent
 
 __all__ = [
+    "LATENT_FACTOR",
     "BlockInfo",
     "Decoded",
     "EncodeOptions",
@@ -14,6 +16,7 @@ __all__ = [
     "PgiFile",
     "annotate",
     "decode",
+    "decode_latent",
     "decode_many",
     "decode_with_mask",
     "encode",

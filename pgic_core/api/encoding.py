@@ -28,7 +28,7 @@ from .source_image import Extras, extras_of, source_bytes_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import TypeAlias, Unpack
 
     from numpy.typing import NDArray
@@ -57,9 +57,10 @@ class EncodeOptions(TypedDict, total=False):
     ratio: float | None
     bpp: float | None
     min_psnr: float | None
+    preprocess: Sequence[str] | str | None
     roi: RoiLike | None
     metadata: MetadataLike | None
-    annotations: AnnotationsLike | None
+    annotations: AnnotationsLike | str | None
     exif: ExifLike | None
     icc_profile: bytes | None
     xmp: bytes | str | None
@@ -83,9 +84,10 @@ def encode(
     ratio: float | None = None,
     bpp: float | None = None,
     min_psnr: float | None = None,
+    preprocess: Sequence[str] | str | None = None,
     roi: RoiLike | None = None,
     metadata: MetadataLike | None = None,
-    annotations: AnnotationsLike | None = None,
+    annotations: AnnotationsLike | str | None = None,
     exif: ExifLike | None = None,
     icc_profile: bytes | None = None,
     xmp: bytes | str | None = None,
@@ -116,13 +118,16 @@ def encode(
         ratio: likewise, ``source_bytes / ratio`` bytes.
         bpp: likewise, ``bpp * width * height / 8`` bytes.
         min_psnr: dB over RGB; as small as possible.
+        preprocess: names of steps that change the picture before all else, in their order, or one name
+            (A-6.2.1); ``pgic plugins`` lists them. What they make of it is what is coded, without loss too.
         roi: regions to keep better (A-6.4.1b): a mask (H, W), boxes (x, y, w, h), annotations, "annotations"
-            for those given here, the name of a model such as "saliency", or a :class:`~pgic_core.roi.Roi`
+            for those of this picture, the name of a model such as "saliency", or a :class:`~pgic_core.Roi`
             with a strength; an int8 map of the stream is taken as it is
             (:func:`~pgic_core.roi.resolve_roi`). Without effect where nothing is lost.
         metadata: A.3 fields; a mapping gives some of them, and the rest comes from EXIF and drone XMP, as all
             of it does if nothing is given (:func:`~pgic_core.api.fields.merge_metadata`).
-        annotations: faults, in pixels of the upright picture (A-6.3.1c).
+        annotations: faults, in pixels of the upright picture (A-6.3.1c), or the name of a recogniser that
+            finds them; ``pgic plugins`` lists recognisers.
         exif: EXIF; taken from a Pillow image unless given, as ``icc_profile``, ``xmp`` and ``dpi`` are. Give
             ``b""`` for none. Pixels are stored as they come: EXIF orientation is kept, not applied.
         icc_profile: ICC profile.
@@ -163,10 +168,15 @@ def encode(
     )
     # Not imported for those who only decode.
     from ..hooks import collect_extension_fields
+    from .hooked import preprocessed, recognised
 
+    if preprocess:
+        picture = preprocessed(picture, preprocess)
     given = vendor_fields(extension or {})
     fields = collect_extension_fields(picture.to_array(), given, serialize_extension) | extras.to_fields()
     orientation = orientation_of(extras.exif)
+    if isinstance(annotations, str):
+        annotations = recognised(annotations, picture, orientation) or None
     if annotations is not None:
         size = (picture.width, picture.height)
         fields[ExtensionKey.ANNOTATIONS] = annotations_to_value(annotations, size, orientation)

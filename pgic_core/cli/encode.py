@@ -41,6 +41,22 @@ _RATE = "Rate (one of these)"
     help="1 fast, 2 small. [default: 2]",
 )
 @option(
+    "--preprocess",
+    multiple=True,
+    metavar="NAME",
+    group="Coding",
+    advanced=True,
+    help="Change the picture first, such as 'denoise'; again for more steps ('pgic plugins' lists them).",
+)
+@option(
+    "--recognise",
+    "annotations",
+    metavar="NAME",
+    group="Coding",
+    advanced=True,
+    help="Store what a recogniser finds as annotations ('pgic plugins' lists recognisers).",
+)
+@option(
     "--image-type",
     type=click.Choice(["visible", "infrared", "ultraviolet", "depth", "other"]),
     default="visible",

@@ -144,6 +144,36 @@ class LearnedImage:
                 progress(done / (area.width * area.height))
         return picture, mask
 
+    def latent(
+        self, window: tuple[int, int, int, int] | None = None, threads: int | None = None
+    ) -> NDArray[np.float32]:
+        """The latent alone, as the network ``means`` gives it; ``synthesis`` does not run.
+
+        Args:
+            window: as for :meth:`decode`; covered with whole latent positions.
+            threads: likewise.
+
+        Returns:
+            ``(M, h, w)``, a position for 16 x 16 pixels.
+
+        Raises:
+            PgiFormatError, PgiOptionError: as for :meth:`decode`.
+        """
+        area, whole, model = _window(self.grid, window), self.grid.padded, self.model
+        first = _reduced(area, LATENT)
+        out = np.empty((model.latent, first.height, first.width), np.float32)
+        tiles = _TileReader(self, raise_damage=True)
+        rate, size, reach = self._rate(), block_pixels(area), model.halo("means")
+        for band in bands(area, self.grid.tile, size):
+            for block in columns(band, self.grid.tile, size):
+                part = _latent(tiles, rate, block.grown(0, LATENT, whole), threads or default_threads())
+                out[:, *_reduced(block, LATENT).inside(first)] = part[0].transpose(2, 0, 1)
+            tiles.forget(max(0, band.bottom - reach) // self.grid.tile * self.grid.columns)
+        return out
+
+    def _rate(self) -> Rate:
+        return Rate(self.model, self.header.quality, self.header.offsets)
+
     def strips(self, threads: int | None = None) -> Iterator[NDArray[np.uint8]]:
         """The whole picture, a strip of full width at a time, from top to bottom.
 
@@ -170,7 +200,7 @@ class LearnedImage:
     ) -> Iterator[tuple[Box, NDArray[np.uint8], list[Box]]]:
         """Blocks of ``area`` with their pixels, and what damage may have changed of them."""
         whole, model = self.grid.padded, self.model
-        rate = Rate(model, self.header.quality, self.header.offsets)
+        rate = self._rate()
         reach = model.halo("means") + model.halo("synthesis")
         size = block_pixels(area)
         for band in bands(area, self.grid.tile, size):
@@ -183,7 +213,7 @@ class LearnedImage:
                 else:
                     seen = block.grown(model.halo("synthesis"), LATENT, whole)
                     needed = seen.grown(model.halo("means"), UNIT, whole)
-                    latent = _latent(tiles, rate, needed, seen, threads)[:, *seen.inside(needed, LATENT)]
+                    latent = _latent(tiles, rate, seen, threads)
                     pixels = _synthesis(rate, latent, seen, threads)[block.inside(seen)]
                 touched = (
                     self.grid.box(i).grown(reach, 1, whole).overlap(block)
@@ -199,6 +229,7 @@ class _TileReader:
 
     def __init__(self, image: LearnedImage, *, raise_damage: bool) -> None:
         self._image = image
+        self.whole = image.grid.padded
         self._raise = raise_damage
         self._bank = Bank.of(image.model)
         self._row_map = RowMap.of(image.model, image.header.quality)
@@ -314,16 +345,18 @@ class _TileReader:
         return z, symbols
 
 
-def _latent(tiles: _TileReader, rate: Rate, area: Box, detailed: Box, threads: int) -> NDArray[np.float32]:
-    """Latent of ``area``, of which only the part ``detailed`` is right in all its channels."""
-    z, symbols = tiles.collect(area, detailed, 4 * rate.model.latent, threads)
+def _latent(tiles: _TileReader, rate: Rate, area: Box, threads: int) -> NDArray[np.float32]:
+    """Latent of ``area`` (aligned to 16 px): ``(1, h, w, M)``."""
+    needed = area.grown(rate.model.halo("means"), UNIT, tiles.whole)
+    z, symbols = tiles.collect(needed, area, 4 * rate.model.latent, threads)
     inputs: dict[str, NDArray[Any]] = {
         "symbols": symbols,
-        "step": rate.steps(area),
+        "step": rate.steps(needed),
         "z": z,
-        "embedding": rate.embedding("means", area, CELL),
+        "embedding": rate.embedding("means", needed, CELL),
     }
-    return _bounded(rate.model.network("means")(inputs, threads=threads))
+    latent = rate.model.network("means")(inputs, threads=threads)
+    return _bounded(latent[:, *area.inside(needed, LATENT)])
 
 
 def _bounded(latent: NDArray[np.float32]) -> NDArray[np.float32]:

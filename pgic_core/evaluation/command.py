@@ -1,4 +1,4 @@
-"""``pgic bench``: rate-distortion, quality steps, speed and memory."""
+"""``pgic bench``: rate-distortion, quality steps, speed, memory and loading for training."""
 
 from __future__ import annotations
 
@@ -302,6 +302,48 @@ def roi(
 
 @bench.command()
 @click.argument("images", nargs=-1, required=True, type=_EXISTING)
+@click.option(
+    "-q",
+    "--quality",
+    "qualities",
+    type=click.IntRange(1, 100),
+    multiple=True,
+    default=(10, 30, 50, 70, 90),
+    show_default=True,
+    help="Of pgic, JPEG and WebP; again for more.",
+)
+@click.option("--csv", "csv_path", type=_OUTPUT, help="Write every point.")
+@click.option("--limit", type=click.IntRange(1), help="Pictures per folder at most.")
+def compressai(
+    images: tuple[Path, ...], qualities: tuple[int, ...], csv_path: Path | None, limit: int | None
+) -> None:
+    """Measure IMAGES with CompressAI's own bench, pgic beside its codecs.
+
+    Needs the extra [compressai]. Pictures are taken as by 'pgic bench rd'. CompressAI pads them with black to
+    multiples of 64 pixels before its eval_model codes them, and runs torch on one thread; pgic's codec takes
+    PGIC_THREADS or all processors.
+    """
+    from tempfile import TemporaryDirectory
+
+    from .compressai_bench import CompressaiPoint, compressai_table, measure_compressai, write_pictures
+    from .pictures import find_samples
+    from .records import write_records
+
+    points = []
+    samples = find_samples(images, limit)
+    with TemporaryDirectory(prefix="pgic-") as folder:
+        paths = write_pictures(samples, Path(folder))
+        with _bar(5 * len(qualities)) as advance:
+            for point in measure_compressai(paths, qualities, lambda line: click.echo(line, err=True)):
+                points.append(point)
+                advance(1)
+    if csv_path is not None:
+        write_records(CompressaiPoint, points, csv_path)
+    _stdout().print(compressai_table(points))
+
+
+@bench.command()
+@click.argument("images", nargs=-1, required=True, type=_EXISTING)
 @click.option("--megapixels", type=click.FloatRange(0.01, 80), default=5.0, show_default=True)
 @click.option("--csv", "csv_path", type=_OUTPUT, help="Write the figures of every picture.")
 @click.option("--limit", type=click.IntRange(1), help="Pictures per folder at most.")
@@ -324,6 +366,53 @@ def ratio(images: tuple[Path, ...], megapixels: float, csv_path: Path | None, li
     if csv_path is not None:
         write_records(RatioRow, rows, csv_path)
     _stdout().print(ratio_table(rows))
+
+
+@bench.command()
+@click.argument("images", nargs=-1, required=True, type=_EXISTING)
+@click.option("--count", type=click.IntRange(1), default=200, show_default=True, help="Pictures per epoch.")
+@click.option("--workers", type=click.IntRange(0), default=2, show_default=True, help="Of the DataLoader.")
+@click.option("--megapixels", type=click.FloatRange(0.01, 80), help="Size of each; as they are if not given.")
+@click.option("--quality", type=click.IntRange(1, 100), default=50, show_default=True, help="Of pgic.")
+@click.option("--runs", type=click.IntRange(1), default=3, show_default=True, help="Turns of all readers.")
+@click.option("--csv", "csv_path", type=_OUTPUT, help="Write the figures.")
+def loader(
+    images: tuple[Path, ...],
+    count: int,
+    workers: int,
+    megapixels: float | None,
+    quality: int,
+    runs: int,
+    csv_path: Path | None,
+) -> None:
+    """Pictures per second that a torch DataLoader gets from coded IMAGES (files and folders).
+
+    Whole .pgi pictures, previews, windows of 512 x 512 and latents beside JPEG at quality 90, AVIF at speed 6
+    and PNG, which Pillow reads. IMAGES are coded into a temporary folder; where they are fewer than --count,
+    they are read again. Each figure comes from a fresh process, over one epoch after its workers have
+    started; readers take turns.
+    """
+    from .loader import LoaderRow, find_pictures, loader_table, measure_loader, readers
+    from .records import write_records
+
+    chosen, missing = readers()
+    for name, reason in missing.items():
+        click.echo(f"{name} is left out: {reason}", err=True)
+    pictures = find_pictures(images, count)
+    with _bar(len(pictures) + runs * len(chosen)) as advance:
+        rows = measure_loader(
+            pictures,
+            chosen,
+            count=count,
+            workers=workers,
+            megapixels=megapixels,
+            quality=quality,
+            runs=runs,
+            on_step=lambda: advance(1),
+        )
+    if csv_path is not None:
+        write_records(LoaderRow, rows, csv_path)
+    _stdout().print(loader_table(rows))
 
 
 def _available(names: tuple[str, ...]) -> list[Codec]:

@@ -38,6 +38,7 @@ __all__ = [
     "measure_speed",
     "measure_stages",
     "operations",
+    "run_worker",
     "steps_of",
     "workplace",
 ]
@@ -226,10 +227,24 @@ def in_fresh_process(folder: Path, codec: str, operation: str, quality: int, rep
         "file": str(folder / codec),
         "started": time.time(),
     }
-    command = [sys.executable, "-m", "pgic_core.evaluation.speed_worker", json.dumps(job)]
+    return run_worker("pgic_core.evaluation.speed_worker", job, f"{codec} failed to {operation}")
+
+
+def run_worker(module: str, job: dict[str, Any], failure: str) -> dict[str, Any]:
+    """Have a module do a job in a fresh process.
+
+    Args:
+        module: run with the job as its argument; prints figures. Both are JSON objects.
+        job: what to do.
+        failure: how the sentence begins where it cannot.
+
+    Raises:
+        PgiError: the process fails.
+    """
+    command = [sys.executable, "-m", module, json.dumps(job)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise PgiError(f"{codec} failed to {operation}: {reason}")
+        raise PgiError(f"{failure}: {reason}")
     figures: dict[str, Any] = json.loads(done.stdout)
     return figures

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import os
 import threading
 import warnings
+from concurrent.futures import Future
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..errors import PgiOptionError
 from .loading import Plugin, PluginSet
 from .trace import Stopwatch, brief, trace
 
@@ -18,6 +23,10 @@ __all__ = ["PgiPluginWarning", "call_each", "plugin_set", "running_calls", "warn
 
 T = TypeVar("T")
 
+_TIMEOUT_VARIABLE = "PGIC_PLUGIN_TIMEOUT"
+# Longer than a network takes for the largest picture, and short enough for a batch to go on.
+_TIMEOUT = 300.0
+
 
 class PgiPluginWarning(UserWarning):
     """A plugin failed; the message names its package and hook. The picture went on without it."""
@@ -25,6 +34,8 @@ class PgiPluginWarning(UserWarning):
 
 _plugins = PluginSet()
 _running: dict[int, str] = {}
+# Calls that were given up. Nothing can stop a thread, but nobody has to wait for its hook again.
+_abandoned: dict[Callable[..., Any], threading.Thread] = {}
 
 
 def plugin_set() -> PluginSet:
@@ -77,6 +88,11 @@ def _call(
     check: Callable[[Any], T],
     arguments: Mapping[str, object],
 ) -> T | None:
+    hanging = _abandoned.get(implementation.function)
+    if hanging is not None and hanging.is_alive():
+        warn(plugin, hook, "was passed over: it still hangs from an earlier picture.")
+        return None
+    seconds = _timeout()
     names: Sequence[str] = implementation.argnames
     shown = ", ".join(f"{name}={brief(arguments[name])}" for name in names)
     trace(f"call {hook} of {plugin.name} ({plugin.source}): {shown}")
@@ -84,7 +100,7 @@ def _call(
     outer = _running.get(thread)
     _running[thread] = f"the hook {hook} of the plugin {plugin.name} ({plugin.source})"
     try:
-        answer = implementation.function(*(arguments[name] for name in names))
+        answer = _ask(implementation.function, [arguments[name] for name in names], seconds)
         result = None if answer is None else check(answer)
     except (Exception, SystemExit) as error:  # whatever a stranger's code raises
         problem = " ".join(f"{type(error).__name__}: {error}".split())
@@ -103,3 +119,45 @@ def _call(
             _running[thread] = outer
     trace(f"  {brief(answer)} ({watch})")
     return result
+
+
+def _ask(function: Callable[..., Any], arguments: Sequence[object], seconds: float) -> object:
+    """What a hook answers, asked in a thread of its own so that it can be left behind if it hangs."""
+    if seconds == 0:
+        return function(*arguments)
+    outcome: Future[object] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(function(*arguments))
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    # As a daemon it does not keep the process alive either.
+    thread = threading.Thread(target=copy_context().run, args=(run,), name="pgic-hook", daemon=True)
+    thread.start()
+    try:
+        return outcome.result(seconds)
+    except TimeoutError:
+        if outcome.done():  # the hook's own, or just in time
+            return outcome.result()
+        _abandoned[function] = thread
+        raise TimeoutError(
+            f"it gave no answer within {seconds:g} s ({_TIMEOUT_VARIABLE} sets that)"
+        ) from None
+
+
+def _timeout() -> float:
+    """Seconds that a hook may take; 0 for as long as it likes.
+
+    Raises:
+        PgiOptionError: ``PGIC_PLUGIN_TIMEOUT`` is no such number.
+    """
+    text = os.environ.get(_TIMEOUT_VARIABLE, "")
+    try:
+        seconds = float(text or _TIMEOUT)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < math.inf:
+        raise PgiOptionError(f"{_TIMEOUT_VARIABLE} must be a number of seconds, 0 or more, not {text!r}.")
+    return min(seconds, threading.TIMEOUT_MAX)

@@ -75,7 +75,9 @@ def find_roi(
 
 
 def preprocess_image(image: NDArray[Any], names: Iterable[str]) -> NDArray[Any]:
-    """A picture after preprocessing steps, in their order (A-6.2.1). A step that fails is left out.
+    """A picture after preprocessing steps, in their order (A-6.2.1).
+
+    A step that fails, or has nothing to do, is left out with a :class:`.PgiPluginWarning`.
 
     Args:
         image: (H, W) or (H, W, C).
@@ -98,7 +100,11 @@ def preprocess_image(image: NDArray[Any], names: Iterable[str]) -> NDArray[Any]:
     for name in names:
         arguments = {"name": name, "image": _read_only(image)}
         step = _first("preprocess", "preprocess", name, arguments, checked)
-        image = image if step is None else step
+        if step is None:
+            message = f"The preprocessing step {name!r} left the picture as it is."
+            warnings.warn(PgiPluginWarning(message), stacklevel=2)
+        else:
+            image = step
     return image
 
 
@@ -109,7 +115,7 @@ def recognise_objects(
 
     Args:
         name: of the recogniser.
-        image: (H, W, 3) uint8, RGB.
+        image: (H, W, 3) uint8, RGB, upright.
         accept: raises if the maps are no sound annotations of this picture.
 
     Returns:

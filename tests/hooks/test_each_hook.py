@@ -12,6 +12,7 @@ from pgic_core.container import serialize_extension
 from pgic_core.errors import PgiOptionError
 from pgic_core.hooks import (
     Field,
+    PgiPluginWarning,
     PluginSet,
     collect_extension_fields,
     extension_schemas,
@@ -145,7 +146,8 @@ def test_hook_preprocess(plugins: PluginSet, picture: Picture) -> None:
             return {"invert": 255 - image, "mirror": image[:, ::-1], "nothing": None}[name]
 
     plugins.register(Plugin(), "mine")
-    done = preprocess_image(picture, ["invert", "nothing", "mirror"])
+    with pytest.warns(PgiPluginWarning, match="'nothing' left the picture as it is"):
+        done = preprocess_image(picture, ["invert", "nothing", "mirror"])
     assert np.array_equal(done, (255 - picture)[:, ::-1])
     with pytest.raises(PgiOptionError, match="no preprocessing step 'x'"):
         preprocess_image(picture, ["x"])

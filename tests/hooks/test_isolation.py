@@ -139,7 +139,7 @@ def test_wrong_answers_lose_no_picture(plugins: PluginSet, picture: Picture, ans
 
     with pytest.warns(PgiPluginWarning, match="'it' gave no map"), warned("roi_map"):
         assert find_roi("it", picture) is None
-    with warned("preprocess"):
+    with pytest.warns(PgiPluginWarning, match="'it' left the picture"), warned("preprocess"):
         assert preprocess_image(picture, ["it"]) is picture
     with warned("recognise"):
         assert recognise_objects("it", picture, lambda maps: None) == []
@@ -174,7 +174,8 @@ def test_roi_maps_of_wrong_shape_or_range(
 @pytest.mark.parametrize("answer", [np.zeros((96, 130), np.uint8), np.zeros((96, 130, 3), np.float32)])
 def test_steps_that_change_shape_or_type(plugins: PluginSet, picture: Picture, answer: object) -> None:
     plugins.register(Bad(answer), "mine")
-    with pytest.warns(PgiPluginWarning, match=r"must return uint8 \(96, 130, 3\)"):
+    reason = r"must return uint8 \(96, 130, 3\)"
+    with pytest.warns(PgiPluginWarning, match="'it' left"), pytest.warns(PgiPluginWarning, match=reason):
         assert preprocess_image(picture, ["it"]) is picture
 
 

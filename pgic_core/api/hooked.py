@@ -1,0 +1,84 @@
+"""What plugins do to a picture on its way into a file: preprocessing steps and recognisers."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..codec.picture import Picture, SampleFormat
+from ..hooks import PgiPluginWarning, preprocess_image, recognise_objects
+from .fields import annotations_to_value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["preprocessed", "recognised", "turned_upright"]
+
+
+def preprocessed(picture: Picture, names: Sequence[str] | str) -> Picture:
+    """A picture after preprocessing steps (A-6.2.1); an alpha plane stays as it is.
+
+    Args:
+        picture: as it came.
+        names: of the steps in their order, or of one.
+
+    Raises:
+        PgiOptionError: no plugin offers one of the steps.
+    """
+    alpha = picture.channels.has_alpha
+    colours = Picture(picture.pixels[:, :, :-1], picture.image_type) if alpha else picture
+    before = colours.to_array()
+    after = preprocess_image(before, [names] if isinstance(names, str) else names)
+    if after is before:
+        return picture
+    pixels = after.reshape(colours.pixels.shape)
+    if alpha:
+        pixels = np.concatenate([pixels, picture.pixels[:, :, -1:]], axis=2)
+    return Picture(np.ascontiguousarray(pixels), picture.image_type)
+
+
+def recognised(name: str, picture: Picture, orientation: int) -> list[Mapping[str, object]]:
+    """What a recogniser sees in a picture, as maps of annotations in pixels of the upright picture.
+
+    Nothing, with a :class:`~pgic_core.hooks.PgiPluginWarning`, if the recogniser fails or the picture is none
+    of 8 bits.
+
+    Args:
+        name: of the recogniser.
+        picture: as it is coded.
+        orientation: EXIF orientation, 1 to 8.
+
+    Raises:
+        PgiOptionError: no plugin offers the recogniser.
+    """
+    if picture.sample_format is not SampleFormat.UINT8:
+        message = f"The recogniser {name!r} was not asked: it takes pictures of 8 bits."
+        warnings.warn(PgiPluginWarning(message), stacklevel=2)
+        return []
+    grey = picture.pixels.shape[2] < 3
+    rgb = picture.pixels[:, :, :1].repeat(3, axis=2) if grey else picture.pixels[:, :, :3]
+    size = (picture.width, picture.height)
+    return recognise_objects(
+        name, turned_upright(rgb, orientation), lambda maps: annotations_to_value(maps, size, orientation)
+    )
+
+
+def turned_upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """A stored picture (H, W, C) as people see it.
+
+    Args:
+        pixels: as stored.
+        orientation: EXIF orientation, 1 to 8.
+
+    Returns:
+        (H, W, C), or (W, H, C) from orientation 5 on.
+    """
+    if orientation in (2, 3, 7, 8):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 6, 7):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels.swapaxes(0, 1) if orientation >= 5 else pixels)

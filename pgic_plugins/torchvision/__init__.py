@@ -1,0 +1,48 @@
+"""torchvision adapter: ``.pgi`` pictures, their previews, windows and latents as tensors to train on.
+
+::
+
+    from pgic_plugins.torchvision import PgiDetection, PgiFolder, RandomWindow, decode_pgi
+
+    image = decode_pgi("tower.pgi")                                     # uint8 (3, H, W)
+    dataset = PgiFolder("flight", window=RandomWindow(512))             # decodes only what it needs
+    dataset = PgiDetection("flight", level="preview")                   # faults noted in the files themselves
+
+torchvision has no registry of formats, so there is nothing to register: import and use. Needs torch and
+torchvision (``pip install 'pgic[torch]'``).
+
+**Levels.** "fast" gives every pixel, "preview" one for each 8 x 8, "latent" what the codec's networks see: a
+float tensor with one position for each 16 x 16 pixels, without the time that synthesis takes.
+
+**Coordinates.** Pictures come as they are stored, EXIF orientation not applied, as torchvision's own datasets
+do it. Windows are in stored pixels. Boxes are in units of the tensor that is returned.
+
+**Processes and threads.** In a worker process of a ``DataLoader`` each decoding takes one thread, so that
+workers do not compete; elsewhere it takes what pgic takes (``PGIC_THREADS``, or all processors). Datasets and
+transforms can be pickled, so workers may be forked or spawned.
+"""
+
+from __future__ import annotations
+
+try:
+    import torchvision as _torchvision  # noqa: F401 - asked first, for a sentence instead of a name
+except ImportError as error:
+    raise ImportError(
+        f"pgic_plugins.torchvision needs torch and torchvision (pip install 'pgic[torch]'): {error}"
+    ) from error
+
+from .decoding import decode_pgi, decode_pgi_latent
+from .detection import PgiDetection
+from .folder import PgiFolder
+from .loading import RandomWindow
+from .transforms import PgiCompress, ToLatent
+
+__all__ = [
+    "PgiCompress",
+    "PgiDetection",
+    "PgiFolder",
+    "RandomWindow",
+    "ToLatent",
+    "decode_pgi",
+    "decode_pgi_latent",
+]

@@ -1,0 +1,72 @@
+"""Pictures in class folders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from torchvision.datasets import DatasetFolder
+
+from .loading import PgiLoader
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+
+    from .loading import LoadLevel, WindowLike
+
+__all__ = ["EXTENSIONS", "PgiFolder"]
+
+EXTENSIONS = (".pgi",)
+
+
+class PgiFolder(DatasetFolder):
+    """``root/class/.../name.pgi``, as ``torchvision.datasets.ImageFolder`` reads other formats.
+
+    An item is the picture, a uint8 ``tv_tensors.Image`` (C, H, W) or for ``level="latent"`` a float32 tensor
+    (M, h, w), and the number of its class.
+
+    Args:
+        root: folder that holds one folder for each class.
+        transform: takes the picture and gives what is wanted of it.
+        target_transform: likewise for the number of the class.
+        is_valid_file: says of a path whether it belongs to the dataset; if not given, ``.pgi`` files do.
+        allow_empty: take classes without a picture too, instead of raising.
+        level: "fast", "preview" or "latent".
+        window: x, y, width, height in stored pixels, or what gives one for the width and height of a
+            picture, such as :class:`.RandomWindow`.
+        mode: as for :func:`.decode_pgi`.
+
+    Attributes:
+        classes: names of the classes, sorted.
+        class_to_idx: their numbers by name.
+        samples: path and number of the class of each picture; ``imgs`` is the same.
+        targets: number of the class of each picture.
+
+    Raises:
+        FileNotFoundError: there is no class, or one without a picture.
+        PgiOptionError: ``level`` is none of its values.
+        PgiError: of an item, as :func:`.decode_pgi`.
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        transform: Callable[[Any], Any] | None = None,
+        target_transform: Callable[[Any], Any] | None = None,
+        *,
+        is_valid_file: Callable[[str], bool] | None = None,
+        allow_empty: bool = False,
+        level: LoadLevel = "fast",
+        window: WindowLike = None,
+        mode: Any = "RGB",
+    ) -> None:
+        super().__init__(
+            root,
+            PgiLoader(level, window, mode),
+            EXTENSIONS if is_valid_file is None else None,
+            transform=transform,
+            target_transform=target_transform,
+            is_valid_file=is_valid_file,
+            allow_empty=allow_empty,
+        )
+        self.imgs = self.samples
