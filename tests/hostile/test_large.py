@@ -78,18 +78,18 @@ def test_damage_below_ends_strips_and_leaves_no_file(tmp_path: Path) -> None:
 
 def test_rows_of_a_latent_come_and_go() -> None:
     random = np.random.default_rng(0)
-    whole = random.normal(size=(1, 3, 100, 12)).astype(np.float32)
+    whole = random.normal(size=(1, 100, 12, 3)).astype(np.float32)
     rows = LatentRows(3, 192)
     for bottom in (16 * 7, 16 * 60, 16 * 100):
         new = rows.grow(bottom)
         for left, right in ((0, 128), (128, 192)):
             part = Box(left, new.top, right, new.bottom)
-            rows.put(part, whole[:, :, *part.inside(Box(0, 0, 192, 1600), 16)])
+            rows.put(part, whole[:, *part.inside(Box(0, 0, 192, 1600), 16)])
         above = max(0, bottom - 320)
         area = Box(32, above, 160, bottom)
-        np.testing.assert_array_equal(rows.take(area), whole[:, :, *area.inside(Box(0, 0, 0, 0), 16)])
+        np.testing.assert_array_equal(rows.take(area), whole[:, *area.inside(Box(0, 0, 0, 0), 16)])
         rows.forget(above)
-    assert sum(piece.shape[2] for _, piece in rows._pieces) < 60
+    assert sum(piece.shape[1] for _, piece in rows._pieces) < 60
 
 
 def test_a_lack_of_memory_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
