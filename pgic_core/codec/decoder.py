@@ -20,7 +20,7 @@ from .geometry import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, column
 from .parallel import map_tiles
 from .region import Rate
 from .rows import RowMap
-from .stream import GROUP_TILES, LAYERS, StreamHeader, parse
+from .stream import LAYERS, StreamHeader, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -87,7 +87,7 @@ class LearnedImage:
         return find_model(self.header.model_digest)
 
     def verify(self) -> None:
-        """Check every group's CRC32 and SHA-256 and that every tile's symbols decode.
+        """Check every tile's CRC32 and that its symbols decode.
 
         Raises:
             PgiFormatError: something is damaged.
@@ -225,7 +225,7 @@ class LearnedImage:
 
 
 class _TileReader:
-    """Reads groups, decodes tiles, and keeps what neighbouring strips will ask for again."""
+    """Decodes tiles, and keeps what neighbouring strips will ask for again."""
 
     def __init__(self, image: LearnedImage, *, raise_damage: bool) -> None:
         self._image = image
@@ -233,7 +233,6 @@ class _TileReader:
         self._raise = raise_damage
         self._bank = Bank.of(image.model)
         self._row_map = RowMap.of(image.model, image.header.quality)
-        self._groups: dict[tuple[str, int], list[bytes] | None] = {}
         self._tiles: dict[tuple[int, int], _Tile] = {}
         self.damaged: set[int] = set()
 
@@ -241,21 +240,6 @@ class _TileReader:
         """Drop tiles with an index below ``before``."""
         for key in [k for k in self._tiles if k[0] < before]:
             del self._tiles[key]
-        for name in [k for k in self._groups if (k[1] + 1) * GROUP_TILES <= before]:
-            del self._groups[name]
-
-    def _data(self, layer: str, tile: int) -> bytes | None:
-        group = tile // GROUP_TILES
-        if (layer, group) not in self._groups:
-            try:
-                data: list[bytes] | None = self._image.index.read_group(layer, group, self._image._read)
-            except (PgiFormatError, PgiTruncatedError):
-                if self._raise:
-                    raise
-                data = None
-            self._groups[layer, group] = data
-        found = self._groups[layer, group]
-        return None if found is None else found[tile % GROUP_TILES]
 
     def decode(self, tile: int, layers: tuple[str, ...]) -> _Tile:
         """Symbols of a tile; what is damaged reads as zeros."""
@@ -272,10 +256,7 @@ class _TileReader:
         channels = 4 * (image.model.base if len(layers) == 1 else image.model.latent)
         cells = np.zeros((2 * shape[0], 2 * shape[1], channels), np.int16)
         try:
-            data = self._data(LAYERS[0], tile)
-            if data is None:
-                raise PgiFormatError("damaged")
-            reader = SegmentReader(self._bank, data)
+            reader = self._reader(LAYERS[0], tile)
             z_rows = self._row_map.rows_of_z(shape[0] * shape[1])
             values = reader.read(z_rows.counts)
             if len(values) and np.abs(values).max() > _Z_BOUND:
@@ -287,17 +268,17 @@ class _TileReader:
             self._read("base", reader, z, offsets, cells)
             reader.finish()
             if LAYERS[1] in layers:
-                data = self._data(LAYERS[1], tile)
-                if data is None:
-                    raise PgiFormatError("damaged")
-                reader = SegmentReader(self._bank, data)
+                reader = self._reader(LAYERS[1], tile)
                 self._read("detail", reader, z, offsets, cells)
                 reader.finish()
-        except PgiFormatError:
+        except (PgiFormatError, PgiTruncatedError):
             if self._raise:
                 raise
             self.damaged.add(tile)
         return _Tile(z, cells)
+
+    def _reader(self, layer: str, tile: int) -> SegmentReader:
+        return SegmentReader(self._bank, self._image.index.read_tile(layer, tile, self._image._read))
 
     def _read(
         self,

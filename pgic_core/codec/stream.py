@@ -1,13 +1,12 @@
 """Header and index of the learned image payload (``STREAM.md``, "Learned").
 
 Layout: fixed header, ROI map, index, then the preview layer's tiles and the detail layer's tiles, each in
-row-major order. The index gives every tile's length, and for each *group* of tiles a CRC32 and, in large
-pictures, a SHA-256 (A-6.3.2a), so that a window can be checked without reading the rest.
+row-major order. The index gives every tile's length and CRC32 (A-6.3.2a), so that a window can be checked
+without reading the rest, and damage stays within its tile. SHA-256 is the container's, over the whole block.
 """
 
 from __future__ import annotations
 
-import hashlib
 import struct
 import zlib
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
-from ..limits import DEFAULT_LIMITS
 from ..runtime import DIGEST_BYTES
 from .geometry import UNIT, Grid
 
@@ -27,18 +25,14 @@ if TYPE_CHECKING:
 
     from ..limits import Limits
 
-__all__ = ["GROUP_TILES", "LAYERS", "Part", "StreamHeader", "StreamIndex", "parse", "serialise"]
+__all__ = ["LAYERS", "Part", "StreamHeader", "StreamIndex", "parse", "serialise"]
 
 LAYERS = ("preview", "detail")
-GROUP_TILES = 8
-"""Tiles that share one CRC32."""
 _VERSION = 1
 _FIXED = struct.Struct(
     "<BBB16sBI"
 )  # version, flags, log2 tile, model digest, quality, bytes of map and index
 _FLAG_MAP = 1
-_FLAG_DIGESTS = 2
-_KNOWN_FLAGS = _FLAG_MAP | _FLAG_DIGESTS
 _TILE_LOG2 = range(6, 12)
 _PART_WORDS_PER_PIXEL = 2
 
@@ -63,10 +57,11 @@ class StreamHeader:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One tile of one layer: where it is in the payload."""
+    """One tile of one layer: where it is in the payload, and its CRC32."""
 
     offset: int
     length: int
+    crc: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +70,10 @@ class StreamIndex:
 
     Attributes:
         parts: layer -> one :class:`Part` per tile.
-        checks: layer -> one CRC32 and SHA-256 (empty in small pictures) per group of tiles.
         header_bytes: where the first tile starts.
     """
 
     parts: dict[str, tuple[Part, ...]]
-    checks: dict[str, tuple[tuple[int, bytes], ...]]
     header_bytes: int
 
     @property
@@ -95,27 +88,18 @@ class StreamIndex:
         last = self.parts[LAYERS[1]][-1]
         return last.offset + last.length
 
-    def read_group(self, layer: str, group: int, read: Callable[[int, int], bytes]) -> list[bytes]:
-        """The tiles of a group, checked.
+    def read_tile(self, layer: str, tile: int, read: Callable[[int, int], bytes]) -> bytes:
+        """The bytes of a tile, checked.
 
         Raises:
             PgiChecksumError: they are damaged.
             PgiTruncatedError: they are not all there.
         """
-        parts = self.parts[layer][group * GROUP_TILES : (group + 1) * GROUP_TILES]
-        start = parts[0].offset
-        data = read(start, sum(p.length for p in parts))
-        crc, digest = self.checks[layer][group]
-        if zlib.crc32(data) != crc or (digest and hashlib.sha256(data).digest() != digest):
-            first = group * GROUP_TILES
-            raise PgiChecksumError(
-                f"Tiles {first} to {first + len(parts) - 1} of the {layer} layer are damaged (checksum)."
-            )
-        return [data[p.offset - start : p.offset - start + p.length] for p in parts]
-
-
-def _groups(tiles: Sequence[bytes]) -> list[bytes]:
-    return [b"".join(tiles[i : i + GROUP_TILES]) for i in range(0, len(tiles), GROUP_TILES)]
+        part = self.parts[layer][tile]
+        data = read(part.offset, part.length)
+        if zlib.crc32(data) != part.crc:
+            raise PgiChecksumError(f"Tile {tile} of the {layer} layer is damaged (checksum).")
+        return data
 
 
 def _varint(value: int) -> bytes:
@@ -135,25 +119,15 @@ def serialise(header: StreamHeader, layers: Sequence[Sequence[bytes]]) -> list[b
         layers: the tiles of the preview layer, then of the detail layer; lengths are multiples of 4.
     """
     grid = header.grid
-    coded = sum(len(tile) for tiles in layers for tile in tiles)
-    # Few tiles without a bit to say can get so small that no reader believes them: digests are the ballast.
-    with_digests = (
-        grid.count > GROUP_TILES
-        or grid.width * grid.height > (_FIXED.size + coded) * DEFAULT_LIMITS.pixels_per_byte
-    )
-    flags = with_digests * _FLAG_DIGESTS
+    flags = 0
     variable = bytearray()
     if header.offsets is not None:
-        flags |= _FLAG_MAP
+        flags = _FLAG_MAP
         packed = zlib.compress(header.offsets.tobytes(), 9)
         variable += _varint(len(packed)) + packed
     for tiles in layers:
         for tile in tiles:
-            variable += _varint(len(tile) // 4)
-        for group in _groups(tiles):
-            variable += struct.pack("<I", zlib.crc32(group))
-            if with_digests:
-                variable += hashlib.sha256(group).digest()
+            variable += _varint(len(tile) // 4) + struct.pack("<I", zlib.crc32(tile))
     fixed = _FIXED.pack(
         _VERSION,
         flags,
@@ -215,7 +189,7 @@ def parse(
         raise PgiTruncatedError("The image data is too short for its header.")
     fixed = read(0, _FIXED.size)
     version, flags, tile_log2, digest, quality, variable_bytes = _FIXED.unpack(fixed)
-    if version != _VERSION or flags & ~_KNOWN_FLAGS:
+    if version != _VERSION or flags & ~_FLAG_MAP:
         raise PgiUnsupportedError(f"The image data is of version {version}, which this pgic cannot decode.")
     if variable_bytes > length - _FIXED.size - 4:
         raise PgiFormatError("The image index is larger than the image data.")
@@ -233,7 +207,6 @@ def parse(
     cursor = _Cursor(rest[:-4])
     offsets = _read_map(cursor, grid) if flags & _FLAG_MAP else None
     parts: dict[str, tuple[Part, ...]] = {}
-    checks: dict[str, tuple[tuple[int, bytes], ...]] = {}
     at = _FIXED.size + variable_bytes + 4
     header_bytes = at
     longest = min(length // 4, _PART_WORDS_PER_PIXEL * grid.tile**2)
@@ -241,24 +214,19 @@ def parse(
         found = []
         for _ in range(grid.count):
             size = 4 * cursor.varint(longest)
-            found.append(Part(at, size))
+            found.append(Part(at, size, int.from_bytes(cursor.take(4), "little")))
             at += size
         parts[layer] = tuple(found)
-        checks[layer] = tuple(
-            (int.from_bytes(cursor.take(4), "little"), cursor.take(32) if flags & _FLAG_DIGESTS else b"")
-            for _ in range(-(-grid.count // GROUP_TILES))
-        )
     cursor.finish()
     if at != length:
         raise PgiFormatError("The image data is not as long as its index says.")
-    return StreamHeader(digest.hex(), quality, grid, offsets), StreamIndex(parts, checks, header_bytes)
+    return StreamHeader(digest.hex(), quality, grid, offsets), StreamIndex(parts, header_bytes)
 
 
 def _longest_index(grid: Grid) -> int:
     """Most bytes that map and index can take; a map that zlib cannot shrink grows by less than 1/8 + 64."""
     values = grid.padded.width // UNIT * (grid.padded.height // UNIT)
-    groups = -(-grid.count // GROUP_TILES)
-    return 5 + values + values // 8 + 64 + 2 * (5 * grid.count + 36 * groups)
+    return 5 + values + values // 8 + 64 + 2 * (5 + 4) * grid.count
 
 
 def _read_map(cursor: _Cursor, grid: Grid) -> NDArray[np.int8]:

@@ -94,7 +94,7 @@ def _targets() -> Iterator[tuple[Any, str, str]]:
         yield rows.RowMap, name, ROWS
     yield stream, "serialise", CONTAINER
     yield stream, "parse", CONTAINER
-    yield stream.StreamIndex, "read_group", CONTAINER
+    yield stream.StreamIndex, "read_tile", CONTAINER
     yield container.writer, "build_file", CONTAINER
     for name in ("__init__", "read_payload"):
         yield container.PgiReader, name, CONTAINER

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgic_core.codec.geometry import Grid
-from pgic_core.codec.stream import GROUP_TILES, StreamHeader, parse, serialise
+from pgic_core.codec.stream import StreamHeader, parse, serialise
 from pgic_core.codec.stream import _varint as varint
 from pgic_core.errors import PgiChecksumError, PgiError, PgiFormatError, PgiLimitError, PgiTruncatedError
 from pgic_core.limits import DEFAULT_LIMITS, Limits
@@ -72,23 +72,21 @@ def test_what_is_written_is_read(width: int, height: int, roi: bool, quality: in
     if offsets is not None:
         np.testing.assert_array_equal(header.offsets, offsets)
     for number, layer in enumerate(("preview", "detail")):
-        found = []
-        for group in range(-(-grid.count // GROUP_TILES)):
-            found += index.read_group(layer, group, read)
-        assert found == tiles[number]
+        assert [index.read_tile(layer, tile, read) for tile in range(grid.count)] == tiles[number]
     assert index.total_bytes == len(data)
 
 
-def test_a_picture_of_few_tiles_has_no_digests_and_one_of_many_has() -> None:
-    small, large = payload(512, 512), payload(5000, 512)
-    assert small[1] & 2 == 0
-    assert large[1] & 2 == 2
+def test_a_picture_with_nothing_to_say_has_bytes_enough_to_be_believed() -> None:
+    grid = Grid(40_000, 30_000, 512)
+    data = b"".join(serialise(StreamHeader(DIGEST, 1, grid, None), [[b""] * grid.count] * 2))
+    opened(data, 40_000, 30_000, Limits(pixels=1 << 40))
 
 
 def read_all(data: bytes) -> None:
     (_, index), read = opened(data)
-    for layer in ("preview", "detail"):
-        index.read_group(layer, 0, read)
+    for layer, parts in index.parts.items():
+        for tile in range(len(parts)):
+            index.read_tile(layer, tile, read)
 
 
 @pytest.mark.parametrize("roi", [False, True])
@@ -181,10 +179,12 @@ def test_a_part_longer_than_any_tile_needs_is_refused() -> None:
         opened(data, 100, 100)
 
 
-def test_a_damaged_group_is_named() -> None:
+def test_a_damaged_tile_is_named() -> None:
     data = bytearray(payload())
     data[-1] ^= 1
     (_, index), read = opened(bytes(data))
-    index.read_group("preview", 0, read)
-    with pytest.raises(PgiChecksumError, match="Tiles 0 to 5 of the detail layer"):
-        index.read_group("detail", 0, read)
+    for tile in range(6):
+        index.read_tile("preview", tile, read)
+    index.read_tile("detail", 4, read)
+    with pytest.raises(PgiChecksumError, match="Tile 5 of the detail layer"):
+        index.read_tile("detail", 5, read)

@@ -16,7 +16,6 @@ __all__ = ["Region", "regions", "reseal", "varint"]
 _DIRECTORY = 30
 _ENTRY = 56
 _IMAGE = 0x0030
-_GROUP = 8
 _LEARNED_FIXED = 24
 _LOSSLESS_FIXED = 16
 _LOSSLESS_ENTRY = 9
@@ -161,11 +160,11 @@ def _seal_learned(raw: bytearray, start: int, end: int, width: int, height: int)
         return
     if 6 <= log2 <= 11:
         tiles = -(-width >> log2) * -(-height >> log2)
-        _seal_groups(raw, start + _LEARNED_FIXED, index_end, end, tiles, flags)
+        _seal_tiles(raw, start + _LEARNED_FIXED, index_end, end, tiles, flags)
     struct.pack_into("<I", raw, index_end, zlib.crc32(raw[start:index_end]))
 
 
-def _seal_groups(raw: bytearray, at: int, index_end: int, end: int, tiles: int, flags: int) -> None:
+def _seal_tiles(raw: bytearray, at: int, index_end: int, end: int, tiles: int, flags: int) -> None:
     def read() -> int:
         nonlocal at
         value = shift = 0
@@ -182,20 +181,10 @@ def _seal_groups(raw: bytearray, at: int, index_end: int, end: int, tiles: int, 
         length = read()
         at += length
     data = index_end + 4
-    for _ in range(2):
-        lengths = []
-        for _ in range(tiles):
-            if at >= index_end:
-                return
-            lengths.append(4 * read())
-        for first in range(0, tiles, _GROUP):
-            size = sum(lengths[first : first + _GROUP])
-            group = bytes(raw[data : min(data + size, end)])
-            data += size
-            if at + 4 + 16 * (flags & 2) > index_end:
-                return
-            struct.pack_into("<I", raw, at, zlib.crc32(group))
-            at += 4
-            if flags & 2:
-                raw[at : at + 32] = hashlib.sha256(group).digest()
-                at += 32
+    for _ in range(2 * tiles):
+        size = 4 * read()
+        if at + 4 > index_end:
+            return
+        struct.pack_into("<I", raw, at, zlib.crc32(raw[data : min(data + size, end)]))
+        at += 4
+        data += size
