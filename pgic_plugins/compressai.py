@@ -73,10 +73,9 @@ class PgiModel(CompressionModel):
         if isinstance(quality, bool) or not isinstance(quality, int) or not 1 <= quality <= _QUALITIES:
             raise PgiOptionError(f"quality must be a whole number from 1 to {_QUALITIES}, not {quality!r}.")
         self.quality = quality
-        if not isinstance(model, str) and model is not None:
-            self.installed = model
-        else:
-            self.installed = pgic_core.find_model(model) if model else pgic_core.default_model()
+        self.installed = (
+            pgic_core.find_model(model) if isinstance(model, str) else model or pgic_core.default_model()
+        )
         # Tells where the model is, as the weights of other models do, also where there are none.
         self.place = nn.Parameter(torch.empty(0), requires_grad=False)
         self.network: nn.Module | None = None
@@ -89,8 +88,8 @@ class PgiModel(CompressionModel):
     ) -> PgiModel:
         """A model with other weights for ``forward``, such as those that it was trained to.
 
-        ``compress`` and ``decompress`` stay those of the installed model until the weights are exported
-        (``python -m pgic_core.training.export``).
+        ``compress`` and ``decompress`` stay those of the installed model: its exported networks are what
+        every reader of a file has.
 
         Args:
             state_dict: as ``state_dict()`` gave it.

@@ -11,7 +11,7 @@ from ..codec.auxiliary import LENGTH_SIZE, read_alpha_length
 from ..codec.lossless import LosslessImage
 from ..codec.picture import Channels, SampleFormat
 from ..container import IMAGE_FIELDS_SIZE, Compression
-from ..errors import PgiFormatError, PgiUnsupportedError
+from ..errors import PgiFormatError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ..codec.parallel import Progress
     from ..container import PgiReader
     from ..limits import Limits
-    from .info import CodecName
 
 __all__ = ["CodedPicture", "open_coded"]
 
@@ -32,7 +31,7 @@ class CodedPicture:
     """A picture whose stream headers were read and checked.
 
     Attributes:
-        codec: of the colours.
+        codec: of the colours, as :class:`.info.FileInfo` has it.
         colours: all channels, or all but ``alpha``.
         alpha: opacity plane beside learned colours, or None.
         channels: meaning of the channels of both together.
@@ -45,7 +44,7 @@ class CodedPicture:
         roi: int8 map of the learned codec, or None.
     """
 
-    codec: CodecName
+    codec: str
     colours: LearnedImage | LosslessImage
     alpha: LosslessImage | None
     channels: Channels
@@ -112,18 +111,11 @@ def open_coded(reader: PgiReader, limits: Limits) -> CodedPicture:
     elif compression in (Compression.RAW, Compression.LOSSLESS):
         plain = compression == Compression.RAW
         image = _open_lossless(reader, limits, 0, reader.payload_length, plain=plain)
-        coded = CodedPicture(
-            codec="raw" if plain else "lossless",
-            colours=image,
-            alpha=None,
-            channels=image.channels,
-            sample_format=image.sample_format,
-            tile_size=(image.grid.tile_width, image.grid.tile_height),
-            tiles=image.grid.count,
-            preview_bytes=reader.header.image.end,
-        )
+        coded = _lossless("raw" if plain else "lossless", image, reader)
     else:
-        raise PgiUnsupportedError(f"The picture has compression_type {compression}, which is unknown here.")
+        from .foreign import open_foreign
+
+        coded = _lossless(*open_foreign(reader, limits), reader)
     if coded.sample_format.bits != reader.fields.color_depth:
         found = coded.sample_format.name.lower()
         raise PgiFormatError(f"color_depth is {reader.fields.color_depth}, but the samples are {found}.")
@@ -156,6 +148,19 @@ def _open_learned(reader: PgiReader, limits: Limits) -> CodedPicture:
         quality=image.header.quality,
         model_digest=image.header.model_digest,
         roi=image.header.offsets,
+    )
+
+
+def _lossless(codec: str, image: LosslessImage, reader: PgiReader) -> CodedPicture:
+    return CodedPicture(
+        codec=codec,
+        colours=image,
+        alpha=None,
+        channels=image.channels,
+        sample_format=image.sample_format,
+        tile_size=(image.grid.tile_width, image.grid.tile_height),
+        tiles=image.grid.count,
+        preview_bytes=reader.header.image.end,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from .fields import metadata_to_dict
 
@@ -12,9 +12,7 @@ if TYPE_CHECKING:
 
     from ..container import Annotation, Metadata
 
-__all__ = ["BlockInfo", "CodecName", "FileInfo"]
-
-CodecName = Literal["raw", "learned", "lossless"]
+__all__ = ["BlockInfo", "FileInfo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,8 @@ class FileInfo:
         image_type: name of the A.2 value, or its number as text.
         channels: "grey", "grey+alpha", "rgb" or "rgb+alpha".
         sample_format: "uint8", "uint16", "int32" or "float32".
-        codec: "learned", "lossless" or "raw"; an alpha plane beside "learned" is lossless.
+        codec: "learned", "lossless" or "raw", or the package of another codec; an alpha plane beside
+            "learned" is lossless.
         quality: 1 to 100 of the learned codec, else None.
         model_digest: in hex, of the learned codec, else None.
         tile_size: width and height of a tile in pixels.
@@ -77,7 +76,7 @@ class FileInfo:
     image_type: str
     channels: str
     sample_format: str
-    codec: CodecName
+    codec: str
     quality: int | None
     model_digest: str | None
     tile_size: tuple[int, int]

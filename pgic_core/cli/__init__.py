@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 import warnings
+from typing import Any
 
 from .app import app
+from .batch import say
 
 __all__ = ["app", "main"]
 
@@ -15,4 +17,11 @@ def main() -> None:
     if not sys.warnoptions:
         # Pillow warns of odd EXIF and the like, with a line of its source; a user can do nothing with that.
         warnings.simplefilter("ignore")
+        # Our own say which plugin failed, and what the picture went without.
+        warnings.filterwarnings("default", category=UserWarning, module=r"pgic_core\.")
+        warnings.showwarning = _say_warning
     app(prog_name="pgic")
+
+
+def _say_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    say(f"pgic: {message}")

@@ -16,8 +16,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 import pgic_core
-from pgic_core.cli.info import info
-from pgic_core.cli.plugins import plugins as plugins_command
+from pgic_core.cli import app
 from pgic_core.hooks import PgiPluginWarning
 
 if TYPE_CHECKING:
@@ -48,15 +47,15 @@ def validate_extension(fields):
 BROKEN = "raise RuntimeError('no licence')"
 
 
-def shown(command: object, *arguments: object) -> str:
-    done = CliRunner().invoke(command, [str(a) for a in arguments])  # type: ignore[arg-type]
+def shown(*arguments: object) -> str:
+    done = CliRunner().invoke(app, [str(a) for a in arguments])
     assert done.exit_code == 0, done.output
     return done.output
 
 
 def test_plugins_for_people(installed: Callable[..., PluginSet]) -> None:
     installed(acme=ACME, broken=BROKEN)
-    text = shown(plugins_command)
+    text = shown("plugins")
     assert "acme (pgic)" in text
     assert "hooks         extension_schema, offers, validate_extension, write_extension" in text
     assert "broken        RuntimeError: no licence" in text
@@ -66,7 +65,7 @@ def test_plugins_for_people(installed: Callable[..., PluginSet]) -> None:
 
 def test_plugins_for_programs(installed: Callable[..., PluginSet]) -> None:
     installed(acme=ACME, broken=BROKEN)
-    record = json.loads(shown(plugins_command, "--json"))
+    record = json.loads(shown("plugins", "--json"))
     mine = {plugin["name"]: plugin for plugin in record["plugins"] if plugin["group"] == "pgic"}
     assert mine["acme"]["error"] == ""
     assert mine["broken"]["error"] == "RuntimeError: no licence"
@@ -75,7 +74,7 @@ def test_plugins_for_programs(installed: Callable[..., PluginSet]) -> None:
 
 
 def test_no_plugins(plugins: PluginSet) -> None:
-    assert json.loads(shown(plugins_command, "--json"))["offers"]["roi"] == {}
+    assert json.loads(shown("plugins", "--json"))["offers"]["roi"] == {}
 
 
 def test_info_explains_fields_and_shows_the_rest_raw(
@@ -84,17 +83,17 @@ def test_info_explains_fields_and_shows_the_rest_raw(
     path = tmp_path / "x.pgi"
     installed(acme=ACME)
     pgic_core.encode_to(path, np.full((9, 9), 80, np.uint8), extension={"other.x": [1, b"ab"]})
-    text = shown(info, path)
+    text = shown("info", path)
     assert "field         Temperature: 80.0 °C" in text
     assert "field         other.x = [1, b'ab']" in text
-    record = json.loads(shown(info, "--json", path))
+    record = json.loads(shown("info", "--json", path))
     assert record["extension"] == {"acme.temp": 80.0, "other.x": [1, "<2 bytes>"]}
     assert record["fields"]["acme.temp"]["text"] == "80.0 °C"
     installed()
-    assert "field         acme.temp = 80.0" in shown(info, path)
+    assert "field         acme.temp = 80.0" in shown("info", path)
     pgic_core.set_metadata(path, extension={"acme.temp": 500.0})
     installed(acme=ACME)
-    assert "problem       Temperature: Too hot." in shown(info, path)
+    assert "problem       Temperature: Too hot." in shown("info", path)
 
 
 HANGING = """
@@ -111,20 +110,26 @@ def roi_map():
 """
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_a_hanging_plugin_can_be_interrupted_and_is_named(tmp_path: Path, jobs: int) -> None:
-    """Of two photos, one or both are in the hook when the interrupts come."""
+def hanging_plugin(folder: Path) -> dict[str, str]:
+    """Two photos and an installed plugin that hangs; gives the environment that finds it."""
     for name in ("one.png", "two.png"):
-        Image.new("RGB", (80, 80)).save(tmp_path / name)
-    info = tmp_path / "acme-1.0.dist-info"
+        Image.new("RGB", (80, 80)).save(folder / name)
+    info = folder / "acme-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[pgic]\nacme = hanging_plugin\n")
-    (tmp_path / "hanging_plugin.py").write_text(HANGING)
+    (folder / "hanging_plugin.py").write_text(HANGING)
+    return {**os.environ, "PYTHONPATH": str(folder)}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_hanging_plugin_can_be_interrupted_and_is_named(tmp_path: Path, jobs: int) -> None:
+    """Of two photos, one or both are in the hook when the interrupts come."""
+    environment = hanging_plugin(tmp_path)
     process = subprocess.Popen(
         [sys.executable, "-m", "pgic_core", "encode", "-j", str(jobs), "--roi", "hang", "one.png", "two.png"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(tmp_path), "PGIC_TRACE_PLUGINS": "1"},
+        env={**environment, "PGIC_TRACE_PLUGINS": "1"},
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -141,6 +146,21 @@ def test_a_hanging_plugin_can_be_interrupted_and_is_named(tmp_path: Path, jobs: 
     if jobs == 2:
         assert "interrupted in the hook roi_map of the plugin acme (acme 1.0)" in text
     assert not list(tmp_path.glob("*.pgi"))
+
+
+def test_a_hanging_plugin_loses_no_picture_and_is_named(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pgic_core", "encode", "-j", "1", "--roi", "hang", "one.png", "two.png"],
+        cwd=tmp_path,
+        env={**hanging_plugin(tmp_path), "PGIC_PLUGIN_TIMEOUT": "0.5"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert {path.name for path in tmp_path.glob("*.pgi")} == {"one.pgi", "two.pgi"}
+    named = "pgic: The hook roi_map of the plugin acme (acme 1.0)"
+    assert f"{named} failed and was passed over: TimeoutError: it gave no answer within 0.5 s" in done.stderr
+    assert f"{named} was passed over: it still hangs" in done.stderr
 
 
 def test_a_broken_writer_loses_no_picture(installed: Callable[..., PluginSet]) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 import pgic_core
-from pgic_core.cli.encode import encode as encode_command
+from pgic_core.cli import app
 from pgic_core.hooks import PgiPluginWarning, find_roi, hookimpl, preprocess_image
 from pgic_plugins import builtin
 
@@ -135,7 +135,7 @@ def test_recognisers_take_8_bits(vendor: PluginSet, spot: Picture) -> None:
 def test_command(vendor: PluginSet, spot: Picture, tmp_path: Path) -> None:
     Image.fromarray(spot).save(tmp_path / "spot.png")
     options = ["--preprocess", "halve", "--preprocess", "invert", "--recognise", "spot", "--lossless"]
-    done = CliRunner().invoke(encode_command, [*options, str(tmp_path / "spot.png"), str(tmp_path / "s.pgi")])
+    done = CliRunner().invoke(app, ["encode", *options, str(tmp_path / "spot.png"), str(tmp_path / "s.pgi")])
     assert done.exit_code == 0, done.output
     assert np.array_equal(pgic_core.decode(tmp_path / "s.pgi"), 255 - spot // 2)
     assert [a.label for a in pgic_core.inspect(tmp_path / "s.pgi").annotations] == ["spot"]
