@@ -17,7 +17,6 @@ from ..limits import Limits
 from ..runtime import Model, default_threads, find_model
 from .entropy import Bank, SegmentReader
 from .geometry import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, columns
-from .parallel import map_tiles
 from .region import Rate
 from .rows import RowMap
 from .stream import LAYERS, StreamHeader, parse
@@ -295,7 +294,7 @@ class _TileReader:
         self._row_map.to_cells(layer, values, cells)
 
     def collect(
-        self, area: Box, detailed: Box | None, channels: int, threads: int
+        self, area: Box, detailed: Box | None, channels: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
         """Collect z and symbols, in the layout the networks take.
 
@@ -303,7 +302,6 @@ class _TileReader:
             area: what to cover, aligned to 64 px.
             detailed: the part of it where detail symbols matter; elsewhere they may be left zero.
             channels: of the symbols, 4 B or 4 M.
-            threads: for tiles.
         """
         grid = self._image.grid
         indexes = list(grid.touching(area))
@@ -313,13 +311,12 @@ class _TileReader:
         z = np.empty((1, self._image.model.hyper, cover.height // UNIT, cover.width // UNIT), np.float32)
         symbols = np.zeros((1, cover.height // CELL, cover.width // CELL, channels), np.int16)
 
-        def place(index: int) -> None:
+        # One after the other: most of it holds Python's lock, and a second thread would only wait for that.
+        for index in indexes:
             tile = self.decode(index, LAYERS if index in full else LAYERS[:1])
             box = grid.box(index)
             z[0][:, *box.inside(cover, UNIT)] = tile.z
             symbols[0][box.inside(cover, CELL)][..., : tile.cells.shape[2]] = tile.cells
-
-        map_tiles(place, indexes, threads)
         if cover != area:
             z = np.ascontiguousarray(z[:, :, *area.inside(cover, UNIT)])
             symbols = np.ascontiguousarray(symbols[:, *area.inside(cover, CELL)])
@@ -329,7 +326,7 @@ class _TileReader:
 def _latent(tiles: _TileReader, rate: Rate, area: Box, threads: int) -> NDArray[np.float32]:
     """Latent of ``area`` (aligned to 16 px): ``(1, h, w, M)``."""
     needed = area.grown(rate.model.halo("means"), UNIT, tiles.whole)
-    z, symbols = tiles.collect(needed, area, 4 * rate.model.latent, threads)
+    z, symbols = tiles.collect(needed, area, 4 * rate.model.latent)
     inputs: dict[str, NDArray[Any]] = {
         "symbols": symbols,
         "step": rate.steps(needed),
@@ -365,7 +362,7 @@ def _synthesis(rate: Rate, latent: NDArray[np.float32], area: Box, threads: int)
 def _preview(tiles: _TileReader, rate: Rate, area: Box, threads: int) -> NDArray[np.uint8]:
     """Preview pixels of ``area`` (aligned to 64 px)."""
     base = rate.model.base
-    z, symbols = tiles.collect(area, None, 4 * base, threads)
+    z, symbols = tiles.collect(area, None, 4 * base)
     inputs: dict[str, NDArray[Any]] = {
         "symbols": symbols,
         "step": np.ascontiguousarray(rate.steps(area)[:, :base]),

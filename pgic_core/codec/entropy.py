@@ -125,19 +125,15 @@ class SegmentReader:
         Raises:
             PgiFormatError: a symbol is beyond what any encoder writes.
         """
-        bank = self._bank
-        runs: list[NDArray[np.int32]] = []
-        escaped: list[NDArray[np.bool_]] = []
-        for row in np.flatnonzero(counts):
-            bound = bank.bounds[row]
-            run = self._decode(bank.row(int(row)), int(counts[row]))
-            run -= bound
-            runs.append(run)
-            escaped.append(run > bound)
-        if not runs:
+        rows = np.flatnonzero(counts)
+        if not len(rows):
             return np.zeros(0, np.int32)
-        symbols = np.concatenate(runs)
-        beyond = np.flatnonzero(np.concatenate(escaped))
+        bank, sizes = self._bank, counts[rows]
+        runs = zip(rows.tolist(), sizes.tolist(), strict=True)
+        symbols = np.concatenate([self._decode(bank.row(row), size) for row, size in runs])
+        bounds = np.repeat(bank.bounds[rows], sizes)
+        symbols -= bounds
+        beyond = np.flatnonzero(symbols > bounds)
         if len(beyond):
             # An escape reads as bound + 1, which is also the smallest magnitude it can stand for.
             tail = self._decode(bank.excess, len(beyond))
