@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -123,7 +124,7 @@ def _forged_extension(seed: Seed, dice: random.Random) -> tuple[bytes, str]:
             if isinstance(inner, (dict, list)) and inner and dice.random() < 0.7:
                 place = inner
                 continue
-            value = dice.choice(_VALUES)
+            value = deepcopy(dice.choice(_VALUES))  # later turns may change what is inside
             if isinstance(place, dict) and dice.random() < 0.3:
                 del place[at]
                 at = dice.choice(_KEYS)
@@ -190,7 +191,7 @@ def _copy(data: bytearray, region: Region, dice: random.Random) -> str:
     """A splice: bytes of this or another file over these."""
     other = dice.choice((bytes(data), dice.choice(seeds()).data))
     at, size = _at(data, region, dice), dice.randrange(1, 200)
-    start = dice.randrange(len(other))
+    start = dice.randrange(len(other)) if other else 0
     piece = other[start : start + size][: len(data) - at]
     data[at : at + len(piece)] = piece
     return f"{len(piece)} bytes copied to {at}"
@@ -207,7 +208,8 @@ def _shuffle(data: bytearray, region: Region, dice: random.Random) -> str:
 def _item(data: bytearray, region: Region, dice: random.Random) -> str:
     """The head of a CBOR item, or of a tag, number or string, of a size that may or may not be right."""
     at = _at(data, region, dice)
-    data[at] = dice.randrange(8) << 5 | dice.choice((0, 1, 2, 3, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31))
+    head = dice.randrange(8) << 5 | dice.choice((0, 1, 2, 3, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31))
+    data[at : at + 1] = bytes([head])
     return f"CBOR head at {at}"
 
 
