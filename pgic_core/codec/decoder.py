@@ -288,10 +288,7 @@ class _TileReader:
         cells: NDArray[np.int16],
     ) -> None:
         rows = self._row_map.rows(layer, z, offsets)
-        part = self._row_map.channels[layer]
-        values = np.zeros((part.stop - part.start) * 4 * z[0].size, np.int16)
-        values[rows.index] = reader.read(rows.counts)
-        self._row_map.to_cells(layer, values, cells)
+        self._row_map.to_cells(layer, rows, reader.read(rows.counts), cells)
 
     def collect(
         self, area: Box, detailed: Box | None, channels: int

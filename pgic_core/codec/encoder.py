@@ -203,10 +203,9 @@ class Encoder:
             chosen = []
             for layer in ("base", "detail"):
                 rows = picture.row_map.rows(layer, z, offsets)
-                channels = picture.row_map.channels[layer]
-                values = np.full((channels.stop - channels.start) * 4 * z[0].size, thresholds[0])
-                values[rows.index] = np.repeat(thresholds, rows.counts)
-                picture.row_map.to_cells(layer, values, limits[box.inside(area, CELL)])
+                values = np.repeat(thresholds, rows.counts)
+                cells = limits[box.inside(area, CELL)]
+                picture.row_map.to_cells(layer, rows, values, cells, rest=thresholds[0])
                 chosen.append(rows)
             return chosen
 
@@ -222,7 +221,7 @@ class Encoder:
             cells = symbols[boxes[at].inside(area, CELL)]
             segments = [(z_rows.counts, z.reshape(-1)[z_rows.index])]
             for layer, rows in zip(("base", "detail"), chosen[at], strict=True):
-                segments.append((rows.counts, picture.row_map.from_cells(layer, cells)[rows.index]))
+                segments.append((rows.counts, picture.row_map.from_cells(layer, rows, cells)))
             return encode_segments(self._bank, segments[:2]), encode_segments(self._bank, segments[2:])
 
         return dict(zip(tiles, map_tiles(pack, range(len(tiles)), self._threads), strict=True))

@@ -72,7 +72,7 @@ class RowMap:
             "base": (weight[:stacks], bias[:cut, None].astype(np.float32)),
             "detail": (weight[stacks:], bias[cut:, None].astype(np.float32)),
         }
-        self.channels = {"base": slice(0, base), "detail": slice(base, symbols)}
+        self._channels = {"base": slice(0, base), "detail": slice(base, symbols)}
         self.z_rows = tables.z_row[quality - 1]
 
     @staticmethod
@@ -100,25 +100,31 @@ class RowMap:
             sums += offsets.reshape(1, -1).astype(np.float32)
         return SymbolRows(sums)
 
-    def to_cells(self, layer: str, values: NDArray[Any], cells: NDArray[Any]) -> None:
-        """Put a layer's values, in the order that :attr:`SymbolRows.index` counts, where networks take them.
+    def to_cells(
+        self, layer: str, rows: SymbolRows, values: NDArray[Any], cells: NDArray[Any], rest: float = 0
+    ) -> None:
+        """Put values of a layer's active symbols where networks take them.
 
         Args:
             layer: as above.
-            values: ``(n,)``, for every symbol of the layer in the tile.
+            rows: which symbols, in coded order.
+            values: ``(n,)``, one for each.
             cells: ``(2 h, 2 w, at least this layer's part of 4 M)``, what to fill.
+            rest: what the other symbols of the layer get.
         """
         target = self._by_line(layer, cells)
-        target[:] = values.reshape(target.shape)
+        dense = np.full(target.size, rest, cells.dtype)
+        dense[rows.index] = values
+        target[:] = dense.reshape(target.shape)
 
-    def from_cells(self, layer: str, cells: NDArray[Any]) -> NDArray[Any]:
+    def from_cells(self, layer: str, rows: SymbolRows, cells: NDArray[Any]) -> NDArray[Any]:
         """The inverse of :meth:`to_cells`."""
-        return self._by_line(layer, cells).reshape(-1)
+        return self._by_line(layer, cells).reshape(-1)[rows.index]
 
     def _by_line(self, layer: str, cells: NDArray[Any]) -> NDArray[Any]:
         """A view of a layer as ``(cell row, cell column, symbol, z row, z column)``."""
         height, width = cells.shape[0] // 2, cells.shape[1] // 2
-        part = cells[:, :, self.channels[layer]]
+        part = cells[:, :, self._channels[layer]]
         rows, columns, step = part.strides
         return as_strided(
             part,

@@ -5,8 +5,8 @@ becomes the range that its 8-bit input covers. The encoder's and the decoder's g
 both predict the same means.
 
 Some layers stay float. The residual streams do, because errors would add up in them, and so do layers that
-take or give latents: their range grows with the rate, so that 256 levels would be coarser than the quantiser
-that the rate asks for. They are a small part of the work. So are the hyper-analysis and the layers of the
+take latents: at high rates 256 levels would be coarser than the quantiser. They are a small part of the
+work. So are the hyper-analysis and the layers of the
 base group, which would cost 3 % and 0.7 % more bits at low rates.
 """
 
