@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import PgiError, PgiOptionError
+from .command_uses import compressai, loader, ratio, roi
+from .terminal import EXISTING, OUTPUT, bar, stdout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from rich.console import Console
+    from collections.abc import Mapping, Sequence
 
     from .peers import Codec
     from .pictures import Sample
     from .rd import Point
 
 __all__ = ["bench"]
-
-_PIPE_WIDTH = 140
-_EXISTING = click.Path(exists=True, path_type=Path)
-_OUTPUT = click.Path(dir_okay=False, path_type=Path)
 
 
 class _Bench(click.Group):
@@ -44,12 +38,16 @@ def bench() -> None:
     """Measure files, quality and speed beside other codecs."""
 
 
+for _command in (compressai, loader, ratio, roi):
+    bench.add_command(_command)
+
+
 @bench.command()
-@click.argument("images", nargs=-1, type=_EXISTING)
+@click.argument("images", nargs=-1, type=EXISTING)
 @click.option("--codec", "names", multiple=True, help="Leave out to take pgic and every peer installed.")
-@click.option("--from", "stored", type=_EXISTING, help="CSV of points that need not be measured again.")
-@click.option("--csv", "csv_path", type=_OUTPUT, help="Write every point.")
-@click.option("--plot", type=_OUTPUT, help="Write the curves as PNG.")
+@click.option("--from", "stored", type=EXISTING, help="CSV of points that need not be measured again.")
+@click.option("--csv", "csv_path", type=OUTPUT, help="Write every point.")
+@click.option("--plot", type=OUTPUT, help="Write the curves as PNG.")
 @click.option(
     "--results",
     type=click.Path(file_okay=False, path_type=Path),
@@ -110,7 +108,7 @@ def rd(
     present = dict.fromkeys(p.codec for p in found)
     anchors = [name for name in PEERS if name in present]
     tests = [name for name in present if name not in PEERS] or anchors
-    console = _stdout()
+    console = stdout()
     rows = [row for row in quality_rows(found) if row.codec in tests]
     console.print(quality_table(rows))
     console.print(worst_tile_line(rows), highlight=False)
@@ -118,9 +116,9 @@ def rd(
 
 
 @bench.command()
-@click.argument("images", nargs=-1, required=True, type=_EXISTING)
+@click.argument("images", nargs=-1, required=True, type=EXISTING)
 @click.option("--codec", "name", default="pgic", show_default=True)
-@click.option("--csv", "csv_path", type=_OUTPUT, help="Write every point.")
+@click.option("--csv", "csv_path", type=OUTPUT, help="Write every point.")
 @click.option("--limit", type=click.IntRange(1), help="Pictures per folder at most.")
 @click.option("-j", "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
 def quality(images: tuple[Path, ...], name: str, csv_path: Path | None, limit: int | None, jobs: int) -> None:
@@ -140,7 +138,7 @@ def quality(images: tuple[Path, ...], name: str, csv_path: Path | None, limit: i
     if csv_path is not None:
         write_points(found, csv_path)
     report = check_steps(found)
-    console = _stdout()
+    console = stdout()
     console.print(step_table(report))
     for picture, step, fall in report.falls:
         console.print(f"{picture}: PSNR falls by {fall:.2f} dB at quality {step}", highlight=False)
@@ -152,7 +150,7 @@ def quality(images: tuple[Path, ...], name: str, csv_path: Path | None, limit: i
 
 
 @bench.command()
-@click.argument("image", required=False, type=_EXISTING)
+@click.argument("image", required=False, type=EXISTING)
 @click.option("--codec", "names", multiple=True, help="Leave out to take pgic and every peer installed.")
 @click.option("--megapixels", type=click.FloatRange(0.01, 80), default=5.0, show_default=True)
 @click.option("--quality", type=click.IntRange(1, 100), default=75, show_default=True, help="Of pgic.")
@@ -161,7 +159,7 @@ def quality(images: tuple[Path, ...], name: str, csv_path: Path | None, limit: i
 @click.option(
     "--repeats", type=click.IntRange(1), default=3, show_default=True, help="Warm calls per process."
 )
-@click.option("--csv", "csv_path", type=_OUTPUT, help="Write the figures.")
+@click.option("--csv", "csv_path", type=OUTPUT, help="Write the figures.")
 @click.option("--stages", is_flag=True, help="Time of pgic by stage instead.")
 def speed(
     image: Path | None,
@@ -189,7 +187,7 @@ def speed(
     from .tables import speed_table, stage_table
 
     picture = synthetic_picture(megapixels) if image is None else fit_megapixels(load_rgb(image), megapixels)
-    console = _stdout()
+    console = stdout()
     console.print(
         f"{picture.shape[1]} x {picture.shape[0]} pixels, {image or 'made-up picture'}", highlight=False
     )
@@ -204,7 +202,7 @@ def speed(
             console.print(stage_table(codec.name, times))
         return
     qualities = {codec.name: quality for codec in codecs if codec.name.startswith("pgic")}
-    with _bar(steps_of(codecs, runs)) as advance:
+    with bar(steps_of(codecs, runs)) as advance:
         rows = measure_speed(
             picture,
             codecs,
@@ -220,12 +218,12 @@ def speed(
 
 
 @bench.command()
-@click.argument("image", required=False, type=_EXISTING)
+@click.argument("image", required=False, type=EXISTING)
 @click.option("--codec", "names", multiple=True, help="Leave out to take pgic, JPEG XL and AVIF.")
 @click.option("--megapixels", type=click.FloatRange(0.01, 80), default=80.0, show_default=True)
 @click.option("--quality", type=click.IntRange(1, 100), default=75, show_default=True, help="Of pgic.")
 @click.option("--threads", type=click.IntRange(1), help="Processors that each codec may use.")
-@click.option("--csv", "csv_path", type=_OUTPUT, help="Write the figures.")
+@click.option("--csv", "csv_path", type=OUTPUT, help="Write the figures.")
 def memory(
     image: Path | None,
     names: tuple[str, ...],
@@ -245,7 +243,7 @@ def memory(
     from .speed import steps_of
 
     picture = synthetic_picture(megapixels) if image is None else fit_megapixels(load_rgb(image), megapixels)
-    console = _stdout()
+    console = stdout()
     console.print(
         f"{picture.shape[1]} x {picture.shape[0]} pixels, {picture.nbytes / 1e6:.0f} MB of RGB, "
         f"{image or 'made-up picture'}",
@@ -253,166 +251,13 @@ def memory(
     )
     codecs = _available(names or ("pgic", "jxl", "avif"))
     qualities = {codec.name: quality for codec in codecs if codec.name.startswith("pgic")}
-    with _bar(steps_of(codecs, 1)) as advance:
+    with bar(steps_of(codecs, 1)) as advance:
         rows = measure_memory(
             picture, codecs, qualities=qualities, threads=threads, on_step=lambda: advance(1)
         )
     if csv_path is not None:
         write_records(MemoryRow, rows, csv_path)
     console.print(memory_table(rows))
-
-
-@bench.command()
-@click.argument("annotations", type=_EXISTING)
-@click.option("-q", "--quality", type=click.IntRange(1, 100), default=50, show_default=True)
-@click.option("--strength", type=click.FloatRange(0, 4), default=1.0, show_default=True, help="Octaves.")
-@click.option("--background", type=click.FloatRange(-4, 4), default=0.0, show_default=True, help="Octaves.")
-@click.option("--csv", "csv_path", type=_OUTPUT, help="Write the figures of every picture.")
-@click.option("--limit", type=click.IntRange(1), help="Pictures at most.")
-def roi(
-    annotations: Path,
-    quality: int,
-    strength: float,
-    background: float,
-    csv_path: Path | None,
-    limit: int | None,
-) -> None:
-    """What a region of interest gains inside, in no more bytes.
-
-    ANNOTATIONS is a COCO file beside its pictures. Each one whose boxes cover at most a fifth of it is coded
-    at a quality, then with its boxes as region of interest in at most as many bytes.
-    """
-    from ..roi import Roi
-    from .records import write_records
-    from .regions import RegionRow, find_boxed, measure_regions, region_table
-
-    files = find_boxed(annotations, limit)
-    rows = []
-    with _bar(len(files)) as advance:
-        for row in measure_regions(files, quality, Roi((), strength, background)):
-            advance(1)
-            if row is not None:
-                rows.append(row)
-    if not rows:
-        raise PgiOptionError("No picture has boxes that cover some of it and at most a fifth.")
-    if csv_path is not None:
-        write_records(RegionRow, rows, csv_path)
-    _stdout().print(region_table(rows, quality))
-
-
-@bench.command()
-@click.argument("images", nargs=-1, required=True, type=_EXISTING)
-@click.option(
-    "-q",
-    "--quality",
-    "qualities",
-    type=click.IntRange(1, 100),
-    multiple=True,
-    default=(10, 30, 50, 70, 90),
-    show_default=True,
-    help="Of pgic, JPEG and WebP; again for more.",
-)
-@click.option("--csv", "csv_path", type=_OUTPUT, help="Write every point.")
-@click.option("--limit", type=click.IntRange(1), help="Pictures per folder at most.")
-def compressai(
-    images: tuple[Path, ...], qualities: tuple[int, ...], csv_path: Path | None, limit: int | None
-) -> None:
-    """Measure IMAGES with CompressAI's own bench, pgic beside its codecs.
-
-    Needs the extra [compressai]. Pictures are taken as by 'pgic bench rd'. CompressAI pads them with black to
-    multiples of 64 pixels before its eval_model codes them, and runs torch on one thread; pgic's codec takes
-    PGIC_THREADS or all processors.
-    """
-    from tempfile import TemporaryDirectory
-
-    from .compressai_bench import CompressaiPoint, compressai_table, measure_compressai, write_pictures
-    from .pictures import find_samples
-    from .records import write_records
-
-    points = []
-    samples = find_samples(images, limit)
-    with TemporaryDirectory(prefix="pgic-") as folder:
-        paths = write_pictures(samples, Path(folder))
-        with _bar(5 * len(qualities)) as advance:
-            for point in measure_compressai(paths, qualities, lambda line: click.echo(line, err=True)):
-                points.append(point)
-                advance(1)
-    if csv_path is not None:
-        write_records(CompressaiPoint, points, csv_path)
-    _stdout().print(compressai_table(points))
-
-
-@bench.command()
-@click.argument("images", nargs=-1, required=True, type=_EXISTING)
-@click.option("--megapixels", type=click.FloatRange(0.01, 80), default=5.0, show_default=True)
-@click.option("--csv", "csv_path", type=_OUTPUT, help="Write the figures of every picture.")
-@click.option("--limit", type=click.IntRange(1), help="Pictures per folder at most.")
-def ratio(images: tuple[Path, ...], megapixels: float, csv_path: Path | None, limit: int | None) -> None:
-    """How many of IMAGES fit in a tenth of a JPEG of quality 95, and in a fifth of one of quality 80.
-
-    Each is brought to the megapixels asked for (scaled down, or continued by mirroring) and saved as JPEG;
-    what that shows is coded in that share of its bytes, and should stay above 35 dB.
-    """
-    from .pictures import find_samples
-    from .ratio import RATIOS, RatioRow, measure_ratio, ratio_table
-    from .records import write_records
-
-    paths = list(dict.fromkeys(sample.path for sample in find_samples(images, limit)))
-    rows = []
-    with _bar(len(paths) * len(RATIOS)) as advance:
-        for row in measure_ratio(paths, megapixels):
-            advance(1)
-            rows.append(row)
-    if csv_path is not None:
-        write_records(RatioRow, rows, csv_path)
-    _stdout().print(ratio_table(rows))
-
-
-@bench.command()
-@click.argument("images", nargs=-1, required=True, type=_EXISTING)
-@click.option("--count", type=click.IntRange(1), default=200, show_default=True, help="Pictures per epoch.")
-@click.option("--workers", type=click.IntRange(0), default=2, show_default=True, help="Of the DataLoader.")
-@click.option("--megapixels", type=click.FloatRange(0.01, 80), help="Size of each; as they are if not given.")
-@click.option("--quality", type=click.IntRange(1, 100), default=50, show_default=True, help="Of pgic.")
-@click.option("--runs", type=click.IntRange(1), default=3, show_default=True, help="Turns of all readers.")
-@click.option("--csv", "csv_path", type=_OUTPUT, help="Write the figures.")
-def loader(
-    images: tuple[Path, ...],
-    count: int,
-    workers: int,
-    megapixels: float | None,
-    quality: int,
-    runs: int,
-    csv_path: Path | None,
-) -> None:
-    """Pictures per second that a torch DataLoader gets from coded IMAGES (files and folders).
-
-    Whole .pgi pictures, previews, windows of 512 x 512 and latents beside JPEG at quality 90, AVIF at speed 6
-    and PNG, which Pillow reads. IMAGES are coded into a temporary folder; where they are fewer than --count,
-    they are read again. Each figure comes from a fresh process, over one epoch after its workers have
-    started; readers take turns.
-    """
-    from .loader import LoaderRow, find_pictures, loader_table, measure_loader, readers
-    from .records import write_records
-
-    chosen, missing = readers()
-    for name, reason in missing.items():
-        click.echo(f"{name} is left out: {reason}", err=True)
-    pictures = find_pictures(images, count)
-    with _bar(len(pictures) + runs * len(chosen)) as advance:
-        rows = measure_loader(
-            pictures,
-            chosen,
-            count=count,
-            workers=workers,
-            megapixels=megapixels,
-            quality=quality,
-            runs=runs,
-            on_step=lambda: advance(1),
-        )
-    if csv_path is not None:
-        write_records(LoaderRow, rows, csv_path)
-    _stdout().print(loader_table(rows))
 
 
 def _available(names: tuple[str, ...]) -> list[Codec]:
@@ -445,24 +290,7 @@ def _measure_into(
     from .rd import measure
 
     total = len(samples) * sum(map(len, qualities.values()))
-    with _bar(total) as advance:
+    with bar(total) as advance:
         for points in measure(samples, qualities, structural=structural, jobs=jobs):
             found += points
             advance(len(points))
-
-
-@contextmanager
-def _bar(total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr where that is a terminal; gives what moves it on."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
-        task = progress.add_task("Measuring", total=total)
-        yield lambda steps: progress.advance(task, steps)
-
-
-def _stdout() -> Console:
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)

@@ -6,8 +6,8 @@ both predict the same means.
 
 Some layers stay float. The residual streams do, because errors would add up in them, and so do layers that
 take latents: at high rates 256 levels would be coarser than the quantiser. They are a small part of the
-work. So are the hyper-analysis and the layers of the
-base group, which would cost 3 % and 0.7 % more bits at low rates.
+work. So are the hyper-analysis and the layers of the base group, which would cost 3 % and 0.7 % more bits at
+low rates.
 """
 
 from __future__ import annotations

@@ -1,0 +1,165 @@
+"""``pgic bench``: what files are good for - regions of interest, byte budgets, training, other benches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..errors import PgiOptionError
+from .terminal import EXISTING, OUTPUT, bar, stdout
+
+__all__ = ["compressai", "loader", "ratio", "roi"]
+
+
+@click.command()
+@click.argument("annotations", type=EXISTING)
+@click.option("-q", "--quality", type=click.IntRange(1, 100), default=50, show_default=True)
+@click.option("--strength", type=click.FloatRange(0, 4), default=1.0, show_default=True, help="Octaves.")
+@click.option("--background", type=click.FloatRange(-4, 4), default=0.0, show_default=True, help="Octaves.")
+@click.option("--csv", "csv_path", type=OUTPUT, help="Write the figures of every picture.")
+@click.option("--limit", type=click.IntRange(1), help="Pictures at most.")
+def roi(
+    annotations: Path,
+    quality: int,
+    strength: float,
+    background: float,
+    csv_path: Path | None,
+    limit: int | None,
+) -> None:
+    """What a region of interest gains inside, in no more bytes.
+
+    ANNOTATIONS is a COCO file beside its pictures. Each one whose boxes cover at most a fifth of it is coded
+    at a quality, then with its boxes as region of interest in at most as many bytes.
+    """
+    from ..roi import Roi
+    from .records import write_records
+    from .regions import RegionRow, find_boxed, measure_regions, region_table
+
+    files = find_boxed(annotations, limit)
+    rows = []
+    with bar(len(files)) as advance:
+        for row in measure_regions(files, quality, Roi((), strength, background)):
+            advance(1)
+            if row is not None:
+                rows.append(row)
+    if not rows:
+        raise PgiOptionError("No picture has boxes that cover some of it and at most a fifth.")
+    if csv_path is not None:
+        write_records(RegionRow, rows, csv_path)
+    stdout().print(region_table(rows, quality))
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True, type=EXISTING)
+@click.option(
+    "-q",
+    "--quality",
+    "qualities",
+    type=click.IntRange(1, 100),
+    multiple=True,
+    default=(10, 30, 50, 70, 90),
+    show_default=True,
+    help="Of pgic, JPEG and WebP; again for more.",
+)
+@click.option("--csv", "csv_path", type=OUTPUT, help="Write every point.")
+@click.option("--limit", type=click.IntRange(1), help="Pictures per folder at most.")
+def compressai(
+    images: tuple[Path, ...], qualities: tuple[int, ...], csv_path: Path | None, limit: int | None
+) -> None:
+    """Measure IMAGES with CompressAI's own bench, pgic beside its codecs.
+
+    Needs the extra [compressai]. Pictures are taken as by 'pgic bench rd'. CompressAI pads them with black to
+    multiples of 64 pixels before its eval_model codes them, and runs torch on one thread; pgic's codec takes
+    PGIC_THREADS or all processors.
+    """
+    from tempfile import TemporaryDirectory
+
+    from .compressai_bench import CompressaiPoint, compressai_table, measure_compressai, write_pictures
+    from .pictures import find_samples
+    from .records import write_records
+
+    points = []
+    samples = find_samples(images, limit)
+    with TemporaryDirectory(prefix="pgic-") as folder:
+        paths = write_pictures(samples, Path(folder))
+        with bar(5 * len(qualities)) as advance:
+            for point in measure_compressai(paths, qualities, lambda line: click.echo(line, err=True)):
+                points.append(point)
+                advance(1)
+    if csv_path is not None:
+        write_records(CompressaiPoint, points, csv_path)
+    stdout().print(compressai_table(points))
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True, type=EXISTING)
+@click.option("--megapixels", type=click.FloatRange(0.01, 80), default=5.0, show_default=True)
+@click.option("--csv", "csv_path", type=OUTPUT, help="Write the figures of every picture.")
+@click.option("--limit", type=click.IntRange(1), help="Pictures per folder at most.")
+def ratio(images: tuple[Path, ...], megapixels: float, csv_path: Path | None, limit: int | None) -> None:
+    """How many of IMAGES fit in a tenth of a JPEG of quality 95, and in a fifth of one of quality 80.
+
+    Each is brought to the megapixels asked for (scaled down, or continued by mirroring) and saved as JPEG;
+    what that shows is coded in that share of its bytes, and should stay above 35 dB.
+    """
+    from .pictures import find_samples
+    from .ratio import RATIOS, RatioRow, measure_ratio, ratio_table
+    from .records import write_records
+
+    paths = list(dict.fromkeys(sample.path for sample in find_samples(images, limit)))
+    rows = []
+    with bar(len(paths) * len(RATIOS)) as advance:
+        for row in measure_ratio(paths, megapixels):
+            advance(1)
+            rows.append(row)
+    if csv_path is not None:
+        write_records(RatioRow, rows, csv_path)
+    stdout().print(ratio_table(rows))
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True, type=EXISTING)
+@click.option("--count", type=click.IntRange(1), default=200, show_default=True, help="Pictures per epoch.")
+@click.option("--workers", type=click.IntRange(0), default=2, show_default=True, help="Of the DataLoader.")
+@click.option("--megapixels", type=click.FloatRange(0.01, 80), help="Size of each; as they are if not given.")
+@click.option("--quality", type=click.IntRange(1, 100), default=50, show_default=True, help="Of pgic.")
+@click.option("--runs", type=click.IntRange(1), default=3, show_default=True, help="Turns of all readers.")
+@click.option("--csv", "csv_path", type=OUTPUT, help="Write the figures.")
+def loader(
+    images: tuple[Path, ...],
+    count: int,
+    workers: int,
+    megapixels: float | None,
+    quality: int,
+    runs: int,
+    csv_path: Path | None,
+) -> None:
+    """Pictures per second that a torch DataLoader gets from coded IMAGES (files and folders).
+
+    Whole .pgi pictures, previews, windows of 512 x 512 and latents beside JPEG at quality 90, AVIF at speed 6
+    and PNG, which Pillow reads. IMAGES are coded into a temporary folder; where they are fewer than --count,
+    they are read again. Each figure comes from a fresh process, over one epoch after its workers have
+    started; readers take turns.
+    """
+    from .loader import LoaderRow, find_pictures, loader_table, measure_loader, readers
+    from .records import write_records
+
+    chosen, missing = readers()
+    for name, reason in missing.items():
+        click.echo(f"{name} is left out: {reason}", err=True)
+    pictures = find_pictures(images, count)
+    with bar(len(pictures) + runs * len(chosen)) as advance:
+        rows = measure_loader(
+            pictures,
+            chosen,
+            count=count,
+            workers=workers,
+            megapixels=megapixels,
+            quality=quality,
+            runs=runs,
+            on_step=lambda: advance(1),
+        )
+    if csv_path is not None:
+        write_records(LoaderRow, rows, csv_path)
+    stdout().print(loader_table(rows))

@@ -1,0 +1,39 @@
+"""What the benches share on a terminal: progress, tables and kinds of arguments."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.console import Console
+
+__all__ = ["EXISTING", "OUTPUT", "bar", "stdout"]
+
+EXISTING = click.Path(exists=True, path_type=Path)
+OUTPUT = click.Path(dir_okay=False, path_type=Path)
+_PIPE_WIDTH = 140
+
+
+@contextmanager
+def bar(total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr where that is a terminal; gives what moves it on."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
+        task = progress.add_task("Measuring", total=total)
+        yield lambda steps: progress.advance(task, steps)
+
+
+def stdout() -> Console:
+    """Where tables go; in a pipe they are as wide as they need to be."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
