@@ -63,6 +63,7 @@ class Schedule:
         learning_rate: of Adam, at its peak.
         warmup: steps over which it rises from zero.
         decay: steps over which a decay run lets it fall to zero.
+        integer: learning rate, as a share of its peak, below which a decay run rounds as integer layers do.
         clip: gradient norm above which a step is scaled down.
         ema: decay per step of the averaged weights.
         roi: share of crops that carry a random map of quality offsets.
@@ -74,6 +75,7 @@ class Schedule:
     learning_rate: float = 8e-4
     warmup: int = 200
     decay: int = 3000
+    integer: float = 0.3
     clip: float = 1.0
     ema: float = 0.999
     roi: float = 0.2

@@ -20,7 +20,7 @@ from .config import Architecture, Schedule, TrainingConfig
 from .graph import array
 from .graphs import GRAPHS, symbol_channels
 from .networks import Codec
-from .quantise import calibrate, calibration_crops
+from .quantise import Grid, calibrate, calibration_crops, equalise, input_ranges
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -108,7 +108,14 @@ def export(checkpoint: Path, folder: Path, *, data: Path | None = None, released
     codec, config, state = load_codec(checkpoint)
     a = config.architecture
     folder.mkdir(parents=True, exist_ok=True)
-    ranges = {} if data is None else calibrate(codec, calibration_crops(config, data))
+    ranges = {}
+    if data is not None:
+        if "grids" in state:  # The end of the training knew them.
+            grids = {name: Grid(**grid) for name, grid in state["grids"].items()}
+        else:
+            grids = calibrate(codec, calibration_crops(config, data))
+        equalise(codec, grids)
+        ranges = input_ranges(codec, grids)
     for name, graph in GRAPHS.items():
         (folder / f"{name}.onnx").write_bytes(graph(codec, ranges).SerializeToString())
     weight, shift, bias = _scale_map(codec)
@@ -129,6 +136,7 @@ def export(checkpoint: Path, folder: Path, *, data: Path | None = None, released
             "average": {k: v.half() for k, v in state["average"].items()},
             "step": state["step"],
             "seconds": state["seconds"],
+            **({"grids": state["grids"]} if "grids" in state else {}),
         },
         folder / "weights_fp16.pt",
     )

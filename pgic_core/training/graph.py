@@ -18,6 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from .layers import Block, Depthwise, Mix, Pointwise
+from .quantise import WEIGHT_LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,9 +29,6 @@ __all__ = ["GraphWriter", "array"]
 
 _OPSET = 17
 _IR_VERSION = 8
-# x86 processors without VNNI add pairs of 8-bit products in 16 bits: 2 * 255 * 64 still fits, 2 * 255 * 127
-# saturates. So seven bits of weight give every processor the same sums. The eighth gains nothing.
-_WEIGHT_LEVELS = 64
 
 
 class GraphWriter:
@@ -286,7 +284,7 @@ class GraphWriter:
     ) -> tuple[str, str]:
         """Weights in 8 bits and bias in 32, one scale per output channel, which ``axis`` counts."""
         rest = tuple(i for i in range(weight.ndim) if i != axis)
-        scale = np.abs(weight).max(rest) / _WEIGHT_LEVELS
+        scale = np.abs(weight).max(rest) / WEIGHT_LEVELS
         # Where inputs are almost always zero, it is the bias that must find room in its 32 bits.
         scale = np.maximum(scale, np.abs(bias) / (input_scale * 2.0**30))
         scale = np.maximum(scale, 1e-9).astype(np.float32)

@@ -7,12 +7,16 @@ plain matrix product: on CPUs with bfloat16 units that trains about twice as fas
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 __all__ = ["Block", "Depthwise", "Mix", "Pointwise", "depth_to_space", "small", "space_to_depth"]
+
+Rounding = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Input and weight of a layer, to what an integer layer would see of them."""
 
 
 def space_to_depth(x: Tensor, factor: int) -> Tensor:
@@ -36,9 +40,19 @@ def depth_to_space(x: Tensor, factor: int) -> Tensor:
 class Pointwise(nn.Linear):
     """A 1x1 convolution."""
 
+    rounding: Rounding | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.weight
+        if self.rounding is not None:
+            x, weight = self.rounding(x, weight)
+        return F.linear(x, weight, self.bias)
+
 
 class Depthwise(nn.Module):
     """A 3x3 depthwise convolution with zero padding."""
+
+    rounding: Rounding | None = None
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -47,7 +61,10 @@ class Depthwise(nn.Module):
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.conv2d(x.permute(0, 3, 1, 2), self.weight, self.bias, padding=1, groups=self.weight.shape[0])
+        weight = self.weight
+        if self.rounding is not None:
+            x, weight = self.rounding(x, weight)
+        y = F.conv2d(x.permute(0, 3, 1, 2), weight, self.bias, padding=1, groups=len(weight))
         return y.permute(0, 2, 3, 1)
 
 

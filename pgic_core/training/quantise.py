@@ -1,8 +1,13 @@
-"""Calibration of the integer graphs (A-6.4.2a).
+"""Integer layers (A-6.4.2a): which they are, what their inputs are rounded to, and training with it.
 
-The trained networks run on crops of training pictures, over all rates; each layer's lowest and highest input
-becomes the range that its 8-bit input covers. The encoder's and the decoder's graphs share these ranges, so
+The averaged networks run on crops of training pictures, over all rates; how far each layer's inputs reach
+there becomes its :class:`Grid` of 256 levels. The encoder's and the decoder's graphs share these grids, so
 both predict the same means.
+
+A few channels reach ten times as far as the others and would leave those with a handful of levels. Between
+layers that only rectify or add, a channel may be scaled at will when the layers that write it and those that
+read it are scaled against each other (cross-layer equalisation, Nagel et al. 2019); :func:`equalise` does so
+before export, and the graphs stay as fast as they were.
 
 Some layers stay float. The residual streams do, because errors would add up in them, and so do layers that
 take latents: at high rates 256 levels would be coarser than the quantiser. They are a small part of the
@@ -12,15 +17,17 @@ low rates.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .data import CropSampler, load_folders
-from .layers import Depthwise, Pointwise
+from .layers import Block, Depthwise, Mix, Pointwise
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     import numpy as np
@@ -29,7 +36,16 @@ if TYPE_CHECKING:
     from .config import TrainingConfig
     from .networks import Codec
 
-__all__ = ["FLOAT_LAYERS", "calibrate", "calibration_crops"]
+__all__ = [
+    "FLOAT_LAYERS",
+    "WEIGHT_LEVELS",
+    "Grid",
+    "calibrate",
+    "calibration_crops",
+    "equalise",
+    "input_ranges",
+    "round_in_training",
+]
 
 FLOAT_LAYERS = (
     "analysis.linear",
@@ -43,8 +59,35 @@ FLOAT_LAYERS = (
     "embed",
 )
 """Names, or beginnings of names, of the layers that stay float."""
+WEIGHT_LEVELS = 64
+"""Weights of integer layers run from minus to plus this.
+
+x86 processors without VNNI add pairs of 8-bit products in 16 bits: 2 * 255 * 64 still fits, 2 * 255 * 127
+saturates. So seven bits of weight give every processor the same sums. The eighth gains nothing.
+"""
 _CROPS = 24
 _SIDE = 512
+# How much of a channel's reach is evened out: 1 gives all the same one, at the cost of the weights.
+_EVEN = 0.85
+_LEAST = 1e-3  # Channels that reach less far than this share of the widest are scaled no further.
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """What a layer's input is rounded to: 256 levels from ``low`` to ``high``, after a division by ``scale``.
+
+    Attributes:
+        scale: per input channel, at most 1.
+        low, high: ends of the range; 0 lies within.
+    """
+
+    scale: Tensor
+    low: float
+    high: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values and a tensor, for checkpoints."""
+        return {"scale": self.scale, "low": self.low, "high": self.high}
 
 
 def calibration_crops(config: TrainingConfig, root: Path) -> NDArray[np.uint8]:
@@ -54,34 +97,161 @@ def calibration_crops(config: TrainingConfig, root: Path) -> NDArray[np.uint8]:
 
 
 @torch.no_grad()
-def calibrate(codec: Codec, crops: NDArray[np.uint8]) -> dict[nn.Module, tuple[float, float]]:
-    """Input ranges of the layers that become integer ones.
+def calibrate(codec: Codec, crops: NDArray[np.uint8]) -> dict[str, Grid]:
+    """Grids for the inputs of all layers, those that stay float as well (for their scales).
 
     Args:
-        codec: in evaluation mode.
+        codec: the networks; not changed.
         crops: ``(N, H, W, 3)``; their rates run over all anchors.
 
     Returns:
-        Layer to its lowest and highest input.
+        By the layer's name.
     """
-    ranges: dict[nn.Module, tuple[float, float]] = {}
+    lows: dict[nn.Module, Tensor] = {}
+    highs: dict[nn.Module, Tensor] = {}
 
-    def watch(layer: nn.Module, inputs: tuple[torch.Tensor]) -> None:
-        low, high = (float(v) for v in torch.aminmax(inputs[0]))
-        before = ranges.get(layer, (low, high))
-        ranges[layer] = min(low, before[0]), max(high, before[1])
+    def watch(layer: nn.Module, inputs: tuple[Tensor]) -> None:
+        low, high = torch.aminmax(inputs[0].flatten(0, -2).float(), dim=0)
+        lows[layer] = torch.minimum(low, lows.get(layer, torch.zeros_like(low)))
+        highs[layer] = torch.maximum(high, highs.get(layer, torch.zeros_like(high)))
 
-    hooks = [
-        layer.register_forward_pre_hook(watch)
-        for name, layer in codec.named_modules()
-        if isinstance(layer, Pointwise | Depthwise) and not name.startswith(FLOAT_LAYERS)
-    ]
+    layers = {m: name for name, m in codec.named_modules() if isinstance(m, Pointwise | Depthwise)}
+    hooks = [layer.register_forward_pre_hook(watch) for layer in layers]
+    device = next(codec.parameters()).device
     last = codec.architecture.rates - 1
     for i, crop in enumerate(crops):
-        picture = (torch.from_numpy(crop.copy()).float()[None] - 128) / 256
-        rate = torch.tensor([last * i / max(1, len(crops) - 1)])
-        offsets = torch.zeros(1, crop.shape[0] // 64, crop.shape[1] // 64, 1)
+        picture = (torch.from_numpy(crop.copy()).to(device).float()[None] - 128) / 256
+        rate = torch.tensor([last * i / max(1, len(crops) - 1)], device=device)
+        offsets = torch.zeros(1, crop.shape[0] // 64, crop.shape[1] // 64, 1, device=device)
         codec(picture, rate, offsets, noise=False)
     for hook in hooks:
         hook.remove()
-    return ranges
+    scales = {layer: torch.ones_like(low) for layer, low in lows.items()}
+    for writers, readers in _streams(codec):
+        channels = min(len(w.weight) for w in writers)
+        reach = torch.stack(
+            [torch.maximum(-lows[r], highs[r]).reshape(-1, channels).amax(0) for r in readers]
+        ).amax(0)
+        widest = reach.max().clamp(min=1e-9)
+        scale = (reach / widest).clamp(min=_LEAST) ** _EVEN
+        scales |= {r: scale.repeat(len(lows[r]) // channels) for r in readers}
+    grids = {
+        name: Grid(
+            scales[layer],
+            min(0.0, float((lows[layer] / scales[layer]).min())),
+            max(0.0, float((highs[layer] / scales[layer]).max())),
+        )
+        for layer, name in layers.items()
+        if layer in lows
+    }
+    # The picture comes in 256 levels already.
+    return grids | {"analysis.enter": Grid(scales[codec.analysis.enter], -128 / 256, 127 / 256)}
+
+
+@torch.no_grad()
+def equalise(codec: Codec, grids: Mapping[str, Grid]) -> None:
+    """Divide the input channels of all layers by their grids' scales, in place.
+
+    The networks compute what they did before.
+    """
+    names = {layer: name for name, layer in codec.named_modules()}
+    for writers, readers in _streams(codec):
+        scale = min((grids[names[r]].scale for r in readers), key=len)
+        for writer in writers:
+            divisor = scale.repeat(len(writer.weight) // len(scale))
+            writer.weight /= divisor.reshape(-1, *[1] * (writer.weight.dim() - 1))
+            writer.bias /= divisor
+        for reader in readers:
+            if isinstance(reader, Depthwise):
+                reader.weight *= scale[:, None, None, None]
+            else:
+                reader.weight *= scale.repeat(reader.weight.shape[1] // len(scale))
+
+
+def input_ranges(codec: Codec, grids: Mapping[str, Grid]) -> dict[nn.Module, tuple[float, float]]:
+    """Lowest and highest input of every integer layer of an equalised codec."""
+    return {
+        layer: (grids[name].low, grids[name].high)
+        for name, layer in codec.named_modules()
+        if name in grids and not name.startswith(FLOAT_LAYERS)
+    }
+
+
+def round_in_training(codec: Codec, grids: Mapping[str, Grid]) -> None:
+    """Let integer layers see their inputs and weights as the exported graphs will; without grids, no longer.
+
+    Gradients pass as if nothing were rounded, and not at all where an input leaves its grid.
+    """
+    for name, layer in codec.named_modules():
+        if isinstance(layer, Pointwise | Depthwise):
+            integer = name in grids and not name.startswith(FLOAT_LAYERS)
+            layer.rounding = _Rounding(grids[name], layer.weight.device) if integer else None
+
+
+class _Rounding:
+    """Rounds a layer's input to its grid and its weights to seven bits per output channel."""
+
+    def __init__(self, grid: Grid, device: torch.device) -> None:
+        step = max(grid.high - grid.low, 1e-6) / 255
+        self.scale = grid.scale.to(device)
+        self.step = self.scale * step
+        self.zero = round(-grid.low / step)
+
+    def __call__(self, value: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        rounded: Tensor = _Round.apply(value, self.step, -self.zero, 255 - self.zero)
+        if weight.dim() == 4:  # A depthwise layer's weights see one channel, so its scale changes nothing.
+            scaled, scale = weight, torch.ones_like(self.scale[:1])
+        else:
+            scaled, scale = weight * self.scale, self.scale
+        peak = scaled.detach().flatten(1).abs().amax(1).clamp(min=1e-9) / WEIGHT_LEVELS
+        peak = peak.reshape(-1, *[1] * (weight.dim() - 1))
+        levels = scaled / peak
+        return rounded, (levels + (levels.round() - levels).detach()) * peak / scale
+
+
+class _Round(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, step: Tensor, low: int, high: int) -> Tensor:
+        levels = value.float() / step
+        clamped = levels.clamp(low, high)
+        ctx.save_for_backward(clamped == levels)
+        return clamped.round_().mul_(step).to(value.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        (inside,) = ctx.saved_tensors
+        return gradients[0] * inside, None, None, None
+
+
+def _streams(codec: Codec) -> Iterator[tuple[list[Any], list[Any]]]:
+    """Values whose channels may be scaled: the layers that write them, and the layers that read them.
+
+    A layer with a multiple of the channels writes or reads several positions at once.
+    """
+    a, s = codec.analysis, codec.synthesis
+    yield from _residual_stream([a.enter], a.fine, [a.down])
+    yield from _residual_stream([a.down], a.coarse, [a.leave])
+    yield from _residual_stream([s.enter, codec.embed_synthesis], s.body, [s.lift])
+    yield [s.lift, s.r2], [s.r1, s.leave]
+    yield [s.r1], [s.rd]
+    yield [s.rd], [s.r2]
+    yield from _residual_stream(
+        [codec.hs_enter, codec.embed_hs, *codec.base_in, *codec.detail_in],
+        [codec.hs_block, *codec.base_mix, *codec.detail_block],
+        [*codec.base_out, *codec.detail_out],
+    )
+
+
+def _residual_stream(
+    writers: list[Any], blocks: Any, readers: list[Any]
+) -> Iterator[tuple[list[Any], list[Any]]]:
+    for block in blocks:
+        mix = block if isinstance(block, Mix) else block.mix
+        if mix is not None:
+            yield [mix.a], [mix.d]
+            yield [mix.d], [mix.b]
+            writers, readers = [*writers, mix.b], [mix.a, *readers]
+        if isinstance(block, Block):
+            yield [block.f1], [block.f2]
+            writers, readers = [*writers, block.f2], [block.f1, *readers]
+    yield writers, readers

@@ -2,7 +2,8 @@
 
 A run can be cut off at any time: it saves every few minutes, and the same command goes on where it was.
 ``--decay`` takes the newest checkpoint, lets the learning rate fall to zero over the schedule's decay steps
-and writes ``decayed.pt`` beside it; the constant run is not touched and can go on later.
+(at the end with integer layers rounding as their graphs will) and writes ``decayed.pt`` beside it; the
+constant run is not touched and can go on later.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from torch import Tensor
 from .config import TrainingConfig, load_config
 from .data import CropSampler, load_folders
 from .networks import Codec
+from .quantise import Grid, calibrate, calibration_crops, round_in_training
 
 __all__ = ["main", "train"]
 
@@ -52,6 +54,7 @@ class Run:
         self.seconds = 0.0
         self.decay_from: int | None = None
         self.usual_norm = 0.0
+        self.grids: dict[str, Grid] = {}
 
     def save(self, path: Path) -> None:
         """Write a checkpoint; the old one stays until the new one is whole."""
@@ -64,6 +67,8 @@ class Run:
             "seconds": self.seconds,
             "decay_from": self.decay_from,
         }
+        if self.grids:
+            state["grids"] = {name: grid.to_dict() for name, grid in self.grids.items()}
         temporary = path.with_suffix(".tmp")
         torch.save(state, temporary)
         os.replace(temporary, path)
@@ -79,6 +84,16 @@ class Run:
         self.step = state["step"]
         self.seconds = state["seconds"]
         self.decay_from = state.get("decay_from")
+        grids = {} if self.decay_from is None else state.get("grids", {})
+        self.grids = {name: Grid(**grid) for name, grid in grids.items()}
+        round_in_training(self.model, self.grids)
+
+    def round_as_exported(self, data: Path) -> None:
+        """From now on, let integer layers round as their graphs will (quantisation-aware training)."""
+        averaged = Codec(self.config.architecture).to(self.device)
+        averaged.load_state_dict(self.average)
+        self.grids = calibrate(averaged, calibration_crops(self.config, data))
+        round_in_training(self.model, self.grids)
 
     def learn(self, picture: Tensor, rate: Tensor, offsets: Tensor, fraction: float) -> dict[str, float]:
         """One step on a batch; returns what the log shows."""
@@ -201,6 +216,8 @@ def train(
                 fraction *= 1 - (run.step - run.decay_from) / schedule.decay
                 if fraction <= 0:
                     break
+                if fraction <= schedule.integer and not run.grids:
+                    run.round_as_exported(data)
             crops = torch.from_numpy(sampler.batch(schedule.batch, schedule.crop)).to(run.device)
             rate = torch.from_numpy(random.random(schedule.batch, dtype=np.float32)).to(run.device)
             offsets = _offsets(schedule.batch, schedule.crop, schedule.roi, random).to(run.device)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -16,7 +17,7 @@ from pgic_core.training.config import Architecture
 from pgic_core.training.graphs import GRAPHS, symbol_channels
 from pgic_core.training.layers import depth_to_space, space_to_depth
 from pgic_core.training.networks import Codec
-from pgic_core.training.quantise import calibrate
+from pgic_core.training.quantise import Grid, calibrate, equalise, input_ranges, round_in_training
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -159,21 +160,79 @@ def test_preview_is_the_linear_path_of_the_base_group_averaged(codec: Codec, cas
 
 
 @pytest.fixture(scope="module")
-def ranges(codec: Codec, crop: np.ndarray) -> dict:
-    return calibrate(codec, np.stack([crop] * 3))
+def evened(codec: Codec, crop: np.ndarray) -> tuple[Codec, dict]:
+    """The codec as it is exported with integer layers, and the ranges of those."""
+    grids = calibrate(codec, np.stack([crop] * 3))
+    evened = deepcopy(codec)
+    equalise(evened, grids)
+    return evened, input_ranges(evened, grids)
+
+
+def test_equalising_changes_weights_and_no_result(
+    evened: tuple[Codec, dict], codec: Codec, crop: Any
+) -> None:
+    before, after = Case(codec, crop), Case(evened[0], crop)
+    np.testing.assert_allclose(after.latent, before.latent, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(after.z, before.z, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(after.values, before.values, rtol=1e-4, atol=1e-4)
+    assert np.abs(after.picture.astype(int) - before.picture).max() <= 1
+    weights = (c.synthesis.body[0].f1.weight for c in (codec, evened[0]))
+    assert not torch.equal(*weights)
+
+
+def test_equalised_channels_reach_equally_far(evened: tuple[Codec, dict], codec: Codec, crop: Any) -> None:
+    def unevenness(codec: Codec) -> float:
+        seen = []
+        layer = codec.synthesis.body[0].mix.b
+        hook = layer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+        Case(codec, crop)
+        hook.remove()
+        reach = seen[0].abs().flatten(0, -2).amax(0)
+        return float(reach.max() / reach.min())
+
+    assert unevenness(evened[0]) < 0.5 * unevenness(codec)
 
 
 @pytest.mark.parametrize("name", sorted(GRAPHS))
-def test_integer_graphs_stay_close(codec: Codec, case: Case, ranges: dict, name: str) -> None:
-    exact = run(codec, name, case.feeds[name]).astype(float)
-    rounded = run(codec, name, case.feeds[name], ranges).astype(float)
+def test_integer_graphs_stay_close(evened: tuple[Codec, dict], crop: Any, name: str) -> None:
+    codec, ranges = evened
+    feeds = Case(codec, crop).feeds[name]
+    exact = run(codec, name, feeds).astype(float)
+    rounded = run(codec, name, feeds, ranges).astype(float)
     assert np.std(rounded - exact) < 0.08 * np.std(exact)
+
+
+def test_training_can_round_as_the_graphs_do(evened: tuple[Codec, dict], codec: Codec, crop: Any) -> None:
+    rounding = deepcopy(codec)
+    round_in_training(rounding, calibrate(codec, np.stack([crop] * 3)))
+    feeds = Case(evened[0], crop).feeds["analysis"]
+    exported = run(evened[0], "analysis", feeds, evened[1])
+    picture = (torch.from_numpy(crop).float()[None] - 128) / 256
+    trained = rounding.analysis(picture)
+    loss = np.std(exported - codec.analysis(picture).detach().numpy())
+    assert loss > 0
+    assert np.std(exported - trained.detach().numpy()) < 0.3 * loss
+    trained.square().sum().backward()
+    assert float(rounding.analysis.fine[0].f1.weight.grad.abs().sum()) > 0
+    round_in_training(rounding, {})
+    assert torch.equal(rounding.analysis(picture), codec.analysis(picture))
+
+
+def test_no_gradient_where_an_input_leaves_its_grid(codec: Codec) -> None:
+    small = deepcopy(codec)
+    layer = small.analysis.leave
+    grid = Grid(torch.ones(SMALL.encoder_coarse), -1.0, 1.0)
+    round_in_training(small, {"analysis.leave": grid})
+    value = torch.linspace(-2, 2, SMALL.encoder_coarse)[None, None, None].requires_grad_()
+    layer(value).sum().backward()
+    assert torch.equal(value.grad != 0, value.detach().abs() <= 1)
 
 
 @pytest.mark.parametrize("name", ["analysis", "synthesis"])
 def test_integer_layers_fuse_into_integer_kernels(
-    codec: Codec, ranges: dict, name: str, tmp_path: Path
+    evened: tuple[Codec, dict], name: str, tmp_path: Path
 ) -> None:
+    codec, ranges = evened
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "fused.onnx")
     options.log_severity_level = 3
@@ -186,8 +245,9 @@ def test_integer_layers_fuse_into_integer_kernels(
     assert "Conv" not in operators
 
 
-def test_sums_of_two_products_fit_sixteen_bits(codec: Codec, ranges: dict) -> None:
+def test_sums_of_two_products_fit_sixteen_bits(evened: tuple[Codec, dict]) -> None:
     """The condition for equal results on processors whose 8-bit products are added in 16 bits."""
+    codec, ranges = evened
     for name, build in GRAPHS.items():
         graph = build(codec, ranges).graph
         constants = {c.name: onnx.numpy_helper.to_array(c) for c in graph.initializer}
