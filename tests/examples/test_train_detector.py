@@ -4,21 +4,38 @@ from __future__ import annotations
 
 import json
 import runpy
+import sys
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
 SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "train_detector.py"
 BOX = (100, 60, 180, 140)
 
 
 @pytest.fixture(scope="module")
-def script() -> dict[str, Any]:
-    return runpy.run_path(str(SCRIPT))
+def detector() -> Iterator[ModuleType]:
+    """The module beside the script, found as Python finds it when the script is run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(SCRIPT.parent)
+        yield import_module("detector")
+    del sys.modules["detector"]
+
+
+@pytest.fixture(scope="module")
+def script(detector: ModuleType) -> dict[str, Any]:
+    names = runpy.run_path(str(SCRIPT))
+    names["lost_share"].__globals__["REPLICATES"] = 200
+    return names
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +58,14 @@ def test_scenes_lie_on_one_side(script: dict[str, Any], pictures: Any) -> None:
     assert not set(learn.scenes) & set(test.scenes)
     assert sorted(learn.scenes + test.scenes) == sorted(pictures.scenes)
     assert min(len(learn.scenes), len(test.scenes)) > 0
-    without = frozenset(learn.scenes[:2])
-    assert learn.part(test=False, without=without).scenes == learn.scenes[2:]
-    assert "130037" in script["kept_scenes"]()
+    kept = {scene for scene in script["kept_scenes"]() if not script["is_test_scene"](scene)}
+    assert "130037" in kept
+    more = script["Pictures"]([*kept, *pictures.scenes], [pictures.pixels[0]] * 99, [pictures.boxes[0]] * 99)
+    assert more.part(test=False).scenes == learn.scenes
 
 
-def test_boxes_move_with_their_pixels(script: dict[str, Any], pictures: Any) -> None:
-    batches = script["Batches"](pictures, script["SIZE"], seed=3)
+def test_boxes_move_with_their_pixels(detector: ModuleType, pictures: Any) -> None:
+    batches = detector.Batches(pictures.pixels, pictures.boxes, detector.SIZE, seed=3)
     images, boxes = batches.take(40)
     seen = 0
     for image, found in zip(images, boxes, strict=True):
@@ -59,23 +77,35 @@ def test_boxes_move_with_their_pixels(script: dict[str, Any], pictures: Any) -> 
     assert seen > 20
 
 
-def test_whole_pictures_keep_their_shape(script: dict[str, Any], pictures: Any) -> None:
-    window = script["whole"](pictures.pixels[0], (192, 320))
+def test_whole_pictures_keep_their_shape(detector: ModuleType, pictures: Any) -> None:
+    window = detector.whole(pictures.pixels[0], (192, 320))
     assert window == (0, 0, 333, 200)
-    image, boxes = script["placed"](pictures.pixels[0], pictures.boxes[0], window, (192, 320))
+    image, boxes = detector.placed(pictures.pixels[0], pictures.boxes[0], window, (192, 320))
     assert image.shape == (3, 192, 320)
     assert torch.allclose(boxes, pictures.boxes[0] * 0.96, rtol=0.01)
     assert torch.allclose(image[:, :, 300:], torch.tensor(114.0))
 
 
-def test_cells_find_the_smallest_box(script: dict[str, Any]) -> None:
-    centres = script["cell_centres"](4, 5)
+def test_cells_find_the_smallest_box(detector: ModuleType) -> None:
+    centres = detector.cell_centres(4, 5)
     boxes = torch.tensor([[0.0, 0, 80, 64], [33, 17, 35, 19]])
-    owner = script["owners"](centres, boxes).reshape(4, 5)
+    owner = detector.owners(centres, boxes).reshape(4, 5)
     assert owner[1, 2] == 1
     assert (owner == 0).sum() == 5
     assert owner[0, 0] == -1
-    assert (script["owners"](centres, boxes[:0]) == -1).all()
+    assert (detector.owners(centres, boxes[:0]) == -1).all()
+
+
+def test_detections_lie_in_the_picture(detector: ModuleType, pictures: Any) -> None:
+    corners = torch.tensor([[0.0, 0, 9, 9], [95, 57, 172, 134], [96, 58, 173, 134]])
+
+    def net(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        assert images.shape == (1, 3, *detector.SIZE)
+        return torch.tensor([[-2.0, 0, 3]]), corners[None]
+
+    scores, boxes = detector.detect(net, pictures.pixels[0])
+    assert torch.allclose(scores, torch.sigmoid(torch.tensor([3.0, -2.0])))  # the other is the same box
+    assert torch.allclose(boxes[0], torch.tensor(BOX).float(), atol=1)
 
 
 def test_average_precision(script: dict[str, Any]) -> None:
@@ -104,14 +134,43 @@ def test_what_is_lost(script: dict[str, Any]) -> None:
     assert 0.05 < lost < bound < lost + 0.4
 
 
-def test_it_learns(script: dict[str, Any], pictures: Any) -> None:
+def test_each_kind_is_learned_from_and_tested_on(
+    script: dict[str, Any], pictures: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With detectors that know the brightness of what they learned from, and see nothing else."""
+    dark = script["Pictures"](pictures.scenes, [pixels // 2 for pixels in pictures.pixels], pictures.boxes)
+    seen = []
+
+    def train(pixels: list[torch.Tensor], boxes: list[torch.Tensor], *, seed: int, **_: int) -> int:
+        seen.append((len(pixels), seed))
+        return int(pixels[0].max())
+
+    def detect(net: int, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        found = pictures.boxes[0] if net == int(pixels.max()) else torch.zeros(0, 4)
+        return torch.ones(len(found)), found
+
+    monkeypatch.setitem(script["measure"].__globals__, "train", train)
+    monkeypatch.setitem(script["measure"].__globals__, "detect", detect)
+    found = script["measure"]({"originals": pictures, "decoded": dark}, seeds=[4, 5], steps=1, batch=1)
+    count = len(pictures.part(test=False).pixels)
+    assert seen == [(count, 4), (count, 4), (count, 5), (count, 5)]
+    ap = {cell: [script["average_precision"](run) for run in runs] for cell, runs in found.items()}
+    assert ap == {(a, b): [float(a == b)] * 2 for a in script["KINDS"] for b in script["KINDS"]}
+    lost = [
+        script["lost_share"](found[before], found[after])[0] for before, after in script["COMPARED"].values()
+    ]
+    assert lost == [0, 0, 1]
+
+
+def test_it_learns(detector: ModuleType, pictures: Any) -> None:
     torch.manual_seed(0)
-    net, batches = script["Detector"](), script["Batches"](pictures, script["SIZE"], seed=1)
+    net = detector.Detector()
+    batches = detector.Batches(pictures.pixels, pictures.boxes, detector.SIZE, seed=1)
     optimiser = torch.optim.Adam(net.parameters(), 2e-3)
     images, boxes = batches.take(4)
     losses = []
     for _ in range(8):
-        loss = script["loss_of"](*net(images), boxes, script["SIZE"])
+        loss = detector.loss_of(*net(images), boxes, detector.SIZE)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -137,9 +196,12 @@ def test_command(script: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureF
     (tmp_path / "annotations.json").write_text(json.dumps(coco))
     options = ["--steps", "2", "--batch", "2", "--seeds", "1", "2", "--work", str(tmp_path / "work")]
     script["main"]([str(tmp_path), *options, "--json", str(tmp_path / "figures.json")])
-    assert "upper 95 % bound" in capsys.readouterr().out
     figures = json.loads((tmp_path / "figures.json").read_text())
-    assert [len(values) for values in figures["ap50"].values()] == [2, 2]
+    assert [len(cell["of_each_seed"]) for cell in figures["ap50"]] == [2] * 4
+    printed = capsys.readouterr().out
+    for lost in figures["lost"]:
+        assert f"{100 * lost['share']:.2f} %, {100 * lost['upper_95']:6.2f} %" in printed
+    assert figures["lost"][0]["what"] == "trained and tested on decoded, against originals for both"
     assert figures["test_pictures"] in range(1, 12)
     assert {path.name for path in (tmp_path / "work").iterdir()} == {"originals", "quality-50"}
     before = script["load"](tmp_path, tmp_path / "work", None)
