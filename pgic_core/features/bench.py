@@ -33,6 +33,7 @@ __all__ = ["COLUMNS", "QPS", "run"]
 
 QPS = (0, 12, 22, 32, 42)
 LATE_QPS = (26, 28, 30, 34, 36, 38)  # between, where late stages begin to lose answers
+_GOLDEN = (math.sqrt(5) - 1) / 2
 _LATE_SIDE = 17  # a stage of stride 16 or more, for inputs up to 272
 COLUMNS = (
     "network",
@@ -74,6 +75,7 @@ def run(
     networks: tuple[str, ...] = (),
     stages: tuple[str, ...] = (),
     codecs: tuple[str, ...] = (),
+    packings: tuple[str, ...] = (),
     qps: tuple[int, ...] = (),
     limit: int = 300,
     seconds: float = 1200.0,
@@ -85,7 +87,8 @@ def run(
         images: folder of photos.
         output: CSV file, or None for standard output.
         networks: names of :data:`~pgic_core.features.bench_networks.NETWORKS`; empty for all.
-        stages, codecs, qps: measure these only; empty for all.
+        stages, codecs, packings: measure these only; empty for all. The ``pgic`` codec has no packing.
+        qps: these instead of :data:`QPS`, and of :data:`LATE_QPS` for our own coder on late stages.
         limit: photos a row sees at most.
         seconds: of this process's time, for everything together; every line sees one photo at least. Late
             stages, for which the document claims kept answers, get most.
@@ -103,9 +106,9 @@ def run(
     paths = sorted(p for p in images.iterdir() if p.suffix.lower() in {".jpeg", ".jpg", ".png"})
     if not paths:
         raise PgiOptionError(f"{images} holds no photos.")
-    step = max(1, len(paths) // limit)
-    # Spread first, neighbours later: photos are sorted by class.
-    paths = [p for start in range(step) for p in paths[start::step]][:limit]
+    # Photos are sorted by class: steps of the golden ratio spread the first of them over the folder.
+    order = sorted(range(len(paths)), key=lambda number: number * _GOLDEN % 1)
+    paths = [paths[number] for number in order[:limit]]
     names = networks or NETWORKS
     with _table(output) as table, torch.inference_mode():
         writer = csv.writer(table, lineterminator="\n")
@@ -114,7 +117,9 @@ def run(
             network = load_network(name)
             taps, _ = network.taps(network.picture(paths[0]))
             rows = [row for row in network.rows if not stages or row in stages]
-            groups = {row: _groups(max(taps[row].shape[2:]) <= _LATE_SIDE, codecs, qps) for row in rows}
+            groups = {
+                row: _groups(max(taps[row].shape[2:]) <= _LATE_SIDE, codecs, packings, qps) for row in rows
+            }
             parts = sum(weight for of_row in groups.values() for weight, _ in of_row)
             for row in rows:
                 for line in _measure(network, row, groups[row], paths, seconds / len(names) / parts):
@@ -122,19 +127,20 @@ def run(
                 table.flush()
 
 
-def _groups(late: bool, codecs: tuple[str, ...], qps: tuple[int, ...]) -> list[tuple[int, list[_Cell]]]:
+def _groups(
+    late: bool, codecs: tuple[str, ...], packings: tuple[str, ...], qps: tuple[int, ...]
+) -> list[tuple[int, list[_Cell]]]:
     """Lines of one stage that see the same photos, with their share of the time."""
     plan: list[tuple[int, str, str, tuple[int, ...]]]
-    plan = [(4 if late else 1, "hevc", packing, QPS) for packing in PACKINGS]
-    plan.append((2 if late else 1, "pgic", "", QPS))
-    if late:
+    plan = [(4 if late else 1, "hevc", packing, qps or QPS) for packing in PACKINGS]
+    plan.append((2 if late else 1, "pgic", "", qps or QPS))
+    if late and not qps:
         plan.append((12, "pgic", "", LATE_QPS))
-    groups = []
-    for weight, codec, packing, points in plan:
-        cells = [_Cell(codec, packing, qp) for qp in points if not qps or qp in qps]
-        if cells and (not codecs or codec in codecs):
-            groups.append((weight, cells))
-    return groups
+    return [
+        (weight, [_Cell(codec, packing, qp) for qp in points])
+        for weight, codec, packing, points in plan
+        if (not codecs or codec in codecs) and (not packings or not packing or packing in packings)
+    ]
 
 
 def _measure(

@@ -33,6 +33,7 @@ __all__ = ["decode_blocks", "encode_blocks"]
 
 Ints = npt.NDArray[np.int64]
 Magnitudes = npt.NDArray[np.int32]
+Counts = npt.NDArray[np.float64]  # whole numbers, as constriction wants them
 Grid = tuple[int, int, int]
 
 _UNIT = 256  # expected magnitudes are in 1/256
@@ -54,8 +55,8 @@ _BOUNDS = np.unique(np.floor(np.cumprod(np.full(70, 1.2599210498948732)) + 0.5).
 _CLASSES = len(_BOUNDS) + 1
 
 
-def _priors() -> tuple[Ints, Ints]:
-    """First guess of each class (classes, alphabet), and its number of low bits sent plainly (classes,)."""
+def _priors() -> tuple[Counts, list[int]]:
+    """First guess of each class (classes, alphabet), and its number of low bits sent plainly (classes)."""
     shifts, tables = [], []
     for upper in [*_BOUNDS.tolist(), 2 * int(_BOUNDS[-1])]:
         shift = max(0, (upper // (3 * _UNIT)).bit_length() - 1)
@@ -67,7 +68,7 @@ def _priors() -> tuple[Ints, Ints]:
         row.append(mass)
         tables.append([int(p * _PRIOR_COUNT) + 1 for p in row])
         shifts.append(shift)
-    return np.array(tables, np.int64), np.array(shifts, np.int64)
+    return np.array(tables, np.float64), shifts
 
 
 _PRIORS, _SHIFTS = _priors()
@@ -95,25 +96,25 @@ class _Coder:
             else constriction.stream.queue.RangeDecoder(words)
         )
         self.magnitudes = _PRIORS.copy()
-        self.signs = np.full((6, 2), 128, np.int64)
-        self.lengths = np.full(_MAX_BITS + 1, 16, np.int64)
+        self.signs = np.full((6, 2), 128.0)
+        self.lengths = np.full(_MAX_BITS + 1, 16.0)
 
-    def symbols(self, counts: Ints, values: Ints | None, amount: int) -> Ints:
+    def symbols(self, counts: Counts, values: Magnitudes | None, amount: int) -> Magnitudes:
         """Code ``amount`` symbols by one adaptive model, and let the model learn them."""
-        model = constriction.stream.model.Categorical(counts.astype(np.float64), perfect=False)
+        model = constriction.stream.model.Categorical(counts, perfect=False)
         out = self._run(model, values, amount)
         counts += _SEEN * np.bincount(out, minlength=len(counts))
         return out
 
-    def plain_bits(self, bits: int, values: Ints | None, amount: int) -> Ints:
+    def plain_bits(self, bits: int, values: Magnitudes | None, amount: int) -> Magnitudes:
         """Code ``amount`` numbers of ``bits`` bits without a model."""
         return self._run(constriction.stream.model.Uniform(1 << bits), values, amount)
 
-    def _run(self, model: Any, values: Ints | None, amount: int) -> Ints:
+    def _run(self, model: Any, values: Magnitudes | None, amount: int) -> Magnitudes:
         if values is None:
-            out: Ints = self.stream.decode(model, amount).astype(np.int64)
+            out: Magnitudes = self.stream.decode(model, amount)
             return out
-        self.stream.encode(values.astype(np.int32), model)
+        self.stream.encode(values, model)
         return values
 
 
@@ -128,7 +129,7 @@ def encode_blocks(q: Magnitudes, grid: Grid) -> bytes:
     weights = _fit_weights(q, steps, grid)
     coder = _Coder(None)
     _walk(coder, q, np.zeros_like(q), steps, weights, grid)
-    coder.plain_bits(_END_BITS, np.array([_END_MARK]), 1)
+    coder.plain_bits(_END_BITS, np.array([_END_MARK], np.int32), 1)
     used = bytes(weights[sorted({step.weights for step in steps})].astype(np.uint8).ravel())
     words: npt.NDArray[np.uint32] = coder.stream.get_compressed()
     return used + words.astype("<u4").tobytes()
@@ -234,7 +235,7 @@ def _walk(
     for step in steps:
         expected = np.tensordot(weights[step.weights], known.features(step), axes=1) // _WEIGHT_UNIT
         classes = np.searchsorted(_BOUNDS, expected.ravel())
-        values = None if q is None else q[step.blocks, step.channels, step.y, step.x].ravel().astype(np.int64)
+        values = None if q is None else q[step.blocks, step.channels, step.y, step.x].ravel()
         sides = (
             known.negative_left[step.blocks, step.channels].ravel() + 1
             if step.x
@@ -247,52 +248,58 @@ def _walk(
 
 
 def _code_step(
-    coder: _Coder, values: Ints | None, classes: Ints, sign_contexts: npt.NDArray[np.integer]
+    coder: _Coder, values: Magnitudes | None, classes: Ints, sign_contexts: npt.NDArray[np.integer]
 ) -> Ints:
     """Code one vector of signed values, given the class of each."""
-    sizes = None if values is None else np.abs(values)
     order = np.argsort(classes, kind="stable")
-    counts = np.bincount(classes, minlength=_CLASSES)
-    coded = np.empty(len(classes), np.int64)
+    sizes = None if values is None else np.abs(values[order])
+    counts = np.bincount(classes)
+    parts = []
     end = 0
-    for number in np.flatnonzero(counts).tolist():
-        amount = int(counts[number])
-        where = order[end : end + amount]
-        end += amount
-        mine = None if sizes is None else sizes[where]
-        coded[where] = _code_magnitudes(coder, number, mine, amount)
-    nonzero = np.flatnonzero(coded)
+    for number in counts.nonzero()[0].tolist():
+        begin, end = end, end + int(counts[number])
+        mine = None if sizes is None else sizes[begin:end]
+        parts.append(_code_magnitudes(coder, number, mine, end - begin))
+    coded = np.empty(len(classes), np.int64)
+    coded[order] = np.concatenate(parts)
+    nonzero = coded.nonzero()[0]
     contexts = sign_contexts[nonzero]
-    for context in range(6):
+    for context in np.bincount(contexts).nonzero()[0].tolist():
         where = nonzero[contexts == context]
-        if len(where):
-            given = None if values is None else (values[where] < 0).astype(np.int64)
-            negative = coder.symbols(coder.signs[context], given, len(where))
-            coded[where] *= 1 - 2 * negative
+        given = None if values is None else (values[where] < 0).astype(np.int32)
+        coded[where] *= 1 - 2 * coder.symbols(coder.signs[context], given, len(where))
     return coded
 
 
-def _code_magnitudes(coder: _Coder, number: int, sizes: Ints | None, amount: int) -> Ints:
-    shift = int(_SHIFTS[number])
+def _code_magnitudes(
+    coder: _Coder, number: int, sizes: Magnitudes | None, amount: int
+) -> npt.NDArray[np.integer]:
+    """Code magnitudes of one class; damaged streams may say more than 32 bits."""
+    shift = _SHIFTS[number]
     tops = None if sizes is None else sizes >> shift
     given = None if tops is None else np.minimum(tops, _ESCAPE)
-    coded = coder.symbols(coder.magnitudes[number], given, amount)
-    escaped = np.flatnonzero(coded == _ESCAPE)
-    if len(escaped):
-        # What is beyond, plus one, by its length and then its bits below the leading one.
-        beyond = None if tops is None else tops[escaped] - _ESCAPE + 1
-        bits = None if beyond is None else np.frexp(beyond.astype(np.float64))[1].astype(np.int64) - 1
-        lengths = coder.symbols(coder.lengths, bits, len(escaped))
-        for length in np.unique(lengths).tolist():
-            where = np.flatnonzero(lengths == length)
-            rest = None if beyond is None else beyond[where] - (1 << length)
-            if length:
-                rest = coder.plain_bits(length, rest, len(where))
-            coded[escaped[where]] += (rest if rest is not None else 0) + (1 << length) - 1
+    coded: npt.NDArray[np.integer] = coder.symbols(coder.magnitudes[number], given, amount)
+    if coded.max() == _ESCAPE:
+        escaped = (coded == _ESCAPE).nonzero()[0]
+        coded = coded.astype(np.int64)
+        coded[escaped] += _code_beyond(coder, None if tops is None else tops[escaped] - _ESCAPE, len(escaped))
     if shift:
         low = None if sizes is None else sizes & ((1 << shift) - 1)
-        coded = (coded << shift) | coder.plain_bits(shift, low, amount)
+        coded = coded.astype(np.int64) << shift | coder.plain_bits(shift, low, amount)
     return coded
+
+
+def _code_beyond(coder: _Coder, beyond: Magnitudes | None, amount: int) -> Ints:
+    """Code numbers from 0, each plus one, by its length and then its bits below the leading one."""
+    plus = None if beyond is None else beyond + 1
+    bits = None if plus is None else np.frexp(plus.astype(np.float64))[1].astype(np.int32) - 1
+    lengths = coder.symbols(coder.lengths, bits, amount)
+    out = (1 << lengths.astype(np.int64)) - 1
+    for length in np.unique(lengths[lengths > 0]).tolist():
+        where = (lengths == length).nonzero()[0]
+        rest = None if plus is None else plus[where] - (1 << length)
+        out[where] += coder.plain_bits(length, rest, len(where))
+    return out
 
 
 def _fit_weights(q: Magnitudes, steps: list[_Step], grid: Grid) -> Ints:
