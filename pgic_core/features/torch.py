@@ -24,7 +24,7 @@ from .api import decode_features, encode_features, inspect_features
 
 try:
     import torch
-    from torch import nn
+    from torch import fx, nn
 except ImportError:
     raise PgiUnsupportedError("pgic_core.features.torch needs torch: pip install 'pgic[torch]'.") from None
 
@@ -93,60 +93,49 @@ class FeatureCodec(nn.Module):  # type: ignore[misc]
         return ", ".join(f"{name}={value!r}" for name, value in self.options.items())
 
 
-class _Tail(nn.Module):  # type: ignore[misc]
-    """The children after the split, with the flattening that torchvision's forward functions do by hand."""
-
-    def __init__(self, children: list[tuple[str, nn.Module]]) -> None:
-        super().__init__()
-        for name, child in children:
-            self.add_module(name, child)
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        for child in self.children():
-            if features.dim() > 2 and _wants_vector(child):
-                features = torch.flatten(features, 1)
-            features = child(features)
-        return features
-
-
 def split_at(model: nn.Module, layer: str) -> tuple[nn.Module, nn.Module]:
     """Cut a network after one of its layers.
 
-    For networks whose forward pass runs their children in order, with at most a flattening before the
-    classifier: ResNet, VGG, AlexNet, MobileNet, EfficientNet, ConvNeXt, RegNet and others of torchvision.
-    Both halves share the model's weights.
+    The network is traced by ``torch.fx``, in the mode (``eval`` or ``train``) that it is in, so its forward
+    pass may do what it likes between its layers as long as it can be traced, as torchvision's can. Both
+    halves share the network's weights, and keep their names.
 
     Args:
         model: the network.
-        layer: dotted path of the last layer of the first half ("layer3", "features.16").
+        layer: dotted path of the last layer of the first half ("layer3", "features.16", "layer2.0.relu").
 
     Returns:
         The half for the edge and the half for the cloud.
 
     Raises:
-        PgiOptionError: there is no such layer, or something on the path is not a sequence of layers.
+        PgiOptionError: the network cannot be traced, has no such layer, or uses behind it more than what it
+            gives (a cut through parallel branches).
     """
-    first, _, inner = layer.partition(".")
-    children = list(model.named_children())
-    names = [name for name, _ in children]
-    if first not in names:
-        raise PgiOptionError(f"The model has no layer {first!r}; it has {', '.join(names) or 'none'}.")
-    place = names.index(first)
-    front, back = children[:place], children[place + 1 :]
-    if inner:
-        child = children[place][1]
-        if not isinstance(child, nn.Sequential):
-            raise PgiOptionError(f"Layer {first!r} is not a Sequential, so it cannot be cut at {inner!r}.")
-        head, tail = split_at(child, inner)
-        front, back = [*front, (first, head)], [(first, tail), *back]
-    else:
-        front = [*front, children[place]]
-    return _Tail(front), _Tail(back)
+    try:
+        nodes = list(fx.Tracer().trace(model).nodes)
+    except (fx.proxy.TraceError, TypeError, ValueError, NotImplementedError) as error:
+        raise PgiOptionError(f"torch.fx cannot trace this network: {str(error).rstrip('.')}.") from None
+    inside = [number for number, node in enumerate(nodes) if layer in _path(node)]
+    if not inside:
+        names = dict.fromkeys(name for node in nodes for name in _path(node) if name and "." not in name)
+        raise PgiOptionError(
+            f"No layer {layer!r} runs in this network; at its top it has {', '.join(names) or 'none'}."
+        )
+    cut = nodes[inside[-1]]
+    front = fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    for node in nodes[: inside[-1] + 1]:
+        copies[node] = front.node_copy(node, copies.__getitem__)
+    front.output(copies[cut])
+    back = fx.Graph()
+    copies = {cut: back.placeholder("features")}
+    for node in nodes[inside[-1] + 1 :]:
+        if crossing := [str(used) for used in node.all_input_nodes if used not in copies]:
+            raise PgiOptionError(f"What comes behind {layer} also needs {crossing[0]}; cut behind both.")
+        copies[node] = back.node_copy(node, copies.__getitem__)
+    return fx.GraphModule(model, front), fx.GraphModule(model, back)
 
 
-def _wants_vector(layer: nn.Module) -> bool:
-    """Whether a layer begins with a linear one (after dropout), which takes no feature map."""
-    if isinstance(layer, nn.Sequential):
-        inner = [child for child in layer.children() if not isinstance(child, nn.Dropout)]
-        return bool(inner) and _wants_vector(inner[0])
-    return isinstance(layer, nn.Linear)
+def _path(node: fx.Node) -> list[str]:
+    """Dotted paths of the layers that a step of a traced network belongs to, outermost first."""
+    return [name for name, _ in node.meta.get("nn_module_stack", {}).values()]

@@ -51,16 +51,39 @@ def test_two_halves_make_the_whole(layer):
     model = Network().eval()
     picture = torch.randn(2, 3, 33, 35)
     front, back = split_at(model, layer)
-    if layer == "classifier":  # the flattening belongs to the half that holds the classifier
-        assert torch.equal(front(picture), model(picture))
-        return
     assert torch.equal(back(front(picture)), model(picture))
+    assert {*front.state_dict(), *back.state_dict()} == set(model.state_dict())
+    if layer == "classifier":
+        return
     codec = FeatureCodec(codec="pgic", qp=4)
     answer = nn.Sequential(front, codec, back)(picture)
     assert (answer - model(picture)).abs().max() < 0.05
     assert 0 < codec.bytes_coded < codec.bytes_plain
     assert "qp=4" in repr(codec)
     assert torch.equal(back(codec.decompress(codec.compress(front(picture)))), answer)
+
+
+class Branching(nn.Module):
+    """A shortcut, and steps that are no layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 3, padding=1)
+        self.block = nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.ReLU())
+        self.end = nn.Linear(4, 5)
+
+    def forward(self, x):
+        x = torch.relu(self.stem(x))
+        return self.end((x + self.block(x)).mean((2, 3)))
+
+
+def test_what_happens_between_layers_is_kept():
+    model = Branching().eval()
+    picture = torch.randn(1, 3, 8, 8)
+    front, back = split_at(model, "stem")
+    assert torch.equal(back(front(picture)), model(picture))
+    with pytest.raises(PgiOptionError, match=r"behind block\.0 also needs relu"):
+        split_at(model, "block.0")
 
 
 def test_pyramids_pass_through_the_module():
@@ -74,5 +97,14 @@ def test_pyramids_pass_through_the_module():
 def test_layers_that_are_not_there_are_refused():
     with pytest.raises(PgiOptionError, match="features, avgpool, classifier"):
         split_at(Network(), "layer3")
-    with pytest.raises(PgiOptionError, match="Sequential"):
+    with pytest.raises(PgiOptionError, match=r"'avgpool\.0'"):
         split_at(Network(), "avgpool.0")
+
+
+def test_what_cannot_be_traced_is_refused():
+    class Moody(nn.Module):
+        def forward(self, x):
+            return x if x.sum() > 0 else -x
+
+    with pytest.raises(PgiOptionError, match="cannot trace"):
+        split_at(Moody(), "layer3")
