@@ -42,9 +42,15 @@ def load_codec(path: Path) -> tuple[Codec, TrainingConfig, dict[str, Any]]:
         exclude=tuple(raw["exclude"]),
     )
     codec = Codec(config.architecture)
-    codec.load_state_dict({k: v.float() for k, v in state["average"].items()})
+    # As the released weights are: so a model can be exported anew from those.
+    codec.load_state_dict({k: v.half().float() for k, v in state["average"].items()})
     codec.eval()
     return codec, config, state
+
+
+def grids_of(state: dict[str, Any]) -> dict[str, Grid]:
+    """What the end of a training rounded to; empty where it did not."""
+    return {name: Grid(**grid) for name, grid in state.get("grids", {}).items()}
 
 
 def _scale_map(codec: Codec) -> tuple[NDArray[np.int8], NDArray[np.uint8], NDArray[np.int32]]:
@@ -110,10 +116,7 @@ def export(checkpoint: Path, folder: Path, *, data: Path | None = None, released
     folder.mkdir(parents=True, exist_ok=True)
     ranges = {}
     if data is not None:
-        if "grids" in state:  # The end of the training knew them.
-            grids = {name: Grid(**grid) for name, grid in state["grids"].items()}
-        else:
-            grids = calibrate(codec, calibration_crops(config, data))
+        grids = grids_of(state) or calibrate(codec, calibration_crops(config, data))
         equalise(codec, grids)
         ranges = input_ranges(codec, grids)
     for name, graph in GRAPHS.items():

@@ -69,6 +69,7 @@ _CROPS = 24
 _SIDE = 512
 # How much of a channel's reach is evened out: 1 gives all the same one, at the cost of the weights.
 _EVEN = 0.85
+_REACH = 0.85  # Of the extremes seen, so much is covered: finer levels for all others are worth more.
 _LEAST = 1e-3  # Channels that reach less far than this share of the widest are scaled no further.
 
 
@@ -138,8 +139,8 @@ def calibrate(codec: Codec, crops: NDArray[np.uint8]) -> dict[str, Grid]:
     grids = {
         name: Grid(
             scales[layer],
-            min(0.0, float((lows[layer] / scales[layer]).min())),
-            max(0.0, float((highs[layer] / scales[layer]).max())),
+            _REACH * min(0.0, float((lows[layer] / scales[layer]).min())),
+            _REACH * max(0.0, float((highs[layer] / scales[layer]).max())),
         )
         for layer, name in layers.items()
         if layer in lows
