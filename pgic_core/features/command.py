@@ -13,7 +13,8 @@ import numpy as np
 from pgic_core.errors import PgiError, PgiInputError, PgiOptionError
 
 from .api import DEFAULT_QP, decode_features, encode_features, inspect_features
-from .bitstream import CODECS
+from .bitstream import CODECS, MAGIC
+from .carry import attach_features, features_file, read_features
 from .prequantise import BIT_DEPTHS, QUANTISERS
 from .repack import PACKINGS
 
@@ -25,7 +26,10 @@ def features() -> None:
     """The group, mounted into the ``pgic`` command."""
 
 
-@features.command(help="Code the array of a .npy file, or all arrays of a .npz file, into TARGET.")
+@features.command(
+    help="Code the array of a .npy file, or all arrays of a .npz file, into TARGET: a .pgi, or a bare stream "
+    "under any other name."
+)
 @click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--codec", type=click.Choice(CODECS), default="pgic", show_default=True)
@@ -39,27 +43,45 @@ def features() -> None:
 @click.option("--bits", type=click.Choice([str(b) for b in BIT_DEPTHS]), default="8", show_default=True)
 @click.option("--quantiser", type=click.Choice(QUANTISERS), default="uniform", show_default=True)
 @click.option("--per-channel", is_flag=True, help="A quantiser for each channel.")
-def encode(source: Path, target: Path, qp: float, lossless: bool, bits: str, **options: Any) -> None:
+@click.option(
+    "--picture",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A .pgi: TARGET is this file with the features in it, instead of one without a picture.",
+)
+def encode(
+    source: Path,
+    target: Path,
+    qp: float,
+    lossless: bool,
+    bits: str,
+    picture: Path | None,
+    **options: Any,
+) -> None:
     """Code arrays."""
     try:
         arrays = _load(source)
         level = None if lossless else int(qp) if qp.is_integer() else qp
         data = encode_features(arrays, qp=level, bits=int(bits), **options)
-        _write(target, data)
+        if picture is not None:
+            _write(target, attach_features(picture, data))
+        else:
+            _write(target, features_file(data) if target.suffix.lower() == ".pgi" else data)
     except PgiError as error:
         _fail(error)
     plain = sum(a.nbytes for a in (arrays.values() if isinstance(arrays, dict) else [arrays]))
-    click.echo(f"{target}: {len(data):,} bytes, {100 * len(data) / plain:.2f} % of {plain:,}")
+    click.echo(f"{target}: {len(data):,} bytes of features, {100 * len(data) / plain:.2f} % of {plain:,}")
 
 
-@features.command(help="Decode SOURCE into a .npy file, or a .npz file if it holds several arrays.")
+@features.command(
+    help="Decode SOURCE, a .pgi or a bare stream, into a .npy file, or .npz if it holds several arrays."
+)
 @click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
 def decode(source: Path, target: Path) -> None:
     """Decode arrays."""
     out = io.BytesIO()
     try:
-        arrays = decode_features(_read(source))
+        arrays = decode_features(_stream(source))
         if isinstance(arrays, np.ndarray):
             _want_suffix(target, ".npy", "holds one array")
             np.save(out, arrays)
@@ -77,7 +99,7 @@ def decode(source: Path, target: Path) -> None:
 def show(source: Path) -> None:
     """Print one line per tensor."""
     try:
-        stream = inspect_features(_read(source))
+        stream = inspect_features(_stream(source))
     except PgiError as error:
         _fail(error)
     for record in stream.records:
@@ -125,11 +147,18 @@ def _load(source: Path) -> Any:
         raise PgiInputError(f"{source} is no readable .npy or .npz file: {error}.") from None
 
 
-def _read(source: Path) -> bytes:
+def _stream(source: Path) -> bytes:
+    """The feature stream that a file is or carries."""
     try:
-        return source.read_bytes()
+        data = source.read_bytes()
     except OSError as error:
         raise PgiInputError(f"{source} cannot be read: {error.strerror}.") from None
+    if data[: len(MAGIC)] == MAGIC:
+        return data
+    stream = read_features(data)
+    if stream is None:
+        raise PgiInputError(f"{source} carries no feature maps.")
+    return stream
 
 
 def _write(target: Path, data: bytes) -> None:

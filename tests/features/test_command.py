@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import pgic_core
 from pgic_core.features import decode_features
 from pgic_core.features.command import features
 
@@ -31,6 +32,20 @@ def test_several_arrays_there_and_back(run):
     with np.load("back.npz") as back:
         assert (back["a"] == 1).all()
         assert back["b"].dtype == np.float16
+
+
+def test_in_a_pgi_instead_of_a_picture_or_beside_one(run, tmp_path):
+    np.save("in.npy", np.ones((2, 4, 4), np.float32))
+    picture = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    (tmp_path / "photo.pgi").write_bytes(pgic_core.encode(picture, lossless=True))
+    for options in ([], ["--picture", "photo.pgi"]):
+        assert run("encode", "in.npy", "out.pgi", *options).exit_code == 0
+        assert "2x4x4" in run("show", "out.pgi").output
+        assert run("decode", "out.pgi", "back.npy").exit_code == 0
+        assert (np.load("back.npy") == 1).all()
+    assert np.array_equal(pgic_core.decode("out.pgi"), picture)
+    done = run("decode", "photo.pgi", "back.npy")
+    assert (done.exit_code, done.output) == (1, "pgic: photo.pgi carries no feature maps.\n")
 
 
 def test_what_cannot_be_done_is_said_in_one_line(run, tmp_path):
