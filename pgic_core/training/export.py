@@ -21,6 +21,7 @@ from .graph import array
 from .graphs import GRAPHS, symbol_channels
 from .networks import Codec
 from .quantise import Grid, calibrate, calibration_crops, equalise, input_ranges
+from .slim import slim
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,7 +106,7 @@ def export(checkpoint: Path, folder: Path, *, data: Path | None = None, released
         checkpoint: of :mod:`.train`.
         folder: where to; created.
         data: root of the training folders; with it the graphs are 8-bit integer ones (A-6.4.2a), calibrated
-            on crops from there, otherwise float.
+            and slimmed on crops from there, otherwise float.
         released: whether files of this model must decode for ever; otherwise it is marked provisional.
 
     Returns:
@@ -116,7 +117,8 @@ def export(checkpoint: Path, folder: Path, *, data: Path | None = None, released
     folder.mkdir(parents=True, exist_ok=True)
     ranges = {}
     if data is not None:
-        grids = grids_of(state) or calibrate(codec, calibration_crops(config, data))
+        crops = calibration_crops(config, data)
+        grids = slim(codec, grids_of(state) or calibrate(codec, crops), crops)
         equalise(codec, grids)
         ranges = input_ranges(codec, grids)
     for name, graph in GRAPHS.items():

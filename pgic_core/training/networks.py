@@ -21,6 +21,9 @@ from torch import Tensor, nn
 from .layers import Block, Depthwise, Mix, Pointwise, depth_to_space, small, space_to_depth
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from .config import Architecture
 
 __all__ = ["BASE_STEPS", "Analysis", "Codec", "Coded", "Synthesis", "detail_position"]
@@ -190,6 +193,19 @@ class Codec(nn.Module):
         bits_y = _bits(_noisy(residual, torch.round(residual), noise), torch.exp2(log_scale))
         reconstruction = self.synthesis(y_hat, _up(self.embed_synthesis(e), 4))
         return Coded(reconstruction, bits_y, bits_z)
+
+    @torch.no_grad()
+    def over_rates(self, crops: NDArray[np.uint8]) -> None:
+        """Code crops ``(N, H, W, 3)``, the first at the lowest rate and the last at the highest.
+
+        For those who watch what the layers see.
+        """
+        device = self.log_step.device
+        rates = torch.linspace(0, self.architecture.rates - 1, len(crops), device=device)
+        for crop, rate in zip(crops, rates, strict=True):
+            picture = (torch.from_numpy(crop.copy()).to(device).float()[None] - 128) / 256
+            offsets = torch.zeros(1, crop.shape[0] // 64, crop.shape[1] // 64, 1, device=device)
+            self(picture, rate[None], offsets, noise=False)
 
     def hyper_analysis(self, y: Tensor, e: Tensor) -> Tensor:
         """Scaled latent to z, before rounding."""

@@ -118,13 +118,7 @@ def calibrate(codec: Codec, crops: NDArray[np.uint8]) -> dict[str, Grid]:
 
     layers = {m: name for name, m in codec.named_modules() if isinstance(m, Pointwise | Depthwise)}
     hooks = [layer.register_forward_pre_hook(watch) for layer in layers]
-    device = next(codec.parameters()).device
-    last = codec.architecture.rates - 1
-    for i, crop in enumerate(crops):
-        picture = (torch.from_numpy(crop.copy()).to(device).float()[None] - 128) / 256
-        rate = torch.tensor([last * i / max(1, len(crops) - 1)], device=device)
-        offsets = torch.zeros(1, crop.shape[0] // 64, crop.shape[1] // 64, 1, device=device)
-        codec(picture, rate, offsets, noise=False)
+    codec.over_rates(crops)
     for hook in hooks:
         hook.remove()
     scales = {layer: torch.ones_like(low) for layer, low in lows.items()}

@@ -1,0 +1,100 @@
+"""Slimming: hidden units of residual blocks that never fire are left out of the exported graphs.
+
+With a rectifier behind them some units learn to stay silent: noise from the rest of the network keeps them
+just below zero. What they add is nothing, or a constant that the next bias can hold, so leaving them out
+changes no result and saves their share of two matrix products. Training keeps them all: some wake again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from .layers import Block, Depthwise, Mix, Pointwise
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from .networks import Codec
+    from .quantise import Grid
+
+__all__ = ["slim"]
+
+# Integer kernels work on so many channels at once; a silent unit that fills them up costs nothing.
+_TOGETHER = 32
+
+
+@torch.no_grad()
+def slim(codec: Codec, grids: dict[str, Grid], crops: NDArray[np.uint8]) -> dict[str, Grid]:
+    """Take silent units out of a codec, in place.
+
+    Args:
+        codec: in evaluation mode.
+        grids: of its layers' inputs (see :mod:`.quantise`).
+        crops: ``(N, H, W, 3)``, on which a unit must fire to be kept; their rates run over all anchors.
+
+    Returns:
+        The grids of what is left.
+    """
+    loudest = _loudest(codec, crops)
+    left = dict(grids)
+
+    def take(layer: nn.Module, kept: Tensor) -> None:
+        for name, other in codec.named_modules():
+            if other is layer and name in left:
+                left[name] = replace(left[name], scale=left[name].scale[kept])
+
+    for block in codec.modules():
+        if isinstance(block, Mix):
+            kept = _kept(loudest[block.d])
+            silent = torch.ones(len(block.d.bias), dtype=torch.bool)
+            silent[kept] = False
+            # Of silent inputs a depthwise layer makes its bias, everywhere.
+            block.b.bias += block.b.weight[:, silent] @ block.d.bias[silent]
+            _narrow_outputs(block.a, kept)
+            _narrow_outputs(block.d, kept)
+            _narrow_inputs(block.b, kept)
+            take(block.d, kept)
+            take(block.b, kept)
+        elif isinstance(block, Block):
+            kept = _kept(loudest[block.f2])
+            _narrow_outputs(block.f1, kept)
+            _narrow_inputs(block.f2, kept)
+            take(block.f2, kept)
+    return left
+
+
+def _loudest(codec: Codec, crops: NDArray[np.uint8]) -> dict[nn.Module, Tensor]:
+    """Highest input per channel of the layers behind rectifiers."""
+    highest: dict[nn.Module, Tensor] = {}
+
+    def watch(layer: nn.Module, inputs: tuple[Tensor]) -> None:
+        high = inputs[0].flatten(0, -2).amax(0)
+        highest[layer] = torch.maximum(high, highest.get(layer, high))
+
+    behind = [m.d for m in codec.modules() if isinstance(m, Mix)]
+    behind += [m.f2 for m in codec.modules() if isinstance(m, Block)]
+    hooks = [layer.register_forward_pre_hook(watch) for layer in behind]
+    codec.over_rates(crops)
+    for hook in hooks:
+        hook.remove()
+    return highest
+
+
+def _kept(highest: Tensor) -> Tensor:
+    """Indexes of the units that fire, filled up to a whole number of those that are worked on at once."""
+    count = max(1, -(-int((highest > 0).sum()) // _TOGETHER)) * _TOGETHER
+    return highest.argsort(descending=True)[:count].sort().values
+
+
+def _narrow_outputs(layer: Pointwise | Depthwise, kept: Tensor) -> None:
+    layer.weight = nn.Parameter(layer.weight[kept], requires_grad=False)
+    layer.bias = nn.Parameter(layer.bias[kept], requires_grad=False)
+
+
+def _narrow_inputs(layer: Pointwise, kept: Tensor) -> None:
+    layer.weight = nn.Parameter(layer.weight[:, kept], requires_grad=False)
