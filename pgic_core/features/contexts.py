@@ -126,9 +126,10 @@ def encode_blocks(q: Magnitudes, grid: Grid) -> bytes:
         grid: (N, rows, columns) with product V.
     """
     steps = list(_steps(q.shape, grid))
-    weights = _fit_weights(q, steps, grid)
+    places = np.ascontiguousarray(q.transpose(2, 3, 0, 1))
+    weights = _fit_weights(places, steps, grid)
     coder = _Coder(None)
-    _walk(coder, q, np.zeros_like(q), steps, weights, grid)
+    _walk(coder, places, steps, weights, grid)
     coder.plain_bits(_END_BITS, np.array([_END_MARK], np.int32), 1)
     used = bytes(weights[sorted({step.weights for step in steps})].astype(np.uint8).ravel())
     words: npt.NDArray[np.uint32] = coder.stream.get_compressed()
@@ -149,9 +150,10 @@ def decode_blocks(data: bytes, shape: tuple[int, int, int, int], grid: Grid) -> 
     weights = np.zeros((4, _FEATURES), np.int64)
     weights[sets] = np.frombuffer(data, np.uint8, size).reshape(-1, _FEATURES)
     coder = _Coder(np.frombuffer(data, "<u4", offset=size).astype(np.uint32))
-    out = np.zeros(shape, np.int32)
+    count, channels, height, width = shape
+    places = np.zeros((height, width, count, channels), np.int32)
     try:
-        _walk(coder, None, out, steps, weights, grid)
+        _walk(coder, places, steps, weights, grid)
         whole = coder.plain_bits(_END_BITS, None, 1)[0] == _END_MARK
     except (
         AssertionError,
@@ -161,7 +163,7 @@ def decode_blocks(data: bytes, shape: tuple[int, int, int, int], grid: Grid) -> 
         whole = False
     if not whole:
         raise PgiFormatError("The coded samples of a feature map are damaged.")
-    return out
+    return places.transpose(2, 3, 0, 1)
 
 
 def _steps(shape: tuple[int, ...], grid: Grid) -> Iterator[_Step]:
@@ -182,35 +184,47 @@ class _Known:
     """Magnitudes decoded so far, and what contexts are made of."""
 
     def __init__(self, shape: tuple[int, ...], grid: Grid) -> None:
-        count, channels, height, width = shape
+        height, width, count, channels = shape
         self.grid = grid
         self.width = width
         self.size = np.zeros((height + _PAD, width + 2 * _PAD, count, channels), np.int32)
         self.negative_left = np.zeros((count, channels), np.int8)  # sign of the sample to the left
         self.total = np.zeros((count, channels), np.int64)
 
-    def features(self, step: _Step) -> Ints:
-        """int64 (features, blocks, channels): each an estimate of the magnitude, in 1/256."""
+    def estimate(self, number: int, step: _Step) -> Ints:
+        """Estimate ``number`` of the magnitudes, in 1/256: int64, broadcast to (blocks, channels)."""
         y, x, blocks, part = step.y + _PAD, step.x + _PAD, step.blocks, step.channels
 
-        def at(row: int, column: int) -> Magnitudes:
-            return self.size[row, column, blocks, part]
+        def at(row: int, column: int) -> Ints:
+            return self.size[row, column, blocks, part].astype(np.int64)
 
-        out = np.empty((_FEATURES, len(blocks), part.stop - part.start), np.int64)
-        out[0] = (at(y, x - 1) + at(y - 1, x)) * (_UNIT // 2)
-        ring = at(y - 1, x - 1) + at(y - 1, x + 1) + at(y, x - 2) + at(y - 2, x)
-        out[1] = ring * (_UNIT // 4)
-        done = step.y * self.width + step.x
-        out[2] = self.total[blocks, part] * _UNIT // max(1, done)
-        before = self.size[y, x][blocks, : part.start].sum(axis=1, dtype=np.int64)
-        out[3] = (before * _UNIT // max(1, part.start))[:, None]
-        out[4] = self._around(step)
-        out[5] = _UNIT // 8
-        return out
+        match number:
+            case 0:
+                return (at(y, x - 1) + at(y - 1, x)) * (_UNIT // 2)
+            case 1:
+                ring = at(y - 1, x - 1) + at(y - 1, x + 1) + at(y, x - 2) + at(y - 2, x)
+                return ring * (_UNIT // 4)
+            case 2:
+                return self.total[blocks, part] * _UNIT // max(1, step.y * self.width + step.x)
+            case 3:
+                before: Ints = self.size[y, x][blocks, : part.start].sum(axis=1, dtype=np.int64)
+                return (before * _UNIT // max(1, part.start))[:, None]
+            case 4:
+                return self._around(step)
+            case _:
+                return np.array([[_UNIT // 8]])
 
-    def _around(self, step: _Step) -> Ints | int:
+    def expected(self, step: _Step, weights: Ints) -> Ints:
+        """Expected magnitudes, int64 (blocks, channels), in 1/256."""
+        total = np.zeros((len(step.blocks), step.channels.stop - step.channels.start), np.int64)
+        for number, weight in enumerate(weights.tolist()):
+            if weight:
+                total += weight * self.estimate(number, step)
+        return total // _WEIGHT_UNIT
+
+    def _around(self, step: _Step) -> Ints:
         if not step.weights % 2:
-            return 0
+            return np.zeros((1, 1), np.int64)
         here = self.size[step.y + _PAD, step.x + _PAD][:, step.channels]
         grid = here.reshape(*self.grid, -1)
         total = np.zeros(grid.shape, np.int64)
@@ -228,23 +242,23 @@ class _Known:
         self.negative_left[step.blocks, step.channels] = np.sign(values)
 
 
-def _walk(
-    coder: _Coder, q: Magnitudes | None, out: Magnitudes, steps: list[_Step], weights: Ints, grid: Grid
-) -> None:
-    known = _Known(out.shape, grid)
+def _walk(coder: _Coder, places: Magnitudes, steps: list[_Step], weights: Ints, grid: Grid) -> None:
+    """Write or read ``places``, (h, w, V, C)."""
+    known = _Known(places.shape, grid)
     for step in steps:
-        expected = np.tensordot(weights[step.weights], known.features(step), axes=1) // _WEIGHT_UNIT
-        classes = np.searchsorted(_BOUNDS, expected.ravel())
-        values = None if q is None else q[step.blocks, step.channels, step.y, step.x].ravel()
+        classes = np.searchsorted(_BOUNDS, known.expected(step, weights[step.weights]).ravel())
+        here = places[step.y, step.x]
+        values = None if coder.reading else here[step.blocks, step.channels].ravel()
         sides = (
             known.negative_left[step.blocks, step.channels].ravel() + 1
             if step.x
             else np.ones(len(classes), np.int8)
         )
         coded = _code_step(coder, values, classes, sides + 3 * (step.x == 0 and step.y == 0))
-        coded = coded.reshape(expected.shape)
+        coded = coded.reshape(len(step.blocks), -1)
         known.learn(step, coded)
-        out[step.blocks, step.channels, step.y, step.x] = coded
+        if coder.reading:
+            here[step.blocks, step.channels] = coded
 
 
 def _code_step(
@@ -302,17 +316,18 @@ def _code_beyond(coder: _Coder, beyond: Magnitudes | None, amount: int) -> Ints:
     return out
 
 
-def _fit_weights(q: Magnitudes, steps: list[_Step], grid: Grid) -> Ints:
+def _fit_weights(places: Magnitudes, steps: list[_Step], grid: Grid) -> Ints:
     """Least squares, each sample weighed by its expected spread, with no weight below zero."""
-    known = _Known(q.shape, grid)
+    known = _Known(places.shape, grid)
     rows: dict[int, list[Ints]] = {}
     sizes: dict[int, list[Ints]] = {}
-    stride = max(1, q.size // _FIT_ROWS)
+    stride = max(1, places.size // _FIT_ROWS)
     for number, step in enumerate(steps):
-        values = q[step.blocks, step.channels, step.y, step.x].astype(np.int64)
-        features = known.features(step).reshape(_FEATURES, -1)[:, number % stride :: stride]
-        rows.setdefault(step.weights, []).append(features)
-        sizes.setdefault(step.weights, []).append(np.abs(values).ravel()[number % stride :: stride])
+        values = places[step.y, step.x, step.blocks, step.channels].astype(np.int64)
+        some = slice(number % stride, None, stride)
+        estimates = [np.broadcast_to(known.estimate(i, step), values.shape) for i in range(_FEATURES)]
+        rows.setdefault(step.weights, []).append(np.stack([e.ravel()[some] for e in estimates]))
+        sizes.setdefault(step.weights, []).append(np.abs(values).ravel()[some])
         known.learn(step, values)
     weights = np.zeros((4, _FEATURES), np.int64)
     for which, parts in rows.items():
