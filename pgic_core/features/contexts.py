@@ -207,8 +207,9 @@ class _Known:
             case 2:
                 return self.total[blocks, part] * _UNIT // max(1, step.y * self.width + step.x)
             case 3:
-                sizes: Ints = self.size[y, x][blocks, : part.start].sum(axis=1, dtype=np.int64, keepdims=True)
-                return sizes * _UNIT // max(1, part.start)
+                before = self.size[y, x][blocks, : part.start].sum(axis=1, dtype=np.int64, keepdims=True)
+                mean: Ints = before * _UNIT // max(1, part.start)
+                return mean
             case 4:
                 return self._around(step)
             case _:
