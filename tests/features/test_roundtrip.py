@@ -122,12 +122,11 @@ def test_values_far_out_do_not_overflow(codec):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("codec", CODECS)
-def test_the_largest_map_of_the_document(codec):
+@pytest.mark.parametrize("route", ROUTES)
+def test_the_largest_map_of_the_document(route):
     values = np.maximum(feature_map((512, 224, 224), relu=False) - 1, 0)
-    assert np.array_equal(
-        decode_features(encode_features(values, codec=codec, qp=None)), prequantised(values)
-    )
+    data = encode_features(values, codec=route[0], packing=route[1], qp=None)
+    assert np.array_equal(decode_features(data), prequantised(values))
 
 
 @pytest.mark.parametrize(
