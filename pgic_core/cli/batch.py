@@ -121,7 +121,9 @@ def run_batch(
                     settle(index, partial(one, index))
             else:
                 _run_threads(len(items), one, settle, jobs, stop)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
+            for note in getattr(interrupt, "__notes__", ()):  # which plugin was at work
+                say(f"pgic: {note}")
             say("pgic: interrupted")
             sys.exit(130)
     report.failures.sort()

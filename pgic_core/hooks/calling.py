@@ -95,11 +95,12 @@ def _call(
     seconds = _timeout()
     names: Sequence[str] = implementation.argnames
     shown = ", ".join(f"{name}={brief(arguments[name])}" for name in names)
-    trace(f"call {hook} of {plugin.name} ({plugin.source}): {shown}")
     thread, watch = threading.get_ident(), Stopwatch()
     outer = _running.get(thread)
     _running[thread] = f"the hook {hook} of the plugin {plugin.name} ({plugin.source})"
     try:
+        # Whoever interrupts from here on is told the plugin's name.
+        trace(f"call {hook} of {plugin.name} ({plugin.source}): {shown}")
         answer = _ask(implementation.function, [arguments[name] for name in names], seconds)
         result = None if answer is None else check(answer)
     except (Exception, SystemExit) as error:  # whatever a stranger's code raises

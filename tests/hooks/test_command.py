@@ -136,15 +136,15 @@ def test_a_hanging_plugin_can_be_interrupted_and_is_named(tmp_path: Path, jobs: 
     assert process.stderr is not None
     lines = iter(process.stderr.readline, "")
     assert any("call roi_map of acme (acme 1.0)" in line for line in lines)
-    while process.poll() is None:
-        process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    while jobs == 2 and process.poll() is None:  # the first interrupt waits for workers, and these hang
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=1)
+        process.send_signal(signal.SIGINT)
     text = "".join(lines)
-    assert process.returncode == 130
-    assert "interrupted" in text
-    if jobs == 2:
-        assert "interrupted in the hook roi_map of the plugin acme (acme 1.0)" in text
+    assert process.wait() == 130
+    assert "nterrupted in the hook roi_map of the plugin acme (acme 1.0)" in text
+    assert "pgic: interrupted\n" in text
     assert not list(tmp_path.glob("*.pgi"))
 
 
