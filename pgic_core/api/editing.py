@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Literal
 from ..container import KEEP, ExtensionKey, Keep, Metadata, PgiReader, atomic_write, rewrite
 from ..limits import Limits
 from .fields import annotations_to_value, exif_to_bytes, merge_metadata, orientation_of, vendor_fields
+from .file import PgiFile
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
+    from ..container import Annotation
     from .fields import AnnotationsLike, ExifLike, MetadataLike
 
 __all__ = ["annotate", "set_metadata"]
@@ -78,7 +80,7 @@ def set_metadata(
 
 def annotate(
     path: str | os.PathLike[str],
-    annotations: AnnotationsLike,
+    annotations: AnnotationsLike | str,
     *,
     replace: bool = False,
     limits: Limits | None = None,
@@ -87,15 +89,27 @@ def annotate(
 
     Args:
         path: the file.
-        annotations: faults, in pixels of the upright picture.
+        annotations: faults, in pixels of the upright picture, or the name of a recogniser that finds them in
+            the decoded picture; if it finds nothing, or fails, the file stays as it is.
         replace: remove those that are there first.
         limits: what the file may ask for.
 
     Raises:
-        PgiError: as :func:`set_metadata`.
+        PgiOptionError: also where no plugin offers the recogniser.
+        PgiError: otherwise as :func:`set_metadata` and, for a recogniser, :meth:`PgiFile.decode`.
     """
-    items = list(annotations)
-    if not replace:
-        with PgiReader(path, limits or Limits.from_environment()) as reader:
-            items = [*reader.extension.get(ExtensionKey.ANNOTATIONS, []), *items]  # type: ignore[misc]
+    with PgiFile(path, limits=limits) as file:
+        if isinstance(annotations, str):
+            # Not imported for those who bring annotations.
+            from .hooked import recognised
+
+            items: list[Annotation | Mapping[str, object]] = [
+                *recognised(annotations, file.decode_picture()[0], file.orientation)
+            ]
+            if not items:
+                return
+        else:
+            items = list(annotations)
+        if not replace:
+            items = [*file.annotations, *items]
     set_metadata(path, annotations=items or None, limits=limits)

@@ -119,7 +119,8 @@ def encode(
         bpp: likewise, ``bpp * width * height / 8`` bytes.
         min_psnr: dB over RGB; as small as possible.
         preprocess: names of steps that change the picture before all else, in their order, or one name
-            (A-6.2.1); ``pgic plugins`` lists them. What they make of it is what is coded, without loss too.
+            (A-6.2.1); ``pgic plugins`` lists them. What they make of it is what is coded, without loss
+            too; the file names those that were applied.
         roi: regions to keep better (A-6.4.1b): a mask (H, W), boxes (x, y, w, h), annotations, "annotations"
             for those of this picture, the name of a model such as "saliency", or a :class:`~pgic_core.Roi`
             with a strength; an int8 map of the stream is taken as it is
@@ -170,10 +171,11 @@ def encode(
     from ..hooks import collect_extension_fields
     from .hooked import preprocessed, recognised
 
-    if preprocess:
-        picture = preprocessed(picture, preprocess)
+    picture, steps = preprocessed(picture, preprocess or ())
     given = vendor_fields(extension or {})
     fields = collect_extension_fields(picture.to_array(), given, serialize_extension) | extras.to_fields()
+    if steps:
+        fields[ExtensionKey.PREPROCESS] = steps
     orientation = orientation_of(extras.exif)
     if isinstance(annotations, str):
         annotations = recognised(annotations, picture, orientation) or None

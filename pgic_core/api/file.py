@@ -174,6 +174,11 @@ class PgiFile:
         return tuple(annotations_from_maps(value, size))
 
     @property
+    def preprocess(self) -> tuple[str, ...]:
+        """Names of the steps that changed the picture before it was coded, in their order (A-6.2.1)."""
+        return tuple(cast("list[str]", self._reader.extension.get(ExtensionKey.PREPROCESS, [])))
+
+    @property
     def extension(self) -> dict[str, object]:
         """The fields of A.4 that have no property of their own here: those of vendors."""
         return {key: value for key, value in self._reader.extension.items() if key not in list(ExtensionKey)}
@@ -314,6 +319,7 @@ class PgiFile:
             xmp_bytes=len(self.xmp or b""),
             dpi=self.dpi,
             orientation=self.orientation,
+            preprocess=self.preprocess,
             extension=self.extension,
         )
 

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["preprocessed", "recognised", "turned_upright"]
 
 
-def preprocessed(picture: Picture, names: Sequence[str] | str) -> Picture:
-    """A picture after preprocessing steps (A-6.2.1); an alpha plane stays as it is.
+def preprocessed(picture: Picture, names: Sequence[str] | str) -> tuple[Picture, list[str]]:
+    """A picture after preprocessing steps (A-6.2.1), and which of them were applied.
+
+    An alpha plane stays as it is.
 
     Args:
         picture: as it came.
@@ -31,14 +33,19 @@ def preprocessed(picture: Picture, names: Sequence[str] | str) -> Picture:
     """
     alpha = picture.channels.has_alpha
     colours = Picture(picture.pixels[:, :, :-1], picture.image_type) if alpha else picture
-    before = colours.to_array()
-    after = preprocess_image(before, [names] if isinstance(names, str) else names)
-    if after is before:
-        return picture
-    pixels = after.reshape(colours.pixels.shape)
+    image = colours.to_array()
+    applied = []
+    for name in [names] if isinstance(names, str) else names:
+        after = preprocess_image(image, [name])
+        if after is not image:
+            applied.append(name)
+            image = after
+    if not applied:
+        return picture, []
+    pixels = image.reshape(colours.pixels.shape)
     if alpha:
         pixels = np.concatenate([pixels, picture.pixels[:, :, -1:]], axis=2)
-    return Picture(np.ascontiguousarray(pixels), picture.image_type)
+    return Picture(np.ascontiguousarray(pixels), picture.image_type), applied
 
 
 def recognised(name: str, picture: Picture, orientation: int) -> list[Mapping[str, object]]:

@@ -66,6 +66,7 @@ class FileInfo:
         xmp_bytes: bytes of the XMP packet.
         dpi: pixels per inch, or None.
         orientation: EXIF orientation, 1 to 8.
+        preprocess: names of the steps that changed the picture before it was coded.
         extension: fields of vendors.
     """
 
@@ -91,6 +92,7 @@ class FileInfo:
     xmp_bytes: int
     dpi: tuple[float, float] | None
     orientation: int
+    preprocess: tuple[str, ...]
     extension: Mapping[str, object]
 
     def to_dict(self) -> dict[str, object]:
@@ -102,6 +104,7 @@ class FileInfo:
         result["blocks"] = [block.to_dict() for block in self.blocks]
         result["metadata"] = metadata_to_dict(self.metadata)
         result["annotations"] = [annotation.to_map() for annotation in self.annotations]
+        result["preprocess"] = list(self.preprocess)
         result["extension"] = _plain(self.extension)
         return result
 

@@ -91,6 +91,8 @@ def describe_metadata(facts: FileInfo) -> Iterator[tuple[str, str]]:
         yield "anomaly", "yes"
     for name, value in metadata.sensor_params.items():
         yield "parameter", f"{name} = {value}"
+    if facts.preprocess:
+        yield "preprocess", ", ".join(facts.preprocess)
     for annotation in facts.annotations:
         yield "annotation", _describe_annotation(annotation)
     if facts.extension:

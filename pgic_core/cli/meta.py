@@ -41,7 +41,8 @@ def show(inputs: tuple[str, ...], as_json: bool) -> None:
         if as_json:
             plain = facts.to_dict()
             records.append(
-                {"file": name} | {key: plain[key] for key in ("metadata", "annotations", "extension")}
+                {"file": name}
+                | {key: plain[key] for key in ("metadata", "preprocess", "annotations", "extension")}
             )
             return
         echo_facts(name, describe_metadata(facts))
@@ -143,9 +144,18 @@ def set_(
     metavar="JSON",
     help="A list of annotations, as 'pgic meta show --json' gives them; - for standard input.",
 )
+@option(
+    "--recognise",
+    metavar="NAME",
+    help="What a recogniser finds in the decoded picture ('pgic plugins' lists recognisers).",
+)
 @option("--replace", is_flag=True, help="Remove the annotations that are there; alone, leave none.")
 def annotate(
-    file: str, boxes: Sequence[tuple[str, float, float, float, float]], source: Any, replace: bool
+    file: str,
+    boxes: Sequence[tuple[str, float, float, float, float]],
+    source: Any,
+    recognise: str | None,
+    replace: bool,
 ) -> None:
     r"""Add fault annotations to a file.
 
@@ -166,9 +176,12 @@ def annotate(
         if not isinstance(listed, list):
             raise click.UsageError(f"{source.name} does not hold a list of annotations.")
         items += listed
-    if not items and not replace:
-        raise click.UsageError("There is nothing to add; give --box or --from.")
-    _for_each([file], lambda name: write_annotations(name, items, replace=replace)).finish()
+    if recognise is not None and items:
+        raise click.UsageError("Give either --recognise or annotations of your own.")
+    if recognise is None and not items and not replace:
+        raise click.UsageError("There is nothing to add; give --box, --from or --recognise.")
+    added = items if recognise is None else recognise
+    _for_each([file], lambda name: write_annotations(name, added, replace=replace)).finish()
 
 
 def _for_each(inputs: Sequence[str], work: Callable[[str], None]) -> Report:

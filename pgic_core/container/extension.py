@@ -49,6 +49,7 @@ class ExtensionKey(StrEnum):
     DPI = "pgic.dpi"
     ANNOTATIONS = "pgic.annotations"
     LOCATION = "pgic.location"
+    PREPROCESS = "pgic.preprocess"
 
 
 def serialize_extension(extension: Mapping[str, object]) -> bytes:
@@ -141,6 +142,10 @@ def _check_keys(extension: Mapping[str, object]) -> None:
             annotations_from_maps(value)
         elif key == ExtensionKey.LOCATION:
             location_from_map(value)
+        elif key == ExtensionKey.PREPROCESS and not (
+            isinstance(value, list) and value and all(isinstance(name, str) and name for name in value)
+        ):
+            raise PgiFormatError(f"{key} must be a list of one or more names.")
 
 
 def _check_dpi(value: object) -> None:

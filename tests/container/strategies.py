@@ -63,6 +63,7 @@ extensions = st.builds(
             "pgic.xmp": st.binary(min_size=1, max_size=50),
             "pgic.icc": st.binary(min_size=1, max_size=50),
             "pgic.dpi": st.lists(st.floats(1, 1e6) | st.integers(1, 10**6), min_size=2, max_size=2),
+            "pgic.preprocess": st.lists(st.text(min_size=1, max_size=20), min_size=1, max_size=3),
         },
     ),
 )

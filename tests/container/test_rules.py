@@ -238,6 +238,10 @@ CASES: list[tuple[str, str, bytes, Limits]] = [
                 {"x": 72},
             )
         ],
+        *[
+            ("E13", f"preprocess {value}", ext_map({"pgic.preprocess": value}))
+            for value in ("denoise", [], [""], [1], {"denoise": 1})
+        ],
         ("E13", "annotations is a map", ext_map({"pgic.annotations": {}})),
         ("E13", "annotation without shape", ext_map({"pgic.annotations": [{"label": "x"}]})),
         ("E13", "location is a list", ext_map({"pgic.location": [1, 2, 3]})),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import threading
 from typing import TYPE_CHECKING
 
@@ -69,7 +70,26 @@ def spot() -> Picture:
 def test_steps_run_in_order(vendor: PluginSet, picture: Picture) -> None:
     data = pgic_core.encode(picture, preprocess=["invert", "halve"], lossless=True)
     assert np.array_equal(pgic_core.decode(data), (255 - picture) // 2)
-    assert pgic_core.encode(picture, preprocess="invert") == pgic_core.encode(255 - picture)
+    data = pgic_core.encode(picture, preprocess="invert")
+    assert np.array_equal(pgic_core.decode(data), pgic_core.decode(pgic_core.encode(255 - picture)))
+
+
+def test_steps_are_named_in_the_file(vendor: PluginSet, picture: Picture, tmp_path: Path) -> None:
+    path = tmp_path / "x.pgi"
+    with pytest.warns(PgiPluginWarning):
+        pgic_core.encode_to(path, picture, preprocess=["invert", "fail", "halve", "invert"])
+    pgic_core.set_metadata(path, metadata={"device_id": "D7"}, annotations=None)
+    info = pgic_core.inspect(path)
+    assert info.preprocess == ("invert", "halve", "invert")
+    assert info.to_dict()["preprocess"] == ["invert", "halve", "invert"]
+    assert info.extension == {}
+    for command in ("info", "meta show"):
+        done = CliRunner().invoke(app, [*command.split(), str(path)])
+        assert "  preprocess    invert, halve, invert\n" in done.output
+    shown = CliRunner().invoke(app, ["meta", "show", "--json", str(path)])
+    assert json.loads(shown.output)["preprocess"] == ["invert", "halve", "invert"]
+    with pytest.warns(PgiPluginWarning):
+        assert pgic_core.encode(picture, preprocess=["fail"]) == pgic_core.encode(picture)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 4])
@@ -120,6 +140,37 @@ def test_a_recogniser_that_fails(vendor: PluginSet, spot: Picture, name: str, re
     with pytest.warns(PgiPluginWarning, match=f"hook recognise of the plugin acme .* {reason}"):
         data = pgic_core.encode(spot, annotations=name)
     assert data == pgic_core.encode(spot)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_recognisers_see_files_that_are_there(
+    vendor: PluginSet, spot: Picture, tmp_path: Path, orientation: int
+) -> None:
+    path = tmp_path / "x.pgi"
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    pgic_core.encode_to(
+        path, spot, lossless=True, exif=exif, annotations=[{"label": "old", "box": [0, 0, 9, 9]}]
+    )
+    pgic_core.annotate(path, "spot")
+    old, found = pgic_core.inspect(path).annotations
+    assert old.label == "old"
+    with_name = pgic_core.inspect(pgic_core.encode(spot, lossless=True, exif=exif, annotations="spot"))
+    assert with_name.annotations == (found,)
+    for name, warned in (("fail", "no licence"), ("beyond", "beyond the picture")):
+        with pytest.warns(PgiPluginWarning, match=warned):
+            pgic_core.annotate(path, name, replace=True)
+        assert pgic_core.inspect(path).annotations == (old, found)
+    done = CliRunner().invoke(app, ["meta", "annotate", str(path), "--replace", "--recognise", "spot"])
+    assert done.exit_code == 0, done.output
+    assert pgic_core.inspect(path).annotations == (found,)
+    with pytest.raises(pgic_core.PgiOptionError, match="no recogniser 'net'"):
+        pgic_core.annotate(path, "net")
+    box = ["--box", "x", "0", "0", "9", "9"]
+    assert (
+        CliRunner().invoke(app, ["meta", "annotate", str(path), "--recognise", "spot", *box]).exit_code == 2
+    )
+    assert pgic_core.inspect(path).annotations == (found,)
 
 
 def test_recognisers_take_8_bits(vendor: PluginSet, spot: Picture) -> None:
