@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SIZE = (192, 320)
 """Height and width of what the network sees; pictures are scaled to fit in."""
 STRIDE = 16
-_GREY = 114.0
+_GREY = 114
 _LOG_EVERY = 100
 
 
@@ -41,8 +41,9 @@ def placed(
     x0, y0 = max(left, 0), max(top, 0)
     x1, y1 = min(left + w, pixels.shape[2]), min(top + h, pixels.shape[1])
     margins = (x0 - left, left + w - x1, y0 - top, top + h - y1)
-    seen = F.pad(pixels[:, y0:y1, x0:x1].float(), margins, value=_GREY)
-    seen = F.interpolate(seen[None], size, mode="bilinear", antialias=True)[0]
+    seen = F.pad(pixels[:, y0:y1, x0:x1], margins, value=_GREY)
+    # Scaled as bytes, which takes a third of the time.
+    seen = F.interpolate(seen[None], size, mode="bilinear", antialias=True)[0].float()
     low, high = torch.tensor([x0, y0] * 2).float(), torch.tensor([x1, y1] * 2).float()
     inside = boxes.maximum(low).minimum(high)
     kept = _area(inside) >= 0.5 * _area(boxes)
