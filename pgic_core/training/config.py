@@ -67,6 +67,7 @@ class Schedule:
         clip: gradient norm above which a step is scaled down.
         ema: decay per step of the averaged weights.
         roi: share of crops that carry a random map of quality offsets.
+        harsh: share of crops in bad light: dim, noisy, or against the light.
         seed: of crops and noise.
     """
 
@@ -79,6 +80,7 @@ class Schedule:
     clip: float = 1.0
     ema: float = 0.999
     roi: float = 0.2
+    harsh: float = 0.0
     seed: int = 1
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["CropSampler", "load_folders"]
+__all__ = ["CropSampler", "in_bad_light", "load_folders"]
 
 _SUFFIXES = {".avif", ".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"}
 
@@ -66,11 +66,17 @@ class CropSampler:
         pictures: as :func:`load_folders` returns them.
         weights: folder name to relative share of crops.
         seed: of all choices.
+        harsh: share of crops that are shown in bad light (A-6.3.2.2e), see :func:`in_bad_light`.
     """
 
     def __init__(
-        self, pictures: Mapping[str, list[NDArray[np.uint8]]], weights: Mapping[str, float], seed: int
+        self,
+        pictures: Mapping[str, list[NDArray[np.uint8]]],
+        weights: Mapping[str, float],
+        seed: int,
+        harsh: float = 0.0,
     ) -> None:
+        self._harsh = harsh
         self._random = np.random.default_rng(seed)
         self._pictures: list[NDArray[np.uint8]] = []
         shares: list[float] = []
@@ -101,8 +107,34 @@ class CropSampler:
             part = part[::-1]
         if turn & 4:
             part = part.transpose(1, 0, 2)
+        if self._harsh and random.random() < self._harsh:
+            part = in_bad_light(part, random)
         return part
 
     def batch(self, count: int, side: int) -> NDArray[np.uint8]:
         """``count`` crops, ``(count, side, side, 3)`` uint8."""
         return np.stack([self.crop(side) for _ in range(count)])
+
+
+def in_bad_light(picture: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+    """What a camera might have seen of a picture at dusk, or against the light.
+
+    Light is dimmed by 1 to 5 stops, or changes by up to 6 along a random direction; the sensor then adds the
+    noise of few photons and of its own, and what is too bright is clipped.
+
+    Args:
+        picture: ``(H, W, 3)`` sRGB grey levels.
+        random: of all choices.
+    """
+    light = (picture / np.float32(255)) ** np.float32(2.2)
+    if random.random() < 0.5:
+        light = light * np.float32(2 ** random.uniform(-5, -1))
+    else:
+        height, width = picture.shape[:2]
+        angle, stops = random.uniform(0, 2 * np.pi), random.uniform(2, 6)
+        y, x = np.linspace(-0.5, 0.5, height)[:, None], np.linspace(-0.5, 0.5, width)
+        light = light * np.exp2(stops * (np.sin(angle) * y + np.cos(angle) * x))[..., None].astype(np.float32)
+    photons, dark = 2 ** random.uniform(8, 12), 2 ** random.uniform(-10, -7)
+    spread = np.sqrt(light / photons + dark**2)
+    light = light + spread * random.standard_normal(light.shape, np.float32)
+    return np.rint(255 * np.clip(light, 0, 1) ** (1 / 2.2)).astype(np.uint8)

@@ -94,7 +94,8 @@ class Grid:
 def calibration_crops(config: TrainingConfig, root: Path) -> NDArray[np.uint8]:
     """Crops of training pictures, ``(24, 512, 512, 3)``, always the same ones for a config."""
     pictures = load_folders(root, config.data, config.exclude)
-    return CropSampler(pictures, config.data, config.schedule.seed).batch(_CROPS, _SIDE)
+    sampler = CropSampler(pictures, config.data, config.schedule.seed, config.schedule.harsh)
+    return sampler.batch(_CROPS, _SIDE)
 
 
 @torch.no_grad()

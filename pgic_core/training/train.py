@@ -200,7 +200,7 @@ def train(
             if newest.exists():
                 run.load(newest)
             run.decay_from = run.step
-    sampler = CropSampler(pictures, config.data, schedule.seed + run.step)
+    sampler = CropSampler(pictures, config.data, schedule.seed + run.step, schedule.harsh)
     random = np.random.default_rng(schedule.seed + run.step)
     log_path = out / log_name
     fresh = not log_path.exists()
