@@ -103,7 +103,7 @@ def measure_compressai(
     for quality, model in models.items():
         yield _evaluated("pgic", quality, model, paths)
     if any(model.network is None for model in models.values()):
-        found("Left out, since only a source checkout has the trainer's weights: the estimate of pgic's bits.")
+        found("Left out, since the trainer's weights are not in the package: the estimate of pgic's bits.")
     else:
         for quality, model in models.items():
             yield _evaluated("pgic", quality, model, paths, estimate=True)
