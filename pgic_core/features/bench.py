@@ -211,10 +211,12 @@ def _line(cell: _Cell, shape: str, classes: bool) -> list[Any]:
 
 
 def _interval(kept: list[float], classes: bool) -> tuple[str, str, str]:
-    """Mean and 95 % interval in percent: Wilson's for answers kept or not, normal for overlaps."""
+    """Mean and 95 % interval in percent: Wilson's for answers kept or not, normal for two or more overlaps."""
     if not kept:
         return "", "", ""
     count, mean, z = len(kept), float(np.mean(kept)), 1.96
+    if count == 1 and not classes:
+        return f"{100 * mean:.2f}", "", ""
     if classes:
         centre = (mean + z * z / (2 * count)) / (1 + z * z / count)
         half = z / (1 + z * z / count) * math.sqrt(mean * (1 - mean) / count + z * z / (4 * count * count))
