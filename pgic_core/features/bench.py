@@ -211,7 +211,7 @@ def _line(cell: _Cell, shape: str, classes: bool) -> list[Any]:
 
 
 def _interval(kept: list[float], classes: bool) -> tuple[str, str, str]:
-    """Mean and 95 % interval in percent: Wilson's for answers kept or not, normal for two or more overlaps."""
+    """Mean and 95 % interval in percent: Wilson's for answers kept or not, normal for several overlaps."""
     if not kept:
         return "", "", ""
     count, mean, z = len(kept), float(np.mean(kept)), 1.96
