@@ -17,8 +17,9 @@ from ..limits import Limits
 from ..runtime import Model, default_threads, find_model
 from .entropy import Bank, SegmentReader
 from .geometry import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, columns
+from .parallel import ahead
 from .region import Rate
-from .rows import RowMap
+from .rows import RowMap, to_cells
 from .stream import LAYERS, StreamHeader, parse
 
 if TYPE_CHECKING:
@@ -43,11 +44,44 @@ class _Tile:
 
     Attributes:
         z: ``(Z, h, w)``.
-        cells: ``(2 h, 2 w, 4 B or 4 M)``, the symbols of the layers read as the networks take them.
+        base: ``(2 h, 2 w, 4 B)``, symbols as the networks take them.
+        detail: ``(2 h, 2 w, 4 (M - B))`` likewise, or ``None`` where they were not asked for.
     """
 
     z: NDArray[np.int16]
-    cells: NDArray[np.int16]
+    base: NDArray[np.int16]
+    detail: NDArray[np.int16] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Symbols:
+    """Symbols of an area in the layout the networks take.
+
+    Attributes:
+        z: float32 ``(1, Z, h, w)``.
+        base, detail: int16 ``(1, h, w, 4 B)`` and ``(1, h, w, 4 (M - B))`` of cells.
+    """
+
+    z: NDArray[np.float32]
+    base: NDArray[np.int16]
+    detail: NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A block of a picture, and what must be known to decode it.
+
+    Attributes:
+        block: in pixels.
+        seen: what the last network gives, the block with the halo of ``synthesis``.
+        detailed: for which the latent is computed, aligned to 32 px; ``None`` where the base group is enough.
+        needed: for which z and the base group are read, aligned to 64 px.
+    """
+
+    block: Box
+    seen: Box
+    detailed: Box | None
+    needed: Box
 
 
 class LearnedImage:
@@ -158,16 +192,17 @@ class LearnedImage:
         Raises:
             PgiFormatError, PgiOptionError: as for :meth:`decode`.
         """
-        area, whole, model = _window(self.grid, window), self.grid.padded, self.model
+        area, model = _window(self.grid, window), self.model
         first = _reduced(area, LATENT)
         out = np.empty((model.latent, first.height, first.width), np.float32)
-        tiles = _TileReader(self, raise_damage=True)
-        rate, size, reach = self._rate(), block_pixels(area), model.halo("means")
-        for band in bands(area, self.grid.tile, size):
-            for block in columns(band, self.grid.tile, size):
-                part = _latent(tiles, rate, block.grown(0, LATENT, whole), threads or default_threads())
-                out[:, *_reduced(block, LATENT).inside(first)] = part[0].transpose(2, 0, 1)
-            tiles.forget(max(0, band.bottom - reach) // self.grid.tile * self.grid.columns)
+        tiles, rate, threads = (
+            _TileReader(self, raise_damage=True),
+            self._rate(),
+            threads or default_threads(),
+        )
+        for part, symbols in ahead(tiles.collect, self._parts(area, 0), threads):
+            latent = _latent(rate, part, symbols, threads)
+            out[:, *_reduced(part.block, LATENT).inside(first)] = latent[0].transpose(2, 0, 1)
         return out
 
     def _rate(self) -> Rate:
@@ -198,29 +233,31 @@ class LearnedImage:
         self, tiles: _TileReader, area: Box, level: Level, threads: int
     ) -> Iterator[tuple[Box, NDArray[np.uint8], list[Box]]]:
         """Blocks of ``area`` with their pixels, and what damage may have changed of them."""
-        whole, model = self.grid.padded, self.model
-        rate = self._rate()
-        reach = model.halo("means") + model.halo("synthesis")
-        size = block_pixels(area)
+        rate, model = self._rate(), self.model
+        halo = None if level == "preview" else model.halo("synthesis")
+        reach = model.halo("means") + (halo or 0)
+        for part, symbols in ahead(tiles.collect, self._parts(area, halo), threads):
+            if level == "preview":
+                pixels = _preview(rate, part, symbols, threads)
+            else:
+                pixels = _synthesis(rate, part, _latent(rate, part, symbols, threads), threads)
+            touched = (
+                self.grid.box(i).grown(reach, 1, self.grid.padded).overlap(part.block)
+                for i in self.grid.touching(part.needed)
+                if i in tiles.damaged
+            )
+            yield part.block, pixels, [box for box in touched if box.width > 0 and box.height > 0]
+
+    def _parts(self, area: Box, halo: int | None) -> list[_Part]:
+        """Cut ``area`` into blocks; ``halo`` of the network behind the latent is ``None`` for previews."""
+        whole, size, reach = self.grid.padded, block_pixels(area), self.model.halo("means")
+        parts = []
         for band in bands(area, self.grid.tile, size):
             for block in columns(band, self.grid.tile, size):
-                if level == "preview":
-                    seen = block.grown(0, PREVIEW, whole)
-                    needed = seen.grown(model.halo("means"), UNIT, whole)
-                    pixels = _preview(tiles, rate, needed, threads)
-                    pixels = pixels[seen.inside(needed, PREVIEW)]
-                else:
-                    seen = block.grown(model.halo("synthesis"), LATENT, whole)
-                    needed = seen.grown(model.halo("means"), UNIT, whole)
-                    latent = _latent(tiles, rate, seen, threads)
-                    pixels = _synthesis(rate, latent, seen, threads)[block.inside(seen)]
-                touched = (
-                    self.grid.box(i).grown(reach, 1, whole).overlap(block)
-                    for i in self.grid.touching(needed)
-                    if i in tiles.damaged
-                )
-                yield block, pixels, [box for box in touched if box.width > 0 and box.height > 0]
-            tiles.forget(max(0, band.bottom - reach) // self.grid.tile * self.grid.columns)
+                seen = block.grown(0, PREVIEW, whole) if halo is None else block.grown(halo, LATENT, whole)
+                detailed = None if halo is None else seen.grown(0, CELL, whole)
+                parts.append(_Part(block, seen, detailed, (detailed or seen).grown(reach, UNIT, whole)))
+        return parts
 
 
 class _TileReader:
@@ -228,7 +265,6 @@ class _TileReader:
 
     def __init__(self, image: LearnedImage, *, raise_damage: bool) -> None:
         self._image = image
-        self.whole = image.grid.padded
         self._raise = raise_damage
         self._bank = Bank.of(image.model)
         self._row_map = RowMap.of(image.model, image.header.quality)
@@ -252,8 +288,11 @@ class _TileReader:
         box = image.grid.box(tile)
         shape = (box.height // UNIT, box.width // UNIT)
         z = np.zeros((image.model.hyper, *shape), np.int16)
-        channels = 4 * (image.model.base if len(layers) == 1 else image.model.latent)
-        cells = np.zeros((2 * shape[0], 2 * shape[1], channels), np.int16)
+        cells = (2 * shape[0], 2 * shape[1])
+        base = np.zeros((*cells, 4 * image.model.base), np.int16)
+        detail = None
+        if LAYERS[1] in layers:
+            detail = np.zeros((*cells, 4 * (image.model.latent - image.model.base)), np.int16)
         try:
             reader = self._reader(LAYERS[0], tile)
             z_rows = self._row_map.rows_of_z(shape[0] * shape[1])
@@ -264,17 +303,17 @@ class _TileReader:
             offsets = image.header.offsets
             if offsets is not None:
                 offsets = offsets[box.inside(image.grid.padded, UNIT)]
-            self._read("base", reader, z, offsets, cells)
+            self._read("base", reader, z, offsets, base)
             reader.finish()
-            if LAYERS[1] in layers:
+            if detail is not None:
                 reader = self._reader(LAYERS[1], tile)
-                self._read("detail", reader, z, offsets, cells)
+                self._read("detail", reader, z, offsets, detail)
                 reader.finish()
         except (PgiFormatError, PgiTruncatedError):
             if self._raise:
                 raise
             self.damaged.add(tile)
-        return _Tile(z, cells)
+        return _Tile(z, base, detail)
 
     def _reader(self, layer: str, tile: int) -> SegmentReader:
         return SegmentReader(self._bank, self._image.index.read_tile(layer, tile, self._image._read))
@@ -288,50 +327,48 @@ class _TileReader:
         cells: NDArray[np.int16],
     ) -> None:
         rows = self._row_map.rows(layer, z, offsets)
-        self._row_map.to_cells(layer, rows, reader.read(rows.counts), cells)
+        to_cells(rows, reader.read(rows.counts), cells)
 
-    def collect(
-        self, area: Box, detailed: Box | None, channels: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
-        """Collect z and symbols, in the layout the networks take.
-
-        Args:
-            area: what to cover, aligned to 64 px.
-            detailed: the part of it where detail symbols matter; elsewhere they may be left zero.
-            channels: of the symbols, 4 B or 4 M.
-        """
-        grid = self._image.grid
-        indexes = list(grid.touching(area))
-        full = set() if detailed is None else set(grid.touching(detailed))
-        first, last = grid.box(indexes[0]), grid.box(indexes[-1])
-        cover = Box(first.left, first.top, last.right, last.bottom)
-        z = np.empty((1, self._image.model.hyper, cover.height // UNIT, cover.width // UNIT), np.float32)
-        symbols = np.zeros((1, cover.height // CELL, cover.width // CELL, channels), np.int16)
+    def collect(self, part: _Part) -> _Symbols:
+        """What the networks take for a part; tiles above it are dropped."""
+        grid, model = self._image.grid, self._image.model
+        area = part.needed
+        seen = part.detailed or Box(area.left, area.top, area.left, area.top)
+        full = set(grid.touching(part.detailed)) if part.detailed else set()
+        self.forget(area.top // grid.tile * grid.columns)
+        z = np.empty((1, model.hyper, area.height // UNIT, area.width // UNIT), np.float32)
+        base = np.empty((1, area.height // CELL, area.width // CELL, 4 * model.base), np.int16)
+        rest = 4 * (model.latent - model.base)
+        detail = np.empty((1, seen.height // CELL, seen.width // CELL, rest), np.int16)
 
         # One after the other: most of it holds Python's lock, and a second thread would only wait for that.
-        for index in indexes:
+        for index in grid.touching(area):
             tile = self.decode(index, LAYERS if index in full else LAYERS[:1])
             box = grid.box(index)
-            z[0][:, *box.inside(cover, UNIT)] = tile.z
-            symbols[0][box.inside(cover, CELL)][..., : tile.cells.shape[2]] = tile.cells
-        if cover != area:
-            z = np.ascontiguousarray(z[:, :, *area.inside(cover, UNIT)])
-            symbols = np.ascontiguousarray(symbols[:, *area.inside(cover, CELL)])
-        return z, symbols
+            common = box.overlap(area)
+            z[0][:, *common.inside(area, UNIT)] = tile.z[:, *common.inside(box, UNIT)]
+            base[0][common.inside(area, CELL)] = tile.base[common.inside(box, CELL)]
+            if index in full and tile.detail is not None:
+                common = box.overlap(seen)
+                detail[0][common.inside(seen, CELL)] = tile.detail[common.inside(box, CELL)]
+        return _Symbols(z, base, detail)
 
 
-def _latent(tiles: _TileReader, rate: Rate, area: Box, threads: int) -> NDArray[np.float32]:
-    """Latent of ``area`` (aligned to 16 px): ``(1, h, w, M)``."""
-    needed = area.grown(rate.model.halo("means"), UNIT, tiles.whole)
-    z, symbols = tiles.collect(needed, area, 4 * rate.model.latent)
+def _latent(rate: Rate, part: _Part, symbols: _Symbols, threads: int) -> NDArray[np.float32]:
+    """Latent of what is seen of a part: ``(1, h, w, M)``."""
+    model, area = rate.model, part.detailed or part.needed
+    rows, columns = area.inside(part.needed, CELL)
     inputs: dict[str, NDArray[Any]] = {
-        "symbols": symbols,
-        "step": rate.steps(needed),
-        "z": z,
-        "embedding": rate.embedding("means", needed, CELL),
+        "base": symbols.base,
+        "detail": symbols.detail,
+        "inside": np.array([rows.start, columns.start, rows.stop, columns.stop], np.int64),
+        "step": rate.steps(part.needed, slice(model.base)),
+        "detail_step": rate.steps(area, slice(model.base, None)),
+        "z": symbols.z,
+        "embedding": rate.embedding("means", part.needed, CELL),
     }
-    latent = rate.model.network("means")(inputs, threads=threads)
-    return _bounded(latent[:, *area.inside(needed, LATENT)])
+    latent = model.network("means")(inputs, threads=threads)
+    return _bounded(latent[:, *part.seen.inside(area, LATENT)])
 
 
 def _bounded(latent: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -346,28 +383,26 @@ def _bounded(latent: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.clip(numbers, -_LATENT_BOUND, _LATENT_BOUND)
 
 
-def _synthesis(rate: Rate, latent: NDArray[np.float32], area: Box, threads: int) -> NDArray[np.uint8]:
-    """Pixels of ``area`` (aligned to 16 px)."""
+def _synthesis(rate: Rate, part: _Part, latent: NDArray[np.float32], threads: int) -> NDArray[np.uint8]:
+    """Pixels of a part's block."""
     inputs = {
         "latent": np.ascontiguousarray(latent),
-        "embedding": rate.embedding("synthesis", area, LATENT),
+        "embedding": rate.embedding("synthesis", part.seen, LATENT),
     }
     picture: NDArray[np.uint8] = rate.model.network("synthesis")(inputs, threads=threads)[0]
-    return picture
+    return picture[part.block.inside(part.seen)]
 
 
-def _preview(tiles: _TileReader, rate: Rate, area: Box, threads: int) -> NDArray[np.uint8]:
-    """Preview pixels of ``area`` (aligned to 64 px)."""
-    base = rate.model.base
-    z, symbols = tiles.collect(area, None, 4 * base)
+def _preview(rate: Rate, part: _Part, symbols: _Symbols, threads: int) -> NDArray[np.uint8]:
+    """Preview pixels of a part's block, and of those that lie in it partly."""
     inputs: dict[str, NDArray[Any]] = {
-        "symbols": symbols,
-        "step": np.ascontiguousarray(rate.steps(area)[:, :base]),
-        "z": z,
-        "embedding": rate.embedding("means", area, CELL),
+        "base": symbols.base,
+        "step": rate.steps(part.needed, slice(rate.model.base)),
+        "z": symbols.z,
+        "embedding": rate.embedding("means", part.needed, CELL),
     }
     picture: NDArray[np.uint8] = rate.model.network("preview")(inputs, threads=threads)[0]
-    return picture
+    return picture[part.seen.inside(part.needed, PREVIEW)]
 
 
 def _window(grid: Grid, window: tuple[int, int, int, int] | None) -> Box:

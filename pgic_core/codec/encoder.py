@@ -15,7 +15,7 @@ from .geometry import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, column
 from .latent_rows import LatentRows
 from .parallel import map_tiles
 from .region import Rate
-from .rows import RowMap, SymbolRows
+from .rows import RowMap, SymbolRows, from_cells, to_cells
 from .stream import StreamHeader, serialise
 
 if TYPE_CHECKING:
@@ -204,8 +204,8 @@ class Encoder:
             for layer in ("base", "detail"):
                 rows = picture.row_map.rows(layer, z, offsets)
                 values = np.repeat(thresholds, rows.counts)
-                cells = limits[box.inside(area, CELL)]
-                picture.row_map.to_cells(layer, rows, values, cells, rest=thresholds[0])
+                cells = limits[box.inside(area, CELL)][:, :, picture.row_map.channels[layer]]
+                to_cells(rows, values, cells, rest=thresholds[0])
                 chosen.append(rows)
             return chosen
 
@@ -221,7 +221,8 @@ class Encoder:
             cells = symbols[boxes[at].inside(area, CELL)]
             segments = [(z_rows.counts, z.reshape(-1)[z_rows.index])]
             for layer, rows in zip(("base", "detail"), chosen[at], strict=True):
-                segments.append((rows.counts, picture.row_map.from_cells(layer, rows, cells)))
+                part = cells[:, :, picture.row_map.channels[layer]]
+                segments.append((rows.counts, from_cells(rows, part)))
             return encode_segments(self._bank, segments[:2]), encode_segments(self._bank, segments[2:])
 
         return dict(zip(tiles, map_tiles(pack, range(len(tiles)), self._threads), strict=True))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import zip_longest
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from ..errors import PgiOptionError
 from ..runtime import default_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["Progress", "map_tiles", "thread_count"]
+__all__ = ["Progress", "ahead", "map_tiles", "thread_count"]
 
 Progress: TypeAlias = Callable[[float], None]
 """Called with the share done, 0 to 1."""
@@ -59,6 +60,27 @@ def map_tiles(
         return _collect(pool.map(work, tiles), len(tiles), progress)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def ahead(work: Callable[[T], R], items: Sequence[T], threads: int) -> Iterator[tuple[T, R]]:
+    """``(item, work(item))`` for each; with several threads the next is under way meanwhile.
+
+    Args:
+        work: called in one thread, in order.
+        items: what to work on.
+        threads: 1 for none but the caller's.
+    """
+    if threads == 1 or len(items) < 2:
+        for item in items:
+            yield item, work(item)
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="pgic-ahead") as pool:
+        coming = pool.submit(work, items[0])
+        for item, following in zip_longest(items, items[1:]):
+            done = coming.result()
+            if following is not None:
+                coming = pool.submit(work, following)
+            yield item, done
 
 
 def _collect(results: Iterable[R], total: int, progress: Progress | None) -> list[R]:

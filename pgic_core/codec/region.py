@@ -38,14 +38,15 @@ class Rate:
         rows, columns = box.inside(Box(0, 0, 0, 0), UNIT)
         return np.divide(self.offsets[rows, columns], ROWS_PER_OCTAVE, dtype=np.float32)
 
-    def steps(self, box: Box) -> NDArray[np.float32]:
-        """Steps of the latent's channels in ``box``: ``(1, M, rows, columns)`` of cells, or of one."""
+    def steps(self, box: Box, channels: slice = slice(None)) -> NDArray[np.float32]:
+        """Steps of the latent's channels in ``box``: ``(1, channels, rows, columns)`` of cells, or of one."""
+        step = self.step[:, channels]
         if self.offsets is None:
-            return self.step
+            return step
         rows = np.arange(box.top, box.bottom, CELL) // UNIT
         columns = np.arange(box.left, box.right, CELL) // UNIT
         octaves = self.offsets[np.ix_(rows, columns)].astype(np.float32) / ROWS_PER_OCTAVE
-        steps: NDArray[np.float32] = self.step * np.exp2(-octaves)
+        steps: NDArray[np.float32] = step * np.exp2(-octaves)
         return steps
 
     def embedding(

@@ -20,7 +20,7 @@ from ..runtime import ROWS, Model
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["RowMap", "SymbolRows"]
+__all__ = ["RowMap", "SymbolRows", "from_cells", "to_cells"]
 
 _LINES = 64
 
@@ -52,6 +52,10 @@ class RowMap:
     Args:
         model: whose tables.
         quality: 1 to 100.
+
+    Attributes:
+        channels: which of a cell's 4 M symbols each layer has.
+        z_rows: uint8 ``(Z,)``, rows of z's channels.
     """
 
     def __init__(self, model: Model, quality: int) -> None:
@@ -72,7 +76,7 @@ class RowMap:
             "base": (weight[:stacks], bias[:cut, None].astype(np.float32)),
             "detail": (weight[stacks:], bias[cut:, None].astype(np.float32)),
         }
-        self._channels = {"base": slice(0, base), "detail": slice(base, symbols)}
+        self.channels = {"base": slice(0, base), "detail": slice(base, symbols)}
         self.z_rows = tables.z_row[quality - 1]
 
     @staticmethod
@@ -100,37 +104,34 @@ class RowMap:
             sums += offsets.reshape(1, -1).astype(np.float32)
         return SymbolRows(sums)
 
-    def to_cells(
-        self, layer: str, rows: SymbolRows, values: NDArray[Any], cells: NDArray[Any], rest: float = 0
-    ) -> None:
-        """Put values of a layer's active symbols where networks take them.
 
-        Args:
-            layer: as above.
-            rows: which symbols, in coded order.
-            values: ``(n,)``, one for each.
-            cells: ``(2 h, 2 w, at least this layer's part of 4 M)``, what to fill.
-            rest: what the other symbols of the layer get.
-        """
-        target = self._by_line(layer, cells)
-        dense = np.full(target.size, rest, cells.dtype)
-        dense[rows.index] = values
-        target[:] = dense.reshape(target.shape)
+def to_cells(rows: SymbolRows, values: NDArray[Any], cells: NDArray[Any], rest: float = 0) -> None:
+    """Put values of a layer's active symbols where networks take them.
 
-    def from_cells(self, layer: str, rows: SymbolRows, cells: NDArray[Any]) -> NDArray[Any]:
-        """The inverse of :meth:`to_cells`."""
-        return self._by_line(layer, cells).reshape(-1)[rows.index]
+    Args:
+        rows: which symbols, in coded order.
+        values: ``(n,)``, one for each.
+        cells: ``(2 h, 2 w, symbols of the layer)``, what to fill.
+        rest: what the other symbols of the layer get.
+    """
+    target = _by_line(cells)
+    dense = np.full(target.size, rest, cells.dtype)
+    dense[rows.index] = values
+    target[:] = dense.reshape(target.shape)
 
-    def _by_line(self, layer: str, cells: NDArray[Any]) -> NDArray[Any]:
-        """A view of a layer as ``(cell row, cell column, symbol, z row, z column)``."""
-        height, width = cells.shape[0] // 2, cells.shape[1] // 2
-        part = cells[:, :, self._channels[layer]]
-        rows, columns, step = part.strides
-        return as_strided(
-            part,
-            (2, 2, part.shape[2], height, width),
-            (rows, columns, step, 2 * rows, 2 * columns),
-        )
+
+def from_cells(rows: SymbolRows, cells: NDArray[Any]) -> NDArray[Any]:
+    """The inverse of :func:`to_cells`."""
+    return _by_line(cells).reshape(-1)[rows.index]
+
+
+def _by_line(cells: NDArray[Any]) -> NDArray[Any]:
+    """A view of a layer's cells as ``(cell row, cell column, symbol, z row, z column)``."""
+    height, width = cells.shape[0] // 2, cells.shape[1] // 2
+    rows, columns, step = cells.strides
+    return as_strided(
+        cells, (2, 2, cells.shape[2], height, width), (rows, columns, step, 2 * rows, 2 * columns)
+    )
 
 
 @lru_cache(maxsize=4)

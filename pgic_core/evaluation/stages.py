@@ -90,8 +90,10 @@ def _targets() -> Iterator[tuple[Any, str, str]]:
     yield entropy, "encode_segments", ENTROPY
     for name in ("__init__", "read", "finish"):
         yield entropy.SegmentReader, name, ENTROPY
-    for name in ("rows", "rows_of_z", "to_cells", "from_cells"):
+    for name in ("rows", "rows_of_z"):
         yield rows.RowMap, name, ROWS
+    for name in ("to_cells", "from_cells"):
+        yield rows, name, ROWS
     yield stream, "serialise", CONTAINER
     yield stream, "parse", CONTAINER
     yield stream.StreamIndex, "read_tile", CONTAINER

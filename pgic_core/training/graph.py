@@ -110,6 +110,13 @@ class GraphWriter:
         """Product, with broadcasting."""
         return self.node("Mul", a, b)
 
+    def crop(self, value: str, first: str, beyond: str) -> str:
+        """Cut out rows and columns: those of the corner ``first`` up to those before ``beyond``."""
+        axes = self.constant(np.array([1, 2]))
+        out = self.node("Slice", value, first, beyond, axes)
+        self._sizes.pop(out, None)
+        return out
+
     def channels_last(self, value: str) -> str:
         """From ``(1, C, h, w)``."""
         return self.node("Transpose", value, perm=[0, 2, 3, 1])

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from .layers import Pointwise
 
     Ranges = Mapping[nn.Module, tuple[float, float]]
+    # The number of a turn and the means of what it codes, to the values that its symbols stand for.
+    _Quantise = Callable[[int, str], str]
 
 __all__ = ["GRAPHS", "symbol_channels"]
 
@@ -72,16 +74,14 @@ def _latent(g: GraphWriter, a: Architecture) -> str:
     return g.input("latent", [1, "h", "w", a.latent])
 
 
-def _step_sizes(g: GraphWriter, a: Architecture, channels: int) -> list[str]:
-    """Quantisation steps of the symbols of each of the six turns, from those of the first channels.
+def _steps(g: GraphWriter, name: str, channels: int) -> str:
+    """Quantisation steps per channel, once or for every cell (where a ROI map makes them differ)."""
+    return g.channels_last(g.input(name, [1, channels, f"h_{name}", f"w_{name}"]))
 
-    They come in per channel, once or for every cell (where a ROI map makes them differ).
-    """
-    step = g.channels_last(g.input("step", [1, channels, "hf", "wf"]))
-    if channels == a.base:
-        return [g.concat([step, step])] * 2
-    base, rest = g.split(step, [a.base, channels - a.base])
-    return [g.concat([base, base])] * 2 + [rest] * 4
+
+def _step_sizes(g: GraphWriter, base: str, detail: str) -> list[str]:
+    """Quantisation steps of the symbols of each of the six turns; a base turn codes two positions."""
+    return [g.concat([base, base])] * 2 + [detail] * 4
 
 
 def _hyper_analysis(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
@@ -119,7 +119,7 @@ def _code(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     """Encoder: latent to symbols. A residual below its symbol's threshold becomes zero."""
     g, a = GraphWriter("code", ranges), codec.architecture
     cells = g.space_to_depth(_latent(g, a), 2, a.latent)
-    sizes = _step_sizes(g, a, a.latent)
+    sizes = _step_sizes(g, *g.split(_steps(g, "step", a.latent), [a.base, a.latent - a.base]))
     threshold = g.input("threshold", [1, "hc", "wc", 4 * a.latent], TensorProto.FLOAT16)
     thresholds = g.split(g.cast(threshold, TensorProto.FLOAT), _groups(a))
     pieces = g.split(cells, [a.base, *[(a.latent - a.base) // 4] * 4] * 4)
@@ -133,55 +133,75 @@ def _code(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
         symbols.append(s)
         return g.add(g.mul(s, sizes[turn]), mean)
 
-    _walk(g, codec, quantise, 6, _state(g, codec))
+    _detail(g, codec, quantise, _base(g, codec, quantise, last=False)[1])
     bound = [g.constant(np.float32(v)) for v in (-32767, 32767)]
     clipped = g.cast(g.node("Clip", g.concat(symbols), *bound), TensorProto.INT16)
     g.output("symbols", clipped, [1, "hc", "wc", 4 * a.latent], TensorProto.INT16)
     return g.finish()
 
 
-def _walk(
-    g: GraphWriter, codec: Codec, quantise: Callable[[int, str], str], turns: int, state: str
-) -> list[str]:
-    """Take the turns: each predicts means from what the turns before gave, and adds what it gives."""
+def _base(g: GraphWriter, codec: Codec, quantise: _Quantise, *, last: bool) -> tuple[list[str], str]:
+    """Take the two turns of the base group: each predicts means from what the turns before gave.
+
+    Returns:
+        The values of both, and the state that the next turn reads; that of the last turn if it is the last.
+    """
+    state = _state(g, codec)
     values = []
-    for turn in range(turns):
-        if turn < 2:
-            q = quantise(turn, g.layer(state, codec.base_out[turn]))
-            if turn < turns - 1:
-                state = g.layer(g.add(state, g.layer(q, codec.base_in[turn])), codec.base_mix[turn])
-        else:
-            state = g.layer(state, codec.detail_block[turn - 2])
-            q = quantise(turn, g.layer(state, codec.detail_out[turn - 2]))
-            if turn < turns - 1:
-                state = g.add(state, g.layer(q, codec.detail_in[turn - 2]))
-        values.append(q)
+    for turn in range(2):
+        values.append(quantise(turn, g.layer(state, codec.base_out[turn])))
+        if turn == 0 or not last:
+            state = g.layer(g.add(state, g.layer(values[turn], codec.base_in[turn])), codec.base_mix[turn])
+    return values, state
+
+
+def _detail(g: GraphWriter, codec: Codec, quantise: _Quantise, state: str) -> list[str]:
+    """Take the four turns of the detail group; gives the values of each."""
+    values = []
+    for turn in range(4):
+        state = g.layer(state, codec.detail_block[turn])
+        values.append(quantise(2 + turn, g.layer(state, codec.detail_out[turn])))
+        if turn < 3:
+            state = g.add(state, g.layer(values[turn], codec.detail_in[turn]))
     return values
 
 
-def _values(g: GraphWriter, codec: Codec, turns: int, channels: int) -> str:
-    """Decoder: the latent's first ``channels`` channels, from the symbols of the first turns."""
-    a = codec.architecture
-    coded = g.input("symbols", [1, "hc", "wc", 4 * channels], TensorProto.INT16)
-    symbols = g.split(g.cast(coded, TensorProto.FLOAT), _groups(a)[:turns])
-    sizes = _step_sizes(g, a, channels)
+def _symbols(g: GraphWriter, name: str, size: int, turns: int) -> list[str]:
+    """Decoder: the symbols of a layer, of each of its turns."""
+    coded = g.input(name, [1, f"h_{name}", f"w_{name}", size], TensorProto.INT16)
+    return g.split(g.cast(coded, TensorProto.FLOAT), [size // turns] * turns)
 
-    def dequantise(turn: int, mean: str) -> str:
-        return g.add(g.mul(symbols[turn], sizes[turn]), mean)
 
-    values = _walk(g, codec, dequantise, turns, _state(g, codec))
+def _dequantise(g: GraphWriter, symbols: list[str], sizes: list[str]) -> _Quantise:
+    return lambda turn, mean: g.add(g.mul(symbols[turn], sizes[turn]), mean)
+
+
+def _in_place(g: GraphWriter, a: Architecture, values: list[str]) -> str:
+    """What the turns gave as a latent: of the base group alone, or whole."""
     pieces: dict[tuple[int, int], str] = {}
     for keys, value in zip(_turns(a), values, strict=False):
         size = a.base if len(keys) == 2 else (a.latent - a.base) // 4
         pieces |= dict(zip(keys, g.split(value, [size] * len(keys)), strict=True))
     cells = g.concat([pieces[key] for key in sorted(pieces)])
-    return g.depth_to_space(cells, 2, channels)
+    return g.depth_to_space(cells, 2, a.base if len(values) == 2 else a.latent)
 
 
 def _means(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
-    """Decoder: symbols to latent."""
+    """Decoder: symbols to latent.
+
+    The base group and z cover an area with the halo that the context needs. ``inside`` (top, left, bottom and
+    right, in cells of that area) says for which part of it detail symbols are given, and the latent wanted.
+    """
     g, a = GraphWriter("means", ranges), codec.architecture
-    g.output("latent", _values(g, codec, 6, a.latent), [1, "h", "w", a.latent])
+    rest = a.latent - a.base
+    symbols = _symbols(g, "base", 4 * a.base, 2) + _symbols(g, "detail", 4 * rest, 4)
+    sizes = _step_sizes(g, _steps(g, "step", a.base), _steps(g, "detail_step", rest))
+    quantise = _dequantise(g, symbols, sizes)
+    corners = g.split(g.input("inside", [4], TensorProto.INT64), [2, 2])
+    values, state = _base(g, codec, quantise, last=False)
+    values = [g.crop(value, *corners) for value in values]
+    values += _detail(g, codec, quantise, g.crop(state, *corners))
+    g.output("latent", _in_place(g, a, values), [1, "h", "w", a.latent])
     return g.finish()
 
 
@@ -225,7 +245,9 @@ def _levels(g: GraphWriter, x: str) -> str:
 def _preview(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     """Decoder: base symbols to a picture at 1/8, through the linear path averaged over 8x8 pixels."""
     g, a, net = GraphWriter("preview", ranges), codec.architecture, codec.synthesis
-    y = _values(g, codec, 2, a.base)
+    sizes = _step_sizes(g, _steps(g, "step", a.base), "")
+    quantise = _dequantise(g, _symbols(g, "base", 4 * a.base, 2), sizes)
+    y = _in_place(g, a, _base(g, codec, quantise, last=True)[0])
     weight = (
         (array(net.linear.weight) * array(net.deviation))[:, : a.base].reshape(2, 2, 64, 3, a.base).mean(2)
     )

@@ -66,6 +66,12 @@ def _gemm(a: Tensor, b: Tensor, c: Tensor | None = None, **given: Any) -> Tensor
     return out if c is None else out + c
 
 
+def _slice(x: Tensor, starts: Tensor, ends: Tensor, axes: Tensor) -> Tensor:
+    for start, end, axis in zip(starts.tolist(), ends.tolist(), axes.tolist(), strict=True):
+        x = x.narrow(axis, start, end - start)
+    return x
+
+
 def _divide(a: Tensor, b: Tensor) -> Tensor:
     return a // b if not a.is_floating_point() else a / b
 
@@ -92,6 +98,7 @@ _OPERATORS: dict[str, Any] = {
     ),
     "Round": torch.round,
     "Shape": lambda x, start=0, end=None: torch.tensor(x.shape[start:end]),
+    "Slice": _slice,
     "SpaceToDepth": _space_to_depth,
     "Split": lambda x, sizes, axis: torch.split(x, sizes.tolist(), axis),
     "Sub": torch.sub,

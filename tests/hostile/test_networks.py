@@ -81,17 +81,18 @@ def test_bounded_latents_give_finite_pixels_all_through_the_graph() -> None:
     assert torch_engine.all_finite(MODEL.folder / "synthesis.onnx", inputs)
     symbols = np.where(random.random((1, 2, 2, 4 * MODEL.latent)) < 0.5, -32767, 32767).astype(np.int16)
     steps = np.exp2(MODEL.tables.step_exponent.max(0) / 8 + 16).reshape(1, -1, 1, 1).astype(np.float32)
+    cut = 4 * MODEL.base
     inputs = {
-        "symbols": symbols,
-        "step": steps,
+        "base": np.ascontiguousarray(symbols[..., :cut]),
+        "detail": np.ascontiguousarray(symbols[..., cut:]),
+        "inside": np.array([0, 0, 2, 2]),
+        "step": steps[:, : MODEL.base],
+        "detail_step": steps[:, MODEL.base :],
         "z": np.where(random.random((1, MODEL.hyper, 1, 1)) < 0.5, -127, 127).astype(np.float32),
         "embedding": MODEL.embedding("means", 1, octaves),
     }
     assert torch_engine.all_finite(MODEL.folder / "means.onnx", inputs)
-    inputs |= {
-        "symbols": np.ascontiguousarray(symbols[..., : 4 * MODEL.base]),
-        "step": np.ascontiguousarray(steps[:, : MODEL.base]),
-    }
+    inputs = {name: inputs[name] for name in ("base", "step", "z", "embedding")}
     assert torch_engine.all_finite(MODEL.folder / "preview.onnx", inputs)
 
 

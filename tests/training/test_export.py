@@ -96,14 +96,20 @@ class Case:
         latent = {"latent": self.latent.numpy()}
         step = first(step.repeat_interleave(2, 1).repeat_interleave(2, 2))
         known = {"z": first(z_hat), "embedding": cells["means"], "step": step}
-        base = self.symbols[..., : 4 * SMALL.base]
+        cut = 4 * SMALL.base
+        known_base = {**known, "base": self.symbols[..., :cut], "step": step[:, : SMALL.base]}
         self.feeds = {
             "analysis": {"picture": crop[None]},
             "hyper_analysis": {**latent, "embedding": cells["hyper_analysis"]},
             "code": {**latent, **known, "threshold": np.full(self.symbols.shape, 0.5, np.float16)},
-            "means": {"symbols": self.symbols, **known},
+            "means": {
+                **known_base,
+                "detail": self.symbols[..., cut:],
+                "detail_step": step[:, SMALL.base :],
+                "inside": np.array([0, 0, 4, 6]),
+            },
             "synthesis": {"latent": self.values.numpy(), "embedding": first(embedded)},
-            "preview": {**known, "symbols": base, "step": step[:, : SMALL.base]},
+            "preview": known_base,
         }
 
 
@@ -138,6 +144,16 @@ def test_code_zeroes_what_is_below_its_threshold(codec: Codec, case: Case) -> No
 def test_means(codec: Codec, case: Case) -> None:
     values = run(codec, "means", case.feeds["means"])
     np.testing.assert_allclose(values, case.values, rtol=1e-4, atol=1e-3)
+
+
+def test_means_of_a_part_see_what_lies_around_it(codec: Codec, case: Case) -> None:
+    feeds = dict(case.feeds["means"])
+    feeds["inside"] = np.array([1, 2, 3, 6])
+    for name, axes in (("detail", (1, 2)), ("detail_step", (2, 3))):
+        for axis, part in zip(axes, (slice(1, 3), slice(2, 6)), strict=True):
+            feeds[name] = feeds[name].take(range(part.start, part.stop), axis)
+    values = run(codec, "means", feeds)
+    np.testing.assert_allclose(values, case.values[:, 2:6, 4:12], rtol=1e-4, atol=1e-3)
 
 
 def test_synthesis(codec: Codec, case: Case) -> None:
