@@ -251,8 +251,6 @@ class LearnedImage:
     def _parts(self, area: Box, halo: int | None) -> list[_Part]:
         """Cut ``area`` into blocks; ``halo`` of the network behind the latent is ``None`` for previews."""
         whole, size, reach = self.grid.padded, block_pixels(area), self.model.halo("means")
-        if halo is None:  # Two, so that one can be read while the other is computed: that takes equally long.
-            size = -(-size // 2)
         parts = []
         for band in bands(area, self.grid.tile, size):
             for block in columns(band, self.grid.tile, size):
