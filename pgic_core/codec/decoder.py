@@ -195,11 +195,8 @@ class LearnedImage:
         area, model = _window(self.grid, window), self.model
         first = _reduced(area, LATENT)
         out = np.empty((model.latent, first.height, first.width), np.float32)
-        tiles, rate, threads = (
-            _TileReader(self, raise_damage=True),
-            self._rate(),
-            threads or default_threads(),
-        )
+        tiles, rate = _TileReader(self, raise_damage=True), self._rate()
+        threads = threads or default_threads()
         for part, symbols in ahead(tiles.collect, self._parts(area, 0), threads):
             latent = _latent(rate, part, symbols, threads)
             out[:, *_reduced(part.block, LATENT).inside(first)] = latent[0].transpose(2, 0, 1)

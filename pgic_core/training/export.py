@@ -20,7 +20,7 @@ from .config import Architecture, Schedule, TrainingConfig
 from .graph import array
 from .graphs import GRAPHS, symbol_channels
 from .networks import Codec
-from .quantise import Grid, calibrate, calibration_crops, equalise, input_ranges
+from .quantise import calibrate, calibration_crops, equalise, grids_of, input_ranges
 from .slim import slim
 
 if TYPE_CHECKING:
@@ -47,11 +47,6 @@ def load_codec(path: Path) -> tuple[Codec, TrainingConfig, dict[str, Any]]:
     codec.load_state_dict({k: v.half().float() for k, v in state["average"].items()})
     codec.eval()
     return codec, config, state
-
-
-def grids_of(state: dict[str, Any]) -> dict[str, Grid]:
-    """What the end of a training rounded to; empty where it did not."""
-    return {name: Grid(**grid) for name, grid in state.get("grids", {}).items()}
 
 
 def _scale_map(codec: Codec) -> tuple[NDArray[np.int8], NDArray[np.uint8], NDArray[np.int32]]:

@@ -77,7 +77,7 @@ class GraphWriter:
         self._count += 1
         out = f"{operator.lower()}{self._count}"
         self._nodes.append(helper.make_node(operator, list(inputs), [out], name=out, **attributes))
-        if operator not in ("Reshape", "Transpose") and inputs[0] in self._sizes:
+        if operator not in ("Reshape", "Slice", "Transpose") and inputs[0] in self._sizes:
             self._sizes[out] = self._sizes[inputs[0]]
         return out
 
@@ -112,10 +112,7 @@ class GraphWriter:
 
     def crop(self, value: str, first: str, beyond: str) -> str:
         """Cut out rows and columns: those of the corner ``first`` up to those before ``beyond``."""
-        axes = self.constant(np.array([1, 2]))
-        out = self.node("Slice", value, first, beyond, axes)
-        self._sizes.pop(out, None)
-        return out
+        return self.node("Slice", value, first, beyond, self.constant(np.array([1, 2])))
 
     def channels_last(self, value: str) -> str:
         """From ``(1, C, h, w)``."""

@@ -79,9 +79,9 @@ def _steps(g: GraphWriter, name: str, channels: int) -> str:
     return g.channels_last(g.input(name, [1, channels, f"h_{name}", f"w_{name}"]))
 
 
-def _step_sizes(g: GraphWriter, base: str, detail: str) -> list[str]:
-    """Quantisation steps of the symbols of each of the six turns; a base turn codes two positions."""
-    return [g.concat([base, base])] * 2 + [detail] * 4
+def _base_sizes(g: GraphWriter, step: str) -> list[str]:
+    """Quantisation steps of the symbols of both turns of the base group; each codes two positions."""
+    return [g.concat([step, step])] * 2
 
 
 def _hyper_analysis(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
@@ -119,7 +119,8 @@ def _code(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     """Encoder: latent to symbols. A residual below its symbol's threshold becomes zero."""
     g, a = GraphWriter("code", ranges), codec.architecture
     cells = g.space_to_depth(_latent(g, a), 2, a.latent)
-    sizes = _step_sizes(g, *g.split(_steps(g, "step", a.latent), [a.base, a.latent - a.base]))
+    base, rest = g.split(_steps(g, "step", a.latent), [a.base, a.latent - a.base])
+    sizes = _base_sizes(g, base) + [rest] * 4
     threshold = g.input("threshold", [1, "hc", "wc", 4 * a.latent], TensorProto.FLOAT16)
     thresholds = g.split(g.cast(threshold, TensorProto.FLOAT), _groups(a))
     pieces = g.split(cells, [a.base, *[(a.latent - a.base) // 4] * 4] * 4)
@@ -195,7 +196,7 @@ def _means(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     g, a = GraphWriter("means", ranges), codec.architecture
     rest = a.latent - a.base
     symbols = _symbols(g, "base", 4 * a.base, 2) + _symbols(g, "detail", 4 * rest, 4)
-    sizes = _step_sizes(g, _steps(g, "step", a.base), _steps(g, "detail_step", rest))
+    sizes = _base_sizes(g, _steps(g, "step", a.base)) + [_steps(g, "detail_step", rest)] * 4
     quantise = _dequantise(g, symbols, sizes)
     corners = g.split(g.input("inside", [4], TensorProto.INT64), [2, 2])
     values, state = _base(g, codec, quantise, last=False)
@@ -245,7 +246,7 @@ def _levels(g: GraphWriter, x: str) -> str:
 def _preview(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     """Decoder: base symbols to a picture at 1/8, through the linear path averaged over 8x8 pixels."""
     g, a, net = GraphWriter("preview", ranges), codec.architecture, codec.synthesis
-    sizes = _step_sizes(g, _steps(g, "step", a.base), "")
+    sizes = _base_sizes(g, _steps(g, "step", a.base))
     quantise = _dequantise(g, _symbols(g, "base", 4 * a.base, 2), sizes)
     y = _in_place(g, a, _base(g, codec, quantise, last=True)[0])
     weight = (

@@ -21,6 +21,8 @@ from torch import Tensor, nn
 from .layers import Block, Depthwise, Mix, Pointwise, depth_to_space, small, space_to_depth
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -195,17 +197,28 @@ class Codec(nn.Module):
         return Coded(reconstruction, bits_y, bits_z)
 
     @torch.no_grad()
-    def over_rates(self, crops: NDArray[np.uint8]) -> None:
-        """Code crops ``(N, H, W, 3)``, the first at the lowest rate and the last at the highest.
+    def watch(
+        self,
+        layers: Iterable[nn.Module],
+        crops: NDArray[np.uint8],
+        see: Callable[[nn.Module, tuple[Tensor]], None],
+    ) -> None:
+        """Have ``see`` called with each input of some layers, while crops are coded.
 
-        For those who watch what the layers see.
+        Args:
+            layers: to watch.
+            crops: ``(N, H, W, 3)``; the first is coded at the lowest rate and the last at the highest.
+            see: takes a layer and its inputs.
         """
+        hooks = [layer.register_forward_pre_hook(see) for layer in layers]
         device = self.log_step.device
         rates = torch.linspace(0, self.architecture.rates - 1, len(crops), device=device)
         for crop, rate in zip(crops, rates, strict=True):
             picture = (torch.from_numpy(crop.copy()).to(device).float()[None] - 128) / 256
             offsets = torch.zeros(1, crop.shape[0] // 64, crop.shape[1] // 64, 1, device=device)
             self(picture, rate[None], offsets, noise=False)
+        for hook in hooks:
+            hook.remove()
 
     def hyper_analysis(self, y: Tensor, e: Tensor) -> Tensor:
         """Scaled latent to z, before rounding."""

@@ -43,6 +43,7 @@ __all__ = [
     "calibrate",
     "calibration_crops",
     "equalise",
+    "grids_of",
     "input_ranges",
     "round_in_training",
 ]
@@ -90,6 +91,11 @@ class Grid:
         return {"scale": self.scale, "low": self.low, "high": self.high}
 
 
+def grids_of(checkpoint: Mapping[str, Any]) -> dict[str, Grid]:
+    """What the end of a training rounded to; empty where it did not."""
+    return {name: Grid(**grid) for name, grid in checkpoint.get("grids", {}).items()}
+
+
 def calibration_crops(config: TrainingConfig, root: Path) -> NDArray[np.uint8]:
     """Crops of training pictures, ``(24, 512, 512, 3)``, always the same ones for a config."""
     pictures = load_folders(root, config.data, config.exclude)
@@ -111,16 +117,13 @@ def calibrate(codec: Codec, crops: NDArray[np.uint8]) -> dict[str, Grid]:
     lows: dict[nn.Module, Tensor] = {}
     highs: dict[nn.Module, Tensor] = {}
 
-    def watch(layer: nn.Module, inputs: tuple[Tensor]) -> None:
+    def see(layer: nn.Module, inputs: tuple[Tensor]) -> None:
         low, high = torch.aminmax(inputs[0].flatten(0, -2).float(), dim=0)
         lows[layer] = torch.minimum(low, lows.get(layer, torch.zeros_like(low)))
         highs[layer] = torch.maximum(high, highs.get(layer, torch.zeros_like(high)))
 
     layers = {m: name for name, m in codec.named_modules() if isinstance(m, Pointwise | Depthwise)}
-    hooks = [layer.register_forward_pre_hook(watch) for layer in layers]
-    codec.over_rates(crops)
-    for hook in hooks:
-        hook.remove()
+    codec.watch(layers, crops, see)
     scales = {layer: torch.ones_like(low) for layer, low in lows.items()}
     for writers, readers in _streams(codec):
         channels = min(len(w.weight) for w in writers)

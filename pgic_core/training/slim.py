@@ -41,12 +41,12 @@ def slim(codec: Codec, grids: dict[str, Grid], crops: NDArray[np.uint8]) -> dict
         The grids of what is left.
     """
     loudest = _loudest(codec, crops)
+    names = {layer: name for name, layer in codec.named_modules()}
     left = dict(grids)
 
     def take(layer: nn.Module, kept: Tensor) -> None:
-        for name, other in codec.named_modules():
-            if other is layer and name in left:
-                left[name] = replace(left[name], scale=left[name].scale[kept])
+        if (name := names[layer]) in left:
+            left[name] = replace(left[name], scale=left[name].scale[kept])
 
     for block in codec.modules():
         if isinstance(block, Mix):
@@ -72,16 +72,13 @@ def _loudest(codec: Codec, crops: NDArray[np.uint8]) -> dict[nn.Module, Tensor]:
     """Highest input per channel of the layers behind rectifiers."""
     highest: dict[nn.Module, Tensor] = {}
 
-    def watch(layer: nn.Module, inputs: tuple[Tensor]) -> None:
+    def see(layer: nn.Module, inputs: tuple[Tensor]) -> None:
         high = inputs[0].flatten(0, -2).amax(0)
         highest[layer] = torch.maximum(high, highest.get(layer, high))
 
     behind = [m.d for m in codec.modules() if isinstance(m, Mix)]
     behind += [m.f2 for m in codec.modules() if isinstance(m, Block)]
-    hooks = [layer.register_forward_pre_hook(watch) for layer in behind]
-    codec.over_rates(crops)
-    for hook in hooks:
-        hook.remove()
+    codec.watch(behind, crops, see)
     return highest
 
 

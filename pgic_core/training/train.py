@@ -25,7 +25,7 @@ from torch import Tensor
 from .config import TrainingConfig, load_config
 from .data import CropSampler, load_folders
 from .networks import Codec
-from .quantise import Grid, calibrate, calibration_crops, round_in_training
+from .quantise import Grid, calibrate, calibration_crops, grids_of, round_in_training
 
 __all__ = ["main", "train"]
 
@@ -84,8 +84,7 @@ class Run:
         self.step = state["step"]
         self.seconds = state["seconds"]
         self.decay_from = state.get("decay_from")
-        grids = {} if self.decay_from is None else state.get("grids", {})
-        self.grids = {name: Grid(**grid) for name, grid in grids.items()}
+        self.grids = {} if self.decay_from is None else grids_of(state)
         round_in_training(self.model, self.grids)
 
     def round_as_exported(self, data: Path) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 
 from pgic_core.errors import PgiError
 from pgic_core.features import decode_features, encode_features, inspect_features
+from tests.fuzz.sealing import varint
 
 __all__ = ["Report", "attack", "seal", "streams"]
 
@@ -90,7 +91,7 @@ def mutate(rng: np.random.Generator, original: bytes) -> bytes:
             case 4:
                 data[at : at + size] = rng.bytes(min(size, len(data) - at))
             case 5:
-                number = _varint(_FORGED[int(rng.integers(len(_FORGED)))])
+                number = varint(_FORGED[int(rng.integers(len(_FORGED)))])
                 data[at : at + len(number)] = number[: len(data) - at]
             case _:  # a splice
                 other = streams()[int(rng.integers(len(streams())))]
@@ -130,15 +131,6 @@ def attack(count: int, seed: int) -> Report:
             report.faults.append((number, f"{type(error).__name__}: {error}"[:300]))
         report.slowest = max(report.slowest, time.process_time() - start)
     return report
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 def main() -> None:

@@ -73,7 +73,7 @@ def test_a_unit_that_fires_at_one_place_is_kept(codec: Codec) -> None:
     block = codec.analysis.coarse[1]
     highest = []
     hook = block.f1.register_forward_hook(lambda *seen: highest.append(seen[2].flatten(0, -2).amax(0)))
-    codec.over_rates(CROPS)
+    codec.watch([], CROPS, print)
     hook.remove()
     with torch.no_grad():
         block.f1.bias[150] += 1e-3 - torch.stack(highest).amax(0)[150]
