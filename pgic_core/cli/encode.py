@@ -35,10 +35,10 @@ _RATE = "Rate (one of these)"
 @option(
     "-e",
     "--effort",
-    type=click.IntRange(1, 2),
-    metavar="1-2",
+    type=click.IntRange(1, 3),
+    metavar="1-3",
     group="Coding",
-    help="1 fast, 2 small. [default: 2]",
+    help="1 fast, 2 small, 3 smaller but slow. [default: 2]",
 )
 @option(
     "--preprocess",

@@ -1,26 +1,20 @@
-"""The learned decoder: payload to picture (A-6.5.1).
-
-Symbols are decoded exactly, by integer arithmetic alone; only then do networks run, so that their rounding,
-threads or hardware cannot change which symbols are read.
-"""
+"""The learned decoder: payload to picture (A-6.5.1)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..errors import PgiFormatError, PgiOptionError, PgiTruncatedError
+from ..errors import PgiOptionError
 from ..limits import Limits
 from ..runtime import Model, default_threads, find_model
-from .entropy import Bank, SegmentReader
 from .geometry import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, columns
 from .parallel import ahead
 from .region import Rate
-from .rows import RowMap, to_cells
 from .stream import LAYERS, StreamHeader, parse
+from .tile_reader import Demand, Symbols, TileReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,55 +27,8 @@ Level = Literal["preview", "fast"]
 LEVELS: tuple[Level, ...] = ("preview", "fast")
 PREVIEW = 8
 """How many pixels one preview pixel spans each way."""
-_Z_BOUND = 127
 _LATENT_BOUND = 65504.0
 """The largest number of float16, which accelerators compute in; a latent's deviation is about 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Tile:
-    """Decoded symbols of one tile.
-
-    Attributes:
-        z: ``(Z, h, w)``.
-        base: ``(2 h, 2 w, 4 B)``, symbols as the networks take them.
-        detail: ``(2 h, 2 w, 4 (M - B))`` likewise, or ``None`` where they were not asked for.
-    """
-
-    z: NDArray[np.int16]
-    base: NDArray[np.int16]
-    detail: NDArray[np.int16] | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Symbols:
-    """Symbols of an area in the layout the networks take.
-
-    Attributes:
-        z: float32 ``(1, Z, h, w)``.
-        base, detail: int16 ``(1, h, w, 4 B)`` and ``(1, h, w, 4 (M - B))`` of cells.
-    """
-
-    z: NDArray[np.float32]
-    base: NDArray[np.int16]
-    detail: NDArray[np.int16]
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A block of a picture, and what must be known to decode it.
-
-    Attributes:
-        block: in pixels.
-        seen: what the last network gives, the block with the halo of ``synthesis``.
-        detailed: for which the latent is computed, aligned to 32 px; ``None`` where the base group is enough.
-        needed: for which z and the base group are read, aligned to 64 px.
-    """
-
-    block: Box
-    seen: Box
-    detailed: Box | None
-    needed: Box
 
 
 class LearnedImage:
@@ -125,7 +72,7 @@ class LearnedImage:
         Raises:
             PgiFormatError: something is damaged.
         """
-        tiles = _TileReader(self, raise_damage=True)
+        tiles = self._reader(raise_damage=True)
         for index in range(self.grid.count):
             tiles.decode(index, LAYERS)
             tiles.forget(index + 1)
@@ -165,7 +112,7 @@ class LearnedImage:
         first = _reduced(area, scale)
         picture = np.empty((first.height, first.width, 3), np.uint8) if out is None else out
         mask = np.zeros(picture.shape[:2], bool) if on_damage == "conceal" else None
-        tiles = _TileReader(self, raise_damage=on_damage == "raise")
+        tiles = self._reader(raise_damage=on_damage == "raise")
         done = 0
         for block, pixels, spoilt in self._blocks(tiles, area, level, threads or default_threads()):
             picture[_reduced(block, scale).inside(first)] = pixels
@@ -195,12 +142,15 @@ class LearnedImage:
         area, model = _window(self.grid, window), self.model
         first = _reduced(area, LATENT)
         out = np.empty((model.latent, first.height, first.width), np.float32)
-        tiles, rate = _TileReader(self, raise_damage=True), self._rate()
+        tiles, rate = self._reader(raise_damage=True), self._rate()
         threads = threads or default_threads()
         for part, symbols in ahead(tiles.collect, self._parts(area, 0), threads):
             latent = _latent(rate, part, symbols, threads)
             out[:, *_reduced(part.block, LATENT).inside(first)] = latent[0].transpose(2, 0, 1)
         return out
+
+    def _reader(self, *, raise_damage: bool) -> TileReader:
+        return TileReader(self.model, self.header, self.index, self._read, raise_damage=raise_damage)
 
     def _rate(self) -> Rate:
         return Rate(self.model, self.header.quality, self.header.offsets)
@@ -221,13 +171,13 @@ class LearnedImage:
 
     def blocks(self, threads: int) -> Iterator[tuple[Box, NDArray[np.uint8]]]:
         """The whole picture in blocks, in rows from the upper left."""
-        tiles = _TileReader(self, raise_damage=True)
+        tiles = self._reader(raise_damage=True)
         area = Box(0, 0, self.grid.width, self.grid.height)
         for block, pixels, _ in self._blocks(tiles, area, "fast", threads):
             yield block, pixels
 
     def _blocks(
-        self, tiles: _TileReader, area: Box, level: Level, threads: int
+        self, tiles: TileReader, area: Box, level: Level, threads: int
     ) -> Iterator[tuple[Box, NDArray[np.uint8], list[Box]]]:
         """Blocks of ``area`` with their pixels, and what damage may have changed of them."""
         rate, model = self._rate(), self.model
@@ -245,7 +195,7 @@ class LearnedImage:
             )
             yield part.block, pixels, [box for box in touched if box.width > 0 and box.height > 0]
 
-    def _parts(self, area: Box, halo: int | None) -> list[_Part]:
+    def _parts(self, area: Box, halo: int | None) -> list[Demand]:
         """Cut ``area`` into blocks; ``halo`` of the network behind the latent is ``None`` for previews."""
         whole, size, reach = self.grid.padded, block_pixels(area), self.model.halo("means")
         parts = []
@@ -253,105 +203,11 @@ class LearnedImage:
             for block in columns(band, self.grid.tile, size):
                 seen = block.grown(0, PREVIEW, whole) if halo is None else block.grown(halo, LATENT, whole)
                 detailed = None if halo is None else seen.grown(0, CELL, whole)
-                parts.append(_Part(block, seen, detailed, (detailed or seen).grown(reach, UNIT, whole)))
+                parts.append(Demand(block, seen, detailed, (detailed or seen).grown(reach, UNIT, whole)))
         return parts
 
 
-class _TileReader:
-    """Decodes tiles, and keeps what neighbouring strips will ask for again."""
-
-    def __init__(self, image: LearnedImage, *, raise_damage: bool) -> None:
-        self._image = image
-        self._raise = raise_damage
-        self._bank = Bank.of(image.model)
-        self._row_map = RowMap.of(image.model, image.header.quality)
-        self._tiles: dict[tuple[int, int], _Tile] = {}
-        self.damaged: set[int] = set()
-
-    def forget(self, before: int) -> None:
-        """Drop tiles with an index below ``before``."""
-        for key in [k for k in self._tiles if k[0] < before]:
-            del self._tiles[key]
-
-    def decode(self, tile: int, layers: tuple[str, ...]) -> _Tile:
-        """Symbols of a tile; what is damaged reads as zeros."""
-        key = (tile, len(layers))
-        if key not in self._tiles:
-            self._tiles[key] = self._decode(tile, layers)
-        return self._tiles[key]
-
-    def _decode(self, tile: int, layers: tuple[str, ...]) -> _Tile:
-        image = self._image
-        box = image.grid.box(tile)
-        shape = (box.height // UNIT, box.width // UNIT)
-        z = np.zeros((image.model.hyper, *shape), np.int16)
-        cells = (2 * shape[0], 2 * shape[1])
-        base = np.zeros((*cells, 4 * image.model.base), np.int16)
-        detail = None
-        if LAYERS[1] in layers:
-            detail = np.zeros((*cells, 4 * (image.model.latent - image.model.base)), np.int16)
-        try:
-            reader = self._reader(LAYERS[0], tile)
-            z_rows = self._row_map.rows_of_z(shape[0] * shape[1])
-            values = reader.read(z_rows.counts)
-            if len(values) and np.abs(values).max() > _Z_BOUND:
-                raise PgiFormatError(f"Tile {tile} holds a hyper-latent beyond its bound.")
-            z.reshape(-1)[z_rows.index] = values
-            offsets = image.header.offsets
-            if offsets is not None:
-                offsets = offsets[box.inside(image.grid.padded, UNIT)]
-            self._read("base", reader, z, offsets, base)
-            reader.finish()
-            if detail is not None:
-                reader = self._reader(LAYERS[1], tile)
-                self._read("detail", reader, z, offsets, detail)
-                reader.finish()
-        except (PgiFormatError, PgiTruncatedError):
-            if self._raise:
-                raise
-            self.damaged.add(tile)
-        return _Tile(z, base, detail)
-
-    def _reader(self, layer: str, tile: int) -> SegmentReader:
-        return SegmentReader(self._bank, self._image.index.read_tile(layer, tile, self._image._read))
-
-    def _read(
-        self,
-        layer: str,
-        reader: SegmentReader,
-        z: NDArray[np.int16],
-        offsets: NDArray[np.int8] | None,
-        cells: NDArray[np.int16],
-    ) -> None:
-        rows = self._row_map.rows(layer, z, offsets)
-        to_cells(rows, reader.read(rows.counts), cells)
-
-    def collect(self, part: _Part) -> _Symbols:
-        """What the networks take for a part; tiles above it are dropped."""
-        grid, model = self._image.grid, self._image.model
-        area = part.needed
-        seen = part.detailed or Box(area.left, area.top, area.left, area.top)
-        full = set(grid.touching(part.detailed)) if part.detailed else set()
-        self.forget(area.top // grid.tile * grid.columns)
-        z = np.empty((1, model.hyper, area.height // UNIT, area.width // UNIT), np.float32)
-        base = np.empty((1, area.height // CELL, area.width // CELL, 4 * model.base), np.int16)
-        rest = 4 * (model.latent - model.base)
-        detail = np.empty((1, seen.height // CELL, seen.width // CELL, rest), np.int16)
-
-        # One after the other: most of it holds Python's lock, and a second thread would only wait for that.
-        for index in grid.touching(area):
-            tile = self.decode(index, LAYERS if index in full else LAYERS[:1])
-            box = grid.box(index)
-            common = box.overlap(area)
-            z[0][:, *common.inside(area, UNIT)] = tile.z[:, *common.inside(box, UNIT)]
-            base[0][common.inside(area, CELL)] = tile.base[common.inside(box, CELL)]
-            if index in full and tile.detail is not None:
-                common = box.overlap(seen)
-                detail[0][common.inside(seen, CELL)] = tile.detail[common.inside(box, CELL)]
-        return _Symbols(z, base, detail)
-
-
-def _latent(rate: Rate, part: _Part, symbols: _Symbols, threads: int) -> NDArray[np.float32]:
+def _latent(rate: Rate, part: Demand, symbols: Symbols, threads: int) -> NDArray[np.float32]:
     """Latent of what is seen of a part: ``(1, h, w, M)``."""
     model, area = rate.model, part.detailed or part.needed
     rows, columns = area.inside(part.needed, CELL)
@@ -380,7 +236,7 @@ def _bounded(latent: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.clip(numbers, -_LATENT_BOUND, _LATENT_BOUND)
 
 
-def _synthesis(rate: Rate, part: _Part, latent: NDArray[np.float32], threads: int) -> NDArray[np.uint8]:
+def _synthesis(rate: Rate, part: Demand, latent: NDArray[np.float32], threads: int) -> NDArray[np.uint8]:
     """Pixels of a part's block."""
     inputs = {
         "latent": np.ascontiguousarray(latent),
@@ -390,7 +246,7 @@ def _synthesis(rate: Rate, part: _Part, latent: NDArray[np.float32], threads: in
     return picture[part.block.inside(part.seen)]
 
 
-def _preview(rate: Rate, part: _Part, symbols: _Symbols, threads: int) -> NDArray[np.uint8]:
+def _preview(rate: Rate, part: Demand, symbols: Symbols, threads: int) -> NDArray[np.uint8]:
     """Preview pixels of a part's block, and of those that lie in it partly."""
     inputs: dict[str, NDArray[Any]] = {
         "base": symbols.base,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,8 +14,9 @@ from .entropy import Bank, encode_segments
 from .geometry import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, columns
 from .latent_rows import LatentRows
 from .parallel import map_tiles
-from .region import Rate
-from .rows import RowMap, SymbolRows, from_cells, to_cells
+from .quantisation import SYMBOL_LAYERS, Coding, fill_thresholds, row_thresholds
+from .refinement import REFINED_PIXELS, refine
+from .rows import from_cells
 from .stream import StreamHeader, serialise
 
 if TYPE_CHECKING:
@@ -23,14 +24,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from .rows import SymbolRows
+
 __all__ = ["EFFORTS", "RateTarget", "encode_learned"]
 
-EFFORTS = range(1, 3)
+EFFORTS = range(1, 4)
+SLOW = 3
+"""The effort that refines latents."""
 TILE = 512
 _Z_BOUND = 127
-# Weight of the rate where a symbol may be dropped: 1 would be the plain optimum for one symbol by itself, but
-# its value also serves as context of others. Chosen on training pictures.
-_RATE_WEIGHT = 0.65
+_REFINING = 0.95  # share of the time that effort 3 spends on refining
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,8 @@ def encode_learned(
         model: whose networks.
         quality: 1 to 100; ignored with a target.
         target: what to meet instead of a quality.
-        effort: 1 rounds plainly; 2 drops symbols that cost more bits than they are worth.
+        effort: 1 rounds plainly; 2 drops symbols that cost more bits than they are worth; 3 also moves the
+            latent to where this very picture costs less, which takes some tens of times as long.
         roi: ``(ceil(H / 64), ceil(W / 64))``, eighths of an octave by which steps are finer (A-6.4.1b).
         threads: for networks; ``None`` for all.
         progress: called with the share done, 0 to 1.
@@ -88,7 +92,7 @@ def encode_learned(
         roi,
         threads or default_threads(),
         progress or (lambda share: None),
-        keep=target is not None,
+        keep=target is not None or effort == SLOW,
     )
     if target is None:
         return encoder.code(quality)
@@ -101,7 +105,7 @@ class Encoder:
     Args:
         rgb: as for :func:`encode_learned`, like all that follow.
         model: whose networks.
-        effort: 1 or 2.
+        effort: one of :data:`EFFORTS`.
         roi: the map, or ``None``.
         threads: for networks and tiles.
         progress: called with the share done.
@@ -133,19 +137,24 @@ class Encoder:
             raise PgiOptionError(f"The ROI map of this picture must be int8 of shape {shape}.")
         self._roi = roi if roi is not None and roi.any() else None
         self._bank = Bank.of(model)
+        self._thresholds = row_thresholds(self._bank, drop=effort > 1)
         self._latent = LatentRows(model.latent, self.grid.padded.width)
         self._block_pixels = block_pixels(self.grid.padded)
 
     def code(self, quality: int) -> list[bytes]:
         """The payload at one quality."""
         whole, reach = self.grid.padded, self._model.halo("means")
-        picture = _Coding(self._model, quality, self._roi, whole)
+        picture = Coding(self._model, quality, self._roi, whole)
+        latent, refining = self._latent, 0.0
+        if self._effort == SLOW:
+            self._hyper(picture, whole.bottom)
+            latent, refining = self._refined(picture), _REFINING
         packed: dict[int, tuple[bytes, bytes]] = {}
         for band in bands(whole, TILE, self._block_pixels):
             self._hyper(picture, band.grown(reach, UNIT, whole).bottom)
             for block in columns(band, TILE, self._block_pixels):
-                packed |= self._pack(picture, block)
-                self._progress(len(packed) / self.grid.count)
+                packed |= self._pack(picture, latent, block)
+                self._progress(refining + (1 - refining) * len(packed) / self.grid.count)
             if not self._keep:
                 self._latent.forget(band.bottom - reach - UNIT)
         if not self._keep:
@@ -172,9 +181,11 @@ class Encoder:
             part = np.pad(part, missing, "edge")
         return np.ascontiguousarray(part)[None]
 
-    def _hyper(self, picture: _Coding, bottom: int) -> None:
+    def _hyper(self, picture: Coding, bottom: int) -> None:
         """Have z down to a pixel row."""
         whole = self.grid.padded
+        if bottom <= picture.z_bottom:
+            return
         network, halo = self._model.network("hyper_analysis"), self._model.halo("hyper_analysis")
         strip = Box(0, picture.z_bottom, whole.width, bottom)
         picture.z_bottom = bottom
@@ -192,65 +203,54 @@ class Encoder:
             z[picture.row_map.z_rows == 0] = 0
             picture.z[:, *block.inside(whole, UNIT)] = z
 
-    def _pack(self, picture: _Coding, block: Box) -> dict[int, tuple[bytes, bytes]]:
+    def _refined(self, picture: Coding) -> LatentRows:
+        """A better latent than that of the analysis network, for one quality."""
+        whole, reach = self.grid.padded, self._model.halo("means")
+        blocks = [
+            block
+            for band in bands(whole, TILE, REFINED_PIXELS)
+            for block in columns(band, TILE, REFINED_PIXELS)
+        ]
+        latent = LatentRows(self._model.latent, whole.width)
+        latent.grow(whole.bottom)
+        for block in blocks:
+            latent.put(block, self._latent.take(block))
+        for done, block in enumerate(blocks):
+            area = block.grown(reach, UNIT, whole)
+            pixels, start = self._padded(area), latent.take(area)
+            latent.put(block, refine(picture, self._bank, start, pixels, area, block, self._threads))
+            self._progress(_REFINING * (done + 1) / len(blocks))
+        return latent
+
+    def _pack(self, picture: Coding, latent: LatentRows, block: Box) -> dict[int, tuple[bytes, bytes]]:
         """Tile index to preview and detail part, for the tiles of a block."""
         area = block.grown(self._model.halo("means"), UNIT, self.grid.padded)
-        thresholds = self._thresholds()
         limits = np.empty((area.height // CELL, area.width // CELL, 4 * self._model.latent), np.float16)
 
         def choose(box: Box) -> list[SymbolRows]:
-            z, offsets = picture.z_of(box), picture.offsets_of(box)
-            chosen = []
-            for layer in ("base", "detail"):
-                rows = picture.row_map.rows(layer, z, offsets)
-                values = np.repeat(thresholds, rows.counts)
+            chosen = [picture.rows(layer, box) for layer in SYMBOL_LAYERS]
+            for layer, rows in zip(SYMBOL_LAYERS, chosen, strict=True):
                 cells = limits[box.inside(area, CELL)][:, :, picture.row_map.channels[layer]]
-                to_cells(rows, values, cells, rest=thresholds[0])
-                chosen.append(rows)
+                fill_thresholds(self._thresholds, rows, cells)
             return chosen
 
         tiles = list(self.grid.touching(block))
         boxes = [self.grid.box(index) for index in tiles]
         chosen = map_tiles(choose, boxes, self._threads)
         map_tiles(choose, block.frame(area), self._threads)
-        symbols = self._quantise(picture, area, limits)
+        symbols = picture.symbols(area, latent.take(area), limits, self._threads)
 
         def pack(at: int) -> tuple[bytes, bytes]:
             z = picture.z_of(boxes[at])
             z_rows = picture.row_map.rows_of_z(z[0].size)
             cells = symbols[boxes[at].inside(area, CELL)]
             segments = [(z_rows.counts, z.reshape(-1)[z_rows.index])]
-            for layer, rows in zip(("base", "detail"), chosen[at], strict=True):
+            for layer, rows in zip(SYMBOL_LAYERS, chosen[at], strict=True):
                 part = cells[:, :, picture.row_map.channels[layer]]
                 segments.append((rows.counts, from_cells(rows, part)))
             return encode_segments(self._bank, segments[:2]), encode_segments(self._bank, segments[2:])
 
         return dict(zip(tiles, map_tiles(pack, range(len(tiles)), self._threads), strict=True))
-
-    def _thresholds(self) -> NDArray[np.float16]:
-        """By row: below which residual a symbol becomes zero.
-
-        A step chosen for its rate weighs one bit as much as 2 / 17.3 squared steps of error: at the optimum
-        of uniform quantisation dD/dR is 18 / ln 2 (see the trainer), spread over three colours.
-        """
-        bits = self._bank.bits()
-        saved = bits[:, 1] - bits[:, 0]
-        weight = _RATE_WEIGHT if self._effort > 1 else 0.0
-        thresholds = 0.5 + weight * np.maximum(saved, 0) / 17.3
-        thresholds[0] = np.inf
-        return np.asarray(thresholds, np.float16)
-
-    def _quantise(self, picture: _Coding, area: Box, thresholds: NDArray[np.float16]) -> NDArray[np.int16]:
-        """Symbols of ``area``: ``(rows, columns, 4 M)`` of cells."""
-        inputs: dict[str, NDArray[Any]] = {
-            "latent": self._latent.take(area),
-            "step": picture.rate.steps(area),
-            "z": picture.z_of(area)[None].astype(np.float32),
-            "embedding": picture.rate.embedding("means", area, CELL),
-            "threshold": thresholds[None],
-        }
-        symbols: NDArray[np.int16] = self._model.network("code")(inputs, threads=self._threads)[0]
-        return symbols
 
     def search(self, target: RateTarget) -> list[bytes]:
         """The payload at the quality that meets ``target`` best, by bisection over whole qualities."""
@@ -282,31 +282,6 @@ class Encoder:
             difference = pixels - self._rgb[box.top : box.bottom, box.left : box.right].astype(np.float32)
             error += float(np.square(difference).sum(dtype=np.float64))
         return float(10 * np.log10(255**2 * self._rgb.size / error)) if error else float("inf")
-
-
-class _Coding:
-    """What one quality makes of a picture: steps, rows, and z as far as it is known.
-
-    Attributes:
-        z: int16 ``(Z, rows, columns)``.
-        z_bottom: the pixel row down to which it is.
-    """
-
-    def __init__(self, model: Model, quality: int, roi: NDArray[np.int8] | None, whole: Box) -> None:
-        self.rate = Rate(model, quality, roi)
-        self.row_map = RowMap.of(model, quality)
-        self.z = np.zeros((model.hyper, whole.height // UNIT, whole.width // UNIT), np.int16)
-        self.z_bottom = 0
-        self._roi = roi
-        self._whole = whole
-
-    def z_of(self, area: Box) -> NDArray[np.int16]:
-        """Values of z in an area."""
-        return self.z[:, *area.inside(self._whole, UNIT)]
-
-    def offsets_of(self, area: Box) -> NDArray[np.int8] | None:
-        """The ROI map of an area."""
-        return None if self._roi is None else self._roi[area.inside(self._whole, UNIT)]
 
 
 def _last(fits: Callable[[int], bool], low: int) -> int:

@@ -66,6 +66,15 @@ class Bank:
             out[row] = 24 - np.log2(f[[b, b + 1]])
         return out
 
+    def cost(self, counts: NDArray[np.int64], symbols: NDArray[np.int16]) -> NDArray[np.float32]:
+        """Bits of symbols ``(n,)`` that come row by row, as :func:`encode_segments` takes them."""
+        bounds = self.bounds[np.repeat(np.arange(ROWS), counts)]
+        escaped = np.abs(symbols.astype(np.int32)) > bounds
+        place = np.where(escaped, 2 * bounds + 1, symbols + bounds)
+        starts = np.cumsum([0, *(len(values) for values in self._values[:-1])])
+        bits = 24 - np.log2(np.concatenate(self._values)[np.repeat(starts, counts) + place])
+        return np.asarray(bits + escaped * np.log2(_EXCESS), np.float32)
+
 
 def encode_segments(bank: Bank, segments: Sequence[tuple[NDArray[np.int64], NDArray[np.int16]]]) -> bytes:
     """Code segments that will be decoded in this order.

@@ -58,7 +58,7 @@ def encode_lossless(
         pixels: (H, W, C), as :class:`Picture` holds them.
         plain: keep the samples as they are (``compression_type`` 0), which int32 and float32 need; else
             uint8 goes to WebP and uint16 to PNG.
-        effort: 1 fast, 2 slower and smaller. It does not change the pixels.
+        effort: 1 fast, 2 smaller; 3 is as 2. It does not change the pixels.
         threads: as :func:`thread_count`.
         progress: called after each tile.
 

@@ -17,6 +17,7 @@ import numpy as np
 from ..errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
 from ..runtime import DIGEST_BYTES
 from .geometry import UNIT, Grid
+from .varint import varint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -102,15 +103,6 @@ class StreamIndex:
         return data
 
 
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
 def serialise(header: StreamHeader, layers: Sequence[Sequence[bytes]]) -> list[bytes]:
     """The payload in pieces.
 
@@ -124,10 +116,10 @@ def serialise(header: StreamHeader, layers: Sequence[Sequence[bytes]]) -> list[b
     if header.offsets is not None:
         flags = _FLAG_MAP
         packed = zlib.compress(header.offsets.tobytes(), 9)
-        variable += _varint(len(packed)) + packed
+        variable += varint(len(packed)) + packed
     for tiles in layers:
         for tile in tiles:
-            variable += _varint(len(tile) // 4) + struct.pack("<I", zlib.crc32(tile))
+            variable += varint(len(tile) // 4) + struct.pack("<I", zlib.crc32(tile))
     fixed = _FIXED.pack(
         _VERSION,
         flags,

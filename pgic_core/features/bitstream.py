@@ -21,6 +21,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from pgic_core.codec.varint import varint
 from pgic_core.errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
 
 from .prequantise import Quantiser
@@ -86,11 +87,11 @@ class Stream:
 
 def write_stream(stream: Stream) -> bytes:
     """Lay a stream out as bytes."""
-    body = bytearray([KINDS.index(stream.kind)]) + _varint(len(stream.records))
+    body = bytearray([KINDS.index(stream.kind)]) + varint(len(stream.records))
     for record in stream.records:
         if stream.kind == "mapping":
             name = record.name.encode()
-            body += _varint(len(name)) + name
+            body += varint(len(name)) + name
         body.append(
             DTYPES.index(record.dtype)
             | record.batched << 2
@@ -99,12 +100,12 @@ def write_stream(stream: Stream) -> bytes:
         )
         body.append(_LOSSLESS if record.qp is None else round(record.qp * 4))
         for side in record.shape:
-            body += _varint(side)
+            body += varint(side)
         body += record.quantiser.to_bytes()
         short = -(-(_samples(record.shape) - SAMPLES_FREE) // SAMPLES_PER_BYTE) - len(record.payload)
         payload = record.payload + bytes(max(0, short + 3 & ~3))  # whole words, which our own coder asks for
         for part in (record.orders, payload):
-            body += _varint(len(part)) + part
+            body += varint(len(part)) + part
     head = _HEAD.pack(MAGIC, VERSION, zlib.crc32(body))
     return head + bytes(body)
 
@@ -196,15 +197,6 @@ def _read_record(reader: _Reader, named: bool, limits: Limits) -> Record:
 def _samples(shape: tuple[int, int, int, int]) -> int:
     n, c, h, w = shape
     return n * c * h * w
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 class _Reader:

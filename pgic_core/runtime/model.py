@@ -66,6 +66,17 @@ class Model:
         """Channels Z of z."""
         return int(self._manifest["hyper"])
 
+    def error_weight(self, quality: int) -> float:
+        """How many bits a squared error of one grey level, averaged over colours, is worth at a quality.
+
+        Raises:
+            PgiModelError: the manifest does not say.
+        """
+        if "error_weights" not in self._manifest:
+            raise PgiModelError(f"The model {self.id} was not made for effort 3.")
+        low, high = map(float, self._manifest["error_weights"])
+        return float(low * (high / low) ** ((quality - 1) / (_QUALITIES - 1)))
+
     def halo(self, name: str) -> int:
         """Pixels that network ``name`` must see around the ones it gives exactly."""
         return int(self._manifest["halo"][name])

@@ -64,6 +64,7 @@ class Schedule:
         warmup: steps over which it rises from zero.
         decay: steps over which a decay run lets it fall to zero.
         integer: learning rate, as a share of its peak, below which a decay run rounds as integer layers do.
+        drop: likewise, below which symbols are dropped as the encoder drops them; 0 for never.
         clip: gradient norm above which a step is scaled down.
         ema: decay per step of the averaged weights.
         roi: share of crops that carry a random map of quality offsets.
@@ -77,6 +78,7 @@ class Schedule:
     warmup: int = 200
     decay: int = 3000
     integer: float = 0.3
+    drop: float = 1.0
     clip: float = 1.0
     ema: float = 0.999
     roi: float = 0.2

@@ -17,6 +17,7 @@ import torch
 from ..runtime.manifest import identity_digest, write_manifest
 from ..runtime.tables import ROWS, ROWS_PER_OCTAVE, Tables, gaussian_frequencies, row_of_log2_scale
 from .config import Architecture, Schedule, TrainingConfig
+from .descent import descent, sensitivity
 from .graph import array
 from .graphs import GRAPHS, symbol_channels
 from .networks import Codec
@@ -101,7 +102,7 @@ def export(checkpoint: Path, folder: Path, *, data: Path | None = None, released
         checkpoint: of :mod:`.train`.
         folder: where to; created.
         data: root of the training folders; with it the graphs are 8-bit integer ones (A-6.4.2a), calibrated
-            and slimmed on crops from there, otherwise float.
+            and slimmed on crops from there, and effort 3 has its own; otherwise they are float, without it.
         released: whether files of this model must decode for ever; otherwise it is marked provisional.
 
     Returns:
@@ -116,6 +117,8 @@ def export(checkpoint: Path, folder: Path, *, data: Path | None = None, released
         grids = slim(codec, grids_of(state) or calibrate(codec, crops), crops)
         equalise(codec, grids)
         ranges = input_ranges(codec, grids)
+        way_down = descent(codec, sensitivity(codec, crops))
+        (folder / "descent.onnx").write_bytes(way_down.SerializeToString())
     for name, graph in GRAPHS.items():
         (folder / f"{name}.onnx").write_bytes(graph(codec, ranges).SerializeToString())
     weight, shift, bias = _scale_map(codec)
@@ -151,6 +154,7 @@ def export(checkpoint: Path, folder: Path, *, data: Path | None = None, released
             "base": a.base,
             "hyper": a.hyper,
             "octaves": codec.octaves,
+            "error_weights": [a.lambda_low, a.lambda_high],
             # Pixels, from the 3x3 layers that each network passes through at 1/8, 1/16, 1/32 and 1/4.
             "halo": {
                 "analysis": 8 * a.encoder_fine_blocks + 16 * a.encoder_coarse_blocks,

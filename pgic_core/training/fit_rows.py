@@ -16,7 +16,7 @@ from unittest.mock import patch
 import numpy as np
 import torch
 
-from ..codec import decoder
+from ..codec import decoder, tile_reader
 from ..codec.encoder import encode_learned
 from ..codec.entropy import SegmentReader
 from ..limits import Limits
@@ -60,7 +60,7 @@ def count_symbols(model: Model, pictures: Iterable[NDArray[np.uint8]]) -> list[N
                 seen[row] += np.bincount(place, minlength=2 * bound + 2)
             return symbols
 
-    with patch.object(decoder, "SegmentReader", Counting):
+    with patch.object(tile_reader, "SegmentReader", Counting):
         for picture in pictures:
             for quality in _QUALITIES:
                 data = b"".join(encode_learned(picture, model=model, quality=quality))

@@ -253,7 +253,7 @@ class GraphWriter:
             value = self.rounded(value, between)
         rows = self.reshape(value, [-1, weight.shape[0]])
         if between is None:
-            stored = self._half(weight) if exact or not self._ranges else self._eight_bits(weight)
+            stored = self.half(weight) if exact or not self._ranges else self.eight_bits(weight)
             weights = stored, self.constant(bias.astype(np.float32))
         else:
             weights = self._integers(weight, bias, 1, self._grids[rows][0])
@@ -269,7 +269,7 @@ class GraphWriter:
             value = self.prepared(value, layer)
             operands = self._integers(weight, array(layer.bias), 0, self._grids[value][0])
         else:
-            operands = self._half(weight), self.constant(array(layer.bias))
+            operands = self.half(weight), self.constant(array(layer.bias))
         size = self.size(value)
         out = self.node(
             "Conv",
@@ -318,11 +318,11 @@ class GraphWriter:
     def _dimension(self, value: str, axis: int) -> str:
         return self.node("Shape", value, start=axis, end=axis + 1)
 
-    def _half(self, weight: NDArray[np.float32]) -> str:
+    def half(self, weight: NDArray[np.float32]) -> str:
         """Store weights in half precision; the engine widens them once, when it loads the graph."""
         return self.cast(self.constant(weight.astype(np.float16)), TensorProto.FLOAT)
 
-    def _eight_bits(self, weight: NDArray[np.float32]) -> str:
+    def eight_bits(self, weight: NDArray[np.float32]) -> str:
         """Store weights ``(in, out)`` in 8 bits with a scale per output; the engine widens them likewise."""
         scale = np.maximum(np.abs(weight).max(0) / 127, 1e-9).astype(np.float32)
         levels = self.constant(np.rint(weight / scale).astype(np.int8))

@@ -18,6 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..codec.quantisation import DEAD_ZONE
+from ..runtime.tables import ROWS_PER_OCTAVE, row_of_log2_scale
 from .layers import Block, Depthwise, Mix, Pointwise, depth_to_space, small, space_to_depth
 
 if TYPE_CHECKING:
@@ -174,7 +176,15 @@ class Codec(nn.Module):
         t = t[:, None, None, None] + 2 * offsets / self.octaves
         return F.relu(self.embed(t))
 
-    def forward(self, picture: Tensor, rate: Tensor, offsets: Tensor, *, noise: bool = True) -> Coded:
+    def forward(
+        self,
+        picture: Tensor,
+        rate: Tensor,
+        offsets: Tensor,
+        *,
+        noise: bool = True,
+        drop: bool = False,
+    ) -> Coded:
         """Code and decode.
 
         Args:
@@ -182,6 +192,9 @@ class Codec(nn.Module):
             rate: ``(B,)``, position between the anchors, 0 to ``rates - 1``.
             offsets: ``(B, H/64, W/64, 1)``, octaves by which a block's steps are finer (ROI).
             noise: additive noise in place of rounding where the rate is estimated.
+            drop: quantise as the encoder does, which drops symbols that cost more bits than they are worth.
+                What follows from symbols then learns from those that will be coded; the analysis, which
+                has no gradient through them, still learns its rate from noise.
         """
         e = self.embedding(rate, offsets)
         log_step = self.interpolate(self.log_step, rate) - _up(offsets, 4)
@@ -191,8 +204,14 @@ class Codec(nn.Module):
         bits_z = _bits(_noisy(z, z_hat, noise), torch.exp2(self.interpolate(self.z_scale, rate)))
         log_scale = depth_to_space(self.scale(z_hat).float(), 4) + self.interpolate(self.log_shift, rate)
         log_scale = (log_scale + _up(offsets, 4)).clamp(_LOG2_ROW_MIN, _LOG2_ROW_MAX)
-        y_hat, residual = self.means(y, z_hat, e, torch.exp2(log_step))
-        bits_y = _bits(_noisy(residual, torch.round(residual), noise), torch.exp2(log_scale))
+        zone = _dead_zone(log_scale) if drop else None
+        y_hat, residual = self.means(y, z_hat, e, torch.exp2(log_step), zone)
+        scale = torch.exp2(log_scale)
+        if noise and zone is not None:
+            smooth = _bits(_noisy(residual, residual, noise), scale.detach())
+            bits_y = _bits(_symbols(residual, zone), scale) + smooth - smooth.detach()
+        else:
+            bits_y = _bits(_noisy(residual, _symbols(residual, zone), noise), scale)
         reconstruction = self.synthesis(y_hat, _up(self.embed_synthesis(e), 4))
         return Coded(reconstruction, bits_y, bits_z)
 
@@ -229,8 +248,10 @@ class Codec(nn.Module):
         """Hyper-synthesis: z to the cells' state ``(B, H/32, W/32, T)``."""
         return self.hs_block(depth_to_space(self.hs_enter(z_hat), 2) + _up(self.embed_hs(e), 2))
 
-    def means(self, y: Tensor, z_hat: Tensor, e: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-        """Quantise y around its predicted means, in turn.
+    def means(
+        self, y: Tensor, z_hat: Tensor, e: Tensor, step: Tensor, zone: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Quantise y around its predicted means, in turn; to zero within ``zone`` steps, where given.
 
         Returns:
             y-hat, and ``y - mean`` in quantisation steps, both ``(B, H/16, W/16, M)``.
@@ -239,17 +260,18 @@ class Codec(nn.Module):
         quarter = (self.architecture.latent - b) // 4
         cells = _to_cells(y)
         steps = _to_cells(step.expand_as(y))
+        zones = _to_cells(torch.full_like(y, 0.5) if zone is None else zone)
         state = self.state(z_hat, e)
         y_hat: dict[tuple[int, int], Tensor] = {}  # (cell position, group) -> values; group -1 is the base
         residual: dict[tuple[int, int], Tensor] = {}
 
         def code(keys: list[tuple[int, int]], columns: list[slice], mean: Tensor) -> Tensor:
-            values, size = (
+            values, size, zero = (
                 torch.cat([x[p][..., c] for (p, _), c in zip(keys, columns, strict=True)], -1)
-                for x in (cells, steps)
+                for x in (cells, steps, zones)
             )
             r = (values - mean) / size
-            q = values + size * (torch.round(r) - r).detach()
+            q = values + size * (_symbols(r, zero) - r).detach()
             for i, part in enumerate(torch.chunk(r, len(keys), -1)):
                 residual[keys[i]] = part
             for i, part in enumerate(torch.chunk(q, len(keys), -1)):
@@ -333,6 +355,23 @@ def _round(x: Tensor) -> Tensor:
 
 def _noisy(x: Tensor, rounded: Tensor, noise: bool) -> Tensor:
     return x + torch.rand_like(x) - 0.5 if noise else rounded
+
+
+def _symbols(x: Tensor, zone: Tensor | None) -> Tensor:
+    """The integers that residuals are coded as."""
+    rounded = torch.round(x).detach()
+    return rounded if zone is None else torch.where(x.abs() < zone, 0.0, rounded)
+
+
+@torch.no_grad()
+def _dead_zone(log_scale: Tensor) -> Tensor:
+    """Below how many steps the encoder drops a residual, as in :mod:`pgic_core.codec.quantisation`."""
+    k = math.sqrt(0.5) * torch.exp2(-log_scale)
+    zero = torch.erf(0.5 * k)
+    one = 0.5 * (torch.erf(1.5 * k) - zero)
+    saved = torch.log2(zero / one.clamp(min=1e-9)).clamp(min=0)
+    coded = log_scale * ROWS_PER_OCTAVE + row_of_log2_scale(0.0) >= 0.5  # Symbols of row 0 are zero.
+    return torch.where(coded, 0.5 + DEAD_ZONE * saved, torch.inf)
 
 
 def _bits(x: Tensor, scale: Tensor) -> Tensor:

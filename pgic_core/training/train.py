@@ -2,8 +2,8 @@
 
 A run can be cut off at any time: it saves every few minutes, and the same command goes on where it was.
 ``--decay`` takes the newest checkpoint, lets the learning rate fall to zero over the schedule's decay steps
-(at the end with integer layers rounding as their graphs will) and writes ``decayed.pt`` beside it; the
-constant run is not touched and can go on later.
+(with symbols dropped as the encoder drops them, and at the end with integer layers rounding as their graphs
+will) and writes ``decayed.pt`` beside it; the constant run is not touched and can go on later.
 """
 
 from __future__ import annotations
@@ -95,10 +95,11 @@ class Run:
         round_in_training(self.model, self.grids)
 
     def learn(self, picture: Tensor, rate: Tensor, offsets: Tensor, fraction: float) -> dict[str, float]:
-        """One step on a batch; returns what the log shows."""
+        """One step on a batch, at a fraction of the peak learning rate; returns what the log shows."""
         model, schedule = self.model, self.config.schedule
         with torch.autocast(self.device.type, torch.bfloat16):
-            coded = model(picture, rate, offsets)
+            decaying = self.decay_from is not None
+            coded = model(picture, rate, offsets, drop=decaying and fraction <= schedule.drop)
         weight = 2 ** torch.lerp(
             torch.full_like(rate, math.log2(self.config.architecture.lambda_low)),
             torch.full_like(rate, math.log2(self.config.architecture.lambda_high)),

@@ -44,7 +44,7 @@ class PgiCompress(v2.Transform):
     Args:
         quality: 1 to 100, or the lowest and the highest to choose from, both included.
         p: probability that a sample is coded at all.
-        effort: of the encoder, 1 or 2.
+        effort: of the encoder, 1 to 3.
 
     Raises:
         PgiOptionError (ValueError): an argument is out of range; or in a call, a picture is none of these.
@@ -100,7 +100,7 @@ class ToLatent(v2.Transform):
 
     Args:
         quality: 1 to 100, at which pictures are coded.
-        effort: of the encoder, 1 or 2.
+        effort: of the encoder, 1 to 3.
 
     Raises:
         PgiOptionError (ValueError): an argument is out of range; or in a call, a picture is none of these, or

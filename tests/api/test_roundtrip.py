@@ -23,7 +23,7 @@ def test_rgb_goes_to_the_learned_codec() -> None:
     facts = pgic_core.inspect(data)
     assert (facts.codec, facts.quality, facts.channels) == ("learned", 50, "rgb")
     assert default_model().digest.startswith(facts.model_digest)
-    assert psnr(PHOTO, pgic_core.decode(data)) > 32
+    assert psnr(PHOTO, pgic_core.decode(data)) > 31
     assert len(data) < PHOTO.nbytes / 6
 
 
@@ -32,7 +32,7 @@ def test_alpha_beside_learned_colour_is_exact() -> None:
     assert pgic_core.inspect(data).channels == "rgb+alpha"
     decoded = pgic_core.decode(data)
     np.testing.assert_array_equal(decoded[:, :, 3], ALPHA)
-    assert psnr(decoded[:, :, :3], PHOTO) > 32
+    assert psnr(decoded[:, :, :3], PHOTO) > 31
     np.testing.assert_array_equal(pgic_core.decode(data, window=(9, 8, 7, 6)), decoded[8:14, 9:16])
     assert pgic_core.decode(data, level="preview").shape == (15, 20, 4)
     pgic_core.verify(data)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pgic_core.codec.geometry import Grid
 from pgic_core.codec.stream import StreamHeader, parse, serialise
-from pgic_core.codec.stream import _varint as varint
+from pgic_core.codec.varint import varint
 from pgic_core.errors import PgiChecksumError, PgiError, PgiFormatError, PgiLimitError, PgiTruncatedError
 from pgic_core.limits import DEFAULT_LIMITS, Limits
 

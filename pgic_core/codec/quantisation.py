@@ -1,0 +1,103 @@
+"""What one quality makes of a picture, and the symbols of its latent (A-6.4.2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .geometry import CELL, UNIT, Box
+from .region import Rate
+from .rows import RowMap, SymbolRows, to_cells
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..runtime import Model
+    from .entropy import Bank
+
+__all__ = ["DEAD_ZONE", "SYMBOL_LAYERS", "Coding", "fill_thresholds", "row_thresholds"]
+
+SYMBOL_LAYERS = ("base", "detail")
+# By how many steps the bin of zero is wider for each bit that a zero saves. A step chosen for its rate
+# weighs one bit as much as 2 / 17.3 squared steps of error: at the optimum of uniform quantisation dD/dR is
+# 18 / ln 2 (see the trainer), spread over three colours. Rate counts 0.65 of that, because a symbol's value
+# also serves as context of others; chosen on training pictures.
+DEAD_ZONE = 0.65 / 17.3
+
+
+def row_thresholds(bank: Bank, *, drop: bool) -> NDArray[np.float16]:
+    """By row: below which residual a symbol becomes zero, plainly or because it is not worth its bits."""
+    bits = bank.bits()
+    saved = np.maximum(bits[:, 1] - bits[:, 0], 0)
+    thresholds = 0.5 + DEAD_ZONE * saved * drop
+    thresholds[0] = np.inf
+    return np.asarray(thresholds, np.float16)
+
+
+def fill_thresholds(by_row: NDArray[np.float16], rows: SymbolRows, cells: NDArray[np.float16]) -> None:
+    """Put the thresholds of a layer's symbols where :meth:`Coding.symbols` takes them.
+
+    Args:
+        by_row: of :func:`row_thresholds`.
+        rows: of the layer.
+        cells: ``(rows, columns, symbols of the layer)``, what to fill.
+    """
+    to_cells(rows, np.repeat(by_row, rows.counts), cells, rest=by_row[0])
+
+
+class Coding:
+    """What one quality makes of a picture: steps, rows, and z as far as it is known.
+
+    Attributes:
+        z: int16 ``(Z, rows, columns)``.
+        z_bottom: the pixel row down to which it is.
+    """
+
+    def __init__(self, model: Model, quality: int, roi: NDArray[np.int8] | None, whole: Box) -> None:
+        self.rate = Rate(model, quality, roi)
+        self.row_map = RowMap.of(model, quality)
+        self.z = np.zeros((model.hyper, whole.height // UNIT, whole.width // UNIT), np.int16)
+        self.z_bottom = 0
+        self._roi = roi
+        self._whole = whole
+
+    def z_of(self, area: Box) -> NDArray[np.int16]:
+        """Values of z in an area."""
+        return self.z[:, *area.inside(self._whole, UNIT)]
+
+    def offsets_of(self, area: Box) -> NDArray[np.int8] | None:
+        """The ROI map of an area."""
+        return None if self._roi is None else self._roi[area.inside(self._whole, UNIT)]
+
+    def rows(self, layer: str, area: Box) -> SymbolRows:
+        """Rows of a layer's symbols in an area."""
+        return self.row_map.rows(layer, self.z_of(area), self.offsets_of(area))
+
+    def symbols(
+        self,
+        area: Box,
+        latent: NDArray[np.float32],
+        thresholds: NDArray[np.float16],
+        threads: int,
+    ) -> NDArray[np.int16]:
+        """Symbols of ``area``.
+
+        Args:
+            area: where.
+            latent: its latent, ``(1, h, w, M)``.
+            thresholds: ``(rows, columns, 4 M)`` of cells.
+            threads: for the network.
+
+        Returns:
+            ``(rows, columns, 4 M)`` of cells.
+        """
+        inputs: dict[str, NDArray[Any]] = {
+            "latent": latent,
+            "step": self.rate.steps(area),
+            "z": self.z_of(area)[None].astype(np.float32),
+            "embedding": self.rate.embedding("means", area, CELL),
+            "threshold": thresholds[None],
+        }
+        symbols: NDArray[np.int16] = self.rate.model.network("code")(inputs, threads=threads)[0]
+        return symbols
