@@ -112,8 +112,9 @@ def encode(
             from 1 to 4: grey, grey and alpha, RGB, RGB and alpha. Sides from 1 to 65535 pixels. Of a
             Pillow image with several frames the present one is taken.
         quality: 1 to 100; 50 if nothing else is asked for.
-        effort: 1 fast, 2 smaller (the default), 3 smaller still and tens of times slower: for pictures that
-            are coded once and kept. Decoding takes as long as ever.
+        effort: 1 fast, 2 smaller (the default), 3 tens of times slower, for pictures that are coded once and
+            kept: at one quality the file is about as large and nearer to the picture. Decoding takes as long
+            as ever.
         lossless: keep every pixel.
         max_bytes: the file's size in bytes, metadata included, stays at or below it, as good as possible.
         ratio: likewise, ``source_bytes / ratio`` bytes.

@@ -38,7 +38,7 @@ _RATE = "Rate (one of these)"
     type=click.IntRange(1, 3),
     metavar="1-3",
     group="Coding",
-    help="1 fast, 2 small, 3 smaller but slow. [default: 2]",
+    help="1 fast, 2 small, 3 better for its bytes but slow. [default: 2]",
 )
 @option(
     "--preprocess",
