@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import PgiOptionError
 from ..runtime import Model, default_threads
 from .decoder import render
-from .entropy import Bank, encode_segments
+from .entropy import Z_BOUND, Bank, encode_segments
 from .geometry import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, columns
 from .latent_rows import LatentRows
 from .parallel import map_tiles
@@ -32,7 +32,6 @@ EFFORTS = range(1, 4)
 SLOW = 3
 """The effort that refines latents."""
 TILE = 512
-_Z_BOUND = 127
 _REFINING = 0.95  # share of the time that effort 3 spends on refining
 
 
@@ -199,7 +198,7 @@ class Encoder:
                 },
                 threads=self._threads,
             )
-            z = np.clip(np.rint(out[0][:, *block.inside(area, UNIT)]), -_Z_BOUND, _Z_BOUND)
+            z = np.clip(np.rint(out[0][:, *block.inside(area, UNIT)]), -Z_BOUND, Z_BOUND)
             z[picture.row_map.z_rows == 0] = 0
             picture.z[:, *block.inside(whole, UNIT)] = z
 
@@ -217,8 +216,17 @@ class Encoder:
             latent.put(block, self._latent.take(block))
         for done, block in enumerate(blocks):
             area = block.grown(reach, UNIT, whole)
-            pixels, start = self._padded(area), latent.take(area)
-            latent.put(block, refine(picture, self._bank, start, pixels, area, block, self._threads))
+            refined = refine(
+                picture,
+                self._bank,
+                self._thresholds,
+                latent.take(area),
+                self._padded(area),
+                area,
+                block,
+                self._threads,
+            )
+            latent.put(block, refined)
             self._progress(_REFINING * (done + 1) / len(blocks))
         return latent
 

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["LARGEST", "Bank", "SegmentReader", "encode_segments"]
+__all__ = ["LARGEST", "Z_BOUND", "Bank", "SegmentReader", "encode_segments"]
 
 LARGEST = 32767
 """Largest magnitude of a symbol."""
+Z_BOUND = 127
+"""Largest magnitude of a hyper-latent."""
 _EXCESS = 1 << 16
 _BITS = 32
 
@@ -38,7 +40,10 @@ class Bank:
     def __init__(self, model: Model) -> None:
         frequencies = model.tables.frequencies
         self.bounds = frequencies["bounds"].astype(np.int32)
-        ends = np.cumsum(np.where(np.arange(ROWS) > 0, 2 * self.bounds + 2, 0))
+        sizes = np.where(np.arange(ROWS) > 0, 2 * self.bounds + 2, 0)
+        ends = np.cumsum(sizes)
+        self._starts = ends - sizes
+        self._bits = np.asarray(24 - np.log2(frequencies["values"]), np.float32)
         self._values = np.split(frequencies["values"], ends[:-1])
         self._models: list[Any] = [None] * ROWS
         self.excess = constriction.stream.model.Uniform(_EXCESS)
@@ -62,8 +67,8 @@ class Bank:
         """``(rows, 2)``: bits of a zero and of a one in each row; row 0 is all zeros."""
         out = np.zeros((ROWS, 2), np.float32)
         for row in range(1, ROWS):
-            f, b = self._values[row], self.bounds[row]
-            out[row] = 24 - np.log2(f[[b, b + 1]])
+            zero = self._starts[row] + self.bounds[row]
+            out[row] = self._bits[zero : zero + 2]
         return out
 
     def cost(self, counts: NDArray[np.int64], symbols: NDArray[np.int16]) -> NDArray[np.float32]:
@@ -71,8 +76,7 @@ class Bank:
         bounds = self.bounds[np.repeat(np.arange(ROWS), counts)]
         escaped = np.abs(symbols.astype(np.int32)) > bounds
         place = np.where(escaped, 2 * bounds + 1, symbols + bounds)
-        starts = np.cumsum([0, *(len(values) for values in self._values[:-1])])
-        bits = 24 - np.log2(np.concatenate(self._values)[np.repeat(starts, counts) + place])
+        bits = self._bits[np.repeat(self._starts, counts) + place]
         return np.asarray(bits + escaped * np.log2(_EXCESS), np.float32)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .geometry import CELL, LATENT, UNIT, Box
-from .quantisation import SYMBOL_LAYERS, Coding, fill_thresholds, row_thresholds
+from .quantisation import SYMBOL_LAYERS, Coding, fill_thresholds
 from .rows import from_cells
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ _FASTER, _SLOWER = 1.2, 0.5
 def refine(
     picture: Coding,
     bank: Bank,
+    by_row: NDArray[np.float16],
     latent: NDArray[np.float32],
     pixels: NDArray[np.uint8],
     area: Box,
@@ -49,6 +50,7 @@ def refine(
     Args:
         picture: whose z covers ``area``.
         bank: of its model.
+        by_row: of :func:`.quantisation.row_thresholds`.
         latent: of ``area``, ``(1, h, w, M)``.
         pixels: of ``area``, ``(1, H, W, 3)``.
         area: the block with what its context reaches.
@@ -61,12 +63,12 @@ def refine(
     rate, model = picture.rate, picture.rate.model
     rows = {layer: picture.rows(layer, area) for layer in SYMBOL_LAYERS}
     thresholds = np.empty((area.height // CELL, area.width // CELL, 4 * model.latent), np.float16)
-    by_row = row_thresholds(bank, drop=True)
     for layer in SYMBOL_LAYERS:
         fill_thresholds(by_row, rows[layer], thresholds[:, :, picture.row_map.channels[layer]])
     blocks = (area.height // UNIT, area.width // UNIT)
     weight = _ERROR_SHARE * model.error_weight(rate.quality) * 4.0 ** rate.octaves(area)
     farthest = _to_latent(np.broadcast_to(rate.steps(area), (1, model.latent, *_cells(area))))
+    embedding = rate.embedding("synthesis", area, LATENT)
 
     best = latent.copy()
     heading = np.zeros_like(latent)
@@ -77,7 +79,6 @@ def refine(
         trial = (best + _spread(pace) * heading).astype(np.float32, copy=False)
         symbols = picture.symbols(area, trial, thresholds, threads)
         values = _values(picture, area, symbols, threads)
-        embedding = rate.embedding("synthesis", area, LATENT)
         inputs: dict[str, NDArray[Any]] = {"latent": values, "embedding": embedding, "picture": pixels}
         found = model.network("descent")(inputs, threads=threads)
         move, error = found[..., :-1], found[0, :, :, -1]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import PgiFormatError, PgiTruncatedError
-from .entropy import Bank, SegmentReader
+from .entropy import Z_BOUND, Bank, SegmentReader
 from .geometry import CELL, UNIT, Box
 from .rows import RowMap, to_cells
 from .stream import LAYERS, StreamHeader, StreamIndex
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from ..runtime import Model
 
 __all__ = ["Demand", "Symbols", "Tile", "TileReader"]
-
-_Z_BOUND = 127
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +131,7 @@ class TileReader:
             reader = self._reader(LAYERS[0], tile)
             z_rows = self._row_map.rows_of_z(shape[0] * shape[1])
             values = reader.read(z_rows.counts)
-            if len(values) and np.abs(values).max() > _Z_BOUND:
+            if len(values) and np.abs(values).max() > Z_BOUND:
                 raise PgiFormatError(f"Tile {tile} holds a hyper-latent beyond its bound.")
             z.reshape(-1)[z_rows.index] = values
             offsets = header.offsets

@@ -13,6 +13,7 @@ import torch
 from onnx import TensorProto
 
 from .graph import GraphWriter, array
+from .graphs import PICTURE
 from .layers import Block, Depthwise, Mix, Pointwise
 
 if TYPE_CHECKING:
@@ -73,8 +74,8 @@ def descent(codec: Codec, weight: NDArray[np.float32]) -> onnx.ModelProto:
     y = g.input("latent", [1, "h", "w", a.latent])
     embedding = g.channels_last(g.input("embedding", [1, a.decoder, "he", "we"]))
     picture = g.cast(g.input("picture", [1, "H", "W", 3], TensorProto.UINT8), TensorProto.FLOAT)
-    half, units = g.constant(np.float32(128)), g.constant(np.float32(1 / 256))
-    target = _blocks(g, g.mul(g.node("Sub", picture, half), units))
+    unit, zero = (g.constant(np.float32(v)) for v in PICTURE)
+    target = _blocks(g, g.mul(g.node("Sub", picture, zero), unit))
 
     t, enter_back = _product(g, y, g.half(array(net.enter.weight).T), array(net.enter.bias))
     t, body_back = _layer(g, g.add(t, embedding), net.body)
@@ -153,18 +154,14 @@ def _layer(g: GraphWriter, value: str, layer: nn.Module) -> tuple[str, Back]:
         t, second = _depthwise(g, t, layer.d)
         t, third = _pointwise(g, t, layer.b)
         return _residual(g, value, (t, _chain(first, second, third)))
-    parts: list[nn.Module] = []
-    backs: list[Back] = []
-    if isinstance(layer, Block):
-        parts = [layer.mix] if layer.mix is not None else []
-    else:
-        parts = list(layer.children())
-    for part in parts:
-        value, back = _layer(g, value, part)
-        backs.append(back)
-    if isinstance(layer, Block):
+    if isinstance(layer, Block) and layer.mix is not None:
+        value, mixed = _layer(g, value, layer.mix)
         t, first = _rectified(g, value, layer.f1)
         t, second = _pointwise(g, t, layer.f2)
         value, back = _residual(g, value, (t, _chain(first, second)))
+        return value, _chain(mixed, back)
+    backs: list[Back] = []
+    for part in layer.children():
+        value, back = _layer(g, value, part)
         backs.append(back)
     return value, _chain(*backs)

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     # The number of a turn and the means of what it codes, to the values that its symbols stand for.
     _Quantise = Callable[[int, str], str]
 
-__all__ = ["GRAPHS", "symbol_channels"]
+__all__ = ["GRAPHS", "PICTURE", "symbol_channels"]
 
 # Pictures are in units of 256 grey levels around 128: 8-bit levels of this scale and zero point.
-_PICTURE = (1 / 256, 128)
+PICTURE = (1 / 256, 128)
 
 
 def symbol_channels(a: Architecture) -> NDArray[np.int64]:
@@ -55,7 +55,7 @@ def _analysis(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     """Encoder: picture to latent."""
     g, a, net = GraphWriter("analysis", ranges), codec.architecture, codec.analysis
     picture = g.input("picture", [1, "H", "W", 3], TensorProto.UINT8)
-    patches = g.space_to_depth(g.on_grid(picture, *_PICTURE), 8, 3)
+    patches = g.space_to_depth(g.on_grid(picture, *PICTURE), 8, 3)
     deviation = array(net.deviation)
     linear = g.product(g.space_to_depth(patches, 2, 192), *_divided(net.linear, deviation))
     t = g.prepared(g.layer(g.layer(patches, net.enter), net.fine), net.down)
@@ -239,7 +239,7 @@ def _synthesis(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
 
 def _levels(g: GraphWriter, x: str) -> str:
     """Grey levels: rounded and clipped to 0 to 255; what is not finite becomes one of them too."""
-    scale, zero = _PICTURE
+    scale, zero = PICTURE
     return g.node("QuantizeLinear", x, g.constant(np.float32(scale)), g.constant(np.uint8(zero)))
 
 

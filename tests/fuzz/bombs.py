@@ -13,11 +13,12 @@ from pgic_core.codec.entropy import Bank, encode_segments
 from pgic_core.codec.geometry import Grid
 from pgic_core.codec.rows import RowMap
 from pgic_core.codec.stream import StreamHeader, serialise
+from pgic_core.codec.varint import varint
 from pgic_core.container import ImageFields
 from pgic_core.runtime import default_model
 from tests.container.forge import EXTENSION, METADATA, Block, deflated, forge, image_block, metadata_content
 
-from .sealing import reseal, varint
+from .sealing import reseal
 
 __all__ = ["bombs"]
 

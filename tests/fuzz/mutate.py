@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import cbor2
 
+from pgic_core.codec.varint import varint
 from pgic_core.container import PgiReader
 from tests.container.forge import EXTENSION, Block, forge
 
-from .sealing import Region, reseal, varint
+from .sealing import Region, reseal
 from .seeds import Seed, seeds
 
 if TYPE_CHECKING:

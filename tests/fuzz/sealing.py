@@ -11,7 +11,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 
-__all__ = ["Region", "regions", "reseal", "varint"]
+__all__ = ["Region", "regions", "reseal"]
 
 _DIRECTORY = 30
 _ENTRY = 56
@@ -34,16 +34,6 @@ class Region:
     name: str
     start: int
     end: int
-
-
-def varint(value: int) -> bytes:
-    """Seven bits a byte, lowest first."""
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 def regions(data: bytes) -> list[Region]:
