@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from ..errors import PgiOptionError
 from ..limits import Limits
 from ..runtime import Model, default_threads, find_model
+from .entropy import Bank
+from .filter import BLOCK, REACH, Filter, filtered
 from .geometry import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, columns
 from .parallel import ahead
+from .reconstruction import PREVIEW, latent_of, pixels_of, preview_of
 from .region import Rate
 from .stream import LAYERS, StreamHeader, parse
-from .tile_reader import Demand, Symbols, TileReader
+from .tile_reader import Demand, TileReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,10 +28,6 @@ __all__ = ["LEVELS", "LearnedImage", "Level", "render"]
 
 Level = Literal["preview", "fast"]
 LEVELS: tuple[Level, ...] = ("preview", "fast")
-PREVIEW = 8
-"""How many pixels one preview pixel spans each way."""
-_LATENT_BOUND = 65504.0
-"""The largest number of float16, which accelerators compute in; a latent's deviation is about 1."""
 
 
 class LearnedImage:
@@ -66,13 +65,23 @@ class LearnedImage:
         """
         return find_model(self.header.model_digest)
 
+    @cached_property
+    def filter(self) -> Filter | None:
+        """The picture's own filter.
+
+        Raises:
+            PgiFormatError: what the payload holds is none.
+        """
+        return Filter.unpack(self.header.filter, Bank.of(self.model)) if self.header.filter else None
+
     def verify(self) -> None:
-        """Check every tile's CRC32 and that its symbols decode.
+        """Check every tile's CRC32, and that its symbols and the filter decode.
 
         Raises:
             PgiFormatError: something is damaged.
         """
         tiles = self._reader(raise_damage=True)
+        _ = self.filter
         for index in range(self.grid.count):
             tiles.decode(index, LAYERS)
             tiles.forget(index + 1)
@@ -145,7 +154,7 @@ class LearnedImage:
         tiles, rate = self._reader(raise_damage=True), self._rate()
         threads = threads or default_threads()
         for part, symbols in ahead(tiles.collect, self._parts(area, 0), threads):
-            latent = _latent(rate, part, symbols, threads)
+            latent = latent_of(rate, part, symbols, threads)
             out[:, *_reduced(part.block, LATENT).inside(first)] = latent[0].transpose(2, 0, 1)
         return out
 
@@ -181,13 +190,21 @@ class LearnedImage:
     ) -> Iterator[tuple[Box, NDArray[np.uint8], list[Box]]]:
         """Blocks of ``area`` with their pixels, and what damage may have changed of them."""
         rate, model = self._rate(), self.model
+        own = None if level == "preview" else self.filter
         halo = None if level == "preview" else model.halo("synthesis")
+        if halo is not None and own is not None:
+            halo += REACH + BLOCK - 1
         reach = model.halo("means") + (halo or 0)
         for part, symbols in ahead(tiles.collect, self._parts(area, halo), threads):
             if level == "preview":
-                pixels = _preview(rate, part, symbols, threads)
+                pixels = preview_of(rate, part, symbols, threads)
             else:
-                pixels = _synthesis(rate, part, _latent(rate, part, symbols, threads), threads)
+                seen = pixels_of(rate, part, latent_of(rate, part, symbols, threads), threads)
+                pixels = (
+                    seen[part.block.inside(part.seen)]
+                    if own is None
+                    else filtered(model, own, seen, part.seen, part.block, self.grid.padded, threads)
+                )
             touched = (
                 self.grid.box(i).grown(reach, 1, self.grid.padded).overlap(part.block)
                 for i in self.grid.touching(part.needed)
@@ -205,57 +222,6 @@ class LearnedImage:
                 detailed = None if halo is None else seen.grown(0, CELL, whole)
                 parts.append(Demand(block, seen, detailed, (detailed or seen).grown(reach, UNIT, whole)))
         return parts
-
-
-def _latent(rate: Rate, part: Demand, symbols: Symbols, threads: int) -> NDArray[np.float32]:
-    """Latent of what is seen of a part: ``(1, h, w, M)``."""
-    model, area = rate.model, part.detailed or part.needed
-    rows, columns = area.inside(part.needed, CELL)
-    inputs: dict[str, NDArray[Any]] = {
-        "base": symbols.base,
-        "detail": symbols.detail,
-        "inside": np.array([rows.start, columns.start, rows.stop, columns.stop], np.int64),
-        "step": rate.steps(part.needed, slice(model.base)),
-        "detail_step": rate.steps(area, slice(model.base, None)),
-        "z": symbols.z,
-        "embedding": rate.embedding("means", part.needed, CELL),
-    }
-    latent = model.network("means")(inputs, threads=threads)
-    return _bounded(latent[:, *part.seen.inside(area, LATENT)])
-
-
-def _bounded(latent: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The latent without what is no number, and within what :data:`_LATENT_BOUND` says.
-
-    No sound file comes near. But engines differ in what they make of a number beyond float16 or of an
-    infinity, and none must show it as noise. A bounded latent gives finite values all through ``synthesis``.
-    """
-    if latent.min() >= -_LATENT_BOUND and latent.max() <= _LATENT_BOUND:  # false of NaN
-        return latent
-    numbers = np.nan_to_num(latent, nan=0.0, posinf=_LATENT_BOUND, neginf=-_LATENT_BOUND)
-    return np.clip(numbers, -_LATENT_BOUND, _LATENT_BOUND)
-
-
-def _synthesis(rate: Rate, part: Demand, latent: NDArray[np.float32], threads: int) -> NDArray[np.uint8]:
-    """Pixels of a part's block."""
-    inputs = {
-        "latent": np.ascontiguousarray(latent),
-        "embedding": rate.embedding("synthesis", part.seen, LATENT),
-    }
-    picture: NDArray[np.uint8] = rate.model.network("synthesis")(inputs, threads=threads)[0]
-    return picture[part.block.inside(part.seen)]
-
-
-def _preview(rate: Rate, part: Demand, symbols: Symbols, threads: int) -> NDArray[np.uint8]:
-    """Preview pixels of a part's block, and of those that lie in it partly."""
-    inputs: dict[str, NDArray[Any]] = {
-        "base": symbols.base,
-        "step": rate.steps(part.needed, slice(rate.model.base)),
-        "z": symbols.z,
-        "embedding": rate.embedding("means", part.needed, CELL),
-    }
-    picture: NDArray[np.uint8] = rate.model.network("preview")(inputs, threads=threads)[0]
-    return picture[part.seen.inside(part.needed, PREVIEW)]
 
 
 def _window(grid: Grid, window: tuple[int, int, int, int] | None) -> Box:

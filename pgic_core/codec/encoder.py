@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,13 +12,17 @@ from ..errors import PgiOptionError
 from ..runtime import Model, default_threads
 from .decoder import render
 from .entropy import Z_BOUND, Bank, encode_segments
+from .filter import BLOCK, REACH
+from .filter_fit import FilterFit
 from .geometry import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, columns
 from .latent_rows import LatentRows
 from .parallel import map_tiles
 from .quantisation import SYMBOL_LAYERS, Coding, fill_thresholds, row_thresholds
+from .reconstruction import latent_of, pixels_of
 from .refinement import REFINED_PIXELS, refine
 from .rows import from_cells
 from .stream import StreamHeader, serialise
+from .tile_reader import Demand, Symbols
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +37,9 @@ EFFORTS = range(1, 4)
 SLOW = 3
 """The effort that refines latents."""
 TILE = 512
+_SAMPLE = 192
+_SAMPLES = 5
+_FEW_PIXELS = 1 << 19  # of a picture that is its own sample
 _REFINING = 0.95  # share of the time that effort 3 spends on refining
 
 
@@ -139,6 +147,7 @@ class Encoder:
         self._thresholds = row_thresholds(self._bank, drop=effort > 1)
         self._latent = LatentRows(model.latent, self.grid.padded.width)
         self._block_pixels = block_pixels(self.grid.padded)
+        self._samples = self._sampled() if effort > 1 else {}
 
     def code(self, quality: int) -> list[bytes]:
         """The payload at one quality."""
@@ -149,18 +158,51 @@ class Encoder:
             self._hyper(picture, whole.bottom)
             latent, refining = self._refined(picture), _REFINING
         packed: dict[int, tuple[bytes, bytes]] = {}
+        fit = FilterFit()
         for band in bands(whole, TILE, self._block_pixels):
             self._hyper(picture, band.grown(reach, UNIT, whole).bottom)
             for block in columns(band, TILE, self._block_pixels):
-                packed |= self._pack(picture, latent, block)
+                packed |= self._pack(picture, latent, block, fit)
                 self._progress(refining + (1 - refining) * len(packed) / self.grid.count)
             if not self._keep:
                 self._latent.forget(band.bottom - reach - UNIT)
         if not self._keep:
             self._latent = LatentRows(self._model.latent, whole.width)
-        header = StreamHeader(self._model.digest, quality, self.grid, self._roi)
+        own = fit.best(self._bank, self._model.error_weight(quality), self.grid.width * self.grid.height)
+        header = StreamHeader(
+            self._model.digest, quality, self.grid, self._roi, own.pack(self._bank) if own else b""
+        )
         tiles = [packed[index] for index in range(self.grid.count)]
         return serialise(header, list(zip(*tiles, strict=True)))
+
+    def _sampled(self) -> dict[Box, float]:
+        """The parts of the picture that its filter is found from, with how much each stands for.
+
+        That is all of a small picture, else squares spread over it, more of them where it is busier. Each
+        lies in one block with what the synthesis sees around it, so that it can be decoded at once.
+        """
+        width, height = self.grid.width // BLOCK * BLOCK, self.grid.height // BLOCK * BLOCK
+        if width * height <= _FEW_PIXELS:
+            return {Box(0, 0, width, height): 1.0} if width and height else {}
+        whole, w, h = self.grid.padded, min(_SAMPLE, width), min(_SAMPLE, height)
+        squares = []
+        for band in bands(whole, TILE, self._block_pixels):
+            for block in columns(band, TILE, self._block_pixels):
+                left, top = block.left + UNIT * (block.left > 0), block.top + UNIT * (block.top > 0)
+                right = min(width, block.right - UNIT * (block.right < whole.right))
+                bottom = min(height, block.bottom - UNIT * (block.bottom < whole.bottom))
+                corners = product(range(top, bottom - h + 1, h), range(left, right - w + 1, w))
+                squares += [Box(x, y, x + w, y + h) for y, x in corners]
+        if not squares:
+            return {}
+        busy = np.array([self._busy(square) for square in squares])
+        places = np.searchsorted(np.cumsum(busy), (np.arange(_SAMPLES) + 0.5) / _SAMPLES * busy.sum())
+        return {squares[i]: float(busy.mean() / busy[i]) for i in places.tolist()}
+
+    def _busy(self, box: Box) -> float:
+        """How much neighbours in some rows of a box differ, in grey levels; at least 1."""
+        rows = self._rgb[box.top : box.bottom : 4, box.left : box.right, 1]
+        return max(1.0, float(np.abs(np.diff(rows.astype(np.int16))).mean()))
 
     def _analyse(self, bottom: int) -> None:
         """Have the latent down to a pixel row."""
@@ -230,8 +272,10 @@ class Encoder:
             self._progress(_REFINING * (done + 1) / len(blocks))
         return latent
 
-    def _pack(self, picture: Coding, latent: LatentRows, block: Box) -> dict[int, tuple[bytes, bytes]]:
-        """Tile index to preview and detail part, for the tiles of a block."""
+    def _pack(
+        self, picture: Coding, latent: LatentRows, block: Box, fit: FilterFit
+    ) -> dict[int, tuple[bytes, bytes]]:
+        """Tile index to preview and detail part, for the tiles of a block; ``fit`` sees its samples."""
         area = block.grown(self._model.halo("means"), UNIT, self.grid.padded)
         limits = np.empty((area.height // CELL, area.width // CELL, 4 * self._model.latent), np.float16)
 
@@ -247,6 +291,9 @@ class Encoder:
         chosen = map_tiles(choose, boxes, self._threads)
         map_tiles(choose, block.frame(area), self._threads)
         symbols = picture.symbols(area, latent.take(area), limits, self._threads)
+        for sample in self._samples:
+            if sample.overlap(block) == sample:
+                self._learn(picture, symbols, area, sample, fit)
 
         def pack(at: int) -> tuple[bytes, bytes]:
             z = picture.z_of(boxes[at])
@@ -259,6 +306,31 @@ class Encoder:
             return encode_segments(self._bank, segments[:2]), encode_segments(self._bank, segments[2:])
 
         return dict(zip(tiles, map_tiles(pack, range(len(tiles)), self._threads), strict=True))
+
+    def _learn(
+        self, picture: Coding, symbols: NDArray[np.int16], area: Box, sample: Box, fit: FilterFit
+    ) -> None:
+        """Decode a sample of ``area``, whose symbols are given, and tell the filter of it."""
+        whole, model, rate = self.grid.padded, self._model, picture.rate
+        around = sample.grown(REACH, 1, whole)
+        seen = around.grown(model.halo("synthesis"), LATENT, whole)
+        detailed = seen.grown(0, CELL, whole)
+        part = Demand(around, seen, detailed, detailed.grown(model.halo("means"), UNIT, whole).overlap(area))
+        base, detail = (
+            symbols[box.inside(area, CELL)][None, :, :, picture.row_map.channels[layer]]
+            for layer, box in zip(SYMBOL_LAYERS, (part.needed, detailed), strict=True)
+        )
+        z = picture.z_of(part.needed)[None].astype(np.float32)
+        given = Symbols(z, np.ascontiguousarray(base), np.ascontiguousarray(detail))
+        decoded = pixels_of(rate, part, latent_of(rate, part, given, self._threads), self._threads)
+        decoded = decoded[around.inside(seen)]
+        edges = (
+            (around.top - sample.top + REACH, sample.bottom + REACH - around.bottom),
+            (around.left - sample.left + REACH, sample.right + REACH - around.right),
+            (0, 0),
+        )
+        original = self._rgb[sample.top : sample.bottom, sample.left : sample.right]
+        fit.add(np.pad(decoded, edges, "edge"), original, self._samples[sample])
 
     def search(self, target: RateTarget) -> list[bytes]:
         """The payload at the quality that meets ``target`` best, by bisection over whole qualities."""

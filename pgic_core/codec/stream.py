@@ -34,6 +34,8 @@ _FIXED = struct.Struct(
     "<BBB16sBI"
 )  # version, flags, log2 tile, model digest, quality, bytes of map and index
 _FLAG_MAP = 1
+_FLAG_FILTER = 2
+_LONGEST_FILTER = 2048
 _TILE_LOG2 = range(6, 12)
 _PART_WORDS_PER_PIXEL = 2
 
@@ -48,12 +50,14 @@ class StreamHeader:
         grid: the tiles.
         offsets: int8 ``(H / 64, W / 64)`` rounded up: eighths of an octave by which a block's steps are finer
             than the quality's (ROI, A-6.4.2b); ``None`` where they are the same everywhere.
+        filter: the picture's own filter as :meth:`.filter.Filter.pack` writes it; empty if there is none.
     """
 
     model_digest: str
     quality: int
     grid: Grid
     offsets: NDArray[np.int8] | None
+    filter: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,9 @@ def serialise(header: StreamHeader, layers: Sequence[Sequence[bytes]]) -> list[b
         flags = _FLAG_MAP
         packed = zlib.compress(header.offsets.tobytes(), 9)
         variable += varint(len(packed)) + packed
+    if header.filter:
+        flags |= _FLAG_FILTER
+        variable += varint(len(header.filter)) + header.filter
     for tiles in layers:
         for tile in tiles:
             variable += varint(len(tile) // 4) + struct.pack("<I", zlib.crc32(tile))
@@ -181,7 +188,7 @@ def parse(
         raise PgiTruncatedError("The image data is too short for its header.")
     fixed = read(0, _FIXED.size)
     version, flags, tile_log2, digest, quality, variable_bytes = _FIXED.unpack(fixed)
-    if version != _VERSION or flags & ~_FLAG_MAP:
+    if version != _VERSION or flags & ~(_FLAG_MAP | _FLAG_FILTER):
         raise PgiUnsupportedError(f"The image data is of version {version}, which this pgic cannot decode.")
     if variable_bytes > length - _FIXED.size - 4:
         raise PgiFormatError("The image index is larger than the image data.")
@@ -198,6 +205,9 @@ def parse(
     limits.check("tiles", grid.count, "The picture")
     cursor = _Cursor(rest[:-4])
     offsets = _read_map(cursor, grid) if flags & _FLAG_MAP else None
+    own = cursor.take(cursor.varint(_LONGEST_FILTER)) if flags & _FLAG_FILTER else b""
+    if flags & _FLAG_FILTER and not own:
+        raise PgiFormatError("The picture's filter is empty.")
     parts: dict[str, tuple[Part, ...]] = {}
     at = _FIXED.size + variable_bytes + 4
     header_bytes = at
@@ -212,13 +222,13 @@ def parse(
     cursor.finish()
     if at != length:
         raise PgiFormatError("The image data is not as long as its index says.")
-    return StreamHeader(digest.hex(), quality, grid, offsets), StreamIndex(parts, header_bytes)
+    return StreamHeader(digest.hex(), quality, grid, offsets, own), StreamIndex(parts, header_bytes)
 
 
 def _longest_index(grid: Grid) -> int:
-    """Most bytes that map and index can take; a map that zlib cannot shrink grows by less than 1/8 + 64."""
+    """Most bytes of map, filter and index; a map that zlib cannot shrink grows by less than 1/8 + 64."""
     values = grid.padded.width // UNIT * (grid.padded.height // UNIT)
-    return 5 + values + values // 8 + 64 + 2 * (5 + 4) * grid.count
+    return 5 + values + values // 8 + 64 + 5 + _LONGEST_FILTER + 2 * (5 + 4) * grid.count
 
 
 def _read_map(cursor: _Cursor, grid: Grid) -> NDArray[np.int8]:

@@ -81,12 +81,12 @@ class GraphWriter:
             self._sizes[out] = self._sizes[inputs[0]]
         return out
 
-    def split(self, value: str, sizes: Sequence[int]) -> list[str]:
-        """Cut along the channels."""
+    def split(self, value: str, sizes: Sequence[int], axis: int = -1) -> list[str]:
+        """Cut along the channels, or another axis."""
         self._count += 1
         outs = [f"split{self._count}_{i}" for i in range(len(sizes))]
         self._nodes.append(
-            helper.make_node("Split", [value, self.constant(np.array(sizes, np.int64))], outs, axis=-1)
+            helper.make_node("Split", [value, self.constant(np.array(sizes, np.int64))], outs, axis=axis)
         )
         return outs
 

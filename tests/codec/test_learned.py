@@ -116,7 +116,7 @@ def test_symbols_and_rows_do_not_depend_on_threads_engine_or_float_noise(
     spy = Spy(monkeypatch)
     plain, _ = opened(stream, photo).decode(threads=1)
     expected = spy.take()
-    assert len(expected) == 3 * opened(stream, photo).grid.count
+    assert len(expected) == 3 * opened(stream, photo).grid.count + 1  # the filter
     assert sum(len(symbols) for _, symbols in expected) > 10_000
 
     threaded, _ = opened(stream, photo).decode(threads=4)
@@ -149,7 +149,7 @@ def test_one_engine_reads_what_another_wrote(
         written = coded(rgb, quality=60)
         there, _ = opened(written, rgb).decode()
     here, _ = opened(written, rgb).decode()
-    assert np.abs(here.astype(int) - there).max() <= 1
+    assert np.abs(here.astype(int) - there).max() <= 2  # one of them the filter's doing
 
 
 @given(data=st.data())
@@ -185,9 +185,13 @@ def test_a_picture_decoded_in_blocks_equals_one_decoded_at_once(
     monkeypatch.setattr("pgic_core.codec.geometry._BLOCK_PIXELS", 1)
     in_blocks, _ = opened(data, rgb).decode()
     assert np.abs(in_blocks.astype(int) - at_once).max() <= 1
-    again = coded(rgb, quality=50)
-    assert abs(len(again) - len(data)) <= 0.001 * len(data)
-    assert psnr(opened(again, rgb).decode()[0], rgb) == pytest.approx(psnr(at_once, rgb), abs=0.02)
+    with monkeypatch.context() as patch:
+        patch.setattr("pgic_core.codec.geometry._BLOCK_PIXELS", 1 << 21)
+        plain = coded(rgb, quality=50, effort=1)
+    again = coded(rgb, quality=50, effort=1)  # whose filter would be found from other parts of the picture
+    assert abs(len(again) - len(plain)) <= 0.001 * len(plain)
+    decoded = [opened(data, rgb).decode()[0] for data in (again, plain)]
+    assert psnr(decoded[0], rgb) == pytest.approx(psnr(decoded[1], rgb), abs=0.02)
 
 
 def test_the_preview_is_the_picture_made_small(photo: NDArray[np.uint8], stream: bytes) -> None:

@@ -72,6 +72,13 @@ def _slice(x: Tensor, starts: Tensor, ends: Tensor, axes: Tensor) -> Tensor:
     return x
 
 
+def _resize(x: Tensor, _: None, scales: Tensor, **given: Any) -> Tensor:
+    assert given["mode"] == b"nearest"
+    for axis, scale in enumerate(scales.tolist()):
+        x = x.repeat_interleave(int(scale), axis)
+    return x
+
+
 def _divide(a: Tensor, b: Tensor) -> Tensor:
     return a // b if not a.is_floating_point() else a / b
 
@@ -79,6 +86,7 @@ def _divide(a: Tensor, b: Tensor) -> Tensor:
 _OPERATORS: dict[str, Any] = {
     "Abs": torch.abs,
     "Add": torch.add,
+    "AveragePool": lambda x, size, strides: F.avg_pool2d(x, size, strides),
     "Cast": lambda x, to, **_: x.to(_KINDS[to]),
     "Clip": lambda x, low=None, high=None: torch.clamp(x, low, high),
     "Concat": lambda *x, axis: torch.cat(x, axis),
@@ -86,16 +94,19 @@ _OPERATORS: dict[str, Any] = {
     "DepthToSpace": _depth_to_space,
     "DequantizeLinear": _dequantise,
     "Div": _divide,
+    "Floor": torch.floor,
     "Gather": lambda x, i, axis=0: torch.index_select(x, axis, i),
     "Gemm": _gemm,
     "GreaterOrEqual": torch.ge,
     "Identity": lambda x: x,
+    "Min": torch.minimum,
     "Mul": torch.mul,
     "QuantizeLinear": _quantise,
     "Relu": torch.relu,
     "Reshape": lambda x, shape, **_: x.reshape(
         [x.shape[i] if s == 0 else int(s) for i, s in enumerate(shape.tolist())]
     ),
+    "Resize": _resize,
     "Round": torch.round,
     "Shape": lambda x, start=0, end=None: torch.tensor(x.shape[start:end]),
     "Slice": _slice,
@@ -128,6 +139,8 @@ def _values(graph: onnx.GraphProto, inputs: dict[str, np.ndarray[Any, Any]]) -> 
             attributes.setdefault("group", 1)
             attributes.setdefault("pads", [0, 0, 0, 0])
             attributes.setdefault("strides", [1, 1])
+        if node.op_type == "AveragePool":
+            attributes["size"] = attributes["kernel_shape"]
         for ignored in ("kernel_shape", "dilations", "auto_pad"):
             attributes.pop(ignored, None)
         out = _OPERATORS[node.op_type](*given, **attributes)

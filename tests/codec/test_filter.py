@@ -1,0 +1,230 @@
+"""The picture's own filter: its weights, its arithmetic, and what it is worth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import skimage.data
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pgic_core.codec.decoder import LearnedImage
+from pgic_core.codec.encoder import Encoder, encode_learned
+from pgic_core.codec.entropy import Bank
+from pgic_core.codec.filter import BLOCK, FEATURES, HALF, REACH, SHIFTS, Filter, filtered
+from pgic_core.codec.filter_fit import FilterFit
+from pgic_core.codec.geometry import Box
+from pgic_core.errors import PgiError, PgiFormatError
+from pgic_core.limits import Limits
+from pgic_core.runtime import Network, default_model
+
+from . import torch_engine
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+MODEL = default_model()
+BANK = Bank.of(MODEL)
+
+
+def some_filter(seed: int, sets: int = 2, largest: int = 40, shift: int = 8) -> Filter:
+    random = np.random.default_rng(seed)
+    return Filter(random.integers(-largest, largest + 1, (sets, FEATURES, 3)).astype(np.int16), shift)
+
+
+def by_the_book(own: Filter, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """STREAM.md, "The picture's own filter", word for word."""
+    x = np.pad(picture.astype(np.float64), ((REACH, REACH), (REACH, REACH), (0, 0)), "edge")
+    height, width = picture.shape[:2]
+
+    def at(dy: int, dx: int) -> NDArray[np.float64]:
+        return x[REACH + dy : REACH + dy + height, REACH + dx : REACH + dx + width]
+
+    def correction(weights: NDArray[np.int16]) -> NDArray[np.float64]:
+        out = np.zeros((height, width, 3))
+        for k in range(3):
+            for number, (dy, dx) in enumerate(HALF):
+                pair = (at(dy, dx) + at(-dy, -dx) - 2 * at(0, 0))[:, :, k]
+                out += pair[:, :, None] * (weights[k * len(HALF) + number] * 2.0**-own.shift)
+        return out
+
+    s = x.sum(2)
+    around = sum(s[1 + dy : 1 + dy + height, 1 + dx : 1 + dx + width] for dy in range(3) for dx in range(3))
+    h = np.abs(9 * s[REACH:-REACH, REACH:-REACH] - around)
+    mean = h.reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK).mean((1, 3))
+    activity = np.minimum(64, np.floor(mean / 2)) / 64
+    activity = activity.repeat(BLOCK, 0).repeat(BLOCK, 1)[:, :, None]
+    first = correction(own.weights[0])
+    second = correction(own.weights[1]) if len(own.weights) > 1 else first
+    filtered = picture + first + activity * (second - first)
+    return np.clip(np.rint(filtered), 0, 255).astype(np.uint8)
+
+
+@given(
+    values=st.lists(st.integers(-32767, 32767), min_size=FEATURES * 3, max_size=FEATURES * 3),
+    sets=st.integers(1, 2),
+    shift=st.sampled_from(SHIFTS),
+)
+@settings(max_examples=30, deadline=None)
+def test_what_is_packed_is_unpacked(values: list[int], sets: int, shift: int) -> None:
+    weights = np.resize(np.array(values, np.int16), (sets, FEATURES, 3))
+    own = Filter(weights, shift)
+    packed = own.pack(BANK)
+    assert len(packed) <= 2048
+    assert own.bits(BANK) == pytest.approx(8 * len(packed), abs=80)
+    again = Filter.unpack(packed, BANK)
+    np.testing.assert_array_equal(again.weights, weights)
+    assert again.shift == shift
+
+
+@given(data=st.binary(max_size=300))
+def test_no_bytes_do_more_than_be_refused(data: bytes) -> None:
+    try:
+        own = Filter.unpack(data, BANK)
+    except PgiFormatError:
+        return
+    assert own.weights.shape in ((1, FEATURES, 3), (2, FEATURES, 3))
+
+
+@pytest.mark.parametrize(("at", "value"), [(0, 0), (0, 3), (1, 3), (1, 13), (2, 0), (2, 80), (2, 255)])
+def test_values_out_of_range_are_refused(at: int, value: int) -> None:
+    packed = bytearray(some_filter(0).pack(BANK))
+    packed[at] = value
+    with pytest.raises(PgiFormatError, match="out of range"):
+        Filter.unpack(bytes(packed), BANK)
+
+
+@pytest.mark.parametrize("sets", [1, 2])
+def test_the_network_does_what_the_format_says(sets: int) -> None:
+    picture = skimage.data.astronaut()[100:300, 60:340]
+    whole = Box(0, 0, picture.shape[1], picture.shape[0])
+    own = some_filter(sets, sets)
+    expected = by_the_book(own, picture)
+    assert np.abs(expected.astype(int) - picture).max() > 20
+    found = filtered(MODEL, own, picture, whole, whole, whole, 2)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_another_engine_gives_the_very_same_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = skimage.data.chelsea()[:200, :300]
+    whole, own = Box(0, 0, 300, 200), some_filter(3)
+    here = filtered(MODEL, own, picture, whole, whole, whole, 2)
+
+    def in_torch(network: Network, inputs: Mapping[str, NDArray[Any]], **_: Any) -> NDArray[Any]:
+        return torch_engine.run(network._path, dict(inputs))
+
+    monkeypatch.setattr(Network, "__call__", in_torch)
+    there = filtered(MODEL, own, picture, whole, whole, whole, 1)
+    np.testing.assert_array_equal(there, here)
+
+
+@given(
+    left=st.integers(0, 200), top=st.integers(0, 150), width=st.integers(1, 100), height=st.integers(1, 50)
+)
+@settings(max_examples=25, deadline=None)
+def test_a_part_is_filtered_as_the_whole_is(left: int, top: int, width: int, height: int) -> None:
+    picture = skimage.data.chelsea()[:200, :300]
+    whole, own = Box(0, 0, 300, 200), some_filter(4)
+    everything = filtered(MODEL, own, picture, whole, whole, whole, 1)
+    block = Box(left, top, left + width, top + height)
+    seen = block.grown(5, 1, whole)
+    part = filtered(MODEL, own, picture[seen.inside(whole)], seen, block, whole, 1)
+    np.testing.assert_array_equal(part, everything[block.inside(whole)])
+
+
+def test_the_strongest_filter_gives_grey_levels() -> None:
+    picture = skimage.data.chelsea()[:64, :64]
+    whole = Box(0, 0, 64, 64)
+    own = Filter(np.full((2, FEATURES, 3), -32767, np.int16), SHIFTS[0])
+    found = filtered(MODEL, own, picture, whole, whole, whole, 1)
+    # Its sums are beyond what float32 adds up exactly, which shows where they almost cancel.
+    assert np.mean(found != by_the_book(own, picture)) < 0.01
+
+
+def blurred(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    x = np.pad(picture.astype(float), ((1, 1), (1, 1), (0, 0)), "edge")
+    x = (x[:-2] + 6 * x[1:-1] + x[2:]) / 8
+    return np.rint((x[:, :-2] + 6 * x[:, 1:-1] + x[:, 2:]) / 8).astype(np.uint8)
+
+
+def error(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
+    return float(np.square(a.astype(float) - b).mean())
+
+
+def test_a_blur_is_found_and_undone_where_bits_are_cheap() -> None:
+    picture = skimage.data.astronaut()
+    soft = blurred(picture)
+    whole = Box(0, 0, 512, 512)
+    fit = FilterFit()
+    fit.add(np.pad(soft, ((2, 2), (2, 2), (0, 0)), "edge"), picture, 1.0)
+    own = fit.best(BANK, 1.0, 512 * 512)
+    assert own is not None
+    sharp = filtered(MODEL, own, soft, whole, whole, whole, 2)
+    assert error(sharp, picture) < 0.3 * error(soft, picture)
+    assert fit.best(BANK, 1e-9, 512 * 512) is None
+
+
+def test_a_picture_without_errors_gets_no_filter() -> None:
+    picture = skimage.data.astronaut()
+    fit = FilterFit()
+    assert fit.best(BANK, 1.0, 1000) is None
+    fit.add(np.pad(picture, ((2, 2), (2, 2), (0, 0)), "edge"), picture, 1.0)
+    assert fit.best(BANK, 1.0, 512 * 512) is None
+
+
+def decoded(data: bytes, rgb: NDArray[np.uint8]) -> tuple[LearnedImage, NDArray[np.uint8]]:
+    height, width = rgb.shape[:2]
+    image = LearnedImage(lambda at, n: data[at : at + n], len(data), width, height, Limits.unlimited())
+    return image, image.decode()[0]
+
+
+@pytest.mark.parametrize("blocks", [False, True])
+@pytest.mark.parametrize("quality", [50, 85])
+def test_it_makes_photos_better_for_less(quality: int, blocks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    rgb = np.ascontiguousarray(np.tile(skimage.data.astronaut(), (2, 2, 1)))
+    if blocks:
+        monkeypatch.setattr("pgic_core.codec.geometry._BLOCK_PIXELS", 1)
+    with_filter = b"".join(encode_learned(rgb, model=MODEL, quality=quality))
+    monkeypatch.setattr(Encoder, "_sampled", lambda encoder: {})
+    without = b"".join(encode_learned(rgb, model=MODEL, quality=quality))
+    image, better = decoded(with_filter, rgb)
+    assert image.filter is not None
+    assert decoded(without, rgb)[0].filter is None
+    assert len(with_filter) < 1.01 * len(without)
+    assert error(better, rgb) < 0.985 * error(decoded(without, rgb)[1], rgb)
+
+
+def test_effort_1_sends_none() -> None:
+    rgb = skimage.data.astronaut()
+    assert decoded(b"".join(encode_learned(rgb, model=MODEL, quality=80, effort=1)), rgb)[0].filter is None
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 900), (900, 3), (5, 7), (17, 33), (1030, 515)])
+def test_any_size_has_parts_to_find_it_from(size: tuple[int, int]) -> None:
+    rgb = np.ascontiguousarray(np.tile(skimage.data.astronaut(), (3, 2, 1))[: size[0], : size[1]])
+    encoder = Encoder(rgb, MODEL, 2, None, 1, lambda share: None)
+    for box in encoder._samples:
+        assert box.left % BLOCK == box.top % BLOCK == box.width % BLOCK == box.height % BLOCK == 0
+        assert 0 <= box.left < box.right <= size[1]
+        assert 0 <= box.top < box.bottom <= size[0]
+    assert bool(encoder._samples) == (min(size) >= BLOCK)
+    _, picture = decoded(b"".join(encoder.code(70)), rgb)
+    assert picture.shape == rgb.shape
+
+
+def test_a_filter_that_cannot_be_read_is_an_error_of_ours() -> None:
+    rgb = skimage.data.astronaut()
+    data = b"".join(encode_learned(rgb, model=MODEL, quality=80))
+    image, _ = decoded(data, rgb)
+    hostile = LearnedImage(lambda at, n: data[at : at + n], len(data), 512, 512, Limits.unlimited())
+    hostile.header = type(image.header)(
+        image.header.model_digest, 80, image.grid, None, image.header.filter[:-4] + b"\0\0\0\0"
+    )
+    for read in (hostile.decode, hostile.verify, lambda: hostile.decode(on_damage="conceal")):
+        with pytest.raises(PgiError):
+            read()
+    assert hostile.decode("preview")[0].shape == (64, 64, 3)
