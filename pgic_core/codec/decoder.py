@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ..errors import PgiOptionError
+from ..errors import PgiFormatError, PgiOptionError
 from ..limits import Limits
 from ..runtime import Model, default_threads, find_model
 from .entropy import Bank
@@ -190,7 +190,7 @@ class LearnedImage:
     ) -> Iterator[tuple[Box, NDArray[np.uint8], list[Box]]]:
         """Blocks of ``area`` with their pixels, and what damage may have changed of them."""
         rate, model = self._rate(), self.model
-        own = None if level == "preview" else self.filter
+        own, lost = (None, False) if level == "preview" else self._filter(raise_damage=tiles.raise_damage)
         halo = None if level == "preview" else model.halo("synthesis")
         if halo is not None and own is not None:
             halo += REACH + BLOCK - 1
@@ -210,7 +210,17 @@ class LearnedImage:
                 for i in self.grid.touching(part.needed)
                 if i in tiles.damaged
             )
-            yield part.block, pixels, [box for box in touched if box.width > 0 and box.height > 0]
+            spoilt = [box for box in touched if box.width > 0 and box.height > 0]
+            yield part.block, pixels, [part.block] if lost else spoilt
+
+    def _filter(self, *, raise_damage: bool) -> tuple[Filter | None, bool]:
+        """The filter, and whether there is one that cannot be read."""
+        try:
+            return self.filter, False
+        except PgiFormatError:
+            if raise_damage:
+                raise
+            return None, True
 
     def _parts(self, area: Box, halo: int | None) -> list[Demand]:
         """Cut ``area`` into blocks; ``halo`` of the network behind the latent is ``None`` for previews."""

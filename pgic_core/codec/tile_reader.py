@@ -83,6 +83,7 @@ class TileReader:
         raise_damage: rather than read what is damaged as zeros.
 
     Attributes:
+        raise_damage: as given.
         damaged: tiles of which something was.
     """
 
@@ -99,7 +100,7 @@ class TileReader:
         self._header = header
         self._index = index
         self._read_bytes = read
-        self._raise = raise_damage
+        self.raise_damage = raise_damage
         self._bank = Bank.of(model)
         self._row_map = RowMap.of(model, header.quality)
         self._tiles: dict[tuple[int, int], Tile] = {}
@@ -144,7 +145,7 @@ class TileReader:
                 self._read("detail", reader, z, offsets, detail)
                 reader.finish()
         except (PgiFormatError, PgiTruncatedError):
-            if self._raise:
+            if self.raise_damage:
                 raise
             self.damaged.add(tile)
         return Tile(z, base, detail)

@@ -167,9 +167,10 @@ def _seal_tiles(raw: bytearray, at: int, index_end: int, end: int, tiles: int, f
                 break
         return value
 
-    if flags & 1:
-        length = read()
-        at += length
+    for flag in (1, 2):  # ROI map, filter
+        if flags & flag:
+            length = read()
+            at += length
     data = index_end + 4
     for _ in range(2 * tiles):
         size = 4 * read()
