@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,8 +11,8 @@ from ..errors import PgiOptionError
 from ..runtime import Model, default_threads
 from .decoder import render
 from .entropy import Z_BOUND, Bank, encode_segments
-from .filter import BLOCK, REACH
-from .filter_fit import FilterFit
+from .filter import REACH
+from .filter_fit import FilterFit, samples
 from .geometry import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, columns
 from .latent_rows import LatentRows
 from .parallel import map_tiles
@@ -37,9 +36,6 @@ EFFORTS = range(1, 4)
 SLOW = 3
 """The effort that refines latents."""
 TILE = 512
-_SAMPLE = 192
-_SAMPLES = 5
-_FEW_PIXELS = 1 << 19  # of a picture that is its own sample
 _REFINING = 0.95  # share of the time that effort 3 spends on refining
 
 
@@ -147,7 +143,12 @@ class Encoder:
         self._thresholds = row_thresholds(self._bank, drop=effort > 1)
         self._latent = LatentRows(model.latent, self.grid.padded.width)
         self._block_pixels = block_pixels(self.grid.padded)
-        self._samples = self._sampled() if effort > 1 else {}
+        blocks = [
+            block
+            for band in bands(self.grid.padded, TILE, self._block_pixels)
+            for block in columns(band, TILE, self._block_pixels)
+        ]
+        self._samples = samples(rgb, blocks, self.grid.padded) if effort > 1 else {}
 
     def code(self, quality: int) -> list[bytes]:
         """The payload at one quality."""
@@ -168,41 +169,14 @@ class Encoder:
                 self._latent.forget(band.bottom - reach - UNIT)
         if not self._keep:
             self._latent = LatentRows(self._model.latent, whole.width)
-        own = fit.best(self._bank, self._model.error_weight(quality), self.grid.width * self.grid.height)
-        header = StreamHeader(
-            self._model.digest, quality, self.grid, self._roi, own.pack(self._bank) if own else b""
-        )
+        own = b""
+        if self._samples:
+            pixels = self.grid.width * self.grid.height
+            found = fit.best(self._bank, self._model.error_weight(quality), pixels)
+            own = found.pack(self._bank) if found else b""
+        header = StreamHeader(self._model.digest, quality, self.grid, self._roi, own)
         tiles = [packed[index] for index in range(self.grid.count)]
         return serialise(header, list(zip(*tiles, strict=True)))
-
-    def _sampled(self) -> dict[Box, float]:
-        """The parts of the picture that its filter is found from, with how much each stands for.
-
-        That is all of a small picture, else squares spread over it, more of them where it is busier. Each
-        lies in one block with what the synthesis sees around it, so that it can be decoded at once.
-        """
-        width, height = self.grid.width // BLOCK * BLOCK, self.grid.height // BLOCK * BLOCK
-        if width * height <= _FEW_PIXELS:
-            return {Box(0, 0, width, height): 1.0} if width and height else {}
-        whole, w, h = self.grid.padded, min(_SAMPLE, width), min(_SAMPLE, height)
-        squares = []
-        for band in bands(whole, TILE, self._block_pixels):
-            for block in columns(band, TILE, self._block_pixels):
-                left, top = block.left + UNIT * (block.left > 0), block.top + UNIT * (block.top > 0)
-                right = min(width, block.right - UNIT * (block.right < whole.right))
-                bottom = min(height, block.bottom - UNIT * (block.bottom < whole.bottom))
-                corners = product(range(top, bottom - h + 1, h), range(left, right - w + 1, w))
-                squares += [Box(x, y, x + w, y + h) for y, x in corners]
-        if not squares:
-            return {}
-        busy = np.array([self._busy(square) for square in squares])
-        places = np.searchsorted(np.cumsum(busy), (np.arange(_SAMPLES) + 0.5) / _SAMPLES * busy.sum())
-        return {squares[i]: float(busy.mean() / busy[i]) for i in places.tolist()}
-
-    def _busy(self, box: Box) -> float:
-        """How much neighbours in some rows of a box differ, in grey levels; at least 1."""
-        rows = self._rgb[box.top : box.bottom : 4, box.left : box.right, 1]
-        return max(1.0, float(np.abs(np.diff(rows.astype(np.int16))).mean()))
 
     def _analyse(self, bottom: int) -> None:
         """Have the latent down to a pixel row."""

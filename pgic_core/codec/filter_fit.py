@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
+from itertools import product
 from operator import add
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .filter import BLOCK, FEATURES, HALF, REACH, Filter
+from .geometry import UNIT, Box
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .entropy import Bank
 
-__all__ = ["FilterFit"]
+__all__ = ["FilterFit", "samples"]
 
+_SIDE = 192
+_COUNT = 5
+_FEW_PIXELS = 1 << 19  # of a picture that is its own sample
 _SHIFTS = range(5, 10)
 _LARGEST = 1024
 # Mean squares of features over training pictures, of a colour and of another's difference from it:
@@ -25,6 +30,42 @@ _LARGEST = 1024
 # samples without edges, or without colours, do not decide what is done to edges and colours elsewhere.
 _USUAL = {1: ((300.0, 12.0),), 2: ((12.0, 2.5), (265.0, 7.0))}
 _RIDGE = 0.02
+
+
+def samples(rgb: NDArray[np.uint8], blocks: list[Box], whole: Box) -> dict[Box, float]:
+    """The parts of a picture that its filter is found from, with how much each stands for.
+
+    That is all of a small picture, else squares spread over it, more of them where it is busier. Each lies in
+    one block with what the synthesis sees around it, so that it can be decoded at once.
+
+    Args:
+        rgb: the picture.
+        blocks: what it is coded in.
+        whole: the coded area.
+    """
+    height, width = (size // BLOCK * BLOCK for size in rgb.shape[:2])
+    if not width or not height:
+        return {}
+    if width * height <= _FEW_PIXELS and blocks == [whole]:
+        return {Box(0, 0, width, height): 1.0}
+    w, h = min(_SIDE, width), min(_SIDE, height)
+    squares = []
+    for block in blocks:
+        left, top = block.left + UNIT * (block.left > 0), block.top + UNIT * (block.top > 0)
+        right = min(width, block.right - UNIT * (block.right < whole.right))
+        bottom = min(height, block.bottom - UNIT * (block.bottom < whole.bottom))
+        corners = product(range(top, bottom - h + 1, h), range(left, right - w + 1, w))
+        squares += [Box(x, y, x + w, y + h) for y, x in corners]
+    if not squares:
+        return {}
+    busy = np.array([_differences(rgb[box.top : box.bottom : 4, box.left : box.right, 1]) for box in squares])
+    places = np.searchsorted(np.cumsum(busy), (np.arange(_COUNT) + 0.5) / _COUNT * busy.sum())
+    return {squares[i]: float(busy.mean() / busy[i]) for i in places.tolist()}
+
+
+def _differences(rows: NDArray[np.uint8]) -> float:
+    """How much neighbours in rows differ, in grey levels; at least 1."""
+    return max(1.0, float(np.abs(np.diff(rows.astype(np.int16))).mean()))
 
 
 @dataclass(frozen=True, slots=True)

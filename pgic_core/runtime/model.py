@@ -73,7 +73,7 @@ class Model:
             PgiModelError: the manifest does not say.
         """
         if "error_weights" not in self._manifest:
-            raise PgiModelError(f"The model {self.id} was not made for effort 3.")
+            raise PgiModelError(f"The model {self.id} does not say what errors are worth; use effort 1.")
         low, high = map(float, self._manifest["error_weights"])
         return float(low * (high / low) ** ((quality - 1) / (_QUALITIES - 1)))
 

@@ -189,7 +189,7 @@ def test_it_makes_photos_better_for_less(quality: int, blocks: bool, monkeypatch
     if blocks:
         monkeypatch.setattr("pgic_core.codec.geometry._BLOCK_PIXELS", 1)
     with_filter = b"".join(encode_learned(rgb, model=MODEL, quality=quality))
-    monkeypatch.setattr(Encoder, "_sampled", lambda encoder: {})
+    monkeypatch.setattr("pgic_core.codec.encoder.samples", lambda *_: {})
     without = b"".join(encode_learned(rgb, model=MODEL, quality=quality))
     image, better = decoded(with_filter, rgb)
     assert image.filter is not None
@@ -204,7 +204,7 @@ def test_effort_1_sends_none() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 900), (900, 3), (5, 7), (17, 33), (1030, 515)])
-def test_any_size_has_parts_to_find_it_from(size: tuple[int, int]) -> None:
+def test_any_size_has_parts_to_find_it_from(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     rgb = np.ascontiguousarray(np.tile(skimage.data.astronaut(), (3, 2, 1))[: size[0], : size[1]])
     encoder = Encoder(rgb, MODEL, 2, None, 1, lambda share: None)
     for box in encoder._samples:
@@ -212,6 +212,9 @@ def test_any_size_has_parts_to_find_it_from(size: tuple[int, int]) -> None:
         assert 0 <= box.left < box.right <= size[1]
         assert 0 <= box.top < box.bottom <= size[0]
     assert bool(encoder._samples) == (min(size) >= BLOCK)
+    with monkeypatch.context() as patch:
+        patch.setattr("pgic_core.codec.geometry._BLOCK_PIXELS", 1)
+        Encoder(rgb, MODEL, 2, None, 1, lambda share: None)
     _, picture = decoded(b"".join(encoder.code(70)), rgb)
     assert picture.shape == rgb.shape
 
