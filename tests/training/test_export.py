@@ -13,7 +13,9 @@ import pytest
 import torch
 from skimage import data
 
+from pgic_core.runtime import default_model
 from pgic_core.training.config import Architecture
+from pgic_core.training.filter_graph import filter_graph
 from pgic_core.training.graphs import GRAPHS, symbol_channels
 from pgic_core.training.layers import depth_to_space, space_to_depth
 from pgic_core.training.networks import Codec
@@ -293,3 +295,8 @@ def test_what_is_not_finite_becomes_a_grey_level(codec: Codec, case: Case) -> No
     feeds = dict(case.feeds["synthesis"])
     feeds["latent"] = np.full_like(feeds["latent"], np.nan)
     assert run(codec, "synthesis", feeds).shape == case.picture.shape
+
+
+def test_the_shipped_filter_is_that_of_this_version() -> None:
+    shipped = default_model().folder / "filter.onnx"
+    assert onnx.load(shipped) == filter_graph()
