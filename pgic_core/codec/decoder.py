@@ -12,7 +12,7 @@ from ..limits import Limits
 from ..runtime import Model, default_threads, find_model
 from .entropy import Bank
 from .filter import BLOCK, REACH, Filter, filtered
-from .geometry import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, columns
+from .geometry import CELL, LATENT, UNIT, Box, Grid, block_pixels, blocks
 from .parallel import ahead
 from .reconstruction import PREVIEW, latent_of, pixels_of, preview_of
 from .region import Rate
@@ -203,7 +203,7 @@ class LearnedImage:
                 pixels = (
                     seen[part.block.inside(part.seen)]
                     if own is None
-                    else filtered(model, own, seen, part.seen, part.block, self.grid.padded, threads)
+                    else filtered(own, seen, part.seen, part.block, self.grid.padded, threads)
                 )
             touched = (
                 self.grid.box(i).grown(reach, 1, self.grid.padded).overlap(part.block)
@@ -226,11 +226,10 @@ class LearnedImage:
         """Cut ``area`` into blocks; ``halo`` of the network behind the latent is ``None`` for previews."""
         whole, size, reach = self.grid.padded, block_pixels(area), self.model.halo("means")
         parts = []
-        for band in bands(area, self.grid.tile, size):
-            for block in columns(band, self.grid.tile, size):
-                seen = block.grown(0, PREVIEW, whole) if halo is None else block.grown(halo, LATENT, whole)
-                detailed = None if halo is None else seen.grown(0, CELL, whole)
-                parts.append(Demand(block, seen, detailed, (detailed or seen).grown(reach, UNIT, whole)))
+        for block in blocks(area, self.grid.tile, size):
+            seen = block.grown(0, PREVIEW, whole) if halo is None else block.grown(halo, LATENT, whole)
+            detailed = None if halo is None else seen.grown(0, CELL, whole)
+            parts.append(Demand(block, seen, detailed, (detailed or seen).grown(reach, UNIT, whole)))
         return parts
 
 

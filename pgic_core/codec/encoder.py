@@ -13,7 +13,7 @@ from .decoder import render
 from .entropy import Z_BOUND, Bank, encode_segments
 from .filter import REACH
 from .filter_fit import FilterFit, samples
-from .geometry import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, columns
+from .geometry import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, blocks, columns
 from .latent_rows import LatentRows
 from .parallel import map_tiles
 from .quantisation import SYMBOL_LAYERS, Coding, fill_thresholds, row_thresholds
@@ -70,8 +70,8 @@ def encode_learned(
         model: whose networks.
         quality: 1 to 100; ignored with a target.
         target: what to meet instead of a quality.
-        effort: 1 rounds plainly; 2 drops symbols that cost more bits than they are worth; 3 also moves the
-            latent to where this very picture costs less, which takes some tens of times as long.
+        effort: 1 rounds plainly; 2 drops symbols that cost more bits than they are worth, and sends the
+            picture's own filter; 3 also moves the latent to where this very picture costs less, which takes some tens of times as long.
         roi: ``(ceil(H / 64), ceil(W / 64))``, eighths of an octave by which steps are finer (A-6.4.1b).
         threads: for networks; ``None`` for all.
         progress: called with the share done, 0 to 1.
@@ -143,12 +143,11 @@ class Encoder:
         self._thresholds = row_thresholds(self._bank, drop=effort > 1)
         self._latent = LatentRows(model.latent, self.grid.padded.width)
         self._block_pixels = block_pixels(self.grid.padded)
-        blocks = [
-            block
-            for band in bands(self.grid.padded, TILE, self._block_pixels)
-            for block in columns(band, TILE, self._block_pixels)
-        ]
-        self._samples = samples(rgb, blocks, self.grid.padded) if effort > 1 else {}
+        self._samples: dict[Box, float] = {}
+        if effort > 1 and model.weighs_errors:
+            margin = -(-(model.halo("synthesis") + REACH) // LATENT) * LATENT
+            cut = blocks(self.grid.padded, TILE, self._block_pixels)
+            self._samples = samples(rgb, cut, self.grid.padded, margin)
 
     def code(self, quality: int) -> list[bytes]:
         """The payload at one quality."""
@@ -221,16 +220,12 @@ class Encoder:
     def _refined(self, picture: Coding) -> LatentRows:
         """A better latent than that of the analysis network, for one quality."""
         whole, reach = self.grid.padded, self._model.halo("means")
-        blocks = [
-            block
-            for band in bands(whole, TILE, REFINED_PIXELS)
-            for block in columns(band, TILE, REFINED_PIXELS)
-        ]
+        cut = blocks(whole, TILE, REFINED_PIXELS)
         latent = LatentRows(self._model.latent, whole.width)
         latent.grow(whole.bottom)
-        for block in blocks:
+        for block in cut:
             latent.put(block, self._latent.take(block))
-        for done, block in enumerate(blocks):
+        for done, block in enumerate(cut):
             area = block.grown(reach, UNIT, whole)
             refined = refine(
                 picture,
@@ -243,7 +238,7 @@ class Encoder:
                 self._threads,
             )
             latent.put(block, refined)
-            self._progress(_REFINING * (done + 1) / len(blocks))
+            self._progress(_REFINING * (done + 1) / len(cut))
         return latent
 
     def _pack(
@@ -303,8 +298,13 @@ class Encoder:
             (around.left - sample.left + REACH, sample.right + REACH - around.right),
             (0, 0),
         )
+        units = sample.grown(0, UNIT, whole)
+        importance = np.ones((units.height // UNIT, units.width // UNIT), np.float32) * 4 ** rate.octaves(
+            units
+        )
+        importance = importance.repeat(UNIT, 0).repeat(UNIT, 1)[sample.inside(units)]
         original = self._rgb[sample.top : sample.bottom, sample.left : sample.right]
-        fit.add(np.pad(decoded, edges, "edge"), original, self._samples[sample])
+        fit.add(np.pad(decoded, edges, "edge"), original, importance, self._samples[sample])
 
     def search(self, target: RateTarget) -> list[bytes]:
         """The payload at the quality that meets ``target`` best, by bisection over whole qualities."""

@@ -4,19 +4,20 @@ One synthesis network serves all pictures. What it makes of one picture errs in 
 little too soft, colours that follow each other less than they did. The encoder sees both, and sends the
 linear filter that corrects most, as the adaptive loop filter of VVC does (H.266, 8.8.5). It has 5 x 5
 symmetric taps over all three colours, and may have two sets of weights, for even and for busy blocks.
-All of its arithmetic is exact in float32, so engines agree on it.
+Corrections that stay below 512 levels are exact in float32, so that engines agree on them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import PgiFormatError
-from ..runtime import ROWS, Model
+from ..runtime import ROWS, Network
 from .entropy import SegmentReader, encode_segments
 from .geometry import Box
 from .parallel import map_tiles
@@ -26,7 +27,18 @@ if TYPE_CHECKING:
 
     from .entropy import Bank
 
-__all__ = ["BLOCK", "FEATURES", "HALF", "REACH", "SHIFTS", "Filter", "filtered"]
+__all__ = [
+    "ACTIVITY_STEP",
+    "ACTIVITY_STEPS",
+    "BLOCK",
+    "FEATURES",
+    "HALF",
+    "PATH",
+    "REACH",
+    "SHIFTS",
+    "Filter",
+    "filtered",
+]
 
 BLOCK = 4
 """Side of the blocks that an activity is taken of, in pixels."""
@@ -37,9 +49,14 @@ HALF = tuple((dy, dx) for dy in range(-REACH, REACH + 1) for dx in range(-REACH,
 FEATURES = 3 * len(HALF)
 """What a set of weights is for: of each colour, the sums of opposite taps, less twice the centre. In even
 areas all are zero: a filter does not move what it was not found for."""
-SHIFTS = range(4, 13)
+ACTIVITY_STEP, ACTIVITY_STEPS = 2, 64
+"""By how much the mean difference of a block must grow for a step of its activity, and how many there are."""
+SHIFTS = range(5, 10)
 """Weights are whole multiples of ``2**-shift``."""
+PATH = Path(__file__).with_name("filter.onnx")
+"""The graph, which the trainer's tools write."""
 _SETS = (1, 2)
+_NETWORK = Network(PATH)
 _TILE = 128, 512  # What stays in a core's cache: a third faster than in one piece.
 
 
@@ -82,7 +99,7 @@ class Filter:
         return Filter(symbols.astype(np.int16).reshape(data[0], FEATURES, 3), data[1])
 
     def kernels(self) -> NDArray[np.float32]:
-        """What the network ``filter`` takes: kernels ``(7, 3, 5, 5)``.
+        """What the graph ``filter.onnx`` takes: kernels ``(7, 3, 5, 5)``.
 
         Of the seven results of a pixel, three are its filtered colours, three what the activity adds to them,
         and one is what the activity is taken of.
@@ -117,12 +134,11 @@ def _bits_by_row(bank: Bank, symbols: NDArray[np.int16]) -> NDArray[np.float32]:
 
 
 def filtered(
-    model: Model, own: Filter, picture: NDArray[np.uint8], seen: Box, block: Box, whole: Box, threads: int
+    own: Filter, picture: NDArray[np.uint8], seen: Box, block: Box, whole: Box, threads: int
 ) -> NDArray[np.uint8]:
     """The pixels of ``block``, filtered.
 
     Args:
-        model: whose network ``filter`` to use.
         own: the filter.
         picture: decoded pixels of ``seen``, ``(H, W, 3)``.
         seen: the block with at least 5 pixels around it, or up to the edges of ``whole``.
@@ -130,9 +146,8 @@ def filtered(
         whole: the coded area; beyond it its outermost pixels are repeated.
         threads: how many tiles to filter at a time.
     """
-    endless = Box(-1 << 31, -1 << 31, 1 << 31, 1 << 31)
-    covered = block.grown(0, BLOCK, endless)
-    wanted = covered.grown(REACH, 1, endless)
+    covered = block.grown(0, BLOCK, whole)
+    wanted = Box(covered.left - REACH, covered.top - REACH, covered.right + REACH, covered.bottom + REACH)
     there = wanted.overlap(whole)
     pixels = picture[there.inside(seen)]
     beyond = (
@@ -142,7 +157,6 @@ def filtered(
     )
     if any(map(any, beyond)):
         pixels = np.pad(pixels, beyond, "edge")
-    network = model.network("filter")
     kernels = own.kernels()
     out = np.empty((covered.height, covered.width, 3), np.uint8)
 
@@ -151,7 +165,7 @@ def filtered(
         part = out[y : y + _TILE[0], x : x + _TILE[1]]
         around = pixels[y : y + len(part) + 2 * REACH, x : x + part.shape[1] + 2 * REACH]
         inputs: dict[str, NDArray[Any]] = {"picture": np.ascontiguousarray(around)[None], "kernels": kernels}
-        part[:] = network(inputs, threads=1)[0]
+        part[:] = _NETWORK(inputs, threads=1)[0]
 
     corners = product(range(0, covered.height, _TILE[0]), range(0, covered.width, _TILE[1]))
     map_tiles(work, list(corners), threads)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import reduce
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import lru_cache, reduce
 from itertools import product
 from operator import add
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .filter import BLOCK, FEATURES, HALF, REACH, Filter
-from .geometry import UNIT, Box
+from .filter import ACTIVITY_STEP, ACTIVITY_STEPS, BLOCK, FEATURES, HALF, REACH, SHIFTS, Filter
+from .geometry import Box
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["FilterFit", "samples"]
 
 _SIDE = 192
-_COUNT = 5
-_FEW_PIXELS = 1 << 19  # of a picture that is its own sample
-_SHIFTS = range(5, 10)
+_COUNT = 6
+_FEW_PIXELS = 1 << 20  # of a picture that is its own sample
+_EVERY = 2  # row of blocks
+_FEWEST = 3  # samples that can judge each other
 _LARGEST = 1024
 # Mean squares of features over training pictures, of a colour and of another's difference from it:
 # everywhere, and by how even and how busy a block is. A share of them draws weights towards zero, so that
@@ -32,7 +34,7 @@ _USUAL = {1: ((300.0, 12.0),), 2: ((12.0, 2.5), (265.0, 7.0))}
 _RIDGE = 0.02
 
 
-def samples(rgb: NDArray[np.uint8], blocks: list[Box], whole: Box) -> dict[Box, float]:
+def samples(rgb: NDArray[np.uint8], blocks: list[Box], whole: Box, margin: int) -> dict[Box, float]:
     """The parts of a picture that its filter is found from, with how much each stands for.
 
     That is all of a small picture, else squares spread over it, more of them where it is busier. Each lies in
@@ -42,6 +44,7 @@ def samples(rgb: NDArray[np.uint8], blocks: list[Box], whole: Box) -> dict[Box, 
         rgb: the picture.
         blocks: what it is coded in.
         whole: the coded area.
+        margin: how many pixels the synthesis and the filter see around one.
     """
     height, width = (size // BLOCK * BLOCK for size in rgb.shape[:2])
     if not width or not height:
@@ -51,16 +54,23 @@ def samples(rgb: NDArray[np.uint8], blocks: list[Box], whole: Box) -> dict[Box, 
     w, h = min(_SIDE, width), min(_SIDE, height)
     squares = []
     for block in blocks:
-        left, top = block.left + UNIT * (block.left > 0), block.top + UNIT * (block.top > 0)
-        right = min(width, block.right - UNIT * (block.right < whole.right))
-        bottom = min(height, block.bottom - UNIT * (block.bottom < whole.bottom))
-        corners = product(range(top, bottom - h + 1, h), range(left, right - w + 1, w))
+        inner = Box(
+            block.left + margin * (block.left > 0),
+            block.top + margin * (block.top > 0),
+            min(width, block.right - margin * (block.right < whole.right)),
+            min(height, block.bottom - margin * (block.bottom < whole.bottom)),
+        )
+        corners = product(
+            range(inner.top, inner.bottom - h + 1, h), range(inner.left, inner.right - w + 1, w)
+        )
         squares += [Box(x, y, x + w, y + h) for y, x in corners]
-    if not squares:
+    if len(squares) < _FEWEST:
         return {}
     busy = np.array([_differences(rgb[box.top : box.bottom : 4, box.left : box.right, 1]) for box in squares])
     places = np.searchsorted(np.cumsum(busy), (np.arange(_COUNT) + 0.5) / _COUNT * busy.sum())
-    return {squares[i]: float(busy.mean() / busy[i]) for i in places.tolist()}
+    chosen = Counter(places.tolist())
+    shares = {squares[i]: float(times * busy.mean() / busy[i]) for i, times in chosen.items()}
+    return shares if len(shares) >= _FEWEST else {}
 
 
 def _differences(rows: NDArray[np.uint8]) -> float:
@@ -70,43 +80,56 @@ def _differences(rows: NDArray[np.uint8]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Sums:
-    """Of samples: products of features with each other and with the errors, and how many there are."""
+    """Of samples: weighted products of features with each other and with the errors.
+
+    Attributes:
+        squares: ``(features, features)``.
+        products: ``(features, 3)``.
+        weight: sum of the weights.
+        pixels: how many pixels they stand for.
+    """
 
     squares: NDArray[np.float64]
     products: NDArray[np.float64]
-    samples: float
+    weight: float
+    pixels: float
 
     def __add__(self, other: _Sums) -> _Sums:
         return _Sums(
-            self.squares + other.squares, self.products + other.products, self.samples + other.samples
+            self.squares + other.squares,
+            self.products + other.products,
+            self.weight + other.weight,
+            self.pixels + other.pixels,
         )
 
-    def all(self) -> _Sums:
-        """Of features wherever they are."""
+    def of_one_set(self) -> _Sums:
+        """The same, for features without regard to activity."""
         squares = self.squares.reshape(2, FEATURES, 2, FEATURES).sum((0, 2))
-        return _Sums(squares, self.products.reshape(2, FEATURES, 3).sum(0), self.samples)
+        return replace(self, squares=squares, products=self.products.reshape(2, FEATURES, 3).sum(0))
 
     def solve(self) -> NDArray[np.float64]:
         """Least squares, ``(features, 3)``, drawn towards zero."""
         out = np.empty_like(self.products)
-        sets, taps = len(self.squares) // FEATURES, len(HALF)
         for colour in range(3):
-            others = np.arange(3) != colour
-            # From weights of the colour and of others' differences from it, to weights of all colours.
-            mix = np.eye(3) - np.outer(~others, others)
-            full = np.kron(np.eye(sets), np.kron(mix, np.eye(taps)))
-            usual = [
-                (own, difference)[other] for own, difference in _USUAL[sets] for other in others.astype(int)
-            ]
-            damping = _RIDGE * self.samples * np.repeat(usual, taps)
-            squares = full.T @ self.squares @ full + np.diag(damping)
+            full, usual = _mixed(len(self.squares) // FEATURES, colour)
+            squares = full.T @ self.squares @ full + np.diag(_RIDGE * self.weight * usual)
             out[:, colour] = full @ np.linalg.solve(squares, full.T @ self.products[:, colour])
         return out
 
     def gain(self, weights: NDArray[np.float64]) -> float:
-        """By how much weights lessen the squared error of a sample, averaged over colours."""
+        """By how much weights of features lessen the squared error, averaged over colours, in all pixels."""
         less = 2 * np.sum(weights * self.products) - np.sum(weights * (self.squares @ weights))
-        return float(less / (3 * self.samples))
+        return float(less / 3)
+
+
+@lru_cache
+def _mixed(sets: int, colour: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """From weights of a colour and of others' differences from it to weights of all colours; mean squares."""
+    others = np.arange(3) != colour
+    mix = np.eye(3) - np.outer(~others, others)
+    full = np.kron(np.eye(sets), np.kron(mix, np.eye(len(HALF))))
+    usual = [pair[other] for pair in _USUAL[sets] for other in others.astype(int)]
+    return full, np.repeat(usual, len(HALF))
 
 
 class FilterFit:
@@ -115,26 +138,40 @@ class FilterFit:
     def __init__(self) -> None:
         self._parts: list[_Sums] = []
 
-    def add(self, decoded: NDArray[np.uint8], original: NDArray[np.uint8], weight: float) -> None:
+    def add(
+        self,
+        decoded: NDArray[np.uint8],
+        original: NDArray[np.uint8],
+        importance: NDArray[np.float32],
+        share: float,
+    ) -> None:
         """Take in a part of the picture.
 
         Args:
             decoded: ``(H + 4, W + 4, 3)``, with the two pixels around that the filter sees; ``H`` and ``W``
                 are multiples of 4.
             original: ``(H, W, 3)``.
-            weight: how much of the picture it stands for.
+            importance: ``(H, W)``, how much the errors of its pixels count.
+            share: how much of the picture it stands for.
         """
         levels = decoded.astype(np.float32)
-        blocks = np.arange(original.shape[0] // BLOCK)
-        rows = BLOCK * blocks + blocks % BLOCK  # One of each block's: neighbours tell much the same.
-        features = np.empty((2, FEATURES, rows.size, original.shape[1]), np.float32)
-        inner = _features(levels, rows, features[0])
-        np.multiply(features[0], _activity(levels), out=features[1])
-        features[0] -= features[1]
-        features = features.reshape(2 * FEATURES, -1)
-        error = (original[rows] - inner).reshape(-1, 3)
-        squares, products = (weight * (features @ other).astype(np.float64) for other in (features.T, error))
-        self._parts.append(_Sums(squares, products, weight * len(error)))
+        blocks = np.arange(0, original.shape[0] // BLOCK, _EVERY)
+        rows = BLOCK * blocks + blocks // _EVERY % BLOCK  # Few of them: neighbours tell much the same.
+        features, inner = _features(levels, rows)
+        busy = features * _activity(levels)[blocks][:, None]
+        features = np.concatenate([features - busy, busy], 1)
+        weighted = features * importance[rows, None]
+        # Row by row: linear algebra libraries would share one large product among threads of their own.
+        squares = (weighted @ features.transpose(0, 2, 1)).sum(0, dtype=np.float64)
+        products = (weighted @ (original[rows] - inner)).sum(0, dtype=np.float64)
+        self._parts.append(
+            _Sums(
+                share * squares,
+                share * products,
+                share * float(importance[rows].sum(dtype=np.float64)),
+                share * inner[..., 0].size,
+            )
+        )
 
     def best(self, bank: Bank, error_weight: float, pixels: int) -> Filter | None:
         """The filter that is most worth its bits, or ``None`` where none is.
@@ -149,43 +186,51 @@ class FilterFit:
         """
         if not self._parts:
             return None
-        whole = reduce(add, self._parts)
         found, least = None, 0.0
-        for sums in (whole.all(), whole):
-            exact = sums.solve()
-            for shift in _SHIFTS:
+        scale = error_weight * pixels / sum(part.pixels for part in self._parts)
+        for parts in ([part.of_one_set() for part in self._parts], self._parts):
+            whole = reduce(add, parts)
+            exact = whole.solve()
+            doubt = whole.gain(exact) - _unseen_gain(parts) if len(parts) > 1 else 0.0
+            for shift in SHIFTS:
                 weights = np.clip(np.rint(exact * 2.0**shift), -_LARGEST, _LARGEST)
                 candidate = Filter(weights.astype(np.int16).reshape(-1, FEATURES, 3), shift)
-                gain = sums.gain(weights * 2.0**-shift)
-                cost = candidate.bits(bank) - error_weight * pixels * gain
+                gain = whole.gain(weights * 2.0**-shift) - doubt
+                cost = candidate.bits(bank) - scale * gain
                 if cost < least:
                     found, least = candidate, cost
         return found
 
 
+def _unseen_gain(parts: list[_Sums]) -> float:
+    """What each part gains by the filter of the others, together."""
+    rests = (reduce(add, parts[:i] + parts[i + 1 :]) for i in range(len(parts)))
+    return sum(part.gain(rest.solve()) for part, rest in zip(parts, rests, strict=True))
+
+
 def _features(
-    levels: NDArray[np.float32], rows: NDArray[np.int64], out: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Put the features of some rows into ``(FEATURES, rows, W)``; returns their levels, ``(rows, W, 3)``."""
+    levels: NDArray[np.float32], rows: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Features ``(rows, FEATURES, W)`` and levels ``(rows, W, 3)`` of some rows."""
     width = levels.shape[1] - 2 * REACH
 
     def shifted(dy: int, dx: int) -> NDArray[np.float32]:
-        return levels[rows + REACH + dy, REACH + dx : REACH + dx + width].transpose(2, 0, 1)
+        return levels[rows + REACH + dy, REACH + dx : REACH + dx + width].transpose(0, 2, 1)
 
     inner = shifted(0, 0)
-    taps = out.reshape(3, len(HALF), len(rows), width)
+    taps = np.empty((len(rows), 3, len(HALF), width), np.float32)
     for tap, (dy, dx) in enumerate(HALF):
-        taps[:, tap] = shifted(dy, dx) + shifted(-dy, -dx) - 2 * inner
-    return inner.transpose(1, 2, 0)
+        taps[:, :, tap] = shifted(dy, dx) + shifted(-dy, -dx) - 2 * inner
+    return taps.reshape(len(rows), FEATURES, width), inner.transpose(0, 2, 1)
 
 
 def _activity(levels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """As the network ``filter`` has it: 0 to 1 in 64ths, ``(H / 4, W)``."""
+    """As the network ``filter`` has it: 0 to 1, ``(H / 4, W)``."""
     grey = levels.sum(2)[1:-1, 1:-1]
     rows = grey[:-2] + grey[1:-1] + grey[2:]
     around = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
     busy = np.abs(9 * grey[1:-1, 1:-1] - around)
     height, width = busy.shape
     mean = busy.reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK).mean((1, 3), dtype=np.float32)
-    activity = np.minimum(np.floor(mean / 2) / 64, 1)
-    return np.repeat(activity, BLOCK, 1)
+    steps = np.minimum(np.floor(mean / ACTIVITY_STEP), ACTIVITY_STEPS)
+    return np.repeat(steps / np.float32(ACTIVITY_STEPS), BLOCK, 1)

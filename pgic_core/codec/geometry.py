@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["CELL", "LATENT", "UNIT", "Box", "Grid", "bands", "block_pixels", "columns", "strips"]
+__all__ = ["CELL", "LATENT", "UNIT", "Box", "Grid", "bands", "block_pixels", "blocks", "columns", "strips"]
 
 LATENT = 16
 CELL = 32
@@ -157,3 +157,8 @@ def columns(band: Box, tile: int, pixels: int) -> list[Box]:
     step = -(-across // count) * tile
     edges = [band.left, *range((band.left // step + 1) * step, band.right, step), band.right]
     return [Box(a, band.top, b, band.bottom) for a, b in pairwise(edges)]
+
+
+def blocks(area: Box, tile: int, pixels: int) -> list[Box]:
+    """All blocks of ``area``: the :func:`columns` of its :func:`bands`."""
+    return [block for band in bands(area, tile, pixels) for block in columns(band, tile, pixels)]

@@ -1,8 +1,9 @@
 """Header and index of the learned image payload (``STREAM.md``, "Learned").
 
-Layout: fixed header, ROI map, index, then the preview layer's tiles and the detail layer's tiles, each in
-row-major order. The index gives every tile's length and CRC32 (A-6.3.2a), so that a window can be checked
-without reading the rest, and damage stays within its tile. SHA-256 is the container's, over the whole block.
+Layout: fixed header, ROI map, filter, index, then the preview layer's tiles and the detail layer's tiles,
+each in row-major order. The index gives every tile's length and CRC32 (A-6.3.2a), so that a window can be
+checked without reading the rest, and damage stays within its tile. SHA-256 is the container's, over the
+whole block.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ LAYERS = ("preview", "detail")
 _VERSION = 1
 _FIXED = struct.Struct(
     "<BBB16sBI"
-)  # version, flags, log2 tile, model digest, quality, bytes of map and index
+)  # version, flags, log2 tile, model digest, quality, bytes of map, filter and index
 _FLAG_MAP = 1
 _FLAG_FILTER = 2
 _LONGEST_FILTER = 2048
@@ -161,7 +162,7 @@ class _Cursor:
                 if shift and not byte:
                     break  # a longer spelling than needed
                 if value > bound:
-                    raise PgiFormatError("The image index holds a length that no tile can have.")
+                    raise PgiFormatError("The image index holds a length beyond its bound.")
                 return value
         raise PgiFormatError("The image index holds a number that is not in its shortest form.")
 

@@ -66,13 +66,18 @@ class Model:
         """Channels Z of z."""
         return int(self._manifest["hyper"])
 
+    @property
+    def weighs_errors(self) -> bool:
+        """Whether :meth:`error_weight` has an answer."""
+        return "error_weights" in self._manifest
+
     def error_weight(self, quality: int) -> float:
         """How many bits a squared error of one grey level, averaged over colours, is worth at a quality.
 
         Raises:
             PgiModelError: the manifest does not say.
         """
-        if "error_weights" not in self._manifest:
+        if not self.weighs_errors:
             raise PgiModelError(f"The model {self.id} does not say what errors are worth; use effort 1.")
         low, high = map(float, self._manifest["error_weights"])
         return float(low * (high / low) ** ((quality - 1) / (_QUALITIES - 1)))

@@ -18,7 +18,6 @@ from ..runtime.manifest import identity_digest, write_manifest
 from ..runtime.tables import ROWS, ROWS_PER_OCTAVE, Tables, gaussian_frequencies, row_of_log2_scale
 from .config import Architecture, Schedule, TrainingConfig
 from .descent import descent, sensitivity
-from .filter_graph import filter_graph
 from .graph import array
 from .graphs import GRAPHS, symbol_channels
 from .networks import Codec
@@ -122,7 +121,6 @@ def export(checkpoint: Path, folder: Path, *, data: Path | None = None, released
         (folder / "descent.onnx").write_bytes(way_down.SerializeToString())
     for name, graph in GRAPHS.items():
         (folder / f"{name}.onnx").write_bytes(graph(codec, ranges).SerializeToString())
-    (folder / "filter.onnx").write_bytes(filter_graph().SerializeToString())
     weight, shift, bias = _scale_map(codec)
     Tables(
         scale_weight=weight,

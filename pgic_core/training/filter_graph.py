@@ -1,6 +1,7 @@
-"""The network ``filter``: a picture's own filter, as an ONNX graph (see :mod:`pgic_core.codec.filter`).
+"""A picture's own filter as an ONNX graph (see :mod:`pgic_core.codec.filter`, beside which it lies).
 
-Nothing of it is trained: its weights are inputs, which come from the file.
+Nothing of it is trained: its weights are inputs, which come from the file. ``python -m
+pgic_core.training.filter_graph`` writes it anew.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import TensorProto
 
+from ..codec.filter import ACTIVITY_STEP, ACTIVITY_STEPS, BLOCK, PATH
 from .graph import GraphWriter
 
 if TYPE_CHECKING:
@@ -17,15 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = ["filter_graph"]
 
-_BLOCK = 4
-_ACTIVITY_STEPS = 64
-
 
 def filter_graph() -> onnx.ModelProto:
     """Pixels ``(1, H + 4, W + 4, 3)`` with kernels of seven results, to pixels ``(1, H, W, 3)``.
 
-    ``H`` and ``W`` are multiples of 4. All numbers are whole multiples of a power of two and stay within 24
-    bits, so that float32 adds them up exactly in any order.
+    ``H`` and ``W`` are multiples of 4. All numbers are whole multiples of a power of two, which float32 adds
+    up exactly in any order as long as they stay within 24 bits.
     """
     g = GraphWriter("filter")
     picture = g.input("picture", [1, "H", "W", 3], TensorProto.UINT8)
@@ -33,16 +32,17 @@ def filter_graph() -> onnx.ModelProto:
     levels = g.channels_first(g.cast(picture, TensorProto.FLOAT))
     results = g.node("Conv", levels, kernels, kernel_shape=[5, 5])
     colours, more, busy = g.split(results, [3, 3, 1], axis=1)
-    mean = g.node("AveragePool", g.node("Abs", busy), kernel_shape=[_BLOCK, _BLOCK], strides=[_BLOCK, _BLOCK])
-    steps = g.node("Floor", g.mul(mean, g.constant(np.float32(0.5))))
+    mean = g.node("AveragePool", g.node("Abs", busy), kernel_shape=[BLOCK, BLOCK], strides=[BLOCK, BLOCK])
+    steps = g.node("Floor", g.mul(mean, g.constant(np.float32(1 / ACTIVITY_STEP))))
     activity = g.mul(
-        g.node("Min", steps, g.constant(np.float32(_ACTIVITY_STEPS))), g.constant(np.float32(1 / 64))
+        g.node("Min", steps, g.constant(np.float32(ACTIVITY_STEPS))),
+        g.constant(np.float32(1 / ACTIVITY_STEPS)),
     )
     activity = g.node(
         "Resize",
         activity,
         "",
-        g.constant(np.array([1, 1, _BLOCK, _BLOCK], np.float32)),
+        g.constant(np.array([1, 1, BLOCK, BLOCK], np.float32)),
         mode="nearest",
         coordinate_transformation_mode="asymmetric",
         nearest_mode="floor",
@@ -51,3 +51,7 @@ def filter_graph() -> onnx.ModelProto:
     rounded = g.node("QuantizeLinear", g.add(colours, g.mul(activity, more)), one, zero)
     g.output("filtered", g.channels_last(rounded), [1, "h", "w", 3], TensorProto.UINT8)
     return g.finish()
+
+
+if __name__ == "__main__":
+    PATH.write_bytes(filter_graph().SerializeToString())

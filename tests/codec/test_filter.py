@@ -14,7 +14,7 @@ from pgic_core.codec.decoder import LearnedImage
 from pgic_core.codec.encoder import Encoder, encode_learned
 from pgic_core.codec.entropy import Bank
 from pgic_core.codec.filter import BLOCK, FEATURES, HALF, REACH, SHIFTS, Filter, filtered
-from pgic_core.codec.filter_fit import FilterFit
+from pgic_core.codec.filter_fit import FilterFit, samples
 from pgic_core.codec.geometry import Box
 from pgic_core.errors import PgiFormatError
 from pgic_core.limits import Limits
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 MODEL = default_model()
 BANK = Bank.of(MODEL)
+EVEN = np.ones((512, 512), np.float32)
 
 
 def some_filter(seed: int, sets: int = 2, largest: int = 40, shift: int = 8) -> Filter:
@@ -90,7 +91,7 @@ def test_no_bytes_do_more_than_be_refused(data: bytes) -> None:
     assert own.weights.shape in ((1, FEATURES, 3), (2, FEATURES, 3))
 
 
-@pytest.mark.parametrize(("at", "value"), [(0, 0), (0, 3), (1, 3), (1, 13), (2, 0), (2, 80), (2, 255)])
+@pytest.mark.parametrize(("at", "value"), [(0, 0), (0, 3), (1, 4), (1, 10), (2, 0), (2, 80), (2, 255)])
 def test_values_out_of_range_are_refused(at: int, value: int) -> None:
     packed = bytearray(some_filter(0).pack(BANK))
     packed[at] = value
@@ -105,20 +106,20 @@ def test_the_network_does_what_the_format_says(sets: int) -> None:
     own = some_filter(sets, sets)
     expected = by_the_book(own, picture)
     assert np.abs(expected.astype(int) - picture).max() > 20
-    found = filtered(MODEL, own, picture, whole, whole, whole, 2)
+    found = filtered(own, picture, whole, whole, whole, 2)
     np.testing.assert_array_equal(found, expected)
 
 
 def test_another_engine_gives_the_very_same_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = skimage.data.chelsea()[:200, :300]
     whole, own = Box(0, 0, 300, 200), some_filter(3)
-    here = filtered(MODEL, own, picture, whole, whole, whole, 2)
+    here = filtered(own, picture, whole, whole, whole, 2)
 
     def in_torch(network: Network, inputs: Mapping[str, NDArray[Any]], **_: Any) -> NDArray[Any]:
         return torch_engine.run(network._path, dict(inputs))
 
     monkeypatch.setattr(Network, "__call__", in_torch)
-    there = filtered(MODEL, own, picture, whole, whole, whole, 1)
+    there = filtered(own, picture, whole, whole, whole, 1)
     np.testing.assert_array_equal(there, here)
 
 
@@ -129,10 +130,10 @@ def test_another_engine_gives_the_very_same_pixels(monkeypatch: pytest.MonkeyPat
 def test_a_part_is_filtered_as_the_whole_is(left: int, top: int, width: int, height: int) -> None:
     picture = skimage.data.chelsea()[:200, :300]
     whole, own = Box(0, 0, 300, 200), some_filter(4)
-    everything = filtered(MODEL, own, picture, whole, whole, whole, 1)
+    everything = filtered(own, picture, whole, whole, whole, 1)
     block = Box(left, top, left + width, top + height)
     seen = block.grown(5, 1, whole)
-    part = filtered(MODEL, own, picture[seen.inside(whole)], seen, block, whole, 1)
+    part = filtered(own, picture[seen.inside(whole)], seen, block, whole, 1)
     np.testing.assert_array_equal(part, everything[block.inside(whole)])
 
 
@@ -140,7 +141,7 @@ def test_the_strongest_filter_gives_grey_levels() -> None:
     picture = skimage.data.chelsea()[:64, :64]
     whole = Box(0, 0, 64, 64)
     own = Filter(np.full((2, FEATURES, 3), -32767, np.int16), SHIFTS[0])
-    found = filtered(MODEL, own, picture, whole, whole, whole, 1)
+    found = filtered(own, picture, whole, whole, whole, 1)
     # Its sums are beyond what float32 adds up exactly, which shows where they almost cancel.
     assert np.mean(found != by_the_book(own, picture)) < 0.01
 
@@ -160,10 +161,10 @@ def test_a_blur_is_found_and_undone_where_bits_are_cheap() -> None:
     soft = blurred(picture)
     whole = Box(0, 0, 512, 512)
     fit = FilterFit()
-    fit.add(np.pad(soft, ((2, 2), (2, 2), (0, 0)), "edge"), picture, 1.0)
+    fit.add(np.pad(soft, ((2, 2), (2, 2), (0, 0)), "edge"), picture, EVEN, 1.0)
     own = fit.best(BANK, 1.0, 512 * 512)
     assert own is not None
-    sharp = filtered(MODEL, own, soft, whole, whole, whole, 2)
+    sharp = filtered(own, soft, whole, whole, whole, 2)
     assert error(sharp, picture) < 0.3 * error(soft, picture)
     assert fit.best(BANK, 1e-9, 512 * 512) is None
 
@@ -172,7 +173,7 @@ def test_a_picture_without_errors_gets_no_filter() -> None:
     picture = skimage.data.astronaut()
     fit = FilterFit()
     assert fit.best(BANK, 1.0, 1000) is None
-    fit.add(np.pad(picture, ((2, 2), (2, 2), (0, 0)), "edge"), picture, 1.0)
+    fit.add(np.pad(picture, ((2, 2), (2, 2), (0, 0)), "edge"), picture, EVEN, 1.0)
     assert fit.best(BANK, 1.0, 512 * 512) is None
 
 
@@ -196,6 +197,64 @@ def test_it_makes_photos_better_for_less(quality: int, blocks: bool, monkeypatch
     assert decoded(without, rgb)[0].filter is None
     assert len(with_filter) < 1.01 * len(without)
     assert error(better, rgb) < 0.985 * error(decoded(without, rgb)[1], rgb)
+
+
+def test_a_picture_of_many_is_not_spoilt_by_what_suits_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = [skimage.data.astronaut(), skimage.data.chelsea(), skimage.data.rocket(), skimage.data.coffee()]
+    random = np.random.default_rng(1)
+    rgb = np.empty((1200, 1280, 3), np.uint8)
+    for y in range(0, 1200, 200):
+        for x in range(0, 1280, 256):
+            source = sources[random.integers(4)]
+            top, left = (
+                random.integers(size - part + 1) for size, part in zip(source.shape, (200, 256), strict=False)
+            )
+            rgb[y : y + 200, x : x + 256] = source[top : top + 200, left : left + 256]
+    filtered_stream = b"".join(encode_learned(rgb, model=MODEL, quality=50))
+    monkeypatch.setattr("pgic_core.codec.encoder.samples", lambda *_: {})
+    plain = b"".join(encode_learned(rgb, model=MODEL, quality=50))
+    assert error(decoded(filtered_stream, rgb)[1], rgb) < 1.005 * error(decoded(plain, rgb)[1], rgb)
+
+
+def test_regions_of_interest_decide_what_is_corrected(monkeypatch: pytest.MonkeyPatch) -> None:
+    rgb = skimage.data.astronaut()
+    roi = np.zeros((8, 8), np.int8)
+    roi[2:6, 2:6] = 24
+    with_filter = b"".join(encode_learned(rgb, model=MODEL, quality=40, roi=roi))
+    monkeypatch.setattr("pgic_core.codec.encoder.samples", lambda *_: {})
+    without = b"".join(encode_learned(rgb, model=MODEL, quality=40, roi=roi))
+    inside = np.s_[128:384, 128:384]
+    image, better = decoded(with_filter, rgb)
+    assert image.filter is not None
+    assert error(better[inside], rgb[inside]) < error(decoded(without, rgb)[1][inside], rgb[inside])
+
+
+def test_a_square_chosen_thrice_counts_thrice() -> None:
+    grey = np.full((2048, 2048, 3), 128, np.uint8)
+    grey[192:384, 192:384] = np.random.default_rng(0).integers(0, 256, (192, 192, 3))
+    whole, noise = Box(0, 0, 2048, 2048), Box(192, 192, 384, 384)
+    shares = samples(grey, [whole], whole, 64)
+    (even,) = {share for box, share in shares.items() if box != noise}
+    differences = np.abs(np.diff(grey[192:384:4, 192:384, 1].astype(int))).mean()
+    assert shares[noise] == pytest.approx(3 * even / differences, rel=1e-6)
+    assert len(shares) == 4
+    assert samples(grey, [whole], whole, 2000) == shares  # no margin where a block ends with the picture
+
+
+def test_few_squares_cannot_judge_each_other() -> None:
+    grey = np.full((2048, 2048, 3), 128, np.uint8)
+    grey[960:1152, 960:1152] = np.random.default_rng(0).integers(0, 256, (192, 192, 3))
+    grey[960:1152, 960:1152, 1] ^= 128
+    whole = Box(0, 0, 2048, 2048)
+    quarters = [Box(0, 0, 1152, 1152), Box(1152, 1152, 2048, 2048)]
+    assert len(samples(grey, quarters[:1], whole, 64)) >= 3
+    assert samples(grey, quarters[:1], whole, 800) == {}
+
+
+def test_a_model_that_does_not_weigh_errors_sends_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(MODEL), "weighs_errors", False)
+    rgb = skimage.data.astronaut()
+    assert decoded(b"".join(encode_learned(rgb, model=MODEL, quality=80)), rgb)[0].filter is None
 
 
 def test_effort_1_sends_none() -> None:

@@ -13,7 +13,7 @@ import pytest
 import torch
 from skimage import data
 
-from pgic_core.runtime import default_model
+from pgic_core.codec.filter import PATH
 from pgic_core.training.config import Architecture
 from pgic_core.training.filter_graph import filter_graph
 from pgic_core.training.graphs import GRAPHS, symbol_channels
@@ -298,5 +298,4 @@ def test_what_is_not_finite_becomes_a_grey_level(codec: Codec, case: Case) -> No
 
 
 def test_the_shipped_filter_is_that_of_this_version() -> None:
-    shipped = default_model().folder / "filter.onnx"
-    assert onnx.load(shipped) == filter_graph()
+    assert onnx.load(PATH) == filter_graph()
