@@ -15,7 +15,7 @@ from .filter import REACH
 from .filter_fit import FilterFit, samples
 from .geometry import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, blocks, columns
 from .latent_rows import LatentRows
-from .parallel import map_tiles
+from .parallel import beside, map_tiles
 from .quantisation import SYMBOL_LAYERS, Coding, fill_thresholds, row_thresholds
 from .reconstruction import latent_of, pixels_of
 from .refinement import REFINED_PIXELS, refine
@@ -261,9 +261,11 @@ class Encoder:
         chosen = map_tiles(choose, boxes, self._threads)
         map_tiles(choose, block.frame(area), self._threads)
         symbols = picture.symbols(area, latent.take(area), limits, self._threads)
-        for sample in self._samples:
-            if sample.overlap(block) == sample:
-                self._learn(picture, symbols, area, sample, fit)
+
+        def learn() -> None:
+            for sample in self._samples:
+                if sample.overlap(block) == sample:
+                    self._learn(picture, symbols, area, sample, fit)
 
         def pack(at: int) -> tuple[bytes, bytes]:
             z = picture.z_of(boxes[at])
@@ -275,7 +277,9 @@ class Encoder:
                 segments.append((rows.counts, from_cells(rows, part)))
             return encode_segments(self._bank, segments[:2]), encode_segments(self._bank, segments[2:])
 
-        return dict(zip(tiles, map_tiles(pack, range(len(tiles)), self._threads), strict=True))
+        with beside(learn, self._threads):
+            packed = map_tiles(pack, range(len(tiles)), self._threads)
+        return dict(zip(tiles, packed, strict=True))
 
     def _learn(
         self, picture: Coding, symbols: NDArray[np.int16], area: Box, sample: Box, fit: FilterFit
@@ -300,9 +304,8 @@ class Encoder:
             (0, 0),
         )
         units = sample.grown(0, UNIT, whole)
-        importance = np.ones((units.height // UNIT, units.width // UNIT), np.float32) * 4 ** rate.octaves(
-            units
-        )
+        shape = units.height // UNIT, units.width // UNIT
+        importance = np.broadcast_to(np.float32(4) ** rate.octaves(units), shape)
         importance = importance.repeat(UNIT, 0).repeat(UNIT, 1)[sample.inside(units)]
         original = self._rgb[sample.top : sample.bottom, sample.left : sample.right]
         fit.add(np.pad(decoded, edges, "edge"), original, importance, self._samples[sample])

@@ -127,10 +127,12 @@ def _counts(row: int, count: int) -> NDArray[np.int64]:
 
 
 def _bits_by_row(bank: Bank, symbols: NDArray[np.int16]) -> NDArray[np.float32]:
-    counts = np.full(ROWS, symbols.size)
+    values, times = np.unique(symbols, return_counts=True)
+    counts = np.full(ROWS, values.size)
     counts[0] = 0
-    bits: NDArray[np.float32] = bank.cost(counts, np.tile(symbols, ROWS - 1)).reshape(ROWS - 1, -1).sum(1)
-    return bits
+    bits = bank.cost(counts, np.tile(values, ROWS - 1)).reshape(ROWS - 1, -1)
+    total: NDArray[np.float32] = (bits * times).sum(1)
+    return total
 
 
 def filtered(

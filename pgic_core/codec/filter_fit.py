@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["FilterFit", "samples"]
 
 _SIDE = 192
-_COUNT = 6
+_COUNT = 4
 _FEW_PIXELS = 1 << 20  # of a picture that is its own sample
 _EVERY = 2  # row of blocks
 _FEWEST = 3  # samples that can judge each other

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import zip_longest
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -13,7 +14,7 @@ from ..runtime import default_threads
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["Progress", "ahead", "map_tiles", "thread_count"]
+__all__ = ["Progress", "ahead", "beside", "map_tiles", "thread_count"]
 
 Progress: TypeAlias = Callable[[float], None]
 """Called with the share done, 0 to 1."""
@@ -81,6 +82,19 @@ def ahead(work: Callable[[T], R], items: Sequence[T], threads: int) -> Iterator[
             if following is not None:
                 coming = pool.submit(work, following)
             yield item, done
+
+
+@contextmanager
+def beside(work: Callable[[], None], threads: int) -> Iterator[None]:
+    """Has ``work`` done by the end of the block, with several threads at the same time as the block."""
+    if threads == 1:
+        work()
+        yield
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="pgic-beside") as pool:
+        under_way = pool.submit(work)
+        yield
+        under_way.result()
 
 
 def _collect(results: Iterable[R], total: int, progress: Progress | None) -> list[R]:
