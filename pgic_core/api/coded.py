@@ -42,6 +42,7 @@ class CodedPicture:
         quality: of the learned codec, else None.
         model_digest: likewise.
         roi: int8 map of the learned codec, or None.
+        filter_bytes: of the picture's own filter; 0 if there is none.
     """
 
     codec: str
@@ -55,6 +56,7 @@ class CodedPicture:
     quality: int | None = None
     model_digest: str | None = None
     roi: NDArray[np.int8] | None = None
+    filter_bytes: int = 0
 
     def decode(
         self,
@@ -148,6 +150,7 @@ def _open_learned(reader: PgiReader, limits: Limits) -> CodedPicture:
         quality=image.header.quality,
         model_digest=image.header.model_digest,
         roi=image.header.offsets,
+        filter_bytes=len(image.header.filter),
     )
 
 

@@ -18,6 +18,7 @@ from ..container import (
 )
 from ..errors import PgiLimitError, PgiOptionError
 from ..limits import Limits
+from ..runtime import ROWS_PER_OCTAVE
 from .coded import CodedPicture, open_coded
 from .fields import orientation_of
 from .info import BlockInfo, FileInfo
@@ -293,6 +294,9 @@ class PgiFile:
         """What there is to know without decoding pixels."""
         coded = self._coded
         kinds = {kind.value: kind.name.lower() for kind in ImageType}
+        roi_octaves = None
+        if coded.roi is not None:
+            roi_octaves = float(coded.roi.min()) / ROWS_PER_OCTAVE, float(coded.roi.max()) / ROWS_PER_OCTAVE
         return FileInfo(
             format_version=self._reader.version,
             file_bytes=self._reader.size,
@@ -304,6 +308,8 @@ class PgiFile:
             codec=coded.codec,
             quality=coded.quality,
             model_digest=coded.model_digest,
+            roi_octaves=roi_octaves,
+            filter_bytes=coded.filter_bytes,
             tile_size=coded.tile_size,
             tiles=coded.tiles,
             preview_bytes=coded.preview_bytes,

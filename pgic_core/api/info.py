@@ -54,6 +54,9 @@ class FileInfo:
             "learned" is lossless.
         quality: 1 to 100 of the learned codec, else None.
         model_digest: in hex, of the learned codec, else None.
+        roi_octaves: by how much finer than the quality's own the quantisation steps are where they are
+            coarsest and where they are finest, in octaves; None without an ROI map.
+        filter_bytes: of the picture's own filter; 0 if there is none.
         tile_size: width and height of a tile in pixels.
         tiles: number of tiles.
         preview_bytes: length of the prefix of the file that is enough for a preview.
@@ -80,6 +83,8 @@ class FileInfo:
     codec: str
     quality: int | None
     model_digest: str | None
+    roi_octaves: tuple[float, float] | None
+    filter_bytes: int
     tile_size: tuple[int, int]
     tiles: int
     preview_bytes: int
@@ -100,6 +105,7 @@ class FileInfo:
         result: dict[str, object] = {name: getattr(self, name) for name in self.__slots__}
         result["format_version"] = ".".join(map(str, self.format_version))
         result["tile_size"] = list(self.tile_size)
+        result["roi_octaves"] = list(self.roi_octaves) if self.roi_octaves else None
         result["dpi"] = list(self.dpi) if self.dpi else None
         result["blocks"] = [block.to_dict() for block in self.blocks]
         result["metadata"] = metadata_to_dict(self.metadata)

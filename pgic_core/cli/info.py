@@ -28,7 +28,7 @@ __all__ = ["describe_metadata", "echo_facts", "echo_json", "info"]
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @option("--json", "as_json", is_flag=True, help="One JSON object for one file, a list for several.")
 def info(inputs: tuple[str, ...], as_json: bool) -> None:
-    """Say what .pgi files hold: size, codec, model, blocks, metadata, annotations.
+    """Say what .pgi files hold: size, codec, model, regions, blocks, metadata, annotations.
 
     INPUT is a .pgi file, a pattern, a folder, which is gone through with all below it, or - for standard
     input. No pixels are decoded.
@@ -99,8 +99,9 @@ def describe_metadata(facts: FileInfo) -> Iterator[tuple[str, str]]:
         from ..hooks import read_extension_fields
 
         for key, field in read_extension_fields(facts.extension).items():
-            # A field that no installed plugin knows is shown as it is stored.
-            text = f"{field.label}: {field.text}" if field.package else f"{key} = {field.value!r}"
+            # A field that no installed plugin knows is shown as it is stored, but for byte strings.
+            value = field.text if isinstance(field.value, bytes) else repr(field.value)
+            text = f"{field.label}: {field.text}" if field.package else f"{key} = {value}"
             yield "field", text[:200]
             for problem in field.problems:
                 yield "problem", f"{field.label}: {problem}"
@@ -145,6 +146,10 @@ def _describe(facts: FileInfo) -> Iterator[tuple[str, str]]:
         if facts.channels == "rgb+alpha":
             codec += ", alpha lossless"
     yield "codec", codec
+    if facts.roi_octaves is not None:
+        yield "regions", "steps finer by {:+.3f} to {:+.3f} octaves".format(*facts.roi_octaves)
+    if facts.filter_bytes:
+        yield "filter", f"{facts.filter_bytes:,} bytes"
     yield "tiles", f"{facts.tiles} of {facts.tile_size[0]} x {facts.tile_size[1]}"
     yield (
         "size",

@@ -181,8 +181,7 @@ class LearnedImage:
     def blocks(self, threads: int) -> Iterator[tuple[Box, NDArray[np.uint8]]]:
         """The whole picture in blocks, in rows from the upper left."""
         tiles = self._reader(raise_damage=True)
-        area = Box(0, 0, self.grid.width, self.grid.height)
-        for block, pixels, _ in self._blocks(tiles, area, "fast", threads):
+        for block, pixels, _ in self._blocks(tiles, self.grid.picture, "fast", threads):
             yield block, pixels
 
     def _blocks(
@@ -190,7 +189,7 @@ class LearnedImage:
     ) -> Iterator[tuple[Box, NDArray[np.uint8], list[Box]]]:
         """Blocks of ``area`` with their pixels, and what damage may have changed of them."""
         rate, model = self._rate(), self.model
-        own, lost = (None, False) if level == "preview" else self._filter(raise_damage=tiles.raise_damage)
+        own = None if level == "preview" else self._filter(tiles)
         halo = None if level == "preview" else model.halo("synthesis")
         if halo is not None and own is not None:
             halo += REACH + BLOCK - 1
@@ -199,7 +198,7 @@ class LearnedImage:
             if level == "preview":
                 pixels = preview_of(rate, part, symbols, threads)
             else:
-                seen = pixels_of(rate, part, latent_of(rate, part, symbols, threads), threads)
+                seen = pixels_of(rate, part.seen, latent_of(rate, part, symbols, threads), threads)
                 pixels = (
                     seen[part.block.inside(part.seen)]
                     if own is None
@@ -210,17 +209,17 @@ class LearnedImage:
                 for i in self.grid.touching(part.needed)
                 if i in tiles.damaged
             )
-            spoilt = [box for box in touched if box.width > 0 and box.height > 0]
-            yield part.block, pixels, [part.block] if lost else spoilt
+            yield part.block, pixels, [box for box in touched if box.width > 0 and box.height > 0]
 
-    def _filter(self, *, raise_damage: bool) -> tuple[Filter | None, bool]:
-        """The filter, and whether there is one that cannot be read."""
+    def _filter(self, tiles: TileReader) -> Filter | None:
+        """The filter; without one that cannot be read, all tiles are damaged."""
         try:
-            return self.filter, False
+            return self.filter
         except PgiFormatError:
-            if raise_damage:
+            if tiles.raise_damage:
                 raise
-            return None, True
+            tiles.damaged.update(range(self.grid.count))
+            return None
 
     def _parts(self, area: Box, halo: int | None) -> list[Demand]:
         """Cut ``area`` into blocks; ``halo`` of the network behind the latent is ``None`` for previews."""
@@ -235,7 +234,7 @@ class LearnedImage:
 
 def _window(grid: Grid, window: tuple[int, int, int, int] | None) -> Box:
     if window is None:
-        return Box(0, 0, grid.width, grid.height)
+        return grid.picture
     left, top, width, height = window
     if (
         left < 0

@@ -13,15 +13,14 @@ from .decoder import render
 from .entropy import Z_BOUND, Bank, encode_segments
 from .filter import REACH
 from .filter_fit import FilterFit, samples
-from .geometry import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, blocks, columns
+from .geometry import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, blocks, columns, pixels_in
 from .latent_rows import LatentRows
 from .parallel import beside, map_tiles
 from .quantisation import SYMBOL_LAYERS, Coding, fill_thresholds, row_thresholds
-from .reconstruction import latent_of, pixels_of
+from .reconstruction import pixels_of
 from .refinement import REFINED_PIXELS, refine
 from .rows import from_cells
 from .stream import StreamHeader, serialise
-from .tile_reader import Demand, Symbols
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -190,11 +189,7 @@ class Encoder:
 
     def _padded(self, area: Box) -> NDArray[np.uint8]:
         """Pixels of ``area``; beyond the picture its last row and column are repeated."""
-        part = self._rgb[area.top : area.bottom, area.left : area.right]
-        missing = ((0, area.height - part.shape[0]), (0, area.width - part.shape[1]), (0, 0))
-        if missing[0][1] or missing[1][1]:
-            part = np.pad(part, missing, "edge")
-        return np.ascontiguousarray(part)[None]
+        return np.ascontiguousarray(pixels_in(self._rgb, self.grid.picture, area))[None]
 
     def _hyper(self, picture: Coding, bottom: int) -> None:
         """Have z down to a pixel row."""
@@ -260,12 +255,12 @@ class Encoder:
         boxes = [self.grid.box(index) for index in tiles]
         chosen = map_tiles(choose, boxes, self._threads)
         map_tiles(choose, block.frame(area), self._threads)
-        symbols = picture.symbols(area, latent.take(area), limits, self._threads)
+        symbols, decoded = picture.symbols(area, latent.take(area), limits, self._threads)
 
         def learn() -> None:
             for sample in self._samples:
                 if sample.overlap(block) == sample:
-                    self._learn(picture, symbols, area, sample, fit)
+                    self._learn(picture, decoded, area, sample, fit)
 
         def pack(at: int) -> tuple[bytes, bytes]:
             z = picture.z_of(boxes[at])
@@ -282,33 +277,18 @@ class Encoder:
         return dict(zip(tiles, packed, strict=True))
 
     def _learn(
-        self, picture: Coding, symbols: NDArray[np.int16], area: Box, sample: Box, fit: FilterFit
+        self, picture: Coding, latent: NDArray[np.float32], area: Box, sample: Box, fit: FilterFit
     ) -> None:
-        """Decode a sample of ``area``, whose symbols are given, and tell the filter of it."""
-        whole, model, rate = self.grid.padded, self._model, picture.rate
-        around = sample.grown(REACH, 1, whole)
-        seen = around.grown(model.halo("synthesis"), LATENT, whole)
-        detailed = seen.grown(0, CELL, whole)
-        part = Demand(around, seen, detailed, detailed.grown(model.halo("means"), UNIT, whole).overlap(area))
-        base, detail = (
-            symbols[box.inside(area, CELL)][None, :, :, picture.row_map.channels[layer]]
-            for layer, box in zip(SYMBOL_LAYERS, (part.needed, detailed), strict=True)
-        )
-        z = picture.z_of(part.needed)[None].astype(np.float32)
-        given = Symbols(z, np.ascontiguousarray(base), np.ascontiguousarray(detail))
-        decoded = pixels_of(rate, part, latent_of(rate, part, given, self._threads), self._threads)
-        decoded = decoded[around.inside(seen)]
-        edges = (
-            (around.top - sample.top + REACH, sample.bottom + REACH - around.bottom),
-            (around.left - sample.left + REACH, sample.right + REACH - around.right),
-            (0, 0),
-        )
+        """Decode a sample of ``area``, whose decoded latent is given, and tell the filter of it."""
+        whole, rate = self.grid.padded, picture.rate
+        seen = sample.grown(REACH + self._model.halo("synthesis"), LATENT, whole)
+        decoded = pixels_of(rate, seen, latent[:, *seen.inside(area, LATENT)], self._threads)
         units = sample.grown(0, UNIT, whole)
         shape = units.height // UNIT, units.width // UNIT
         importance = np.broadcast_to(np.float32(4) ** rate.octaves(units), shape)
         importance = importance.repeat(UNIT, 0).repeat(UNIT, 1)[sample.inside(units)]
-        original = self._rgb[sample.top : sample.bottom, sample.left : sample.right]
-        fit.add(np.pad(decoded, edges, "edge"), original, importance, self._samples[sample])
+        original = self._rgb[sample.inside(self.grid.picture)]
+        fit.add(pixels_in(decoded, seen, sample.around(REACH)), original, importance, self._samples[sample])
 
     def search(self, target: RateTarget) -> list[bytes]:
         """The payload at the quality that meets ``target`` best, by bisection over whole qualities."""

@@ -19,13 +19,14 @@ import numpy as np
 from ..errors import PgiFormatError
 from ..runtime import ROWS, Network
 from .entropy import SegmentReader, encode_segments
-from .geometry import Box
+from .geometry import pixels_in
 from .parallel import map_tiles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .entropy import Bank
+    from .geometry import Box
 
 __all__ = [
     "ACTIVITY_STEP",
@@ -149,16 +150,7 @@ def filtered(
         threads: how many tiles to filter at a time.
     """
     covered = block.grown(0, BLOCK, whole)
-    wanted = Box(covered.left - REACH, covered.top - REACH, covered.right + REACH, covered.bottom + REACH)
-    there = wanted.overlap(whole)
-    pixels = picture[there.inside(seen)]
-    beyond = (
-        (there.top - wanted.top, wanted.bottom - there.bottom),
-        (there.left - wanted.left, wanted.right - there.right),
-        (0, 0),
-    )
-    if any(map(any, beyond)):
-        pixels = np.pad(pixels, beyond, "edge")
+    pixels = pixels_in(picture, seen, covered.around(REACH))
     kernels = own.kernels()
     out = np.empty((covered.height, covered.width, 3), np.uint8)
 

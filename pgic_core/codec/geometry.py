@@ -11,10 +11,26 @@ from itertools import pairwise
 from math import isqrt
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["CELL", "LATENT", "UNIT", "Box", "Grid", "bands", "block_pixels", "blocks", "columns", "strips"]
+    from numpy.typing import NDArray
+
+__all__ = [
+    "CELL",
+    "LATENT",
+    "UNIT",
+    "Box",
+    "Grid",
+    "bands",
+    "block_pixels",
+    "blocks",
+    "columns",
+    "pixels_in",
+    "strips",
+]
 
 LATENT = 16
 CELL = 32
@@ -41,6 +57,10 @@ class Box:
     def height(self) -> int:
         """Rows."""
         return self.bottom - self.top
+
+    def around(self, by: int) -> Box:
+        """Enlarged on all sides, whatever is there."""
+        return Box(self.left - by, self.top - by, self.right + by, self.bottom + by)
 
     def grown(self, by: int, align: int, within: Box) -> Box:
         """Enlarged on all sides, then outwards to multiples of ``align``, cut at ``within``."""
@@ -107,6 +127,11 @@ class Grid:
         return self.columns * self.rows
 
     @property
+    def picture(self) -> Box:
+        """The picture."""
+        return Box(0, 0, self.width, self.height)
+
+    @property
     def padded(self) -> Box:
         """The coded area: the picture, enlarged to whole positions of z."""
         return Box(0, 0, -(-self.width // UNIT) * UNIT, -(-self.height // UNIT) * UNIT)
@@ -162,3 +187,15 @@ def columns(band: Box, tile: int, pixels: int) -> list[Box]:
 def blocks(area: Box, tile: int, pixels: int) -> list[Box]:
     """All blocks of ``area``: the :func:`columns` of its :func:`bands`."""
     return [block for band in bands(area, tile, pixels) for block in columns(band, tile, pixels)]
+
+
+def pixels_in(picture: NDArray[np.uint8], covers: Box, wanted: Box) -> NDArray[np.uint8]:
+    """Pixels of ``wanted``, ``(H, W, 3)``, of a picture of ``covers``; beyond it its edges are repeated."""
+    there = wanted.overlap(covers)
+    beyond = (
+        (there.top - wanted.top, wanted.bottom - there.bottom),
+        (there.left - wanted.left, wanted.right - there.right),
+        (0, 0),
+    )
+    pixels = picture[there.inside(covers)]
+    return np.pad(pixels, beyond, "edge") if any(map(any, beyond)) else pixels

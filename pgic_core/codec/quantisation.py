@@ -80,8 +80,8 @@ class Coding:
         latent: NDArray[np.float32],
         thresholds: NDArray[np.float16],
         threads: int,
-    ) -> NDArray[np.int16]:
-        """Symbols of ``area``.
+    ) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
+        """Symbols of ``area``, and what decoders make of them; by its borders, without the context beyond.
 
         Args:
             area: where.
@@ -90,7 +90,7 @@ class Coding:
             threads: for the network.
 
         Returns:
-            ``(rows, columns, 4 M)`` of cells.
+            Symbols, ``(rows, columns, 4 M)`` of cells; and the decoded latent, ``(1, h, w, M)``.
         """
         inputs: dict[str, NDArray[Any]] = {
             "latent": latent,
@@ -99,5 +99,6 @@ class Coding:
             "embedding": self.rate.embedding("means", area, CELL),
             "threshold": thresholds[None],
         }
-        symbols: NDArray[np.int16] = self.rate.model.network("code")(inputs, threads=threads)[0]
-        return symbols
+        network, outputs = self.rate.model.network("code"), ("symbols", "decoded")
+        symbols, decoded = network.run(inputs, outputs, threads=threads)
+        return symbols[0], decoded

@@ -11,6 +11,7 @@ from .geometry import CELL, LATENT
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from .geometry import Box
     from .region import Rate
     from .tile_reader import Demand, Symbols
 
@@ -51,11 +52,11 @@ def _bounded(latent: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.clip(numbers, -_LATENT_BOUND, _LATENT_BOUND)
 
 
-def pixels_of(rate: Rate, part: Demand, latent: NDArray[np.float32], threads: int) -> NDArray[np.uint8]:
-    """Pixels of what is seen of a part."""
+def pixels_of(rate: Rate, area: Box, latent: NDArray[np.float32], threads: int) -> NDArray[np.uint8]:
+    """Pixels of an area, of which the latent is given."""
     inputs = {
         "latent": np.ascontiguousarray(latent),
-        "embedding": rate.embedding("synthesis", part.seen, LATENT),
+        "embedding": rate.embedding("synthesis", area, LATENT),
     }
     picture: NDArray[np.uint8] = rate.model.network("synthesis")(inputs, threads=threads)[0]
     return picture

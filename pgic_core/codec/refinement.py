@@ -77,11 +77,9 @@ def refine(
     pace[block.inside(area, UNIT)] = _PACE / _FASTER
     for _ in range(_TURNS + 1):
         trial = (best + _spread(pace) * heading).astype(np.float32, copy=False)
-        symbols = picture.symbols(area, trial, thresholds, threads)
-        values = _values(picture, area, symbols, threads)
+        symbols, values = picture.symbols(area, trial, thresholds, threads)
         inputs: dict[str, NDArray[Any]] = {"latent": values, "embedding": embedding, "picture": pixels}
-        found = model.network("descent")(inputs, threads=threads)
-        move, error = found[..., :-1], found[0, :, :, -1]
+        move, error = model.network("descent").run(inputs, ("move", "error"), threads=threads)
         cost = weight * error.reshape(blocks[0], 4, blocks[1], 4).sum((1, 3))
         for layer in SYMBOL_LAYERS:
             coded = from_cells(rows[layer], symbols[:, :, picture.row_map.channels[layer]])
@@ -95,22 +93,6 @@ def refine(
         best = np.where(here, trial, best)
         heading = np.where(here, np.clip(values + move - trial, -farthest, farthest), heading)
     return best[:, *block.inside(area, LATENT)]
-
-
-def _values(picture: Coding, area: Box, symbols: NDArray[np.int16], threads: int) -> NDArray[np.float32]:
-    """What a decoder makes of symbols: the latent, ``(1, h, w, M)``."""
-    rate, model = picture.rate, picture.rate.model
-    layers = {layer: symbols[None, :, :, picture.row_map.channels[layer]] for layer in SYMBOL_LAYERS}
-    inputs: dict[str, NDArray[Any]] = {
-        **{layer: np.ascontiguousarray(part) for layer, part in layers.items()},
-        "inside": np.array([0, 0, *symbols.shape[:2]], np.int64),
-        "step": rate.steps(area, slice(model.base)),
-        "detail_step": rate.steps(area, slice(model.base, None)),
-        "z": picture.z_of(area)[None].astype(np.float32),
-        "embedding": rate.embedding("means", area, CELL),
-    }
-    values: NDArray[np.float32] = model.network("means")(inputs, threads=threads)
-    return values
 
 
 def _cells(area: Box) -> tuple[int, int]:

@@ -84,7 +84,7 @@ class TileReader:
 
     Attributes:
         raise_damage: as given.
-        damaged: tiles of which something was.
+        damaged: tiles that are not shown as they were coded.
     """
 
     def __init__(

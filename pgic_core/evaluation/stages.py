@@ -86,7 +86,7 @@ def _targets() -> Iterator[tuple[Any, str, str]]:
     from ..codec import entropy, rows, stream
     from ..runtime import Network
 
-    yield Network, "__call__", NETWORKS
+    yield Network, "run", NETWORKS
     yield entropy, "encode_segments", ENTROPY
     for name in ("__init__", "read", "finish"):
         yield entropy.SegmentReader, name, ENTROPY

@@ -99,18 +99,30 @@ class Network:
         threads: int | None = None,
         providers: Sequence[str] | None = None,
     ) -> NDArray[Any]:
+        """As :meth:`run`, of a network with one output."""
+        return self.run(inputs, threads=threads, providers=providers)[0]
+
+    def run(
+        self,
+        inputs: Mapping[str, NDArray[Any]],
+        outputs: Sequence[str] | None = None,
+        *,
+        threads: int | None = None,
+        providers: Sequence[str] | None = None,
+    ) -> list[NDArray[Any]]:
         """Run it; the GIL is free meanwhile.
 
         Args:
             inputs: by name.
+            outputs: names of those wanted; ``None`` for all.
             threads: of this network; ``None`` for :func:`default_threads`.
             providers: ONNX Runtime's; ``None`` for :func:`default_providers`.
 
         Returns:
-            Its one output.
+            Its outputs.
 
         Raises:
-            PgiModelError: the network cannot be loaded or run.
+            PgiModelError: the network cannot be loaded or run, or has other outputs.
         """
         key = (self._path, threads or default_threads(), tuple(providers or default_providers()))
         with _lock:
@@ -118,7 +130,6 @@ class Network:
             if session is None:
                 session = _sessions[key] = _open_session(*key)
         try:
-            (output,) = session.run(None, dict(inputs))
+            return session.run(outputs, dict(inputs))  # type: ignore[no-any-return]
         except Exception as error:  # As above.
             raise PgiModelError(f"The network {self._path.name} failed: {error}") from error
-        return output  # type: ignore[no-any-return]

@@ -62,8 +62,9 @@ def descent(codec: Codec, weight: NDArray[np.float32]) -> onnx.ModelProto:
     """Latent and picture to the way down, and how far up it is.
 
     Inputs are ``latent`` and ``embedding`` as of the graph ``synthesis``, and ``picture``, the grey levels to
-    come near. The output, ``(1, h, w, M + 1)``, is the Newton step of each element by itself and, as the last
-    channel, the sum of squared errors of the 16x16 pixels there in grey levels, averaged over colours.
+    come near. Outputs are ``move``, the Newton step of each element by itself, ``(1, h, w, M)``, and
+    ``error``, the sum of squared errors of the 16x16 pixels of a position in grey levels, averaged over
+    colours, ``(1, h, w)``.
 
     Args:
         codec: the networks.
@@ -98,8 +99,9 @@ def descent(codec: Codec, weight: NDArray[np.float32]) -> onnx.ModelProto:
     back = g.add(back, linear_back(error))
     move = g.mul(back, g.constant(-1 / np.maximum(weight, np.float32(1e-12))))
     squares = g.mul(g.mul(error, error), g.constant(np.float32(256**2 / 3)))
-    total = g.node("ReduceSum", squares, g.constant(np.array([3])), keepdims=1)
-    g.output("move", g.concat([move, total]), [1, "h", "w", a.latent + 1])
+    g.output("move", move, [1, "h", "w", a.latent])
+    total = g.node("ReduceSum", squares, g.constant(np.array([3])), keepdims=0)
+    g.output("error", total, [1, "h", "w"])
     return g.finish()
 
 

@@ -159,7 +159,7 @@ def export(checkpoint: Path, folder: Path, *, data: Path | None = None, released
             "halo": {
                 "analysis": 8 * a.encoder_fine_blocks + 16 * a.encoder_coarse_blocks,
                 "hyper_analysis": 32,
-                "means": 96,
+                "means": 32 * (1 + len(codec.base_mix)),
                 "synthesis": 16 * a.decoder_blocks + 4,
             },
         },

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import TensorProto
 
+from ..codec.entropy import LARGEST
 from .graph import GraphWriter, array
 from .networks import BASE_STEPS, Codec, detail_position
 
@@ -37,7 +38,7 @@ PICTURE = (1 / 256, 128)
 def symbol_channels(a: Architecture) -> NDArray[np.int64]:
     """Where each coded symbol of a cell stands in the cell's ``4 * latent`` space-to-depth channels.
 
-    The coded order is: base step 0, base step 1, detail steps 0 to 3; within a step by cell position (base)
+    The coded order is: base steps 0 to 2, detail steps 0 to 3; within a step by cell position (base)
     or by channel quarter (detail).
     """
     quarter = (a.latent - a.base) // 4
@@ -80,8 +81,8 @@ def _steps(g: GraphWriter, name: str, channels: int) -> str:
 
 
 def _base_sizes(g: GraphWriter, step: str) -> list[str]:
-    """Quantisation steps of the symbols of both turns of the base group; each codes two positions."""
-    return [g.concat([step, step])] * 2
+    """Quantisation steps of the symbols of the base group's turns."""
+    return [g.concat([step] * len(positions)) for positions in BASE_STEPS]
 
 
 def _hyper_analysis(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
@@ -105,54 +106,61 @@ def _state(g: GraphWriter, codec: Codec) -> str:
 
 
 def _turns(a: Architecture) -> list[list[tuple[int, int]]]:
-    """What the six turns code: cell position, and group of channels (0 the base, 1 to 4 the quarters)."""
+    """What the turns code: cell position, and group of channels (0 the base, 1 to 4 the quarters)."""
     base = [[(p, 0) for p in positions] for positions in BASE_STEPS]
     return base + [[(detail_position(step, g), g + 1) for g in range(4)] for step in range(4)]
 
 
-def _groups(a: Architecture) -> list[int]:
-    """Symbols per cell of the six turns."""
-    return [2 * a.base] * 2 + [a.latent - a.base] * 4
+def _groups(a: Architecture) -> tuple[list[int], list[int]]:
+    """Symbols per cell of the turns, of the base group and of detail."""
+    return [len(positions) * a.base for positions in BASE_STEPS], [a.latent - a.base] * 4
 
 
 def _code(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
-    """Encoder: latent to symbols. A residual below its symbol's threshold becomes zero."""
+    """Encoder: latent to symbols, and to the latent that decoders make of them.
+
+    A residual below its symbol's threshold becomes zero.
+    """
     g, a = GraphWriter("code", ranges), codec.architecture
     cells = g.space_to_depth(_latent(g, a), 2, a.latent)
     base, rest = g.split(_steps(g, "step", a.latent), [a.base, a.latent - a.base])
     sizes = _base_sizes(g, base) + [rest] * 4
+    of_base, of_detail = _groups(a)
     threshold = g.input("threshold", [1, "hc", "wc", 4 * a.latent], TensorProto.FLOAT16)
-    thresholds = g.split(g.cast(threshold, TensorProto.FLOAT), _groups(a))
+    thresholds = g.split(g.cast(threshold, TensorProto.FLOAT), [*of_base, *of_detail])
     pieces = g.split(cells, [a.base, *[(a.latent - a.base) // 4] * 4] * 4)
-    values = [g.concat([pieces[5 * p + group] for p, group in turn]) for turn in _turns(a)]
+    wanted = [g.concat([pieces[5 * p + group] for p, group in turn]) for turn in _turns(a)]
+    bounds = [g.constant(np.float32(v)) for v in (-LARGEST, LARGEST)]
     symbols: list[str] = []
 
     def quantise(turn: int, mean: str) -> str:
-        residual = g.node("Div", g.node("Sub", values[turn], mean), sizes[turn])
+        residual = g.node("Div", g.node("Sub", wanted[turn], mean), sizes[turn])
         kept = g.node("GreaterOrEqual", g.node("Abs", residual), thresholds[turn])
-        s = g.mul(g.node("Round", residual), g.cast(kept, TensorProto.FLOAT))
+        s = g.node("Clip", g.mul(g.node("Round", residual), g.cast(kept, TensorProto.FLOAT)), *bounds)
         symbols.append(s)
         return g.add(g.mul(s, sizes[turn]), mean)
 
-    _detail(g, codec, quantise, _base(g, codec, quantise, last=False)[1])
-    bound = [g.constant(np.float32(v)) for v in (-32767, 32767)]
-    clipped = g.cast(g.node("Clip", g.concat(symbols), *bound), TensorProto.INT16)
-    g.output("symbols", clipped, [1, "hc", "wc", 4 * a.latent], TensorProto.INT16)
+    values, state = _base(g, codec, quantise, last=False)
+    values += _detail(g, codec, quantise, state)
+    coded = g.cast(g.concat(symbols), TensorProto.INT16)
+    g.output("symbols", coded, [1, "hc", "wc", 4 * a.latent], TensorProto.INT16)
+    g.output("decoded", _in_place(g, a, values), [1, "h", "w", a.latent])
     return g.finish()
 
 
 def _base(g: GraphWriter, codec: Codec, quantise: _Quantise, *, last: bool) -> tuple[list[str], str]:
-    """Take the two turns of the base group: each predicts means from what the turns before gave.
+    """Take the turns of the base group: each predicts means from what the turns before gave.
 
     Returns:
-        The values of both, and the state that the next turn reads; that of the last turn if it is the last.
+        The values of all, and the state that the next turn reads; that of the last turn if it is the last.
     """
     state = _state(g, codec)
-    values = []
-    for turn in range(2):
+    values: list[str] = []
+    for turn in range(len(BASE_STEPS)):
         values.append(quantise(turn, g.layer(state, codec.base_out[turn])))
-        if turn == 0 or not last:
-            state = g.layer(g.add(state, g.layer(values[turn], codec.base_in[turn])), codec.base_mix[turn])
+        if turn < len(BASE_STEPS) - 1 or not last:
+            seen = g.layer(g.concat(values), codec.base_in[turn])
+            state = g.layer(g.add(state, seen), codec.base_mix[turn])
     return values, state
 
 
@@ -161,16 +169,16 @@ def _detail(g: GraphWriter, codec: Codec, quantise: _Quantise, state: str) -> li
     values = []
     for turn in range(4):
         state = g.layer(state, codec.detail_block[turn])
-        values.append(quantise(2 + turn, g.layer(state, codec.detail_out[turn])))
+        values.append(quantise(len(BASE_STEPS) + turn, g.layer(state, codec.detail_out[turn])))
         if turn < 3:
             state = g.add(state, g.layer(values[turn], codec.detail_in[turn]))
     return values
 
 
-def _symbols(g: GraphWriter, name: str, size: int, turns: int) -> list[str]:
+def _symbols(g: GraphWriter, name: str, sizes: list[int]) -> list[str]:
     """Decoder: the symbols of a layer, of each of its turns."""
-    coded = g.input(name, [1, f"h_{name}", f"w_{name}", size], TensorProto.INT16)
-    return g.split(g.cast(coded, TensorProto.FLOAT), [size // turns] * turns)
+    coded = g.input(name, [1, f"h_{name}", f"w_{name}", sum(sizes)], TensorProto.INT16)
+    return g.split(g.cast(coded, TensorProto.FLOAT), sizes)
 
 
 def _dequantise(g: GraphWriter, symbols: list[str], sizes: list[str]) -> _Quantise:
@@ -181,10 +189,10 @@ def _in_place(g: GraphWriter, a: Architecture, values: list[str]) -> str:
     """What the turns gave as a latent: of the base group alone, or whole."""
     pieces: dict[tuple[int, int], str] = {}
     for keys, value in zip(_turns(a), values, strict=False):
-        size = a.base if len(keys) == 2 else (a.latent - a.base) // 4
+        size = a.base if keys[0][1] == 0 else (a.latent - a.base) // 4
         pieces |= dict(zip(keys, g.split(value, [size] * len(keys)), strict=True))
     cells = g.concat([pieces[key] for key in sorted(pieces)])
-    return g.depth_to_space(cells, 2, a.base if len(values) == 2 else a.latent)
+    return g.depth_to_space(cells, 2, a.base if len(values) == len(BASE_STEPS) else a.latent)
 
 
 def _means(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
@@ -195,7 +203,8 @@ def _means(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     """
     g, a = GraphWriter("means", ranges), codec.architecture
     rest = a.latent - a.base
-    symbols = _symbols(g, "base", 4 * a.base, 2) + _symbols(g, "detail", 4 * rest, 4)
+    of_base, of_detail = _groups(a)
+    symbols = _symbols(g, "base", of_base) + _symbols(g, "detail", of_detail)
     sizes = _base_sizes(g, _steps(g, "step", a.base)) + [_steps(g, "detail_step", rest)] * 4
     quantise = _dequantise(g, symbols, sizes)
     corners = g.split(g.input("inside", [4], TensorProto.INT64), [2, 2])
@@ -247,7 +256,7 @@ def _preview(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     """Decoder: base symbols to a picture at 1/8, through the linear path averaged over 8x8 pixels."""
     g, a, net = GraphWriter("preview", ranges), codec.architecture, codec.synthesis
     sizes = _base_sizes(g, _steps(g, "step", a.base))
-    quantise = _dequantise(g, _symbols(g, "base", 4 * a.base, 2), sizes)
+    quantise = _dequantise(g, _symbols(g, "base", _groups(a)[0]), sizes)
     y = _in_place(g, a, _base(g, codec, quantise, last=True)[0])
     weight = (
         (array(net.linear.weight) * array(net.deviation))[:, : a.base].reshape(2, 2, 64, 3, a.base).mean(2)

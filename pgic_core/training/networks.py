@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import torch
@@ -32,8 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BASE_STEPS", "Analysis", "Codec", "Coded", "Synthesis", "detail_position"]
 
-# The base group is coded in two steps: cell positions 0 and 3 (the diagonal), then 1 and 2, which see them.
-BASE_STEPS = ((0, 3), (1, 2))
+# The base group is coded in three steps: cell position 0, then 3, which lies between four of those, then 1
+# and 2, which have both for neighbours.
+BASE_STEPS = ((0,), (3,), (1, 2))
 _EMBED = 32
 # Latent channels are scaled to about unit deviation; those much weaker than this, in 256 grey levels, less.
 _SOFT = 0.1
@@ -135,10 +137,11 @@ class Codec(nn.Module):
         # Scale of every symbol: one linear map of z, pointwise. Exported as integers.
         self.scale = small(Pointwise(z, 16 * m), 1e-2)
         self.z_scale = nn.Parameter(torch.zeros(a.rates, z))
-        # Base group.
-        self.base_out = nn.ModuleList([small(Pointwise(t, 2 * b)) for _ in BASE_STEPS])
-        self.base_in = nn.ModuleList([small(Pointwise(2 * b, t), 1e-2) for _ in BASE_STEPS])
-        self.base_mix = nn.ModuleList([Mix(t), Block(t)])
+        # Base group. After each step the state takes in all that is known of it.
+        known = accumulate(map(len, BASE_STEPS))
+        self.base_out = nn.ModuleList([small(Pointwise(t, len(step) * b)) for step in BASE_STEPS])
+        self.base_in = nn.ModuleList([small(Pointwise(count * b, t), 1e-2) for count in known])
+        self.base_mix = nn.ModuleList([Mix(t), Mix(t), Block(t)])
         # Detail: four steps, pointwise in cells, so that they spend no halo.
         r = m - b
         self.detail_block = nn.ModuleList([Block(t, mix=False) for _ in range(4)])
@@ -278,10 +281,11 @@ class Codec(nn.Module):
                 y_hat[keys[i]] = part
             return q
 
+        known: list[Tensor] = []
         for turn, positions in enumerate(BASE_STEPS):
             keys = [(p, -1) for p in positions]
-            q = code(keys, [slice(b)] * 2, self.base_out[turn](state).float())
-            state = self.base_mix[turn](state + self.base_in[turn](q))
+            known.append(code(keys, [slice(b)] * len(keys), self.base_out[turn](state).float()))
+            state = self.base_mix[turn](state + self.base_in[turn](torch.cat(known, -1)))
         columns = [slice(b + g * quarter, b + (g + 1) * quarter) for g in range(4)]
         for turn in range(4):
             keys = [(detail_position(turn, g), g) for g in range(4)]

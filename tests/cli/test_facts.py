@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import skimage.data
 from click.testing import CliRunner, Result
 
 import pgic_core
@@ -36,7 +37,7 @@ def test_info_for_people() -> None:
         exif=exif_bytes(6),
         dpi=(300, 300),
         annotations=[{"label": "crack", "box": [1, 2, 30, 40], "score": 0.5, "severity": "serious"}],
-        extension={"acme.x": 1},
+        extension={"acme.x": 1, "acme.key": b"\x00" * 300},
         metadata={"anomaly": True},
     )
     shown = pgic("info", "photo.pgi").stdout
@@ -50,11 +51,23 @@ def test_info_for_people() -> None:
         "lon 116.39",
         "crack, box (1, 2) (30, 40), serious, score 0.5",
         "acme.x = 1",
+        "acme.key = <300 bytes>",
         "300 x 300 dpi",
         "anomaly",
     ):
         assert part in shown
     assert "lossless" in pgic("info", "grey.pgi").stdout
+
+
+def test_info_tells_of_regions_and_filter() -> None:
+    pgic_core.encode_to("regions.pgi", skimage.data.astronaut(), quality=80, roi=[(100, 80, 200, 200)])
+    facts = pgic_core.inspect("regions.pgi")
+    assert facts.roi_octaves == (0, 1)
+    shown = pgic("info", "regions.pgi").stdout
+    assert "regions       steps finer by +0.000 to +1.000 octaves" in shown
+    assert 20 < facts.filter_bytes < 400
+    assert f"filter        {facts.filter_bytes} bytes" in shown
+    assert json.loads(pgic("info", "regions.pgi", "--json").stdout)["roi_octaves"] == [0, 1]
 
 
 def test_info_as_json() -> None:

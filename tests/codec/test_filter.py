@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -23,8 +23,6 @@ from pgic_core.runtime import Network, default_model
 from . import torch_engine
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
 MODEL = default_model()
@@ -114,11 +112,7 @@ def test_another_engine_gives_the_very_same_pixels(monkeypatch: pytest.MonkeyPat
     picture = skimage.data.chelsea()[:200, :300]
     whole, own = Box(0, 0, 300, 200), some_filter(3)
     here = filtered(own, picture, whole, whole, whole, 2)
-
-    def in_torch(network: Network, inputs: Mapping[str, NDArray[Any]], **_: Any) -> NDArray[Any]:
-        return torch_engine.run(network._path, dict(inputs))
-
-    monkeypatch.setattr(Network, "__call__", in_torch)
+    monkeypatch.setattr(Network, "run", torch_engine.run)
     there = filtered(own, picture, whole, whole, whole, 1)
     np.testing.assert_array_equal(there, here)
 

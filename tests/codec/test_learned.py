@@ -123,16 +123,15 @@ def test_symbols_and_rows_do_not_depend_on_threads_engine_or_float_noise(
     assert spy.take() == expected
     np.testing.assert_array_equal(threaded, plain)
 
-    real = Network.__call__
+    real = Network.run
 
-    def with_noise(network: Network, inputs: Mapping[str, NDArray[Any]], **options: Any) -> NDArray[Any]:
-        return noisy(real(network, inputs, **options), network._path.name)
+    def with_noise(
+        network: Network, inputs: Mapping[str, NDArray[Any]], **options: Any
+    ) -> list[NDArray[Any]]:
+        return [noisy(output, network._path.name) for output in real(network, inputs, **options)]
 
-    def in_torch(network: Network, inputs: Mapping[str, NDArray[Any]], **_: Any) -> NDArray[Any]:
-        return torch_engine.run(network._path, dict(inputs))
-
-    for engine in (with_noise, in_torch):
-        monkeypatch.setattr(Network, "__call__", engine)
+    for engine in (with_noise, torch_engine.run):
+        monkeypatch.setattr(Network, "run", engine)
         other, _ = opened(stream, photo).decode()
         assert spy.take() == expected
         difference = np.abs(other.astype(int) - plain)
@@ -145,7 +144,7 @@ def test_one_engine_reads_what_another_wrote(
 ) -> None:
     rgb = photo[:200, :300]
     with monkeypatch.context() as patch:
-        patch.setattr(Network, "__call__", lambda net, inputs, **_: torch_engine.run(net._path, dict(inputs)))
+        patch.setattr(Network, "run", torch_engine.run)
         written = coded(rgb, quality=60)
         there, _ = opened(written, rgb).decode()
     here, _ = opened(written, rgb).decode()

@@ -12,7 +12,10 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from pgic_core.runtime import Network
 
 _KINDS = {
     TensorProto.FLOAT: torch.float32,
@@ -117,19 +120,20 @@ _OPERATORS: dict[str, Any] = {
 }
 
 
-def run(path: Path, inputs: dict[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
-    """The one output of a graph."""
-    graph = onnx.load(str(path)).graph
-    return _values(graph, inputs)[graph.output[0].name].numpy()
+def run(network: Network, inputs: Mapping[str, np.ndarray[Any, Any]], **_: Any) -> list[np.ndarray[Any, Any]]:
+    """Stands in for ``Network.run``."""
+    graph = onnx.load(str(network._path)).graph
+    values = _values(graph, inputs)
+    return [values[output.name].numpy() for output in graph.output]
 
 
-def all_finite(path: Path, inputs: dict[str, np.ndarray[Any, Any]]) -> bool:
+def all_finite(path: Path, inputs: Mapping[str, np.ndarray[Any, Any]]) -> bool:
     """Whether no value inside a graph is infinite or not a number."""
     values = _values(onnx.load(str(path)).graph, inputs).values()
     return all(bool(torch.isfinite(value).all()) for value in values if value.is_floating_point())
 
 
-def _values(graph: onnx.GraphProto, inputs: dict[str, np.ndarray[Any, Any]]) -> dict[str, Tensor]:
+def _values(graph: onnx.GraphProto, inputs: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Tensor]:
     values = {i.name: torch.from_numpy(numpy_helper.to_array(i).copy()) for i in graph.initializer}
     values |= {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in inputs.items()}
     for node in graph.node:

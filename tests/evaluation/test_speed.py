@@ -1,10 +1,13 @@
 import itertools
 import os
 import threading
+import time
+from typing import Any
 
 import pytest
 from skimage import data
 
+import pgic_core
 from pgic_core.codec import encoder
 from pgic_core.errors import PgiError, PgiOptionError
 from pgic_core.evaluation import stages
@@ -84,19 +87,33 @@ def test_time_is_shared_among_the_threads_that_are_in_a_stage(monkeypatch: pytes
     assert sorted((shares["a"], shares["b"])) in ([0.5, 2.5], [1.5, 1.5])
 
 
+def test_every_network_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, spent = Network.run, []
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        time.sleep(0.02)
+        spent.append(0.02)
+        return run(*arguments, **options)
+
+    monkeypatch.setattr(Network, "run", slow)
+    times, _ = stages.stage_times(lambda: pgic_core.encode(PICTURE, effort=3, threads=1))
+    assert len(spent) > 10
+    assert times[stages.NETWORKS] > sum(spent)
+
+
 def test_the_codec_is_left_as_it_was() -> None:
-    before = (Network.__call__, encoder.encode_segments, encoder.serialise)
+    before = (Network.run, encoder.encode_segments, encoder.serialise)
     seen = []
 
     def work() -> int:
-        seen.append((Network.__call__, encoder.encode_segments, encoder.serialise))
+        seen.append((Network.run, encoder.encode_segments, encoder.serialise))
         return 5
 
     times, result = stages.stage_times(work)
     assert result == 5
     assert tuple(times) == stages.STAGES
     assert all(now is not then for now, then in zip(seen[0], before, strict=True))
-    assert (Network.__call__, encoder.encode_segments, encoder.serialise) == before
+    assert (Network.run, encoder.encode_segments, encoder.serialise) == before
     with pytest.raises(ZeroDivisionError):
         stages.stage_times(lambda: 1 // 0)
-    assert (Network.__call__, encoder.encode_segments, encoder.serialise) == before
+    assert (Network.run, encoder.encode_segments, encoder.serialise) == before

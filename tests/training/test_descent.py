@@ -7,23 +7,11 @@ import onnxruntime
 import torch
 from skimage import data
 
-from pgic_core.training.config import Architecture
 from pgic_core.training.descent import descent, sensitivity
 from pgic_core.training.networks import Codec
 
-SMALL = Architecture(
-    latent=24,
-    base=8,
-    hyper=8,
-    context=16,
-    encoder_fine=16,
-    encoder_fine_blocks=1,
-    encoder_coarse=16,
-    encoder_coarse_blocks=1,
-    decoder=16,
-    decoder_blocks=2,
-    renderer=8,
-)
+from .architectures import SMALL
+
 PHOTO = np.ascontiguousarray(data.coffee()[100:228, 150:342])
 
 
@@ -45,8 +33,7 @@ def test_descent_follows_the_gradient_of_the_error() -> None:
     latent = np.random.default_rng(1).normal(size=(1, 8, 12, SMALL.latent)).astype(np.float32)
     embedding = np.random.default_rng(2).normal(size=(1, SMALL.decoder, 1, 1)).astype(np.float32)
     inputs = {"latent": latent, "embedding": embedding, "picture": PHOTO[None]}
-    (found,) = session.run(None, inputs)
-    move, error = found[..., :-1], found[..., -1]
+    move, error = session.run(None, inputs)
 
     y = torch.from_numpy(latent).requires_grad_(True)
     away = codec.synthesis(y, torch.from_numpy(embedding).permute(0, 2, 3, 1))

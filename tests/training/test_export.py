@@ -14,27 +14,17 @@ import torch
 from skimage import data
 
 from pgic_core.codec.filter import PATH
-from pgic_core.training.config import Architecture
 from pgic_core.training.filter_graph import filter_graph
 from pgic_core.training.graphs import GRAPHS, symbol_channels
 from pgic_core.training.layers import depth_to_space, space_to_depth
 from pgic_core.training.networks import Codec
 from pgic_core.training.quantise import Grid, calibrate, equalise, input_ranges, round_in_training
 
+from .architectures import SMALL
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-SMALL = Architecture(
-    latent=24,
-    base=8,
-    hyper=8,
-    context=16,
-    encoder_fine=16,
-    encoder_coarse=24,
-    decoder=16,
-    renderer=8,
-    rates=3,
-)
 RATE = torch.tensor([1.0])
 
 
@@ -63,10 +53,16 @@ def first(x: torch.Tensor) -> np.ndarray:
     return np.ascontiguousarray(x.detach().numpy().transpose(0, 3, 1, 2))
 
 
-def run(codec: Codec, name: str, feeds: dict[str, np.ndarray], ranges: dict | None = None) -> np.ndarray:
+def run_all(
+    codec: Codec, name: str, feeds: dict[str, np.ndarray], ranges: dict | None = None
+) -> list[np.ndarray]:
     model = GRAPHS[name](codec, ranges or {})
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    return session.run(None, feeds)[0]
+    return session.run(None, feeds)
+
+
+def run(codec: Codec, name: str, feeds: dict[str, np.ndarray], ranges: dict | None = None) -> np.ndarray:
+    return run_all(codec, name, feeds, ranges)[0]
 
 
 def coded_order(y: torch.Tensor) -> np.ndarray:
@@ -135,6 +131,25 @@ def test_code(codec: Codec, case: Case) -> None:
     assert np.abs(symbols).max() > 1
     # A residual next to a half may be rounded either way.
     assert np.mean(symbols != case.symbols) < 1e-3
+
+
+def test_code_decodes_as_decoders_do(codec: Codec, case: Case) -> None:
+    symbols, decoded = run_all(codec, "code", case.feeds["code"])
+    cut = 4 * SMALL.base
+    means = run(
+        codec, "means", case.feeds["means"] | {"base": symbols[..., :cut], "detail": symbols[..., cut:]}
+    )
+    np.testing.assert_allclose(decoded, means, rtol=1e-5, atol=1e-5)
+
+
+def test_code_decodes_as_decoders_do_what_is_beyond_all_bounds(codec: Codec, case: Case) -> None:
+    fine = {"step": case.feeds["code"]["step"] * np.float32(1e-6)}
+    symbols, decoded = run_all(codec, "code", case.feeds["code"] | fine)
+    assert np.abs(symbols).max() == 32767
+    base, detail = np.split(symbols, [4 * SMALL.base], axis=-1)
+    steps = {"step": fine["step"][:, : SMALL.base], "detail_step": fine["step"][:, SMALL.base :]}
+    means = run(codec, "means", case.feeds["means"] | steps | {"base": base, "detail": detail})
+    np.testing.assert_allclose(decoded, means, rtol=1e-5, atol=1e-5)
 
 
 def test_code_zeroes_what_is_below_its_threshold(codec: Codec, case: Case) -> None:
@@ -215,9 +230,8 @@ def test_equalised_channels_reach_equally_far(evened: tuple[Codec, dict], codec:
 def test_integer_graphs_stay_close(evened: tuple[Codec, dict], crop: Any, name: str) -> None:
     codec, ranges = evened
     feeds = Case(codec, crop).feeds[name]
-    exact = run(codec, name, feeds).astype(float)
-    rounded = run(codec, name, feeds, ranges).astype(float)
-    assert np.std(rounded - exact) < 0.08 * np.std(exact)
+    for exact, rounded in zip(run_all(codec, name, feeds), run_all(codec, name, feeds, ranges), strict=True):
+        assert np.std(rounded.astype(float) - exact) < 0.08 * np.std(exact)
 
 
 def test_training_can_round_as_the_graphs_do(evened: tuple[Codec, dict], codec: Codec, crop: Any) -> None:

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from skimage import data
 
-from pgic_core.training.config import Architecture
 from pgic_core.training.networks import Codec
 from pgic_core.training.quantise import calibrate, equalise, input_ranges
 from pgic_core.training.slim import slim
 
-WIDE = Architecture(
-    latent=24,
-    base=8,
-    hyper=8,
-    context=64,
-    encoder_fine=64,
-    encoder_coarse=96,
-    decoder=64,
-    renderer=8,
-    rates=3,
-)
+from .architectures import SMALL
+
+WIDE = replace(SMALL, context=64, encoder_fine=64, encoder_coarse=96, decoder=64)
 CROPS = np.ascontiguousarray(np.stack([data.astronaut()[:128, :128], data.astronaut()[100:228, 100:228]]))
 
 

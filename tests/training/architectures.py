@@ -1,0 +1,17 @@
+"""Architectures of networks that take no time to make."""
+
+from __future__ import annotations
+
+from pgic_core.training.config import Architecture
+
+SMALL = Architecture(
+    latent=24,
+    base=8,
+    hyper=8,
+    context=16,
+    encoder_fine=16,
+    encoder_coarse=24,
+    decoder=16,
+    renderer=8,
+    rates=3,
+)
