@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pgic_core.runtime import Network
@@ -120,11 +120,16 @@ _OPERATORS: dict[str, Any] = {
 }
 
 
-def run(network: Network, inputs: Mapping[str, np.ndarray[Any, Any]], **_: Any) -> list[np.ndarray[Any, Any]]:
+def run(
+    network: Network,
+    inputs: Mapping[str, np.ndarray[Any, Any]],
+    outputs: Sequence[str] | None = None,
+    **_: Any,
+) -> list[np.ndarray[Any, Any]]:
     """Stands in for ``Network.run``."""
     graph = onnx.load(str(network._path)).graph
     values = _values(graph, inputs)
-    return [values[output.name].numpy() for output in graph.output]
+    return [values[name].numpy() for name in outputs or [output.name for output in graph.output]]
 
 
 def all_finite(path: Path, inputs: Mapping[str, np.ndarray[Any, Any]]) -> bool:
