@@ -212,7 +212,7 @@ class LearnedImage:
             yield part.block, pixels, [box for box in touched if box.width > 0 and box.height > 0]
 
     def _filter(self, tiles: TileReader) -> Filter | None:
-        """The filter; without one that cannot be read, all tiles are damaged."""
+        """The filter. If it cannot be read, there is none, and all tiles count as damaged."""
         try:
             return self.filter
         except PgiFormatError:
