@@ -71,7 +71,8 @@ def resolve_roi(
     """The map of a picture.
 
     Args:
-        roi: a :class:`Roi`, or its source alone; an int8 array of the map's shape is taken as it is.
+        roi: a :class:`Roi`, or its source alone; an int8 array of the map's shape, of values from -32 to 32, is
+            taken as it is.
         image: (H, W, 3) uint8, RGB, the stored picture.
         orientation: EXIF orientation, 1 to 8. Boxes and annotations are in pixels of the upright picture.
         fields: extension fields that are stored with the picture, for models that use them; its annotations
@@ -82,7 +83,7 @@ def resolve_roi(
         there is nothing to do, or the model failed (a :class:`~pgic_core.hooks.PgiPluginWarning` says so).
 
     Raises:
-        PgiOptionError: the source is none of these, or names no model.
+        PgiOptionError: the source is none of these, or names no model; a map of another shape or range.
     """
     if roi is None:
         return None
@@ -91,6 +92,13 @@ def resolve_roi(
         if roi.shape != grid_shape(height, width):
             raise PgiOptionError(
                 f"The ROI map of this picture must be of shape {grid_shape(height, width)}, not {roi.shape}."
+            )
+        # Finer steps would drive symbols to the format's bound, and the picture would get worse.
+        most = int(_MOST_OCTAVES * ROWS_PER_OCTAVE)
+        if roi.min() < -most or roi.max() > most:
+            raise PgiOptionError(
+                f"The values of an ROI map must be from {-most} to {most} (eighths of an octave), not {roi.min()} to"
+                f" {roi.max()}."
             )
         return roi
     wanted = roi if isinstance(roi, Roi) else Roi(roi)

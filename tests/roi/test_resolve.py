@@ -22,10 +22,18 @@ def test_nothing_is_nothing(photo: Photo) -> None:
 
 
 def test_ready_maps_are_taken_as_they_are(photo: Photo) -> None:
-    ready = np.arange(64, dtype=np.int8).reshape(8, 8)
+    ready = np.arange(-31, 33, dtype=np.int8).reshape(8, 8)
     assert resolve_roi(ready, photo) is ready
     with pytest.raises(PgiOptionError, match="shape"):
         resolve_roi(ready[:7], photo)
+
+
+@pytest.mark.parametrize("value", [-128, -33, 33, 127])
+def test_maps_of_more_than_four_octaves_are_refused(photo: Photo, value: int) -> None:
+    extreme = np.zeros((8, 8), np.int8)
+    extreme[3, 4] = value
+    with pytest.raises(PgiOptionError, match=f"from -32 to 32.*{value}"):
+        resolve_roi(extreme, photo)
 
 
 @pytest.mark.parametrize(
