@@ -71,8 +71,8 @@ def resolve_roi(
     """The map of a picture.
 
     Args:
-        roi: a :class:`Roi`, or its source alone; an int8 array of the map's shape, of values from -32 to 32, is
-            taken as it is.
+        roi: a :class:`Roi`, or its source alone; an int8 array of the map's shape, of values from -32 to
+            32, is taken as it is.
         image: (H, W, 3) uint8, RGB, the stored picture.
         orientation: EXIF orientation, 1 to 8. Boxes and annotations are in pixels of the upright picture.
         fields: extension fields that are stored with the picture, for models that use them; its annotations
@@ -97,8 +97,8 @@ def resolve_roi(
         most = int(_MOST_OCTAVES * ROWS_PER_OCTAVE)
         if roi.min() < -most or roi.max() > most:
             raise PgiOptionError(
-                f"The values of an ROI map must be from {-most} to {most} (eighths of an octave), not {roi.min()} to"
-                f" {roi.max()}."
+                f"The values of an ROI map must be from {-most} to {most} (eighths of an octave), not"
+                f" {roi.min()} to {roi.max()}."
             )
         return roi
     wanted = roi if isinstance(roi, Roi) else Roi(roi)
