@@ -263,7 +263,7 @@ class Encoder:
                     self._learn(picture, decoded, area, sample, fit)
 
         def pack(at: int) -> tuple[bytes, bytes]:
-            z = picture.z_of(boxes[at])
+            z = picture.row_map.prediction.residual(picture.z_of(boxes[at]))
             z_rows = picture.row_map.rows_of_z(z[0].size)
             cells = symbols[boxes[at].inside(area, CELL)]
             segments = [(z_rows.counts, z.reshape(-1)[z_rows.index])]

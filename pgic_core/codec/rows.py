@@ -16,6 +16,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from ..runtime import ROWS, Model
+from .hyper_prediction import HyperPrediction
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,6 +57,7 @@ class RowMap:
     Attributes:
         channels: which of a cell's 4 M symbols each layer has.
         z_rows: uint8 ``(Z,)``, rows of z's channels.
+        prediction: what is coded of z.
     """
 
     def __init__(self, model: Model, quality: int) -> None:
@@ -78,6 +80,7 @@ class RowMap:
         }
         self.channels = {"base": slice(0, base), "detail": slice(base, symbols)}
         self.z_rows = tables.z_row[quality - 1]
+        self.prediction = HyperPrediction(tables, self.z_rows)
 
     @staticmethod
     @lru_cache(maxsize=16)
@@ -86,7 +89,7 @@ class RowMap:
         return RowMap(model, quality)
 
     def rows_of_z(self, positions: int) -> SymbolRows:
-        """Rows of z itself, for ``positions`` positions; lines are its channels."""
+        """Rows of what is coded of z, for ``positions`` positions; lines are its channels."""
         return SymbolRows(np.repeat(self.z_rows.astype(np.float32), positions))
 
     def rows(self, layer: str, z: NDArray[np.int16], offsets: NDArray[np.int8] | None) -> SymbolRows:

@@ -131,10 +131,11 @@ class TileReader:
         try:
             reader = self._reader(LAYERS[0], tile)
             z_rows = self._row_map.rows_of_z(shape[0] * shape[1])
-            values = reader.read(z_rows.counts)
-            if len(values) and np.abs(values).max() > Z_BOUND:
+            z.reshape(-1)[z_rows.index] = reader.read(z_rows.counts)
+            restored = self._row_map.prediction.restore(z)
+            if np.abs(restored).max() > Z_BOUND:
                 raise PgiFormatError(f"Tile {tile} holds a hyper-latent beyond its bound.")
-            z.reshape(-1)[z_rows.index] = values
+            z = restored
             offsets = header.offsets
             if offsets is not None:
                 offsets = offsets[box.inside(header.grid.padded, UNIT)]

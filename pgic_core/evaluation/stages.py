@@ -83,13 +83,15 @@ def stage_times(work: Callable[[], T]) -> tuple[dict[str, float], T]:
 def _targets() -> Iterator[tuple[Any, str, str]]:
     """Owner (class or module), name and stage of every function to watch."""
     from .. import container
-    from ..codec import entropy, rows, stream
+    from ..codec import entropy, hyper_prediction, rows, stream
     from ..runtime import Network
 
     yield Network, "run", NETWORKS
     yield entropy, "encode_segments", ENTROPY
     for name in ("__init__", "read", "finish"):
         yield entropy.SegmentReader, name, ENTROPY
+    for name in ("residual", "restore"):
+        yield hyper_prediction.HyperPrediction, name, ROWS
     for name in ("rows", "rows_of_z"):
         yield rows.RowMap, name, ROWS
     for name in ("to_cells", "from_cells"):

@@ -84,7 +84,11 @@ class Tables:
         step_exponent: int16 ``(100, M)``: at quality q the step of channel c is ``2 ** (e[q - 1, c] / 8)``,
             in units of the latent, whose channels have about unit deviation.
         row_shift: int16 ``(100, 4 M)``: added to a symbol's row, in coded order.
-        z_row: uint8 ``(100, Z)``: row of each channel of z.
+        z_row: uint8 ``(100, Z)``: row of each channel of z, of what is coded of it.
+        z_weight: int8 ``(Z, 4 Z)``, the linear map from a position's neighbours (left, above, upper left,
+            upper right, Z channels each) to the prediction of its z.
+        z_shift: uint8 ``(Z,)``, how far each channel's sum is shifted right.
+        z_bias: int32 ``(Z,)``, added before the shift.
         frequencies: the rows themselves, as :func:`pack_frequencies` gives them.
         embed_weight: float32 ``(2, 32)``, weight and bias of the rate's hidden features.
         embed_hyper_analysis, embed_means, embed_synthesis: float32 ``(C, 33)``, features to channels, the
@@ -97,6 +101,9 @@ class Tables:
     step_exponent: NDArray[np.int16]
     row_shift: NDArray[np.int16]
     z_row: NDArray[np.uint8]
+    z_weight: NDArray[np.int8]
+    z_shift: NDArray[np.uint8]
+    z_bias: NDArray[np.int32]
     frequencies: dict[str, NDArray[Any]]
     embed_weight: NDArray[np.float32]
     embed_hyper_analysis: NDArray[np.float32]
@@ -136,10 +143,20 @@ class Tables:
 
     def _check(self) -> None:
         lines, z = self.scale_weight.shape
-        if self.z_row.shape != (_QUALITIES, z) or self.row_shift.shape != (_QUALITIES, lines // 4):
+        shapes = (
+            self.z_row.shape,
+            self.row_shift.shape,
+            self.z_weight.shape,
+            self.z_shift.shape,
+            self.z_bias.shape,
+        )
+        if shapes != ((_QUALITIES, z), (_QUALITIES, lines // 4), (z, 4 * z), (z,), (z,)):
             raise ValueError("array shapes do not fit each other")
-        # Sums must be exact in float32, in which they are computed: see rows.py.
-        largest = 127 * np.abs(self.scale_weight.astype(np.int64)).sum(1) + np.abs(self.scale_bias)
+        # Sums must be exact in float32, in which they are computed: see rows.py, hyper_prediction.py.
+        largest = _largest_sums(self.z_weight, self.z_bias)
+        if largest.max() >= 1 << 24:
+            raise ValueError("the prediction of z leaves the range in which its sums are exact")
+        largest = _largest_sums(self.scale_weight, self.scale_bias)
         largest += np.abs(self.row_shift.astype(np.int64)).max() << self.scale_shift.astype(np.int64)
         if largest.max() >= (1 << 24) - (1 << 15):  # less what a ROI map can add
             raise ValueError("the scale map leaves the range in which its sums are exact")
@@ -152,3 +169,9 @@ class Tables:
             raise ValueError("the frequencies of a row do not sum to what the coder needs")
         if self.z_row.max() >= ROWS:
             raise ValueError("z has rows that are not there")
+
+
+def _largest_sums(weight: NDArray[np.int8], bias: NDArray[np.int32]) -> NDArray[np.int64]:
+    """What a linear map of values from -127 to 127 can reach, for each of its lines."""
+    largest: NDArray[np.int64] = 127 * np.abs(weight.astype(np.int64)).sum(1) + np.abs(bias.astype(np.int64))
+    return largest

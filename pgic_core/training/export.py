@@ -27,7 +27,7 @@ from .slim import slim
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["export", "load_codec"]
+__all__ = ["export", "load_codec", "tables_of"]
 
 _QUALITIES = 100
 
@@ -51,11 +51,10 @@ def load_codec(path: Path) -> tuple[Codec, TrainingConfig, dict[str, Any]]:
 
 
 def _scale_map(codec: Codec) -> tuple[NDArray[np.int8], NDArray[np.uint8], NDArray[np.int32]]:
-    """The integer map from z to row indexes: weights, right shifts, biases, one line per symbol of a z cell.
+    """The map from z to row indexes (see :func:`_whole_map`), one line per symbol of a z cell.
 
     Lines run over the four cells under one z (row, column) and the base symbols of a cell in coded order,
-    then in the same way over the detail symbols. The bias holds the half that turns the shift's floor into
-    rounding.
+    then in the same way over the detail symbols.
     """
     a = codec.architecture
     channels = symbol_channels(a)
@@ -66,8 +65,18 @@ def _scale_map(codec: Codec) -> tuple[NDArray[np.int8], NDArray[np.uint8], NDArr
         column = 2 * (cell % 2) + position % 2
         lines.append((row * 4 + column) * a.latent + channel)
     index = np.concatenate([line[: 4 * a.base] for line in lines] + [line[4 * a.base :] for line in lines])
-    weight = array(codec.scale.weight)[index] * ROWS_PER_OCTAVE
-    bias = array(codec.scale.bias)[index] * ROWS_PER_OCTAVE
+    return _whole_map(
+        array(codec.scale.weight)[index] * ROWS_PER_OCTAVE, array(codec.scale.bias)[index] * ROWS_PER_OCTAVE
+    )
+
+
+def _whole_map(
+    weight: NDArray[np.float32], bias: NDArray[np.float32]
+) -> tuple[NDArray[np.int8], NDArray[np.uint8], NDArray[np.int32]]:
+    """A linear map whose results are rounded, in whole numbers: weights, right shifts, biases, line by line.
+
+    The bias holds the half that turns the shift's floor into rounding.
+    """
     peak = np.abs(weight).max(1)
     shift = np.clip(np.floor(np.log2(127 / np.maximum(peak, 1e-6))), 0, 8).astype(np.uint8)
     factor = 2.0**shift
@@ -93,6 +102,26 @@ def _quality_tables(codec: Codec) -> dict[str, NDArray[Any]]:
         "row_shift": np.rint(exact * ROWS_PER_OCTAVE + offset).astype(np.int16)[:, channel],
         "z_row": np.clip(np.rint(z * ROWS_PER_OCTAVE + offset), 0, ROWS - 1).astype(np.uint8),
     }
+
+
+def tables_of(codec: Codec) -> Tables:
+    """The integer tables, with Gaussian rows (see :mod:`.fit_rows` for better ones)."""
+    weight, shift, bias = _scale_map(codec)
+    z_weight, z_shift, z_bias = _whole_map(array(codec.z_mean.weight), array(codec.z_mean.bias))
+    return Tables(
+        scale_weight=weight,
+        scale_shift=shift,
+        scale_bias=bias,
+        z_weight=z_weight,
+        z_shift=z_shift,
+        z_bias=z_bias,
+        **_quality_tables(codec),
+        frequencies=gaussian_frequencies(),
+        embed_weight=np.stack([array(codec.embed.weight)[:, 0], array(codec.embed.bias)]),
+        embed_hyper_analysis=_affine(codec.embed_ha),
+        embed_means=_affine(codec.embed_hs),
+        embed_synthesis=_affine(codec.embed_synthesis),
+    )
 
 
 def export(checkpoint: Path, folder: Path, *, data: Path | None = None, released: bool = False) -> str:
@@ -121,18 +150,7 @@ def export(checkpoint: Path, folder: Path, *, data: Path | None = None, released
         (folder / "descent.onnx").write_bytes(way_down.SerializeToString())
     for name, graph in GRAPHS.items():
         (folder / f"{name}.onnx").write_bytes(graph(codec, ranges).SerializeToString())
-    weight, shift, bias = _scale_map(codec)
-    Tables(
-        scale_weight=weight,
-        scale_shift=shift,
-        scale_bias=bias,
-        **_quality_tables(codec),
-        frequencies=gaussian_frequencies(),
-        embed_weight=np.stack([array(codec.embed.weight)[:, 0], array(codec.embed.bias)]),
-        embed_hyper_analysis=_affine(codec.embed_ha),
-        embed_means=_affine(codec.embed_hs),
-        embed_synthesis=_affine(codec.embed_synthesis),
-    ).save(folder / "tables.npz")
+    tables_of(codec).save(folder / "tables.npz")
     torch.save(
         {
             "config": state["config"],

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from .config import Architecture
 
-__all__ = ["BASE_STEPS", "Analysis", "Codec", "Coded", "Synthesis", "detail_position"]
+__all__ = ["BASE_STEPS", "Analysis", "Codec", "Coded", "Synthesis", "detail_position", "neighbours"]
 
 # The base group is coded in three steps: cell position 0, then 3, which lies between four of those, then 1
 # and 2, which have both for neighbours.
@@ -137,6 +137,10 @@ class Codec(nn.Module):
         # Scale of every symbol: one linear map of z, pointwise. Exported as integers.
         self.scale = small(Pointwise(z, 16 * m), 1e-2)
         self.z_scale = nn.Parameter(torch.zeros(a.rates, z))
+        # z from its neighbours to the left and above. Exported as integers.
+        self.z_mean = Pointwise(4 * z, z)
+        nn.init.zeros_(self.z_mean.weight)
+        nn.init.zeros_(self.z_mean.bias)
         # Base group. After each step the state takes in all that is known of it.
         known = accumulate(map(len, BASE_STEPS))
         self.base_out = nn.ModuleList([small(Pointwise(t, len(step) * b)) for step in BASE_STEPS])
@@ -204,17 +208,22 @@ class Codec(nn.Module):
         y = self.analysis(picture)
         z = self.hyper_analysis(y, e)
         z_hat = _round(z)
-        bits_z = _bits(_noisy(z, z_hat, noise), torch.exp2(self.interpolate(self.z_scale, rate)))
+        with torch.autocast(picture.device.type, enabled=False):
+            mean = self.z_mean(neighbours(z_hat))
+        z_scale = torch.exp2(self.interpolate(self.z_scale, rate))
+        bits_z = _bits((z_hat - torch.round(mean)).detach(), z_scale)
+        if noise:
+            bits_z = _with_gradient(bits_z, _bits(_noisy(z - mean), z_scale.detach()))
         log_scale = depth_to_space(self.scale(z_hat).float(), 4) + self.interpolate(self.log_shift, rate)
         log_scale = (log_scale + _up(offsets, 4)).clamp(_LOG2_ROW_MIN, _LOG2_ROW_MAX)
         zone = _dead_zone(log_scale) if drop else None
         y_hat, residual = self.means(y, z_hat, e, torch.exp2(log_step), zone)
         scale = torch.exp2(log_scale)
         if noise and zone is not None:
-            smooth = _bits(_noisy(residual, residual, noise), scale.detach())
-            bits_y = _bits(_symbols(residual, zone), scale) + smooth - smooth.detach()
+            smooth = _bits(_noisy(residual), scale.detach())
+            bits_y = _with_gradient(_bits(_symbols(residual, zone), scale), smooth)
         else:
-            bits_y = _bits(_noisy(residual, _symbols(residual, zone), noise), scale)
+            bits_y = _bits(_noisy(residual) if noise else _symbols(residual, zone), scale)
         reconstruction = self.synthesis(y_hat, _up(self.embed_synthesis(e), 4))
         return Coded(reconstruction, bits_y, bits_z)
 
@@ -344,6 +353,28 @@ def _up(x: Tensor, factor: int) -> Tensor:
     return x.reshape(b, h * factor, w * factor, c)
 
 
+def neighbours(z: Tensor) -> Tensor:
+    """What z is predicted from: its neighbours to the left, above, to the upper left and upper right.
+
+    As in :mod:`pgic_core.codec.hyper_prediction`, those inside stand for those beyond the edge.
+
+    Args:
+        z: ``(B, h, w, Z)``.
+
+    Returns:
+        ``(B, h, w, 4 Z)``.
+    """
+    first, above = z[:, :1], z[:, :-1]
+    left = F.pad(first[:, :, :-1], (0, 0, 1, 0))
+    inner = (
+        torch.cat([above[:, :, :1], z[:, 1:, :-1]], 2),
+        above,
+        torch.cat([above[:, :, :1], above[:, :, :-1]], 2),
+        torch.cat([above[:, :, 1:], above[:, :, -1:]], 2),
+    )
+    return torch.cat([torch.cat([left] * 4, -1), torch.cat(inner, -1)], 1)
+
+
 def _to_cells(y: Tensor) -> tuple[Tensor, ...]:
     return torch.chunk(space_to_depth(y, 2), 4, -1)
 
@@ -357,8 +388,13 @@ def _round(x: Tensor) -> Tensor:
     return x + (torch.round(x) - x).detach()
 
 
-def _noisy(x: Tensor, rounded: Tensor, noise: bool) -> Tensor:
-    return x + torch.rand_like(x) - 0.5 if noise else rounded
+def _noisy(x: Tensor) -> Tensor:
+    return x + torch.rand_like(x) - 0.5
+
+
+def _with_gradient(value: Tensor, other: Tensor) -> Tensor:
+    """``value``, with the gradient of ``other`` added to its own."""
+    return value + other - other.detach()
 
 
 def _symbols(x: Tensor, zone: Tensor | None) -> Tensor:

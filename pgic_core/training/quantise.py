@@ -56,6 +56,7 @@ FLOAT_LAYERS = (
     "hs_enter",
     "base_in",
     "scale",
+    "z_mean",
     "embed",
 )
 """Names, or beginnings of names, of the layers that stay float."""

@@ -14,10 +14,12 @@ import torch
 from skimage import data
 
 from pgic_core.codec.filter import PATH
+from pgic_core.codec.hyper_prediction import HyperPrediction
+from pgic_core.training.export import tables_of
 from pgic_core.training.filter_graph import filter_graph
 from pgic_core.training.graphs import GRAPHS, symbol_channels
 from pgic_core.training.layers import depth_to_space, space_to_depth
-from pgic_core.training.networks import Codec
+from pgic_core.training.networks import Codec, neighbours
 from pgic_core.training.quantise import Grid, calibrate, equalise, input_ranges, round_in_training
 
 from .architectures import SMALL
@@ -124,6 +126,17 @@ def test_hyper_analysis(codec: Codec, case: Case) -> None:
     z = run(codec, "hyper_analysis", case.feeds["hyper_analysis"])
     assert np.abs(z).max() > 1
     np.testing.assert_allclose(z, first(case.z), rtol=1e-4, atol=1e-3)
+
+
+def test_z_is_predicted_as_in_training(codec: Codec) -> None:
+    codec = deepcopy(codec)
+    z = torch.randint(-9, 10, (1, 5, 6, SMALL.hyper)).float()
+    with torch.no_grad():  # Weights that whole numbers hold exactly, and no sum beside a half.
+        codec.z_mean.weight.copy_(torch.randint(-60, 61, codec.z_mean.weight.shape) / 64)
+        codec.z_mean.bias.copy_((torch.randint(-60, 61, codec.z_mean.bias.shape) + 0.5) / 64)
+        expected = z - torch.round(codec.z_mean(neighbours(z)))
+    prediction = HyperPrediction(tables_of(codec), np.ones(SMALL.hyper, np.uint8))
+    assert np.array_equal(prediction.residual(first(z)[0].astype(np.int16)), first(expected)[0])
 
 
 def test_code(codec: Codec, case: Case) -> None:
