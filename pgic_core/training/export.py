@@ -19,8 +19,9 @@ from ..runtime.tables import ROWS, ROWS_PER_OCTAVE, Tables, gaussian_frequencies
 from .config import Architecture, Schedule, TrainingConfig
 from .descent import descent, sensitivity
 from .graph import array
-from .graphs import GRAPHS, symbol_channels
+from .graphs import GRAPHS, preview_graph, symbol_channels
 from .networks import Codec
+from .preview import fit_preview, linear_preview
 from .quantise import calibrate, calibration_crops, equalise, grids_of, input_ranges
 from .slim import slim
 
@@ -141,15 +142,18 @@ def export(checkpoint: Path, folder: Path, *, data: Path | None = None, released
     a = config.architecture
     folder.mkdir(parents=True, exist_ok=True)
     ranges = {}
+    preview = linear_preview(codec)
     if data is not None:
         crops = calibration_crops(config, data)
         grids = slim(codec, grids_of(state) or calibrate(codec, crops), crops)
+        preview = fit_preview(codec, crops)
         equalise(codec, grids)
         ranges = input_ranges(codec, grids)
         way_down = descent(codec, sensitivity(codec, crops))
         (folder / "descent.onnx").write_bytes(way_down.SerializeToString())
     for name, graph in GRAPHS.items():
         (folder / f"{name}.onnx").write_bytes(graph(codec, ranges).SerializeToString())
+    (folder / "preview.onnx").write_bytes(preview_graph(codec, ranges, *preview).SerializeToString())
     tables_of(codec).save(folder / "tables.npz")
     torch.save(
         {

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     # The number of a turn and the means of what it codes, to the values that its symbols stand for.
     _Quantise = Callable[[int, str], str]
 
-__all__ = ["GRAPHS", "PICTURE", "symbol_channels"]
+__all__ = ["GRAPHS", "PICTURE", "preview_graph", "symbol_channels"]
 
 # Pictures are in units of 256 grey levels around 128: 8-bit levels of this scale and zero point.
 PICTURE = (1 / 256, 128)
@@ -252,17 +252,15 @@ def _levels(g: GraphWriter, x: str) -> str:
     return g.node("QuantizeLinear", x, g.constant(np.float32(scale)), g.constant(np.uint8(zero)))
 
 
-def _preview(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
-    """Decoder: base symbols to a picture at 1/8, through the linear path averaged over 8x8 pixels."""
-    g, a, net = GraphWriter("preview", ranges), codec.architecture, codec.synthesis
+def preview_graph(
+    codec: Codec, ranges: Ranges, weight: NDArray[np.float32], bias: NDArray[np.float32]
+) -> onnx.ModelProto:
+    """Decoder: base symbols to a picture at 1/8, by a linear map of the base group (see :mod:`.preview`)."""
+    g, a = GraphWriter("preview", ranges), codec.architecture
     sizes = _base_sizes(g, _steps(g, "step", a.base))
     quantise = _dequantise(g, _symbols(g, "base", _groups(a)[0]), sizes)
     y = _in_place(g, a, _base(g, codec, quantise, last=True)[0])
-    weight = (
-        (array(net.linear.weight) * array(net.deviation))[:, : a.base].reshape(2, 2, 64, 3, a.base).mean(2)
-    )
-    bias = array(net.linear.bias).reshape(2, 2, 64, 3).mean(2)
-    x = _levels(g, g.product(y, weight.reshape(12, a.base).T, bias.reshape(12)))
+    x = _levels(g, g.product(y, weight.T, bias))
     g.output("picture", g.depth_to_space(x, 2, 3), [1, "H", "W", 3], TensorProto.UINT8)
     return g.finish()
 
@@ -273,6 +271,5 @@ GRAPHS: dict[str, Callable[[Codec, Ranges], onnx.ModelProto]] = {
     "code": _code,
     "means": _means,
     "synthesis": _synthesis,
-    "preview": _preview,
 }
 """By name: from the trained networks and the input ranges of the layers that are to be integer ones."""
