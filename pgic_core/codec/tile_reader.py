@@ -131,8 +131,9 @@ class TileReader:
         try:
             reader = self._reader(LAYERS[0], tile)
             z_rows = self._row_map.rows_of_z(shape[0] * shape[1])
-            z.reshape(-1)[z_rows.index] = reader.read(z_rows.counts)
-            restored = self._row_map.prediction.restore(z)
+            residual = np.zeros_like(z)
+            residual.reshape(-1)[z_rows.index] = reader.read(z_rows.counts)
+            restored = self._row_map.prediction.restore(residual)
             if np.abs(restored).max() > Z_BOUND:
                 raise PgiFormatError(f"Tile {tile} holds a hyper-latent beyond its bound.")
             z = restored

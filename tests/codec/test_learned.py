@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pgic_core.codec.decoder import LearnedImage
 from pgic_core.codec.encoder import Encoder, RateTarget, encode_learned
 from pgic_core.codec.entropy import SegmentReader
+from pgic_core.codec.hyper_prediction import HyperPrediction
 from pgic_core.errors import PgiError, PgiFormatError, PgiModelError, PgiOptionError, PgiTruncatedError
 from pgic_core.limits import DEFAULT_LIMITS
 from pgic_core.runtime import Network, default_model
@@ -277,6 +278,25 @@ def test_damage_is_an_error_or_is_concealed_and_shown(
     assert mask[:512].all()
     assert not mask[700:].any()
     np.testing.assert_array_equal(picture[~mask], clean[~mask])
+
+
+def test_a_hyper_latent_beyond_its_bound_is_concealed_as_any_damage(
+    photo: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = HyperPrediction.residual
+
+    def wrong(prediction: HyperPrediction, z: NDArray[np.int16]) -> NDArray[np.int16]:
+        residual = right(prediction, z)
+        return np.where(residual == 0, residual, np.int16(1000))
+
+    small = np.ascontiguousarray(photo[:256, :256])
+    damage = damaged(coded(small, quality=40, effort=1), small, "preview", 0)
+    monkeypatch.setattr(HyperPrediction, "residual", wrong)
+    forged = coded(small, quality=40, effort=1)
+    with pytest.raises(PgiFormatError, match="hyper-latent beyond its bound"):
+        opened(forged, small).decode()
+    shown = [opened(data, small).decode(on_damage="conceal")[0] for data in (forged, damage)]
+    np.testing.assert_array_equal(*shown)
 
 
 def test_a_truncated_picture_keeps_what_is_there(photo: NDArray[np.uint8]) -> None:
