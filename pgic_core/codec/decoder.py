@@ -16,7 +16,7 @@ from .geometry import CELL, LATENT, UNIT, Box, Grid, block_pixels, blocks
 from .parallel import ahead
 from .reconstruction import PREVIEW, latent_of, pixels_of, preview_of
 from .region import Rate
-from .stream import LAYERS, StreamHeader, parse
+from .stream import StreamHeader, parse
 from .tile_reader import Demand, TileReader
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class LearnedImage:
         tiles = self._reader(raise_damage=True)
         _ = self.filter
         for index in range(self.grid.count):
-            tiles.decode(index, LAYERS)
+            tiles.decode([index], [index])
             tiles.forget(index + 1)
 
     def decode(

@@ -39,19 +39,28 @@ class HyperPrediction:
 
     def residual(self, z: NDArray[np.int16]) -> NDArray[np.int16]:
         """What is coded for ``z``, of the same shape."""
-        known = self._positions(z)
-        residual = np.empty_like(known)
-        for front, neighbours in _fronts(*z.shape[1:]):
-            residual[front] = known[front] - self._mean(known, neighbours)
-        return self._planes(residual, z.shape)
+        known = self._positions(z[None])
+        near = _neighbours(*z.shape[1:])
+        known[:-1] -= self._mean(known, near)
+        residual: NDArray[np.int16] = self._planes(known, z[None].shape)[0]
+        return residual
 
-    def restore(self, residual: NDArray[np.int16]) -> NDArray[np.int16]:
-        """The inverse of :meth:`residual`. Values beyond the bound of z come out beyond it."""
-        known = self._positions(residual)
-        for front, neighbours in _fronts(*residual.shape[1:]):
-            known[front] += self._mean(known, neighbours)
+    def restore(self, residuals: NDArray[np.int16]) -> NDArray[np.int16]:
+        """The inverse of :meth:`residual`, for several tiles of one size at a time: ``(tiles, Z, h, w)``.
+
+        Values beyond the bound of z come out beyond it.
+        """
+        known = self._positions(residuals)
+        height, width = residuals.shape[2:]
+        first = np.arange(len(residuals))[:, None] * (height * width)
+        near = _neighbours(height, width)
+        for front in _fronts(height, width):
+            neighbours = near[front]
+            there = np.where(neighbours < 0, -1, neighbours + first[:, :, None])
+            at = (first + front).reshape(-1)
+            known[at] += self._mean(known, there.reshape(-1, 4))
         limit = np.iinfo(np.int16).max
-        return self._planes(np.clip(known, -limit, limit), residual.shape)
+        return self._planes(np.clip(known, -limit, limit), residuals.shape)
 
     def _mean(self, known: NDArray[np.float32], neighbours: NDArray[np.intp]) -> NDArray[np.float32]:
         # Arrays are tiny: np.clip and indexing by arrays would take half of the time.
@@ -63,36 +72,40 @@ class HyperPrediction:
 
     def _positions(self, z: NDArray[np.int16]) -> NDArray[np.float32]:
         """Position by position, and a last one of zeros that stands for neighbours that are not there."""
-        known = np.zeros((z[0].size + 1, len(self._active)), np.float32)
-        known[:-1] = z.reshape(len(z), -1)[self._active].T
+        known = np.zeros((z[:, 0].size + 1, len(self._active)), np.float32)
+        planes = z.reshape(*z.shape[:2], -1)[:, self._active]
+        known[:-1] = planes.transpose(0, 2, 1).reshape(-1, len(self._active))
         return known
 
     def _planes(self, known: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.int16]:
-        planes = np.zeros((shape[0], known.shape[0] - 1), np.int16)
-        planes[self._active] = known[:-1].T
+        """The inverse of :meth:`_positions`."""
+        planes = np.zeros((*shape[:2], shape[2] * shape[3]), np.int16)
+        planes[:, self._active] = known[:-1].reshape(shape[0], -1, len(self._active)).transpose(0, 2, 1)
         return planes.reshape(shape)
 
 
 @lru_cache(maxsize=32)
-def _fronts(height: int, width: int) -> tuple[tuple[NDArray[np.intp], NDArray[np.intp]], ...]:
-    """Positions that can be predicted at once, front after front, with their neighbours.
+def _neighbours(height: int, width: int) -> NDArray[np.intp]:
+    """Of every position its neighbours to the left, above, to the upper left and upper right.
+
+    A neighbour beyond the tile is another one in its stead: in the first row that to the left, in the first
+    column and at the right end of a row that above.
 
     Returns:
-        Pairs of positions ``(n,)`` and of their neighbours to the left, above, to the upper left and upper
-        right, ``(n, 4)``. A neighbour beyond the tile is another one in its stead: in the first row that to
-        the left, in the first column and at the right end of a row that above.
+        ``(height * width, 4)`` positions; -1 for none.
     """
-    fronts: list[tuple[list[int], list[list[int]]]] = [([], []) for _ in range(width + 2 * (height - 1))]
-    for y in range(height):
-        for x in range(width):
-            at = y * width + x
-            if y:
-                left, right = min(x, 1), min(width - 1 - x, 1)
-                above = at - width
-                near = [at - 1 if x else above, above, above - left, above + right]
-            else:
-                near = [at - 1 if x else height * width] * 4
-            # The upper right neighbour has to be known: two more fronts for each row.
-            fronts[x + 2 * y][0].append(at)
-            fronts[x + 2 * y][1].append(near)
-    return tuple((np.array(front, np.intp), np.array(near, np.intp)) for front, near in fronts if front)
+    at = np.arange(height * width).reshape(height, width)
+    left, above = at - 1, at - width
+    near = np.stack([left, above, above - 1, above + 1], 2)
+    near[:, 0, [0, 2]] = above[:, :1]
+    near[:, -1, 3] = above[:, -1]
+    near[0] = left[0, :, None]
+    return near.reshape(-1, 4)
+
+
+@lru_cache(maxsize=32)
+def _fronts(height: int, width: int) -> list[NDArray[np.intp]]:
+    """Positions that can be predicted at once, one array for each turn."""
+    row, column = np.divmod(np.arange(height * width), width)
+    turn = column + 2 * row  # The upper right neighbour has to be known: two more turns for each row.
+    return [np.flatnonzero(turn == t) for t in np.unique(turn)]

@@ -43,7 +43,8 @@ def fill_thresholds(by_row: NDArray[np.float16], rows: SymbolRows, cells: NDArra
         rows: of the layer.
         cells: ``(rows, columns, symbols of the layer)``, what to fill.
     """
-    to_cells(rows, np.repeat(by_row, rows.counts), cells, rest=by_row[0])
+    cells[:] = by_row[0]
+    to_cells(rows, np.repeat(by_row, rows.counts), cells)
 
 
 class Coding:

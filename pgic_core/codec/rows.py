@@ -8,6 +8,7 @@ threads it uses, cannot change the result.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from math import gcd
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ __all__ = ["RowMap", "SymbolRows", "from_cells", "to_cells"]
 _LINES = 64
 
 
+@dataclass(frozen=True, slots=True)
 class SymbolRows:
     """Rows of the symbols of one layer of one tile.
 
@@ -37,14 +39,17 @@ class SymbolRows:
         counts: int64 ``(ROWS,)``, how many of them each row has.
     """
 
-    __slots__ = ("counts", "index")
+    index: NDArray[np.int64]
+    counts: NDArray[np.int64]
 
-    def __init__(self, sums: NDArray[np.float32]) -> None:
+    @staticmethod
+    def of(sums: NDArray[np.float32] | NDArray[np.uint8]) -> SymbolRows:
+        """From the row of each symbol, in any shape; fractions and what is out of range are cut off."""
         flat = sums.reshape(-1)
         active = np.flatnonzero(flat >= 1)
         rows = np.minimum(flat[active], ROWS - 1).astype(np.uint8)
-        self.index = active[np.argsort(rows, kind="stable")]
-        self.counts = np.bincount(rows, minlength=ROWS)
+        order = np.argsort(rows, kind="stable")
+        return SymbolRows(active[order], np.bincount(rows, minlength=ROWS))
 
 
 class RowMap:
@@ -63,24 +68,21 @@ class RowMap:
     def __init__(self, model: Model, quality: int) -> None:
         tables = model.tables
         base, symbols = 4 * model.base, 4 * model.latent
-        scale = np.exp2(-tables.scale_shift.astype(np.float32))
-        weight = _weights(model)
+        scale = np.exp2(-tables.scale_shift.astype(np.float32))[:, None]
         shift = tables.row_shift[quality - 1].astype(np.float32)
-        bias = tables.scale_bias * scale + np.concatenate(
-            [np.tile(shift[:base], 4), np.tile(shift[base:], 4)]
-        )
-        # Linear algebra libraries would share one product of all lines among threads, which are busy with
-        # other tiles. Stacks of few lines are small enough to be left alone.
-        weight = weight.reshape(-1, gcd(len(weight), _LINES, 4 * base), weight.shape[1])
-        cut = 4 * base
-        stacks = cut // weight.shape[1]
-        self._parts = {
-            "base": (weight[:stacks], bias[:cut, None].astype(np.float32)),
-            "detail": (weight[stacks:], bias[cut:, None].astype(np.float32)),
-        }
+        shift = np.concatenate([np.tile(shift[:base], 4), np.tile(shift[base:], 4)])
+        bias = tables.scale_bias[:, None] * scale + shift[:, None]
         self.channels = {"base": slice(0, base), "detail": slice(base, symbols)}
         self.z_rows = tables.z_row[quality - 1]
         self.prediction = HyperPrediction(tables, self.z_rows)
+        # What is always zero need not be multiplied; the bias is the weight of a one.
+        self._active = np.flatnonzero(self.z_rows)
+        weight = np.hstack([tables.scale_weight[:, self._active] * scale, bias]).astype(np.float32)
+        # Linear algebra libraries would share one product of all lines among threads, which are busy with
+        # other tiles. Stacks of few lines are small enough to be left alone.
+        cut, lines = 4 * base, gcd(len(weight), _LINES, 4 * base)
+        stacks = weight.reshape(-1, lines, weight.shape[1])
+        self._weights = {"base": stacks[: cut // lines], "detail": stacks[cut // lines :]}
 
     @staticmethod
     @lru_cache(maxsize=16)
@@ -90,7 +92,9 @@ class RowMap:
 
     def rows_of_z(self, positions: int) -> SymbolRows:
         """Rows of what is coded of z, for ``positions`` positions; lines are its channels."""
-        return SymbolRows(np.repeat(self.z_rows.astype(np.float32), positions))
+        channels = SymbolRows.of(self.z_rows)
+        index = channels.index[:, None] * positions + np.arange(positions)
+        return SymbolRows(index.reshape(-1), channels.counts * positions)
 
     def rows(self, layer: str, z: NDArray[np.int16], offsets: NDArray[np.int8] | None) -> SymbolRows:
         """Rows of a layer's symbols in a tile.
@@ -100,44 +104,46 @@ class RowMap:
             z: ``(Z, h, w)`` of the tile, each -127 to 127.
             offsets: ``(h, w)`` rows to add (ROI), or ``None``.
         """
-        weight, bias = self._parts[layer]
-        sums = (weight @ z.reshape(len(z), -1).astype(np.float32)).reshape(len(bias), -1)
-        sums += bias
+        values = np.ones((len(self._active) + 1, z[0].size), np.float32)
+        values[:-1] = z.reshape(len(z), -1)[self._active]
+        sums = (self._weights[layer] @ values).reshape(-1, z[0].size)
         if offsets is not None:
             sums += offsets.reshape(1, -1).astype(np.float32)
-        return SymbolRows(sums)
+        return SymbolRows.of(sums)
 
 
-def to_cells(rows: SymbolRows, values: NDArray[Any], cells: NDArray[Any], rest: float = 0) -> None:
+def to_cells(rows: SymbolRows, values: NDArray[Any], cells: NDArray[Any]) -> None:
     """Put values of a layer's active symbols where networks take them.
 
     Args:
         rows: which symbols, in coded order.
         values: ``(n,)``, one for each.
-        cells: ``(2 h, 2 w, symbols of the layer)``, what to fill.
-        rest: what the other symbols of the layer get.
+        cells: ``(2 h, 2 w, symbols of the layer)``; what stands there for other symbols stays.
     """
-    target = _by_line(cells)
-    dense = np.full(target.size, rest, cells.dtype)
-    dense[rows.index] = values
-    target[:] = dense.reshape(target.shape)
+    memory, places = _by_line(cells)
+    memory[places.take(rows.index)] = values
 
 
 def from_cells(rows: SymbolRows, cells: NDArray[Any]) -> NDArray[Any]:
     """The inverse of :func:`to_cells`."""
-    return _by_line(cells).reshape(-1)[rows.index]
+    memory, places = _by_line(cells)
+    return memory.take(places.take(rows.index))
 
 
-def _by_line(cells: NDArray[Any]) -> NDArray[Any]:
-    """A view of a layer's cells as ``(cell row, cell column, symbol, z row, z column)``."""
-    height, width = cells.shape[0] // 2, cells.shape[1] // 2
-    rows, columns, step = cells.strides
-    return as_strided(
-        cells, (2, 2, cells.shape[2], height, width), (rows, columns, step, 2 * rows, 2 * columns)
+def _by_line(cells: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """All memory that cells lie in, and where in it a layer's symbols are, in the order of their lines."""
+    strides = tuple(stride // cells.itemsize for stride in cells.strides)
+    places = _places(cells.shape, strides)
+    return as_strided(cells, (int(places[-1]) + 1,), (cells.itemsize,)), places
+
+
+@lru_cache(maxsize=4)  # of inner tiles and of those at an edge, two layers each
+def _places(shape: tuple[int, ...], strides: tuple[int, ...]) -> NDArray[np.intp]:
+    """Places of symbols in ``(cell row, cell column, symbol, z row, z column)`` order."""
+    height, width, _ = shape
+    row, column, symbol = (step * np.arange(count) for count, step in zip(shape, strides, strict=True))
+    rows, columns = row.reshape(height // 2, 2).T, column.reshape(width // 2, 2).T
+    places = (
+        rows[:, None, None, :, None] + columns[None, :, None, None, :] + symbol[None, None, :, None, None]
     )
-
-
-@lru_cache(maxsize=4)
-def _weights(model: Model) -> NDArray[np.float32]:
-    tables = model.tables
-    return tables.scale_weight.astype(np.float32) * np.exp2(-tables.scale_shift.astype(np.float32))[:, None]
+    return places.reshape(-1)

@@ -35,7 +35,13 @@ def test_there_and_back(seed: int, height: int, width: int) -> None:
     z[rows == 0] = 0
     residual = prediction(rows).residual(z)
     assert not residual[rows == 0].any()
-    assert np.array_equal(prediction(rows).restore(residual), z)
+    assert np.array_equal(prediction(rows).restore(residual[None])[0], z)
+
+
+def test_tiles_are_restored_each_by_itself() -> None:
+    z = np.stack([random_z(seed, 3, 5) for seed in range(4)])
+    residuals = np.stack([prediction().residual(tile) for tile in z])
+    assert np.array_equal(prediction().restore(residuals), z)
 
 
 @given(st.integers(0, 2**32), st.integers(1, 4), st.integers(1, 4))
@@ -64,7 +70,7 @@ def test_as_specified(seed: int, height: int, width: int) -> None:
 
 def test_a_hostile_residual_leaves_the_range_and_does_not_come_back() -> None:
     residual = np.full((CHANNELS, 8, 8), 32767, np.int16)
-    assert np.abs(prediction().restore(residual)).max() > 127
+    assert np.abs(prediction().restore(residual[None])).max() > 127
 
 
 def test_what_follows_from_neighbours_is_not_coded() -> None:
