@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -193,21 +195,25 @@ def test_it_makes_photos_better_for_less(quality: int, blocks: bool, monkeypatch
     assert error(better, rgb) < 0.985 * error(decoded(without, rgb)[1], rgb)
 
 
-def test_a_picture_of_many_is_not_spoilt_by_what_suits_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    sources = [skimage.data.astronaut(), skimage.data.chelsea(), skimage.data.rocket(), skimage.data.coffee()]
-    random = np.random.default_rng(1)
-    rgb = np.empty((1200, 1280, 3), np.uint8)
-    for y in range(0, 1200, 200):
-        for x in range(0, 1280, 256):
-            source = sources[random.integers(4)]
-            top, left = (
-                random.integers(size - part + 1) for size, part in zip(source.shape, (200, 256), strict=False)
-            )
-            rgb[y : y + 200, x : x + 256] = source[top : top + 200, left : left + 256]
-    filtered_stream = b"".join(encode_learned(rgb, model=MODEL, quality=50))
-    monkeypatch.setattr("pgic_core.codec.encoder.samples", lambda *_: {})
-    plain = b"".join(encode_learned(rgb, model=MODEL, quality=50))
-    assert error(decoded(filtered_stream, rgb)[1], rgb) < 1.005 * error(decoded(plain, rgb)[1], rgb)
+def test_what_suits_one_sample_alone_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    photos = [skimage.data.chelsea(), skimage.data.rocket(), skimage.data.coffee(), skimage.data.astronaut()]
+    parts = [photo[100:292, 100:292] for photo in photos]
+
+    def found(soft: int) -> Filter | None:
+        fit = FilterFit()
+        for number, part in enumerate(parts):
+            seen = np.pad(blurred(part) if number < soft else part, ((2, 2), (2, 2), (0, 0)), "edge")
+            fit.add(seen, part, EVEN[:192, :192], 1.0)
+        return fit.best(BANK, 1.0, 1000 * 1000)
+
+    assert found(4) is not None
+    assert found(1) is None
+    # Samples that do not judge each other would have agreed.
+    monkeypatch.setattr(
+        "pgic_core.codec.filter_fit._unseen_gain",
+        lambda parts: (whole := reduce(add, parts)).gain(whole.solve()),
+    )
+    assert found(1) is not None
 
 
 def test_regions_of_interest_decide_what_is_corrected(monkeypatch: pytest.MonkeyPatch) -> None:
