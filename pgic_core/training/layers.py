@@ -8,12 +8,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["Block", "Depthwise", "Mix", "Pointwise", "depth_to_space", "small", "space_to_depth"]
+__all__ = [
+    "Block",
+    "Depthwise",
+    "Hidden",
+    "Mix",
+    "Pointwise",
+    "depth_to_space",
+    "hidden_layers",
+    "small",
+    "space_to_depth",
+]
 
 Rounding = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """Input and weight of a layer, to what an integer layer would see of them."""
@@ -105,3 +116,54 @@ class Block(nn.Module):
         if self.mix is not None:
             x = self.mix(x)
         return x + self.f2(F.relu(self.f1(x)))
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """The hidden units of a residual branch, a rectifier in front of each. Their number is free.
+
+    Attributes:
+        name: of the opening layer.
+        opening: from the stream to the units.
+        between: the depthwise layer on the units, if there is one.
+        closing: from the units back to the stream.
+    """
+
+    name: str
+    opening: Pointwise
+    between: Depthwise | None
+    closing: Pointwise
+
+    @property
+    def units(self) -> int:
+        """How many there are."""
+        return len(self.opening.bias)
+
+    @property
+    def behind(self) -> Pointwise | Depthwise:
+        """The layer that takes the units as they come from the rectifier."""
+        return self.between or self.closing
+
+    @torch.no_grad()
+    def choose(self, units: Tensor) -> None:
+        """Keep these units only, in this order; one named again stands there again."""
+        for layer in (self.opening, self.between):
+            if layer is not None:
+                layer.weight = _like(layer.weight, layer.weight[units])
+                layer.bias = _like(layer.bias, layer.bias[units])
+        self.closing.weight = _like(self.closing.weight, self.closing.weight[:, units])
+
+
+def _like(parameter: nn.Parameter, value: Tensor) -> nn.Parameter:
+    return nn.Parameter(value, requires_grad=parameter.requires_grad)
+
+
+def hidden_layers(networks: nn.Module) -> list[Hidden]:
+    """All residual branches of some networks."""
+    found = []
+    for name, block in networks.named_modules():
+        if isinstance(block, Mix):
+            found.append(Hidden(f"{name}.a", block.a, block.d, block.b))
+        elif isinstance(block, Block):
+            found.append(Hidden(f"{name}.f1", block.f1, None, block.f2))
+    return found

@@ -21,10 +21,10 @@ from torch import Tensor, nn
 
 from ..codec.quantisation import DEAD_ZONE
 from ..runtime.tables import ROWS_PER_OCTAVE, row_of_log2_scale
-from .layers import Block, Depthwise, Mix, Pointwise, depth_to_space, small, space_to_depth
+from .layers import Block, Depthwise, Mix, Pointwise, depth_to_space, hidden_layers, small, space_to_depth
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -159,6 +159,15 @@ class Codec(nn.Module):
         self.embed_ha = Pointwise(_EMBED, t)
         self.embed_hs = Pointwise(_EMBED, t)
         self.embed_synthesis = Pointwise(_EMBED, a.decoder)
+
+    @classmethod
+    def of(cls, a: Architecture, weights: Mapping[str, Tensor]) -> Codec:
+        """A codec of given weights, of any precision; its branches have as many hidden units as those."""
+        codec = cls(a)
+        for branch in hidden_layers(codec):
+            branch.choose(torch.zeros(len(weights[f"{branch.name}.bias"]), dtype=torch.long))
+        codec.load_state_dict({name: value.float() for name, value in weights.items()})
+        return codec
 
     @property
     def octaves(self) -> float:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from .layers import Block, Depthwise, Mix, Pointwise
+from .layers import hidden_layers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,23 +48,16 @@ def slim(codec: Codec, grids: dict[str, Grid], crops: NDArray[np.uint8]) -> dict
         if (name := names[layer]) in left:
             left[name] = replace(left[name], scale=left[name].scale[kept])
 
-    for block in codec.modules():
-        if isinstance(block, Mix):
-            kept = _kept(loudest[block.d])
-            silent = torch.ones(len(block.d.bias), dtype=torch.bool)
+    for branch in hidden_layers(codec):
+        kept = _kept(loudest[branch.behind])
+        if branch.between is not None:
+            silent = torch.ones(branch.units, dtype=torch.bool)
             silent[kept] = False
             # Of silent inputs a depthwise layer makes its bias, everywhere.
-            block.b.bias += block.b.weight[:, silent] @ block.d.bias[silent]
-            _narrow_outputs(block.a, kept)
-            _narrow_outputs(block.d, kept)
-            _narrow_inputs(block.b, kept)
-            take(block.d, kept)
-            take(block.b, kept)
-        elif isinstance(block, Block):
-            kept = _kept(loudest[block.f2])
-            _narrow_outputs(block.f1, kept)
-            _narrow_inputs(block.f2, kept)
-            take(block.f2, kept)
+            branch.closing.bias += branch.closing.weight[:, silent] @ branch.between.bias[silent]
+            take(branch.between, kept)
+        branch.choose(kept)
+        take(branch.closing, kept)
     return left
 
 
@@ -76,8 +69,7 @@ def _loudest(codec: Codec, crops: NDArray[np.uint8]) -> dict[nn.Module, Tensor]:
         high = inputs[0].flatten(0, -2).amax(0)
         highest[layer] = torch.maximum(high, highest.get(layer, high))
 
-    behind = [m.d for m in codec.modules() if isinstance(m, Mix)]
-    behind += [m.f2 for m in codec.modules() if isinstance(m, Block)]
+    behind = [branch.behind for branch in hidden_layers(codec)]
     codec.watch(behind, crops, see)
     return highest
 
@@ -86,12 +78,3 @@ def _kept(highest: Tensor) -> Tensor:
     """Indexes of the units that fire, filled up to a whole number of those that are worked on at once."""
     count = max(1, -(-int((highest > 0).sum()) // _TOGETHER)) * _TOGETHER
     return highest.argsort(descending=True)[:count].sort().values
-
-
-def _narrow_outputs(layer: Pointwise | Depthwise, kept: Tensor) -> None:
-    layer.weight = nn.Parameter(layer.weight[kept], requires_grad=False)
-    layer.bias = nn.Parameter(layer.bias[kept], requires_grad=False)
-
-
-def _narrow_inputs(layer: Pointwise, kept: Tensor) -> None:
-    layer.weight = nn.Parameter(layer.weight[:, kept], requires_grad=False)
