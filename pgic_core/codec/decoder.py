@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -13,11 +13,11 @@ from ..runtime import Model, default_threads, find_model
 from .entropy import Bank
 from .filter import BLOCK, REACH, Filter, filtered
 from .geometry import CELL, LATENT, UNIT, Box, Grid, block_pixels, blocks
-from .parallel import ahead
-from .reconstruction import PREVIEW, latent_of, pixels_of, preview_of
+from .parallel import ahead, beside
+from .reconstruction import PREVIEW, Demand, context_of, latent_of, margins, pixels_of, preview_of, state_of
 from .region import Rate
 from .stream import StreamHeader, parse
-from .tile_reader import Demand, TileReader
+from .tile_reader import TileReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,8 +83,7 @@ class LearnedImage:
         tiles = self._reader(raise_damage=True)
         _ = self.filter
         for index in range(self.grid.count):
-            tiles.decode([index], [index])
-            tiles.forget(index + 1)
+            tiles.verify(index)
 
     def decode(
         self,
@@ -153,9 +152,8 @@ class LearnedImage:
         out = np.empty((model.latent, first.height, first.width), np.float32)
         tiles, rate = self._reader(raise_damage=True), self._rate()
         threads = threads or default_threads()
-        for part, symbols in ahead(tiles.collect, self._parts(area, 0), threads):
-            latent = latent_of(rate, part, symbols, threads)
-            out[:, *_reduced(part.block, LATENT).inside(first)] = latent[0].transpose(2, 0, 1)
+        for part, latent in self._gathered(tiles, rate, self._parts(area, (0, 0)), threads):
+            out[:, *_reduced(part.block, LATENT).inside(first)] = latent()[0].transpose(2, 0, 1)
         return out
 
     def _reader(self, *, raise_damage: bool) -> TileReader:
@@ -190,19 +188,16 @@ class LearnedImage:
         """Blocks of ``area`` with their pixels, and what damage may have changed of them."""
         rate, model = self._rate(), self.model
         own = None if level == "preview" else self._filter(tiles)
-        halo = None if level == "preview" else model.halo("synthesis")
-        if halo is not None and own is not None:
-            halo += REACH + BLOCK - 1
-        reach = model.halo("means") + (halo or 0)
-        for part, symbols in ahead(tiles.collect, self._parts(area, halo), threads):
-            if level == "preview":
-                pixels = preview_of(rate, part, symbols, threads)
-            else:
-                seen = pixels_of(rate, part.seen, latent_of(rate, part, symbols, threads), threads)
+        around = None if level == "preview" else margins(model, REACH + BLOCK - 1 if own else 0)
+        reach = model.halo("means") + (around[1] if around else 0)
+        for part, gathered in self._gathered(tiles, rate, self._parts(area, around), threads):
+            pixels = gathered()
+            if around is not None:
+                pixels = pixels_of(rate, part.seen, part.shown, pixels, threads)
                 pixels = (
-                    seen[part.block.inside(part.seen)]
-                    if own is None
-                    else filtered(own, seen, part.seen, part.block, self.grid.padded, threads)
+                    filtered(own, pixels, part.shown, part.block, self.grid.padded, threads)
+                    if own
+                    else pixels[part.block.inside(part.shown)]
                 )
             touched = (
                 self.grid.box(i).grown(reach, 1, self.grid.padded).overlap(part.block)
@@ -210,6 +205,27 @@ class LearnedImage:
                 if i in tiles.damaged
             )
             yield part.block, pixels, [box for box in touched if box.width > 0 and box.height > 0]
+
+    @staticmethod
+    def _gathered(
+        tiles: TileReader, rate: Rate, parts: list[Demand], threads: int
+    ) -> Iterator[tuple[Demand, Callable[[], NDArray[Any]]]]:
+        """Parts, and what computes the preview of each, or its latent where one is wanted.
+
+        Networks for what is known run while the rest is read, which takes one thread.
+        """
+
+        def gather(part: Demand) -> Callable[[], NDArray[Any]]:
+            z = tiles.z(part.needed)
+            with beside(lambda: state_of(rate, part.needed, z, threads), threads) as state:
+                base = tiles.base(part.needed)
+            if (detailed := part.detailed) is None:
+                return lambda: preview_of(rate, part, state(), base, threads)
+            with beside(lambda: context_of(rate, part.needed, state(), base, threads), threads) as context:
+                detail = tiles.detail(detailed)
+            return lambda: latent_of(rate, part, detailed, context(), detail, threads)
+
+        return ahead(gather, parts, threads)
 
     def _filter(self, tiles: TileReader) -> Filter | None:
         """The filter. If it cannot be read, there is none, and all tiles count as damaged."""
@@ -221,14 +237,18 @@ class LearnedImage:
             tiles.damaged.update(range(self.grid.count))
             return None
 
-    def _parts(self, area: Box, halo: int | None) -> list[Demand]:
-        """Cut ``area`` into blocks; ``halo`` of the network behind the latent is ``None`` for previews."""
-        whole, size, reach = self.grid.padded, block_pixels(area), self.model.halo("means")
+    def _parts(self, area: Box, around: tuple[int, int] | None) -> list[Demand]:
+        """Cut ``area`` into blocks, with the margins of what is shown and seen; ``None`` for previews."""
+        whole, reach = self.grid.padded, self.model.halo("means")
         parts = []
-        for block in blocks(area, self.grid.tile, size):
-            seen = block.grown(0, PREVIEW, whole) if halo is None else block.grown(halo, LATENT, whole)
-            detailed = None if halo is None else seen.grown(0, CELL, whole)
-            parts.append(Demand(block, seen, detailed, (detailed or seen).grown(reach, UNIT, whole)))
+        for block in blocks(area, self.grid.tile, block_pixels(area)):
+            if around is None:
+                shown = block.grown(0, PREVIEW, whole)
+                parts.append(Demand(block, shown, shown, None, shown.grown(reach, UNIT, whole)))
+            else:
+                shown, seen = (block.grown(margin, LATENT, whole) for margin in around)
+                detailed = seen.grown(0, CELL, whole)
+                parts.append(Demand(block, shown, seen, detailed, detailed.grown(reach, UNIT, whole)))
         return parts
 
 

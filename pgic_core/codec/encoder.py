@@ -17,7 +17,7 @@ from .geometry import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, blocks
 from .latent_rows import LatentRows
 from .parallel import beside, map_tiles
 from .quantisation import SYMBOL_LAYERS, Coding, fill_thresholds, row_thresholds
-from .reconstruction import pixels_of
+from .reconstruction import margins, pixels_of
 from .refinement import REFINED_PIXELS, refine
 from .rows import from_cells
 from .stream import StreamHeader, serialise
@@ -281,14 +281,14 @@ class Encoder:
     ) -> None:
         """Decode a sample of ``area``, whose decoded latent is given, and tell the filter of it."""
         whole, rate = self.grid.padded, picture.rate
-        seen = sample.grown(REACH + self._model.halo("synthesis"), LATENT, whole)
-        decoded = pixels_of(rate, seen, latent[:, *seen.inside(area, LATENT)], self._threads)
+        shown, seen = (sample.grown(by, LATENT, whole) for by in margins(self._model, REACH))
+        decoded = pixels_of(rate, seen, shown, latent[:, *seen.inside(area, LATENT)], self._threads)
         units = sample.grown(0, UNIT, whole)
         shape = units.height // UNIT, units.width // UNIT
         importance = np.broadcast_to(np.float32(4) ** rate.octaves(units), shape)
         importance = importance.repeat(UNIT, 0).repeat(UNIT, 1)[sample.inside(units)]
         original = self._rgb[sample.inside(self.grid.picture)]
-        fit.add(pixels_in(decoded, seen, sample.around(REACH)), original, importance, self._samples[sample])
+        fit.add(pixels_in(decoded, shown, sample.around(REACH)), original, importance, self._samples[sample])
 
     def search(self, target: RateTarget) -> list[bytes]:
         """The payload at the quality that meets ``target`` best, by bisection over whole qualities."""

@@ -6,6 +6,7 @@ bound is coded as the row's escape; the excess of all escapes of a segment follo
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from ..errors import PgiFormatError
 from ..runtime import ROWS, Model
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -109,6 +110,19 @@ def encode_segments(bank: Bank, segments: Sequence[tuple[NDArray[np.int64], NDAr
     return words.astype("<u4").tobytes()
 
 
+@contextmanager
+def _damage() -> Iterator[None]:
+    """Takes what the coder cannot read for damage."""
+    try:
+        yield
+    except BaseException as error:
+        # No words are known that the coder cannot read. Should there be any: a panic of Rust is no
+        # Exception in Python, and would go past every handler that keeps other files alive.
+        if isinstance(error, ValueError) or type(error).__name__ == "PanicException":
+            raise PgiFormatError("An entropy-coded part cannot be decoded.") from error
+        raise
+
+
 class SegmentReader:
     """Reads what :func:`encode_segments` wrote, segment by segment.
 
@@ -141,31 +155,22 @@ class SegmentReader:
         rows = np.flatnonzero(counts)
         if not len(rows):
             return np.zeros(0, np.int32)
-        bank, sizes = self._bank, counts[rows]
-        runs = zip(rows.tolist(), sizes.tolist(), strict=True)
-        symbols = np.concatenate([self._decode(bank.row(row), size) for row, size in runs])
+        bank, sizes, decode = self._bank, counts[rows], self._coder.decode
+        runs = [(bank.row(row), size) for row, size in zip(rows.tolist(), sizes.tolist(), strict=True)]
+        with _damage():
+            symbols: NDArray[np.int32] = np.concatenate([decode(*run) for run in runs])
         bounds = np.repeat(bank.bounds[rows], sizes)
         symbols -= bounds
         beyond = np.flatnonzero(symbols > bounds)
         if len(beyond):
             # An escape reads as bound + 1, which is also the smallest magnitude it can stand for.
-            tail = self._decode(bank.excess, len(beyond))
+            with _damage():
+                tail = decode(bank.excess, len(beyond))
             magnitude = symbols[beyond] + tail // 2
             if magnitude.max() > LARGEST:
                 raise PgiFormatError("A symbol is larger than the format allows.")
             symbols[beyond] = np.where(tail % 2, -magnitude, magnitude)
         return symbols
-
-    def _decode(self, distribution: Any, count: int) -> NDArray[np.int32]:
-        try:
-            run: NDArray[np.int32] = self._coder.decode(distribution, count)
-        except BaseException as error:
-            # No words are known that the coder cannot read. Should there be any: a panic of Rust is no
-            # Exception in Python, and would go past every handler that keeps other files alive.
-            if isinstance(error, ValueError) or type(error).__name__ == "PanicException":
-                raise PgiFormatError("An entropy-coded part cannot be decoded.") from error
-            raise
-        return run
 
     def finish(self) -> None:
         """Check that nothing is left.

@@ -137,30 +137,37 @@ def _bits_by_row(bank: Bank, symbols: NDArray[np.int16]) -> NDArray[np.float32]:
 
 
 def filtered(
-    own: Filter, picture: NDArray[np.uint8], seen: Box, block: Box, whole: Box, threads: int
+    own: Filter, picture: NDArray[np.uint8], shown: Box, block: Box, whole: Box, threads: int
 ) -> NDArray[np.uint8]:
     """The pixels of ``block``, filtered.
 
     Args:
         own: the filter.
-        picture: decoded pixels of ``seen``, ``(H, W, 3)``.
-        seen: the block with at least 5 pixels around it, or up to the edges of ``whole``.
+        picture: decoded pixels of ``shown``, ``(H, W, 3)``.
+        shown: the block with at least 5 pixels around it, or up to the edges of ``whole``.
         block: what is wanted.
         whole: the coded area; beyond it its outermost pixels are repeated.
         threads: how many tiles to filter at a time.
     """
     covered = block.grown(0, BLOCK, whole)
-    pixels = pixels_in(picture, seen, covered.around(REACH))
+    pixels = pixels_in(picture, shown, covered.around(REACH))
     kernels = own.kernels()
     out = np.empty((covered.height, covered.width, 3), np.uint8)
 
+    down, across = _steps(covered.height, _TILE[0]), _steps(covered.width, _TILE[1])
+
     def work(corner: tuple[int, int]) -> None:
         y, x = corner
-        part = out[y : y + _TILE[0], x : x + _TILE[1]]
+        part = out[y : y + down.step, x : x + across.step]
         around = pixels[y : y + len(part) + 2 * REACH, x : x + part.shape[1] + 2 * REACH]
         inputs: dict[str, NDArray[Any]] = {"picture": np.ascontiguousarray(around)[None], "kernels": kernels}
         part[:] = _NETWORK(inputs, threads=1)[0]
 
-    corners = product(range(0, covered.height, _TILE[0]), range(0, covered.width, _TILE[1]))
-    map_tiles(work, list(corners), threads)
+    map_tiles(work, list(product(down, across)), threads)
     return out[block.inside(covered)]
+
+
+def _steps(length: int, about: int) -> range:
+    """Where to cut a side into equal parts of about a given length, each of whole blocks."""
+    parts = max(1, round(length / about))
+    return range(0, length, -(-length // (parts * BLOCK)) * BLOCK)

@@ -85,15 +85,19 @@ def ahead(work: Callable[[T], R], items: Sequence[T], threads: int) -> Iterator[
 
 
 @contextmanager
-def beside(work: Callable[[], None], threads: int) -> Iterator[None]:
-    """Has ``work`` done by the end of the block, with several threads at the same time as the block."""
+def beside(work: Callable[[], R], threads: int) -> Iterator[Callable[[], R]]:
+    """Has ``work`` done by the end of the block, with several threads at the same time as the block.
+
+    Yields:
+        What waits for its result, and gives it. Where the block fails, its error is the one that is raised.
+    """
     if threads == 1:
-        work()
-        yield
+        done = work()
+        yield lambda: done
         return
     with ThreadPoolExecutor(1, thread_name_prefix="pgic-beside") as pool:
         under_way = pool.submit(work)
-        yield
+        yield under_way.result
         under_way.result()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,11 +12,21 @@ from .geometry import CELL, LATENT
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..runtime import Model
     from .geometry import Box
     from .region import Rate
-    from .tile_reader import Demand, Symbols
 
-__all__ = ["PREVIEW", "latent_of", "pixels_of", "preview_of"]
+__all__ = [
+    "PREVIEW",
+    "Context",
+    "Demand",
+    "context_of",
+    "latent_of",
+    "margins",
+    "pixels_of",
+    "preview_of",
+    "state_of",
+]
 
 PREVIEW = 8
 """How many pixels one preview pixel spans each way."""
@@ -23,21 +34,72 @@ _LATENT_BOUND = 65504.0
 """The largest number of float16, which accelerators compute in; a latent's deviation is about 1."""
 
 
-def latent_of(rate: Rate, part: Demand, symbols: Symbols, threads: int) -> NDArray[np.float32]:
-    """Latent of what is seen of a part: ``(1, h, w, M)``."""
-    model, area = rate.model, part.detailed or part.needed
-    rows, columns = area.inside(part.needed, CELL)
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """A block of a picture, and what must be known to decode it.
+
+    Attributes:
+        block: in pixels.
+        shown: what the last network gives: the block, and what lies around it as far as the renderer and
+            the picture's own filter see.
+        seen: what ``synthesis`` takes: the block with all of its halo; for previews the same as ``shown``.
+        detailed: for which the latent is computed, aligned to 32 px; ``None`` where the base group is enough.
+        needed: for which z and the base group are read, aligned to 64 px.
+    """
+
+    block: Box
+    shown: Box
+    seen: Box
+    detailed: Box | None
+    needed: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the base group says of an area of cells.
+
+    Attributes:
+        known: its values, ``(1, rows, columns, 4 B)``.
+        state: what means of detail are read from, ``(1, rows, columns, T)``.
+    """
+
+    known: NDArray[np.float32]
+    state: NDArray[np.float32]
+
+
+def state_of(rate: Rate, area: Box, z: NDArray[np.float32], threads: int) -> NDArray[np.float32]:
+    """What z says of the cells of an area, ``(1, rows, columns, T)``."""
+    inputs = {"z": z, "embedding": rate.embedding("means", area, CELL)}
+    return rate.model.network("state")(inputs, threads=threads)
+
+
+def context_of(
+    rate: Rate, area: Box, state: NDArray[np.float32], base: NDArray[np.int16], threads: int
+) -> Context:
+    """What the base group of an area says: base symbols ``(1, rows, columns, 4 B)``, and state from z."""
+    inputs = _of_base(rate, area, state, base)
+    return Context(*rate.model.network("context").run(inputs, ("known", "context"), threads=threads))
+
+
+def _of_base(
+    rate: Rate, area: Box, state: NDArray[np.float32], base: NDArray[np.int16]
+) -> dict[str, NDArray[Any]]:
+    return {"state": state, "base": base, "step": rate.steps(area, slice(rate.model.base))}
+
+
+def latent_of(
+    rate: Rate, part: Demand, detailed: Box, context: Context, detail: NDArray[np.int16], threads: int
+) -> NDArray[np.float32]:
+    """Latent of what is seen of a part, ``(1, h, w, M)``; detail symbols are those of ``detailed``."""
+    inside = (slice(None), *detailed.inside(part.needed, CELL))
     inputs: dict[str, NDArray[Any]] = {
-        "base": symbols.base,
-        "detail": symbols.detail,
-        "inside": np.array([rows.start, columns.start, rows.stop, columns.stop], np.int64),
-        "step": rate.steps(part.needed, slice(model.base)),
-        "detail_step": rate.steps(area, slice(model.base, None)),
-        "z": symbols.z,
-        "embedding": rate.embedding("means", part.needed, CELL),
+        "known": np.ascontiguousarray(context.known[inside]),
+        "context": np.ascontiguousarray(context.state[inside]),
+        "detail": detail,
+        "step": rate.steps(detailed, slice(rate.model.base, None)),
     }
-    latent = model.network("means")(inputs, threads=threads)
-    return _bounded(latent[:, *part.seen.inside(area, LATENT)])
+    latent = rate.model.network("means")(inputs, threads=threads)
+    return _bounded(latent[:, *part.seen.inside(detailed, LATENT)])
 
 
 def _bounded(latent: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -52,23 +114,31 @@ def _bounded(latent: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.clip(numbers, -_LATENT_BOUND, _LATENT_BOUND)
 
 
-def pixels_of(rate: Rate, area: Box, latent: NDArray[np.float32], threads: int) -> NDArray[np.uint8]:
-    """Pixels of an area, of which the latent is given."""
-    inputs = {
-        "latent": np.ascontiguousarray(latent),
+def margins(model: Model, around: int) -> tuple[int, int]:
+    """How far beyond a block one must render, and see, to have ``around`` pixels around it right."""
+    return around + model.halo("renderer"), around + model.halo("synthesis")
+
+
+def pixels_of(
+    rate: Rate, area: Box, shown: Box, latent: NDArray[np.float32], threads: int
+) -> NDArray[np.uint8]:
+    """Pixels ``(H, W, 3)`` of the part ``shown`` of an area, of which the latent is given."""
+    rows, columns = shown.inside(area, LATENT)
+    latent = np.ascontiguousarray(latent)
+    inputs: dict[str, NDArray[Any]] = {
+        "latent": latent,
+        "shown": np.ascontiguousarray(latent[:, rows, columns]),
+        "inside": np.array([rows.start, columns.start, rows.stop, columns.stop], np.int64),
         "embedding": rate.embedding("synthesis", area, LATENT),
     }
     picture: NDArray[np.uint8] = rate.model.network("synthesis")(inputs, threads=threads)[0]
     return picture
 
 
-def preview_of(rate: Rate, part: Demand, symbols: Symbols, threads: int) -> NDArray[np.uint8]:
-    """Preview pixels of a part's block, and of those that lie in it partly."""
-    inputs: dict[str, NDArray[Any]] = {
-        "base": symbols.base,
-        "step": rate.steps(part.needed, slice(rate.model.base)),
-        "z": symbols.z,
-        "embedding": rate.embedding("means", part.needed, CELL),
-    }
+def preview_of(
+    rate: Rate, part: Demand, state: NDArray[np.float32], base: NDArray[np.int16], threads: int
+) -> NDArray[np.uint8]:
+    """Preview pixels ``(h, w, 3)`` of a part's block, and of those that lie in it partly."""
+    inputs = _of_base(rate, part.needed, state, base)
     picture: NDArray[np.uint8] = rate.model.network("preview")(inputs, threads=threads)[0]
-    return picture[part.seen.inside(part.needed, PREVIEW)]
+    return picture[part.shown.inside(part.needed, PREVIEW)]

@@ -43,9 +43,19 @@ class SymbolRows:
     counts: NDArray[np.int64]
 
     @staticmethod
-    def of(sums: NDArray[np.float32] | NDArray[np.uint8]) -> SymbolRows:
-        """From the row of each symbol, in any shape; fractions and what is out of range are cut off."""
+    def of(sums: NDArray[np.float32] | NDArray[np.uint8], *, dense: bool = False) -> SymbolRows:
+        """From the row of each symbol, in any shape; fractions and what is out of range are cut off.
+
+        Args:
+            sums: the rows.
+            dense: most symbols are active, so that it is faster to sort them all.
+        """
         flat = sums.reshape(-1)
+        if dense:
+            rows = np.clip(flat, 0, ROWS - 1).astype(np.uint8)
+            counts = np.bincount(rows, minlength=ROWS)
+            first, counts[0] = counts[0], 0
+            return SymbolRows(np.argsort(rows, kind="stable")[first:], counts)
         active = np.flatnonzero(flat >= 1)
         rows = np.minimum(flat[active], ROWS - 1).astype(np.uint8)
         order = np.argsort(rows, kind="stable")
@@ -109,7 +119,7 @@ class RowMap:
         sums = (self._weights[layer] @ values).reshape(-1, z[0].size)
         if offsets is not None:
             sums += offsets.reshape(1, -1).astype(np.float32)
-        return SymbolRows.of(sums)
+        return SymbolRows.of(sums, dense=layer == "base")
 
 
 def to_cells(rows: SymbolRows, values: NDArray[Any], cells: NDArray[Any]) -> None:
@@ -121,7 +131,8 @@ def to_cells(rows: SymbolRows, values: NDArray[Any], cells: NDArray[Any]) -> Non
         cells: ``(2 h, 2 w, symbols of the layer)``; what stands there for other symbols stays.
     """
     memory, places = _by_line(cells)
-    memory[places.take(rows.index)] = values
+    # Numbers of another type would be put there one by one.
+    memory[places.take(rows.index)] = values.astype(cells.dtype, copy=False)
 
 
 def from_cells(rows: SymbolRows, cells: NDArray[Any]) -> NDArray[Any]:

@@ -1,7 +1,7 @@
 """Reading the symbols of tiles, and handing them on in blocks as the networks take them.
 
-Symbols are decoded exactly, by integer arithmetic alone; only then do networks run, so that their rounding,
-threads or hardware cannot change which symbols are read.
+Symbols are decoded exactly, by integer arithmetic alone. Networks may run meanwhile, but nothing of them
+comes in here, so that their rounding, threads or hardware cannot change which symbols are read.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from .rows import RowMap, to_cells
 from .stream import LAYERS, StreamHeader, StreamIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
     from ..runtime import Model
 
-__all__ = ["Demand", "Symbols", "Tile", "TileReader"]
+__all__ = ["Tile", "TileReader"]
 
 
 @dataclass(slots=True)
@@ -34,44 +34,15 @@ class Tile:
 
     Attributes:
         z: ``(Z, h, w)``.
-        base: ``(2 h, 2 w, 4 B)``, symbols as the networks take them.
-        detail: ``(2 h, 2 w, 4 (M - B))`` likewise, or ``None`` where they were not read yet.
+        rest: reads the base symbols, which come after z; ``None`` where they were read or cannot be.
+        base: ``(2 h, 2 w, 4 B)``, symbols as the networks take them; ``None`` where they were not read yet.
+        detail: ``(2 h, 2 w, 4 (M - B))`` likewise.
     """
 
     z: NDArray[np.int16]
-    base: NDArray[np.int16]
-    detail: NDArray[np.int16] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Symbols:
-    """Symbols of an area in the layout the networks take.
-
-    Attributes:
-        z: float32 ``(1, Z, h, w)``.
-        base, detail: int16 ``(1, h, w, 4 B)`` and ``(1, h, w, 4 (M - B))`` of cells.
-    """
-
-    z: NDArray[np.float32]
-    base: NDArray[np.int16]
-    detail: NDArray[np.int16]
-
-
-@dataclass(frozen=True, slots=True)
-class Demand:
-    """A block of a picture, and what must be known to decode it.
-
-    Attributes:
-        block: in pixels.
-        seen: what the last network gives, the block with the halo of ``synthesis``.
-        detailed: for which the latent is computed, aligned to 32 px; ``None`` where the base group is enough.
-        needed: for which z and the base group are read, aligned to 64 px.
-    """
-
-    block: Box
-    seen: Box
-    detailed: Box | None
-    needed: Box
+    rest: SegmentReader | None = None
+    base: NDArray[np.int16] | None = None
+    detail: NDArray[np.int16] | None = None
 
 
 class TileReader:
@@ -112,55 +83,98 @@ class TileReader:
         for index in [index for index in self._tiles if index < before]:
             del self._tiles[index]
 
-    def decode(self, preview: Iterable[int], detail: Iterable[int] = ()) -> dict[int, Tile]:
-        """Tiles, the preview layer of some and the detail layer of some of those.
+    def verify(self, index: int) -> None:
+        """Read all of a tile, and drop it again."""
+        self._read_z([index])
+        self._base(index)
+        self._detail(index)
+        self.forget(index + 1)
 
-        What is damaged reads as zeros.
-        """
-        wanted = list(preview)
-        new = [index for index in wanted if index not in self._tiles]
-        shapes = {index: (box.height // UNIT, box.width // UNIT) for index, box in self._boxes(new)}
+    def z(self, area: Box) -> NDArray[np.float32]:
+        """The hyper-latent of an area, ``(1, Z, h, w)``; tiles above it are dropped."""
+        grid = self._header.grid
+        self.forget(area.top // grid.tile * grid.columns)
+        touched = list(grid.touching(area))
+        self._read_z([index for index in touched if index not in self._tiles])
+        z = np.empty((1, self._model.hyper, area.height // UNIT, area.width // UNIT), np.float32)
+        for index in touched:
+            box = grid.box(index)
+            common = box.overlap(area)
+            z[0][:, *common.inside(area, UNIT)] = self._tiles[index].z[:, *common.inside(box, UNIT)]
+        return z
+
+    def base(self, area: Box) -> NDArray[np.int16]:
+        """Base symbols of an area whose z was read, ``(1, h, w, 4 B)`` of cells."""
+        return self._collected(area, self._base, 4 * self._model.base)
+
+    def detail(self, area: Box) -> NDArray[np.int16]:
+        """Detail symbols of an area whose base was read, ``(1, h, w, 4 (M - B))`` of cells."""
+        return self._collected(area, self._detail, 4 * (self._model.latent - self._model.base))
+
+    def _collected(
+        self, area: Box, read: Callable[[int], NDArray[np.int16]], channels: int
+    ) -> NDArray[np.int16]:
+        out = np.empty((1, area.height // CELL, area.width // CELL, channels), np.int16)
+        # One after the other: most of it holds Python's lock, and a second thread would only wait for that.
+        for index in self._header.grid.touching(area):
+            box = self._header.grid.box(index)
+            common = box.overlap(area)
+            out[0][common.inside(area, CELL)] = read(index)[common.inside(box, CELL)]
+        return out
+
+    def _read_z(self, indexes: list[int]) -> None:
+        """The hyper-latents of tiles. What cannot be read is zeros, here and below."""
+        boxes = {index: self._header.grid.box(index) for index in indexes}
+        shapes = {index: (box.height // UNIT, box.width // UNIT) for index, box in boxes.items()}
         for shape in set(shapes.values()):
-            self._decode_preview([index for index in new if shapes[index] == shape], shape)
-        for index in detail:
-            if self._tiles[index].detail is None:
-                self._decode_detail(index, self._tiles[index])
-        return {index: self._tiles[index] for index in wanted}
+            self._read_alike([index for index in indexes if shapes[index] == shape], shape)
 
-    def _boxes(self, tiles: Iterable[int]) -> Iterator[tuple[int, Box]]:
-        return ((index, self._header.grid.box(index)) for index in tiles)
-
-    def _decode_preview(self, tiles: list[int], shape: tuple[int, int]) -> None:
-        """The preview layer of tiles of one shape, ``(h, w)``."""
+    def _read_alike(self, indexes: list[int], shape: tuple[int, int]) -> None:
+        """The hyper-latents of tiles of one shape, ``(h, w)``."""
         z_rows = self._row_map.rows_of_z(shape[0] * shape[1])
-        residuals = np.zeros((len(tiles), self._model.hyper, *shape), np.int16)
+        residuals = np.zeros((len(indexes), self._model.hyper, *shape), np.int16)
         readers: dict[int, SegmentReader] = {}
-        for index, residual in zip(tiles, residuals, strict=True):
+        for index, residual in zip(indexes, residuals, strict=True):
             with self._watching(index):
                 reader = self._reader(LAYERS[0], index)
                 residual.reshape(-1)[z_rows.index] = reader.read(z_rows.counts)
                 readers[index] = reader
         # All at once: a tile's own z is too little work for the calls it takes.
         restored = self._row_map.prediction.restore(residuals)
-        for index, z in zip(tiles, restored, strict=True):
-            base = np.zeros((2 * shape[0], 2 * shape[1], 4 * self._model.base), np.int16)
-            tile = self._tiles[index] = Tile(np.zeros_like(z), base, self._no_detail(base))
-            if index not in readers:
-                continue
+        for index, z in zip(indexes, restored, strict=True):
+            self._tiles[index] = Tile(np.zeros_like(z))
+            if index in readers:
+                with self._watching(index):
+                    if np.abs(z).max() > Z_BOUND:
+                        raise PgiFormatError(f"Tile {index} holds a hyper-latent beyond its bound.")
+                    self._tiles[index] = Tile(z, readers[index])
+
+    def _base(self, index: int) -> NDArray[np.int16]:
+        tile = self._tiles[index]
+        if tile.base is None:
+            tile.base = self._zeros(tile, self._model.base)
+            reader, tile.rest = tile.rest, None
+            if reader is not None:
+                with self._watching(index):
+                    self._read("base", index, reader, tile.z, tile.base)
+                    return tile.base
+            # Of a tile that is damaged so far nothing more is read.
+            tile.detail = self._zeros(tile, self._model.latent - self._model.base)
+        return tile.base
+
+    def _detail(self, index: int) -> NDArray[np.int16]:
+        tile = self._tiles[index]
+        if tile.detail is None:
+            tile.detail = self._zeros(tile, self._model.latent - self._model.base)
             with self._watching(index):
-                if np.abs(z).max() > Z_BOUND:
-                    raise PgiFormatError(f"Tile {index} holds a hyper-latent beyond its bound.")
-                tile.z = z
-                self._read("base", index, readers[index], z, base)
-                tile.detail = None
+                self._read("detail", index, self._reader(LAYERS[1], index), tile.z, tile.detail)
+        return tile.detail
 
-    def _decode_detail(self, index: int, tile: Tile) -> None:
-        tile.detail = self._no_detail(tile.base)
-        with self._watching(index):
-            self._read("detail", index, self._reader(LAYERS[1], index), tile.z, tile.detail)
-
-    def _no_detail(self, base: NDArray[np.int16]) -> NDArray[np.int16]:
-        return np.zeros((*base.shape[:2], 4 * (self._model.latent - self._model.base)), np.int16)
+    @staticmethod
+    def _zeros(tile: Tile, channels: int) -> NDArray[np.int16]:
+        """Zeros, ``(2 h, 2 w, 4 channels)``, for symbols of the cells of a tile."""
+        _, height, width = tile.z.shape
+        return np.zeros((2 * height, 2 * width, 4 * channels), np.int16)
 
     @contextmanager
     def _watching(self, tile: int) -> Iterator[None]:
@@ -184,26 +198,3 @@ class TileReader:
         rows = self._row_map.rows(layer, z, offsets)
         to_cells(rows, reader.read(rows.counts), cells)
         reader.finish()
-
-    def collect(self, part: Demand) -> Symbols:
-        """What the networks take for a part; tiles above it are dropped."""
-        grid, model = self._header.grid, self._model
-        area = part.needed
-        seen = part.detailed or Box(area.left, area.top, area.left, area.top)
-        full = list(grid.touching(part.detailed)) if part.detailed else []
-        self.forget(area.top // grid.tile * grid.columns)
-        z = np.empty((1, model.hyper, area.height // UNIT, area.width // UNIT), np.float32)
-        base = np.empty((1, area.height // CELL, area.width // CELL, 4 * model.base), np.int16)
-        rest = 4 * (model.latent - model.base)
-        detail = np.empty((1, seen.height // CELL, seen.width // CELL, rest), np.int16)
-
-        # One after the other: most of it holds Python's lock, and a second thread would only wait for that.
-        tiles = self.decode(grid.touching(area), full)
-        for index, box in self._boxes(tiles):
-            tile, common = tiles[index], box.overlap(area)
-            z[0][:, *common.inside(area, UNIT)] = tile.z[:, *common.inside(box, UNIT)]
-            base[0][common.inside(area, CELL)] = tile.base[common.inside(box, CELL)]
-            if index in full and tile.detail is not None:
-                common = box.overlap(seen)
-                detail[0][common.inside(seen, CELL)] = tile.detail[common.inside(box, CELL)]
-        return Symbols(z, base, detail)

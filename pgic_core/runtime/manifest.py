@@ -14,10 +14,9 @@ if TYPE_CHECKING:
 __all__ = ["IDENTITY_FILES", "MANIFEST_NAME", "identity_digest", "read_manifest", "write_manifest"]
 
 MANIFEST_NAME = "manifest.json"
-IDENTITY_FILES = ("means.onnx", "synthesis.onnx", "tables.npz")
+IDENTITY_FILES = ("context.onnx", "means.onnx", "state.onnx", "synthesis.onnx", "tables.npz")
 """What decides how a file decodes. Encoder networks, other precisions and further decoding levels may be
-added
-to a model without changing its digest."""
+added to a model without changing its digest."""
 
 
 def identity_digest(folder: Path) -> str:

@@ -83,8 +83,19 @@ class Model:
         return float(low * (high / low) ** ((quality - 1) / (_QUALITIES - 1)))
 
     def halo(self, name: str) -> int:
-        """Pixels that network ``name`` must see around the ones it gives exactly."""
-        return int(self._manifest["halo"][name])
+        """Pixels that must be seen around the ones that are given exactly.
+
+        Args:
+            name: a network; ``means`` for all that predict means together, ``renderer`` for that part of
+                ``synthesis`` which works at 1/4.
+
+        Raises:
+            PgiModelError: the manifest does not say.
+        """
+        try:
+            return int(self._manifest["halo"][name])
+        except (KeyError, TypeError, ValueError) as error:
+            raise PgiModelError(f"The manifest of model {self.id} lacks the halo of {name}.") from error
 
     @cached_property
     def tables(self) -> Tables:

@@ -44,9 +44,8 @@ def load_codec(path: Path) -> tuple[Codec, TrainingConfig, dict[str, Any]]:
         data=raw["data"],
         exclude=tuple(raw["exclude"]),
     )
-    codec = Codec(config.architecture)
-    # As the released weights are: so a model can be exported anew from those.
-    codec.load_state_dict({k: v.half().float() for k, v in state["average"].items()})
+    # In half precision, as the released weights are: so a model can be exported anew from those.
+    codec = Codec.of(config.architecture, {k: v.half() for k, v in state["average"].items()})
     codec.eval()
     return codec, config, state
 
@@ -183,6 +182,7 @@ def export(checkpoint: Path, folder: Path, *, data: Path | None = None, released
                 "hyper_analysis": 32,
                 "means": 32 * (1 + len(codec.base_mix)),
                 "synthesis": 16 * a.decoder_blocks + 4,
+                "renderer": 4,  # the part of that behind the synthesis body
             },
         },
     )

@@ -112,7 +112,7 @@ class GraphWriter:
 
     def crop(self, value: str, first: str, beyond: str) -> str:
         """Cut out rows and columns: those of the corner ``first`` up to those before ``beyond``."""
-        return self.node("Slice", value, first, beyond, self.constant(np.array([1, 2])))
+        return self._kept(value, self.node("Slice", value, first, beyond, self.constant(np.array([1, 2]))))
 
     def channels_last(self, value: str) -> str:
         """From ``(1, C, h, w)``."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .layers import Pointwise
 
     Ranges = Mapping[nn.Module, tuple[float, float]]
-    # The number of a turn and the means of what it codes, to the values that its symbols stand for.
+    # The number of a turn of a group and the means of what it codes, to the values of its symbols.
     _Quantise = Callable[[int, str], str]
 
 __all__ = ["GRAPHS", "PICTURE", "preview_graph", "symbol_channels"]
@@ -97,7 +97,14 @@ def _hyper_analysis(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     return g.finish()
 
 
-def _state(g: GraphWriter, codec: Codec) -> str:
+def _state(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
+    """Decoder: z to the state of cells from which all else is predicted."""
+    g, a = GraphWriter("state", ranges), codec.architecture
+    g.output("state", _state_of(g, codec), [1, "h", "w", a.context])
+    return g.finish()
+
+
+def _state_of(g: GraphWriter, codec: Codec) -> str:
     a = codec.architecture
     z = g.channels_last(g.input("z", [1, a.hyper, "hz", "wz"]))
     embedding = g.channels_last(g.input("embedding", [1, a.context, "he", "we"]))
@@ -140,21 +147,22 @@ def _code(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
         symbols.append(s)
         return g.add(g.mul(s, sizes[turn]), mean)
 
-    values, state = _base(g, codec, quantise, last=False)
-    values += _detail(g, codec, quantise, state)
+    values, state = _base(g, codec, _state_of(g, codec), quantise, last=False)
+    values += _detail(g, codec, lambda turn, mean: quantise(len(BASE_STEPS) + turn, mean), state)
     coded = g.cast(g.concat(symbols), TensorProto.INT16)
     g.output("symbols", coded, [1, "hc", "wc", 4 * a.latent], TensorProto.INT16)
     g.output("decoded", _in_place(g, a, values), [1, "h", "w", a.latent])
     return g.finish()
 
 
-def _base(g: GraphWriter, codec: Codec, quantise: _Quantise, *, last: bool) -> tuple[list[str], str]:
+def _base(
+    g: GraphWriter, codec: Codec, state: str, quantise: _Quantise, *, last: bool
+) -> tuple[list[str], str]:
     """Take the turns of the base group: each predicts means from what the turns before gave.
 
     Returns:
         The values of all, and the state that the next turn reads; that of the last turn if it is the last.
     """
-    state = _state(g, codec)
     values: list[str] = []
     for turn in range(len(BASE_STEPS)):
         values.append(quantise(turn, g.layer(state, codec.base_out[turn])))
@@ -169,7 +177,7 @@ def _detail(g: GraphWriter, codec: Codec, quantise: _Quantise, state: str) -> li
     values = []
     for turn in range(4):
         state = g.layer(state, codec.detail_block[turn])
-        values.append(quantise(len(BASE_STEPS) + turn, g.layer(state, codec.detail_out[turn])))
+        values.append(quantise(turn, g.layer(state, codec.detail_out[turn])))
         if turn < 3:
             state = g.add(state, g.layer(values[turn], codec.detail_in[turn]))
     return values
@@ -195,22 +203,31 @@ def _in_place(g: GraphWriter, a: Architecture, values: list[str]) -> str:
     return g.depth_to_space(cells, 2, a.base if len(values) == len(BASE_STEPS) else a.latent)
 
 
-def _means(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
-    """Decoder: symbols to latent.
+def _context(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
+    """Decoder: base symbols, and the state of their cells, to their values and the state for detail."""
+    g, a = GraphWriter("context", ranges), codec.architecture
+    values, state = _base(g, codec, _state_input(g, a), _base_values(g, a), last=False)
+    g.output("known", g.concat(values), [1, "h", "w", 4 * a.base])
+    g.output("context", state, [1, "h", "w", a.context])
+    return g.finish()
 
-    The base group and z cover an area with the halo that the context needs. ``inside`` (top, left, bottom and
-    right, in cells of that area) says for which part of it detail symbols are given, and the latent wanted.
-    """
+
+def _state_input(g: GraphWriter, a: Architecture) -> str:
+    return g.input("state", [1, "h_state", "w_state", a.context])
+
+
+def _base_values(g: GraphWriter, a: Architecture) -> _Quantise:
+    return _dequantise(g, _symbols(g, "base", _groups(a)[0]), _base_sizes(g, _steps(g, "step", a.base)))
+
+
+def _means(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
+    """Decoder: detail symbols, and what :func:`_context` gave for their cells, to the latent."""
     g, a = GraphWriter("means", ranges), codec.architecture
-    rest = a.latent - a.base
     of_base, of_detail = _groups(a)
-    symbols = _symbols(g, "base", of_base) + _symbols(g, "detail", of_detail)
-    sizes = _base_sizes(g, _steps(g, "step", a.base)) + [_steps(g, "detail_step", rest)] * 4
-    quantise = _dequantise(g, symbols, sizes)
-    corners = g.split(g.input("inside", [4], TensorProto.INT64), [2, 2])
-    values, state = _base(g, codec, quantise, last=False)
-    values = [g.crop(value, *corners) for value in values]
-    values += _detail(g, codec, quantise, g.crop(state, *corners))
+    values = g.split(g.input("known", [1, "hc", "wc", 4 * a.base]), of_base)
+    context = g.input("context", [1, "hc", "wc", a.context])
+    steps = [_steps(g, "step", a.latent - a.base)] * 4
+    values += _detail(g, codec, _dequantise(g, _symbols(g, "detail", of_detail), steps), context)
     g.output("latent", _in_place(g, a, values), [1, "h", "w", a.latent])
     return g.finish()
 
@@ -218,16 +235,23 @@ def _means(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
 def _synthesis(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     """Decoder: latent to picture.
 
+    The latent covers an area with the halo that the body needs. ``inside`` (top, left, bottom and right, in
+    positions of that area) says which part of it is rendered, and ``shown`` must be the latent of that part:
+    the graph would copy it even where it is all of the area.
+
     Between ``lift`` and the end, the sixteen positions at 1/4 under one at 1/16 stay next to each other
     wherever their neighbours do not matter: what is then moved into place are 8-bit levels.
     """
     g, a, net = GraphWriter("synthesis", ranges), codec.architecture, codec.synthesis
     r = a.renderer
     y = _latent(g, a)
-    height, width = g.size(y)
+    shown = g.input("shown", [1, "hs", "ws", a.latent])
+    corners = g.split(g.input("inside", [4], TensorProto.INT64), [2, 2])
+    height, width = g.size(shown)
     places = g.times(height, width)
     embedding = g.channels_last(g.input("embedding", [1, a.decoder, "he", "we"]))
     t = g.layer(g.add(g.layer(y, net.enter, exact=True), embedding), net.body)
+    t = g.crop(g.prepared(t, net.lift), *corners)
     t = g.reshape(g.layer(t, net.lift), [1, places, 16, r])
     u = g.activated(t, net.r1, net.rd)
     u = g.depth_to_space(g.reshape(u, [1, height, width, 32 * r]), 4, 2 * r)
@@ -238,7 +262,7 @@ def _synthesis(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     weight = array(net.linear.weight) * array(net.deviation)
     weight = weight.reshape(2, 2, 2, 4, 2, 4, 3, -1).transpose(0, 2, 1, 4, 3, 5, 6, 7)
     bias = array(net.linear.bias).reshape(2, 2, 2, 4, 2, 4, 3).transpose(0, 2, 1, 4, 3, 5, 6)
-    linear = g.product(y, weight.reshape(768, -1).T, bias.reshape(768))
+    linear = g.product(shown, weight.reshape(768, -1).T, bias.reshape(768))
     x = _levels(g, g.add(linear, g.reshape(t, [1, height, width, 768])))
     x = g.transpose(g.reshape(x, [height, width, 4, 4, 4, 12]), [0, 2, 4, 1, 3, 5])
     x = g.reshape(x, [1, g.times(height, 16), g.times(width, 16), 3])
@@ -255,11 +279,12 @@ def _levels(g: GraphWriter, x: str) -> str:
 def preview_graph(
     codec: Codec, ranges: Ranges, weight: NDArray[np.float32], bias: NDArray[np.float32]
 ) -> onnx.ModelProto:
-    """Decoder: base symbols to a picture at 1/8, by a linear map of the base group (see :mod:`.preview`)."""
+    """Decoder: base symbols, and the state of their cells, to a picture at 1/8.
+
+    It is a linear map of the base group (see :mod:`.preview`).
+    """
     g, a = GraphWriter("preview", ranges), codec.architecture
-    sizes = _base_sizes(g, _steps(g, "step", a.base))
-    quantise = _dequantise(g, _symbols(g, "base", _groups(a)[0]), sizes)
-    y = _in_place(g, a, _base(g, codec, quantise, last=True)[0])
+    y = _in_place(g, a, _base(g, codec, _state_input(g, a), _base_values(g, a), last=True)[0])
     x = _levels(g, g.product(y, weight.T, bias))
     g.output("picture", g.depth_to_space(x, 2, 3), [1, "H", "W", 3], TensorProto.UINT8)
     return g.finish()
@@ -269,6 +294,8 @@ GRAPHS: dict[str, Callable[[Codec, Ranges], onnx.ModelProto]] = {
     "analysis": _analysis,
     "hyper_analysis": _hyper_analysis,
     "code": _code,
+    "state": _state,
+    "context": _context,
     "means": _means,
     "synthesis": _synthesis,
 }

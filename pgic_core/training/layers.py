@@ -104,7 +104,7 @@ class Mix(nn.Module):
 
 
 class Block(nn.Module):
-    """A :class:`Mix`, then a residual pointwise 1x1 of twice the width."""
+    """A :class:`Mix`, then a residual pointwise 1x1 that starts with twice the width."""
 
     def __init__(self, channels: int, *, mix: bool = True) -> None:
         super().__init__()

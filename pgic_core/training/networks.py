@@ -165,6 +165,7 @@ class Codec(nn.Module):
         """A codec of given weights, of any precision; its branches have as many hidden units as those."""
         codec = cls(a)
         for branch in hidden_layers(codec):
+            # Whatever units: their weights are replaced below.
             branch.choose(torch.zeros(len(weights[f"{branch.name}.bias"]), dtype=torch.long))
         codec.load_state_dict({name: value.float() for name, value in weights.items()})
         return codec
@@ -174,6 +175,11 @@ class Codec(nn.Module):
         """Octaves of quantisation step between the first and the last anchor."""
         a = self.architecture
         return math.log2(a.lambda_high / a.lambda_low) / 2
+
+    def error_weight(self, rate: Tensor) -> Tensor:
+        """What a squared error of one grey level is worth, in bits per pixel, at fractional anchors."""
+        low, high = math.log2(self.architecture.lambda_low), math.log2(self.architecture.lambda_high)
+        return torch.exp2(low + (high - low) * rate / (self.architecture.rates - 1))
 
     def anchor_lambdas(self) -> Tensor:
         """Rate-distortion weight of each anchor, ``(rates,)``."""

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from ..errors import PgiOptionError
 from .config import load_config
 from .data import CropSampler, load_folders
 from .export import load_codec
@@ -81,7 +80,6 @@ def watch(codec: Codec, branches: Iterable[Hidden], crops: NDArray[np.uint8]) ->
     Returns:
         By the branch's name.
     """
-    a = codec.architecture
     seen: dict[str, Seen] = {}
     taken: dict[str, Tensor] = {}
 
@@ -115,8 +113,7 @@ def watch(codec: Codec, branches: Iterable[Hidden], crops: NDArray[np.uint8]) ->
     for branch in branches:
         hooks.append(branch.opening.register_forward_pre_hook(enter(branch.name)))
         hooks.append(branch.closing.register_forward_hook(leave(branch.name)))
-    rates = torch.linspace(0, a.rates - 1, len(crops))
-    weights = torch.logspace(math.log10(a.lambda_low), math.log10(a.lambda_high), len(crops))
+    rates = torch.linspace(0, codec.architecture.rates - 1, len(crops))
     for at in range(0, len(crops), _BATCH):
         part = slice(at, at + _BATCH)
         picture = (torch.from_numpy(crops[part]).float() - 128) / 256
@@ -124,7 +121,8 @@ def watch(codec: Codec, branches: Iterable[Hidden], crops: NDArray[np.uint8]) ->
         coded = codec(picture, rates[part], torch.zeros(count, height // 64, width // 64, 1), drop=True)
         error = (256 * (coded.picture - picture)).square().flatten(1).mean(1)
         bpp = (coded.bits_y + coded.bits_z) / (height * width)
-        (weights[part] * error + bpp).log().sum().backward()
+        # The logarithm, so that all rates count alike: costs are hundreds of times larger at high ones.
+        (codec.error_weight(rates[part]) * error + bpp).log().sum().backward()
     for hook in hooks:
         hook.remove()
     codec.zero_grad(set_to_none=True)
@@ -202,7 +200,9 @@ def main(arguments: list[str] | None = None) -> None:
     for text in given.units:
         parts = re.fullmatch(r"([\w.]+)=(\d+)(?:\+(\d+))?", text)
         if parts is None or parts[1] not in branches or not 0 < int(parts[2]) <= branches[parts[1]].units:
-            raise PgiOptionError(f"--units {text} does not say how many units of a branch to keep.")
+            parser.error(f"--units {text} does not say how many units of a branch to keep")
+        if parts[3] and branches[parts[1]].between is not None:
+            parser.error(f"--units {text}: branches with a depthwise layer get no new units")
         wanted[parts[1]] = int(parts[2]), int(parts[3] or 0)
     sampler = CropSampler(load_folders(given.data, config.data, config.exclude), config.data, seed=5)
     crops = sampler.batch(given.crops, config.schedule.crop)

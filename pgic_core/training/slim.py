@@ -2,7 +2,8 @@
 
 With a rectifier behind them some units learn to stay silent: noise from the rest of the network keeps them
 just below zero. What they add is nothing, or a constant that the next bias can hold, so leaving them out
-changes no result and saves their share of two matrix products. Training keeps them all: some wake again.
+changes no result and saves their share of two matrix products. Training keeps them: some wake again. What
+fires but does little is cut between trainings (see :mod:`.prune`).
 """
 
 from __future__ import annotations

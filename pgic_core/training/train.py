@@ -53,8 +53,8 @@ class Run:
         self.decay_from: int | None = None
         self.usual_norm = 0.0
         self.grids: dict[str, Grid] = {}
-        # Without units for it, a processor takes fifteen times as long for bfloat16 as for float32.
-        self.half = device.type != "cpu" or torch.backends.cpu.get_cpu_capability().startswith("AVX512")
+        # Without AVX-512, a processor took fifteen times as long for bfloat16 as for float32.
+        self.bfloat16 = device.type != "cpu" or torch.backends.cpu.get_cpu_capability().startswith("AVX512")
 
     def _take(self, model: Codec) -> None:
         self.model = model.to(self.device)
@@ -100,14 +100,10 @@ class Run:
     def learn(self, picture: Tensor, rate: Tensor, offsets: Tensor, fraction: float) -> dict[str, float]:
         """One step on a batch, at a fraction of the peak learning rate; returns what the log shows."""
         model, schedule = self.model, self.config.schedule
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
             decaying = self.decay_from is not None
             coded = model(picture, rate, offsets, drop=decaying and fraction <= schedule.drop)
-        weight = 2 ** torch.lerp(
-            torch.full_like(rate, math.log2(self.config.architecture.lambda_low)),
-            torch.full_like(rate, math.log2(self.config.architecture.lambda_high)),
-            rate / (self.config.architecture.rates - 1),
-        )
+        weight = model.error_weight(rate)
         pixels = picture.shape[1] * picture.shape[2]
         error = 256.0 * (coded.picture - picture)
         # A block whose steps are finer by k octaves counts 4^k times as much.

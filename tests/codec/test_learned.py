@@ -127,17 +127,19 @@ def test_symbols_and_rows_do_not_depend_on_threads_engine_or_float_noise(
     real = Network.run
 
     def with_noise(
-        network: Network, inputs: Mapping[str, NDArray[Any]], **options: Any
+        network: Network, inputs: Mapping[str, NDArray[Any]], *outputs: Any, **options: Any
     ) -> list[NDArray[Any]]:
-        return [noisy(output, network._path.name) for output in real(network, inputs, **options)]
+        given = real(network, inputs, *outputs, **options)
+        return [noisy(output, network._path.name) for output in given]
 
-    for engine in (with_noise, torch_engine.run):
+    # This noise, hundreds of times what engines differ by, tips 8-bit levels of all layers over.
+    for engine, largest, beyond_one in ((with_noise, 6, 5e-2), (torch_engine.run, 3, 3e-3)):
         monkeypatch.setattr(Network, "run", engine)
         other, _ = opened(stream, photo).decode()
         assert spy.take() == expected
         difference = np.abs(other.astype(int) - plain)
-        assert difference.max() <= 3
-        assert np.mean(difference > 1) < 3e-3  # the filter makes more of what differs
+        assert difference.max() <= largest
+        assert np.mean(difference > 1) < beyond_one  # the filter makes more of what differs
 
 
 def test_one_engine_reads_what_another_wrote(

@@ -23,6 +23,7 @@ MODEL = default_model()
 PHOTO = np.ascontiguousarray(skimage.data.astronaut()[:160, :200])
 FILE = pgic_core.encode(PHOTO, quality=60)
 CLEAN = pgic_core.decode(FILE)
+DECODING = ("state", "context", "means", "synthesis")
 
 
 def decoded(
@@ -76,36 +77,43 @@ def test_bounded_latents_give_finite_pixels_all_through_the_graph() -> None:
     octaves = np.full((1, 1), -16.0, np.float32)
     inputs = {
         "latent": latent,
+        "shown": latent,
+        "inside": np.array([0, 0, 4, 4]),
         "embedding": MODEL.embedding("synthesis", 1, octaves),
     }
     assert torch_engine.all_finite(MODEL.folder / "synthesis.onnx", inputs)
     symbols = np.where(random.random((1, 2, 2, 4 * MODEL.latent)) < 0.5, -32767, 32767).astype(np.int16)
     steps = np.exp2(MODEL.tables.step_exponent.max(0) / 8 + 16).reshape(1, -1, 1, 1).astype(np.float32)
-    cut = 4 * MODEL.base
-    inputs = {
-        "base": np.ascontiguousarray(symbols[..., :cut]),
-        "detail": np.ascontiguousarray(symbols[..., cut:]),
-        "inside": np.array([0, 0, 2, 2]),
-        "step": steps[:, : MODEL.base],
-        "detail_step": steps[:, MODEL.base :],
-        "z": np.where(random.random((1, MODEL.hyper, 1, 1)) < 0.5, -127, 127).astype(np.float32),
-        "embedding": MODEL.embedding("means", 1, octaves),
-    }
-    assert torch_engine.all_finite(MODEL.folder / "means.onnx", inputs)
-    inputs = {name: inputs[name] for name in ("base", "step", "z", "embedding")}
-    assert torch_engine.all_finite(MODEL.folder / "preview.onnx", inputs)
+    base, detail = np.split(symbols, [4 * MODEL.base], axis=-1)
+
+    def run(name: str, inputs: dict[str, NDArray[Any]], *outputs: str) -> list[NDArray[Any]]:
+        assert torch_engine.all_finite(MODEL.folder / f"{name}.onnx", inputs)
+        return torch_engine.run(MODEL.network(name), inputs, outputs)
+
+    z = np.where(random.random((1, MODEL.hyper, 1, 1)) < 0.5, -127, 127).astype(np.float32)
+    (state,) = run("state", {"z": z, "embedding": MODEL.embedding("means", 1, octaves)}, "state")
+    inputs = {"state": state, "base": base, "step": steps[:, : MODEL.base]}
+    run("preview", inputs, "picture")
+    known, context = run("context", inputs, "known", "context")
+    inputs = {"known": known, "context": context, "detail": detail, "step": steps[:, MODEL.base :]}
+    run("means", inputs, "latent")
 
 
-def test_an_engine_that_fails_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("manifest.json", "tables.npz", "synthesis.onnx"):
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("network", DECODING)
+def test_an_engine_that_fails_is_an_error_of_ours(
+    network: str, threads: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("manifest.json", "tables.npz", *(f"{name}.onnx" for name in DECODING)):
         (tmp_path / name).write_bytes((MODEL.folder / name).read_bytes())
-    (tmp_path / "means.onnx").write_bytes((MODEL.folder / "means.onnx").read_bytes()[:1000])
+    broken = tmp_path / f"{network}.onnx"
+    broken.write_bytes(broken.read_bytes()[:1000])
     monkeypatch.setattr("pgic_core.codec.decoder.find_model", lambda name: Model(tmp_path))
-    with pytest.raises(PgiModelError, match=r"means\.onnx"):
-        pgic_core.decode(FILE)
-    (tmp_path / "means.onnx").unlink()
-    with pytest.raises(PgiModelError, match=r"means\.onnx"):
-        pgic_core.decode(FILE)
+    with pytest.raises(PgiModelError, match=broken.name):
+        pgic_core.decode(FILE, threads=threads)
+    broken.unlink()
+    with pytest.raises(PgiModelError, match=broken.name):
+        pgic_core.decode(FILE, threads=threads)
 
 
 @pytest.mark.parametrize("name", ["z_row", "z_bias", "frequencies_values", "frequencies_bounds"])

@@ -5,15 +5,17 @@ import multiprocessing
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
+import pgic_core
 from pgic_core.errors import PgiModelError, PgiOptionError
 from pgic_core.runtime import (
     DIGEST_BYTES,
     Model,
+    Network,
     available_models,
     default_model,
     default_providers,
@@ -21,7 +23,7 @@ from pgic_core.runtime import (
     engine_description,
     find_model,
 )
-from pgic_core.runtime.manifest import identity_digest
+from pgic_core.runtime.manifest import IDENTITY_FILES, identity_digest
 from pgic_core.runtime.tables import Tables
 
 if TYPE_CHECKING:
@@ -52,6 +54,28 @@ def test_the_digest_is_that_of_the_files() -> None:
     for model in available_models():
         if (model.folder / "means.onnx").exists():
             assert model.digest == identity_digest(model.folder)
+
+
+def test_the_digest_covers_all_that_decodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    used: set[str] = set()
+    real = Network.run
+
+    def spy(network: Network, *given: Any, **options: Any) -> list[np.ndarray]:
+        used.add(network._path.name)
+        return real(network, *given, **options)
+
+    data = pgic_core.encode(latent()["picture"][0], quality=50, effort=1)
+    monkeypatch.setattr(Network, "run", spy)
+    pgic_core.decode(data)
+    assert used == {name for name in IDENTITY_FILES if name.endswith(".onnx")}
+
+
+def test_a_manifest_without_a_halo_is_named(copy: Path) -> None:
+    manifest = json.loads((copy / "manifest.json").read_text())
+    del manifest["halo"]["renderer"]
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(PgiModelError, match="lacks the halo of renderer"):
+        Model(copy).halo("renderer")
 
 
 def test_an_unknown_digest_says_what_is_installed() -> None:

@@ -103,21 +103,35 @@ class Case:
         }
         latent = {"latent": self.latent.numpy()}
         step = first(step.repeat_interleave(2, 1).repeat_interleave(2, 2))
-        known = {"z": first(z_hat), "embedding": cells["means"], "step": step}
+        of_z = {"z": first(z_hat), "embedding": cells["means"]}
         cut = 4 * SMALL.base
-        known_base = {**known, "base": self.symbols[..., :cut], "step": step[:, : SMALL.base]}
+        state = run(codec, "state", of_z)
+        base = {"state": state, "base": self.symbols[..., :cut], "step": step[:, : SMALL.base]}
+        known, context = run_all(codec, "context", base)
         self.feeds = {
             "analysis": {"picture": crop[None]},
             "hyper_analysis": {**latent, "embedding": cells["hyper_analysis"]},
-            "code": {**latent, **known, "threshold": np.full(self.symbols.shape, 0.5, np.float16)},
-            "means": {
-                **known_base,
-                "detail": self.symbols[..., cut:],
-                "detail_step": step[:, SMALL.base :],
-                "inside": np.array([0, 0, 4, 6]),
+            "code": {
+                **latent,
+                **of_z,
+                "step": step,
+                "threshold": np.full(self.symbols.shape, 0.5, np.float16),
             },
-            "synthesis": {"latent": self.values.numpy(), "embedding": first(embedded)},
-            "preview": known_base,
+            "state": of_z,
+            "context": base,
+            "means": {
+                "known": known,
+                "context": context,
+                "detail": self.symbols[..., cut:],
+                "step": step[:, SMALL.base :],
+            },
+            "synthesis": {
+                "latent": self.values.numpy(),
+                "shown": self.values.numpy(),
+                "inside": np.array([0, 0, *self.values.shape[1:3]]),
+                "embedding": first(embedded),
+            },
+            "preview": base,
         }
 
 
@@ -154,22 +168,26 @@ def test_code(codec: Codec, case: Case) -> None:
     assert np.mean(symbols != case.symbols) < 1e-3
 
 
+def decode(codec: Codec, case: Case, symbols: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """What decoders make of a cell's symbols."""
+    base, detail = np.split(symbols, [4 * SMALL.base], axis=-1)
+    feeds = case.feeds["context"] | {"base": base, "step": step[:, : SMALL.base]}
+    known, context = run_all(codec, "context", feeds)
+    feeds = {"known": known, "context": context, "detail": detail, "step": step[:, SMALL.base :]}
+    return run(codec, "means", feeds)
+
+
 def test_code_decodes_as_decoders_do(codec: Codec, case: Case) -> None:
     symbols, decoded = run_all(codec, "code", case.feeds["code"])
-    cut = 4 * SMALL.base
-    means = run(
-        codec, "means", case.feeds["means"] | {"base": symbols[..., :cut], "detail": symbols[..., cut:]}
-    )
+    means = decode(codec, case, symbols, case.feeds["code"]["step"])
     np.testing.assert_allclose(decoded, means, rtol=1e-5, atol=1e-5)
 
 
 def test_code_decodes_as_decoders_do_what_is_beyond_all_bounds(codec: Codec, case: Case) -> None:
-    fine = {"step": case.feeds["code"]["step"] * np.float32(1e-6)}
-    symbols, decoded = run_all(codec, "code", case.feeds["code"] | fine)
+    fine = case.feeds["code"]["step"] * np.float32(1e-6)
+    symbols, decoded = run_all(codec, "code", case.feeds["code"] | {"step": fine})
     assert np.abs(symbols).max() == 32767
-    base, detail = np.split(symbols, [4 * SMALL.base], axis=-1)
-    steps = {"step": fine["step"][:, : SMALL.base], "detail_step": fine["step"][:, SMALL.base :]}
-    means = run(codec, "means", case.feeds["means"] | steps | {"base": base, "detail": detail})
+    means = decode(codec, case, symbols, fine)
     np.testing.assert_allclose(decoded, means, rtol=1e-5, atol=1e-5)
 
 
@@ -184,12 +202,9 @@ def test_means(codec: Codec, case: Case) -> None:
     np.testing.assert_allclose(values, case.values, rtol=1e-4, atol=1e-3)
 
 
-def test_means_of_a_part_see_what_lies_around_it(codec: Codec, case: Case) -> None:
-    feeds = dict(case.feeds["means"])
-    feeds["inside"] = np.array([1, 2, 3, 6])
-    for name, axes in (("detail", (1, 2)), ("detail_step", (2, 3))):
-        for axis, part in zip(axes, (slice(1, 3), slice(2, 6)), strict=True):
-            feeds[name] = feeds[name].take(range(part.start, part.stop), axis)
+def test_means_of_a_part_need_nothing_around_it(codec: Codec, case: Case) -> None:
+    feeds = {name: value[:, 1:3, 2:6] for name, value in case.feeds["means"].items() if name != "step"}
+    feeds["step"] = case.feeds["means"]["step"][:, :, 1:3, 2:6]
     values = run(codec, "means", feeds)
     np.testing.assert_allclose(values, case.values[:, 2:6, 4:12], rtol=1e-4, atol=1e-3)
 
@@ -201,6 +216,19 @@ def test_synthesis(codec: Codec, case: Case) -> None:
     difference = np.abs(picture.astype(int) - case.picture)
     assert difference.max() <= 1
     assert difference.mean() < 0.01
+
+
+def test_synthesis_of_a_part_sees_what_lies_around_it(codec: Codec, case: Case) -> None:
+    whole = run(codec, "synthesis", case.feeds["synthesis"])
+    feeds = dict(case.feeds["synthesis"])
+    feeds["inside"] = np.array([2, 3, 6, 11])
+    feeds["shown"] = feeds["latent"][:, 2:6, 3:11]
+    part = run(codec, "synthesis", feeds)
+    assert part.shape == (1, 64, 128, 3)
+    # All but what the renderer sees beyond the part.
+    difference = np.abs(part.astype(int) - whole[:, 32:96, 48:176])
+    assert difference[:, 4:-4, 4:-4].max() <= 1
+    assert difference.max() > 1
 
 
 def test_a_fitted_preview_is_closer_to_the_picture(codec: Codec, crop: np.ndarray) -> None:
@@ -345,7 +373,7 @@ def test_a_layer_whose_inputs_are_all_zero_keeps_its_bias(codec: Codec, case: Ca
 
 def test_what_is_not_finite_becomes_a_grey_level(codec: Codec, case: Case) -> None:
     feeds = dict(case.feeds["synthesis"])
-    feeds["latent"] = np.full_like(feeds["latent"], np.nan)
+    feeds["latent"] = feeds["shown"] = np.full_like(feeds["latent"], np.nan)
     assert run(codec, "synthesis", feeds).shape == case.picture.shape
 
 

@@ -10,7 +10,6 @@ import torch
 from PIL import Image
 from skimage import data
 
-from pgic_core.errors import PgiOptionError
 from pgic_core.training import prune, train
 from pgic_core.training.config import Schedule, TrainingConfig
 from pgic_core.training.export import load_codec
@@ -91,7 +90,7 @@ def test_new_units_fire_and_change_little(codec: Codec) -> None:
     assert (after - before).abs().mean() < 0.01 * before.abs().mean()
 
 
-def test_a_pruned_model_is_trained_on_and_loaded(tmp_path: Path) -> None:
+def test_a_pruned_model_is_trained_on_and_loaded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pictures, whole, pruned = tmp_path / "data" / "photos", tmp_path / "whole", tmp_path / "pruned"
     pictures.mkdir(parents=True)
     Image.fromarray(data.astronaut()).save(pictures / "a.png")
@@ -110,5 +109,9 @@ def test_a_pruned_model_is_trained_on_and_loaded(tmp_path: Path) -> None:
     assert state["step"] == 4
     assert branch_of(codec, "hs_block.f1").units == 8
     assert branch_of(codec, "analysis.coarse.0.f1").units == 20
-    with pytest.raises(PgiOptionError, match="units of a branch"):
-        prune.main([*files, *options, "--units", "hs_block.f1=1000"])
+    for units in ("hs_block.f1=1000", "hs_block.f1=0", "hs_block=8", "hs_block.mix.a=8+8"):
+        with pytest.raises(SystemExit):
+            prune.main([*files, *options, "--units", units])
+        assert f"--units {units}" in capsys.readouterr().err
+    prune.main([*files, *options, "--units", "hs_block.f1=32+8"])  # all of them, and more
+    assert branch_of(load_codec(out)[0], "hs_block.f1").units == 40
