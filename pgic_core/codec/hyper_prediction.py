@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["HyperPrediction"]
 
+# So many multiplications a matrix product may take to be left to one thread: half of OpenBLAS's bound.
+_SMALL_PRODUCT = 1 << 17
+
 
 class HyperPrediction:
     """The prediction for one model and quality. z is ``(Z, h, w)``, that of one tile.
@@ -35,6 +38,9 @@ class HyperPrediction:
         weight = tables.z_weight.reshape(channels, 4, channels)[self._active][:, :, self._active]
         scale = np.exp2(-tables.z_shift[self._active].astype(np.float32))
         self._weight = np.ascontiguousarray(weight.reshape(len(scale), -1).T * scale)
+        # A larger product a linear algebra library would share among threads of its own, which then spin for
+        # tens of milliseconds and take a processor away from the networks.
+        self._together = max(1, _SMALL_PRODUCT // max(1, self._weight.size))
         self._bias = tables.z_bias[self._active].astype(np.float32) * scale
 
     def residual(self, z: NDArray[np.int16]) -> NDArray[np.int16]:
@@ -64,7 +70,11 @@ class HyperPrediction:
 
     def _mean(self, known: NDArray[np.float32], neighbours: NDArray[np.intp]) -> NDArray[np.float32]:
         # Arrays are tiny: np.clip and indexing by arrays would take half of the time.
-        mean: NDArray[np.float32] = known.take(neighbours, 0).reshape(len(neighbours), -1) @ self._weight
+        near = known.take(neighbours, 0).reshape(len(neighbours), -1)
+        mean = np.empty((len(near), len(self._bias)), np.float32)
+        for at in range(0, len(near), self._together):
+            part = slice(at, at + self._together)
+            np.matmul(near[part], self._weight, out=mean[part])
         mean += self._bias
         np.floor(mean, out=mean)
         np.minimum(mean, Z_BOUND, out=mean)
