@@ -100,10 +100,10 @@ class Filter:
         return Filter(symbols.astype(np.int16).reshape(data[0], FEATURES, 3), data[1])
 
     def kernels(self) -> NDArray[np.float32]:
-        """What the graph ``filter.onnx`` takes: kernels ``(7, 3, 5, 5)``.
+        """What the graph ``filter.onnx`` takes: kernels ``(14, 3, 6, 5)``, for a pixel and the one below it.
 
-        Of the seven results of a pixel, three are its filtered colours, three what the activity adds to them,
-        and one is what the activity is taken of.
+        Of their results six are the filtered colours of the two, six what the activity adds to them, and two
+        are what the activity is taken of.
         """
         side = 2 * REACH + 1
         kernels = np.zeros((2, 3, 3, side, side), np.float32)  # set, to colour, from colour, row, column
@@ -118,7 +118,15 @@ class Filter:
         busy = np.zeros((1, 3, side, side), np.float32)
         busy[..., 1:-1, 1:-1] = -1
         busy[..., REACH, REACH] = 8
-        return np.concatenate([kernels.reshape(6, 3, side, side), busy])
+        return np.concatenate([_of_two_rows(part) for part in (*kernels, busy)])
+
+
+def _of_two_rows(kernels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Kernels ``(n, 3, 5, 5)`` for a pixel, then those for the one below it: ``(2 n, 3, 6, 5)``."""
+    count, colours, height, width = kernels.shape
+    both = np.zeros((2, count, colours, height + 1, width), np.float32)
+    both[0, :, :, :-1] = both[1, :, :, 1:] = kernels
+    return both.reshape(2 * count, colours, height + 1, width)
 
 
 def _counts(row: int, count: int) -> NDArray[np.int64]:

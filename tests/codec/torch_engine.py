@@ -105,6 +105,7 @@ _OPERATORS: dict[str, Any] = {
     "Min": torch.minimum,
     "Mul": torch.mul,
     "QuantizeLinear": _quantise,
+    "ReduceMean": lambda x, axes: x.mean(axes, keepdim=True),
     "Relu": torch.relu,
     "Reshape": lambda x, shape, **_: x.reshape(
         [x.shape[i] if s == 0 else int(s) for i, s in enumerate(shape.tolist())]
