@@ -12,7 +12,7 @@ from ..limits import Limits
 from ..runtime import Model, default_threads, find_model
 from .entropy import Bank
 from .filter import BLOCK, REACH, Filter, filtered
-from .geometry import CELL, LATENT, UNIT, Box, Grid, block_pixels, blocks
+from .geometry import CELL, LATENT, UNIT, Box, Grid, block_pixels, blocks, halves
 from .parallel import ahead, beside
 from .reconstruction import PREVIEW, Demand, context_of, latent_of, margins, pixels_of, preview_of, state_of
 from .region import Rate
@@ -152,8 +152,8 @@ class LearnedImage:
         out = np.empty((model.latent, first.height, first.width), np.float32)
         tiles, rate = self._reader(raise_damage=True), self._rate()
         threads = threads or default_threads()
-        for part, latent in self._gathered(tiles, rate, self._parts(area, (0, 0)), threads):
-            out[:, *_reduced(part.block, LATENT).inside(first)] = latent()[0].transpose(2, 0, 1)
+        for part, (work, _) in self._gathered(tiles, rate, self._parts(area, (0, 0)), threads):
+            out[:, *_reduced(part.block, LATENT).inside(first)] = work()[0].transpose(2, 0, 1)
         return out
 
     def _reader(self, *, raise_damage: bool) -> TileReader:
@@ -190,8 +190,8 @@ class LearnedImage:
         own = None if level == "preview" else self._filter(tiles)
         around = None if level == "preview" else margins(model, REACH + BLOCK - 1 if own else 0)
         reach = model.halo("means") + (around[1] if around else 0)
-        for part, gathered in self._gathered(tiles, rate, self._parts(area, around), threads):
-            pixels = gathered()
+        for part, (work, damaged) in self._gathered(tiles, rate, self._parts(area, around), threads):
+            pixels = work()
             if around is not None:
                 pixels = pixels_of(rate, part.seen, part.shown, pixels, threads)
                 pixels = (
@@ -202,26 +202,43 @@ class LearnedImage:
             touched = (
                 self.grid.box(i).grown(reach, 1, self.grid.padded).overlap(part.block)
                 for i in self.grid.touching(part.needed)
-                if i in tiles.damaged
+                if i in damaged
             )
             yield part.block, pixels, [box for box in touched if box.width > 0 and box.height > 0]
 
     @staticmethod
     def _gathered(
         tiles: TileReader, rate: Rate, parts: list[Demand], threads: int
-    ) -> Iterator[tuple[Demand, Callable[[], NDArray[Any]]]]:
-        """Parts, and what computes the preview of each, or its latent where one is wanted.
+    ) -> Iterator[tuple[Demand, tuple[Callable[[], NDArray[Any]], frozenset[int]]]]:
+        """Parts; what computes the preview of each, or its latent where one is wanted; damaged tiles so far.
 
         Networks for what is known run while the rest is read, which takes one thread.
         """
+        states: dict[Box, NDArray[np.float32]] = {}  # of the last area alone
 
-        def gather(part: Demand) -> Callable[[], NDArray[Any]]:
-            z = tiles.z(part.needed)
-            with beside(lambda: state_of(rate, part.needed, z, threads), threads) as state:
-                base = tiles.base(part.needed)
+        def of_z(part: Demand, z: NDArray[np.float32]) -> NDArray[np.float32]:
+            state = state_of(rate, part.needed, z, threads)
+            if part.detailed is not None and threads > 1:
+                tiles.foresee(part.detailed)
+            return state
+
+        def gather(part: Demand) -> tuple[Callable[[], NDArray[Any]], frozenset[int]]:
+            work = read(part)
+            return work, frozenset(tiles.damaged)
+
+        def read(part: Demand) -> Callable[[], NDArray[Any]]:
+            if part.needed in states:
+                base = tiles.base(part.known)
+            else:
+                states.clear()
+                z = tiles.z(part.needed)
+                with beside(lambda: of_z(part, z), threads) as coming:
+                    base = tiles.base(part.known)
+                states[part.needed] = coming()
+            state = states[part.needed]
             if (detailed := part.detailed) is None:
-                return lambda: preview_of(rate, part, state(), base, threads)
-            with beside(lambda: context_of(rate, part.needed, state(), base, threads), threads) as context:
+                return lambda: preview_of(rate, part, state, base, threads)
+            with beside(lambda: context_of(rate, part, detailed, state, base, threads), threads) as context:
                 detail = tiles.detail(detailed)
             return lambda: latent_of(rate, part, detailed, context(), detail, threads)
 
@@ -238,17 +255,24 @@ class LearnedImage:
             return None
 
     def _parts(self, area: Box, around: tuple[int, int] | None) -> list[Demand]:
-        """Cut ``area`` into blocks, with the margins of what is shown and seen; ``None`` for previews."""
+        """Cut ``area`` into blocks, with the margins of what is shown and seen; ``None`` for previews.
+
+        The blocks of previews are cut once more, so that the upper half is shown while the lower is read.
+        """
         whole, reach = self.grid.padded, self.model.halo("means")
         parts = []
         for block in blocks(area, self.grid.tile, block_pixels(area)):
             if around is None:
-                shown = block.grown(0, PREVIEW, whole)
-                parts.append(Demand(block, shown, shown, None, shown.grown(reach, UNIT, whole)))
+                beyond = self.model.halo("preview")
+                needed = block.grown(reach, UNIT, whole)
+                for half in halves(block, self.grid.tile, beyond):
+                    shown = half.grown(0, PREVIEW, whole)
+                    parts.append(Demand(half, shown, shown, None, shown.grown(beyond, UNIT, whole), needed))
             else:
                 shown, seen = (block.grown(margin, LATENT, whole) for margin in around)
                 detailed = seen.grown(0, CELL, whole)
-                parts.append(Demand(block, shown, seen, detailed, detailed.grown(reach, UNIT, whole)))
+                known = detailed.grown(reach, UNIT, whole)
+                parts.append(Demand(block, shown, seen, detailed, known, known))
         return parts
 
 

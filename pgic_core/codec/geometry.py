@@ -28,6 +28,7 @@ __all__ = [
     "block_pixels",
     "blocks",
     "columns",
+    "halves",
     "pixels_in",
     "strips",
 ]
@@ -187,6 +188,20 @@ def columns(band: Box, tile: int, pixels: int) -> list[Box]:
 def blocks(area: Box, tile: int, pixels: int) -> list[Box]:
     """All blocks of ``area``: the :func:`columns` of its :func:`bands`."""
     return [block for band in bands(area, tile, pixels) for block in columns(band, tile, pixels)]
+
+
+def halves(block: Box, tile: int, halo: int) -> list[Box]:
+    """The upper and lower half of a block, cut where the upper one with its halo ends with a row of tiles.
+
+    A block without such a place is left whole.
+    """
+    cut = round((block.top + block.bottom) / 2 / tile) * tile - -(-halo // UNIT) * UNIT
+    if not block.top < cut < block.bottom:
+        return [block]
+    return [
+        Box(block.left, block.top, block.right, cut),
+        Box(block.left, cut, block.right, block.bottom),
+    ]
 
 
 def pixels_in(picture: NDArray[np.uint8], covers: Box, wanted: Box) -> NDArray[np.uint8]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import zip_longest
+from threading import get_ident
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from ..errors import PgiOptionError
@@ -23,12 +24,16 @@ Progress: TypeAlias = Callable[[float], None]
 T = TypeVar("T")
 R = TypeVar("R")
 
+_KEPT = 4  # pools of each size; more are there only while more callers are
 _idle: dict[int, list[ThreadPoolExecutor]] = {}
 _of_parent: list[dict[int, list[ThreadPoolExecutor]]] = []
 
 
 def _forget_pools() -> None:
-    """A forked child has its parent's pools but not their threads: it makes its own."""
+    """A forked child has its parent's pools but not their threads: it makes its own.
+
+    Those of the parent are kept: what freeing them does is meant for threads that are there.
+    """
     global _idle
     _of_parent.append(_idle)
     _idle = {}
@@ -42,25 +47,24 @@ if hasattr(os, "register_at_fork"):
 def _lent(threads: int) -> Iterator[ThreadPoolExecutor]:
     """Threads for the caller alone, who leaves them without work; the next caller gets them again.
 
-    Memory that libraries hold for a thread goes with it: with new threads for each, a window took two
-    milliseconds longer.
+    What libraries allocate for a thread is lost when it ends: with new threads for each call, a window took
+    two milliseconds longer. Where the block fails, its threads end: work may still be under way in them.
     """
-    idle = _idle.setdefault(threads, [])
+    owner, idle = get_ident(), _idle.setdefault(threads, [])
     try:
         pool = idle.pop()
     except IndexError:
         pool = ThreadPoolExecutor(threads, thread_name_prefix="pgic")
     try:
         yield pool
-    finally:
+    except BaseException:
+        # A generator may be closed in any thread, even in one of these, which cannot wait for itself.
+        pool.shutdown(wait=get_ident() == owner, cancel_futures=True)
+        raise
+    if len(idle) < _KEPT:
         idle.append(pool)
-
-
-def _end(futures: Sequence[Future[R]]) -> None:
-    """Have none of them waiting or under way any more."""
-    for future in futures:
-        future.cancel()
-    wait(futures)
+    else:
+        pool.shutdown(wait=False)
 
 
 def thread_count(threads: int | None) -> int:
@@ -97,11 +101,7 @@ def map_tiles(
     if min(count, len(tiles)) <= 1:
         return _collect(map(work, tiles), len(tiles), progress)
     with _lent(count) as pool:
-        futures = [pool.submit(work, tile) for tile in tiles]
-        try:
-            return _collect((future.result() for future in futures), len(tiles), progress)
-        finally:
-            _end(futures)
+        return _collect(pool.map(work, tiles), len(tiles), progress)
 
 
 def ahead(work: Callable[[T], R], items: Sequence[T], threads: int) -> Iterator[tuple[T, R]]:
@@ -118,14 +118,11 @@ def ahead(work: Callable[[T], R], items: Sequence[T], threads: int) -> Iterator[
         return
     with _lent(1) as pool:
         coming = pool.submit(work, items[0])
-        try:
-            for item, following in zip_longest(items, items[1:]):
-                done = coming.result()
-                if following is not None:
-                    coming = pool.submit(work, following)
-                yield item, done
-        finally:
-            _end([coming])
+        for item, following in zip_longest(items, items[1:]):
+            done = coming.result()
+            if following is not None:
+                coming = pool.submit(work, following)
+            yield item, done
 
 
 @contextmanager
@@ -141,11 +138,8 @@ def beside(work: Callable[[], R], threads: int) -> Iterator[Callable[[], R]]:
         return
     with _lent(1) as pool:
         under_way = pool.submit(work)
-        try:
-            yield under_way.result
-            under_way.result()
-        finally:
-            wait([under_way])
+        yield under_way.result
+        under_way.result()
 
 
 def _collect(results: Iterable[R], total: int, progress: Progress | None) -> list[R]:

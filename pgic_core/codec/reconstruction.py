@@ -44,13 +44,15 @@ class Demand:
             the picture's own filter see.
         seen: what ``synthesis`` takes: the block with all of its halo; for previews the same as ``shown``.
         detailed: for which the latent is computed, aligned to 32 px; ``None`` where the base group is enough.
-        needed: for which z and the base group are read, aligned to 64 px.
+        known: for which the base group is read, aligned to 64 px.
+        needed: for which z is read, likewise; for previews that of the whole block whose halves share it.
     """
 
     block: Box
     shown: Box
     seen: Box
     detailed: Box | None
+    known: Box
     needed: Box
 
 
@@ -74,27 +76,38 @@ def state_of(rate: Rate, area: Box, z: NDArray[np.float32], threads: int) -> NDA
 
 
 def context_of(
-    rate: Rate, area: Box, state: NDArray[np.float32], base: NDArray[np.int16], threads: int
+    rate: Rate, part: Demand, detailed: Box, state: NDArray[np.float32], base: NDArray[np.int16], threads: int
 ) -> Context:
-    """What the base group of an area says: base symbols ``(1, rows, columns, 4 B)``, and state from z."""
-    inputs = _of_base(rate, area, state, base)
+    """What the base group says of the cells of ``detailed``, with their neighbours' symbols and state."""
+    around = detailed.grown(CELL, CELL, part.known)
+    inputs = _of_base(rate, part, state, base) | {
+        "around": _corners(around, part.known),
+        "inside": _corners(detailed, around),
+    }
     return Context(*rate.model.network("context").run(inputs, ("known", "context"), threads=threads))
 
 
+def _corners(box: Box, area: Box) -> NDArray[np.int64]:
+    """The first row and column of cells of a box in an area, and those beyond its last."""
+    rows, columns = box.inside(area, CELL)
+    return np.array([rows.start, columns.start, rows.stop, columns.stop], np.int64)
+
+
 def _of_base(
-    rate: Rate, area: Box, state: NDArray[np.float32], base: NDArray[np.int16]
+    rate: Rate, part: Demand, state: NDArray[np.float32], base: NDArray[np.int16]
 ) -> dict[str, NDArray[Any]]:
-    return {"state": state, "base": base, "step": rate.steps(area, slice(rate.model.base))}
+    """What networks take: base symbols of ``known``, ``(1, rows, columns, 4 B)``, and the state from z."""
+    state = np.ascontiguousarray(state[:, *part.known.inside(part.needed, CELL)])
+    return {"state": state, "base": base, "step": rate.steps(part.known, slice(rate.model.base))}
 
 
 def latent_of(
     rate: Rate, part: Demand, detailed: Box, context: Context, detail: NDArray[np.int16], threads: int
 ) -> NDArray[np.float32]:
-    """Latent of what is seen of a part, ``(1, h, w, M)``; detail symbols are those of ``detailed``."""
-    inside = (slice(None), *detailed.inside(part.needed, CELL))
+    """Latent of what is seen of a part, ``(1, h, w, M)``; context and symbols are those of ``detailed``."""
     inputs: dict[str, NDArray[Any]] = {
-        "known": np.ascontiguousarray(context.known[inside]),
-        "context": np.ascontiguousarray(context.state[inside]),
+        "known": context.known,
+        "context": context.state,
         "detail": detail,
         "step": rate.steps(detailed, slice(rate.model.base, None)),
     }
@@ -139,6 +152,6 @@ def preview_of(
     rate: Rate, part: Demand, state: NDArray[np.float32], base: NDArray[np.int16], threads: int
 ) -> NDArray[np.uint8]:
     """Preview pixels ``(h, w, 3)`` of a part's block, and of those that lie in it partly."""
-    inputs = _of_base(rate, part.needed, state, base)
+    inputs = _of_base(rate, part, state, base)
     picture: NDArray[np.uint8] = rate.model.network("preview")(inputs, threads=threads)[0]
-    return picture[part.shown.inside(part.needed, PREVIEW)]
+    return picture[part.shown.inside(part.known, PREVIEW)]

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import PgiFormatError, PgiTruncatedError
 from .entropy import Z_BOUND, Bank, SegmentReader
 from .geometry import CELL, UNIT, Box
-from .rows import RowMap, to_cells
+from .rows import RowMap, SymbolRows, to_cells
 from .stream import LAYERS, StreamHeader, StreamIndex
 
 if TYPE_CHECKING:
@@ -37,12 +37,14 @@ class Tile:
         rest: reads the base symbols, which come after z; ``None`` where they were read or cannot be.
         base: ``(2 h, 2 w, 4 B)``, symbols as the networks take them; ``None`` where they were not read yet.
         detail: ``(2 h, 2 w, 4 (M - B))`` likewise.
+        detail_rows: of the detail symbols, where they were found before those were read.
     """
 
     z: NDArray[np.int16]
     rest: SegmentReader | None = None
     base: NDArray[np.int16] | None = None
     detail: NDArray[np.int16] | None = None
+    detail_rows: SymbolRows | None = None
 
 
 class TileReader:
@@ -107,6 +109,13 @@ class TileReader:
         """Base symbols of an area whose z was read, ``(1, h, w, 4 B)`` of cells."""
         return self._collected(area, self._base, 4 * self._model.base)
 
+    def foresee(self, area: Box) -> None:
+        """Find the rows of an area's detail symbols, which follow from z, while another thread reads."""
+        for index in self._header.grid.touching(area):
+            tile = self._tiles[index]
+            if tile.detail is None and tile.detail_rows is None:
+                tile.detail_rows = self._rows("detail", index, tile.z)
+
     def detail(self, area: Box) -> NDArray[np.int16]:
         """Detail symbols of an area whose base was read, ``(1, h, w, 4 (M - B))`` of cells."""
         return self._collected(area, self._detail, 4 * (self._model.latent - self._model.base))
@@ -156,7 +165,7 @@ class TileReader:
             reader, tile.rest = tile.rest, None
             if reader is not None:
                 with self._watching(index):
-                    self._read("base", index, reader, tile.z, tile.base)
+                    self._read(reader, self._rows("base", index, tile.z), tile.base)
                     return tile.base
             # Of a tile that is damaged so far nothing more is read.
             tile.detail = self._zeros(tile, self._model.latent - self._model.base)
@@ -167,7 +176,9 @@ class TileReader:
         if tile.detail is None:
             tile.detail = self._zeros(tile, self._model.latent - self._model.base)
             with self._watching(index):
-                self._read("detail", index, self._reader(LAYERS[1], index), tile.z, tile.detail)
+                rows, tile.detail_rows = tile.detail_rows, None
+                reader = self._reader(LAYERS[1], index)
+                self._read(reader, rows or self._rows("detail", index, tile.z), tile.detail)
         return tile.detail
 
     @staticmethod
@@ -188,13 +199,14 @@ class TileReader:
     def _reader(self, layer: str, tile: int) -> SegmentReader:
         return SegmentReader(self._bank, self._index.read_tile(layer, tile, self._read_bytes))
 
-    def _read(
-        self, layer: str, tile: int, reader: SegmentReader, z: NDArray[np.int16], cells: NDArray[np.int16]
-    ) -> None:
-        """The symbols of a layer, which are the last that the reader has."""
+    def _rows(self, layer: str, tile: int, z: NDArray[np.int16]) -> SymbolRows:
         grid, offsets = self._header.grid, self._header.offsets
         if offsets is not None:
             offsets = offsets[grid.box(tile).inside(grid.padded, UNIT)]
-        rows = self._row_map.rows(layer, z, offsets)
+        return self._row_map.rows(layer, z, offsets)
+
+    @staticmethod
+    def _read(reader: SegmentReader, rows: SymbolRows, cells: NDArray[np.int16]) -> None:
+        """The symbols of a layer, which are the last that the reader has."""
         to_cells(rows, reader.read(rows.counts), cells)
         reader.finish()

@@ -156,15 +156,31 @@ def _code(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
 
 
 def _base(
-    g: GraphWriter, codec: Codec, state: str, quantise: _Quantise, *, last: bool
+    g: GraphWriter,
+    codec: Codec,
+    state: str,
+    quantise: _Quantise,
+    *,
+    last: bool,
+    crop: Callable[[str], str] = lambda value: value,
 ) -> tuple[list[str], str]:
     """Take the turns of the base group: each predicts means from what the turns before gave.
+
+    Args:
+        g: writes it.
+        codec: the networks.
+        state: that the first turn reads.
+        quantise: as its name says.
+        last: nothing comes after the base group.
+        crop: cuts out the area of the last turn, of which ``quantise`` must then give its values.
 
     Returns:
         The values of all, and the state that the next turn reads; that of the last turn if it is the last.
     """
     values: list[str] = []
     for turn in range(len(BASE_STEPS)):
+        if turn == len(BASE_STEPS) - 1:
+            state, values = crop(state), list(map(crop, values))
         values.append(quantise(turn, g.layer(state, codec.base_out[turn])))
         if turn < len(BASE_STEPS) - 1 or not last:
             seen = g.layer(g.concat(values), codec.base_in[turn])
@@ -189,8 +205,8 @@ def _symbols(g: GraphWriter, name: str, sizes: list[int]) -> list[str]:
     return g.split(g.cast(coded, TensorProto.FLOAT), sizes)
 
 
-def _dequantise(g: GraphWriter, symbols: list[str], sizes: list[str]) -> _Quantise:
-    return lambda turn, mean: g.add(g.mul(symbols[turn], sizes[turn]), mean)
+def _dequantise(g: GraphWriter, residuals: list[str]) -> _Quantise:
+    return lambda turn, mean: g.add(residuals[turn], mean)
 
 
 def _in_place(g: GraphWriter, a: Architecture, values: list[str]) -> str:
@@ -204,11 +220,20 @@ def _in_place(g: GraphWriter, a: Architecture, values: list[str]) -> str:
 
 
 def _context(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
-    """Decoder: base symbols, and the state of their cells, to their values and the state for detail."""
+    """Decoder: base symbols, and the state of their cells, to their values and the state for detail.
+
+    ``around`` and ``inside`` (top, left, bottom and right) say for which cells these are wanted: what they
+    see in the last turn (they and their neighbours, as cells of the inputs), and which of those they are.
+    """
     g, a = GraphWriter("context", ranges), codec.architecture
-    values, state = _base(g, codec, _state_input(g, a), _base_values(g, a), last=False)
-    g.output("known", g.concat(values), [1, "h", "w", 4 * a.base])
-    g.output("context", state, [1, "h", "w", a.context])
+    state, residuals = _state_input(g, a), _base_residuals(g, a)
+    around, inside = (g.split(g.input(n, [4], TensorProto.INT64), [2, 2]) for n in ("around", "inside"))
+    residuals[-1] = g.crop(residuals[-1], *around)
+    values, state = _base(
+        g, codec, state, _dequantise(g, residuals), last=False, crop=lambda value: g.crop(value, *around)
+    )
+    g.output("known", g.crop(g.concat(values), *inside), [1, "h", "w", 4 * a.base])
+    g.output("context", g.crop(state, *inside), [1, "h", "w", a.context])
     return g.finish()
 
 
@@ -216,8 +241,9 @@ def _state_input(g: GraphWriter, a: Architecture) -> str:
     return g.input("state", [1, "h_state", "w_state", a.context])
 
 
-def _base_values(g: GraphWriter, a: Architecture) -> _Quantise:
-    return _dequantise(g, _symbols(g, "base", _groups(a)[0]), _base_sizes(g, _steps(g, "step", a.base)))
+def _base_residuals(g: GraphWriter, a: Architecture) -> list[str]:
+    sizes = _base_sizes(g, _steps(g, "step", a.base))
+    return list(map(g.mul, _symbols(g, "base", _groups(a)[0]), sizes))
 
 
 def _means(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
@@ -226,8 +252,9 @@ def _means(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     of_base, of_detail = _groups(a)
     values = g.split(g.input("known", [1, "hc", "wc", 4 * a.base]), of_base)
     context = g.input("context", [1, "hc", "wc", a.context])
-    steps = [_steps(g, "step", a.latent - a.base)] * 4
-    values += _detail(g, codec, _dequantise(g, _symbols(g, "detail", of_detail), steps), context)
+    step = _steps(g, "step", a.latent - a.base)
+    residuals = [g.mul(symbols, step) for symbols in _symbols(g, "detail", of_detail)]
+    values += _detail(g, codec, _dequantise(g, residuals), context)
     g.output("latent", _in_place(g, a, values), [1, "h", "w", a.latent])
     return g.finish()
 
@@ -284,7 +311,8 @@ def preview_graph(
     It is a linear map of the base group (see :mod:`.preview`).
     """
     g, a = GraphWriter("preview", ranges), codec.architecture
-    y = _in_place(g, a, _base(g, codec, _state_input(g, a), _base_values(g, a), last=True)[0])
+    state, residuals = _state_input(g, a), _base_residuals(g, a)
+    y = _in_place(g, a, _base(g, codec, state, _dequantise(g, residuals), last=True)[0])
     x = _levels(g, g.product(y, weight.T, bias))
     g.output("picture", g.depth_to_space(x, 2, 3), [1, "H", "W", 3], TensorProto.UINT8)
     return g.finish()

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgic_core.codec.geometry import Box, Grid, bands, columns, strips
+from pgic_core.codec.geometry import Box, Grid, bands, columns, halves, strips
 
 sizes = st.integers(1, 3000)
 
@@ -88,3 +88,15 @@ def test_the_frame_of_a_box_is_what_its_surroundings_have_more() -> None:
             seen[part.top : part.bottom, part.left : part.right] += 1
         assert seen.sum() == outer.width * outer.height
         assert seen.max() == 1
+
+
+@given(top=st.integers(0, 3000), height=sizes, halo=st.integers(0, 200))
+def test_the_upper_half_with_its_halo_reads_no_more_tiles_than_half(top: int, height: int, halo: int) -> None:
+    block = Box(7, top, 99, top + height)
+    found = halves(block, 512, halo)
+    assert sum(half.height for half in found) == height
+    assert [half.top for half in found] == [top, *(half.bottom for half in found[:-1])]
+    if len(found) > 1:
+        upper = found[0].grown(halo, 64, Box(0, 0, 10_000, 20_000))
+        assert upper.bottom % 512 == 0
+        assert abs(upper.bottom - (top + height / 2)) <= 256

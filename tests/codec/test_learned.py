@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pgic_core.codec.decoder import LearnedImage
 from pgic_core.codec.encoder import Encoder, RateTarget, encode_learned
 from pgic_core.codec.entropy import SegmentReader
+from pgic_core.codec.geometry import Box
 from pgic_core.codec.hyper_prediction import HyperPrediction
 from pgic_core.errors import PgiError, PgiFormatError, PgiModelError, PgiOptionError, PgiTruncatedError
 from pgic_core.limits import DEFAULT_LIMITS
@@ -151,7 +152,10 @@ def test_one_engine_reads_what_another_wrote(
         written = coded(rgb, quality=60)
         there, _ = opened(written, rgb).decode()
     here, _ = opened(written, rgb).decode()
-    assert np.abs(here.astype(int) - there).max() <= 2  # one of them the filter's doing
+    # Rounded differently in the last place, a value may become the next of the 256 levels between two layers.
+    difference = np.abs(here.astype(int) - there)
+    assert difference.max() <= 6
+    assert (difference > 1).mean() < 0.02
 
 
 @given(data=st.data())
@@ -203,6 +207,38 @@ def test_the_preview_is_the_picture_made_small(photo: NDArray[np.uint8], stream:
     assert psnr(preview, small) > 28
     part, _ = opened(stream, photo).decode("preview", window=(400, 100, 333, 222))
     assert np.abs(part.astype(int) - preview[12:41, 50:92]).max() <= 1
+
+
+@pytest.fixture(scope="module")
+def tall(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.concatenate([photo, photo[::-1]])
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_preview_in_two_halves_is_the_preview(
+    tall: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    stream = coded(tall, quality=60, effort=1)
+    assert len(opened(stream, tall)._parts(Box(0, 0, tall.shape[1], tall.shape[0]), None)) == 2
+    halves, _ = opened(stream, tall).decode("preview", threads=threads)
+    monkeypatch.setattr("pgic_core.codec.decoder.halves", lambda block, *_: [block])
+    whole, _ = opened(stream, tall).decode("preview", threads=threads)
+    assert np.abs(halves.astype(int) - whole).max() <= 1
+    assert (halves != whole).mean() < 1e-3
+
+
+def test_damage_in_the_lower_half_of_a_preview_is_shown_in_both(tall: NDArray[np.uint8]) -> None:
+    data = coded(tall, quality=40, effort=1)
+    clean, _ = opened(data, tall).decode("preview")
+    bad = damaged(data, tall, "preview", opened(data, tall).grid.count - 1)
+    (one, mask), (two, other) = (
+        opened(bad, tall).decode("preview", on_damage="conceal", threads=threads) for threads in (1, 2)
+    )
+    assert mask is not None
+    assert 0 < mask.mean() < 0.5
+    np.testing.assert_array_equal(mask, other)
+    np.testing.assert_array_equal(one[~mask], clean[~mask])
+    np.testing.assert_array_equal(two[~mask], clean[~mask])
 
 
 def test_a_prefix_shows_the_preview(photo: NDArray[np.uint8], stream: bytes) -> None:

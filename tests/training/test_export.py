@@ -107,7 +107,9 @@ class Case:
         cut = 4 * SMALL.base
         state = run(codec, "state", of_z)
         base = {"state": state, "base": self.symbols[..., :cut], "step": step[:, : SMALL.base]}
-        known, context = run_all(codec, "context", base)
+        whole = np.array([0, 0, *state.shape[1:3]])
+        context_feeds = {**base, "around": whole, "inside": whole}
+        known, context = run_all(codec, "context", context_feeds)
         self.feeds = {
             "analysis": {"picture": crop[None]},
             "hyper_analysis": {**latent, "embedding": cells["hyper_analysis"]},
@@ -118,7 +120,7 @@ class Case:
                 "threshold": np.full(self.symbols.shape, 0.5, np.float16),
             },
             "state": of_z,
-            "context": base,
+            "context": context_feeds,
             "means": {
                 "known": known,
                 "context": context,
@@ -166,6 +168,18 @@ def test_code(codec: Codec, case: Case) -> None:
     assert np.abs(symbols).max() > 1
     # A residual next to a half may be rounded either way.
     assert np.mean(symbols != case.symbols) < 1e-3
+
+
+def test_a_context_of_some_cells_is_that_part_of_the_whole(codec: Codec, case: Case) -> None:
+    feeds = case.feeds["context"]
+    rows, columns = feeds["around"][2:]
+    for top, left, bottom, right in ((0, 0, rows - 1, columns - 2), (1, 2, rows, columns), (2, 2, 3, 4)):
+        around = np.array([max(top - 1, 0), max(left - 1, 0), min(bottom + 1, rows), min(right + 1, columns)])
+        inside = np.array([top, left, bottom, right]) - np.tile(around[:2], 2)
+        part = run_all(codec, "context", feeds | {"around": around, "inside": inside})
+        for some, all_of_it in zip(part, run_all(codec, "context", feeds), strict=True):
+            assert some.shape[1:3] == (bottom - top, right - left)
+            np.testing.assert_allclose(some, all_of_it[:, top:bottom, left:right], rtol=1e-5, atol=1e-5)
 
 
 def decode(codec: Codec, case: Case, symbols: np.ndarray, step: np.ndarray) -> np.ndarray:
