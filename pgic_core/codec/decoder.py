@@ -271,8 +271,8 @@ class LearnedImage:
             else:
                 shown, seen = (block.grown(margin, LATENT, whole) for margin in around)
                 detailed = seen.grown(0, CELL, whole)
-                known = detailed.grown(reach, UNIT, whole)
-                parts.append(Demand(block, shown, seen, detailed, known, known))
+                known = detailed.grown(self.model.halo("context"), UNIT, whole)
+                parts.append(Demand(block, shown, seen, detailed, known, detailed.grown(reach, UNIT, whole)))
         return parts
 
 

@@ -181,7 +181,9 @@ def export(checkpoint: Path, folder: Path, *, data: Path | None = None, released
                 "analysis": 8 * a.encoder_fine_blocks + 16 * a.encoder_coarse_blocks,
                 "hyper_analysis": 32,
                 "means": 32 * (1 + len(codec.base_mix)),
-                "preview": 32 * (len(codec.base_mix) - 1),  # the part of that between the state and previews
+                # The parts of that between the state of cells and detail, and previews.
+                "context": 32 * len(codec.base_mix),
+                "preview": 32 * (len(codec.base_mix) - 1),
                 "synthesis": 16 * a.decoder_blocks + 4,
                 "renderer": 4,  # the part of that behind the synthesis body
             },
