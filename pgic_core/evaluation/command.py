@@ -84,9 +84,11 @@ def rd(
 
     if not images and stored is None:
         raise PgiOptionError("Give pictures to measure, or --from with points that were measured before.")
+    tables, plots = [csv_path] if csv_path else [], [plot] if plot else []
     if results is not None:
         results.mkdir(parents=True, exist_ok=True)
-        csv_path, plot = csv_path or results / "results.csv", plot or results / "rd.png"
+        tables.append(results / "results.csv")
+        plots.append(results / "rd.png")
     found = [] if stored is None else read_points(stored)
     if images:
         samples = find_samples(images, limit)
@@ -99,12 +101,14 @@ def rd(
         try:
             _measure_into(found, samples, qualities, jobs)
         finally:  # hours may be in them
-            if csv_path is not None and found:
-                write_points(found, csv_path)
-    elif csv_path is not None:
-        write_points(found, csv_path)
-    if plot is not None:
-        plot_curves(found, plot)
+            if found:
+                for path in tables:
+                    write_points(found, path)
+    else:
+        for path in tables:
+            write_points(found, path)
+    for path in plots:
+        plot_curves(found, path)
     present = dict.fromkeys(p.codec for p in found)
     anchors = [name for name in PEERS if name in present]
     tests = [name for name in present if name not in PEERS] or anchors

@@ -34,10 +34,12 @@ def test_rd_writes_table_points_and_plot(folder: Path, tmp_path: Path) -> None:
     assert sorted({p.quality for p in points if p.codec == "jpeg"}) == [5, 60, 95]
     assert Image.open(model / "rd.png").format == "PNG"
     assert "against jpeg" in done.stdout
-    again = run("rd", "--from", model / "results.csv", "--csv", tmp_path / "again.csv")
+    both = tmp_path / "both"
+    again = run("rd", "--from", model / "results.csv", "--csv", tmp_path / "again.csv", "--results", both)
     assert again.exit_code == 0, again.output
     assert "against jpeg" in again.stdout
-    assert (tmp_path / "again.csv").read_bytes() == (model / "results.csv").read_bytes()
+    for copy in (tmp_path / "again.csv", both / "results.csv"):
+        assert copy.read_bytes() == (model / "results.csv").read_bytes()
 
 
 def test_rd_wants_pictures_or_points(folder: Path, tmp_path: Path) -> None:
