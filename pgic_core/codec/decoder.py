@@ -222,10 +222,6 @@ class LearnedImage:
                 tiles.foresee(part.detailed)
             return state
 
-        def gather(part: Demand) -> tuple[Callable[[], NDArray[Any]], frozenset[int]]:
-            work = read(part)
-            return work, frozenset(tiles.damaged)
-
         def read(part: Demand) -> Callable[[], NDArray[Any]]:
             if part.needed in states:
                 base = tiles.base(part.known)
@@ -242,7 +238,7 @@ class LearnedImage:
                 detail = tiles.detail(detailed)
             return lambda: latent_of(rate, part, detailed, context(), detail, threads)
 
-        return ahead(gather, parts, threads)
+        return ahead(lambda part: (read(part), frozenset(tiles.damaged)), parts, threads)
 
     def _filter(self, tiles: TileReader) -> Filter | None:
         """The filter. If it cannot be read, there is none, and all tiles count as damaged."""
