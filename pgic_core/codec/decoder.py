@@ -12,7 +12,7 @@ from ..limits import Limits
 from ..runtime import Model, default_threads, find_model
 from .entropy import Bank
 from .filter import BLOCK, REACH, Filter, filtered
-from .geometry import CELL, LATENT, UNIT, Box, Grid, block_pixels, blocks, halves
+from .geometry import CELL, LATENT, UNIT, Box, Grid, block_pixels, blocks, stages
 from .parallel import ahead, beside
 from .reconstruction import PREVIEW, Demand, context_of, latent_of, margins, pixels_of, preview_of, state_of
 from .region import Rate
@@ -233,7 +233,9 @@ class LearnedImage:
                 states[part.needed] = coming()
             state = states[part.needed]
             if (detailed := part.detailed) is None:
-                return lambda: preview_of(rate, part, state, base, threads)
+                # A stage is shown faster than the next one is read, which must not wait for that.
+                free = threads if part is parts[-1] else max(1, threads - 1)
+                return lambda: preview_of(rate, part, state, base, free)
             with beside(lambda: context_of(rate, part, detailed, state, base, threads), threads) as context:
                 detail = tiles.detail(detailed)
             return lambda: latent_of(rate, part, detailed, context(), detail, threads)
@@ -253,21 +255,21 @@ class LearnedImage:
     def _parts(self, area: Box, around: tuple[int, int] | None) -> list[Demand]:
         """Cut ``area`` into blocks, with the margins of what is shown and seen; ``None`` for previews.
 
-        The blocks of previews are cut once more, so that the upper half is shown while the lower is read.
+        The blocks of previews are cut once more, so that what was read is shown while the rest is read.
         """
         whole, reach = self.grid.padded, self.model.halo("means")
+        beyond = self.model.halo("context")
         parts = []
         for block in blocks(area, self.grid.tile, block_pixels(area)):
             if around is None:
-                beyond = self.model.halo("preview")
                 needed = block.grown(reach, UNIT, whole)
-                for half in halves(block, self.grid.tile, beyond):
-                    shown = half.grown(0, PREVIEW, whole)
-                    parts.append(Demand(half, shown, shown, None, shown.grown(beyond, UNIT, whole), needed))
+                for stage in stages(block, self.grid.tile, beyond):
+                    shown = stage.grown(0, PREVIEW, whole)
+                    parts.append(Demand(stage, shown, shown, None, shown.grown(beyond, UNIT, whole), needed))
             else:
                 shown, seen = (block.grown(margin, LATENT, whole) for margin in around)
                 detailed = seen.grown(0, CELL, whole)
-                known = detailed.grown(self.model.halo("context"), UNIT, whole)
+                known = detailed.grown(beyond, UNIT, whole)
                 parts.append(Demand(block, shown, seen, detailed, known, detailed.grown(reach, UNIT, whole)))
         return parts
 

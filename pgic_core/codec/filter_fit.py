@@ -13,6 +13,7 @@ import numpy as np
 
 from .filter import ACTIVITY_STEP, ACTIVITY_STEPS, BLOCK, FEATURES, HALF, REACH, SHIFTS, Filter
 from .geometry import Box
+from .parallel import SMALL_PRODUCT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,6 +28,7 @@ _FEW_PIXELS = 1 << 20  # of a picture that is its own sample
 _EVERY = 2  # row of blocks
 _FEWEST = 3  # samples that can judge each other
 _LARGEST = 1024
+_TOGETHER = SMALL_PRODUCT // (2 * FEATURES) ** 2  # pixels of a row
 # Mean squares of features over training pictures, of a colour and of another's difference from it:
 # everywhere, and by how even and how busy a block is. A share of them draws weights towards zero, so that
 # samples without edges, or without colours, do not decide what is done to edges and colours elsewhere.
@@ -161,8 +163,10 @@ class FilterFit:
         busy = features * _activity(levels)[blocks][:, None]
         features = np.concatenate([features - busy, busy], 1)
         weighted = features * importance[rows, None]
-        # Row by row: linear algebra libraries would share one large product among threads of their own.
-        squares = (weighted @ features.transpose(0, 2, 1)).sum(0, dtype=np.float64)
+        squares = np.zeros((len(features[0]), len(features[0])))
+        for at in range(0, features.shape[2], _TOGETHER):
+            part = features[:, :, at : at + _TOGETHER].transpose(0, 2, 1)
+            squares += (weighted[:, :, at : at + _TOGETHER] @ part).sum(0, dtype=np.float64)
         products = (weighted @ (original[rows] - inner)).sum(0, dtype=np.float64)
         self._parts.append(
             _Sums(

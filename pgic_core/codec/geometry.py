@@ -28,8 +28,8 @@ __all__ = [
     "block_pixels",
     "blocks",
     "columns",
-    "halves",
     "pixels_in",
+    "stages",
     "strips",
 ]
 
@@ -190,18 +190,12 @@ def blocks(area: Box, tile: int, pixels: int) -> list[Box]:
     return [block for band in bands(area, tile, pixels) for block in columns(band, tile, pixels)]
 
 
-def halves(block: Box, tile: int, halo: int) -> list[Box]:
-    """The upper and lower half of a block, cut where the upper one with its halo ends with a row of tiles.
-
-    A block without such a place is left whole.
-    """
-    cut = round((block.top + block.bottom) / 2 / tile) * tile - -(-halo // UNIT) * UNIT
-    if not block.top < cut < block.bottom:
-        return [block]
-    return [
-        Box(block.left, block.top, block.right, cut),
-        Box(block.left, cut, block.right, block.bottom),
-    ]
+def stages(block: Box, tile: int, halo: int) -> list[Box]:
+    """Cut a block so that each stage, with its halo, ends with the next row of tiles: as they are read."""
+    reach = -(-halo // UNIT) * UNIT
+    rows = range((block.top // tile + 1) * tile - reach, block.bottom - reach, tile)
+    edges = [block.top, *(row for row in rows if row > block.top), block.bottom]
+    return [Box(block.left, a, block.right, b) for a, b in pairwise(edges)]
 
 
 def pixels_in(picture: NDArray[np.uint8], covers: Box, wanted: Box) -> NDArray[np.uint8]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .entropy import Z_BOUND
+from .parallel import SMALL_PRODUCT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from ..runtime import Tables
 
 __all__ = ["HyperPrediction"]
-
-# So many multiplications a matrix product may take to be left to one thread: half of OpenBLAS's bound.
-_SMALL_PRODUCT = 1 << 17
 
 
 class HyperPrediction:
@@ -38,9 +36,7 @@ class HyperPrediction:
         weight = tables.z_weight.reshape(channels, 4, channels)[self._active][:, :, self._active]
         scale = np.exp2(-tables.z_shift[self._active].astype(np.float32))
         self._weight = np.ascontiguousarray(weight.reshape(len(scale), -1).T * scale)
-        # A larger product a linear algebra library would share among threads of its own, which then spin for
-        # tens of milliseconds and take a processor away from the networks.
-        self._together = max(1, _SMALL_PRODUCT // max(1, self._weight.size))
+        self._together = max(1, SMALL_PRODUCT // max(1, self._weight.size))
         self._bias = tables.z_bias[self._active].astype(np.float32) * scale
 
     def residual(self, z: NDArray[np.int16]) -> NDArray[np.int16]:
@@ -57,14 +53,9 @@ class HyperPrediction:
         Values beyond the bound of z come out beyond it.
         """
         known = self._positions(residuals)
-        height, width = residuals.shape[2:]
-        first = np.arange(len(residuals))[:, None] * (height * width)
-        near = _neighbours(height, width)
-        for front in _fronts(height, width):
-            neighbours = near[front]
-            there = np.where(neighbours < 0, -1, neighbours + first[:, :, None])
-            at = (first + front).reshape(-1)
-            known[at] += self._mean(known, there.reshape(-1, 4))
+        tiles, _, height, width = residuals.shape
+        for at, near in _fronts(tiles, height, width):
+            known[at] += self._mean(known, near)
         limit = np.iinfo(np.int16).max
         return self._planes(np.clip(known, -limit, limit), residuals.shape)
 
@@ -114,8 +105,14 @@ def _neighbours(height: int, width: int) -> NDArray[np.intp]:
 
 
 @lru_cache(maxsize=32)
-def _fronts(height: int, width: int) -> list[NDArray[np.intp]]:
-    """Positions that can be predicted at once, one array for each turn."""
+def _fronts(tiles: int, height: int, width: int) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Positions of several tiles that can be predicted at once, and their neighbours, for each turn."""
     row, column = np.divmod(np.arange(height * width), width)
     turn = column + 2 * row  # The upper right neighbour has to be known: two more turns for each row.
-    return [np.flatnonzero(turn == t) for t in np.unique(turn)]
+    near = _neighbours(height, width)
+    first = np.arange(tiles)[:, None] * (height * width)
+    fronts = []
+    for now in map(np.flatnonzero, turn == np.unique(turn)[:, None]):
+        there = np.where(near[now] < 0, -1, near[now] + first[:, :, None])
+        fronts.append(((first + now).reshape(-1), there.reshape(-1, 4)))
+    return fronts

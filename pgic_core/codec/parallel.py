@@ -16,10 +16,15 @@ from ..runtime import default_threads
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["Progress", "ahead", "beside", "map_tiles", "thread_count"]
+__all__ = ["SMALL_PRODUCT", "Progress", "ahead", "beside", "map_tiles", "thread_count"]
 
 Progress: TypeAlias = Callable[[float], None]
 """Called with the share done, 0 to 1."""
+
+SMALL_PRODUCT = 1 << 17
+"""So many multiplications a matrix product may take to be left to one thread: half of OpenBLAS's bound. A
+larger one linear algebra libraries share among threads of their own, which then spin for tens of milliseconds
+and take a processor away from the networks."""
 
 T = TypeVar("T")
 R = TypeVar("R")

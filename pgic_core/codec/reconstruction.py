@@ -45,7 +45,7 @@ class Demand:
         seen: what ``synthesis`` takes: the block with all of its halo; for previews the same as ``shown``.
         detailed: for which the latent is computed, aligned to 32 px; ``None`` where the base group is enough.
         known: for which the base group is read, aligned to 64 px.
-        needed: for which z is read, likewise; for previews that of the whole block whose halves share it.
+        needed: for which z is read, likewise; for previews that of the whole block whose stages share it.
     """
 
     block: Box
@@ -79,18 +79,10 @@ def context_of(
     rate: Rate, part: Demand, detailed: Box, state: NDArray[np.float32], base: NDArray[np.int16], threads: int
 ) -> Context:
     """What the base group says of the cells of ``detailed``, with their neighbours' symbols and state."""
-    around = detailed.grown(CELL, CELL, part.known)
-    inputs = _of_base(rate, part, state, base) | {
-        "around": _corners(around, part.known),
-        "inside": _corners(detailed, around),
-    }
+    inputs = _of_base(rate, part, state, base)
+    rows, columns = detailed.inside(part.known, CELL)
+    inputs["inside"] = np.array([rows.start, columns.start, rows.stop, columns.stop], np.int64)
     return Context(*rate.model.network("context").run(inputs, ("known", "context"), threads=threads))
-
-
-def _corners(box: Box, area: Box) -> NDArray[np.int64]:
-    """The first row and column of cells of a box in an area, and those beyond its last."""
-    rows, columns = box.inside(area, CELL)
-    return np.array([rows.start, columns.start, rows.stop, columns.stop], np.int64)
 
 
 def _of_base(

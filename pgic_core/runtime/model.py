@@ -86,8 +86,9 @@ class Model:
         """Pixels that must be seen around the ones that are given exactly.
 
         Args:
-            name: a network; ``means`` for all that predict means together, ``context`` and ``preview`` for
-                them without ``state``, ``renderer`` for that part of ``synthesis`` which works at 1/4.
+            name: a network; ``means`` for all that predict means together, ``context`` for them without
+                ``state``, for previews as well, ``renderer`` for that part of ``synthesis`` which works at
+                1/4.
 
         Raises:
             PgiModelError: the manifest does not say.

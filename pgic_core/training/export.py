@@ -18,6 +18,7 @@ from ..runtime.manifest import identity_digest, write_manifest
 from ..runtime.tables import ROWS, ROWS_PER_OCTAVE, Tables, gaussian_frequencies, row_of_log2_scale
 from .config import Architecture, Schedule, TrainingConfig
 from .descent import descent, sensitivity
+from .feedback import round_linear_path
 from .graph import array
 from .graphs import GRAPHS, preview_graph, symbol_channels
 from .networks import Codec
@@ -147,6 +148,7 @@ def export(checkpoint: Path, folder: Path, *, data: Path | None = None, released
         grids = slim(codec, grids_of(state) or calibrate(codec, crops), crops)
         preview = fit_preview(codec, crops)
         equalise(codec, grids)
+        round_linear_path(codec, crops)
         ranges = input_ranges(codec, grids)
         way_down = descent(codec, sensitivity(codec, crops))
         (folder / "descent.onnx").write_bytes(way_down.SerializeToString())
@@ -180,10 +182,8 @@ def export(checkpoint: Path, folder: Path, *, data: Path | None = None, released
             "halo": {
                 "analysis": 8 * a.encoder_fine_blocks + 16 * a.encoder_coarse_blocks,
                 "hyper_analysis": 32,
-                "means": 32 * (1 + len(codec.base_mix)),
-                # The parts of that between the state of cells and detail, and previews.
-                "context": 32 * len(codec.base_mix),
-                "preview": 32 * (len(codec.base_mix) - 1),
+                "means": 32 * len(codec.base_mix),
+                "context": 32 * (len(codec.base_mix) - 1),  # the part of that behind the state of cells
                 "synthesis": 16 * a.decoder_blocks + 4,
                 "renderer": 4,  # the part of that behind the synthesis body
             },

@@ -58,7 +58,8 @@ def _analysis(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     picture = g.input("picture", [1, "H", "W", 3], TensorProto.UINT8)
     patches = g.space_to_depth(g.on_grid(picture, *PICTURE), 8, 3)
     deviation = array(net.deviation)
-    linear = g.product(g.space_to_depth(patches, 2, 192), *_divided(net.linear, deviation))
+    whole = g.space_to_depth(patches, 2, 192)
+    linear = g.product(whole, *_divided(net.linear, deviation), ranges.get(net.linear))
     t = g.prepared(g.layer(g.layer(patches, net.enter), net.fine), net.down)
     t = g.layer(g.layer(g.space_to_depth(t, 2, a.encoder_fine), net.down), net.coarse)
     y = g.add(linear, g.product(t, *_divided(net.leave, deviation), ranges.get(net.leave)))
@@ -172,7 +173,8 @@ def _base(
         state: that the first turn reads.
         quantise: as its name says.
         last: nothing comes after the base group.
-        crop: cuts out the area of the last turn, of which ``quantise`` must then give its values.
+        crop: cuts out the area of the last turn, which sees no neighbours; ``quantise`` must give its values
+            for that area alone.
 
     Returns:
         The values of all, and the state that the next turn reads; that of the last turn if it is the last.
@@ -222,18 +224,17 @@ def _in_place(g: GraphWriter, a: Architecture, values: list[str]) -> str:
 def _context(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     """Decoder: base symbols, and the state of their cells, to their values and the state for detail.
 
-    ``around`` and ``inside`` (top, left, bottom and right) say for which cells these are wanted: what they
-    see in the last turn (they and their neighbours, as cells of the inputs), and which of those they are.
+    ``inside`` (top, left, bottom and right, in cells of the inputs) says for which cells these are wanted.
     """
     g, a = GraphWriter("context", ranges), codec.architecture
     state, residuals = _state_input(g, a), _base_residuals(g, a)
-    around, inside = (g.split(g.input(n, [4], TensorProto.INT64), [2, 2]) for n in ("around", "inside"))
-    residuals[-1] = g.crop(residuals[-1], *around)
+    corners = g.split(g.input("inside", [4], TensorProto.INT64), [2, 2])
+    residuals[-1] = g.crop(residuals[-1], *corners)
     values, state = _base(
-        g, codec, state, _dequantise(g, residuals), last=False, crop=lambda value: g.crop(value, *around)
+        g, codec, state, _dequantise(g, residuals), last=False, crop=lambda value: g.crop(value, *corners)
     )
-    g.output("known", g.crop(g.concat(values), *inside), [1, "h", "w", 4 * a.base])
-    g.output("context", g.crop(state, *inside), [1, "h", "w", a.context])
+    g.output("known", g.concat(values), [1, "h", "w", 4 * a.base])
+    g.output("context", state, [1, "h", "w", a.context])
     return g.finish()
 
 

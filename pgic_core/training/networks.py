@@ -74,7 +74,7 @@ class Analysis(nn.Module):
         self.enter = Pointwise(192, a.encoder_fine)
         self.fine = nn.Sequential(*[Block(a.encoder_fine) for _ in range(a.encoder_fine_blocks)])
         self.down = Pointwise(4 * a.encoder_fine, a.encoder_coarse)
-        self.coarse = nn.Sequential(*[Block(a.encoder_coarse) for _ in range(a.encoder_coarse_blocks)])
+        self.coarse = nn.Sequential(*[Mix(a.encoder_coarse) for _ in range(a.encoder_coarse_blocks)])
         self.leave = small(Pointwise(a.encoder_coarse, a.latent))
         self.deviation: Tensor
         self.register_buffer("deviation", torch.ones(a.latent))
@@ -145,7 +145,7 @@ class Codec(nn.Module):
         known = accumulate(map(len, BASE_STEPS))
         self.base_out = nn.ModuleList([small(Pointwise(t, len(step) * b)) for step in BASE_STEPS])
         self.base_in = nn.ModuleList([small(Pointwise(count * b, t), 1e-2) for count in known])
-        self.base_mix = nn.ModuleList([Mix(t), Mix(t), Block(t)])
+        self.base_mix = nn.ModuleList([Mix(t), Mix(t), Block(t, mix=False)])
         # Detail: four steps, pointwise in cells, so that they spend no halo.
         r = m - b
         self.detail_block = nn.ModuleList([Block(t, mix=False) for _ in range(4)])

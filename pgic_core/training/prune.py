@@ -1,7 +1,7 @@
 """Pruning: residual branches keep the best of their hidden units, and may get new ones in place of dead ones.
 
 ``python -m pgic_core.training.prune WEIGHTS OUT --config CONFIG --data ROOT --units hs_block.f1=128
---units analysis.coarse.0.f1=32+160 ...``, between two trainings: that branch keeps 32 of its units and gets
+--units analysis.fine.0.f1=32+160 ...``, between two trainings: that branch keeps 32 of its units and gets
 160 new ones. What others did is given to those that are kept, as far as they can do it (the optimal brain
 surgeon of Hassibi and Stork, 1993, with the Fisher information of a layer's outputs for their curvature).
 """

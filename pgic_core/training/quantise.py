@@ -10,9 +10,9 @@ read it are scaled against each other (cross-layer equalisation, Nagel et al. 20
 before export, and the graphs stay as fast as they were.
 
 Some layers stay float. The residual streams do, because errors would add up in them, and so do the layers
-that take whole latents, the base group or z: at high rates 256 levels would be coarser than the quantiser
-(8 bits for the base group cost 10 %, for z 11 %). They are a small part of the work, as is the
-hyper-analysis.
+that take whole latents or the base group: at high rates 256 levels would be coarser than the quantiser
+(8 bits for the base group cost 10 %). They are a small part of the work, as is the hyper-analysis. Layers
+that take grey levels or z take them as they are: both are whole numbers of 8 bits.
 """
 
 from __future__ import annotations
@@ -49,17 +49,16 @@ __all__ = [
 ]
 
 FLOAT_LAYERS = (
-    "analysis.linear",
     "synthesis.linear",
     "synthesis.enter",
     "ha_",
-    "hs_enter",
     "base_in",
     "scale",
     "z_mean",
     "embed",
 )
 """Names, or beginnings of names, of the layers that stay float."""
+_ROUNDED_LATER = ("analysis.linear",)  # at export alone, see feedback.py
 WEIGHT_LEVELS = 64
 """Weights of integer layers run from minus to plus this.
 
@@ -143,8 +142,9 @@ def calibrate(codec: Codec, crops: NDArray[np.uint8]) -> dict[str, Grid]:
         for layer, name in layers.items()
         if layer in lows
     }
-    # The picture comes in 256 levels already.
-    return grids | {"analysis.enter": Grid(scales[codec.analysis.enter], -128 / 256, 127 / 256)}
+    whole = {"analysis.enter": 1 / 256, "analysis.linear": 1 / 256, "hs_enter": 1.0}
+    ones = {name: torch.ones_like(grids[name].scale) for name in whole}
+    return grids | {name: Grid(ones[name], -128 * step, 127 * step) for name, step in whole.items()}
 
 
 @torch.no_grad()
@@ -183,7 +183,7 @@ def round_in_training(codec: Codec, grids: Mapping[str, Grid]) -> None:
     """
     for name, layer in codec.named_modules():
         if isinstance(layer, Pointwise | Depthwise):
-            integer = name in grids and not name.startswith(FLOAT_LAYERS)
+            integer = name in grids and not name.startswith((*FLOAT_LAYERS, *_ROUNDED_LATER))
             layer.rounding = _Rounding(grids[name], layer.weight.device) if integer else None
 
 

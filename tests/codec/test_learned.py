@@ -215,19 +215,19 @@ def tall(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_preview_in_two_halves_is_the_preview(
+def test_a_preview_in_stages_is_the_preview(
     tall: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
     stream = coded(tall, quality=60, effort=1)
-    assert len(opened(stream, tall)._parts(Box(0, 0, tall.shape[1], tall.shape[0]), None)) == 2
-    halves, _ = opened(stream, tall).decode("preview", threads=threads)
-    monkeypatch.setattr("pgic_core.codec.decoder.halves", lambda block, *_: [block])
+    assert len(opened(stream, tall)._parts(Box(0, 0, tall.shape[1], tall.shape[0]), None)) == 3
+    staged, _ = opened(stream, tall).decode("preview", threads=threads)
+    monkeypatch.setattr("pgic_core.codec.decoder.stages", lambda block, *_: [block])
     whole, _ = opened(stream, tall).decode("preview", threads=threads)
-    assert np.abs(halves.astype(int) - whole).max() <= 1
-    assert (halves != whole).mean() < 1e-3
+    assert np.abs(staged.astype(int) - whole).max() <= 1
+    assert (staged != whole).mean() < 1e-3
 
 
-def test_damage_in_the_lower_half_of_a_preview_is_shown_in_both(tall: NDArray[np.uint8]) -> None:
+def test_damage_low_in_a_preview_is_shown_with_any_threads(tall: NDArray[np.uint8]) -> None:
     data = coded(tall, quality=40, effort=1)
     clean, _ = opened(data, tall).decode("preview")
     bad = damaged(data, tall, "preview", opened(data, tall).grid.count - 1)

@@ -94,8 +94,7 @@ def test_bounded_latents_give_finite_pixels_all_through_the_graph() -> None:
     (state,) = run("state", {"z": z, "embedding": MODEL.embedding("means", 1, octaves)}, "state")
     inputs = {"state": state, "base": base, "step": steps[:, : MODEL.base]}
     run("preview", inputs, "picture")
-    cells = {"around": np.array([0, 0, 2, 2]), "inside": np.array([0, 0, 2, 2])}
-    known, context = run("context", inputs | cells, "known", "context")
+    known, context = run("context", inputs | {"inside": np.array([0, 0, 2, 2])}, "known", "context")
     inputs = {"known": known, "context": context, "detail": detail, "step": steps[:, MODEL.base :]}
     run("means", inputs, "latent")
 

@@ -108,7 +108,7 @@ class Case:
         state = run(codec, "state", of_z)
         base = {"state": state, "base": self.symbols[..., :cut], "step": step[:, : SMALL.base]}
         whole = np.array([0, 0, *state.shape[1:3]])
-        context_feeds = {**base, "around": whole, "inside": whole}
+        context_feeds = {**base, "inside": whole}
         known, context = run_all(codec, "context", context_feeds)
         self.feeds = {
             "analysis": {"picture": crop[None]},
@@ -172,11 +172,9 @@ def test_code(codec: Codec, case: Case) -> None:
 
 def test_a_context_of_some_cells_is_that_part_of_the_whole(codec: Codec, case: Case) -> None:
     feeds = case.feeds["context"]
-    rows, columns = feeds["around"][2:]
+    rows, columns = feeds["inside"][2:]
     for top, left, bottom, right in ((0, 0, rows - 1, columns - 2), (1, 2, rows, columns), (2, 2, 3, 4)):
-        around = np.array([max(top - 1, 0), max(left - 1, 0), min(bottom + 1, rows), min(right + 1, columns)])
-        inside = np.array([top, left, bottom, right]) - np.tile(around[:2], 2)
-        part = run_all(codec, "context", feeds | {"around": around, "inside": inside})
+        part = run_all(codec, "context", feeds | {"inside": np.array([top, left, bottom, right])})
         for some, all_of_it in zip(part, run_all(codec, "context", feeds), strict=True):
             assert some.shape[1:3] == (bottom - top, right - left)
             np.testing.assert_allclose(some, all_of_it[:, top:bottom, left:right], rtol=1e-5, atol=1e-5)

@@ -47,7 +47,7 @@ def latent(codec: Codec) -> torch.Tensor:
         return codec.analysis((torch.from_numpy(CROPS).float() - 128) / 256)
 
 
-@pytest.mark.parametrize("name", ["analysis.coarse.0.f1", "analysis.coarse.0.mix.a"])
+@pytest.mark.parametrize("name", ["analysis.fine.0.f1", "analysis.coarse.0.a"])
 def test_others_take_over_what_a_repeated_unit_did(codec: Codec, name: str) -> None:
     """Units that stand there twice can go without a trace."""
     branch = branch_of(codec, name)
@@ -75,7 +75,7 @@ def test_what_does_nothing_goes_first(codec: Codec) -> None:
 
 
 def test_new_units_fire_and_change_little(codec: Codec) -> None:
-    branch = branch_of(codec, "analysis.coarse.1.f1")
+    branch = branch_of(codec, "analysis.fine.0.f1")
     before, old = latent(codec), branch.units
     seen = prune.watch(codec, [branch], CROPS)[branch.name]
     prune.add(branch, seen, 16, torch.Generator().manual_seed(1))
@@ -102,13 +102,13 @@ def test_a_pruned_model_is_trained_on_and_loaded(tmp_path: Path, capsys: pytest.
     options = ["--config", str(file), "--data", str(pictures.parent), "--crops", "6"]
     out = tmp_path / "pruned.pt"
     files = [str(whole / "checkpoint.pt"), str(out)]
-    prune.main([*files, *options, "--units", "hs_block.f1=8", "--units", "analysis.coarse.0.f1=16+4"])
+    prune.main([*files, *options, "--units", "hs_block.f1=8", "--units", "analysis.fine.0.f1=16+4"])
     train.train(config, pictures.parent, pruned, decay=True, start=out)
     train.train(config, pictures.parent, pruned, decay=True, start=out)  # and once more from its own end
     codec, _, state = load_codec(pruned / "decayed.pt")
     assert state["step"] == 4
     assert branch_of(codec, "hs_block.f1").units == 8
-    assert branch_of(codec, "analysis.coarse.0.f1").units == 20
+    assert branch_of(codec, "analysis.fine.0.f1").units == 20
     for units in ("hs_block.f1=1000", "hs_block.f1=0", "hs_block=8", "hs_block.mix.a=8+8"):
         with pytest.raises(SystemExit):
             prune.main([*files, *options, "--units", units])

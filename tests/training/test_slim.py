@@ -15,7 +15,7 @@ from pgic_core.training.slim import slim
 
 from .architectures import SMALL
 
-WIDE = replace(SMALL, context=64, encoder_fine=64, encoder_coarse=96, decoder=64)
+WIDE = replace(SMALL, context=64, encoder_fine=96, encoder_coarse=64, decoder=64)
 CROPS = np.ascontiguousarray(np.stack([data.astronaut()[:128, :128], data.astronaut()[100:228, 100:228]]))
 
 
@@ -25,7 +25,7 @@ def codec() -> Codec:
     torch.manual_seed(2)
     codec = Codec(WIDE).eval()
     codec.start_from_klt(torch.from_numpy(CROPS[:, :64, :64]).float() / 256 - 0.5)
-    block = codec.analysis.coarse[1]
+    block = codec.analysis.fine[1]
     with torch.no_grad():
         for parameter in block.parameters():
             parameter.normal_(std=0.1)
@@ -44,13 +44,13 @@ def test_results_stay(codec: Codec) -> None:
     before = latent(codec)
     grids = slim(codec, calibrate(codec, CROPS), CROPS)
     torch.testing.assert_close(latent(codec), before, rtol=1e-4, atol=1e-4)
-    block = codec.analysis.coarse[1]
+    block = codec.analysis.fine[1]
     assert block.f1.weight.shape == (128, 96)
     assert block.f2.weight.shape == (96, 128)
     assert block.mix.a.weight.shape == (64, 96)
     assert block.mix.d.weight.shape == (64, 1, 3, 3)
     assert block.mix.b.weight.shape == (96, 64)
-    assert {len(grids[f"analysis.coarse.1.{n}"].scale) for n in ("mix.d", "mix.b")} == {64}
+    assert {len(grids[f"analysis.fine.1.{n}"].scale) for n in ("mix.d", "mix.b")} == {64}
 
 
 def test_a_slim_codec_can_be_equalised(codec: Codec) -> None:
@@ -58,12 +58,12 @@ def test_a_slim_codec_can_be_equalised(codec: Codec) -> None:
     grids = slim(codec, calibrate(codec, CROPS), CROPS)
     equalise(codec, grids)
     torch.testing.assert_close(latent(codec), before, rtol=1e-3, atol=1e-3)
-    layer = codec.analysis.coarse[1].f2
+    layer = codec.analysis.fine[1].f2
     assert input_ranges(codec, grids)[layer][0] == 0
 
 
 def test_a_unit_that_fires_at_one_place_is_kept(codec: Codec) -> None:
-    block = codec.analysis.coarse[1]
+    block = codec.analysis.fine[1]
     highest = []
     hook = block.f1.register_forward_hook(lambda *seen: highest.append(seen[2].flatten(0, -2).amax(0)))
     codec.watch([], CROPS, print)
