@@ -39,7 +39,7 @@ class Architecture:
     encoder_coarse: int = 256
     encoder_coarse_blocks: int = 4
     decoder: int = 192
-    decoder_blocks: int = 3
+    decoder_blocks: int = 2
     renderer: int = 32
     rates: int = 12
     lambda_low: float = 0.0005
