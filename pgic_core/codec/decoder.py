@@ -12,7 +12,7 @@ from ..limits import Limits
 from ..runtime import Model, default_threads, find_model
 from .entropy import Bank
 from .filter import BLOCK, REACH, Filter, filtered
-from .geometry import CELL, LATENT, UNIT, Box, Grid, block_pixels, blocks, stages
+from .geometry import CELL, LATENT, UNIT, Box, Grid, block_pixels, blocks
 from .parallel import ahead, beside
 from .reconstruction import PREVIEW, Demand, context_of, latent_of, margins, pixels_of, preview_of, state_of
 from .region import Rate
@@ -214,7 +214,6 @@ class LearnedImage:
 
         Networks for what is known run while the rest is read, which takes one thread.
         """
-        states: dict[Box, NDArray[np.float32]] = {}  # of the last area alone
 
         def of_z(part: Demand, z: NDArray[np.float32]) -> NDArray[np.float32]:
             state = state_of(rate, part.needed, z, threads)
@@ -223,20 +222,12 @@ class LearnedImage:
             return state
 
         def read(part: Demand) -> Callable[[], NDArray[Any]]:
-            if part.needed in states:
+            z = tiles.z(part.needed)
+            with beside(lambda: of_z(part, z), threads) as state:
                 base = tiles.base(part.known)
-            else:
-                states.clear()
-                z = tiles.z(part.needed)
-                with beside(lambda: of_z(part, z), threads) as coming:
-                    base = tiles.base(part.known)
-                states[part.needed] = coming()
-            state = states[part.needed]
             if (detailed := part.detailed) is None:
-                # A stage is shown faster than the next one is read, which must not wait for that.
-                free = threads if part is parts[-1] else max(1, threads - 1)
-                return lambda: preview_of(rate, part, state, base, free)
-            with beside(lambda: context_of(rate, part, detailed, state, base, threads), threads) as context:
+                return lambda: preview_of(rate, part, state(), base, threads)
+            with beside(lambda: context_of(rate, part, detailed, state(), base, threads), threads) as context:
                 detail = tiles.detail(detailed)
             return lambda: latent_of(rate, part, detailed, context(), detail, threads)
 
@@ -253,24 +244,19 @@ class LearnedImage:
             return None
 
     def _parts(self, area: Box, around: tuple[int, int] | None) -> list[Demand]:
-        """Cut ``area`` into blocks, with the margins of what is shown and seen; ``None`` for previews.
-
-        The blocks of previews are cut once more, so that what was read is shown while the rest is read.
-        """
+        """Cut ``area`` into blocks, with the margins of what is shown and seen; ``None`` for previews."""
         whole, reach = self.grid.padded, self.model.halo("means")
         beyond = self.model.halo("context")
         parts = []
         for block in blocks(area, self.grid.tile, block_pixels(area)):
             if around is None:
-                needed = block.grown(reach, UNIT, whole)
-                for stage in stages(block, self.grid.tile, beyond):
-                    shown = stage.grown(0, PREVIEW, whole)
-                    parts.append(Demand(stage, shown, shown, None, shown.grown(beyond, UNIT, whole), needed))
+                detailed = None
+                shown = seen = wanted = block.grown(0, PREVIEW, whole)
             else:
                 shown, seen = (block.grown(margin, LATENT, whole) for margin in around)
-                detailed = seen.grown(0, CELL, whole)
-                known = detailed.grown(beyond, UNIT, whole)
-                parts.append(Demand(block, shown, seen, detailed, known, detailed.grown(reach, UNIT, whole)))
+                detailed = wanted = seen.grown(0, CELL, whole)
+            known, needed = (wanted.grown(halo, UNIT, whole) for halo in (beyond, reach))
+            parts.append(Demand(block, shown, seen, detailed, known, needed))
         return parts
 
 

@@ -163,11 +163,12 @@ class FilterFit:
         busy = features * _activity(levels)[blocks][:, None]
         features = np.concatenate([features - busy, busy], 1)
         weighted = features * importance[rows, None]
-        squares = np.zeros((len(features[0]), len(features[0])))
+        known, errors = features.transpose(0, 2, 1), original[rows] - inner
+        squares, products = np.zeros((2 * FEATURES, 2 * FEATURES)), np.zeros((2 * FEATURES, 3))
         for at in range(0, features.shape[2], _TOGETHER):
-            part = features[:, :, at : at + _TOGETHER].transpose(0, 2, 1)
-            squares += (weighted[:, :, at : at + _TOGETHER] @ part).sum(0, dtype=np.float64)
-        products = (weighted @ (original[rows] - inner)).sum(0, dtype=np.float64)
+            part = slice(at, at + _TOGETHER)
+            squares += (weighted[:, :, part] @ known[:, part]).sum(0, dtype=np.float64)
+            products += (weighted[:, :, part] @ errors[:, part]).sum(0, dtype=np.float64)
         self._parts.append(
             _Sums(
                 share * squares,

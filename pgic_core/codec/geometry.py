@@ -29,7 +29,6 @@ __all__ = [
     "blocks",
     "columns",
     "pixels_in",
-    "stages",
     "strips",
 ]
 
@@ -188,14 +187,6 @@ def columns(band: Box, tile: int, pixels: int) -> list[Box]:
 def blocks(area: Box, tile: int, pixels: int) -> list[Box]:
     """All blocks of ``area``: the :func:`columns` of its :func:`bands`."""
     return [block for band in bands(area, tile, pixels) for block in columns(band, tile, pixels)]
-
-
-def stages(block: Box, tile: int, halo: int) -> list[Box]:
-    """Cut a block so that each stage, with its halo, ends with the next row of tiles: as they are read."""
-    reach = -(-halo // UNIT) * UNIT
-    rows = range((block.top // tile + 1) * tile - reach, block.bottom - reach, tile)
-    edges = [block.top, *(row for row in rows if row > block.top), block.bottom]
-    return [Box(block.left, a, block.right, b) for a, b in pairwise(edges)]
 
 
 def pixels_in(picture: NDArray[np.uint8], covers: Box, wanted: Box) -> NDArray[np.uint8]:

@@ -45,7 +45,7 @@ class Demand:
         seen: what ``synthesis`` takes: the block with all of its halo; for previews the same as ``shown``.
         detailed: for which the latent is computed, aligned to 32 px; ``None`` where the base group is enough.
         known: for which the base group is read, aligned to 64 px.
-        needed: for which z is read, likewise; for previews that of the whole block whose stages share it.
+        needed: for which z is read, likewise.
     """
 
     block: Box

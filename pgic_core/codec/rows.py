@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RowMap", "SymbolRows", "from_cells", "to_cells"]
 
-_LINES = 32  # so many, times at most 97 and 64, make a small product (see parallel.py)
+_LINES = 32  # so many, times at most 97 and 64, stay below twice SMALL_PRODUCT (parallel.py)
 
 
 @dataclass(frozen=True, slots=True)

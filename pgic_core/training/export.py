@@ -21,6 +21,7 @@ from .descent import descent, sensitivity
 from .feedback import round_linear_path
 from .graph import array
 from .graphs import GRAPHS, preview_graph, symbol_channels
+from .layers import Mix
 from .networks import Codec
 from .preview import fit_preview, linear_preview
 from .quantise import calibrate, calibration_crops, equalise, grids_of, input_ranges
@@ -166,6 +167,7 @@ def export(checkpoint: Path, folder: Path, *, data: Path | None = None, released
         },
         folder / "weights_fp16.pt",
     )
+    looks = sum(isinstance(block, Mix) for block in codec.base_mix)
     write_manifest(
         folder,
         {
@@ -182,8 +184,8 @@ def export(checkpoint: Path, folder: Path, *, data: Path | None = None, released
             "halo": {
                 "analysis": 8 * a.encoder_fine_blocks + 16 * a.encoder_coarse_blocks,
                 "hyper_analysis": 32,
-                "means": 32 * len(codec.base_mix),
-                "context": 32 * (len(codec.base_mix) - 1),  # the part of that behind the state of cells
+                "means": 32 * (1 + looks),
+                "context": 32 * looks,  # the part of that behind the state of cells
                 "synthesis": 16 * a.decoder_blocks + 4,
                 "renderer": 4,  # the part of that behind the synthesis body
             },

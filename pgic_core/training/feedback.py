@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["round_linear_path", "rounded"]
 
-_DAMPING = 1e-4  # of the inputs' mean variance: there are no more patches than there are
+_DAMPING = 1e-4  # of the inputs' mean variance: what the crops never show must not count as free
 
 
 @torch.no_grad()
@@ -41,9 +41,9 @@ def round_linear_path(codec: Codec, crops: NDArray[np.uint8]) -> None:
     mean = patches.mean(0)
     patches -= mean
     weight = layer.weight.double()
-    levels = rounded(weight, patches.T @ patches / len(patches))
-    layer.bias += ((weight - levels) @ mean).float()
-    layer.weight.copy_(levels)
+    few = rounded(weight, patches.T @ patches / len(patches))
+    layer.bias += ((weight - few) @ mean).float()
+    layer.weight.copy_(few)
 
 
 def rounded(weight: Tensor, covariance: Tensor) -> Tensor:

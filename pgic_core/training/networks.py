@@ -141,7 +141,8 @@ class Codec(nn.Module):
         self.z_mean = Pointwise(4 * z, z)
         nn.init.zeros_(self.z_mean.weight)
         nn.init.zeros_(self.z_mean.bias)
-        # Base group. After each step the state takes in all that is known of it.
+        # Base group. After each step the state takes in all that is known of it; after the last it does not
+        # look at neighbours, so that windows read fewer of them.
         known = accumulate(map(len, BASE_STEPS))
         self.base_out = nn.ModuleList([small(Pointwise(t, len(step) * b)) for step in BASE_STEPS])
         self.base_in = nn.ModuleList([small(Pointwise(count * b, t), 1e-2) for count in known])

@@ -143,8 +143,7 @@ def calibrate(codec: Codec, crops: NDArray[np.uint8]) -> dict[str, Grid]:
         if layer in lows
     }
     whole = {"analysis.enter": 1 / 256, "analysis.linear": 1 / 256, "hs_enter": 1.0}
-    ones = {name: torch.ones_like(grids[name].scale) for name in whole}
-    return grids | {name: Grid(ones[name], -128 * step, 127 * step) for name, step in whole.items()}
+    return grids | {name: Grid(grids[name].scale, -128 * step, 127 * step) for name, step in whole.items()}
 
 
 @torch.no_grad()

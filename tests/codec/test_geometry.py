@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgic_core.codec.geometry import Box, Grid, bands, columns, stages, strips
+from pgic_core.codec.geometry import Box, Grid, bands, columns, strips
 
 sizes = st.integers(1, 3000)
 
@@ -88,16 +88,3 @@ def test_the_frame_of_a_box_is_what_its_surroundings_have_more() -> None:
             seen[part.top : part.bottom, part.left : part.right] += 1
         assert seen.sum() == outer.width * outer.height
         assert seen.max() == 1
-
-
-@given(top=st.integers(0, 3000), height=sizes, halo=st.integers(0, 200))
-def test_a_stage_with_its_halo_reads_one_more_row_of_tiles(top: int, height: int, halo: int) -> None:
-    block = Box(7, top, 99, top + height)
-    found = stages(block, 512, halo)
-    assert all(stage.height > 0 for stage in found)
-    assert [stage.top for stage in found] == [top, *(stage.bottom for stage in found[:-1])]
-    assert (found[-1].bottom, {stage.left for stage in found}) == (block.bottom, {7})
-    ends = [stage.grown(halo, 64, Box(0, 0, 10_000, 20_000)).bottom for stage in found]
-    assert all(end % 512 == 0 for end in ends[:-1])
-    assert all(b - a == 512 for a, b in pairwise(ends[:-1]))
-    assert len(ends) == 1 or ends[-1] - ends[-2] <= 512 + halo + 2 * 64

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from pgic_core.codec.decoder import LearnedImage
 from pgic_core.codec.encoder import Encoder, RateTarget, encode_learned
 from pgic_core.codec.entropy import SegmentReader
-from pgic_core.codec.geometry import Box
 from pgic_core.codec.hyper_prediction import HyperPrediction
 from pgic_core.errors import PgiError, PgiFormatError, PgiModelError, PgiOptionError, PgiTruncatedError
 from pgic_core.limits import DEFAULT_LIMITS
@@ -212,19 +211,6 @@ def test_the_preview_is_the_picture_made_small(photo: NDArray[np.uint8], stream:
 @pytest.fixture(scope="module")
 def tall(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.concatenate([photo, photo[::-1]])
-
-
-@pytest.mark.parametrize("threads", [1, 2])
-def test_a_preview_in_stages_is_the_preview(
-    tall: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch, threads: int
-) -> None:
-    stream = coded(tall, quality=60, effort=1)
-    assert len(opened(stream, tall)._parts(Box(0, 0, tall.shape[1], tall.shape[0]), None)) == 3
-    staged, _ = opened(stream, tall).decode("preview", threads=threads)
-    monkeypatch.setattr("pgic_core.codec.decoder.stages", lambda block, *_: [block])
-    whole, _ = opened(stream, tall).decode("preview", threads=threads)
-    assert np.abs(staged.astype(int) - whole).max() <= 1
-    assert (staged != whole).mean() < 1e-3
 
 
 def test_damage_low_in_a_preview_is_shown_with_any_threads(tall: NDArray[np.uint8]) -> None:
