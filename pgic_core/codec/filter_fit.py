@@ -32,7 +32,7 @@ _TOGETHER = SMALL_PRODUCT // (2 * FEATURES) ** 2  # pixels of a row
 # Mean squares of features over training pictures, of a colour and of another's difference from it:
 # everywhere, and by how even and how busy a block is. A share of them draws weights towards zero, so that
 # samples without edges, or without colours, do not decide what is done to edges and colours elsewhere.
-_USUAL = {1: ((300.0, 12.0),), 2: ((12.0, 2.5), (265.0, 7.0))}
+_USUAL = {1: ((150.0, 4.5),), 2: ((5.0, 1.0), (140.0, 2.6))}
 _RIDGE = 0.02
 
 
@@ -150,7 +150,7 @@ class FilterFit:
         """Take in a part of the picture.
 
         Args:
-            decoded: ``(H + 4, W + 4, 3)``, with the two pixels around that the filter sees; ``H`` and ``W``
+            decoded: ``(H + 2, W + 2, 3)``, with the pixel around that the filter sees; ``H`` and ``W``
                 are multiples of 4.
             original: ``(H, W, 3)``.
             importance: ``(H, W)``, how much the errors of its pixels count.
@@ -231,7 +231,7 @@ def _features(
 
 def _activity(levels: NDArray[np.float32]) -> NDArray[np.float32]:
     """As the network ``filter`` has it: 0 to 1, ``(H / 4, W)``."""
-    grey = levels.sum(2)[1:-1, 1:-1]
+    grey = levels.sum(2)
     rows = grey[:-2] + grey[1:-1] + grey[2:]
     around = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
     busy = np.abs(9 * grey[1:-1, 1:-1] - around)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import add
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -37,9 +37,14 @@ def some_filter(seed: int, sets: int = 2, largest: int = 40, shift: int = 8) -> 
     return Filter(random.integers(-largest, largest + 1, (sets, FEATURES, 3)).astype(np.int16), shift)
 
 
+def wider(picture: NDArray[Any]) -> NDArray[Any]:
+    """With the pixels around it that a filter sees."""
+    return np.pad(picture, ((REACH, REACH), (REACH, REACH), (0, 0)), "edge")
+
+
 def by_the_book(own: Filter, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """STREAM.md, "The picture's own filter", word for word."""
-    x = np.pad(picture.astype(np.float64), ((REACH, REACH), (REACH, REACH), (0, 0)), "edge")
+    x = wider(picture.astype(np.float64))
     height, width = picture.shape[:2]
 
     def at(dy: int, dx: int) -> NDArray[np.float64]:
@@ -54,7 +59,7 @@ def by_the_book(own: Filter, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return out
 
     s = x.sum(2)
-    around = sum(s[1 + dy : 1 + dy + height, 1 + dx : 1 + dx + width] for dy in range(3) for dx in range(3))
+    around = sum(s[dy : dy + height, dx : dx + width] for dy in range(3) for dx in range(3))
     h = np.abs(9 * s[REACH:-REACH, REACH:-REACH] - around)
     mean = h.reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK).mean((1, 3))
     activity = np.minimum(64, np.floor(mean / 2)) / 64
@@ -128,7 +133,7 @@ def test_a_part_is_filtered_as_the_whole_is(left: int, top: int, width: int, hei
     whole, own = Box(0, 0, 300, 200), some_filter(4)
     everything = filtered(own, picture, whole, whole, whole, 1)
     block = Box(left, top, left + width, top + height)
-    seen = block.grown(5, 1, whole)
+    seen = block.grown(REACH + BLOCK - 1, 1, whole)
     part = filtered(own, picture[seen.inside(whole)], seen, block, whole, 1)
     np.testing.assert_array_equal(part, everything[block.inside(whole)])
 
@@ -157,7 +162,7 @@ def test_a_blur_is_found_and_undone_where_bits_are_cheap() -> None:
     soft = blurred(picture)
     whole = Box(0, 0, 512, 512)
     fit = FilterFit()
-    fit.add(np.pad(soft, ((2, 2), (2, 2), (0, 0)), "edge"), picture, EVEN, 1.0)
+    fit.add(wider(soft), picture, EVEN, 1.0)
     own = fit.best(BANK, 1.0, 512 * 512)
     assert own is not None
     sharp = filtered(own, soft, whole, whole, whole, 2)
@@ -169,7 +174,7 @@ def test_a_picture_without_errors_gets_no_filter() -> None:
     picture = skimage.data.astronaut()
     fit = FilterFit()
     assert fit.best(BANK, 1.0, 1000) is None
-    fit.add(np.pad(picture, ((2, 2), (2, 2), (0, 0)), "edge"), picture, EVEN, 1.0)
+    fit.add(wider(picture), picture, EVEN, 1.0)
     assert fit.best(BANK, 1.0, 512 * 512) is None
 
 
@@ -202,7 +207,7 @@ def test_what_suits_one_sample_alone_is_not_sent(monkeypatch: pytest.MonkeyPatch
     def found(soft: int) -> Filter | None:
         fit = FilterFit()
         for number, part in enumerate(parts):
-            seen = np.pad(blurred(part) if number < soft else part, ((2, 2), (2, 2), (0, 0)), "edge")
+            seen = wider(blurred(part) if number < soft else part)
             fit.add(seen, part, EVEN[:192, :192], 1.0)
         return fit.best(BANK, 1.0, 1000 * 1000)
 
