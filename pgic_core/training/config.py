@@ -20,6 +20,7 @@ class Architecture:
         latent: channels M of the latent y at 1/16 of the picture's size.
         base: how many of them, lowest frequencies first, form the base group that the preview shows.
         hyper: channels of the hyper-latent z at 1/64.
+        hyper_analysis: width of the hyper-analysis at 1/32.
         context: width of the hyper-synthesis and of the context networks at 1/32.
         encoder_fine, encoder_fine_blocks: analysis at 1/8.
         encoder_coarse, encoder_coarse_blocks: analysis at 1/16.
@@ -33,12 +34,13 @@ class Architecture:
     latent: int = 320
     base: int = 32
     hyper: int = 96
-    context: int = 192
+    hyper_analysis: int = 192
+    context: int = 160
     encoder_fine: int = 128
     encoder_fine_blocks: int = 2
     encoder_coarse: int = 256
     encoder_coarse_blocks: int = 4
-    decoder: int = 192
+    decoder: int = 128
     decoder_blocks: int = 2
     renderer: int = 32
     rates: int = 12

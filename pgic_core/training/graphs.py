@@ -90,10 +90,10 @@ def _hyper_analysis(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     """Encoder: latent to z."""
     g, a = GraphWriter("hyper_analysis", ranges), codec.architecture
     y = g.prepared(_latent(g, a), codec.ha_enter)
-    embedding = g.channels_last(g.input("embedding", [1, a.context, "he", "we"]))
+    embedding = g.channels_last(g.input("embedding", [1, a.hyper_analysis, "he", "we"]))
     t = g.add(g.layer(g.space_to_depth(y, 2, a.latent), codec.ha_enter), embedding)
     t = g.prepared(g.layer(g.relu(t), codec.ha_block), codec.ha_leave)
-    z = g.layer(g.space_to_depth(t, 2, a.context), codec.ha_leave)
+    z = g.layer(g.space_to_depth(t, 2, a.hyper_analysis), codec.ha_leave)
     g.output("z", g.channels_first(z), [1, a.hyper, "hz", "wz"])
     return g.finish()
 

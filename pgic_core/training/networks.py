@@ -124,13 +124,13 @@ class Codec(nn.Module):
     def __init__(self, a: Architecture) -> None:
         super().__init__()
         self.architecture = a
-        m, t, z, b = a.latent, a.context, a.hyper, a.base
+        m, h, t, z, b = a.latent, a.hyper_analysis, a.context, a.hyper, a.base
         self.analysis = Analysis(a)
         self.synthesis = Synthesis(a)
         # Hyper-analysis: latent cells to z.
-        self.ha_enter = Pointwise(4 * m, t)
-        self.ha_block = Block(t)
-        self.ha_leave = Pointwise(4 * t, z)
+        self.ha_enter = Pointwise(4 * m, h)
+        self.ha_block = Block(h)
+        self.ha_leave = Pointwise(4 * h, z)
         # Hyper-synthesis: z to the state that all means are read from.
         self.hs_enter = Pointwise(z, 4 * t)
         self.hs_block = Block(t)
@@ -157,7 +157,7 @@ class Codec(nn.Module):
         self.log_shift = nn.Parameter(torch.zeros(a.rates, m))
         # What the networks are told of the rate.
         self.embed = Pointwise(1, _EMBED)
-        self.embed_ha = Pointwise(_EMBED, t)
+        self.embed_ha = Pointwise(_EMBED, h)
         self.embed_hs = Pointwise(_EMBED, t)
         self.embed_synthesis = Pointwise(_EMBED, a.decoder)
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from .networks import Codec
 
-__all__ = ["Seen", "add", "keep", "main", "watch"]
+__all__ = ["Seen", "add", "backpropagate", "keep", "main", "watch"]
 
 _BATCH = 4
 _DAMPING = 1e-4  # of the units' mean variance: there are no more crops than there are
@@ -113,6 +113,19 @@ def watch(codec: Codec, branches: Iterable[Hidden], crops: NDArray[np.uint8]) ->
     for branch in branches:
         hooks.append(branch.opening.register_forward_pre_hook(enter(branch.name)))
         hooks.append(branch.closing.register_forward_hook(leave(branch.name)))
+    backpropagate(codec, crops)
+    for hook in hooks:
+        hook.remove()
+    return seen
+
+
+def backpropagate(codec: Codec, crops: NDArray[np.uint8]) -> None:
+    """Code crops, and tell hooks the gradients of what that costs.
+
+    Args:
+        codec: the networks; no gradients are left in them.
+        crops: ``(N, H, W, 3)``; the first is coded at the lowest rate and the last at the highest.
+    """
     rates = torch.linspace(0, codec.architecture.rates - 1, len(crops))
     for at in range(0, len(crops), _BATCH):
         part = slice(at, at + _BATCH)
@@ -123,10 +136,7 @@ def watch(codec: Codec, branches: Iterable[Hidden], crops: NDArray[np.uint8]) ->
         bpp = (coded.bits_y + coded.bits_z) / (height * width)
         # The logarithm, so that all rates count alike: costs are hundreds of times larger at high ones.
         (codec.error_weight(rates[part]) * error + bpp).log().sum().backward()
-    for hook in hooks:
-        hook.remove()
     codec.zero_grad(set_to_none=True)
-    return seen
 
 
 def _dispensable(branch: Hidden, seen: Seen, count: int) -> list[int]:

@@ -8,6 +8,7 @@ SMALL = Architecture(
     latent=24,
     base=8,
     hyper=8,
+    hyper_analysis=20,
     context=16,
     encoder_fine=16,
     encoder_coarse=24,
