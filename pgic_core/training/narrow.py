@@ -138,8 +138,8 @@ def _narrower(readers: dict[str, Pointwise], seen: dict[str, _Seen], width: int)
     root = (vectors * values.sqrt()) @ vectors.T
     inverse = (vectors / values.sqrt()) @ vectors.T
     directions = torch.linalg.eigh(root @ varies @ root)[1][:, -width:]
-    # As they are, the first channels would vary a thousand times as much as the last, and one grid of 8 bits
-    # has to do for all. Turned at random, all vary alike.
+    # As they are, the first channels would vary a thousand times as much as the last, and weights of 7 bits
+    # be as uneven. Turned at random, all vary alike.
     random = torch.randn(width, width, dtype=root.dtype, generator=torch.Generator().manual_seed(_SEED))
     turn = torch.linalg.qr(random)[0]
     return turn @ directions.T @ root, inverse @ directions @ turn.T
