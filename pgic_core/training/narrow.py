@@ -9,19 +9,14 @@ those along which the stream varies and its readers' results count, at the same 
 
 from __future__ import annotations
 
-import argparse
-import re
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from .config import TrainingConfig, load_config
-from .data import CropSampler, load_folders
 from .export import load_codec
-from .prune import backpropagate
+from .prune import backpropagate, crops_to_judge_by, tool_parser
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,29 +33,8 @@ _DAMPING = 1e-4  # of the mean of what results count for, so that it has an inve
 _SEED = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """A residual stream; its width is the field of the architecture that bears its name.
-
-    Attributes:
-        readers, writers: layers by name, as regular expressions.
-    """
-
-    readers: str
-    writers: str
-
-
-STREAMS = {
-    "decoder": Stream(
-        r"synthesis\.(body\.\d+\.(mix\.a|f1)|lift)",
-        r"synthesis\.(body\.\d+\.(mix\.b|f2)|enter)|embed_synthesis",
-    ),
-    "context": Stream(
-        r"hs_block\.(mix\.a|f1)|base_mix\.\d+\.(a|f1)|detail_block\.\d+\.f1|(base|detail)_out\.\d+",
-        r"hs_block\.(mix\.b|f2)|base_mix\.\d+\.(b|f2)|detail_block\.\d+\.f2|(base|detail)_in\.\d+"
-        r"|hs_enter|embed_hs",
-    ),
-}
+STREAMS = ("context", "decoder")
+"""Those of :meth:`.networks.Codec.streams` that can be narrowed: what reads them reads one position."""
 
 
 @dataclass(slots=True)
@@ -87,10 +61,6 @@ class _Seen:
     def covariance(self) -> Tensor:
         """Of the stream."""
         return self.products / self.count - torch.outer(self.mean, self.mean)
-
-
-def _matching(codec: Codec, pattern: str) -> dict[str, Pointwise]:
-    return {name: layer for name, layer in codec.named_modules() if re.fullmatch(pattern, name)}
 
 
 def _watch(codec: Codec, readers: dict[str, Pointwise], crops: NDArray[np.uint8]) -> dict[str, _Seen]:
@@ -151,12 +121,12 @@ def narrow(codec: Codec, name: str, width: int, crops: NDArray[np.uint8]) -> Cod
 
     Args:
         codec: the networks, which are left as they are.
-        name: a key of :data:`STREAMS`.
+        name: one of :data:`STREAMS`.
         width: how many channels it shall have, at most as many as it has.
         crops: ``(N, H, W, 3)`` to judge by; the first is coded at the lowest rate, the last at the highest.
     """
-    stream = STREAMS[name]
-    readers, writers = _matching(codec, stream.readers), _matching(codec, stream.writers)
+    names = {layer: key for key, layer in codec.named_modules()}
+    writers, readers = ({names[layer]: layer for layer in layers} for layers in codec.streams()[name])
     with torch.enable_grad():
         seen = _watch(codec, readers, crops)
     there, back = _narrower(readers, seen, width)
@@ -170,23 +140,16 @@ def narrow(codec: Codec, name: str, width: int, crops: NDArray[np.uint8]) -> Cod
         old = layer.weight.double().unflatten(0, (-1, there.shape[1]))
         weights[f"{key}.weight"] = (there @ old).flatten(0, 1)
         weights[f"{key}.bias"] = (layer.bias.double().unflatten(0, (-1, there.shape[1])) @ there.T).flatten()
-    changed = {name: width}
+    changed: dict[str, Any] = {name: width}
     return type(codec).of(replace(codec.architecture, **changed), weights).train(codec.training)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m pgic_core.training.narrow", description=__doc__)
-    parser.add_argument("weights", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--config", type=Path, required=True, help="whose data to judge by")
-    parser.add_argument("--data", type=Path, required=True, help="root of the training folders")
-    parser.add_argument("--crops", type=int, default=96)
+    parser = tool_parser("narrow", __doc__)
     parser.add_argument("--width", action="append", required=True, metavar="STREAM=CHANNELS")
     given = parser.parse_args(arguments)
-    torch.manual_seed(0)
     codec, _, state = load_codec(given.weights)
-    config: TrainingConfig = load_config(given.config)
     wanted = {}
     for text in given.width:
         name, _, width = text.partition("=")
@@ -197,15 +160,15 @@ def main(arguments: list[str] | None = None) -> None:
         ):
             parser.error(f"--width {text} does not say how many channels of a stream to keep")
         wanted[name] = int(width)
-    sampler = CropSampler(load_folders(given.data, config.data, config.exclude), config.data, seed=5)
-    crops = sampler.batch(given.crops, config.schedule.crop)
+    crops = crops_to_judge_by(given)
     for name, width in wanted.items():
         before = getattr(codec.architecture, name)
         codec = narrow(codec, name, width, crops)
         print(f"{name}: {width} of {before} channels kept")
-    of_config = {**state["config"], "architecture": {**state["config"]["architecture"], **wanted}}
+    old = state["config"]
+    config = {**old, "architecture": {**old["architecture"], **wanted}}
     torch.save(
-        {"config": of_config, "average": codec.state_dict()} | {k: state[k] for k in ("step", "seconds")},
+        {"config": config, "average": codec.state_dict()} | {k: state[k] for k in ("step", "seconds")},
         given.out,
     )
 

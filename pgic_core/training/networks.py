@@ -171,6 +171,24 @@ class Codec(nn.Module):
         codec.load_state_dict({name: value.float() for name, value in weights.items()})
         return codec
 
+    def streams(self) -> dict[str, tuple[list[Pointwise], list[Pointwise]]]:
+        """Residual streams: the layers that write them, and those that read them.
+
+        By the field of the architecture that says how wide they are. A layer with a multiple of the channels
+        writes or reads several positions at once.
+        """
+        a, s = self.analysis, self.synthesis
+        return {
+            "encoder_fine": _stream([a.enter], a.fine, [a.down]),
+            "encoder_coarse": _stream([a.down], a.coarse, [a.leave]),
+            "decoder": _stream([s.enter, self.embed_synthesis], s.body, [s.lift]),
+            "context": _stream(
+                [self.hs_enter, self.embed_hs, *self.base_in, *self.detail_in],
+                nn.ModuleList([self.hs_block, *self.base_mix, *self.detail_block]),
+                [*self.base_out, *self.detail_out],
+            ),
+        }
+
     @property
     def octaves(self) -> float:
         """Octaves of quantisation step between the first and the last anchor."""
@@ -354,6 +372,13 @@ class Codec(nn.Module):
         self.log_shift.copy_(
             torch.log2(0.35 * deviation[None] / step[:, None]).clamp(_LOG2_ROW_MIN + 0.1, _LOG2_ROW_MAX)
         )
+
+
+def _stream(
+    writers: list[Pointwise], blocks: nn.Module, readers: list[Pointwise]
+) -> tuple[list[Pointwise], list[Pointwise]]:
+    branches = hidden_layers(blocks)
+    return [*writers, *(b.closing for b in branches)], [*(b.opening for b in branches), *readers]
 
 
 def _klt(x: Tensor) -> tuple[Tensor, Tensor]:

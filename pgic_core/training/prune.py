@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from .networks import Codec
 
-__all__ = ["Seen", "add", "backpropagate", "keep", "main", "watch"]
+__all__ = ["Seen", "add", "backpropagate", "crops_to_judge_by", "keep", "main", "tool_parser", "watch"]
 
 _BATCH = 4
 _DAMPING = 1e-4  # of the units' mean variance: there are no more crops than there are
@@ -192,19 +192,31 @@ def add(branch: Hidden, seen: Seen, count: int, random: torch.Generator) -> None
     closing.weight[:, old:] = 1e-2 / math.sqrt(channels) * torch.randn(channels, count, generator=random)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m pgic_core.training.prune", description=__doc__)
+def tool_parser(name: str, description: str | None) -> argparse.ArgumentParser:
+    """What the command lines that change weights between two trainings have in common."""
+    parser = argparse.ArgumentParser(prog=f"python -m pgic_core.training.{name}", description=description)
     parser.add_argument("weights", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--config", type=Path, required=True, help="whose data to judge by")
     parser.add_argument("--data", type=Path, required=True, help="root of the training folders")
     parser.add_argument("--crops", type=int, default=96)
+    return parser
+
+
+def crops_to_judge_by(given: argparse.Namespace) -> NDArray[np.uint8]:
+    """Training crops, as the options of :func:`tool_parser` say; always the same."""
+    torch.manual_seed(0)
+    config = load_config(given.config)
+    sampler = CropSampler(load_folders(given.data, config.data, config.exclude), config.data, seed=5)
+    return sampler.batch(given.crops, config.schedule.crop)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = tool_parser("prune", __doc__)
     parser.add_argument("--units", action="append", required=True, metavar="BRANCH=KEPT[+NEW]")
     given = parser.parse_args(arguments)
-    torch.manual_seed(0)
     codec, _, state = load_codec(given.weights)
-    config = load_config(given.config)
     branches = {branch.name: branch for branch in hidden_layers(codec)}
     wanted = {}
     for text in given.units:
@@ -214,8 +226,7 @@ def main(arguments: list[str] | None = None) -> None:
         if parts[3] and branches[parts[1]].between is not None:
             parser.error(f"--units {text}: branches with a depthwise layer get no new units")
         wanted[parts[1]] = int(parts[2]), int(parts[3] or 0)
-    sampler = CropSampler(load_folders(given.data, config.data, config.exclude), config.data, seed=5)
-    crops = sampler.batch(given.crops, config.schedule.crop)
+    crops = crops_to_judge_by(given)
     seen = watch(codec, [branches[name] for name in wanted], crops)
     random = torch.Generator().manual_seed(1)
     for name, (kept, new) in wanted.items():

@@ -18,13 +18,14 @@ that take grey levels or z take them as they are: both are whole numbers of 8 bi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from .data import CropSampler, load_folders
-from .layers import Block, Depthwise, Mix, Pointwise
+from .layers import Depthwise, Pointwise, hidden_layers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -226,30 +227,12 @@ def _streams(codec: Codec) -> Iterator[tuple[list[Any], list[Any]]]:
 
     A layer with a multiple of the channels writes or reads several positions at once.
     """
-    a, s = codec.analysis, codec.synthesis
-    yield from _residual_stream([a.enter], a.fine, [a.down])
-    yield from _residual_stream([a.down], a.coarse, [a.leave])
-    yield from _residual_stream([s.enter, codec.embed_synthesis], s.body, [s.lift])
+    s = codec.synthesis
+    for branch in hidden_layers(codec):
+        if not branch.name.startswith("ha_"):
+            inner = [layer for layer in (branch.opening, branch.between, branch.closing) if layer is not None]
+            yield from (([writer], [reader]) for writer, reader in pairwise(inner))
+    yield from codec.streams().values()
     yield [s.lift, s.r2], [s.r1, s.leave]
     yield [s.r1], [s.rd]
     yield [s.rd], [s.r2]
-    yield from _residual_stream(
-        [codec.hs_enter, codec.embed_hs, *codec.base_in, *codec.detail_in],
-        [codec.hs_block, *codec.base_mix, *codec.detail_block],
-        [*codec.base_out, *codec.detail_out],
-    )
-
-
-def _residual_stream(
-    writers: list[Any], blocks: Any, readers: list[Any]
-) -> Iterator[tuple[list[Any], list[Any]]]:
-    for block in blocks:
-        mix = block if isinstance(block, Mix) else block.mix
-        if mix is not None:
-            yield [mix.a], [mix.d]
-            yield [mix.d], [mix.b]
-            writers, readers = [*writers, mix.b], [mix.a, *readers]
-        if isinstance(block, Block):
-            yield [block.f1], [block.f2]
-            writers, readers = [*writers, block.f2], [block.f1, *readers]
-    yield writers, readers
