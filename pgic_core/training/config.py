@@ -71,6 +71,7 @@ class Schedule:
         ema: decay per step of the averaged weights.
         roi: share of crops that carry a random map of quality offsets.
         harsh: share of crops in bad light: dim, noisy, or against the light.
+        generated: share of crops with generated stripes, text, drawings, lamps and the like.
         seed: of crops and noise.
     """
 
@@ -85,6 +86,7 @@ class Schedule:
     ema: float = 0.999
     roi: float = 0.2
     harsh: float = 0.0
+    generated: float = 0.0
     seed: int = 1
 
 

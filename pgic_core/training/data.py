@@ -10,13 +10,14 @@ import numpy as np
 from PIL import Image
 
 from ..errors import PgiInputError
+from ..evaluation.patterns import generate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
-__all__ = ["CropSampler", "in_bad_light", "load_folders"]
+__all__ = ["CropSampler", "in_bad_light", "load_folders", "with_pattern"]
 
 _SUFFIXES = {".avif", ".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"}
 
@@ -67,6 +68,7 @@ class CropSampler:
         weights: folder name to relative share of crops.
         seed: of all choices.
         harsh: share of crops that are shown in bad light (A-6.3.2.2e), see :func:`in_bad_light`.
+        generated: share of crops that are or hold a generated pattern (:mod:`..evaluation.patterns`).
     """
 
     def __init__(
@@ -75,8 +77,10 @@ class CropSampler:
         weights: Mapping[str, float],
         seed: int,
         harsh: float = 0.0,
+        generated: float = 0.0,
     ) -> None:
         self._harsh = harsh
+        self._generated = generated
         self._random = np.random.default_rng(seed)
         self._pictures: list[NDArray[np.uint8]] = []
         shares: list[float] = []
@@ -109,11 +113,31 @@ class CropSampler:
             part = part.transpose(1, 0, 2)
         if self._harsh and random.random() < self._harsh:
             part = in_bad_light(part, random)
+        if self._generated and random.random() < self._generated:
+            part = with_pattern(part, random)
         return part
 
     def batch(self, count: int, side: int) -> NDArray[np.uint8]:
         """``count`` crops, ``(count, side, side, 3)`` uint8."""
         return np.stack([self.crop(side) for _ in range(count)])
+
+
+def with_pattern(picture: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+    """A generated pattern in place of a crop, or of a rectangle of it, as a plate or a screen in a photo is.
+
+    Args:
+        picture: ``(side, side, 3)`` sRGB grey levels; not changed.
+        random: of all choices.
+    """
+    side = len(picture)
+    pattern = generate(side, random)
+    if random.random() < 0.5:
+        return pattern
+    height, width = random.integers(side // 8, side, 2)
+    y, x = random.integers(side - height), random.integers(side - width)
+    mixed = picture.copy()
+    mixed[y : y + height, x : x + width] = pattern[:height, :width]
+    return mixed
 
 
 def in_bad_light(picture: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:

@@ -24,7 +24,7 @@ from .graphs import GRAPHS, preview_graph, symbol_channels
 from .layers import Mix
 from .networks import Codec
 from .preview import fit_preview, linear_preview
-from .quantise import calibrate, calibration_crops, equalise, grids_of, input_ranges
+from .quantise import calibrate, calibration_crops, equalise, grids_of, input_ranges, pattern_crops
 from .slim import slim
 
 if TYPE_CHECKING:
@@ -146,7 +146,9 @@ def export(checkpoint: Path, folder: Path, *, data: Path | None = None, released
     preview = linear_preview(codec)
     if data is not None:
         crops = calibration_crops(config, data)
-        grids = slim(codec, grids_of(state) or calibrate(codec, crops), crops)
+        patterns = pattern_crops(config)
+        seen = crops if patterns is None else np.concatenate([patterns, crops])
+        grids = slim(codec, grids_of(state) or calibrate(codec, crops, patterns), seen)
         preview = fit_preview(codec, crops)
         equalise(codec, grids)
         round_linear_path(codec, crops)

@@ -21,17 +21,18 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..evaluation.patterns import PATTERNS
 from .data import CropSampler, load_folders
 from .layers import Depthwise, Pointwise, hidden_layers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from .config import TrainingConfig
@@ -46,6 +47,7 @@ __all__ = [
     "equalise",
     "grids_of",
     "input_ranges",
+    "pattern_crops",
     "round_in_training",
 ]
 
@@ -71,6 +73,7 @@ _SIDE = 512
 # How much of a channel's reach is evened out: 1 gives all the same one, at the cost of the weights.
 _EVEN = 0.85
 _REACH = 0.85  # Of the extremes seen, so much is covered: finer levels for all others are worth more.
+_PATTERN_REACH = 0.25  # The same, of the extremes seen on generated patterns.
 _LEAST = 1e-3  # Channels that reach less far than this share of the widest are scaled no further.
 
 
@@ -104,27 +107,39 @@ def calibration_crops(config: TrainingConfig, root: Path) -> NDArray[np.uint8]:
     return sampler.batch(_CROPS, _SIDE)
 
 
+def pattern_crops(config: TrainingConfig) -> NDArray[np.uint8] | None:
+    """Generated patterns, ``(N, 512, 512, 3)``, two of each kind; None where training sees none."""
+    if not config.schedule.generated:
+        return None
+    random = np.random.default_rng(config.schedule.seed)
+    return np.stack([draw(_SIDE, random) for draw in PATTERNS.values() for _ in range(2)])
+
+
 @torch.no_grad()
-def calibrate(codec: Codec, crops: NDArray[np.uint8]) -> dict[str, Grid]:
+def calibrate(
+    codec: Codec, crops: NDArray[np.uint8], patterns: NDArray[np.uint8] | None = None
+) -> dict[str, Grid]:
     """Grids for the inputs of all layers, those that stay float as well (for their scales).
+
+    Patterns reach up to ten times as far as photographs. To cover that would leave photographs a few levels,
+    so patterns widen a grid only where a share of their reach lies beyond it. Training with the grids does the
+    rest.
 
     Args:
         codec: the networks; not changed.
-        crops: ``(N, H, W, 3)``; their rates run over all anchors.
+        crops: photographs, ``(N, H, W, 3)``; their rates run over all anchors.
+        patterns: generated ones, likewise.
 
     Returns:
         By the layer's name.
     """
-    lows: dict[nn.Module, Tensor] = {}
-    highs: dict[nn.Module, Tensor] = {}
-
-    def see(layer: nn.Module, inputs: tuple[Tensor]) -> None:
-        low, high = torch.aminmax(inputs[0].flatten(0, -2).float(), dim=0)
-        lows[layer] = torch.minimum(low, lows.get(layer, torch.zeros_like(low)))
-        highs[layer] = torch.maximum(high, highs.get(layer, torch.zeros_like(high)))
-
     layers = {m: name for name, m in codec.named_modules() if isinstance(m, Pointwise | Depthwise)}
-    codec.watch(layers, crops, see)
+    lows, highs = _extremes(codec, layers, crops)
+    if patterns is not None:
+        share = _PATTERN_REACH / _REACH
+        far_lows, far_highs = _extremes(codec, layers, patterns)
+        lows = {layer: torch.minimum(low, share * far_lows[layer]) for layer, low in lows.items()}
+        highs = {layer: torch.maximum(high, share * far_highs[layer]) for layer, high in highs.items()}
     scales = {layer: torch.ones_like(low) for layer, low in lows.items()}
     for writers, readers in _streams(codec):
         channels = min(len(w.weight) for w in writers)
@@ -145,6 +160,22 @@ def calibrate(codec: Codec, crops: NDArray[np.uint8]) -> dict[str, Grid]:
     }
     whole = {"analysis.enter": 1 / 256, "analysis.linear": 1 / 256, "hs_enter": 1.0}
     return grids | {name: Grid(grids[name].scale, -128 * step, 127 * step) for name, step in whole.items()}
+
+
+def _extremes(
+    codec: Codec, layers: Iterable[nn.Module], crops: NDArray[np.uint8]
+) -> tuple[dict[nn.Module, Tensor], dict[nn.Module, Tensor]]:
+    """Lowest and highest input of each channel of some layers, zero included."""
+    lows: dict[nn.Module, Tensor] = {}
+    highs: dict[nn.Module, Tensor] = {}
+
+    def see(layer: nn.Module, inputs: tuple[Tensor]) -> None:
+        low, high = torch.aminmax(inputs[0].flatten(0, -2).float(), dim=0)
+        lows[layer] = torch.minimum(low, lows.get(layer, torch.zeros_like(low)))
+        highs[layer] = torch.maximum(high, highs.get(layer, torch.zeros_like(high)))
+
+    codec.watch(layers, crops, see)
+    return lows, highs
 
 
 @torch.no_grad()

@@ -25,7 +25,7 @@ from torch import Tensor
 from .config import TrainingConfig, load_config
 from .data import CropSampler, load_folders
 from .networks import Codec
-from .quantise import Grid, calibrate, calibration_crops, grids_of, round_in_training
+from .quantise import Grid, calibrate, calibration_crops, grids_of, pattern_crops, round_in_training
 
 __all__ = ["main", "train"]
 
@@ -94,7 +94,8 @@ class Run:
     def round_as_exported(self, data: Path) -> None:
         """From now on, let integer layers round as their graphs will (quantisation-aware training)."""
         averaged = Codec.of(self.config.architecture, self.average).to(self.device)
-        self.grids = calibrate(averaged, calibration_crops(self.config, data))
+        crops = calibration_crops(self.config, data)
+        self.grids = calibrate(averaged, crops, pattern_crops(self.config))
         round_in_training(self.model, self.grids)
 
     def learn(self, picture: Tensor, rate: Tensor, offsets: Tensor, fraction: float) -> dict[str, float]:
@@ -199,7 +200,7 @@ def train(
             if newest.exists():
                 run.load(newest)
             run.decay_from = run.step
-    sampler = CropSampler(pictures, config.data, schedule.seed + run.step, schedule.harsh)
+    sampler = CropSampler(pictures, config.data, schedule.seed + run.step, schedule.harsh, schedule.generated)
     random = np.random.default_rng(schedule.seed + run.step)
     log_path = out / log_name
     fresh = not log_path.exists()
