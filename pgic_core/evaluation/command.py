@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import PgiError, PgiOptionError
-from .command_uses import compressai, loader, ratio, roi
+from .command_uses import compressai, loader, ratio, roi, worst
 from .terminal import EXISTING, OUTPUT, bar, stdout
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def bench() -> None:
     """Measure files, quality and speed beside other codecs."""
 
 
-for _command in (compressai, loader, ratio, roi):
+for _command in (compressai, loader, ratio, roi, worst):
     bench.add_command(_command)
 
 

@@ -1,8 +1,8 @@
 """Generated pictures of what photographs rarely hold: stripes, rings, text, drawings, lamps, flat fields.
 
 A codec learned from photographs alone fails on them, and inspection pictures do hold them: name plates,
-meters, diagrams on a wall, signal lamps, louvres. The trainer mixes a few per cent of them into its crops, and
-``pgic bench worst`` looks for the worst block in them. Both draw from seeds of their own.
+meters, diagrams on a wall, signal lamps, louvres. The trainer mixes a few per cent of them into its crops.
+``pgic bench worst`` looks for the worst block in them, with other seeds.
 """
 
 from __future__ import annotations
@@ -205,8 +205,10 @@ def _wave(phase: NDArray[np.float32], random: _Random) -> NDArray[np.float32]:
     """0 to 1 over each period: a square wave of any duty, or a sine."""
     if random.random() < 0.6:
         duty = 0.5 if random.random() < 0.7 else random.uniform(0.2, 0.8)
-        return (phase % 1 < duty).astype(np.float32)
-    return (0.5 + 0.5 * np.sin(2 * np.pi * phase)).astype(np.float32)
+        hard: NDArray[np.float32] = (phase % 1 < duty).astype(np.float32)
+        return hard
+    soft: NDArray[np.float32] = (0.5 + 0.5 * np.sin(2 * np.pi * phase)).astype(np.float32)
+    return soft
 
 
 def _two_colours(share: NDArray[np.float32], random: _Random) -> NDArray[np.uint8]:

@@ -122,8 +122,7 @@ def calibrate(
     """Grids for the inputs of all layers, those that stay float as well (for their scales).
 
     Patterns reach up to ten times as far as photographs. To cover that would leave photographs a few levels,
-    so patterns widen a grid only where a share of their reach lies beyond it. Training with the grids does the
-    rest.
+    so patterns widen a grid only where a share of their reach lies beyond it. Training does the rest.
 
     Args:
         codec: the networks; not changed.
