@@ -145,7 +145,7 @@ def orientation_of(exif: bytes | None) -> int:
     """
     entry = read_exif(exif or b"", orientation_only=True).main.get(ORIENTATION)
     value = None if entry is None else entry.number()
-    return int(value) if value in range(1, 9) else 1
+    return int(value) if value is not None and value in range(1, 9) else 1
 
 
 def stated_size(exif: bytes) -> tuple[int, int] | None:
@@ -188,7 +188,7 @@ def _parameters(tags: ExifTags, properties: Mapping[str, str]) -> dict[str, str]
         if tag in tags.main and (text := tags.main[tag].text()):
             parameters[key] = text
     for tag, key in _EXIF_NUMBERS.items():
-        number = _iso(tags) if tag == _ISO else _number(tags, tag)
+        number = _iso(tags) if tag == _ISO else _only_number(tags, tag)
         if number is None or (number == 0 and tag not in _MAY_BE_ZERO):
             continue
         short = tag == 0x829A and 0 < number < 0.3
@@ -200,6 +200,12 @@ def _parameters(tags: ExifTags, properties: Mapping[str, str]) -> dict[str, str]
         if properties.get(name):
             parameters.setdefault(key, properties[name])
     return parameters
+
+
+def _only_number(tags: ExifTags, tag: int) -> float | None:
+    """The value of a tag that has one; several are a fraction that some write as four short numbers."""
+    numbers = tags.main[tag].numbers() if tag in tags.main else ()
+    return numbers[0] if len(numbers) == 1 else None
 
 
 def _number(tags: ExifTags, tag: int) -> float | None:

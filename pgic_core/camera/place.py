@@ -80,10 +80,9 @@ def _settled(lon: float | None, lat: float | None, height: float | None) -> Plac
     """A place whose values are possible; what a receiver without a fix writes, all zeros, is none."""
     if height is not None and not -_HIGHEST <= height <= _HIGHEST:
         height = None
-    if lon == 0 and lat == 0:
+    known = lon is not None and lat is not None and (lon != 0 or lat != 0)
+    if lon is None or lat is None or not known or not (-180 <= lon <= 180 and -90 <= lat <= 90):
         return Place(height=height or None)
-    if lon is None or lat is None or not (-180 <= lon <= 180 and -90 <= lat <= 90):
-        return Place(height=height)
     return Place(lon, lat, height)
 
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
-from pgic_core.container import Location, Metadata, metadata_from_photo, serialize_metadata
-from pgic_core.container.exif import read_exif
+from pgic_core.api.derived import metadata_from_photo
+from pgic_core.camera.exif import read_exif
+from pgic_core.container import Location, Metadata, serialize_metadata
 
 EXIF_IFD, GPS_IFD = 0x8769, 0x8825
 RDF = (
