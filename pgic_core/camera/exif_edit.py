@@ -186,8 +186,12 @@ class _Editor:
                 self._unlink(directory.at)
             else:
                 self._shorten(directory, wanted)
-        for start, end in gone:
-            self.tiff[start:end] = bytes(end - start)
+        done = 0
+        for start, end in sorted(gone):
+            if end > done:  # ranges may share bytes, and each byte is written once
+                start = max(start, done)
+                self.tiff[start:end] = bytes(end - start)
+                done = end
         return self.exif()
 
     def _find(self, first: int) -> None:
@@ -212,8 +216,8 @@ class _Editor:
     def _directory(self, name: str, at: int) -> _Directory:
         size = len(self.tiff)
         (count,) = struct.unpack_from(self.order + "H", self.tiff, at)
-        if count > _MAX_ENTRIES:
-            raise PgiUnsupportedError("The EXIF cannot be edited: a directory has too many entries.")
+        if count + sum(len(other.entries) for other in self.directories) > _MAX_ENTRIES:
+            raise PgiUnsupportedError("The EXIF cannot be edited: it has too many entries.")
         end = at + 2 + 12 * min(count, (size - at - 2) // 12)
         entries = []
         for place in range(at + 2, end, 12):

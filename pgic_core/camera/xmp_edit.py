@@ -17,15 +17,16 @@ _LOCATION = re.compile(
     r"|(?:photoshop|Iptc4xmpCore|Iptc4xmpExt):(?:city|state|provincestate|country.*|.*location.*)",
     re.IGNORECASE,
 )
-_LOCATION_LEFT = re.compile(r"(?:latitude|longt?itude)[\w:.-]*+\s*+[=>]", re.IGNORECASE)
+_LOCATION_LEFT = re.compile(r"(?:latitude|longt?itude)[\w:.-]{0,64}+\s{0,64}+[=>]", re.IGNORECASE)
 _DEVICE = re.compile(
     r".*:(?:.*serial.*|make|model|(?:drone|camera|uniquecamera)model(?:name)?|.*ownername|imageuniqueid)",
     re.IGNORECASE,
 )
-_DEVICE_LEFT = re.compile(r"serialnumber[\w:.-]*+\s*+[=>]", re.IGNORECASE)
+_DEVICE_LEFT = re.compile(r"serialnumber[\w:.-]{0,64}+\s{0,64}+[=>]", re.IGNORECASE)
 _THUMBNAIL = re.compile(r".*:thumbnails?|xmpGImg:image|G(?:Image|Depth):data", re.IGNORECASE)
 _THUMBNAIL_LEFT = re.compile(r"/9j/[\w+/]{40}")  # how a JPEG picture starts in base64
 _MAX_PACKET = 16 << 20
+_MAX_NAME = 200
 
 
 def xmp_without_location(xmp: bytes) -> bytes:
@@ -71,7 +72,7 @@ def _without(packet: bytes, names: re.Pattern[str], left: re.Pattern[str], what:
     ranges = sorted(
         (item.start, item.end)
         for item in scan_xmp(text)
-        if not item.name.startswith("xmlns") and names.fullmatch(item.name)
+        if len(item.name) <= _MAX_NAME and not item.name.startswith("xmlns:") and names.fullmatch(item.name)
     )
     pieces, at = [], 0
     for start, end in ranges:

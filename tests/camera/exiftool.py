@@ -1,4 +1,4 @@
-"""Compares what is read here with what exiftool reads, tag by tag: ``python -m tests.camera.exiftool FOLDER...``.
+"""Compares what is read here with what exiftool reads: ``python -m tests.camera.exiftool FOLDER...``.
 
 Prints every difference, and how many values agree. exiftool must be installed (Debian:
 libimage-exiftool-perl).

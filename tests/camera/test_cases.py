@@ -184,7 +184,9 @@ def test_kind_exif_of_a_png_as_older_tools_write_it(keyword: str, compressed: bo
     assert (facts.exif_bytes, facts.orientation, facts.metadata.device_id) == (len(exif), 6, "DJI")
 
 
-@pytest.mark.parametrize("text", ["", "exif", "\nexif\n 5\nxyz", "\nexif\n-5\n00", "\n" * 70_000, "\nexif\n9\n0"])
+@pytest.mark.parametrize(
+    "text", ["", "exif", "\nexif\n 5\nxyz", "\nexif\n-5\n00", "\n" * 70_000, "\nexif\n9\n0"]
+)
 def test_kind_png_text_that_is_no_profile(text: str) -> None:
     image = Image.new("RGB", (20, 10))
     image.info["Raw profile type exif"] = text
