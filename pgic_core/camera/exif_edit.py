@@ -32,6 +32,8 @@ _WIDTHS, _HEIGHTS = (0xA002, 0x0100), (0xA003, 0x0101)
 _THUMBNAIL, _THUMBNAIL_BYTES = 0x0201, 0x0202
 _STRIPS, _STRIP_BYTES = 0x0111, 0x0117
 _JPEG_START = b"\xff\xd8\xff"
+# Directories that another may follow; other writers leave out the offset, which always is 0.
+_CHAINED = ("main", "thumbnail")
 _MAX_ENTRIES = 1000
 _MAX_DIRECTORIES = 16
 
@@ -87,10 +89,13 @@ def without_thumbnail(exif: bytes) -> bytes:
     kept = exif
     if tiff_of(exif) is not None:  # else no reader finds any tag in it
         kept = _Editor(exif).remove(lambda directory, tag: directory == "thumbnail")
-    if _JPEG_START in kept:
+    if _JPEG_START in kept and tiff_of(kept) is not None:
         kept = _Editor(kept).remove(lambda directory, tag: tag == _MAKER_NOTE)
+    if _JPEG_START in kept and tiff_of(kept) is not None:
+        # It stood outside of the tag that led to it, or nothing leads to it.
+        kept = _Editor(kept).clear_unused()
     if _JPEG_START in kept:
-        raise PgiUnsupportedError("The EXIF has a picture in a place where it cannot be taken out.")
+        raise _unsound("it has a picture that no tag leads to")
     return kept
 
 
@@ -120,6 +125,10 @@ def with_size(exif: bytes, width: int, height: int) -> bytes:
     return editor.exif()
 
 
+_Range = tuple[int, int]
+"""First byte, and the one behind the last."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Entry:
     at: int
@@ -127,7 +136,7 @@ class _Entry:
     kind: int
     length: int
     value: int
-    data: tuple[int, int] | None
+    data: _Range | None
     """First byte and the one behind the last of a value that stands elsewhere."""
 
 
@@ -139,9 +148,9 @@ class _Directory:
     follows: int
 
     @property
-    def table(self) -> tuple[int, int]:
-        """Bytes of its count, its entries, and the offset of the one that follows."""
-        return self.at, self.at + 2 + 12 * len(self.entries) + 4
+    def table(self) -> _Range:
+        """Bytes of its count and entries, and of the offset of the one that follows, where one may."""
+        return self.at, self.at + 2 + 12 * len(self.entries) + (4 if self.name in _CHAINED else 0)
 
 
 class _Editor:
@@ -150,7 +159,7 @@ class _Editor:
     def __init__(self, exif: bytes) -> None:
         header = tiff_of(exif)
         if header is None:
-            raise PgiUnsupportedError("The EXIF cannot be edited: it does not start as EXIF does.")
+            raise _unsound("it does not start as EXIF does")
         start, self.order = header
         self._prefix = exif[:start]
         self.tiff = bytearray(exif[start:])
@@ -163,36 +172,48 @@ class _Editor:
 
     def remove(self, wanted: Callable[[str, int], bool]) -> bytes:
         """The EXIF without the entries that are ``wanted`` by name of directory and tag."""
-        kept: list[tuple[int, int]] = [(0, 8)]
-        gone: list[tuple[int, int]] = []
-        about_thumbnail: list[tuple[int, int]] = []
+        kept: list[_Range] = [(0, 8)]
+        gone: list[_Range] = []
+        # Some writers store a resolution once for picture and thumbnail, and how long a maker's note is, many
+        # do not know: of these, only bytes go that no other tag has.
+        unless_kept: list[_Range] = []
         for directory in self.directories:
             whole = all(wanted(directory.name, entry.tag) for entry in directory.entries)
             dropped = whole and directory.name == "thumbnail"
             for entry in directory.entries:
-                if entry.data is not None and entry.data[0] < entry.data[1]:
-                    going = about_thumbnail if dropped else gone
-                    (going if wanted(directory.name, entry.tag) else kept).append(entry.data)
+                if entry.data is None:
+                    continue
+                if not wanted(directory.name, entry.tag):
+                    kept.append(entry.data)
+                elif dropped or entry.tag == _MAKER_NOTE:
+                    unless_kept.append(entry.data)
+                else:
+                    gone.append(entry.data)
             if dropped:
                 gone += [directory.table, *self._pictures(directory)]
             else:
                 kept.append(directory.table)
-        # Some writers store a resolution once for picture and thumbnail.
-        gone += [pair for pair in about_thumbnail if not _overlap([pair], kept)]
-        if _overlap(gone, kept):
-            raise PgiUnsupportedError("The EXIF cannot be edited: tags share bytes with one another.")
+        if any(_shared(gone, kept)):
+            raise _unsound("tags share bytes with one another")
         for directory in self.directories:
             if directory.table in gone:
                 self._unlink(directory.at)
             else:
                 self._shorten(directory, wanted)
-        done = 0
-        for start, end in sorted(gone):
-            if end > done:  # ranges may share bytes, and each byte is written once
-                start = max(start, done)
-                self.tiff[start:end] = bytes(end - start)
-                done = end
+        self._clear(gone + _without(unless_kept, kept))
         return self.exif()
+
+    def clear_unused(self) -> bytes:
+        """The EXIF with zeros where no tag has its value."""
+        used: list[_Range] = [(0, 8)]
+        for directory in self.directories:
+            used += [directory.table, *(entry.data for entry in directory.entries if entry.data is not None)]
+        self._clear(_without([(0, len(self.tiff))], used))
+        return self.exif()
+
+    def _clear(self, ranges: list[_Range]) -> None:
+        for start, end in _merged(ranges):
+            self.tiff[start:end] = bytes(end - start)
 
     def _find(self, first: int) -> None:
         pending = [("main", first)]
@@ -200,7 +221,7 @@ class _Editor:
             if any(directory.at == at for directory in self.directories):
                 continue
             if len(self.directories) >= _MAX_DIRECTORIES:
-                raise PgiUnsupportedError("The EXIF cannot be edited: it has too many directories.")
+                raise _unsound("it has too many directories")
             if not 8 <= at <= len(self.tiff) - 2:
                 continue  # it leads nowhere, for every reader
             directory = self._directory(name, at)
@@ -210,14 +231,14 @@ class _Editor:
                 if below and name != "GPS" and entry.kind in (3, 4, 13):
                     # What the thumbnail's own directory names goes with the thumbnail, but for a place.
                     pending.append((below if below == "GPS" or name != "thumbnail" else name, entry.value))
-            if directory.follows and name in ("main", "thumbnail"):
+            if directory.follows:
                 pending.append(("thumbnail", directory.follows))
 
     def _directory(self, name: str, at: int) -> _Directory:
         size = len(self.tiff)
         (count,) = struct.unpack_from(self.order + "H", self.tiff, at)
         if count + sum(len(other.entries) for other in self.directories) > _MAX_ENTRIES:
-            raise PgiUnsupportedError("The EXIF cannot be edited: it has too many entries.")
+            raise _unsound("it has too many entries")
         end = at + 2 + 12 * min(count, (size - at - 2) // 12)
         entries = []
         for place in range(at + 2, end, 12):
@@ -229,12 +250,16 @@ class _Editor:
             bytes_ = TYPE_SIZES.get(kind, 1) * length
             # A value that is claimed to reach beyond the end is taken up to there.
             data = (min(value, size), min(value + bytes_, size)) if bytes_ > 4 else None
+            if data is not None and kind == 2 and (stop := self.tiff.find(0, *data)) >= 0:
+                data = (data[0], stop + 1)  # what is claimed behind the end of a text is not its own
             entries.append(_Entry(place, tag, kind, length, value_here, data))
         # The last directory of some writers ends without saying that none follows.
-        follows = struct.unpack_from(self.order + "L", self.tiff, end)[0] if end + 4 <= size else 0
+        follows = 0
+        if name in _CHAINED and end + 4 <= size:
+            (follows,) = struct.unpack_from(self.order + "L", self.tiff, end)
         return _Directory(name, at, entries, follows)
 
-    def _pictures(self, directory: _Directory) -> list[tuple[int, int]]:
+    def _pictures(self, directory: _Directory) -> list[_Range]:
         """Where the thumbnail's own bytes are."""
         values = {entry.tag: entry for entry in directory.entries}
         found = []
@@ -272,15 +297,47 @@ class _Editor:
             return
         table = struct.pack(self.order + "H", len(stay))
         table += b"".join(bytes(self.tiff[entry.at : entry.at + 12]) for entry in stay)
-        table += struct.pack(self.order + "L", directory.follows)
+        if directory.name in _CHAINED:
+            table += struct.pack(self.order + "L", directory.follows)
         self.tiff[start:end] = table.ljust(end - start, b"\x00")
 
 
-def _overlap(first: list[tuple[int, int]], second: list[tuple[int, int]]) -> bool:
-    """Whether a range of the one list shares bytes with a range of the other."""
-    reach = [0, 0]
-    for start, end, which in sorted([(*pair, 0) for pair in first] + [(*pair, 1) for pair in second]):
-        if start < reach[1 - which]:
-            return True
-        reach[which] = max(reach[which], end)
-    return False
+def _unsound(reason: str) -> PgiUnsupportedError:
+    return PgiUnsupportedError(f"The EXIF cannot be edited, only be removed as a whole: {reason}.")
+
+
+def _merged(ranges: list[_Range]) -> list[_Range]:
+    """The same bytes in ranges that are in order and do not overlap."""
+    result: list[_Range] = []
+    for start, end in sorted(ranges):
+        if result and start <= result[-1][1]:
+            result[-1] = (result[-1][0], max(end, result[-1][1]))
+        elif start < end:
+            result.append((start, end))
+    return result
+
+
+def _shared(first: list[_Range], second: list[_Range]) -> list[_Range]:
+    """The bytes that are in both."""
+    ours, theirs = _merged(first), _merged(second)
+    result, at = [], 0
+    for start, end in ours:
+        while at < len(theirs) and theirs[at][1] <= start:
+            at += 1
+        place = at
+        while place < len(theirs) and theirs[place][0] < end:
+            result.append((max(start, theirs[place][0]), min(end, theirs[place][1])))
+            place += 1
+    return result
+
+
+def _without(first: list[_Range], second: list[_Range]) -> list[_Range]:
+    """The bytes of the first that are not in the second."""
+    result = []
+    for start, end in _merged(first):
+        at = start
+        for lower, upper in _shared([(start, end)], second):
+            result.append((at, lower))
+            at = upper
+        result.append((at, end))
+    return result
