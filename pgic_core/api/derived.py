@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ..camera import read_camera
+from ..camera import read_camera, without_location, xmp_without_location
 from ..container import Location, Metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["contradictions", "follow", "metadata_from_photo"]
+__all__ = ["contradictions", "follow", "hides_place", "metadata_from_photo", "without_place"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # About a metre on the ground; float32 rounds longitudes by half of it.
@@ -39,6 +40,20 @@ def metadata_from_photo(exif: bytes | None = None, xmp: bytes | None = None) -> 
         location=location if location.known else None,
         sensor_params=dict(facts.parameters),
     )
+
+
+def hides_place(metadata: object) -> bool:
+    """Whether metadata that a caller gives takes the place away: a mapping whose ``location`` is None."""
+    return isinstance(metadata, Mapping) and metadata.get("location", False) is None
+
+
+def without_place(exif: bytes | None, xmp: bytes | None) -> tuple[bytes | None, bytes | None]:
+    """EXIF and XMP without what they say of the place.
+
+    Raises:
+        PgiUnsupportedError: they are too broken for that.
+    """
+    return without_location(exif) if exif else exif, xmp_without_location(xmp) if xmp else xmp
 
 
 def follow(metadata: Metadata, before: Metadata, after: Metadata) -> Metadata:

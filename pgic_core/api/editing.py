@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, cast
 
 from ..camera import (
@@ -11,21 +10,20 @@ from ..camera import (
     orientation_of,
     orientation_only,
     without_device,
-    without_location,
     without_thumbnail,
     xmp_without_device,
-    xmp_without_location,
     xmp_without_thumbnail,
 )
 from ..container import KEEP, ExtensionKey, Keep, Metadata, PgiReader, atomic_write, rewrite
 from ..errors import PgiOptionError
 from ..limits import Limits
-from .derived import follow, metadata_from_photo
+from .derived import follow, hides_place, metadata_from_photo, without_place
 from .fields import annotations_to_value, exif_to_bytes, merge_metadata, vendor_fields
 from .file import PgiFile
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping
 
     from ..container import Annotation
     from .fields import AnnotationsLike, ExifLike, MetadataLike
@@ -76,9 +74,8 @@ def set_metadata(
         old_exif, old_xmp = _profiles(fields)
         new_exif = old_exif if exif is KEEP else exif_to_bytes(exif) if exif else b""
         new_xmp = old_xmp if xmp is KEEP else xmp.encode() if isinstance(xmp, str) else xmp or b""
-        if isinstance(metadata, Mapping) and metadata.get("location", KEEP) is None:
-            new_exif = without_location(new_exif) if new_exif else new_exif
-            new_xmp = xmp_without_location(new_xmp) if new_xmp else new_xmp
+        if hides_place(metadata):
+            new_exif, new_xmp = (profile or b"" for profile in without_place(new_exif, new_xmp))
         # The pixels stay, and with them the way in which they have to be turned.
         new_exif = new_exif or orientation_only(orientation_of(old_exif))
         for key, value in (
@@ -147,7 +144,7 @@ def strip_metadata(
     changes: dict[str, object] = {}
     if location:
         changes["location"] = None
-        exif, xmp = without_location(exif) if exif else exif, xmp_without_location(xmp) if xmp else xmp
+        exif, xmp = (profile or b"" for profile in without_place(exif, xmp))
     if device:
         changes["device_id"] = ""
         exif, xmp = without_device(exif) if exif else exif, xmp_without_device(xmp) if xmp else xmp

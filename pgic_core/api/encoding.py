@@ -22,7 +22,7 @@ from ..container import (
 )
 from ..errors import PgiOptionError
 from ..limits import Limits
-from .derived import metadata_from_photo
+from .derived import hides_place, metadata_from_photo
 from .fields import annotations_to_value, exif_to_bytes, merge_metadata, vendor_fields
 from .options import DEFAULT_QUALITY, Rate, image_type_number
 from .source_image import Extras, changed_since_opening, extras_of, merge_extras, source_bytes_of
@@ -129,7 +129,8 @@ def encode(
             with a strength; an int8 map of the stream is taken as it is
             (:func:`~pgic_core.roi.resolve_roi`). Without effect where nothing is lost.
         metadata: A.3 fields; a mapping gives some of them, and the rest comes from EXIF and drone XMP, as all
-            of it does if nothing is given (:func:`~pgic_core.api.fields.merge_metadata`).
+            of it does if nothing is given (:func:`~pgic_core.api.fields.merge_metadata`). With ``location``
+            None, the place goes from EXIF and XMP too.
         annotations: faults, in pixels of the upright picture (A-6.3.1c), or the name of a recogniser that
             finds them; ``pgic plugins`` lists recognisers.
         exif: EXIF; taken from a Pillow image unless given, as ``icc_profile``, ``xmp`` and ``dpi`` are. Give
@@ -176,6 +177,7 @@ def encode(
             dpi=dpi,
         ),
         opened=not changed,
+        place=not hides_place(metadata),
     )
     # Not imported for those who only decode.
     from ..hooks import collect_extension_fields

@@ -25,6 +25,7 @@ from ..camera import (
 )
 from ..container import ExtensionKey
 from ..errors import PgiUnsupportedError, PgiWarning
+from .derived import without_place
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -103,7 +104,7 @@ def extras_of(image: NDArray[Any] | Image.Image, *, changed: bool = False) -> Ex
     return _fitting(extras, image.size) if changed else extras
 
 
-def merge_extras(brought: Extras, given: Extras, *, opened: bool) -> Extras:
+def merge_extras(brought: Extras, given: Extras, *, opened: bool, place: bool) -> Extras:
     """What is stored, of what a picture brings and what is given for it.
 
     Args:
@@ -111,14 +112,21 @@ def merge_extras(brought: Extras, given: Extras, *, opened: bool) -> Extras:
         given: what the caller says; None takes what the picture brings, empty bytes nothing.
         opened: whether the pixels stand as they did in the file of ``brought``. If its EXIF is not stored,
             they keep the orientation that it told.
+        place: whether EXIF and XMP may say where the picture was taken.
+
+    Raises:
+        PgiUnsupportedError: they may not, and are too broken for that to be taken out.
     """
     exif = brought.exif if given.exif is None else given.exif
     if not exif and opened and brought.exif:
         exif = orientation_only(orientation_of(brought.exif))
+    xmp = brought.xmp if given.xmp is None else given.xmp
+    if not place:
+        exif, xmp = without_place(exif, xmp)
     return Extras(
         exif=exif,
         icc_profile=brought.icc_profile if given.icc_profile is None else given.icc_profile,
-        xmp=brought.xmp if given.xmp is None else given.xmp,
+        xmp=xmp,
         dpi=given.dpi or brought.dpi,
     )
 

@@ -184,6 +184,12 @@ def test_kind_10_no_exif_means_nothing_taken_from_it() -> None:
         assert file.metadata == Metadata(device_id="UAV-7")
 
 
+def test_kind_10_no_location_means_none_in_exif_and_xmp() -> None:
+    with pgic_core.open_file(pgic_core.encode(photo(), metadata={"location": None})) as file:
+        assert no_place(file)
+        assert file.metadata.device_id == "DJI FC6310 SN-0042"
+
+
 def test_kind_10_no_exif_of_a_pgi_means_nothing_taken_from_it() -> None:
     data = pgic_core.encode(photo(), xmp=b"", metadata={"sensor_params": {"tower": "17"}, "anomaly": True})
     with saved(Image.open(io.BytesIO(data)), exif=b"") as file:
