@@ -21,6 +21,7 @@ from ..camera import (
     stated_size,
     with_size,
     without_thumbnail,
+    xmp_without_size,
     xmp_without_thumbnail,
 )
 from ..container import ExtensionKey
@@ -152,7 +153,7 @@ def _fitting(extras: Extras, size: tuple[int, int]) -> Extras:
             exif = orientation_only(orientation_of(exif))
     if xmp:
         try:
-            xmp = xmp_without_thumbnail(xmp)
+            xmp = xmp_without_size(xmp_without_thumbnail(xmp))
         except PgiUnsupportedError as error:
             warnings.warn(f"{error} It is left out.", PgiWarning, stacklevel=4)
             xmp = None

@@ -15,7 +15,7 @@ from .facts import (
     stated_size,
 )
 from .png_text import raw_profiles
-from .xmp_edit import xmp_without_device, xmp_without_location, xmp_without_thumbnail
+from .xmp_edit import xmp_without_device, xmp_without_location, xmp_without_size, xmp_without_thumbnail
 
 __all__ = [
     "DEVICE_PARAMETERS",
@@ -33,5 +33,6 @@ __all__ = [
     "without_thumbnail",
     "xmp_without_device",
     "xmp_without_location",
+    "xmp_without_size",
     "xmp_without_thumbnail",
 ]

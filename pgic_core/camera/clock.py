@@ -10,7 +10,7 @@ __all__ = ["parse_moment", "parse_offset"]
 
 _LONGEST = 64
 _CLOCK = re.compile(
-    r"(?P<year>\d{4})[:/.-](?P<month>\d\d?)[:/.-](?P<day>\d\d?)[T ]+"
+    r"(?P<year>\d{4})[:/.年-](?P<month>\d\d?)[:/.月-](?P<day>\d\d?)(?:日 ?|[T ]+)"
     r"(?P<before>[AaPp][Mm]|上午|下午)? ?"
     r"(?P<hour>\d\d?):(?P<minute>\d\d)(:(?P<second>\d\d)([.,](?P<fraction>\d{1,9}))?)?"
     r" ?(?P<after>[AaPp][Mm]|上午|下午)? ?(?P<offset>.*)",

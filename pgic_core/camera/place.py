@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["Place", "drone_place", "exif_place", "plain_number", "xmp_place"]
 
 _HIGHEST = 1e7
-_NUMBER = re.compile(r"[+-]?\d{1,12}(\.\d{1,20})?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?\d{1,12}(\.\d{1,20})?([eE][+-]?\d{1,2})?", re.ASCII)
 _FRACTION = re.compile(r"(-?\d{1,12})(?:/(\d{1,12}))?", re.ASCII)
 _XMP_ANGLE = re.compile(
     r"(\d{1,3}(?:\.\d{1,20})?)(?:,(\d{1,2}(?:\.\d{1,20})?))?(?:,(\d{1,2}(?:\.\d{1,20})?))? ?([NSEWnsew])",

@@ -35,7 +35,8 @@ _MAX_ATTRIBUTES = 20_000
 _MAX_VALUE = 1024
 
 _NAME = re.compile(r"[^\s=/>\"'<!?&]++")
-_ATTRIBUTE = re.compile(r"\s*+([^\s=/>\"'<]++)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)')")
+_ATTRIBUTE = re.compile(r"\s*+([^\s=/>\"'<]++)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s=/>\"'<]++))")
+_NO_ATTRIBUTE = re.compile(r"\s*+[^\s<>/]++")
 _REST_OF_TAG = re.compile(r"[^<>]*+>?")
 _REFERENCE = re.compile(r"&(?:(amp|lt|gt|quot|apos)|#(\d{1,7})|#[xX]([0-9a-fA-F]{1,6}));")
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
@@ -160,8 +161,11 @@ class _Scanner:
         described = _local(name) == "Description" and inside
         declared: list[XmpItem] = []
         others: list[XmpItem] = []
-        while (match := _ATTRIBUTE.match(text, at)) is not None:
-            first, last = match.span(2) if match.start(2) >= 0 else match.span(3)
+        while (match := _ATTRIBUTE.match(text, at) or _NO_ATTRIBUTE.match(text, at)) is not None:
+            if match.re is _NO_ATTRIBUTE:  # a quote too many, or a name without a value
+                at = match.end()
+                continue
+            first, last = match.span(match.lastindex or 0)
             item = XmpItem(match[1], self._slice(first, last), at, match.end(), described)
             (declared if item.name.startswith("xmlns") else others).append(item)
             at = match.end()

@@ -7,7 +7,7 @@ import re
 from ..errors import PgiUnsupportedError
 from .xmp import packet_bytes, packet_text, scan_xmp
 
-__all__ = ["xmp_without_device", "xmp_without_location", "xmp_without_thumbnail"]
+__all__ = ["xmp_without_device", "xmp_without_location", "xmp_without_size", "xmp_without_thumbnail"]
 
 # Names are those of any vendor: a position is called much the same everywhere. The time of a satellite
 # receiver, and heights above the start of the flight, tell no place.
@@ -25,6 +25,7 @@ _DEVICE = re.compile(
 _DEVICE_LEFT = re.compile(r"serialnumber[\w:.-]{0,64}+\s{0,64}+[=>]", re.IGNORECASE)
 _THUMBNAIL = re.compile(r".*:thumbnails?|xmpGImg:image|G(?:Image|Depth):data", re.IGNORECASE)
 _THUMBNAIL_LEFT = re.compile(r"/9j/[\w+/]{40}")  # how a JPEG picture starts in base64
+_SIZE = re.compile(r"exif:pixel[xy]dimension|tiff:image(?:width|length)", re.IGNORECASE)
 _MAX_PACKET = 16 << 20
 _MAX_NAME = 200
 
@@ -65,7 +66,19 @@ def xmp_without_thumbnail(xmp: bytes) -> bytes:
     return _without(xmp, _THUMBNAIL, _THUMBNAIL_LEFT, "picture")
 
 
-def _without(packet: bytes, names: re.Pattern[str], left: re.Pattern[str], what: str) -> bytes:
+def xmp_without_size(xmp: bytes) -> bytes:
+    """Take out the size of the picture in pixels.
+
+    Args:
+        xmp: XMP packet.
+
+    Raises:
+        PgiUnsupportedError: as :func:`xmp_without_location`.
+    """
+    return _without(xmp, _SIZE, None, "size")
+
+
+def _without(packet: bytes, names: re.Pattern[str], left: re.Pattern[str] | None, what: str) -> bytes:
     if len(packet) > _MAX_PACKET:
         raise PgiUnsupportedError(f"The XMP packet is too large for its {what} to be taken out.")
     text, codec = packet_text(packet)
@@ -80,6 +93,6 @@ def _without(packet: bytes, names: re.Pattern[str], left: re.Pattern[str], what:
             pieces.append(text[at:start])
             at = end
     text = "".join((*pieces, text[at:]))
-    if left.search(text):
+    if left is not None and left.search(text):
         raise PgiUnsupportedError(f"The XMP packet is written so that its {what} cannot be taken out alone.")
     return packet_bytes(text, codec) if ranges else packet

@@ -243,6 +243,24 @@ def test_packet_that_is_cut_off_gives_what_stands_before() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        'note="T1 & T2"',
+        'note="1 < 2"',
+        "note=plain",
+        'note="1""',
+        "note",
+        'drone-dji:GimbalYawDegree="5"',
+        "&=5",
+    ],
+)
+def test_what_stands_beside_something_ill_formed_is_read(wrong: str) -> None:
+    attributes = f"drone-dji:GimbalYawDegree=\"1\" {wrong} drone-dji:GimbalRollDegree='-1.5e-05'"
+    found = metadata_from_photo(None, RDF.format(attributes=attributes, elements="").encode())
+    assert found.sensor_params == {"gimbal_yaw_deg": "1", "gimbal_roll_deg": "-1.5e-05"}
+
+
 def test_properties_of_ingredients_are_not_those_of_the_picture() -> None:
     inner = '<rdf:Description drone-dji:GimbalYawDegree="5"/>'
     packet = xmp({"GimbalRollDegree": "1"}, {"Pantry": f"<rdf:Bag><rdf:li>{inner}</rdf:li></rdf:Bag>"})

@@ -80,7 +80,8 @@ XMP = (
     '<rdf:Description rdf:about="" xmlns:drone-dji="http://www.dji.com/drone-dji/1.0/" '
     'xmlns:tiff="http://ns.adobe.com/tiff/1.0/" '
     'xmlns:exif="http://ns.adobe.com/exif/1.0/" xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/" '
-    'tiff:Make="DJI" tiff:Model="FC6310" drone-dji:GimbalPitchDegree="-30.5" drone-dji:GpsLatitude="+30.25" '
+    'tiff:Make="DJI" tiff:ImageWidth="160" exif:PixelXDimension="160" tiff:Model="FC6310" '
+    'drone-dji:GimbalPitchDegree="-30.5" drone-dji:GpsLatitude="+30.25" '
     'drone-dji:GpsLongtitude="+30.25" drone-dji:AbsoluteAltitude="+52.5" drone-dji:RelativeAltitude="+12.3" '
     'drone-dji:DroneSerialNumber="D-0042" photoshop:City="武汉" drone-dji:Note="T1 & T2" >\n'
     "<exif:GPSLongitude>30,15.0E</exif:GPSLongitude><exif:GPSTimeStamp>2024-05-01T02:12:34Z</exif:GPSTimeStamp>"
@@ -128,6 +129,7 @@ def test_kind_10_a_crop_has_no_thumbnail_and_its_own_size(handed_on: bool) -> No
         assert not shown_thumbnail(file.exif)
         assert stated_size(file.exif) == (64, 48)
         assert b"/9j/" not in file.xmp
+        assert b'"160"' not in file.xmp
         assert b"T1 & T2" in file.xmp
         # All else stays, at its place.
         assert read_camera(file.exif) == read_camera(photo_exif())
@@ -327,7 +329,7 @@ def test_strip_needs_to_know_what(path: Path) -> None:
 def test_what_cannot_be_taken_out_alone_is_refused_and_the_file_stays(tmp_path: Path) -> None:
     path = tmp_path / "a.pgi"
     for profile in (
-        {"xmp": b"<a <b exif:GPSLatitude = 30,15N"},
+        {"xmp": b'<a note="GPSLatitude = 30,15N"/>'},
         {"exif": b"Exif\0\0no TIFF"},
         {"exif": b"II*\0\x08\0\0\0\xff\xff" + bytes(12 * 2000)},
     ):
