@@ -162,12 +162,10 @@ class _Scanner:
         declared: list[XmpItem] = []
         others: list[XmpItem] = []
         while (match := _ATTRIBUTE.match(text, at) or _NO_ATTRIBUTE.match(text, at)) is not None:
-            if match.re is _NO_ATTRIBUTE:  # a quote too many, or a name without a value
-                at = match.end()
-                continue
-            first, last = match.span(match.lastindex or 0)
-            item = XmpItem(match[1], self._slice(first, last), at, match.end(), described)
-            (declared if item.name.startswith("xmlns") else others).append(item)
+            if match.re is _ATTRIBUTE:  # the other is a quote too many, or a name without a value
+                value = self._slice(*match.span(match.lastindex or 0))
+                item = XmpItem(match[1], value, at, match.end(), described)
+                (declared if item.name.startswith("xmlns") else others).append(item)
             at = match.end()
             self._attributes += 1
             if self._attributes > _MAX_ATTRIBUTES:

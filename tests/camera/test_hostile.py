@@ -91,6 +91,7 @@ XMP_ATTACKS = {
         f'<x:x xmlns:p="{"u" * (2 << 20)}">' + '<p:a p:b="1"/>' * 20_000 + "</x:x>"
     ),
     "3: attributes": lambda: "<a " + 'b="" ' * 800_000 + "/>",
+    "3: names without values": lambda: "<a" + " x" * 2_000_000,
     "3: depth": lambda: "<a>" * 1_000_000,
     "3: quotes that never end": lambda: "<a b='" + '<a b="' * 600_000,
     "3: blanks": lambda: ("<a" + " " * 100) * 40_000,
