@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         inspect,
         open_file,
         set_metadata,
+        strip_metadata,
         verify,
     )
     from .container import KEEP, Annotation, Box, ImageType, Location, Metadata, Polygon, Severity
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         PgiOptionError,
         PgiTruncatedError,
         PgiUnsupportedError,
+        PgiWarning,
     )
     from .limits import Limits
     from .roi import Roi, draw_roi
@@ -72,6 +74,7 @@ __all__ = [
     "PgiOptionError",
     "PgiTruncatedError",
     "PgiUnsupportedError",
+    "PgiWarning",
     "Polygon",
     "Roi",
     "Severity",
@@ -90,6 +93,7 @@ __all__ = [
     "inspect",
     "open_file",
     "set_metadata",
+    "strip_metadata",
     "verify",
 ]
 

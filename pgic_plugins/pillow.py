@@ -12,7 +12,9 @@ preview at 1/8 of the size where that is large enough. ``ImageFile.LOAD_TRUNCATE
 damaged or missing; ``im.damaged`` then says where.
 
 **Saving** takes the options of :func:`pgic_core.encode`. ``exif``, ``icc_profile``, ``xmp``, ``dpi``,
-``metadata`` and ``image_type`` come from ``im.info`` unless they are given (``exif=b""`` for none).
+``metadata`` and ``image_type`` come from ``im.info`` unless they are given (``exif=b""`` for none, and then
+``metadata`` loses what it took from EXIF). Thumbnails of an image that was cropped or otherwise changed are
+left out, and its EXIF states its size; painting on an image in place goes unseen, so give ``exif=b""`` then.
 ``annotations`` and ``extension`` do so only while the image is the opened file itself in its full size: they
 speak of pixels that a crop or a rotation moves.
 
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from PIL._imaging import PixelAccess
 
     from pgic_core.api import PgiFile
+    from pgic_core.container import Metadata
     from pgic_core.limits import Limits
 
 __all__ = [
@@ -247,7 +250,7 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
 
         options: dict[str, Any] = {"threads": THREADS, "limits": LIMITS}
         if isinstance(im.info.get("metadata"), Metadata):
-            options["metadata"] = im.info["metadata"]
+            options["metadata"] = _metadata_of(im)
         if isinstance(im.info.get("image_type"), int):
             options["image_type"] = im.info["image_type"]
         if isinstance(im, PgiImageFile) and im.size == im._full_size:
@@ -257,6 +260,26 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
         }
         data = encode(im, **options)
     fp.write(data)
+
+
+def _metadata_of(im: Image.Image) -> Metadata:
+    """The metadata of the image, without what it took from EXIF or XMP that are not saved with it."""
+    from pgic_core.api.derived import follow, metadata_from_photo
+    from pgic_core.api.fields import exif_to_bytes
+
+    metadata: Metadata = im.info["metadata"]
+    if not {"exif", "xmp"} & im.encoderinfo.keys():
+        return metadata
+
+    def derived(exif: Any, xmp: Any) -> Metadata:
+        return metadata_from_photo(
+            exif_to_bytes(exif) if exif else None, xmp.encode() if isinstance(xmp, str) else xmp or None
+        )
+
+    before = im.info.get("exif"), im.info.get("xmp")
+    given = (im.encoderinfo.get(name) for name in ("exif", "xmp"))
+    after = (old if new is None else new for old, new in zip(before, given, strict=True))
+    return follow(metadata, derived(*before), derived(*after))
 
 
 def _conceals() -> bool:

@@ -1,7 +1,7 @@
 """The one way in: pictures to files, files to pictures, and what files say."""
 
 from .decoding import decode, decode_many, decode_with_mask, inspect, open_file, verify
-from .editing import annotate, set_metadata
+from .editing import annotate, set_metadata, strip_metadata
 from .encoding import EncodeOptions, encode, encode_to
 from .file import Decoded, PgiFile
 from .info import BlockInfo, FileInfo
@@ -24,5 +24,6 @@ __all__ = [
     "inspect",
     "open_file",
     "set_metadata",
+    "strip_metadata",
     "verify",
 ]

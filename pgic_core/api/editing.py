@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
+from ..camera import (
+    DEVICE_PARAMETERS,
+    LOCATION_PARAMETERS,
+    orientation_of,
+    orientation_only,
+    without_device,
+    without_thumbnail,
+    xmp_without_device,
+    xmp_without_thumbnail,
+)
 from ..container import KEEP, ExtensionKey, Keep, Metadata, PgiReader, atomic_write, rewrite
+from ..errors import PgiOptionError
 from ..limits import Limits
-from .fields import annotations_to_value, exif_to_bytes, merge_metadata, orientation_of, vendor_fields
+from .derived import follow, hides_place, metadata_from_photo, without_place
+from .fields import annotations_to_value, exif_to_bytes, merge_metadata, vendor_fields
 from .file import PgiFile
 
 if TYPE_CHECKING:
@@ -16,7 +28,7 @@ if TYPE_CHECKING:
     from ..container import Annotation
     from .fields import AnnotationsLike, ExifLike, MetadataLike
 
-__all__ = ["annotate", "set_metadata"]
+__all__ = ["annotate", "set_metadata", "strip_metadata"]
 
 
 def set_metadata(
@@ -33,12 +45,15 @@ def set_metadata(
 ) -> None:
     """Change metadata of a file in one step; the coded picture is copied byte for byte and checked.
 
-    What is not given stays; None removes it.
+    What is not given stays; None removes it. What A.3 took from EXIF or XMP goes where they go, unless it is
+    given here.
 
     Args:
         path: the file.
-        metadata: A.3 fields; a mapping changes those that it names (``sensor_params`` one by one).
-        exif: EXIF.
+        metadata: A.3 fields; a mapping changes those that it names (``sensor_params`` one by one). With
+            ``location`` None, the place goes from EXIF and XMP too.
+        exif: EXIF. Where it is removed and said how the picture is turned, EXIF with this orientation alone
+            takes its place.
         icc_profile: ICC profile.
         xmp: XMP packet.
         dpi: pixels per inch, horizontal and vertical.
@@ -49,16 +64,24 @@ def set_metadata(
     Raises:
         PgiOptionError: a value is out of range or of the wrong type.
         PgiFormatError: the file is damaged.
-        PgiUnsupportedError: a later version wrote the file, or it has a security block.
+        PgiUnsupportedError: a later version wrote the file, or it has a security block; or EXIF or XMP are
+            too broken for the place to be taken out.
         PgiInputError: it cannot be read or written.
     """
     limits = limits or Limits.from_environment()
     with PgiReader(path, limits) as reader:
         fields = dict(reader.extension)
+        old_exif, old_xmp = _profiles(fields)
+        new_exif = old_exif if exif is KEEP else exif_to_bytes(exif) if exif else b""
+        new_xmp = old_xmp if xmp is KEEP else xmp.encode() if isinstance(xmp, str) else xmp or b""
+        if hides_place(metadata):
+            new_exif, new_xmp = (profile or b"" for profile in without_place(new_exif, new_xmp))
+        # The pixels stay, and with them the way in which they have to be turned.
+        new_exif = new_exif or orientation_only(orientation_of(old_exif))
         for key, value in (
-            (ExtensionKey.EXIF, exif if exif is KEEP or exif is None else exif_to_bytes(exif)),
+            (ExtensionKey.EXIF, new_exif or None),
             (ExtensionKey.ICC, icc_profile),
-            (ExtensionKey.XMP, xmp.encode() if isinstance(xmp, str) else xmp),
+            (ExtensionKey.XMP, new_xmp or None),
             (ExtensionKey.DPI, dpi),
             *vendor_fields(extension or {}).items(),
         ):
@@ -70,12 +93,72 @@ def set_metadata(
             fields.pop(ExtensionKey.ANNOTATIONS, None)
         elif annotations is not KEEP:
             size = (reader.fields.width, reader.fields.height)
-            orientation = orientation_of(fields.get(ExtensionKey.EXIF))  # type: ignore[arg-type]
-            fields[ExtensionKey.ANNOTATIONS] = annotations_to_value(annotations, size, orientation)
+            value = annotations_to_value(annotations, size, orientation_of(new_exif))
+            fields[ExtensionKey.ANNOTATIONS] = value
         a3 = reader.metadata
+        if (new_exif, new_xmp) != (old_exif, old_xmp):
+            a3 = follow(a3, metadata_from_photo(old_exif, old_xmp), metadata_from_photo(new_exif, new_xmp))
         if metadata is not KEEP:
             a3 = Metadata() if metadata is None else merge_metadata(metadata, a3)
         atomic_write(path, rewrite(reader, metadata=a3, extension=fields))
+
+
+def strip_metadata(
+    path: str | os.PathLike[str],
+    *,
+    location: bool = False,
+    device: bool = False,
+    thumbnail: bool = False,
+    everything: bool = False,
+    limits: Limits | None = None,
+) -> None:
+    """Take private facts out of a file: of A.3, of EXIF and of XMP alike. The coded picture stays.
+
+    What a maker's note tells is known to its maker only; it goes with ``device``.
+
+    Args:
+        path: the file.
+        location: position, height above the sea, names of places.
+        device: ``device_id``; maker, model, owner and serial numbers of camera and drone.
+        thumbnail: small pictures in EXIF and XMP, which show what the picture once showed.
+        everything: all of EXIF but the orientation, all of XMP, and time, device, location and sensor
+            parameters of A.3.
+        limits: what the file may ask for.
+
+    Raises:
+        PgiOptionError: nothing is to be taken out.
+        PgiUnsupportedError: EXIF or XMP are too broken for a part to be taken out; the file stays as it is.
+            ``everything`` works on them too.
+        PgiError: otherwise as :func:`set_metadata`.
+    """
+    if not (location or device or thumbnail or everything):
+        raise PgiOptionError("Say what is to be taken out: location, device, thumbnail or everything.")
+    limits = limits or Limits.from_environment()
+    with PgiReader(path, limits) as reader:
+        fields = reader.extension
+        exif, xmp = _profiles(fields)
+        a3 = reader.metadata
+    if everything:
+        set_metadata(path, metadata=Metadata(anomaly=a3.anomaly), exif=None, xmp=None, limits=limits)
+        return
+    changes: dict[str, object] = {}
+    if location:
+        changes["location"] = None
+        exif, xmp = (profile or b"" for profile in without_place(exif, xmp))
+    if device:
+        changes["device_id"] = ""
+        exif, xmp = without_device(exif) if exif else exif, xmp_without_device(xmp) if xmp else xmp
+    if thumbnail:
+        exif, xmp = without_thumbnail(exif) if exif else exif, xmp_without_thumbnail(xmp) if xmp else xmp
+    told = LOCATION_PARAMETERS * location + DEVICE_PARAMETERS * device
+    changes["sensor_params"] = dict.fromkeys(told)
+    set_metadata(path, metadata=changes, exif=exif or None, xmp=xmp or None, limits=limits)
+
+
+def _profiles(fields: Mapping[str, object]) -> tuple[bytes, bytes]:
+    """EXIF and XMP; empty where there is none."""
+    exif, xmp = fields.get(ExtensionKey.EXIF, b""), fields.get(ExtensionKey.XMP, b"")
+    return cast("bytes", exif), cast("bytes", xmp)
 
 
 def annotate(

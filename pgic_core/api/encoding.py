@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
+from ..camera import orientation_of
 from ..codec.auxiliary import LENGTH_SIZE, join_alpha
 from ..codec.lossless import encode_lossless
 from ..codec.parallel import thread_count
@@ -17,14 +18,14 @@ from ..container import (
     ImageFields,
     atomic_write,
     build_file,
-    metadata_from_photo,
     serialize_extension,
 )
 from ..errors import PgiOptionError
 from ..limits import Limits
-from .fields import annotations_to_value, exif_to_bytes, merge_metadata, orientation_of, vendor_fields
+from .derived import hides_place, metadata_from_photo
+from .fields import annotations_to_value, exif_to_bytes, merge_metadata, vendor_fields
 from .options import DEFAULT_QUALITY, Rate, image_type_number
-from .source_image import Extras, extras_of, source_bytes_of
+from .source_image import Extras, changed_since_opening, extras_of, merge_extras, source_bytes_of
 
 if TYPE_CHECKING:
     import os
@@ -128,11 +129,15 @@ def encode(
             with a strength; an int8 map of the stream is taken as it is
             (:func:`~pgic_core.roi.resolve_roi`). Without effect where nothing is lost.
         metadata: A.3 fields; a mapping gives some of them, and the rest comes from EXIF and drone XMP, as all
-            of it does if nothing is given (:func:`~pgic_core.api.fields.merge_metadata`).
+            of it does if nothing is given (:func:`~pgic_core.api.fields.merge_metadata`). With ``location``
+            None, the place goes from EXIF and XMP too.
         annotations: faults, in pixels of the upright picture (A-6.3.1c), or the name of a recogniser that
             finds them; ``pgic plugins`` lists recognisers.
         exif: EXIF; taken from a Pillow image unless given, as ``icc_profile``, ``xmp`` and ``dpi`` are. Give
-            ``b""`` for none. Pixels are stored as they come: EXIF orientation is kept, not applied.
+            ``b""`` for none; what A.3 would have from it goes as well. Pixels are stored as they come: EXIF
+            orientation is kept, not applied, and alone where an opened image is stored without its EXIF. Of a
+            Pillow image whose pixels were cropped or otherwise changed, thumbnails in EXIF and XMP go, and
+            EXIF states its own size.
         icc_profile: ICC profile.
         xmp: XMP packet.
         dpi: pixels per inch, horizontal and vertical.
@@ -159,15 +164,20 @@ def encode(
         source_bytes = source_bytes_of(image)
     rate = Rate(quality, lossless, max_bytes, ratio, bpp, min_psnr, source_bytes)
     threads = thread_count(threads)
+    changed = changed_since_opening(image)
     picture = Picture.from_image(image, image_type_number(image_type))
     limits = limits or Limits.from_environment()
     limits.check("pixels", picture.width * picture.height, "The picture")
-    brought = extras_of(image)
-    extras = Extras(
-        exif=brought.exif if exif is None else exif_to_bytes(exif),
-        icc_profile=brought.icc_profile if icc_profile is None else icc_profile,
-        xmp=brought.xmp if xmp is None else xmp.encode() if isinstance(xmp, str) else xmp,
-        dpi=dpi or brought.dpi,
+    extras = merge_extras(
+        extras_of(image, changed=changed),
+        Extras(
+            exif=None if exif is None or _is_own(exif, image) else exif_to_bytes(exif),
+            icc_profile=icc_profile,
+            xmp=xmp.encode() if isinstance(xmp, str) else xmp,
+            dpi=dpi,
+        ),
+        opened=not changed,
+        place=not hides_place(metadata),
     )
     # Not imported for those who only decode.
     from ..hooks import collect_extension_fields
@@ -236,6 +246,11 @@ def encode_to(path: str | os.PathLike[str], image: ImageLike, **options: Unpack[
     data = encode(image, **options)
     atomic_write(path, data)
     return len(data)
+
+
+def _is_own(exif: ExifLike, image: ImageLike) -> bool:
+    """Whether EXIF that is given is what the picture brings anyway, as scripts hand it on."""
+    return not isinstance(image, np.ndarray) and bool(exif) and exif == image.info.get("exif")
 
 
 def _roi_map(

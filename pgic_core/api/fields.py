@@ -16,7 +16,6 @@ from ..container import (
     annotations_to_maps,
     upright_size,
 )
-from ..container.exif import read_exif
 from ..errors import PgiFormatError, PgiOptionError
 
 if TYPE_CHECKING:
@@ -36,12 +35,10 @@ __all__ = [
     "exif_to_bytes",
     "merge_metadata",
     "metadata_to_dict",
-    "orientation_of",
     "vendor_fields",
 ]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_ORIENTATION = 0x0112
 _KEYS = ("timestamp_ms", "timestamp", "device_id", "location", "sensor_params", "anomaly")
 
 
@@ -136,12 +133,6 @@ def exif_to_bytes(exif: ExifLike) -> bytes:
     if hasattr(exif, "tobytes"):
         return bytes(exif.tobytes())
     raise PgiOptionError(f"exif must be bytes or a PIL.Image.Exif, not {type(exif).__name__}.")
-
-
-def orientation_of(exif: bytes | None) -> int:
-    """EXIF tag 274, from 1 to 8; 1 where it is not said."""
-    value = read_exif(exif or b"").main.get(_ORIENTATION, 1)
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def vendor_fields(extension: Mapping[str, object]) -> Mapping[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
+from ..camera import orientation_of
 from ..codec.parallel import thread_count
 from ..codec.picture import Channels, Picture, SampleFormat
 from ..container import (
@@ -20,7 +21,7 @@ from ..errors import PgiLimitError, PgiOptionError
 from ..limits import Limits
 from ..runtime import ROWS_PER_OCTAVE
 from .coded import CodedPicture, open_coded
-from .fields import orientation_of
+from .derived import contradictions
 from .info import BlockInfo, FileInfo
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ class PgiFile:
         dpi = cast("list[float] | None", self._reader.extension.get(ExtensionKey.DPI))
         return None if dpi is None else (float(dpi[0]), float(dpi[1]))
 
-    @property
+    @cached_property
     def orientation(self) -> int:
         """EXIF orientation, 1 to 8; the pixels are stored without it applied."""
         return orientation_of(self.exif)
@@ -325,6 +326,7 @@ class PgiFile:
             xmp_bytes=len(self.xmp or b""),
             dpi=self.dpi,
             orientation=self.orientation,
+            contradictions=contradictions(self.metadata, self.exif, self.xmp),
             preprocess=self.preprocess,
             extension=self.extension,
         )

@@ -69,6 +69,8 @@ class FileInfo:
         xmp_bytes: bytes of the XMP packet.
         dpi: pixels per inch, or None.
         orientation: EXIF orientation, 1 to 8.
+        contradictions: sentences on where A.3 says something else on time and place than EXIF and XMP do, or
+            is silent.
         preprocess: names of the steps that changed the picture before it was coded.
         extension: fields of vendors.
     """
@@ -97,6 +99,7 @@ class FileInfo:
     xmp_bytes: int
     dpi: tuple[float, float] | None
     orientation: int
+    contradictions: tuple[str, ...]
     preprocess: tuple[str, ...]
     extension: Mapping[str, object]
 
@@ -110,6 +113,7 @@ class FileInfo:
         result["blocks"] = [block.to_dict() for block in self.blocks]
         result["metadata"] = metadata_to_dict(self.metadata)
         result["annotations"] = [annotation.to_map() for annotation in self.annotations]
+        result["contradictions"] = list(self.contradictions)
         result["preprocess"] = list(self.preprocess)
         result["extension"] = _plain(self.extension)
         return result

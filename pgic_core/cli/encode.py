@@ -72,7 +72,7 @@ _RATE = "Rate (one of these)"
     is_flag=True,
     group="Coding",
     advanced=True,
-    help="Leave out EXIF, GPS, ICC, XMP and resolution.",
+    help="Leave out EXIF (but for the orientation), GPS, ICC, XMP and resolution.",
 )
 @roi_options
 @output_options

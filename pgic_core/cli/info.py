@@ -87,6 +87,8 @@ def describe_metadata(facts: FileInfo) -> Iterator[tuple[str, str]]:
             if (value := getattr(place, name)) not in (None, "")
         )
         yield "location", ", ".join(parts)
+    for sentence in facts.contradictions:
+        yield "contradiction", sentence
     if metadata.anomaly:
         yield "anomaly", "yes"
     for name, value in metadata.sensor_params.items():

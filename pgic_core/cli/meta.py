@@ -1,4 +1,4 @@
-"""``pgic meta``: show, set, annotate."""
+"""``pgic meta``: show, set, strip, annotate."""
 
 from __future__ import annotations
 
@@ -73,7 +73,8 @@ def show(inputs: tuple[str, ...], as_json: bool) -> None:
     multiple=True,
     metavar="NAME",
     group="Other",
-    help="Remove time, device-id, location, a sensor parameter, a vendor field, exif, icc, xmp or dpi.",
+    help="Remove time, device-id, location (from EXIF and XMP too), a sensor parameter, a vendor field, "
+    "exif, icc, xmp or dpi. What the fields took from EXIF or XMP goes with them.",
 )
 def set_(
     inputs: tuple[str, ...],
@@ -125,6 +126,39 @@ def set_(
     if not changes:
         raise click.UsageError("There is nothing to change.")
     _for_each(inputs, lambda name: set_metadata(name, **changes)).finish()
+
+
+@meta.command(cls=TieredCommand)
+@click.argument("inputs", nargs=-1, required=True, metavar="FILE...")
+@option("--location", is_flag=True, help="Position, height above the sea, names of places.")
+@option("--device", is_flag=True, help="Device id; maker, model, owner, serial numbers; the maker's note.")
+@option("--thumbnail", is_flag=True, help="Small pictures in EXIF and XMP.")
+@option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="All of EXIF but the orientation, XMP, and every field of A.3 but the anomaly flag.",
+)
+def strip(inputs: tuple[str, ...], location: bool, device: bool, thumbnail: bool, everything: bool) -> None:
+    r"""Take private facts out of files in place: out of the fields, EXIF and XMP alike.
+
+    Annotations, vendor fields, ICC and resolution stay. What a maker's note tells is known to its maker only;
+    it goes with --device.
+
+    \b
+    pgic meta strip photo.pgi --location
+    pgic meta strip flight --all
+    """
+    from ..api import strip_metadata
+
+    if not (location or device or thumbnail or everything):
+        raise click.UsageError("Say what to take out: --location, --device, --thumbnail or --all.")
+    _for_each(
+        inputs,
+        lambda name: strip_metadata(
+            name, location=location, device=device, thumbnail=thumbnail, everything=everything
+        ),
+    ).finish()
 
 
 @meta.command(cls=TieredCommand)

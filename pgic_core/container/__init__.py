@@ -17,7 +17,6 @@ from .extension import ExtensionKey, parse_extension, serialize_extension
 from .fields import IMAGE_FIELDS_SIZE, Compression, ImageFields, ImageType
 from .layout import FORMAT_VERSION, MAGIC, BlockEntry, BlockFlag, BlockType, is_pgi
 from .metadata import Location, Metadata, parse_metadata, serialize_metadata
-from .photo import metadata_from_photo
 from .reader import PgiReader
 from .source import ByteSource, open_source
 from .writer import KEEP, Keep, build_file, iter_file, rewrite, rewrite_file, write_file
@@ -49,7 +48,6 @@ __all__ = [
     "build_file",
     "is_pgi",
     "iter_file",
-    "metadata_from_photo",
     "open_source",
     "parse_extension",
     "parse_metadata",

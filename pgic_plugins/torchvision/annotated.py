@@ -169,10 +169,10 @@ def _text(item: ElementTree.Element, path: str) -> str:
 def _own_boxes(path: Path) -> Named:
     boxes = []
     with open_file(path) as file:
+        orientation = file.orientation
         for annotation in file.annotations:
             points = [
-                stored_point(point, file.orientation, file.height, file.width)
-                for point in annotation.shape.points
+                stored_point(point, orientation, file.height, file.width) for point in annotation.shape.points
             ]
             across, down = zip(*points, strict=True)
             boxes.append((annotation.label, (min(across), min(down), max(across), max(down))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from importlib import resources
 
+from pgic_core.camera import PARAMETERS
 from pgic_core.container import (
     BlockFlag,
     BlockType,
@@ -17,7 +18,6 @@ from pgic_core.container import (
     Severity,
     build_file,
 )
-from pgic_core.container.photo import _EXIF_PARAMS, _XMP_PARAMS
 from pgic_core.limits import DEFAULT_LIMITS
 
 FORMAT = (resources.files("pgic_core.container") / "FORMAT.md").read_text("utf-8")
@@ -60,7 +60,7 @@ def test_every_name_and_number_of_the_code_is_in_the_document() -> None:
         assert f"| 0x{flag:04X} | {flag.name.lower()} |" in FORMAT
     for image_type in ImageType:
         assert f"{image_type.value} {image_type.name.lower()}" in FORMAT
-    for key in (*ExtensionKey, *Severity, *_EXIF_PARAMS.values(), *_XMP_PARAMS.values()):
+    for key in (*ExtensionKey, *Severity, *PARAMETERS):
         assert f"`{key}`" in FORMAT
     for limit in (DEFAULT_LIMITS.pixels, DEFAULT_LIMITS.pixels_per_byte, DEFAULT_LIMITS.string_bytes):
         assert f"{limit:,}" in FORMAT
