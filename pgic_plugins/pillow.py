@@ -74,7 +74,9 @@ _MODES = {
     ("uint16", 2): "LA",
     ("uint16", 3): "RGB",
     ("uint16", 4): "RGBA",
+    ("int16", 1): "I",
     ("int32", 1): "I",
+    ("float16", 1): "F",
     ("float32", 1): "F",
 }
 

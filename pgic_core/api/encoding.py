@@ -9,7 +9,7 @@ import numpy as np
 from ..codec.auxiliary import LENGTH_SIZE, join_alpha
 from ..codec.lossless import encode_lossless
 from ..codec.parallel import thread_count
-from ..codec.picture import Picture, SampleFormat
+from ..codec.picture import Picture
 from ..container import (
     IMAGE_FIELDS_SIZE,
     Compression,
@@ -103,14 +103,14 @@ def encode(
     """Code a picture as a ``.pgi`` file (A-6.3.1).
 
     8-bit RGB of visible light goes to the learned codec, its alpha plane losslessly beside it. Everything
-    else is kept without loss (A-6.1a, A-6.1c), whatever the quality: grey, 16-bit, infrared; int32 and
-    float32 as plain samples. At most one of ``quality``, ``lossless``, ``max_bytes``, ``ratio``, ``bpp`` and
-    ``min_psnr`` may be given. Same input and options give the same bytes on one machine.
+    else is kept without loss (A-6.1a, A-6.1c), whatever the quality: grey, more than 8 bits, infrared. At
+    most one of ``quality``, ``lossless``, ``max_bytes``, ``ratio``, ``bpp`` and ``min_psnr`` may be given.
+    Same input and options give the same bytes on one machine.
 
     Args:
-        image: a Pillow image, or an array (H, W) or (H, W, C) of uint8, uint16, int32, float32 or bool with C
-            from 1 to 4: grey, grey and alpha, RGB, RGB and alpha. Sides from 1 to 65535 pixels. Of a
-            Pillow image with several frames the present one is taken.
+        image: a Pillow image, or an array (H, W) or (H, W, C) with C from 1 to 4: grey, grey and alpha, RGB,
+            RGB and alpha; of uint8, uint16, uint32, int16, int32, float16, float32, float64 or bool. Sides
+            from 1 to 65535 pixels. Of a Pillow image with several frames the present one is taken.
         quality: 1 to 100; 50 if nothing else is asked for.
         effort: 1 fast, 2 smaller (the default), 3 tens of times slower, for pictures that are coded once and
             kept: at one quality the file is about as large and nearer to the picture. Decoding takes as long
@@ -185,14 +185,13 @@ def encode(
         size = (picture.width, picture.height)
         fields[ExtensionKey.ANNOTATIONS] = annotations_to_value(annotations, size, orientation)
     a3 = merge_metadata(metadata, metadata_from_photo(extras.exif, extras.xmp))
-    plain = picture.sample_format in (SampleFormat.INT32, SampleFormat.FLOAT32)
     learned = picture.learnable and not lossless
     a2 = ImageFields(
         picture.image_type,
         picture.width,
         picture.height,
         picture.sample_format.bits,
-        Compression.LEARNED if learned else Compression.RAW if plain else Compression.LOSSLESS,
+        Compression.LEARNED if learned else Compression.LOSSLESS,
     )
     effort = _DEFAULT_EFFORT if effort is None else effort
     budget = rate.byte_budget(picture.width * picture.height)
@@ -203,9 +202,7 @@ def encode(
     else:
         if lossless and roi is not None:
             raise PgiOptionError("roi and lossless contradict each other: without loss no region is better.")
-        payload = encode_lossless(
-            picture.pixels, plain=plain, effort=effort, threads=threads, progress=progress
-        )
+        payload = encode_lossless(picture.pixels, effort=effort, threads=threads, progress=progress)
     if room is not None and (taken := sum(map(len, payload))) > room:
         kind = Compression(a2.compression_type).name.lower()
         raise PgiOptionError(

@@ -49,7 +49,7 @@ class FileInfo:
         height: likewise.
         image_type: name of the A.2 value, or its number as text.
         channels: "grey", "grey+alpha", "rgb" or "rgb+alpha".
-        sample_format: "uint8", "uint16", "int32" or "float32".
+        sample_format: "uint8", "uint16", "uint32", "int16", "int32", "float16", "float32" or "float64".
         codec: "learned", "lossless" or "raw", or the package of another codec; an alpha plane beside
             "learned" is lossless.
         quality: 1 to 100 of the learned codec, else None.

@@ -50,8 +50,10 @@ def test_alpha_beside_learned_colour_is_exact() -> None:
         (GREY.astype(np.uint16) * 200, {"image_type": "infrared"}, "lossless"),
         (PHOTO.astype(np.uint16) * 200, {}, "lossless"),
         (GREY > 99, {}, "lossless"),
-        (GREY.astype(np.float32) / 3, {"image_type": "depth"}, "raw"),
-        (GREY.astype(np.int32) - 99, {}, "raw"),
+        (GREY.astype(np.float32) / 3, {"image_type": "depth"}, "lossless"),
+        (GREY.astype(np.int32) - 99, {}, "lossless"),
+        (GREY.astype(np.int16) - 99, {"image_type": "infrared"}, "lossless"),
+        (np.dstack([GREY, GREY]).astype(np.float64) / 3, {}, "lossless"),
     ],
 )
 def test_everything_else_comes_back_exactly(image: Any, options: dict[str, Any], codec: str) -> None:
