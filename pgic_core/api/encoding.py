@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
@@ -15,6 +16,7 @@ from ..container import (
     Compression,
     ExtensionKey,
     ImageFields,
+    ImageType,
     atomic_write,
     build_file,
     metadata_from_photo,
@@ -22,9 +24,17 @@ from ..container import (
 )
 from ..errors import PgiOptionError
 from ..limits import Limits
-from .fields import annotations_to_value, exif_to_bytes, merge_metadata, orientation_of, vendor_fields
+from .fields import (
+    annotations_to_value,
+    exif_to_bytes,
+    merge_metadata,
+    orientation_of,
+    segments_to_bytes,
+    vendor_fields,
+)
 from .options import DEFAULT_QUALITY, Rate, image_type_number
 from .source_image import Extras, extras_of, source_bytes_of
+from .thermal import shows_temperatures
 
 if TYPE_CHECKING:
     import os
@@ -65,8 +75,9 @@ class EncodeOptions(TypedDict, total=False):
     icc_profile: bytes | None
     xmp: bytes | str | None
     dpi: tuple[float, float] | None
+    segments: bytes | None
     extension: Mapping[str, object] | None
-    image_type: ImageTypeLike
+    image_type: ImageTypeLike | None
     model: Model | str | None
     source_bytes: int | None
     threads: int | None
@@ -92,8 +103,9 @@ def encode(
     icc_profile: bytes | None = None,
     xmp: bytes | str | None = None,
     dpi: tuple[float, float] | None = None,
+    segments: bytes | None = None,
     extension: Mapping[str, object] | None = None,
-    image_type: ImageTypeLike = "visible",
+    image_type: ImageTypeLike | None = None,
     model: Model | str | None = None,
     source_bytes: int | None = None,
     threads: int | None = None,
@@ -131,14 +143,19 @@ def encode(
             of it does if nothing is given (:func:`~pgic_core.api.fields.merge_metadata`).
         annotations: faults, in pixels of the upright picture (A-6.3.1c), or the name of a recogniser that
             finds them; ``pgic plugins`` lists recognisers.
-        exif: EXIF; taken from a Pillow image unless given, as ``icc_profile``, ``xmp`` and ``dpi`` are. Give
-            ``b""`` for none. Pixels are stored as they come: EXIF orientation is kept, not applied.
+        exif: EXIF; taken from a Pillow image unless given, as ``icc_profile``, ``xmp``, ``dpi`` and
+            ``segments`` are. Give ``b""`` for none. Pixels are stored as they come: EXIF orientation is kept,
+            not applied.
         icc_profile: ICC profile.
         xmp: XMP packet.
         dpi: pixels per inch, horizontal and vertical.
+        segments: APPn segments of a JPEG that nothing else here holds, such as the raw temperatures of a
+            thermal camera (:func:`~pgic_core.container.pack_segments`); they are kept byte for byte.
         extension: vendor fields (``vendor.name``) to values (A.4); installed plugins may add theirs
             (:mod:`pgic_core.hooks`).
-        image_type: "visible", "infrared", "ultraviolet", "depth", "other", or the number of A.2.
+        image_type: "visible", "infrared", "ultraviolet", "depth", "other", or the number of A.2. If not
+            given, a picture is infrared that came from an infrared camera, as its XMP says, or that brings
+            raw temperatures along; all others are visible.
         model: model of the learned codec, its id or its digest; the default model if not given.
         source_bytes: bytes of the file that the picture came from, for ``ratio``; known of a Pillow image
             that was opened from a path.
@@ -159,7 +176,7 @@ def encode(
         source_bytes = source_bytes_of(image)
     rate = Rate(quality, lossless, max_bytes, ratio, bpp, min_psnr, source_bytes)
     threads = thread_count(threads)
-    picture = Picture.from_image(image, image_type_number(image_type))
+    picture = Picture.from_image(image)
     limits = limits or Limits.from_environment()
     limits.check("pixels", picture.width * picture.height, "The picture")
     brought = extras_of(image)
@@ -168,7 +185,9 @@ def encode(
         icc_profile=brought.icc_profile if icc_profile is None else icc_profile,
         xmp=brought.xmp if xmp is None else xmp.encode() if isinstance(xmp, str) else xmp,
         dpi=dpi or brought.dpi,
+        segments=brought.segments if segments is None else segments_to_bytes(segments),
     )
+    picture = replace(picture, image_type=_image_type(image_type, picture, brought, extras))
     # Not imported for those who only decode.
     from ..hooks import collect_extension_fields
     from .hooked import preprocessed, recognised
@@ -233,6 +252,15 @@ def encode_to(path: str | os.PathLike[str], image: ImageLike, **options: Unpack[
     data = encode(image, **options)
     atomic_write(path, data)
     return len(data)
+
+
+def _image_type(given: ImageTypeLike | None, picture: Picture, *sources: Extras) -> int:
+    """What was asked for, else what a source says: also one that is not kept."""
+    if given is not None:
+        return image_type_number(given)
+    size = picture.width, picture.height
+    thermal = any(shows_temperatures(each.exif, each.xmp, each.segments, size) for each in sources)
+    return ImageType.INFRARED if thermal else ImageType.VISIBLE
 
 
 def _roi_map(

@@ -14,6 +14,7 @@ from ..container import (
     Metadata,
     annotations_from_maps,
     annotations_to_maps,
+    unpack_segments,
     upright_size,
 )
 from ..container.exif import read_exif
@@ -37,6 +38,7 @@ __all__ = [
     "merge_metadata",
     "metadata_to_dict",
     "orientation_of",
+    "segments_to_bytes",
     "vendor_fields",
 ]
 
@@ -142,6 +144,22 @@ def orientation_of(exif: bytes | None) -> int:
     """EXIF tag 274, from 1 to 8; 1 where it is not said."""
     value = read_exif(exif or b"").main.get(_ORIENTATION, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def segments_to_bytes(segments: bytes | bytearray | memoryview) -> bytes:
+    """The value of ``pgic.segments``; empty for none.
+
+    Raises:
+        PgiOptionError: it is no sequence of APPn segments.
+    """
+    if not isinstance(segments, (bytes, bytearray, memoryview)):
+        raise PgiOptionError(f"segments must be bytes, not {type(segments).__name__}.")
+    data = bytes(segments)
+    try:
+        unpack_segments(data)
+    except PgiFormatError as error:
+        raise PgiOptionError(str(error)) from error
+    return data
 
 
 def vendor_fields(extension: Mapping[str, object]) -> Mapping[str, object]:

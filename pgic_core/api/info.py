@@ -67,6 +67,9 @@ class FileInfo:
         exif_bytes: bytes of EXIF; 0 if there is none, as for the next two.
         icc_bytes: bytes of the ICC profile.
         xmp_bytes: bytes of the XMP packet.
+        segment_bytes: bytes of other APPn segments of the JPEG that the picture came from.
+        radiometric: whose raw temperatures are among them: "FLIR", "DJI", "InfiRay", "Parrot", "unknown
+            maker", or None.
         dpi: pixels per inch, or None.
         orientation: EXIF orientation, 1 to 8.
         preprocess: names of the steps that changed the picture before it was coded.
@@ -95,6 +98,8 @@ class FileInfo:
     exif_bytes: int
     icc_bytes: int
     xmp_bytes: int
+    segment_bytes: int
+    radiometric: str | None
     dpi: tuple[float, float] | None
     orientation: int
     preprocess: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What a picture brings with it when it is encoded: EXIF, ICC, XMP and resolution of a Pillow image."""
+"""What a picture brings with it when it is encoded: EXIF, ICC, XMP, resolution and more of a Pillow image."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..container import ExtensionKey
+from ..container import ExtensionKey, other_segments, pack_segments
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,12 +32,14 @@ class Extras:
         icc_profile: ICC profile.
         xmp: XMP packet.
         dpi: pixels per inch, horizontal and vertical.
+        segments: other APPn segments of a JPEG (:mod:`pgic_core.container.segments`).
     """
 
     exif: bytes | None = None
     icc_profile: bytes | None = None
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
+    segments: bytes | None = None
 
     def to_fields(self) -> dict[str, object]:
         """The extension fields that hold them."""
@@ -46,6 +48,7 @@ class Extras:
             ExtensionKey.ICC: self.icc_profile,
             ExtensionKey.XMP: self.xmp,
             ExtensionKey.DPI: self.dpi,
+            ExtensionKey.SEGMENTS: self.segments,
         }
         return {key.value: value for key, value in values.items() if value}
 
@@ -67,6 +70,7 @@ def extras_of(image: NDArray[Any] | Image.Image) -> Extras:
         icc_profile=_bytes_or_none(info.get("icc_profile")) if keeps_profile(image) else None,
         xmp=_bytes_or_none(xmp.encode() if isinstance(xmp, str) else xmp),
         dpi=_dpi_or_none(info.get("dpi")),
+        segments=pack_segments(other_segments(getattr(image, "applist", ()))) or None,
     )
 
 

@@ -59,10 +59,10 @@ _RATE = "Rate (one of these)"
 @option(
     "--image-type",
     type=click.Choice(["visible", "infrared", "ultraviolet", "depth", "other"]),
-    default="visible",
     group="Coding",
     advanced=True,
-    help="What the pixels show; all but visible light is kept without loss.",
+    help="What the pixels show; all but visible light is kept without loss. "
+    "[default: infrared for pictures of thermal cameras, else visible]",
 )
 @option(
     "--model", metavar="NAME", group="Coding", advanced=True, help="Model, by id or digest (pgic --version)."
@@ -72,7 +72,7 @@ _RATE = "Rate (one of these)"
     is_flag=True,
     group="Coding",
     advanced=True,
-    help="Leave out EXIF, GPS, ICC, XMP and resolution.",
+    help="Leave out EXIF, GPS, ICC, XMP, resolution and raw temperatures.",
 )
 @roi_options
 @output_options
@@ -128,7 +128,7 @@ def encode(
     if strip:
         from ..container import Metadata
 
-        options |= {"exif": b"", "icc_profile": b"", "xmp": b"", "metadata": Metadata()}
+        options |= {"exif": b"", "icc_profile": b"", "xmp": b"", "segments": b"", "metadata": Metadata()}
 
     def work(target: Target, progress: Progress) -> str:
         from ..api import encode as encode_picture

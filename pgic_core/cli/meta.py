@@ -73,7 +73,8 @@ def show(inputs: tuple[str, ...], as_json: bool) -> None:
     multiple=True,
     metavar="NAME",
     group="Other",
-    help="Remove time, device-id, location, a sensor parameter, a vendor field, exif, icc, xmp or dpi.",
+    help="Remove time, device-id, location, a sensor parameter, a vendor field, exif, icc, xmp, dpi "
+    "or segments.",
 )
 def set_(
     inputs: tuple[str, ...],
@@ -110,7 +111,7 @@ def set_(
             metadata["timestamp_ms" if name == "time" else name] = None
         elif name == "device-id":
             metadata["device_id"] = ""
-        elif name in ("exif", "xmp", "dpi", "icc"):
+        elif name in ("exif", "xmp", "dpi", "icc", "segments"):
             changes["icc_profile" if name == "icc" else name] = None
         elif "." in name:
             extension[name] = None

@@ -19,6 +19,7 @@ from .layout import FORMAT_VERSION, MAGIC, BlockEntry, BlockFlag, BlockType, is_
 from .metadata import Location, Metadata, parse_metadata, serialize_metadata
 from .photo import metadata_from_photo
 from .reader import PgiReader
+from .segments import Segment, other_segments, pack_segments, put_segments, unpack_segments
 from .source import ByteSource, open_source
 from .writer import KEEP, Keep, build_file, iter_file, rewrite, rewrite_file, write_file
 
@@ -42,6 +43,7 @@ __all__ = [
     "Metadata",
     "PgiReader",
     "Polygon",
+    "Segment",
     "Severity",
     "annotations_from_maps",
     "annotations_to_maps",
@@ -51,12 +53,16 @@ __all__ = [
     "iter_file",
     "metadata_from_photo",
     "open_source",
+    "other_segments",
+    "pack_segments",
     "parse_extension",
     "parse_metadata",
+    "put_segments",
     "rewrite",
     "rewrite_file",
     "serialize_extension",
     "serialize_metadata",
+    "unpack_segments",
     "upright_size",
     "write_file",
 ]
