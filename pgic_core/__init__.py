@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         PgiLimitError,
         PgiModelError,
         PgiOptionError,
+        PgiTargetError,
         PgiTruncatedError,
         PgiUnsupportedError,
     )
@@ -70,6 +71,7 @@ __all__ = [
     "PgiLimitError",
     "PgiModelError",
     "PgiOptionError",
+    "PgiTargetError",
     "PgiTruncatedError",
     "PgiUnsupportedError",
     "Polygon",

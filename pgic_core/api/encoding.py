@@ -22,8 +22,9 @@ from ..container import (
     metadata_from_photo,
     serialize_extension,
 )
-from ..errors import PgiOptionError
+from ..errors import PgiOptionError, PgiTargetError
 from ..limits import Limits
+from .choice import check_codec, code_by_choice
 from .fields import (
     annotations_to_value,
     exif_to_bytes,
@@ -63,6 +64,7 @@ class EncodeOptions(TypedDict, total=False):
     quality: int | None
     effort: int | None
     lossless: bool
+    codec: str | None
     max_bytes: int | None
     ratio: float | None
     bpp: float | None
@@ -91,6 +93,7 @@ def encode(
     quality: int | None = None,
     effort: int | None = None,
     lossless: bool = False,
+    codec: str | None = None,
     max_bytes: int | None = None,
     ratio: float | None = None,
     bpp: float | None = None,
@@ -114,10 +117,12 @@ def encode(
 ) -> bytes:
     """Code a picture as a ``.pgi`` file (A-6.3.1).
 
-    8-bit RGB of visible light goes to the learned codec, its alpha plane losslessly beside it. Everything
-    else is kept without loss (A-6.1a, A-6.1c), whatever the quality: grey, more than 8 bits, infrared. At
-    most one of ``quality``, ``lossless``, ``max_bytes``, ``ratio``, ``bpp`` and ``min_psnr`` may be given.
-    Same input and options give the same bytes on one machine.
+    8-bit RGB of visible light goes to the learned codec, its alpha plane losslessly beside it; or it is kept
+    without loss where that takes fewer bytes, as of drawings and screenshots, or serves the target better
+    (:mod:`pgic_core.api.choice`). Everything else is kept without loss (A-6.1a, A-6.1c), whatever the
+    quality: grey, more than 8 bits, infrared. At most one of ``quality``, ``lossless``, ``max_bytes``,
+    ``ratio``, ``bpp`` and ``min_psnr`` may be given. Same input and options give the same bytes on one
+    machine.
 
     Args:
         image: a Pillow image, or an array (H, W) or (H, W, C) with C from 1 to 4: grey, grey and alpha, RGB,
@@ -128,10 +133,12 @@ def encode(
             kept: at one quality the file is about as large and nearer to the picture. Decoding takes as long
             as ever.
         lossless: keep every pixel.
+        codec: "learned" or "lossless" for one and no other; "auto" for the one that serves this picture
+            better, which is the default unless a ``model`` is given.
         max_bytes: the file's size in bytes, metadata included, stays at or below it, as good as possible.
         ratio: likewise, ``source_bytes / ratio`` bytes.
         bpp: likewise, ``bpp * width * height / 8`` bytes.
-        min_psnr: dB over RGB; as small as possible.
+        min_psnr: dB over RGB; as small as possible. What the learned codec cannot reach is kept without loss.
         preprocess: names of steps that change the picture before all else, in their order, or one name
             (A-6.2.1); ``pgic plugins`` lists them. What they make of it is what is coded, without loss
             too; the file names those that were applied.
@@ -167,13 +174,16 @@ def encode(
         The file.
 
     Raises:
-        PgiOptionError: an argument is out of range, two contradict each other, or a target cannot be met.
+        PgiOptionError: an argument is out of range, or two contradict each other.
+        PgiTargetError: the picture cannot be as small as it should be.
         PgiInputError: the Pillow image cannot be read to its end.
         PgiLimitError: the picture is larger than the limits allow.
         PgiModelError: the model is not there.
     """
     if source_bytes is None:
         source_bytes = source_bytes_of(image)
+    codec = codec or ("lossless" if lossless else "auto" if model is None else "learned")
+    lossless = lossless or codec == "lossless"
     rate = Rate(quality, lossless, max_bytes, ratio, bpp, min_psnr, source_bytes)
     threads = thread_count(threads)
     picture = Picture.from_image(image)
@@ -204,27 +214,42 @@ def encode(
         size = (picture.width, picture.height)
         fields[ExtensionKey.ANNOTATIONS] = annotations_to_value(annotations, size, orientation)
     a3 = merge_metadata(metadata, metadata_from_photo(extras.exif, extras.xmp))
-    learned = picture.learnable and not lossless
+    check_codec(codec, picture.learnable)
+    if lossless and codec == "learned":
+        raise PgiOptionError("lossless and codec='learned' contradict each other: give one of them.")
+    if lossless and roi is not None:
+        raise PgiOptionError("roi and lossless contradict each other: without loss no region is better.")
     a2 = ImageFields(
         picture.image_type,
         picture.width,
         picture.height,
         picture.sample_format.bits,
-        Compression.LEARNED if learned else Compression.LOSSLESS,
+        Compression.LOSSLESS,
     )
     effort = _DEFAULT_EFFORT if effort is None else effort
     budget = rate.byte_budget(picture.width * picture.height)
     room = None if budget is None else budget - len(build_file(a2, b"\0", metadata=a3, extension=fields)) + 1
-    if learned:
+
+    def code_learned() -> list[bytes]:
         roi_map = None if roi is None else _roi_map(roi, picture, orientation, fields)
-        payload = _encode_learned(picture, rate, room, effort, roi_map, model, threads, progress)
-    else:
-        if lossless and roi is not None:
-            raise PgiOptionError("roi and lossless contradict each other: without loss no region is better.")
+        return _encode_learned(picture, rate, room, effort, roi_map, model, threads, progress)
+
+    def code_lossless(at_most: int | None) -> list[bytes] | None:
+        try:
+            return encode_lossless(picture.pixels, effort=effort, at_most=at_most, threads=threads)
+        except PgiTargetError:
+            return None
+
+    if lossless or not picture.learnable:
         payload = encode_lossless(picture.pixels, effort=effort, threads=threads, progress=progress)
+    elif codec == "learned":
+        a2, payload = replace(a2, compression_type=Compression.LEARNED), code_learned()
+    else:
+        chosen, payload = code_by_choice(picture, rate, room, code_learned, code_lossless)
+        a2 = replace(a2, compression_type=chosen)
     if room is not None and (taken := sum(map(len, payload))) > room:
         kind = Compression(a2.compression_type).name.lower()
-        raise PgiOptionError(
+        raise PgiTargetError(
             f"The file cannot be as small as {budget:,} bytes: coded {kind}, it takes {taken - room:,} more."
         )
     # What is written can be read with the same limits.
@@ -294,7 +319,7 @@ def _encode_learned(
     if room is not None:
         room -= LENGTH_SIZE + sum(map(len, alpha))
         if room <= 0:
-            raise PgiOptionError(
+            raise PgiTargetError(
                 f"The file cannot be that small: even without colours it takes {-room:,} bytes too many."
             )
         target = RateTarget(max_bytes=room)

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..errors import PgiChecksumError, PgiFormatError, PgiOptionError, PgiUnsupportedError
+from ..errors import (
+    PgiChecksumError,
+    PgiFormatError,
+    PgiOptionError,
+    PgiTargetError,
+    PgiUnsupportedError,
+)
 from ..limits import DEFAULT_LIMITS
 from .concealment import fill_damaged
 from .geometry import Box
@@ -53,6 +59,7 @@ def encode_lossless(
     *,
     plain: bool = False,
     effort: int = 2,
+    at_most: int | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> list[bytes]:
@@ -63,6 +70,7 @@ def encode_lossless(
         plain: keep the samples as they are (``compression_type`` 0); else uint8 goes to WebP and all others
             to the predictive coder.
         effort: 1 fast, 2 smaller; 3 is as 2. It does not change the pixels.
+        at_most: bytes that the payload may have; coding stops when it has more.
         threads: as :func:`thread_count`.
         progress: called after each tile.
 
@@ -71,6 +79,7 @@ def encode_lossless(
 
     Raises:
         PgiOptionError: an argument is out of range.
+        PgiTargetError: the payload has more than ``at_most`` bytes.
     """
     if effort not in EFFORTS:
         raise PgiOptionError(f"effort must be from {min(EFFORTS)} to {max(EFFORTS)}, not {effort!r}.")
@@ -83,9 +92,15 @@ def encode_lossless(
         coder = TileCoder.WEBP
     grid = _strips(width, height, channels * pixels.itemsize) if plain else _squares(width, height)
 
+    lengths = [_HEADER.size + grid.count * _ENTRY.itemsize]
+
     def work(index: int) -> tuple[TileCoder, bytes]:
         box = grid.box(index)
-        return encode_tile(pixels[box.top : box.bottom, box.left : box.right], coder, effort)
+        used, data = encode_tile(pixels[box.top : box.bottom, box.left : box.right], coder, effort)
+        lengths.append(len(data))
+        if at_most is not None and sum(lengths) > at_most:
+            raise PgiTargetError(f"Without loss the picture takes more than {at_most:,} bytes.")
+        return used, data
 
     tiles = map_tiles(work, range(grid.count), threads, progress)
     entries = [(len(data), zlib.crc32(data), used) for used, data in tiles]

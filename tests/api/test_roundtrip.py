@@ -139,7 +139,7 @@ def test_targets_that_cannot_be_met() -> None:
         (PHOTO, {"max_bytes": 50}),
         (RGBA, {"max_bytes": 150}),
         (GREY, {"max_bytes": 2000}),
-        (PHOTO, {"min_psnr": 90}),
+        (PHOTO, {"min_psnr": 90, "codec": "learned"}),
     ):
         with pytest.raises(PgiOptionError):
             pgic_core.encode(image, **options)
