@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..codec.estimate import estimate_lossless
+from ..codec.lossless import encode_lossless
 from ..container import Compression
 from ..errors import PgiOptionError, PgiTargetError
 
@@ -17,36 +18,87 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
 
+    from ..codec.parallel import Progress
     from ..codec.picture import Picture
     from .options import Rate
 
     Coded: TypeAlias = list[bytes]
 
-__all__ = ["CODECS", "check_codec", "code_by_choice"]
+__all__ = ["code_picture", "codec_name"]
 
-CODECS = ("auto", "learned", "lossless")
-
-_DOUBT = 2
-"""The guess may be so many times too large,"""
-_SIMPLE = 0.5
-"""and any number of times below so many bits for each pixel, which no photo comes near."""
+_CODECS = ("auto", "learned", "lossless")
+# How many times too large the guess may be: any number below so many bits for each pixel, which photos do not
+# come near; and else more where most pixels are as their neighbours.
+_SIMPLE_BPP = 0.5
+_FLAT, _DOUBT_IF_FLAT, _DOUBT = 0.5, 4, 2
 _WORTH = 1.1
 """So many times the bytes of the learned codec, exact pixels are worth, where a quality was asked for."""
 
 
-def check_codec(codec: str, learnable: bool) -> None:
-    """Raise unless the codec exists and can have the picture.
+def codec_name(codec: str | None, lossless: bool, model: bool, learnable: bool) -> str:
+    """One of "auto", "learned" and "lossless".
+
+    Args:
+        codec: one of them as it was asked for, or None.
+        lossless: whether every pixel was asked for.
+        model: whether a model of the learned codec was.
+        learnable: whether the learned codec may have the picture.
 
     Raises:
-        PgiOptionError: otherwise.
+        PgiOptionError: there is no such codec, it cannot have the picture, or two contradict each other.
     """
-    if codec not in CODECS:
-        raise PgiOptionError(f"codec must be one of {', '.join(CODECS)}, not {codec!r}.")
+    if codec is not None and codec not in _CODECS:
+        raise PgiOptionError(f"codec must be one of {', '.join(_CODECS)}, not {codec!r}.")
+    if lossless and codec == "learned":
+        raise PgiOptionError("lossless and codec='learned' contradict each other: give one of them.")
     if codec == "learned" and not learnable:
         raise PgiOptionError("The learned codec takes 8-bit RGB of visible light only.")
+    if lossless or not learnable:
+        return "lossless"
+    return codec or ("learned" if model else "auto")
 
 
-def code_by_choice(
+def code_picture(
+    picture: Picture,
+    codec: str,
+    rate: Rate,
+    room: int | None,
+    effort: int,
+    threads: int,
+    progress: Progress | None,
+    learned: Callable[[], Coded],
+) -> tuple[Compression, Coded]:
+    """Code a picture with the codec that was asked for, or with the one that serves it best.
+
+    Args:
+        picture: what to code.
+        codec: as :func:`codec_name` gives it.
+        rate: what was asked for.
+        room: bytes that the payload may have, or None.
+        effort: of the codec without loss.
+        threads: 1 or more.
+        progress: called with the share done, 0 to 1; ``learned`` calls it by itself.
+        learned: codes the picture with the learned codec as ``rate`` says.
+
+    Raises:
+        PgiTargetError: no codec meets what was asked for.
+    """
+
+    def lossless(at_most: int | None) -> Coded | None:
+        try:
+            return encode_lossless(picture.pixels, effort=effort, at_most=at_most, threads=threads)
+        except PgiTargetError:
+            return None
+
+    if codec == "lossless":
+        exact = encode_lossless(picture.pixels, effort=effort, threads=threads, progress=progress)
+        return Compression.LOSSLESS, exact
+    if codec == "learned":
+        return Compression.LEARNED, learned()
+    return _chosen(picture, rate, room, learned, lossless)
+
+
+def _chosen(
     picture: Picture,
     rate: Rate,
     room: int | None,
@@ -60,21 +112,21 @@ def code_by_choice(
     the learned one.
 
     Args:
-        picture: for both codecs.
-        rate: what was asked for.
-        room: bytes that the payload may have, or None.
-        learned: codes the picture as ``rate`` says.
-        lossless: codes it without loss, or gives None where that takes more bytes than given.
+        picture: as :func:`code_picture`, like all but the last.
+        rate: likewise.
+        room: likewise.
+        learned: likewise.
+        lossless: codes without loss, or gives None where that takes more bytes than given.
 
     Raises:
         PgiTargetError: neither codec meets what was asked for.
-        PgiError: as the two raise.
     """
     guess = estimate_lossless(picture.pixels)
-    if guess * 8 < _SIMPLE * picture.width * picture.height:
-        guess = 0
+    least = guess.size // (_DOUBT_IF_FLAT if guess.flat >= _FLAT else _DOUBT)
+    if guess.size * 8 < _SIMPLE_BPP * picture.width * picture.height:
+        least = 0
     if room is not None:
-        exact = lossless(room) if guess <= _DOUBT * room else None
+        exact = lossless(room) if least <= room else None
         return (Compression.LEARNED, learned()) if exact is None else (Compression.LOSSLESS, exact)
     try:
         coded = learned()
@@ -83,7 +135,7 @@ def code_by_choice(
         assert exact is not None
         return Compression.LOSSLESS, exact
     size = sum(map(len, coded))
-    if guess <= _DOUBT * size:
+    if least <= size:
         exact = lossless(size if rate.min_psnr is not None else int(_WORTH * size))
         if exact is not None:
             return Compression.LOSSLESS, exact

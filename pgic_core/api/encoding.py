@@ -24,7 +24,7 @@ from ..container import (
 )
 from ..errors import PgiOptionError, PgiTargetError
 from ..limits import Limits
-from .choice import check_codec, code_by_choice
+from .choice import code_picture, codec_name
 from .fields import (
     annotations_to_value,
     exif_to_bytes,
@@ -182,7 +182,6 @@ def encode(
     """
     if source_bytes is None:
         source_bytes = source_bytes_of(image)
-    codec = codec or ("lossless" if lossless else "auto" if model is None else "learned")
     lossless = lossless or codec == "lossless"
     rate = Rate(quality, lossless, max_bytes, ratio, bpp, min_psnr, source_bytes)
     threads = thread_count(threads)
@@ -214,9 +213,7 @@ def encode(
         size = (picture.width, picture.height)
         fields[ExtensionKey.ANNOTATIONS] = annotations_to_value(annotations, size, orientation)
     a3 = merge_metadata(metadata, metadata_from_photo(extras.exif, extras.xmp))
-    check_codec(codec, picture.learnable)
-    if lossless and codec == "learned":
-        raise PgiOptionError("lossless and codec='learned' contradict each other: give one of them.")
+    codec = codec_name(codec, lossless, model is not None, picture.learnable)
     if lossless and roi is not None:
         raise PgiOptionError("roi and lossless contradict each other: without loss no region is better.")
     a2 = ImageFields(
@@ -230,27 +227,16 @@ def encode(
     budget = rate.byte_budget(picture.width * picture.height)
     room = None if budget is None else budget - len(build_file(a2, b"\0", metadata=a3, extension=fields)) + 1
 
-    def code_learned() -> list[bytes]:
+    def learned() -> list[bytes]:
         roi_map = None if roi is None else _roi_map(roi, picture, orientation, fields)
         return _encode_learned(picture, rate, room, effort, roi_map, model, threads, progress)
 
-    def code_lossless(at_most: int | None) -> list[bytes] | None:
-        try:
-            return encode_lossless(picture.pixels, effort=effort, at_most=at_most, threads=threads)
-        except PgiTargetError:
-            return None
-
-    if lossless or not picture.learnable:
-        payload = encode_lossless(picture.pixels, effort=effort, threads=threads, progress=progress)
-    elif codec == "learned":
-        a2, payload = replace(a2, compression_type=Compression.LEARNED), code_learned()
-    else:
-        chosen, payload = code_by_choice(picture, rate, room, code_learned, code_lossless)
-        a2 = replace(a2, compression_type=chosen)
+    chosen, payload = code_picture(picture, codec, rate, room, effort, threads, progress, learned)
+    a2 = replace(a2, compression_type=chosen)
     if room is not None and (taken := sum(map(len, payload))) > room:
-        kind = Compression(a2.compression_type).name.lower()
         raise PgiTargetError(
-            f"The file cannot be as small as {budget:,} bytes: coded {kind}, it takes {taken - room:,} more."
+            f"The file cannot be as small as {budget:,} bytes: coded {chosen.name.lower()}, "
+            f"it takes {taken - room:,} more."
         )
     # What is written can be read with the same limits.
     taken = sum(map(len, payload))

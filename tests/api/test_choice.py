@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import skimage.data
 from click.testing import CliRunner
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 import pgic_core
 from pgic_core import PgiOptionError, PgiTargetError
@@ -41,6 +41,17 @@ def drawing() -> NDArray[np.uint8]:
     return np.asarray(image)
 
 
+def text() -> NDArray[np.uint8]:
+    """A page of smoothed letters in several colours, as a screenshot has it."""
+    image = Image.new("RGB", (800, 500), (240, 240, 240))
+    draw, random = ImageDraw.Draw(image), np.random.default_rng(0)
+    for top in range(8, 480, 22):
+        words = "".join(chr(int(code)) for code in random.integers(33, 126, 90))
+        colour = tuple(int(value) for value in random.integers(0, 120, 3))
+        draw.text((8, top), words, fill=colour, font=ImageFont.load_default(17))
+    return np.asarray(image)
+
+
 def gradient() -> NDArray[np.uint8]:
     ramp = np.linspace(0, 255, 900).astype(np.uint8)
     return np.ascontiguousarray(np.broadcast_to(ramp[None, :, None], (600, 900, 3)))
@@ -52,6 +63,7 @@ DRAWN = {
     "two-pixel stripes": case("stripes2.png"),
     "marks": case("marks.png"),
     "drawing": drawing(),
+    "text": text(),
     "flat": FLAT,
     "gradient": gradient(),
 }
@@ -135,6 +147,7 @@ def test_a_codec_can_be_forced() -> None:
     model = pgic_core.default_model()
     assert pgic_core.inspect(pgic_core.encode(FLAT, model=model)).codec == "learned"
     assert pgic_core.inspect(pgic_core.encode(FLAT, model=model, codec="auto")).codec == "lossless"
+    assert pgic_core.inspect(pgic_core.encode(GREY, model=model)).codec == "lossless"
     wrong: list[tuple[Any, dict[str, Any], str]] = [
         (PHOTO, {"codec": "jpeg"}, "codec must be one of"),
         (GREY, {"codec": "learned"}, "8-bit RGB of visible light only"),
@@ -161,12 +174,16 @@ def test_the_command_takes_and_tells_the_codec(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", PHOTOS)
 def test_the_guess_is_near_for_photos(name: str) -> None:
     exact = sum(map(len, encode_lossless(PHOTOS[name], effort=1)))
-    assert 0.5 * exact < estimate_lossless(PHOTOS[name]) < 2 * exact
+    guess = estimate_lossless(PHOTOS[name])
+    assert 0.5 * exact < guess.size < 2 * exact
+    assert guess.flat < 0.5
 
 
 def test_the_guess_takes_any_shape() -> None:
     for shape in ((1, 1, 3), (1, 5000, 3), (5000, 1, 4), (129, 127, 3)):
-        assert 0 < estimate_lossless(np.zeros(shape, np.uint8)) < np.prod(shape) + 200
+        guess = estimate_lossless(np.zeros(shape, np.uint8))
+        assert 0 < guess.size < np.prod(shape) + 200
+        assert 0 <= guess.flat <= 1
 
 
 def test_coding_without_loss_stops_at_its_bound() -> None:
