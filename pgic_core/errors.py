@@ -10,6 +10,7 @@ The tree::
     │   └── PgiModelError                  the model named by the file is not installed, or is broken
     ├── PgiLimitError                      refused before anything was allocated (see ``limits``)
     ├── PgiOptionError (ValueError)        an argument is out of range or contradicts another
+    │   └── PgiTargetError                 the size or fidelity asked for cannot be had for this picture
     └── PgiInputError (OSError)            the picture or file to work on cannot be read or written
 
     PgiWarning (UserWarning)               part of a picture is left out or changed; the message says what
@@ -28,6 +29,7 @@ __all__ = [
     "PgiLimitError",
     "PgiModelError",
     "PgiOptionError",
+    "PgiTargetError",
     "PgiTruncatedError",
     "PgiUnsupportedError",
     "PgiWarning",
@@ -64,6 +66,10 @@ class PgiLimitError(PgiError):
 
 class PgiOptionError(PgiError, ValueError):
     """An argument is out of range, or two arguments contradict each other."""
+
+
+class PgiTargetError(PgiOptionError):
+    """The size or fidelity that was asked for cannot be had for this picture."""
 
 
 class PgiInputError(PgiError, OSError):

@@ -35,6 +35,8 @@ class Limits:
             lossless one a byte for about 9,700; 2 KB that claim 80 MP ask for 39,063.
         frames: pictures in one file: 2 minutes of video at 30 a second.
         tiles: tiles of one picture: 100 MP in tiles of 64 x 64 take 24,415, in thin pictures some more.
+        tile_memory: bytes of memory that lossless tiles may take together while they are decoded; others wait
+            until there is room. A forged tile of WebP takes 130 MB, which shows only when it is decoded.
         blocks: blocks in a file. Version 1.0 has four; the rest is for vendors and later versions.
         block_bytes: stored bytes of one block: above 80 MP of RGB kept plain (240 MB), or of 16 bits with
             opacity (640 MB).
@@ -54,6 +56,7 @@ class Limits:
     pixels_per_byte: int = 32_768
     frames: int = 4_096
     tiles: int = 65_536
+    tile_memory: int = 384 << 20
     blocks: int = 16
     block_bytes: int = 1 << 30
     metadata_bytes: int = 16 << 20

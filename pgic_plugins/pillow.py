@@ -6,17 +6,17 @@ not inherit a registration or its options: import or register there too.
 
 **Opening** reads header, metadata and the index of the picture; pixels are decoded by ``load()``. Modes are
 L, LA, RGB, RGBA, I;16, I and F; several channels of 16 bits are rounded to 8. ``im.info`` holds ``exif``,
-``icc_profile``, ``xmp``, ``dpi``, ``metadata`` (A.3), ``annotations``, ``extension`` (A.4) and ``image_type``
-(A.2), and ``im.save(name, **im.info)`` takes all of them back. ``draft()``, and so ``thumbnail()``, use the
-preview at 1/8 of the size where that is large enough. ``ImageFile.LOAD_TRUNCATED_IMAGES`` fills what is
-damaged or missing; ``im.damaged`` then says where.
+``icc_profile``, ``xmp``, ``dpi``, ``metadata`` (A.3), ``annotations``, ``segments``, ``extension`` (A.4) and
+``image_type`` (A.2), and ``im.save(name, **im.info)`` takes all of them back. ``draft()``, and so
+``thumbnail()``, use the preview at 1/8 of the size where that is large enough.
+``ImageFile.LOAD_TRUNCATED_IMAGES`` fills what is damaged or missing; ``im.damaged`` then says where.
 
 **Saving** takes the options of :func:`pgic_core.encode`. ``exif``, ``icc_profile``, ``xmp``, ``dpi``,
 ``metadata`` and ``image_type`` come from ``im.info`` unless they are given (``exif=b""`` for none, and then
 ``metadata`` loses what it took from EXIF). Thumbnails of an image that was cropped or otherwise changed are
 left out, and its EXIF states its size; painting on an image in place goes unseen, so give ``exif=b""`` then.
-``annotations`` and ``extension`` do so only while the image is the opened file itself in its full size: they
-speak of pixels that a crop or a rotation moves.
+``annotations``, ``extension`` and ``segments`` do so only while the image is the opened file itself in its
+full size: they speak of pixels that a crop or a rotation moves.
 
 **Errors** are those that users of Pillow catch: ``SyntaxError`` inside Pillow for bytes that are no ``.pgi``
 (``UnidentifiedImageError`` outside), ``OSError`` for what is damaged or cannot be decoded here,
@@ -77,7 +77,9 @@ _MODES = {
     ("uint16", 2): "LA",
     ("uint16", 3): "RGB",
     ("uint16", 4): "RGBA",
+    ("int16", 1): "I",
     ("int32", 1): "I",
+    ("float16", 1): "F",
     ("float32", 1): "F",
 }
 
@@ -254,7 +256,8 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
         if isinstance(im.info.get("image_type"), int):
             options["image_type"] = im.info["image_type"]
         if isinstance(im, PgiImageFile) and im.size == im._full_size:
-            options |= {name: im.info[name] for name in ("annotations", "extension") if name in im.info}
+            described = ("annotations", "extension", "segments")
+            options |= {name: im.info[name] for name in described if name in im.info}
         options |= {
             name: value for name, value in im.encoderinfo.items() if name in EncodeOptions.__annotations__
         }

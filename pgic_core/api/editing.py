@@ -39,6 +39,7 @@ def set_metadata(
     icc_profile: bytes | Literal[Keep.KEEP] | None = KEEP,
     xmp: bytes | str | Literal[Keep.KEEP] | None = KEEP,
     dpi: tuple[float, float] | Literal[Keep.KEEP] | None = KEEP,
+    segments: bytes | Literal[Keep.KEEP] | None = KEEP,
     annotations: AnnotationsLike | Literal[Keep.KEEP] | None = KEEP,
     extension: Mapping[str, object] | None = None,
     limits: Limits | None = None,
@@ -57,6 +58,7 @@ def set_metadata(
         icc_profile: ICC profile.
         xmp: XMP packet.
         dpi: pixels per inch, horizontal and vertical.
+        segments: APPn segments of a JPEG, raw temperatures among them.
         annotations: all faults, in pixels of the upright picture.
         extension: vendor fields to put in; a value None removes the field.
         limits: what the file may ask for.
@@ -83,6 +85,7 @@ def set_metadata(
             (ExtensionKey.ICC, icc_profile),
             (ExtensionKey.XMP, new_xmp or None),
             (ExtensionKey.DPI, dpi),
+            (ExtensionKey.SEGMENTS, segments),
             *vendor_fields(extension or {}).items(),
         ):
             if value is None:

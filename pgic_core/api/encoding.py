@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
@@ -10,22 +11,31 @@ from ..camera import orientation_of
 from ..codec.auxiliary import LENGTH_SIZE, join_alpha
 from ..codec.lossless import encode_lossless
 from ..codec.parallel import thread_count
-from ..codec.picture import Picture, SampleFormat
+from ..codec.picture import Picture
 from ..container import (
     IMAGE_FIELDS_SIZE,
     Compression,
     ExtensionKey,
     ImageFields,
+    ImageType,
     atomic_write,
     build_file,
     serialize_extension,
 )
-from ..errors import PgiOptionError
+from ..errors import PgiOptionError, PgiTargetError
 from ..limits import Limits
+from .choice import code_picture, codec_name
 from .derived import hides_place, metadata_from_photo
-from .fields import annotations_to_value, exif_to_bytes, merge_metadata, vendor_fields
+from .fields import (
+    annotations_to_value,
+    exif_to_bytes,
+    merge_metadata,
+    segments_to_bytes,
+    vendor_fields,
+)
 from .options import DEFAULT_QUALITY, Rate, image_type_number
 from .source_image import Extras, changed_since_opening, extras_of, merge_extras, source_bytes_of
+from .thermal import shows_temperatures
 
 if TYPE_CHECKING:
     import os
@@ -54,6 +64,7 @@ class EncodeOptions(TypedDict, total=False):
     quality: int | None
     effort: int | None
     lossless: bool
+    codec: str | None
     max_bytes: int | None
     ratio: float | None
     bpp: float | None
@@ -66,8 +77,9 @@ class EncodeOptions(TypedDict, total=False):
     icc_profile: bytes | None
     xmp: bytes | str | None
     dpi: tuple[float, float] | None
+    segments: bytes | None
     extension: Mapping[str, object] | None
-    image_type: ImageTypeLike
+    image_type: ImageTypeLike | None
     model: Model | str | None
     source_bytes: int | None
     threads: int | None
@@ -81,6 +93,7 @@ def encode(
     quality: int | None = None,
     effort: int | None = None,
     lossless: bool = False,
+    codec: str | None = None,
     max_bytes: int | None = None,
     ratio: float | None = None,
     bpp: float | None = None,
@@ -93,8 +106,9 @@ def encode(
     icc_profile: bytes | None = None,
     xmp: bytes | str | None = None,
     dpi: tuple[float, float] | None = None,
+    segments: bytes | None = None,
     extension: Mapping[str, object] | None = None,
-    image_type: ImageTypeLike = "visible",
+    image_type: ImageTypeLike | None = None,
     model: Model | str | None = None,
     source_bytes: int | None = None,
     threads: int | None = None,
@@ -103,24 +117,28 @@ def encode(
 ) -> bytes:
     """Code a picture as a ``.pgi`` file (A-6.3.1).
 
-    8-bit RGB of visible light goes to the learned codec, its alpha plane losslessly beside it. Everything
-    else is kept without loss (A-6.1a, A-6.1c), whatever the quality: grey, 16-bit, infrared; int32 and
-    float32 as plain samples. At most one of ``quality``, ``lossless``, ``max_bytes``, ``ratio``, ``bpp`` and
-    ``min_psnr`` may be given. Same input and options give the same bytes on one machine.
+    8-bit RGB of visible light goes to the learned codec, its alpha plane losslessly beside it; or it is kept
+    without loss where that takes fewer bytes, as of drawings and screenshots, or serves the target better
+    (:mod:`pgic_core.api.choice`). Everything else is kept without loss (A-6.1a, A-6.1c), whatever the
+    quality: grey, more than 8 bits, infrared. At most one of ``quality``, ``lossless``, ``max_bytes``,
+    ``ratio``, ``bpp`` and ``min_psnr`` may be given. Same input and options give the same bytes on one
+    machine.
 
     Args:
-        image: a Pillow image, or an array (H, W) or (H, W, C) of uint8, uint16, int32, float32 or bool with C
-            from 1 to 4: grey, grey and alpha, RGB, RGB and alpha. Sides from 1 to 65535 pixels. Of a
-            Pillow image with several frames the present one is taken.
+        image: a Pillow image, or an array (H, W) or (H, W, C) with C from 1 to 4: grey, grey and alpha, RGB,
+            RGB and alpha; of uint8, uint16, uint32, int16, int32, float16, float32, float64 or bool. Sides
+            from 1 to 65535 pixels. Of a Pillow image with several frames the present one is taken.
         quality: 1 to 100; 50 if nothing else is asked for.
         effort: 1 fast, 2 smaller (the default), 3 tens of times slower, for pictures that are coded once and
             kept: at one quality the file is about as large and nearer to the picture. Decoding takes as long
             as ever.
         lossless: keep every pixel.
+        codec: "learned" or "lossless" for one and no other; "auto" for the one that serves this picture
+            better, which is the default unless a ``model`` is given.
         max_bytes: the file's size in bytes, metadata included, stays at or below it, as good as possible.
         ratio: likewise, ``source_bytes / ratio`` bytes.
         bpp: likewise, ``bpp * width * height / 8`` bytes.
-        min_psnr: dB over RGB; as small as possible.
+        min_psnr: dB over RGB; as small as possible. What the learned codec cannot reach is kept without loss.
         preprocess: names of steps that change the picture before all else, in their order, or one name
             (A-6.2.1); ``pgic plugins`` lists them. What they make of it is what is coded, without loss
             too; the file names those that were applied.
@@ -133,17 +151,21 @@ def encode(
             None, the place goes from EXIF and XMP too.
         annotations: faults, in pixels of the upright picture (A-6.3.1c), or the name of a recogniser that
             finds them; ``pgic plugins`` lists recognisers.
-        exif: EXIF; taken from a Pillow image unless given, as ``icc_profile``, ``xmp`` and ``dpi`` are. Give
-            ``b""`` for none; what A.3 would have from it goes as well. Pixels are stored as they come: EXIF
-            orientation is kept, not applied, and alone where an opened image is stored without its EXIF. Of a
-            Pillow image whose pixels were cropped or otherwise changed, thumbnails in EXIF and XMP go, and
-            EXIF states its own size.
+        exif: EXIF; taken from a Pillow image unless given, as ``icc_profile``, ``xmp``, ``dpi`` and
+            ``segments`` are. Give ``b""`` for none; what A.3 would have from it goes as well. Pixels are
+            stored as they come: EXIF orientation is kept, not applied, and alone where an opened image is
+            stored without its EXIF. Of a Pillow image whose pixels were cropped or otherwise changed,
+            thumbnails in EXIF and XMP go, and EXIF states its own size.
         icc_profile: ICC profile.
         xmp: XMP packet.
         dpi: pixels per inch, horizontal and vertical.
+        segments: APPn segments of a JPEG that nothing else here holds, such as the raw temperatures of a
+            thermal camera (:func:`~pgic_core.container.pack_segments`); they are kept byte for byte.
         extension: vendor fields (``vendor.name``) to values (A.4); installed plugins may add theirs
             (:mod:`pgic_core.hooks`).
-        image_type: "visible", "infrared", "ultraviolet", "depth", "other", or the number of A.2.
+        image_type: "visible", "infrared", "ultraviolet", "depth", "other", or the number of A.2. If not
+            given, a picture is infrared that came from an infrared camera, as its XMP says, or that brings
+            raw temperatures along; all others are visible.
         model: model of the learned codec, its id or its digest; the default model if not given.
         source_bytes: bytes of the file that the picture came from, for ``ratio``; known of a Pillow image
             that was opened from a path.
@@ -155,30 +177,35 @@ def encode(
         The file.
 
     Raises:
-        PgiOptionError: an argument is out of range, two contradict each other, or a target cannot be met.
+        PgiOptionError: an argument is out of range, or two contradict each other.
+        PgiTargetError: the picture cannot be as small as it should be.
         PgiInputError: the Pillow image cannot be read to its end.
         PgiLimitError: the picture is larger than the limits allow.
         PgiModelError: the model is not there.
     """
     if source_bytes is None:
         source_bytes = source_bytes_of(image)
+    lossless = lossless or codec == "lossless"
     rate = Rate(quality, lossless, max_bytes, ratio, bpp, min_psnr, source_bytes)
     threads = thread_count(threads)
     changed = changed_since_opening(image)
-    picture = Picture.from_image(image, image_type_number(image_type))
+    picture = Picture.from_image(image)
     limits = limits or Limits.from_environment()
     limits.check("pixels", picture.width * picture.height, "The picture")
+    brought = extras_of(image, changed=changed)
     extras = merge_extras(
-        extras_of(image, changed=changed),
+        brought,
         Extras(
             exif=None if exif is None or _is_own(exif, image) else exif_to_bytes(exif),
             icc_profile=icc_profile,
             xmp=xmp.encode() if isinstance(xmp, str) else xmp,
             dpi=dpi,
+            segments=None if segments is None else segments_to_bytes(segments),
         ),
         opened=not changed,
         place=not hides_place(metadata),
     )
+    picture = replace(picture, image_type=_image_type(image_type, picture, brought, extras))
     # Not imported for those who only decode.
     from ..hooks import collect_extension_fields
     from .hooked import preprocessed, recognised
@@ -195,31 +222,30 @@ def encode(
         size = (picture.width, picture.height)
         fields[ExtensionKey.ANNOTATIONS] = annotations_to_value(annotations, size, orientation)
     a3 = merge_metadata(metadata, metadata_from_photo(extras.exif, extras.xmp))
-    plain = picture.sample_format in (SampleFormat.INT32, SampleFormat.FLOAT32)
-    learned = picture.learnable and not lossless
+    codec = codec_name(codec, lossless, model is not None, picture.learnable)
+    if lossless and roi is not None:
+        raise PgiOptionError("roi and lossless contradict each other: without loss no region is better.")
     a2 = ImageFields(
         picture.image_type,
         picture.width,
         picture.height,
         picture.sample_format.bits,
-        Compression.LEARNED if learned else Compression.RAW if plain else Compression.LOSSLESS,
+        Compression.LOSSLESS,
     )
     effort = _DEFAULT_EFFORT if effort is None else effort
     budget = rate.byte_budget(picture.width * picture.height)
     room = None if budget is None else budget - len(build_file(a2, b"\0", metadata=a3, extension=fields)) + 1
-    if learned:
+
+    def learned() -> list[bytes]:
         roi_map = None if roi is None else _roi_map(roi, picture, orientation, fields)
-        payload = _encode_learned(picture, rate, room, effort, roi_map, model, threads, progress)
-    else:
-        if lossless and roi is not None:
-            raise PgiOptionError("roi and lossless contradict each other: without loss no region is better.")
-        payload = encode_lossless(
-            picture.pixels, plain=plain, effort=effort, threads=threads, progress=progress
-        )
+        return _encode_learned(picture, rate, room, effort, roi_map, model, threads, progress)
+
+    chosen, payload = code_picture(picture, codec, rate, room, effort, threads, progress, learned)
+    a2 = replace(a2, compression_type=chosen)
     if room is not None and (taken := sum(map(len, payload))) > room:
-        kind = Compression(a2.compression_type).name.lower()
-        raise PgiOptionError(
-            f"The file cannot be as small as {budget:,} bytes: coded {kind}, it takes {taken - room:,} more."
+        raise PgiTargetError(
+            f"The file cannot be as small as {budget:,} bytes: coded {chosen.name.lower()}, "
+            f"it takes {taken - room:,} more."
         )
     # What is written can be read with the same limits.
     taken = sum(map(len, payload))
@@ -253,6 +279,15 @@ def _is_own(exif: ExifLike, image: ImageLike) -> bool:
     return not isinstance(image, np.ndarray) and bool(exif) and exif == image.info.get("exif")
 
 
+def _image_type(given: ImageTypeLike | None, picture: Picture, *sources: Extras) -> int:
+    """What was asked for, else what a source says: also one that is not kept."""
+    if given is not None:
+        return image_type_number(given)
+    size = picture.width, picture.height
+    thermal = any(shows_temperatures(each.exif, each.xmp, each.segments, size) for each in sources)
+    return ImageType.INFRARED if thermal else ImageType.VISIBLE
+
+
 def _roi_map(
     roi: RoiLike, picture: Picture, orientation: int, fields: Mapping[str, object]
 ) -> NDArray[np.int8] | None:
@@ -284,7 +319,7 @@ def _encode_learned(
     if room is not None:
         room -= LENGTH_SIZE + sum(map(len, alpha))
         if room <= 0:
-            raise PgiOptionError(
+            raise PgiTargetError(
                 f"The file cannot be that small: even without colours it takes {-room:,} bytes too many."
             )
         target = RateTarget(max_bytes=room)

@@ -14,6 +14,7 @@ from ..container import (
     Metadata,
     annotations_from_maps,
     annotations_to_maps,
+    unpack_segments,
     upright_size,
 )
 from ..errors import PgiFormatError, PgiOptionError
@@ -35,6 +36,7 @@ __all__ = [
     "exif_to_bytes",
     "merge_metadata",
     "metadata_to_dict",
+    "segments_to_bytes",
     "vendor_fields",
 ]
 
@@ -133,6 +135,22 @@ def exif_to_bytes(exif: ExifLike) -> bytes:
     if hasattr(exif, "tobytes"):
         return bytes(exif.tobytes())
     raise PgiOptionError(f"exif must be bytes or a PIL.Image.Exif, not {type(exif).__name__}.")
+
+
+def segments_to_bytes(segments: bytes | bytearray | memoryview) -> bytes:
+    """The value of ``pgic.segments``; empty for none.
+
+    Raises:
+        PgiOptionError: it is no sequence of APPn segments.
+    """
+    if not isinstance(segments, (bytes, bytearray, memoryview)):
+        raise PgiOptionError(f"segments must be bytes, not {type(segments).__name__}.")
+    data = bytes(segments)
+    try:
+        unpack_segments(data)
+    except PgiFormatError as error:
+        raise PgiOptionError(str(error)) from error
+    return data
 
 
 def vendor_fields(extension: Mapping[str, object]) -> Mapping[str, object]:

@@ -23,6 +23,7 @@ from ..runtime import ROWS_PER_OCTAVE
 from .coded import CodedPicture, open_coded
 from .derived import contradictions
 from .info import BlockInfo, FileInfo
+from .thermal import radiometric_maker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -158,6 +159,14 @@ class PgiFile:
         """Pixels per inch, horizontal and vertical, or None."""
         dpi = cast("list[float] | None", self._reader.extension.get(ExtensionKey.DPI))
         return None if dpi is None else (float(dpi[0]), float(dpi[1]))
+
+    @property
+    def segments(self) -> bytes | None:
+        """Further APPn segments of the JPEG that the picture came from (:mod:`pgic_core.container.segments`).
+
+        Raw temperatures of a thermal camera are among them; EXIF, ICC and XMP are not.
+        """
+        return cast("bytes | None", self._reader.extension.get(ExtensionKey.SEGMENTS))
 
     @cached_property
     def orientation(self) -> int:
@@ -324,6 +333,8 @@ class PgiFile:
             exif_bytes=len(self.exif or b""),
             icc_bytes=len(self.icc_profile or b""),
             xmp_bytes=len(self.xmp or b""),
+            segment_bytes=len(self.segments or b""),
+            radiometric=radiometric_maker(self.exif, self.segments, (self.width, self.height)),
             dpi=self.dpi,
             orientation=self.orientation,
             contradictions=contradictions(self.metadata, self.exif, self.xmp),

@@ -49,7 +49,7 @@ class FileInfo:
         height: likewise.
         image_type: name of the A.2 value, or its number as text.
         channels: "grey", "grey+alpha", "rgb" or "rgb+alpha".
-        sample_format: "uint8", "uint16", "int32" or "float32".
+        sample_format: "uint8", "uint16", "uint32", "int16", "int32", "float16", "float32" or "float64".
         codec: "learned", "lossless" or "raw", or the package of another codec; an alpha plane beside
             "learned" is lossless.
         quality: 1 to 100 of the learned codec, else None.
@@ -67,6 +67,9 @@ class FileInfo:
         exif_bytes: bytes of EXIF; 0 if there is none, as for the next two.
         icc_bytes: bytes of the ICC profile.
         xmp_bytes: bytes of the XMP packet.
+        segment_bytes: bytes of other APPn segments of the JPEG that the picture came from.
+        radiometric: whose raw temperatures are among them: "FLIR", "DJI", "InfiRay", "Parrot", "unknown
+            maker", or None.
         dpi: pixels per inch, or None.
         orientation: EXIF orientation, 1 to 8.
         contradictions: sentences on where A.3 says something else on time and place than EXIF and XMP do, or
@@ -97,6 +100,8 @@ class FileInfo:
     exif_bytes: int
     icc_bytes: int
     xmp_bytes: int
+    segment_bytes: int
+    radiometric: str | None
     dpi: tuple[float, float] | None
     orientation: int
     contradictions: tuple[str, ...]

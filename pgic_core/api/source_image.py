@@ -1,4 +1,4 @@
-"""What a picture brings with it when it is encoded: EXIF, ICC, XMP and resolution of a Pillow image.
+"""What a picture brings with it when it is encoded: EXIF, ICC, XMP, resolution and more of a Pillow image.
 
 A Pillow image whose pixels were cropped or turned still carries the profiles of the picture that it comes
 from; what of them no longer fits, and may show what was cut away, is taken out.
@@ -24,7 +24,7 @@ from ..camera import (
     xmp_without_size,
     xmp_without_thumbnail,
 )
-from ..container import ExtensionKey
+from ..container import ExtensionKey, other_segments, pack_segments
 from ..errors import PgiUnsupportedError, PgiWarning
 from .derived import without_place
 
@@ -49,12 +49,14 @@ class Extras:
         icc_profile: ICC profile.
         xmp: XMP packet.
         dpi: pixels per inch, horizontal and vertical.
+        segments: other APPn segments of a JPEG (:mod:`pgic_core.container.segments`).
     """
 
     exif: bytes | None = None
     icc_profile: bytes | None = None
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
+    segments: bytes | None = None
 
     def to_fields(self) -> dict[str, object]:
         """The extension fields that hold them."""
@@ -63,6 +65,7 @@ class Extras:
             ExtensionKey.ICC: self.icc_profile,
             ExtensionKey.XMP: self.xmp,
             ExtensionKey.DPI: self.dpi,
+            ExtensionKey.SEGMENTS: self.segments,
         }
         return {key.value: value for key, value in values.items() if value}
 
@@ -101,6 +104,7 @@ def extras_of(image: NDArray[Any] | Image.Image, *, changed: bool = False) -> Ex
         icc_profile=_bytes_or_none(info.get("icc_profile")) if keeps_profile(image) else None,
         xmp=_bytes_or_none(xmp.encode() if isinstance(xmp, str) else xmp) or older_xmp,
         dpi=_dpi_or_none(info.get("dpi")),
+        segments=pack_segments(other_segments(getattr(image, "applist", ()))) or None,
     )
     return _fitting(extras, image.size) if changed else extras
 
@@ -129,6 +133,7 @@ def merge_extras(brought: Extras, given: Extras, *, opened: bool, place: bool) -
         icc_profile=brought.icc_profile if given.icc_profile is None else given.icc_profile,
         xmp=xmp,
         dpi=given.dpi or brought.dpi,
+        segments=brought.segments if given.segments is None else given.segments,
     )
 
 

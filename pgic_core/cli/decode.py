@@ -11,7 +11,7 @@ from ..container import atomic_write
 from .batch import say
 from .common import PGI_SUFFIXES, Run, output_options, run_options, run_targets
 from .paths import STREAM, find_sources, place_targets, split_output
-from .photos import WRITTEN_SUFFIXES, coded_photo, read_stdin, streamed_photo, write_output
+from .photos import JPEG_SUFFIXES, WRITTEN_SUFFIXES, coded_photo, read_stdin, streamed_photo, write_output
 from .tiers import TieredCommand, option
 
 if TYPE_CHECKING:
@@ -109,6 +109,8 @@ def decode(
         kind = chosen if target.name == STREAM else Path(target.name).suffix.lower()
         whole = level == "fast" and window is None
         with open_file(read_stdin() if name == STREAM else name) as file:
+            if file.segments and not (whole and kind in JPEG_SUFFIXES):
+                say(f"{name}: raw temperatures or other segments are left out; only a whole JPEG holds them")
             if whole and not conceal and target.name != STREAM:
                 pieces = streamed_photo(file, kind, run.threads, progress)
                 if pieces is not None:

@@ -28,6 +28,14 @@ _RATE = "Rate (one of these)"
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT... [OUTPUT.pgi]")
 @option("-q", "--quality", type=click.IntRange(1, 100), metavar="1-100", group=_RATE, help="[default: 50]")
 @option("--lossless", is_flag=True, group=_RATE, help="Keep every pixel.")
+@option(
+    "--codec",
+    type=click.Choice(["auto", "learned", "lossless"]),
+    group="Coding",
+    advanced=True,
+    help="auto: lossless for drawings and the like, which take fewer bytes so. "
+    "[default: auto; learned with --model]",
+)
 @option("--ratio", type=float, metavar="X", group=_RATE, help="At most 1/X of the input file's size.")
 @option("--max-bytes", type=click.IntRange(min=1), metavar="N", group=_RATE, help="At most N bytes.")
 @option("--bpp", type=float, metavar="X", group=_RATE, help="At most X bits for each pixel.")
@@ -59,10 +67,10 @@ _RATE = "Rate (one of these)"
 @option(
     "--image-type",
     type=click.Choice(["visible", "infrared", "ultraviolet", "depth", "other"]),
-    default="visible",
     group="Coding",
     advanced=True,
-    help="What the pixels show; all but visible light is kept without loss.",
+    help="What the pixels show; all but visible light is kept without loss. "
+    "[default: infrared for pictures of thermal cameras, else visible]",
 )
 @option(
     "--model", metavar="NAME", group="Coding", advanced=True, help="Model, by id or digest (pgic --version)."
@@ -72,7 +80,7 @@ _RATE = "Rate (one of these)"
     is_flag=True,
     group="Coding",
     advanced=True,
-    help="Leave out EXIF (but for the orientation), GPS, ICC, XMP and resolution.",
+    help="Leave out EXIF (but for the orientation), GPS, ICC, XMP, resolution and raw temperatures.",
 )
 @roi_options
 @output_options
@@ -128,10 +136,11 @@ def encode(
     if strip:
         from ..container import Metadata
 
-        options |= {"exif": b"", "icc_profile": b"", "xmp": b"", "metadata": Metadata()}
+        options |= {"exif": b"", "icc_profile": b"", "xmp": b"", "segments": b"", "metadata": Metadata()}
 
     def work(target: Target, progress: Progress) -> str:
         from ..api import encode as encode_picture
+        from ..api import inspect
 
         image, source_bytes = open_photo(target.source.name)
         with image:
@@ -148,10 +157,11 @@ def encode(
             if show_roi is not None:
                 show_regions(show_roi, image, data)
             pixels = image.width * image.height
+            codec = inspect(data).codec
         write_output(target.name, data)
         return (
             f"{target.source.name} -> {target.name}: {source_bytes:,} -> {len(data):,} bytes, "
-            f"{source_bytes / len(data):.1f}:1, {len(data) * 8 / pixels:.3f} bpp"
+            f"{source_bytes / len(data):.1f}:1, {len(data) * 8 / pixels:.3f} bpp, {codec}"
         )
 
     run_targets(targets, work, run, force=force, skip_existing=skip_existing)

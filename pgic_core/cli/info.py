@@ -164,6 +164,9 @@ def _describe(facts: FileInfo) -> Iterator[tuple[str, str]]:
     present = [f"{name} {length:,} bytes" for name, length in profiles.items() if length]
     if present:
         yield "profiles", ", ".join(present)
+    if facts.segment_bytes:
+        whose = f"raw temperatures of {facts.radiometric}" if facts.radiometric else "no raw temperatures"
+        yield "segments", f"{facts.segment_bytes:,} bytes from the JPEG, {whose}"
     if facts.dpi:
         yield "resolution", f"{facts.dpi[0]:g} x {facts.dpi[1]:g} dpi"
     yield from describe_metadata(facts)

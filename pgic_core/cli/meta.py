@@ -74,7 +74,7 @@ def show(inputs: tuple[str, ...], as_json: bool) -> None:
     metavar="NAME",
     group="Other",
     help="Remove time, device-id, location (from EXIF and XMP too), a sensor parameter, a vendor field, "
-    "exif, icc, xmp or dpi. What the fields took from EXIF or XMP goes with them.",
+    "exif, icc, xmp, dpi or segments. What the fields took from EXIF or XMP goes with them.",
 )
 def set_(
     inputs: tuple[str, ...],
@@ -111,7 +111,7 @@ def set_(
             metadata["timestamp_ms" if name == "time" else name] = None
         elif name == "device-id":
             metadata["device_id"] = ""
-        elif name in ("exif", "xmp", "dpi", "icc"):
+        elif name in ("exif", "xmp", "dpi", "icc", "segments"):
             changes["icc_profile" if name == "icc" else name] = None
         elif "." in name:
             extension[name] = None

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ..container import atomic_write
+from ..container import atomic_write, put_segments
 from ..errors import PgiInputError, PgiUnsupportedError
 from ..limits import Limits
 from .paths import STREAM
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..codec.picture import Picture
 
 __all__ = [
+    "JPEG_SUFFIXES",
     "PHOTO_SUFFIXES",
     "WRITTEN_SUFFIXES",
     "coded_photo",
@@ -50,6 +51,8 @@ PHOTO_SUFFIXES = (
     ".webp",
 )
 """What is taken from a folder. A file that is named is opened whatever its suffix."""
+
+JPEG_SUFFIXES = (".jfif", ".jpe", ".jpeg", ".jpg")
 
 WRITTEN_SUFFIXES = (*PHOTO_SUFFIXES, ".npy")
 """What ``decode`` writes; ``.npy`` holds the samples as they are, of every format."""
@@ -131,6 +134,8 @@ def coded_photo(
         image.save(out, kind, **_save_options(file, kind, quality, whole))
     except (OSError, ValueError, KeyError) as error:
         raise PgiUnsupportedError(f"{kind} cannot hold this picture: {error}.") from error
+    if kind == "JPEG" and whole and file.segments:
+        return memoryview(put_segments(out.getbuffer(), file.segments))
     return out.getbuffer()
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import PgiOptionError
+from ..errors import PgiOptionError, PgiTargetError
 from ..runtime import Model, default_threads
 from .decoder import render
 from .entropy import Z_BOUND, Bank, encode_segments
@@ -80,7 +80,8 @@ def encode_learned(
         The payload in pieces.
 
     Raises:
-        PgiOptionError: an argument is out of range, or no quality meets the target.
+        PgiOptionError: an argument is out of range.
+        PgiTargetError: no quality meets the target.
     """
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or not rgb.size:
         raise PgiOptionError("The learned codec takes 8-bit RGB pictures only.")
@@ -303,13 +304,13 @@ class Encoder:
         if target.max_bytes is not None:
             best = _last(fits, 0)
             if best == 0:
-                raise PgiOptionError(
+                raise PgiTargetError(
                     f"Even quality 1 takes {sum(map(len, tried[1])):,} bytes, which is more than asked for."
                 )
             return tried[best]
         best = _last(fits, 0) + 1
         if best > 100:
-            raise PgiOptionError(
+            raise PgiTargetError(
                 f"Even quality 100 stays below {target.min_psnr} dB; lossless=True keeps every pixel."
             )
         return tried[best] if best in tried else self.code(best)

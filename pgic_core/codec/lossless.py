@@ -12,14 +12,21 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..errors import PgiChecksumError, PgiFormatError, PgiOptionError, PgiUnsupportedError
+from ..errors import (
+    PgiChecksumError,
+    PgiFormatError,
+    PgiOptionError,
+    PgiTargetError,
+    PgiUnsupportedError,
+)
 from ..limits import DEFAULT_LIMITS
 from .concealment import fill_damaged
 from .geometry import Box
+from .memory_budget import MemoryBudget
 from .parallel import map_tiles
 from .picture import Channels, SampleFormat
 from .reduction import PREVIEW_FACTOR, box_reduce
-from .tile_coders import EFFORTS, TileCoder, decode_tile, encode_tile
+from .tile_coders import EFFORTS, MAX_CODED_SIDE, TileCoder, decode_tile, decoding_memory, encode_tile
 from .tile_grid import TileGrid
 
 if TYPE_CHECKING:
@@ -39,8 +46,11 @@ _CRC_AT = _HEADER.size - 4
 _ENTRY = np.dtype([("length", "<u4"), ("crc32", "<u4"), ("coder", "u1")])
 _UNIT = 8
 _MAX_SIDE_UNITS = 65535
-_MAX_TILE_BYTES = 64 << 20
+_MAX_PLAIN_BYTES = 64 << 20
+_MIN_PLAIN_PIXELS = 4096
+_MIN_SIDE = 64
 _TILE_SIDE = 512
+_under_way = MemoryBudget()
 _STRIP_BYTES = 1 << 20
 
 
@@ -49,6 +59,7 @@ def encode_lossless(
     *,
     plain: bool = False,
     effort: int = 2,
+    at_most: int | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> list[bytes]:
@@ -56,9 +67,10 @@ def encode_lossless(
 
     Args:
         pixels: (H, W, C), as :class:`Picture` holds them.
-        plain: keep the samples as they are (``compression_type`` 0), which int32 and float32 need; else
-            uint8 goes to WebP and uint16 to PNG.
+        plain: keep the samples as they are (``compression_type`` 0); else uint8 goes to WebP and all others
+            to the predictive coder.
         effort: 1 fast, 2 smaller; 3 is as 2. It does not change the pixels.
+        at_most: bytes that the payload may have; coding stops when it has more.
         threads: as :func:`thread_count`.
         progress: called after each tile.
 
@@ -67,22 +79,28 @@ def encode_lossless(
 
     Raises:
         PgiOptionError: an argument is out of range.
+        PgiTargetError: the payload has more than ``at_most`` bytes.
     """
     if effort not in EFFORTS:
         raise PgiOptionError(f"effort must be from {min(EFFORTS)} to {max(EFFORTS)}, not {effort!r}.")
     height, width, channels = pixels.shape
     sample_format = SampleFormat.of(pixels.dtype)
-    coder = TileCoder.PLAIN
-    if not plain:
-        coders = {SampleFormat.UINT8: TileCoder.WEBP, SampleFormat.UINT16: TileCoder.PNG}
-        if sample_format not in coders:
-            raise PgiOptionError(f"Samples of {sample_format.name.lower()} can only be stored plain.")
-        coder = coders[sample_format]
+    coder = TileCoder.PREDICTIVE
+    if plain:
+        coder = TileCoder.PLAIN
+    elif sample_format is SampleFormat.UINT8:
+        coder = TileCoder.WEBP
     grid = _strips(width, height, channels * pixels.itemsize) if plain else _squares(width, height)
+
+    lengths = [_HEADER.size + grid.count * _ENTRY.itemsize]
 
     def work(index: int) -> tuple[TileCoder, bytes]:
         box = grid.box(index)
-        return encode_tile(pixels[box.top : box.bottom, box.left : box.right], coder, effort)
+        used, data = encode_tile(pixels[box.top : box.bottom, box.left : box.right], coder, effort)
+        lengths.append(len(data))
+        if at_most is not None and sum(lengths) > at_most:
+            raise PgiTargetError(f"Without loss the picture takes more than {at_most:,} bytes.")
+        return used, data
 
     tiles = map_tiles(work, range(grid.count), threads, progress)
     entries = [(len(data), zlib.crc32(data), used) for used, data in tiles]
@@ -110,7 +128,7 @@ class LosslessImage:
         width: pixels, as A.2 says.
         height: likewise.
         plain: whether ``compression_type`` is 0.
-        limits: ``tiles`` is checked.
+        limits: ``tiles`` is checked, and ``tile_memory`` kept.
 
     Attributes:
         channels: meaning of the channels.
@@ -135,6 +153,7 @@ class LosslessImage:
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._read = read
+        self._limits = limits
         if length < _HEADER.size:
             raise PgiFormatError(f"The lossless picture has {length} bytes, fewer than its header.")
         header = read(0, _HEADER.size)
@@ -149,17 +168,11 @@ class LosslessImage:
             raise PgiFormatError(f"The lossless picture has {channels} channels of format {sample_format}.")
         self.channels = Channels(channels)
         self.sample_format = SampleFormat(sample_format)
-        if not across or not down:
-            raise PgiFormatError("The lossless picture has tiles without pixels.")
-        self.grid = TileGrid(width, height, across * _UNIT, down * _UNIT)
+        bytes_per_pixel = self.channels * self.sample_format.dtype.itemsize
+        self.grid = _checked_grid(width, height, across * _UNIT, down * _UNIT, bytes_per_pixel, plain)
         if count != self.grid.count:
             raise PgiFormatError(f"The lossless picture has {count} tiles where {self.grid.count} cover it.")
         limits.check("tiles", count, "The lossless picture")
-        if plain and across * _UNIT < width:
-            raise PgiFormatError("The plain picture has tiles that are narrower than it is.")
-        largest = min(across * _UNIT, width) * min(down * _UNIT, height) * channels
-        if largest * self.sample_format.dtype.itemsize > _MAX_TILE_BYTES:
-            raise PgiFormatError(f"The lossless picture has tiles of more than {_MAX_TILE_BYTES >> 20} MiB.")
         index_end = _HEADER.size + count * _ENTRY.itemsize
         if length < index_end:
             raise PgiFormatError("The lossless picture ends inside its index.")
@@ -275,7 +288,33 @@ class LosslessImage:
                 f"The tile at ({box.left}, {box.top}) of the picture is damaged: its CRC32 does not match."
             )
         shape = (box.height, box.width, int(self.channels))
-        return decode_tile(data, TileCoder(entry["coder"]), shape, self.sample_format.dtype)
+        coder, dtype = TileCoder(entry["coder"]), self.sample_format.dtype
+        with _under_way.of(decoding_memory(len(data), coder, shape, dtype), self._limits.tile_memory):
+            return decode_tile(data, coder, shape, dtype)
+
+
+def _checked_grid(
+    width: int, height: int, tile_width: int, tile_height: int, bytes_per_pixel: int, plain: bool
+) -> TileGrid:
+    """The tiles of a stream, whose sizes follow the rules of "Lossless" or "Raw"."""
+    if not tile_width or not tile_height:
+        raise PgiFormatError("The lossless picture has tiles without pixels.")
+    grid = TileGrid(width, height, tile_width, tile_height)
+    if not plain:
+        if not all(_MIN_SIDE <= side <= MAX_CODED_SIDE for side in (tile_width, tile_height)):
+            raise PgiFormatError(
+                f"The lossless picture has tiles of {tile_width} x {tile_height} pixels; "
+                f"each side must be from {_MIN_SIDE} to {MAX_CODED_SIDE}."
+            )
+        return grid
+    if tile_width < width:
+        raise PgiFormatError("The plain picture has tiles that are narrower than it is.")
+    pixels = width * min(tile_height, height)
+    if pixels * bytes_per_pixel > _MAX_PLAIN_BYTES:
+        raise PgiFormatError(f"The plain picture has tiles of more than {_MAX_PLAIN_BYTES >> 20} MiB.")
+    if pixels < _MIN_PLAIN_PIXELS and tile_height < height:
+        raise PgiFormatError(f"The plain picture has tiles of fewer than {_MIN_PLAIN_PIXELS:,} pixels.")
+    return grid
 
 
 def _squares(width: int, height: int) -> TileGrid:

@@ -49,6 +49,10 @@ class SampleFormat(IntEnum):
     UINT16 = 2
     INT32 = 3
     FLOAT32 = 4
+    INT16 = 5
+    UINT32 = 6
+    FLOAT16 = 7
+    FLOAT64 = 8
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -71,7 +75,7 @@ class SampleFormat(IntEnum):
             return cls[dtype.name.upper()]
         except KeyError:
             raise PgiOptionError(
-                f"Samples must be uint8, uint16, int32, float32 or bool, not {dtype.name}."
+                f"Samples must be {', '.join(kind.name.lower() for kind in cls)} or bool, not {dtype.name}."
             ) from None
 
 
@@ -80,8 +84,9 @@ class Picture:
     """Pixels and what they mean.
 
     Attributes:
-        pixels: (H, W, C), C from 1 to 4 as :class:`Channels` says, sides 1 to 65535; uint8, uint16, int32
-            or float32 in native byte order, C-contiguous. Not copied: do not change it while it is in use.
+        pixels: (H, W, C), C from 1 to 4 as :class:`Channels` says, sides 1 to 65535; of a type of
+            :class:`SampleFormat` in native byte order, C-contiguous. Not copied: do not change it while it is
+            in use.
         image_type: 0 visible, 1 infrared, others by A.2.
 
     Raises:
@@ -107,8 +112,8 @@ class Picture:
         """Make a picture from an array or a Pillow image.
 
         Args:
-            image: (H, W) or (H, W, 1-4) array of uint8, uint16, int32, float32 or bool (False is 0, True
-                255), of any byte order; or a Pillow image, whose present frame is taken as
+            image: (H, W) or (H, W, 1-4) array of a type of :class:`SampleFormat` or of bool (False is 0,
+                True 255), of any byte order; or a Pillow image, whose present frame is taken as
                 :func:`pgic_core.codec.pillow_modes.pixels_of` says.
             image_type: as in A.2.
 
@@ -157,17 +162,24 @@ class Picture:
         return self.pixels[:, :, 0] if self.channels is Channels.GREY else self.pixels
 
     def to_pil(self) -> Image.Image:
-        """A Pillow image: L, LA, RGB, RGBA, I;16, I or F.
+        """A Pillow image: L, LA, RGB, RGBA, I;16, I (also of int16) or F (also of float16).
 
         Pillow has no mode for more than one 16-bit channel: such pictures are rounded to 8 bits.
 
         Raises:
-            PgiUnsupportedError: no mode comes near (several channels of int32 or float32).
+            PgiUnsupportedError: no mode holds every value (uint32, float64, several channels of int16 or of
+                more than 16 bits).
         """
         from PIL import Image
 
         pixels = self.pixels
-        if self.channels is not Channels.GREY:
+        if self.channels is Channels.GREY:
+            wider = {SampleFormat.INT16: np.int32, SampleFormat.FLOAT16: np.float32}.get(self.sample_format)
+            if wider is not None:
+                pixels = pixels.astype(wider)
+            elif self.sample_format in (SampleFormat.UINT32, SampleFormat.FLOAT64):
+                raise PgiUnsupportedError(f"Pillow has no mode that holds {self.sample_format.name.lower()}.")
+        else:
             if self.sample_format is SampleFormat.UINT16:
                 pixels = ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
             elif self.sample_format is not SampleFormat.UINT8:

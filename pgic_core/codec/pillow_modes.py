@@ -26,6 +26,9 @@ _CONVERTED = {
     "HSV": "RGB",
 }
 _OTHER_COLOUR_SPACE = {"CMYK", "LAB"}
+_BITS_PER_SAMPLE, _SAMPLE_FORMAT = 258, 339
+_FORMATS_OF_16_BITS = ("PNG", "PPM")
+_TIFF_TYPES = {(16, 1): np.uint16, (16, 2): np.int16, (32, 1): np.uint32, (32, 2): np.int32}
 
 
 def keeps_profile(image: Image.Image) -> bool:
@@ -37,12 +40,13 @@ def pixels_of(image: object) -> NDArray[Any]:
     """The pixels of the present frame.
 
     Grey, 16-bit, float and RGB modes with and without alpha stay what they are. Mode 1 becomes grey of 0
-    and 255, I becomes uint16 where that holds every value and int32 elsewhere; palettes become RGB, or
-    RGBA where they or the image have transparency; a colour key becomes alpha; premultiplied alpha is divided
-    out; CMYK and LAB become sRGB, by the image's ICC profile if it has a sound one.
+    and 255; I becomes what its file holds, of TIFF int16, int32, uint16 or uint32, of PNG and PNM uint16, and
+    else int32; palettes become RGB, or RGBA where they or the image have transparency; a colour key becomes
+    alpha; premultiplied alpha is divided out; CMYK and LAB become sRGB, by the image's ICC profile if it has
+    a sound one.
 
     Returns:
-        (H, W) or (H, W, C) of uint8, uint16, int32 or float32, in any byte order.
+        (H, W) or (H, W, C) of uint8, uint16, int16, uint32, int32 or float32, in any byte order.
 
     Raises:
         PgiOptionError: this is no Pillow image, or its mode is unknown.
@@ -68,12 +72,22 @@ def pixels_of(image: object) -> NDArray[Any]:
     if mode in _CONVERTED:
         return np.asarray(image.convert(_CONVERTED[mode]))
     if mode == "I":
-        values = np.asarray(image)
-        fits = values.min() >= 0 and values.max() <= 65535
-        return values.astype(np.uint16) if fits else values
+        return _whole_numbers(image)
     if mode in _OTHER_COLOUR_SPACE:
         return np.asarray(_to_srgb(image))
     raise PgiOptionError(f"Pillow images of mode {mode!r} cannot be coded.")
+
+
+def _whole_numbers(image: Image.Image) -> NDArray[Any]:
+    """The pixels of mode I, which Pillow widens to int32, as their file has them."""
+    values = np.asarray(image)
+    if image.format == "TIFF":
+        tags = getattr(image, "tag_v2", {})
+        stored = tags.get(_BITS_PER_SAMPLE, (32,))[0], tags.get(_SAMPLE_FORMAT, (1,))[0]
+        if stored in _TIFF_TYPES:
+            return values.astype(_TIFF_TYPES[stored])  # uint32 was read as int32: it wraps back
+    fits = image.format in _FORMATS_OF_16_BITS and values.min() >= 0 and values.max() <= 65535
+    return values.astype(np.uint16) if fits else values
 
 
 def _to_srgb(image: Image.Image) -> Image.Image:

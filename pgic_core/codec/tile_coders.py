@@ -1,4 +1,4 @@
-"""The lossless coders of one tile (STREAM.md): plain samples, WebP lossless (RFC 9649) and PNG's.
+"""The lossless coders of one tile (STREAM.md): plain samples, WebP lossless (RFC 9649), PNG's, differences.
 
 Only the bare bitstream of a tile is stored. The file around it is made anew for decoding from what the
 stream header says, so that a tile cannot be of another format, size or kind than the one expected.
@@ -15,21 +15,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import PgiFormatError, PgiUnsupportedError
+from .predictive import decode_predictive, encode_predictive
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     TileShape = tuple[int, int, int]
 
-__all__ = ["EFFORTS", "MAX_CODED_SIDE", "TileCoder", "decode_tile", "encode_tile"]
+__all__ = ["EFFORTS", "MAX_CODED_SIDE", "TileCoder", "decode_tile", "decoding_memory", "encode_tile"]
 
-MAX_CODED_SIDE = 8192
+MAX_CODED_SIDE = 512
 """Greatest side of a tile that is not plain samples, in pixels."""
+
+# A WebP tile may name a group of five prefix codes for each 4 x 4 pixels; each group takes 20 bits of the
+# tile or more, and up to 8 KB of memory in libwebp. Beside them stand copies of the pixels.
+_WEBP_GROUP_PIXELS = 16
+_WEBP_GROUPS_PER_BYTE = 8 / 20
+_WEBP_GROUP_MEMORY = 8192
+_COPIES = 8
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 EFFORTS = {1: (0, 0, 1), 2: (3, 30, 6), 3: (3, 30, 6)}
-"""effort -> WebP method, WebP quality (which is its effort), zlib level of PNG.
+"""effort -> WebP method, WebP quality (which is its effort), zlib level of differences.
 
 There is no more for effort 3: WebP's higher methods gain 2 % on some pictures and lose 10 % on others."""
 
@@ -40,13 +48,14 @@ class TileCoder(IntEnum):
     PLAIN = 0
     WEBP = 1
     PNG = 2
+    PREDICTIVE = 3
 
 
 def encode_tile(tile: NDArray[Any], coder: TileCoder, effort: int) -> tuple[TileCoder, bytes]:
     """Code one tile; as plain samples where the coder would not make it smaller.
 
     Args:
-        tile: (h, w, C); uint8 for WEBP, uint16 for PNG, anything for PLAIN.
+        tile: (h, w, C); uint8 for WEBP, uint16 for PNG, all but uint8 for PREDICTIVE, any for PLAIN.
         coder: the coder to try.
         effort: a key of :data:`EFFORTS`.
 
@@ -58,6 +67,8 @@ def encode_tile(tile: NDArray[Any], coder: TileCoder, effort: int) -> tuple[Tile
         data = _encode_webp(tile, method, quality)
     elif coder is TileCoder.PNG:
         data = _encode_png(tile, level)
+    elif coder is TileCoder.PREDICTIVE:
+        data = encode_predictive(tile, level)
     if coder is TileCoder.PLAIN or len(data) >= tile.nbytes:
         return TileCoder.PLAIN, tile.astype(tile.dtype.newbyteorder("<"), copy=False).tobytes()
     return coder, data
@@ -84,11 +95,35 @@ def decode_tile(data: bytes, coder: TileCoder, shape: TileShape, dtype: np.dtype
             raise PgiFormatError(f"A plain tile of {shape} {dtype.name} samples has {len(data)} bytes.")
         plain = np.frombuffer(data, dtype.newbyteorder("<")).reshape(shape)
         return plain.astype(dtype, copy=False)
-    if dtype != (np.uint8 if coder is TileCoder.WEBP else np.uint16):
+    fits = {
+        TileCoder.WEBP: dtype == np.uint8,
+        TileCoder.PNG: dtype == np.uint16,
+        TileCoder.PREDICTIVE: dtype != np.uint8,
+    }
+    if not fits[coder]:
         raise PgiFormatError(f"A tile of {dtype.name} samples cannot be coded by {coder.name}.")
     if max(shape) > MAX_CODED_SIDE:
         raise PgiFormatError(f"A coded tile of {shape[1]} x {shape[0]} pixels is larger than is allowed.")
+    if coder is TileCoder.PREDICTIVE:
+        return decode_predictive(data, shape, dtype)
     return _decode_webp(data, shape) if coder is TileCoder.WEBP else _decode_png(data, shape)
+
+
+def decoding_memory(length: int, coder: TileCoder, shape: TileShape, dtype: np.dtype[Any]) -> int:
+    """Bytes of memory that decoding one tile may take at worst, whatever its bytes say.
+
+    Args:
+        length: bytes of the tile.
+        coder: as in the index.
+        shape: (h, w, C) that it must have.
+        dtype: type that its samples must have.
+    """
+    pixels = shape[0] * shape[1]
+    copies = _COPIES * pixels * shape[2] * dtype.itemsize
+    if coder is not TileCoder.WEBP:
+        return copies
+    groups = min(pixels // _WEBP_GROUP_PIXELS, int(length * _WEBP_GROUPS_PER_BYTE)) + 1
+    return copies + groups * _WEBP_GROUP_MEMORY
 
 
 def _encode_webp(tile: NDArray[Any], method: int, quality: int) -> bytes:

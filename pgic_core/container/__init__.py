@@ -18,6 +18,7 @@ from .fields import IMAGE_FIELDS_SIZE, Compression, ImageFields, ImageType
 from .layout import FORMAT_VERSION, MAGIC, BlockEntry, BlockFlag, BlockType, is_pgi
 from .metadata import Location, Metadata, parse_metadata, serialize_metadata
 from .reader import PgiReader
+from .segments import Segment, other_segments, pack_segments, put_segments, unpack_segments
 from .source import ByteSource, open_source
 from .writer import KEEP, Keep, build_file, iter_file, rewrite, rewrite_file, write_file
 
@@ -41,6 +42,7 @@ __all__ = [
     "Metadata",
     "PgiReader",
     "Polygon",
+    "Segment",
     "Severity",
     "annotations_from_maps",
     "annotations_to_maps",
@@ -49,12 +51,16 @@ __all__ = [
     "is_pgi",
     "iter_file",
     "open_source",
+    "other_segments",
+    "pack_segments",
     "parse_extension",
     "parse_metadata",
+    "put_segments",
     "rewrite",
     "rewrite_file",
     "serialize_extension",
     "serialize_metadata",
+    "unpack_segments",
     "upright_size",
     "write_file",
 ]

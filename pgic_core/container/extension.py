@@ -18,6 +18,7 @@ from ..limits import DEFAULT_LIMITS, Limits
 from .annotations import annotations_from_maps
 from .cbor_scan import scan
 from .metadata import Location, check_location
+from .segments import unpack_segments
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -50,6 +51,7 @@ class ExtensionKey(StrEnum):
     ANNOTATIONS = "pgic.annotations"
     LOCATION = "pgic.location"
     PREPROCESS = "pgic.preprocess"
+    SEGMENTS = "pgic.segments"
 
 
 def serialize_extension(extension: Mapping[str, object]) -> bytes:
@@ -133,9 +135,11 @@ def _check_keys(extension: Mapping[str, object]) -> None:
                 f"The extension key {key!r} has no prefix; it must look like 'vendor.name', "
                 "with lower-case letters, digits and hyphens before the dot."
             )
-        if key in (ExtensionKey.EXIF, ExtensionKey.XMP, ExtensionKey.ICC):
+        if key in (ExtensionKey.EXIF, ExtensionKey.XMP, ExtensionKey.ICC, ExtensionKey.SEGMENTS):
             if not isinstance(value, bytes) or not value:
                 raise PgiFormatError(f"{key} must be a byte string that is not empty.")
+            if key == ExtensionKey.SEGMENTS:
+                unpack_segments(value)
         elif key == ExtensionKey.DPI:
             _check_dpi(value)
         elif key == ExtensionKey.ANNOTATIONS:

@@ -97,10 +97,10 @@ def measure_regions(files: Sequence[BoxedFile], quality: int, roi: Roi) -> Itera
         if not 0 < inside.mean() <= LARGEST_SHARE:
             yield None
             continue
-        plain = encode(picture, quality=quality)
+        plain = encode(picture, quality=quality, codec="learned")
         wanted = Roi(file.boxes, roi.strength, roi.background)
         try:
-            kept = encode(picture, max_bytes=len(plain), roi=wanted)
+            kept = encode(picture, max_bytes=len(plain), roi=wanted, codec="learned")
         except PgiOptionError:  # not even the lowest quality is as small
             yield None
             continue

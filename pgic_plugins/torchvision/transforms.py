@@ -131,7 +131,9 @@ class ToLatent(v2.Transform):
         def latent(pixels: NDArray[np.uint8]) -> torch.Tensor:
             if pixels.shape[2] != 3:
                 raise PgiOptionError(f"Only RGB pictures have a latent, not {pixels.shape[2]} channels.")
-            data = encode(pixels, quality=self.quality, effort=self.effort, threads=threads_here())
+            data = encode(
+                pixels, codec="learned", quality=self.quality, effort=self.effort, threads=threads_here()
+            )
             return decode_pgi_latent(data)
 
         result = _each(_as_bytes(inpt), latent)

@@ -50,8 +50,10 @@ def test_alpha_beside_learned_colour_is_exact() -> None:
         (GREY.astype(np.uint16) * 200, {"image_type": "infrared"}, "lossless"),
         (PHOTO.astype(np.uint16) * 200, {}, "lossless"),
         (GREY > 99, {}, "lossless"),
-        (GREY.astype(np.float32) / 3, {"image_type": "depth"}, "raw"),
-        (GREY.astype(np.int32) - 99, {}, "raw"),
+        (GREY.astype(np.float32) / 3, {"image_type": "depth"}, "lossless"),
+        (GREY.astype(np.int32) - 99, {}, "lossless"),
+        (GREY.astype(np.int16) - 99, {"image_type": "infrared"}, "lossless"),
+        (np.dstack([GREY, GREY]).astype(np.float64) / 3, {}, "lossless"),
     ],
 )
 def test_everything_else_comes_back_exactly(image: Any, options: dict[str, Any], codec: str) -> None:
@@ -137,7 +139,7 @@ def test_targets_that_cannot_be_met() -> None:
         (PHOTO, {"max_bytes": 50}),
         (RGBA, {"max_bytes": 150}),
         (GREY, {"max_bytes": 2000}),
-        (PHOTO, {"min_psnr": 90}),
+        (PHOTO, {"min_psnr": 90, "codec": "learned"}),
     ):
         with pytest.raises(PgiOptionError):
             pgic_core.encode(image, **options)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pgic_core.codec.lossless import LosslessImage, encode_lossless
+from pgic_core.codec.picture import SampleFormat
 from pgic_core.codec.tile_coders import EFFORTS, TileCoder, decode_tile, encode_tile
 from pgic_core.errors import (
     PgiChecksumError,
@@ -73,17 +74,27 @@ def test_every_pixel_comes_back(count: int, dtype: type) -> None:
 @settings(deadline=None, max_examples=60)
 @given(
     pixels=hnp.arrays(
-        st.sampled_from([np.uint8, np.uint16, np.int32, np.float32]),
+        st.sampled_from([kind.dtype for kind in SampleFormat]),
         st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(1, 4)),
     ),
     effort=st.sampled_from(sorted(EFFORTS)),
     plain=st.booleans(),
 )
 def test_any_array_comes_back(pixels: NDArray[Any], effort: int, plain: bool) -> None:
-    plain = plain or pixels.dtype not in (np.uint8, np.uint16)
     image = opened(coded(pixels, effort=effort, plain=plain), pixels.shape, plain=plain)
     image.verify()
     assert image.decode()[0].tobytes() == pixels.tobytes()  # NaN included
+
+
+def test_tiles_of_png_are_still_read() -> None:
+    pixels = channels_of(PHOTO[:300, :200].astype(np.uint16) * 257, 2)
+    coder, tile = encode_tile(pixels, TileCoder.PNG, 2)
+    assert coder is TileCoder.PNG
+    head = struct.pack("<4BHHI", 1, 2, SampleFormat.UINT16, 0, 64, 64, 1)
+    index = struct.pack("<IIB", len(tile), zlib.crc32(tile), coder)
+    data = head + struct.pack("<I", zlib.crc32(index, zlib.crc32(head))) + index + tile
+    np.testing.assert_array_equal(opened(data, pixels.shape).decode()[0], pixels)
+    assert len(coded(pixels)) < len(data)
 
 
 def test_plain_samples_stand_in_one_piece() -> None:
@@ -261,12 +272,25 @@ def test_another_version_is_not_supported() -> None:
         opened(forged(coded(PHOTO[:9, :9]), version=2), (9, 9))
 
 
-def test_huge_tiles_are_refused_before_they_are_decoded() -> None:
-    head = struct.pack("<4BHHI", 1, 4, 4, 0, 8191, 8191, 1)
-    index = struct.pack("<IIB", 1, 0, 0)
-    data = head + struct.pack("<I", zlib.crc32(index, zlib.crc32(head))) + index + b"x"
+def stream_of_one(width_units: int, height_units: int, count: int = 1, sample_format: int = 4) -> bytes:
+    """A stream of ``count`` empty tiles."""
+    head = struct.pack("<4BHHI", 1, 4, sample_format, 0, width_units, height_units, count)
+    index = struct.pack("<IIB", 0, 0, 0) * count
+    return head + struct.pack("<I", zlib.crc32(index, zlib.crc32(head))) + index
+
+
+@pytest.mark.parametrize(("across", "down"), [(65, 64), (64, 65), (8191, 8191), (7, 8), (8, 7), (1, 1)])
+def test_tiles_that_are_too_large_or_too_small_are_refused(across: int, down: int) -> None:
+    with pytest.raises(PgiFormatError, match="each side must be from 64 to 512"):
+        opened(stream_of_one(across, down), (500, 500))
+
+
+def test_plain_tiles_have_bounds_of_their_own() -> None:
     with pytest.raises(PgiFormatError, match="64 MiB"):
-        opened(data, (65000, 65000))
+        opened(stream_of_one(8191, 8191), (65000, 65000), plain=True)
+    with pytest.raises(PgiFormatError, match="fewer than 4,096 pixels"):
+        opened(stream_of_one(2, 1, 8192), (65535, 16), plain=True)
+    opened(stream_of_one(2, 1), (8, 16), plain=True)  # the whole picture is one tile
 
 
 def test_too_many_tiles_are_refused() -> None:
@@ -317,8 +341,8 @@ def test_a_tile_of_another_size_or_kind_is_refused() -> None:
 def test_options_are_checked() -> None:
     with pytest.raises(PgiOptionError, match="effort"):
         encode_lossless(PHOTO, effort=0)
-    with pytest.raises(PgiOptionError, match="plain"):
-        encode_lossless(PHOTO.astype(np.float32))
+    with pytest.raises(PgiOptionError, match="not complex64"):
+        encode_lossless(PHOTO.astype(np.complex64))
     with pytest.raises(PgiOptionError, match="threads"):
         encode_lossless(PHOTO, threads=0)
 

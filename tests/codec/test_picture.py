@@ -46,7 +46,7 @@ def pixels(image: Any, **options: Any) -> np.ndarray:
         (with_alpha(GREY).convert("La"), np.asarray(with_alpha(GREY).convert("La").convert("LA"))),
         (with_alpha(RGB.convert("P")), np.asarray(with_alpha(RGB.convert("P")).convert("RGBA"))),
         (GREY.convert("F"), np.asarray(GREY, np.float32)),
-        (GREY.convert("I"), np.asarray(GREY, np.uint16)),
+        (GREY.convert("I"), np.asarray(GREY, np.int32)),
     ],
     ids=lambda value: getattr(value, "mode", ""),
 )
@@ -133,7 +133,7 @@ def test_bool_arrays_and_views() -> None:
         np.zeros(5, np.uint8),
         np.zeros((1, 2, 3, 4), np.uint8),
         np.zeros((2, 2, 5), np.uint8),
-        np.zeros((2, 2), np.float64),
+        np.zeros((2, 2), np.longdouble),
         np.zeros((2, 2), np.int64),
         np.zeros((2, 2), np.complex64),
         np.zeros((2, 2), object),
@@ -183,4 +183,4 @@ def test_back_to_pillow_where_it_has_no_such_mode() -> None:
 
 def test_names() -> None:
     assert Channels.RGB_ALPHA.label == "rgb+alpha"
-    assert [kind.bits for kind in SampleFormat] == [8, 16, 32, 32]
+    assert [kind.bits for kind in SampleFormat] == [8, 16, 32, 32, 16, 32, 16, 64]

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from pgic_core.container import Annotation, Box, ImageFields, Location, Metadata, Polygon, Severity
+from pgic_core.container import (
+    Annotation,
+    Box,
+    ImageFields,
+    Location,
+    Metadata,
+    Polygon,
+    Segment,
+    Severity,
+    pack_segments,
+)
 
 texts = st.text(max_size=20)
 
@@ -63,6 +73,9 @@ extensions = st.builds(
             "pgic.xmp": st.binary(min_size=1, max_size=50),
             "pgic.icc": st.binary(min_size=1, max_size=50),
             "pgic.dpi": st.lists(st.floats(1, 1e6) | st.integers(1, 10**6), min_size=2, max_size=2),
+            "pgic.segments": st.lists(
+                st.builds(Segment, st.integers(0xE0, 0xEF), st.binary(max_size=40)), min_size=1, max_size=4
+            ).map(pack_segments),
             "pgic.preprocess": st.lists(st.text(min_size=1, max_size=20), min_size=1, max_size=3),
         },
     ),

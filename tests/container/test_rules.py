@@ -242,6 +242,19 @@ CASES: list[tuple[str, str, bytes, Limits]] = [
             ("E13", f"preprocess {value}", ext_map({"pgic.preprocess": value}))
             for value in ("denoise", [], [""], [1], {"denoise": 1})
         ],
+        *[
+            ("E13", f"segments {value!r:.40}", ext_map({"pgic.segments": value}))
+            for value in (
+                b"",
+                "x",
+                b"x",
+                b"\xff\xe3\x00\x01",
+                b"\xff\xe3\x00\x03",
+                b"\xff\xda\x00\x02",
+                b"\xff\xe3\x00\x04abc",
+                b"\xff\xe3\x00\x02" * 4097,
+            )
+        ],
         ("E13", "annotations is a map", ext_map({"pgic.annotations": {}})),
         ("E13", "annotation without shape", ext_map({"pgic.annotations": [{"label": "x"}]})),
         ("E13", "location is a list", ext_map({"pgic.location": [1, 2, 3]})),

@@ -18,6 +18,7 @@ from pgic_core.container import ImageFields
 from pgic_core.runtime import default_model
 from tests.container.forge import EXTENSION, METADATA, Block, deflated, forge, image_block, metadata_content
 
+from .prefix_codes import prefix_codes
 from .sealing import reseal
 
 __all__ = ["bombs"]
@@ -43,18 +44,34 @@ def bombs() -> dict[str, bytes]:
         ),
         "tiles: more than they say": _picture(_SMALL, _learned(6, varint(5) * 3)),
         "tiles of 4 GB": _picture(_SMALL, _learned(9, varint((1 << 32) - 1) * 2 + bytes(8))),
-        "tiles that add up beyond 64 bits": _picture(_lossless(_SMALL), _tiles(1, 1, 48, 300, b"\xff" * 4)),
+        "tiles that add up beyond 64 bits": _picture(
+            ImageFields(0, 512, 384, 8, 2), _tiles(8, 8, 48, 300, b"\xff" * 4)
+        ),
         "index of 4 GB": _picture(_SMALL, _learned(9, b"", variable=(1 << 32) - 1)),
         "ROI map of 100 MB": _picture(_SMALL, _learned(9, _map(bytes(100_000_000)), flags=1)),
         "ROI map of one value too many": _picture(_SMALL, _learned(9, _map(bytes(2)), flags=1)),
         "opacity plane of 4 GB": _picture(_SMALL, b"\xff" * 4 + bytes(100)),
         "tile of WebP that says it is 16384 x 16384": _picture(
-            _lossless(_SMALL), _tiles(8, 6, 1, 0, coder=1, data=b"\x2f\xff\xff\xff\x0f" + bytes(60))
+            _lossless(_SMALL), _tiles(8, 8, 1, 0, coder=1, data=b"\x2f\xff\xff\xff\x0f" + bytes(60))
+        ),
+        "tile of WebP of 2048 x 2048": _picture(
+            ImageFields(0, 2048, 2048, 8, 2), _tiles(256, 256, 1, 0, coder=1, data=prefix_codes(2048, 2048))
         ),
         "tile of PNG that inflates to 100 MB": _picture(
             ImageFields(0, 64, 48, 16, 2),
-            _tiles(8, 6, 1, 0, coder=2, data=zlib.compress(bytes(100_000_000), 9), sample_format=2),
+            _tiles(8, 8, 1, 0, coder=2, data=zlib.compress(bytes(100_000_000), 9), sample_format=2),
         ),
+        "tile of differences that inflates to 100 MB": _picture(
+            ImageFields(0, 64, 48, 16, 2),
+            _tiles(
+                8, 8, 1, 0, coder=3, data=bytes(5) + zlib.compress(bytes(100_000_000), 9), sample_format=2
+            ),
+        ),
+        "tile of differences with 2^32 values": _picture(
+            ImageFields(0, 64, 48, 16, 2),
+            _tiles(8, 8, 1, 0, coder=3, data=b"\0\xff\xff\xff\xff" + bytes(60), sample_format=2),
+        ),
+        "65,025 tiles of 8 x 8": _picture(ImageFields(0, 2040, 2040, 8, 2), _tiles(1, 1, 65025, 9000)),
         "tile of 64 MiB and one byte": _picture(
             ImageFields(0, 9000, 8000, 8, 0), _tiles(1125, 1000, 1, 5000)
         ),

@@ -25,6 +25,7 @@ PARSERS = (
     "container/annotations.py",
     "codec/auxiliary.py",
     "codec/lossless.py",
+    "codec/predictive.py",
     "codec/tile_coders.py",
     "codec/stream.py",
     "codec/entropy.py",

@@ -12,7 +12,19 @@ import skimage.data
 from PIL import Image
 
 import pgic_core
-from pgic_core.container import Annotation, Box, Location, Metadata, rewrite
+from pgic_core.codec.lossless import encode_lossless
+from pgic_core.codec.picture import SampleFormat
+from pgic_core.codec.tile_coders import TileCoder, encode_tile
+from pgic_core.container import (
+    Annotation,
+    Box,
+    Compression,
+    ImageFields,
+    Location,
+    Metadata,
+    build_file,
+    rewrite,
+)
 from pgic_core.features import decode_features, encode_features
 from pgic_core.features.carry import attach_features, features_file, read_features
 
@@ -75,6 +87,20 @@ class Seed:
             return {**file.info().to_dict(), "exif": file.exif, "icc": file.icc_profile, "xmp": file.xmp}
 
 
+def _older(pixels: NDArray[Any], coder: TileCoder) -> bytes:
+    """A file as earlier versions wrote it: 16 bits as PNG, floats plain."""
+    plain = coder is TileCoder.PLAIN
+    height, width, _ = pixels.shape
+    kind = SampleFormat.of(pixels.dtype)
+    fields = ImageFields(0, width, height, kind.bits, Compression.RAW if plain else Compression.LOSSLESS)
+
+    def encode_as(tile: NDArray[Any], _: TileCoder, effort: int) -> tuple[TileCoder, bytes]:
+        return encode_tile(tile, coder, effort)
+
+    with mock.patch("pgic_core.codec.lossless.encode_tile", encode_as):
+        return build_file(fields, encode_lossless(pixels, plain=plain))
+
+
 @lru_cache(maxsize=1)
 def seeds() -> tuple[Seed, ...]:
     """All of them; the same every time."""
@@ -102,7 +128,11 @@ def seeds() -> tuple[Seed, ...]:
             "lossless grey": pgic_core.encode(photo[:90, :130, 0]),
             "lossless rgba": pgic_core.encode(np.dstack([photo[:70, :100], alpha]), lossless=True),
             "lossless 16 bits": pgic_core.encode(photo[:40, :70].astype(np.uint16) * 200, effort=1),
-            "raw float": pgic_core.encode(photo[:36, :56, 0].astype(np.float32)),
+            "lossless 16 bits as PNG": _older(photo[:70, :100].astype(np.uint16) * 200, TileCoder.PNG),
+            "lossless int16": pgic_core.encode(photo[:90, :70, 0].astype(np.int16) * 3 - 200),
+            "lossless float": pgic_core.encode(photo[:70, :90, :2].astype(np.float64) ** 0.7),
+            "lossless float table": pgic_core.encode((photo[:70, :90, 0] // 16).astype(np.float32) / 3),
+            "raw float": _older(photo[:36, :56, :1].astype(np.float32), TileCoder.PLAIN),
             "metadata": pgic_core.encode(
                 photo[:36, :56, 0],
                 metadata=metadata,

@@ -121,7 +121,7 @@ def test_recognisers_see_the_picture_upright(vendor: PluginSet, spot: Picture, o
     Image.fromarray(spot).save(file, "PNG", exif=exif)
     with Image.open(file) as image:
         upright = np.asarray(ImageOps.exif_transpose(image))
-        data = pgic_core.encode(image, annotations="spot", roi="annotations")
+        data = pgic_core.encode(image, annotations="spot", roi="annotations", codec="learned")
     rows, columns = np.nonzero(upright.max(2))
     (found,) = pgic_core.inspect(data).annotations
     assert found.to_map()["box"] == [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]

@@ -1,0 +1,142 @@
+"""Which codec a picture goes to where both may have it: the learned one, or the one without loss.
+
+Photos take three to seventy times as many bytes without loss, drawings, screenshots and flat colours as
+few as a thirtieth. A guess from a few squares tells these kinds apart; only where it leaves a doubt is
+the picture coded both ways.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..codec.estimate import estimate_lossless
+from ..codec.lossless import encode_lossless
+from ..container import Compression
+from ..errors import PgiOptionError, PgiTargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    from ..codec.parallel import Progress
+    from ..codec.picture import Picture
+    from .options import Rate
+
+    Coded: TypeAlias = list[bytes]
+
+__all__ = ["code_picture", "codec_name"]
+
+_CODECS = ("auto", "learned", "lossless")
+# How many times too large the guess may be: any number below so many bits for each pixel, which photos do not
+# come near; and else more where most pixels are as their neighbours.
+_SIMPLE_BPP = 0.5
+_FLAT, _DOUBT_IF_FLAT, _DOUBT = 0.5, 4, 2
+_WORTH = 1.1
+"""So many times the bytes of the learned codec, exact pixels are worth, where a quality was asked for."""
+
+
+def codec_name(codec: str | None, lossless: bool, model: bool, learnable: bool) -> str:
+    """One of "auto", "learned" and "lossless".
+
+    Args:
+        codec: one of them as it was asked for, or None.
+        lossless: whether every pixel was asked for.
+        model: whether a model of the learned codec was.
+        learnable: whether the learned codec may have the picture.
+
+    Raises:
+        PgiOptionError: there is no such codec, it cannot have the picture, or two contradict each other.
+    """
+    if codec is not None and codec not in _CODECS:
+        raise PgiOptionError(f"codec must be one of {', '.join(_CODECS)}, not {codec!r}.")
+    if lossless and codec == "learned":
+        raise PgiOptionError("lossless and codec='learned' contradict each other: give one of them.")
+    if codec == "learned" and not learnable:
+        raise PgiOptionError("The learned codec takes 8-bit RGB of visible light only.")
+    if lossless or not learnable:
+        return "lossless"
+    return codec or ("learned" if model else "auto")
+
+
+def code_picture(
+    picture: Picture,
+    codec: str,
+    rate: Rate,
+    room: int | None,
+    effort: int,
+    threads: int,
+    progress: Progress | None,
+    learned: Callable[[], Coded],
+) -> tuple[Compression, Coded]:
+    """Code a picture with the codec that was asked for, or with the one that serves it best.
+
+    Args:
+        picture: what to code.
+        codec: as :func:`codec_name` gives it.
+        rate: what was asked for.
+        room: bytes that the payload may have, or None.
+        effort: of the codec without loss.
+        threads: 1 or more.
+        progress: called with the share done, 0 to 1; ``learned`` calls it by itself.
+        learned: codes the picture with the learned codec as ``rate`` says.
+
+    Raises:
+        PgiTargetError: no codec meets what was asked for.
+    """
+
+    def lossless(at_most: int | None) -> Coded | None:
+        try:
+            return encode_lossless(picture.pixels, effort=effort, at_most=at_most, threads=threads)
+        except PgiTargetError:
+            return None
+
+    if codec == "lossless":
+        exact = encode_lossless(picture.pixels, effort=effort, threads=threads, progress=progress)
+        return Compression.LOSSLESS, exact
+    if codec == "learned":
+        return Compression.LEARNED, learned()
+    return _chosen(picture, rate, room, learned, lossless)
+
+
+def _chosen(
+    picture: Picture,
+    rate: Rate,
+    room: int | None,
+    learned: Callable[[], Coded],
+    lossless: Callable[[int | None], Coded | None],
+) -> tuple[Compression, Coded]:
+    """The picture as the codec codes it that serves what was asked for best.
+
+    With a bound on bytes, that is the one without loss if its payload fits. With a bound on PSNR, it is the
+    smaller one that meets it. With a quality, it is the one without loss unless it takes a tenth more than
+    the learned one.
+
+    Args:
+        picture: as :func:`code_picture`, like all but the last.
+        rate: likewise.
+        room: likewise.
+        learned: likewise.
+        lossless: codes without loss, or gives None where that takes more bytes than given.
+
+    Raises:
+        PgiTargetError: neither codec meets what was asked for.
+    """
+    guess = estimate_lossless(picture.pixels)
+    least = guess.size // (_DOUBT_IF_FLAT if guess.flat >= _FLAT else _DOUBT)
+    if guess.size * 8 < _SIMPLE_BPP * picture.width * picture.height:
+        least = 0
+    if room is not None:
+        exact = lossless(room) if least <= room else None
+        return (Compression.LEARNED, learned()) if exact is None else (Compression.LOSSLESS, exact)
+    try:
+        coded = learned()
+    except PgiTargetError:
+        exact = lossless(None)  # no bound on bytes: PSNR is out of reach for the learned codec
+        assert exact is not None
+        return Compression.LOSSLESS, exact
+    size = sum(map(len, coded))
+    if least <= size:
+        exact = lossless(size if rate.min_psnr is not None else int(_WORTH * size))
+        if exact is not None:
+            return Compression.LOSSLESS, exact
+    return Compression.LEARNED, coded
