@@ -92,7 +92,7 @@ class FineArchitecture:
         if list(self.attention) != sorted(set(self.attention) & set(range(1, self.blocks + 1))):
             raise PgiOptionError(f"Attention must stand after blocks 1 to {self.blocks}, in ascending order.")
         if self.window < 1 or self.width % self.heads:
-            raise PgiOptionError("The attention window must be positive, and the heads must divide the width.")
+            raise PgiOptionError("The attention window must be positive, and heads must divide the width.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class Schedule:
         harsh: share of crops in bad light: dim, noisy, or against the light.
         generated: share of crops with generated stripes, text, drawings, lamps and the like.
         scales: of the smaller copies of each picture; half of all crops come from them.
-        fine: ``off``; ``joint``, a fine decoder learns beside the codec; ``frozen``, the fine decoder alone learns.
+        fine: ``off``; ``joint``, a fine decoder learns beside the codec; ``frozen``, it learns alone.
         seed: of crops and noise.
     """
 
@@ -152,16 +152,13 @@ class Schedule:
         if self.crop < 64 or self.crop % 64 or self.batch < 1:
             raise PgiOptionError("The schedule's crop must be a multiple of 64 pixels, its batch 1 or more.")
         if self.curve not in ("cosine", "linear") or self.fine not in ("off", "joint", "frozen"):
-            raise PgiOptionError("The schedule's curve is cosine or linear; its fine is off, joint or frozen.")
+            raise PgiOptionError("The curve is cosine or linear; the fine decoder is off, joint or frozen.")
         if not all(0 < scale < 1 for scale in self.scales):
             raise PgiOptionError("The schedule's scales must lie between 0 and 1.")
 
     def fraction(self, progress: float) -> float:
         """The learning rate at some progress (0 to 1), as a fraction of its peak."""
-        if self.curve == "cosine":
-            left = 0.5 * (1 + math.cos(math.pi * progress))
-        else:
-            left = 1 - progress
+        left = 0.5 * (1 + math.cos(math.pi * progress)) if self.curve == "cosine" else 1 - progress
         ramp = min(1.0, progress / self.warmup) if self.warmup else 1.0
         return ramp * (self.final + (1 - self.final) * left)
 
@@ -172,8 +169,8 @@ class Stage:
 
     Attributes:
         schedule: the file's ``[schedule]`` with the table's values in place of its own.
-        start: a checkpoint to start from, relative to the config file; otherwise the stage before, and for the
-            first one new networks.
+        start: a checkpoint to start from, relative to the config file; otherwise the stage before, and
+            for the first one new networks.
         units: hidden units to keep before it starts, as ``BRANCH = "KEPT[+NEW]"`` (see :mod:`.prune`).
     """
 
@@ -210,7 +207,7 @@ class TrainingConfig:
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> TrainingConfig:
-        """The inverse of :meth:`to_dict`. Values that earlier versions had and this one has not are left out."""
+        """The inverse of :meth:`to_dict`; what only earlier versions know is left out."""
 
         def known(kind: type, values: Mapping[str, Any]) -> Any:
             names = {f.name for f in fields(kind)}
@@ -234,9 +231,9 @@ def with_values(schedule: Schedule, values: Mapping[str, Any]) -> Schedule:
         PgiOptionError: a name is unknown or a value has the wrong type.
     """
     for name, value in values.items():
-        wanted = type(getattr(schedule, name, None))
-        fits = isinstance(value, (int, float) if wanted is float else (list, tuple) if wanted is tuple else wanted)
-        if wanted is type(None) or not fits or isinstance(value, bool):
+        kind = type(getattr(schedule, name, None))
+        also = {float: (int, float), tuple: (list, tuple)}.get(kind, kind)
+        if kind is type(None) or isinstance(value, bool) or not isinstance(value, also):
             raise PgiOptionError(f"A schedule has no value {name} = {value!r}.")
     return replace(schedule, **values)
 

@@ -1,8 +1,7 @@
 """Training pictures in the device's memory, and random crops of them.
 
-All pixels lie one picture after the other in one flat tensor, together with smaller copies of each picture, so
-that a batch of crops is one read at computed places. What is drawn at random is drawn on the CPU, from a seed and
-the number of the step: a run that was stopped goes on as if it had not been.
+All pixels lie one picture after the other in one flat tensor, together with smaller copies of each picture,
+so that a batch of crops is one read at computed places. All random choices are made on the CPU.
 """
 
 from __future__ import annotations
@@ -213,14 +212,14 @@ class FlatPictures:
     Args:
         entries: which; smaller copies directly follow one another or their picture.
         device: where.
-        more: further pictures ``(H, W, 3)`` uint8, which come last.
+        more: heights and widths of further pictures that come last, for the caller to fill in.
     """
 
     def __init__(
-        self, entries: Sequence[Entry], device: torch.device, more: Sequence[NDArray[np.uint8]] = ()
+        self, entries: Sequence[Entry], device: torch.device, more: Sequence[tuple[int, int]] = ()
     ) -> None:
-        height = np.array([e.height for e in entries] + [len(p) for p in more])
-        width = np.array([e.width for e in entries] + [p.shape[1] for p in more])
+        height = np.array([e.height for e in entries] + [h for h, _ in more])
+        width = np.array([e.width for e in entries] + [w for _, w in more])
         ends = np.cumsum(height * width)
         self.device = device
         self.pixels = torch.empty(int(ends[-1]), 3, dtype=torch.uint8, device=device)
@@ -239,8 +238,6 @@ class FlatPictures:
                 for i in group:
                     e = entries[i]
                     self._places[i].copy_(_shrunk(whole, e.height, e.width) if e.copy else whole)
-        for place, picture in zip(self._places[len(entries) :], more, strict=True):
-            place.copy_(torch.from_numpy(picture))
 
     def picture(self, entry: int) -> Tensor:
         """One picture ``(H, W, 3)``, a view."""
@@ -281,10 +278,13 @@ class CropSampler:
         seed: int = 1,
     ) -> None:
         self.index = index
-        random = np.random.default_rng(seed)
-        pool = [generate(pattern_side, random) for _ in range(patterns)]
-        self.pictures = FlatPictures(index.entries, device, pool)
         self._patterns, self._pattern_side = patterns, pattern_side
+        random = np.random.default_rng(seed)
+        with ThreadPoolExecutor(1) as pool:  # Patterns are drawn while pictures are decoded.
+            drawn = [pool.submit(generate, pattern_side, random) for _ in range(patterns)]
+            self.pictures = FlatPictures(index.entries, device, [(pattern_side, pattern_side)] * patterns)
+            for number, pattern in enumerate(drawn, len(index.entries)):
+                self.pictures.picture(number).copy_(torch.from_numpy(np.array(pattern.result())))
 
     def crops(
         self,

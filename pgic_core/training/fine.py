@@ -1,6 +1,6 @@
 """The fine decoder: a larger synthesis with attention, for readers that have more to compute with.
 
-It reads the latents of a codec that learns nothing from it, so the same files serve it and the small synthesis.
+It reads the latents of a codec that learns nothing from it, so the same files serve both decoders.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def grid(a: FineArchitecture) -> int:
 def halo(a: FineArchitecture) -> int:
     """Pixels that a window on the grid needs around it, for the same result as in the whole picture.
 
-    Each block sees one position further, at its own scale. Each attention sees to the next line of its grid: what
-    lies behind it is needed as far as that. The sides of the window must lie on lines of :func:`grid`.
+    Each block sees one position further, at its own scale. Each attention sees as far as the next line of its
+    grid, and what it reads is needed up to there. The window's sides must lie on lines of :func:`grid`.
     """
     pixels = 8 * a.middle_blocks + 4 * a.last_blocks
     positions = math.ceil(pixels / _LATENT)
@@ -139,19 +139,22 @@ class FineSynthesis(nn.Module):
         self.linear.bias.copy_(codec.synthesis.linear.bias)
         self.deviation.copy_(codec.synthesis.deviation)
 
-    def forward(self, latent: Tensor, rate: Tensor, offsets: Tensor, origin: tuple[int, int] = (0, 0)) -> Tensor:
+    def forward(
+        self, latent: Tensor, rate: Tensor, offsets: Tensor, origin: tuple[int, int] = (0, 0)
+    ) -> Tensor:
         """Render.
 
         Args:
             latent: quantised, as :class:`.networks.Coded` holds it.
             rate: ``(B,)``, position between the anchors.
-            offsets: ``(B, H/64, W/64, 1)``, octaves by which a block's steps are finer (ROI).
-            origin: row and column of the first latent position in the whole picture, multiples of 4.
+            offsets: ``(B, H/64, W/64, 1)`` rounded up, octaves by which a block's steps are finer (ROI).
+            origin: row and column of the first latent position in the whole picture.
         """
         with torch.autocast(latent.device.type, enabled=False):
             linear = depth_to_space(depth_to_space(self.linear(latent.float() * self.deviation), 2), 8)
         place = 2 * rate[:, None, None, None] / (self.rates - 1) - 1 + 2 * offsets / self.octaves
-        t = self.enter(latent) + enlarge(self.embed_in(F.relu(self.embed(place))), 4)
+        embedding = enlarge(self.embed_in(F.relu(self.embed(place))), 4)
+        t = self.enter(latent) + embedding[:, : latent.shape[1], : latent.shape[2]]
         for after, block in enumerate(self.body, 1):
             t = block(t)
             if str(after) in self.attention:
@@ -179,7 +182,7 @@ def fine_weights(net: FineSynthesis, weights: Mapping[str, Tensor]) -> dict[str,
 
 
 def _apart(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Names of a body whose attentions stand in one sequence with its blocks, to those of :class:`FineSynthesis`."""
+    """Weights whose attentions stand in one sequence with the body's blocks, under names of this module."""
     numbers = {name: re.fullmatch(r"body\.(\d+)\.(.+)", name) for name in weights}
     attention = sorted({int(m[1]) for m in numbers.values() if m and m[2] == "qkv.weight"})
     out = {}
