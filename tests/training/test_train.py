@@ -6,26 +6,26 @@ import csv
 import itertools
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from PIL import Image
 from skimage import data
 
+import pgic_core
 from pgic_core.errors import PgiInputError, PgiOptionError
 from pgic_core.training import data as crop_data
 from pgic_core.training import run, train
 from pgic_core.training.checkpoint import load_weights
 from pgic_core.training.config import Schedule, Stage, TrainingConfig, load_config, with_values
 from pgic_core.training.export import load_codec
+from pgic_core.training.layers import hidden_layers
 from pgic_core.training.networks import Codec
 from pgic_core.training.step import Learner, TrainingStep
 
 from .architectures import SMALL, SMALL_FINE
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CPU = torch.device("cpu")
 SCHEDULE = Schedule(
@@ -366,3 +366,14 @@ def test_averages_follow_the_weights() -> None:
     net(torch.ones(1, 3)).sum().backward()
     learner.update(torch.zeros(()), torch.tensor(0.25))
     torch.testing.assert_close(learner.averaged.weight, old.lerp(net.weight.detach(), 0.25))
+
+
+def test_the_recipe_of_the_shipped_model_is_its_own() -> None:
+    """Its steps and its hidden units, by branch, are those that the recipe's stages add up to."""
+    shipped, _, state = load_codec(Path(pgic_core.__file__).parent / "weights" / "grid-1" / "weights_fp16.pt")
+    recipe = load_config(Path(train.__file__).parent / "configs" / "grid-1.toml")
+    assert sum(stage.schedule.steps for stage in recipe.stages) == state["step"]
+    units = {branch.name: branch.units for branch in hidden_layers(Codec(recipe.architecture))}
+    for stage in recipe.stages:
+        units |= {name: sum(map(int, text.split("+"))) for name, text in stage.units.items()}
+    assert units == {branch.name: branch.units for branch in hidden_layers(shipped)}
