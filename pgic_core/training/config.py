@@ -110,7 +110,7 @@ class Schedule:
         fine_learning_rate: likewise, of the fine decoder.
         curve: how the learning rate falls after the warm-up, ``cosine`` or ``linear``.
         final: the share of the peak that it falls to; 1 keeps it constant.
-        warmup: share of the length over which it rises from zero.
+        warmup: steps over which it rises from zero: Adam starts without knowing how large gradients are.
         integer: share of the length, at its end, in which integer layers round as their graphs will.
         drop: likewise, in which symbols are dropped as the encoder drops them.
         clip: gradient norm above which a step is scaled down.
@@ -131,7 +131,7 @@ class Schedule:
     fine_learning_rate: float = 1e-3
     curve: str = "cosine"
     final: float = 0.0
-    warmup: float = 0.01
+    warmup: int = 200
     integer: float = 0.2
     drop: float = 1.0
     clip: float = 1.0
@@ -145,7 +145,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scales", tuple(self.scales))
-        shares = ("final", "warmup", "integer", "drop", "ema", "roi", "harsh", "generated")
+        shares = ("final", "integer", "drop", "ema", "roi", "harsh", "generated")
         for name in shares:
             if not 0 <= getattr(self, name) <= 1:
                 raise PgiOptionError(f"The schedule's {name} must lie between 0 and 1.")
@@ -156,10 +156,10 @@ class Schedule:
         if not all(0 < scale < 1 for scale in self.scales):
             raise PgiOptionError("The schedule's scales must lie between 0 and 1.")
 
-    def fraction(self, progress: float) -> float:
-        """The learning rate at some progress (0 to 1), as a fraction of its peak."""
+    def fraction(self, progress: float, step: int) -> float:
+        """The learning rate of a step (from 0) at some progress (0 to 1), as a fraction of its peak."""
         left = 0.5 * (1 + math.cos(math.pi * progress)) if self.curve == "cosine" else 1 - progress
-        ramp = min(1.0, progress / self.warmup) if self.warmup else 1.0
+        ramp = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
         return ramp * (self.final + (1 - self.final) * left)
 
 
@@ -211,8 +211,7 @@ class TrainingConfig:
 
         def known(kind: type, values: Mapping[str, Any]) -> Any:
             names = {f.name for f in fields(kind)}
-            # Before there were stages, the warm-up was counted in steps.
-            return kind(**{k: v for k, v in values.items() if k in names and not (k == "warmup" and v > 1)})
+            return kind(**{name: value for name, value in values.items() if name in names})
 
         return cls(
             name=raw["name"],
@@ -265,6 +264,8 @@ def _stage(schedule: Schedule, table: dict[str, Any]) -> Stage:
     start, units = values.pop("start", ""), values.pop("units", {})
     if {"steps", "seconds"} & set(values):
         schedule = replace(schedule, steps=0, seconds=0.0)
+    if "scales" in values:
+        raise PgiOptionError("Smaller copies are made once: scales stand in [schedule], not in a stage.")
     changed = with_values(schedule, values)
     if bool(changed.steps) == bool(changed.seconds):
         raise PgiOptionError("A stage gives its length either as steps or as seconds.")

@@ -238,8 +238,7 @@ class Run:
     def _one(self, progress: float) -> None:
         schedule = self.schedule
         self._enter_phase(progress)
-        # In the middle of the step, so that the first one learns and the last one is not idle.
-        fraction = schedule.fraction(min(1.0, progress + (0.5 / schedule.steps if schedule.steps else 0)))
+        fraction = schedule.fraction(progress, self.steps)
         batch = inputs(self.sampler, schedule, self.config.architecture.rates, self.number, self.steps)
         keep = min(schedule.ema, (self.steps + 1) / (self.steps + 51))
         self.step.run(*batch, fraction=fraction, keep=keep)
@@ -274,7 +273,7 @@ class Run:
             flush=True,
         )
         place = {"step": self._before.step + self.steps, "minutes": total / 60, "stage": self.number}
-        values = {**means, **place, "rate": self.schedule.fraction(progress)}
+        values = {**means, **place, "rate": self.schedule.fraction(progress, self.steps - 1)}
         return {name: f"{values[name]:.6g}" for name in FIELDS if name in values}
 
     def save(self, *, done: bool = False) -> None:

@@ -118,18 +118,10 @@ def train(
     for job in todo:
         file = out / (f"stage-{job.number}.pt" if job.number else "checkpoint.pt")
         if file.exists() and load_state(file).get("done"):
+            print(f"{file} is done already.", flush=True)
             continue
-        run = Run(
-            config,
-            job.stage,
-            job.number,
-            sampler,
-            out,
-            start=job.start,
-            start_fine_from=start_fine,
-            eager=eager,
-            began=began,
-        )
+        first = {"start": job.start, "start_fine_from": start_fine}
+        run = Run(config, job.stage, job.number, sampler, out, **first, eager=eager, began=began)
         if not run.go(stop):
             return False
         began, start_fine = time.monotonic(), None

@@ -89,7 +89,26 @@ def test_what_does_not_fit_is_not_packed(
     assert "exists already" in capsys.readouterr().err
 
 
-def test_what_fits_is_carried_as_it_is_and_parts_have_their_share_of_each_folder() -> None:
+def test_weights_and_wheels_come_along(root: Path, recipe: Path, tmp_path: Path) -> None:
+    weights, wheel, out = tmp_path / "w.pt", tmp_path / "x-1-py3-none-any.whl", tmp_path / "packed"
+    weights.write_bytes(b"weights")
+    wheel.write_bytes(b"wheel")
+    command = [str(recipe), "--data", str(root), "--out", str(out), "--start", str(weights)]
+    pack.main([*command, "--start-fine", str(weights), "--wheel", str(wheel), "--", "--set", "fine=joint"])
+    assert (
+        (out / "code" / "start.pt").read_bytes()
+        == (out / "code" / "start-fine.pt").read_bytes()
+        == b"weights"
+    )
+    assert (out / "wheels" / wheel.name).read_bytes() == b"wheel"
+    assert "--set fine=joint --start start.pt --start-fine start-fine.pt" in (out / "run.sh").read_text()
+    # There is room, so pictures are carried as they are.
+    carried = sorted(out.glob("part-*/photos/*"), key=lambda file: file.name)
+    originals = sorted((root / "photos").iterdir())
+    assert [file.read_bytes() for file in carried] == [file.read_bytes() for file in originals]
+
+
+def test_parts_have_their_share_of_each_folder() -> None:
     pictures = [
         pack.Carried(f, Path(f"{f}{n}.png"), bytes(100), f"{f}{n}.png") for f in "abc" for n in range(10)
     ]

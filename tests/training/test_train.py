@@ -38,7 +38,7 @@ SCHEDULE = Schedule(
     harsh=0.3,
     roi=0.5,
     scales=(0.5,),
-    warmup=0.2,
+    warmup=2,
 )
 CONFIG = TrainingConfig("small", SMALL, SCHEDULE, {"photos": 1.0}, fine=SMALL_FINE)
 
@@ -146,13 +146,12 @@ def test_a_schedule_by_wall_time_counts_what_was_before(root: Path, tmp_path: Pa
 
 
 def test_learning_rates() -> None:
-    cosine = Schedule(warmup=0.1)
-    assert cosine.fraction(0.05) == pytest.approx(0.5, abs=0.01)
-    assert cosine.fraction(0.5) == pytest.approx(0.5)
-    assert cosine.fraction(1.0) == pytest.approx(0)
+    cosine = Schedule(warmup=10)
+    assert [cosine.fraction(0.0, step) for step in (0, 4, 9, 10)] == pytest.approx([0.1, 0.5, 1, 1])
+    assert [cosine.fraction(p, 99) for p in (0.25, 0.5, 1)] == pytest.approx([0.8536, 0.5, 0], abs=1e-4)
     linear = Schedule(warmup=0, curve="linear", final=0.2)
-    assert [linear.fraction(p) for p in (0, 0.5, 1)] == pytest.approx([1, 0.6, 0.2])
-    assert Schedule(final=1).fraction(0.7) == 1
+    assert [linear.fraction(p, 0) for p in (0, 0.5, 1)] == pytest.approx([1, 0.6, 0.2])
+    assert Schedule(final=1).fraction(0.7, 500) == 1
 
 
 RECIPE = """
@@ -238,6 +237,7 @@ def test_config_files_that_cannot_be_used(tmp_path: Path) -> None:
     for wrong in (
         RECIPE.replace("steps = 3", "steps = 3\nseconds = 3"),
         RECIPE.replace("steps = 3", ""),
+        RECIPE.replace("steps = 3", "steps = 3\nscales = [0.5]"),
         RECIPE.replace("learning_rate", "rate"),
         RECIPE.replace("crop = 64", "crop = 65"),
         RECIPE.replace("[data]", "[dat]"),
