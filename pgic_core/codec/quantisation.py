@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .dead_zone import DEAD_ZONE
 from .geometry import CELL, UNIT, Box
 from .region import Rate
 from .rows import RowMap, SymbolRows, to_cells
@@ -16,14 +17,9 @@ if TYPE_CHECKING:
     from ..runtime import Model
     from .entropy import Bank
 
-__all__ = ["DEAD_ZONE", "SYMBOL_LAYERS", "Coding", "fill_thresholds", "row_thresholds"]
+__all__ = ["SYMBOL_LAYERS", "Coding", "fill_thresholds", "row_thresholds"]
 
 SYMBOL_LAYERS = ("base", "detail")
-# By how many steps the bin of zero is wider for each bit that a zero saves. A step chosen for its rate
-# weighs one bit as much as 2 / 17.3 squared steps of error: at the optimum of uniform quantisation dD/dR is
-# 18 / ln 2 (see the trainer), spread over three colours. Rate counts 0.65 of that, because a symbol's value
-# also serves as context of others; chosen on training pictures.
-DEAD_ZONE = 0.65 / 17.3
 
 
 def row_thresholds(bank: Bank, *, drop: bool) -> NDArray[np.float16]:

@@ -16,7 +16,7 @@ import torch
 
 from ..runtime.manifest import identity_digest, write_manifest
 from ..runtime.tables import ROWS, ROWS_PER_OCTAVE, Tables, gaussian_frequencies, row_of_log2_scale
-from .config import Architecture, Schedule, TrainingConfig
+from .config import TrainingConfig
 from .descent import descent, sensitivity
 from .feedback import round_linear_path
 from .graph import array
@@ -38,14 +38,7 @@ _QUALITIES = 100
 def load_codec(path: Path) -> tuple[Codec, TrainingConfig, dict[str, Any]]:
     """A checkpoint's averaged weights as a network, its config and what else it holds."""
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    raw = state["config"]
-    config = TrainingConfig(
-        name=raw["name"],
-        architecture=Architecture(**raw["architecture"]),
-        schedule=Schedule(**raw["schedule"]),
-        data=raw["data"],
-        exclude=tuple(raw["exclude"]),
-    )
+    config = TrainingConfig.from_dict(state["config"])
     # In half precision, as the released weights are: so a model can be exported anew from those.
     codec = Codec.of(config.architecture, {k: v.half() for k, v in state["average"].items()})
     codec.eval()

@@ -23,7 +23,8 @@ from ..limits import Limits
 from ..runtime import PRECISION, ROWS, Model
 from ..runtime.manifest import read_manifest, write_manifest
 from ..runtime.tables import gaussian_frequencies, pack_frequencies, whole_frequencies
-from .data import CropSampler, load_folders
+from .config import TrainingConfig
+from .data import sample_crops
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -111,9 +112,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--crops", type=int, default=40)
     given = parser.parse_args(arguments)
     saved = torch.load(given.folder / "weights_fp16.pt", map_location="cpu", weights_only=True)
-    shares = saved["config"]["data"]
-    sampler = CropSampler(load_folders(given.data, shares, saved["config"]["exclude"]), shares, seed=77)
-    crops = [np.ascontiguousarray(sampler.crop(448)) for _ in range(given.crops)]
+    config = TrainingConfig.from_dict(saved["config"])
+    crops = list(sample_crops(config, given.data, given.crops, 448, seed=77))
     print(fit_rows(given.folder, crops))
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "Mix",
     "Pointwise",
     "depth_to_space",
+    "enlarge",
     "hidden_layers",
     "small",
     "space_to_depth",
@@ -45,6 +46,13 @@ def depth_to_space(x: Tensor, factor: int) -> Tensor:
     b, h, w, c = x.shape
     c //= factor * factor
     x = x.reshape(b, h, w, factor, factor, c).permute(0, 1, 3, 2, 4, 5)
+    return x.reshape(b, h * factor, w * factor, c)
+
+
+def enlarge(x: Tensor, factor: int) -> Tensor:
+    """``(B, H, W, C)`` to ``(B, f*H, f*W, C)``: each element is repeated (nearest neighbour)."""
+    b, h, w, c = x.shape
+    x = x[:, :, None, :, None, :].expand(b, h, factor, w, factor, c)
     return x.reshape(b, h * factor, w * factor, c)
 
 

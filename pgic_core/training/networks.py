@@ -19,9 +19,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..codec.quantisation import DEAD_ZONE
+from ..codec.dead_zone import DEAD_ZONE
 from ..runtime.tables import ROWS_PER_OCTAVE, row_of_log2_scale
-from .layers import Block, Depthwise, Mix, Pointwise, depth_to_space, hidden_layers, small, space_to_depth
+from .layers import (
+    Block,
+    Depthwise,
+    Mix,
+    Pointwise,
+    depth_to_space,
+    enlarge,
+    hidden_layers,
+    small,
+    space_to_depth,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -57,10 +67,12 @@ class Coded:
 
     Attributes:
         picture: reconstruction ``(B, H, W, 3)``, in units of 256 grey levels around 0.
+        latent: what it was made from, the quantised latent ``(B, H/16, W/16, M)``.
         bits_y, bits_z: estimated bits per picture, ``(B,)``.
     """
 
     picture: Tensor
+    latent: Tensor
     bits_y: Tensor
     bits_z: Tensor
 
@@ -207,9 +219,12 @@ class Codec(nn.Module):
 
     def interpolate(self, table: Tensor, rate: Tensor) -> Tensor:
         """Rows of ``table`` at fractional anchors ``rate`` (B,), as ``(B, 1, 1, columns)``."""
-        low = rate.floor().clamp(0, self.architecture.rates - 2).long()
-        w = (rate - low)[:, None]
-        return (table[low] * (1 - w) + table[low + 1] * w)[:, None, None, :]
+        low = rate.floor().clamp(0, self.architecture.rates - 2)
+        w = rate - low
+        anchor = torch.arange(self.architecture.rates, device=rate.device)
+        # A weighted sum of all rows: on a GPU the gradient of indexing would be a sort.
+        weight = (anchor == low[:, None]) * (1 - w)[:, None] + (anchor == low[:, None] + 1) * w[:, None]
+        return (weight[:, :, None] * table).sum(1)[:, None, None, :]
 
     def embedding(self, rate: Tensor, offsets: Tensor) -> Tensor:
         """Hidden features of the rate, ``(B, H/64, W/64, 32)``."""
@@ -238,7 +253,7 @@ class Codec(nn.Module):
                 has no gradient through them, still learns its rate from noise.
         """
         e = self.embedding(rate, offsets)
-        log_step = self.interpolate(self.log_step, rate) - _up(offsets, 4)
+        log_step = self.interpolate(self.log_step, rate) - enlarge(offsets, 4)
         y = self.analysis(picture)
         z = self.hyper_analysis(y, e)
         z_hat = _round(z)
@@ -249,7 +264,7 @@ class Codec(nn.Module):
         if noise:
             bits_z = _with_gradient(bits_z, _bits(_noisy(z - mean), z_scale.detach()))
         log_scale = depth_to_space(self.scale(z_hat).float(), 4) + self.interpolate(self.log_shift, rate)
-        log_scale = (log_scale + _up(offsets, 4)).clamp(_LOG2_ROW_MIN, _LOG2_ROW_MAX)
+        log_scale = (log_scale + enlarge(offsets, 4)).clamp(_LOG2_ROW_MIN, _LOG2_ROW_MAX)
         zone = _dead_zone(log_scale) if drop else None
         y_hat, residual = self.means(y, z_hat, e, torch.exp2(log_step), zone)
         scale = torch.exp2(log_scale)
@@ -258,8 +273,8 @@ class Codec(nn.Module):
             bits_y = _with_gradient(_bits(_symbols(residual, zone), scale), smooth)
         else:
             bits_y = _bits(_noisy(residual) if noise else _symbols(residual, zone), scale)
-        reconstruction = self.synthesis(y_hat, _up(self.embed_synthesis(e), 4))
-        return Coded(reconstruction, bits_y, bits_z)
+        reconstruction = self.synthesis(y_hat, enlarge(self.embed_synthesis(e), 4))
+        return Coded(reconstruction, y_hat, bits_y, bits_z)
 
     @torch.no_grad()
     def watch(
@@ -287,12 +302,12 @@ class Codec(nn.Module):
 
     def hyper_analysis(self, y: Tensor, e: Tensor) -> Tensor:
         """Scaled latent to z, before rounding."""
-        t = self.ha_block(F.relu(self.ha_enter(space_to_depth(y, 2)) + _up(self.embed_ha(e), 2)))
+        t = self.ha_block(F.relu(self.ha_enter(space_to_depth(y, 2)) + enlarge(self.embed_ha(e), 2)))
         return self.ha_leave(space_to_depth(t, 2)).float()
 
     def state(self, z_hat: Tensor, e: Tensor) -> Tensor:
         """Hyper-synthesis: z to the cells' state ``(B, H/32, W/32, T)``."""
-        return self.hs_block(depth_to_space(self.hs_enter(z_hat), 2) + _up(self.embed_hs(e), 2))
+        return self.hs_block(depth_to_space(self.hs_enter(z_hat), 2) + enlarge(self.embed_hs(e), 2))
 
     def means(
         self, y: Tensor, z_hat: Tensor, e: Tensor, step: Tensor, zone: Tensor | None = None
@@ -385,13 +400,6 @@ def _klt(x: Tensor) -> tuple[Tensor, Tensor]:
     x = x.reshape(-1, x.shape[-1]).double()
     values, vectors = torch.linalg.eigh(x.T @ x / len(x))
     return values.flip(0).clamp(min=1e-12).float(), vectors.flip(1).float()
-
-
-def _up(x: Tensor, factor: int) -> Tensor:
-    """Nearest-neighbour enlargement."""
-    b, h, w, c = x.shape
-    x = x[:, :, None, :, None, :].expand(b, h, factor, w, factor, c)
-    return x.reshape(b, h * factor, w * factor, c)
 
 
 def neighbours(z: Tensor) -> Tensor:

@@ -18,20 +18,31 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from ..errors import PgiOptionError
 from .config import load_config
-from .data import CropSampler, load_folders
+from .data import sample_crops
 from .export import load_codec
 from .layers import Hidden, hidden_layers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
 
     from .networks import Codec
 
-__all__ = ["Seen", "add", "backpropagate", "crops_to_judge_by", "keep", "main", "tool_parser", "watch"]
+__all__ = [
+    "Seen",
+    "add",
+    "backpropagate",
+    "crops_to_judge_by",
+    "keep",
+    "main",
+    "prune",
+    "tool_parser",
+    "watch",
+]
 
 _BATCH = 4
 _DAMPING = 1e-4  # of the units' mean variance: there are no more crops than there are
@@ -192,6 +203,36 @@ def add(branch: Hidden, seen: Seen, count: int, random: torch.Generator) -> None
     closing.weight[:, old:] = 1e-2 / math.sqrt(channels) * torch.randn(channels, count, generator=random)
 
 
+def prune(codec: Codec, units: Mapping[str, str], crops: Callable[[], NDArray[np.uint8]]) -> None:
+    """Change how many hidden units some branches have, in place, and print what was done.
+
+    Args:
+        codec: the networks.
+        units: branch to ``KEPT`` or ``KEPT+NEW``.
+        crops: gives what to judge by, ``(N, H, W, 3)``; called once it is known that the units can be had.
+
+    Raises:
+        PgiOptionError: there is no such branch, or not as asked for.
+    """
+    branches = {branch.name: branch for branch in hidden_layers(codec)}
+    wanted = {}
+    for name, text in units.items():
+        parts = re.fullmatch(r"(\d+)(?:\+(\d+))?", text)
+        if parts is None or name not in branches or not 0 < int(parts[1]) <= branches[name].units:
+            raise PgiOptionError(f"{name}={text} does not say how many units of a branch to keep.")
+        if parts[2] and branches[name].between is not None:
+            raise PgiOptionError(f"{name}={text}: branches with a depthwise layer get no new units.")
+        wanted[name] = int(parts[1]), int(parts[2] or 0)
+    seen = watch(codec, [branches[name] for name in wanted], crops())
+    random = torch.Generator().manual_seed(1)
+    for name, (kept, new) in wanted.items():
+        before = branches[name].units
+        keep(branches[name], seen[name], kept)
+        if new:
+            add(branches[name], seen[name], new, random)
+        print(f"{name}: {kept} of {before} units kept, {new} new")
+
+
 def tool_parser(name: str, description: str | None) -> argparse.ArgumentParser:
     """What the command lines that change weights between two trainings have in common."""
     parser = argparse.ArgumentParser(prog=f"python -m pgic_core.training.{name}", description=description)
@@ -207,8 +248,7 @@ def crops_to_judge_by(given: argparse.Namespace) -> NDArray[np.uint8]:
     """Training crops, as the options of :func:`tool_parser` say; always the same."""
     torch.manual_seed(0)
     config = load_config(given.config)
-    sampler = CropSampler(load_folders(given.data, config.data, config.exclude), config.data, seed=5)
-    return sampler.batch(given.crops, config.schedule.crop)
+    return sample_crops(config, given.data, given.crops, config.schedule.crop, seed=5)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -217,24 +257,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--units", action="append", required=True, metavar="BRANCH=KEPT[+NEW]")
     given = parser.parse_args(arguments)
     codec, _, state = load_codec(given.weights)
-    branches = {branch.name: branch for branch in hidden_layers(codec)}
-    wanted = {}
+    units = {}
     for text in given.units:
-        parts = re.fullmatch(r"([\w.]+)=(\d+)(?:\+(\d+))?", text)
-        if parts is None or parts[1] not in branches or not 0 < int(parts[2]) <= branches[parts[1]].units:
-            parser.error(f"--units {text} does not say how many units of a branch to keep")
-        if parts[3] and branches[parts[1]].between is not None:
-            parser.error(f"--units {text}: branches with a depthwise layer get no new units")
-        wanted[parts[1]] = int(parts[2]), int(parts[3] or 0)
-    crops = crops_to_judge_by(given)
-    seen = watch(codec, [branches[name] for name in wanted], crops)
-    random = torch.Generator().manual_seed(1)
-    for name, (kept, new) in wanted.items():
-        before = branches[name].units
-        keep(branches[name], seen[name], kept)
-        if new:
-            add(branches[name], seen[name], new, random)
-        print(f"{name}: {kept} of {before} units kept, {new} new")
+        branch, _, count = text.partition("=")
+        units[branch] = count
+    try:
+        prune(codec, units, lambda: crops_to_judge_by(given))
+    except PgiOptionError as error:
+        parser.error(f"--units {error}")
     torch.save(
         {k: state[k] for k in ("config", "step", "seconds")} | {"average": codec.state_dict()}, given.out
     )

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from ..evaluation.patterns import PATTERNS
-from .data import CropSampler, load_folders
+from .data import sample_crops
 from .layers import Depthwise, Pointwise, hidden_layers
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from .networks import Codec
 
 __all__ = [
+    "CALIBRATION_CROPS",
+    "CALIBRATION_SIDE",
     "FLOAT_LAYERS",
     "WEIGHT_LEVELS",
     "Grid",
@@ -68,8 +70,8 @@ WEIGHT_LEVELS = 64
 x86 processors without VNNI add pairs of 8-bit products in 16 bits: 2 * 255 * 64 still fits, 2 * 255 * 127
 saturates. So seven bits of weight give every processor the same sums. The eighth gains nothing.
 """
-_CROPS = 24
-_SIDE = 512
+CALIBRATION_CROPS = 24
+CALIBRATION_SIDE = 512  # pixels
 # How much of a channel's reach is evened out: 1 gives all the same one, at the cost of the weights.
 _EVEN = 0.85
 _REACH = 0.85  # Of the extremes seen, so much is covered: finer levels for all others are worth more.
@@ -92,7 +94,7 @@ class Grid:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values and a tensor, for checkpoints."""
-        return {"scale": self.scale, "low": self.low, "high": self.high}
+        return {"scale": self.scale.cpu(), "low": self.low, "high": self.high}
 
 
 def grids_of(checkpoint: Mapping[str, Any]) -> dict[str, Grid]:
@@ -102,9 +104,9 @@ def grids_of(checkpoint: Mapping[str, Any]) -> dict[str, Grid]:
 
 def calibration_crops(config: TrainingConfig, root: Path) -> NDArray[np.uint8]:
     """Crops of training pictures, ``(24, 512, 512, 3)``, always the same ones for a config."""
-    pictures = load_folders(root, config.data, config.exclude)
-    sampler = CropSampler(pictures, config.data, config.schedule.seed, config.schedule.harsh)
-    return sampler.batch(_CROPS, _SIDE)
+    return sample_crops(
+        config, root, CALIBRATION_CROPS, CALIBRATION_SIDE, config.schedule.seed, config.schedule.harsh
+    )
 
 
 def pattern_crops(config: TrainingConfig) -> NDArray[np.uint8] | None:
@@ -112,7 +114,7 @@ def pattern_crops(config: TrainingConfig) -> NDArray[np.uint8] | None:
     if not config.schedule.generated:
         return None
     random = np.random.default_rng(config.schedule.seed)
-    return np.stack([draw(_SIDE, random) for draw in PATTERNS.values() for _ in range(2)])
+    return np.stack([draw(CALIBRATION_SIDE, random) for draw in PATTERNS.values() for _ in range(2)])
 
 
 @torch.no_grad()

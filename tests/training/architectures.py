@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pgic_core.training.config import Architecture
+from pgic_core.training.config import Architecture, FineArchitecture
 
 SMALL = Architecture(
     latent=24,
@@ -15,4 +15,8 @@ SMALL = Architecture(
     decoder=16,
     renderer=8,
     rates=3,
+)
+
+SMALL_FINE = FineArchitecture(
+    width=16, blocks=2, attention=(1,), window=2, heads=2, middle=12, middle_blocks=1, last=8, last_blocks=1
 )

@@ -12,7 +12,7 @@ from PIL import Image
 from skimage import data
 
 from pgic_core.training import narrow, train
-from pgic_core.training.config import Schedule, TrainingConfig
+from pgic_core.training.config import Schedule, Stage, TrainingConfig
 from pgic_core.training.export import load_codec
 from pgic_core.training.layers import hidden_layers
 from pgic_core.training.networks import Codec
@@ -93,18 +93,18 @@ def test_a_narrow_model_is_trained_on_and_loaded(tmp_path: Path, capsys: pytest.
     pictures, whole, out = tmp_path / "data" / "photos", tmp_path / "whole", tmp_path / "narrow.pt"
     pictures.mkdir(parents=True)
     Image.fromarray(data.astronaut()).save(pictures / "a.png")
-    config = TrainingConfig("small", SMALL, Schedule(batch=2, crop=64, decay=4), {"photos": 1.0})
-    train.train(config, pictures.parent, whole, steps=2)
+    schedule = Schedule(steps=2, batch=2, crop=64)
+    config = TrainingConfig("small", SMALL, schedule, {"photos": 1.0})
+    train.train(config, pictures.parent, whole, [train.Job(0, Stage(schedule), None)])
     file = tmp_path / "small.toml"
     file.write_text('name = "small"\n[schedule]\ncrop = 64\n[data]\nphotos = 1\n')
     options = ["--config", str(file), "--data", str(pictures.parent), "--crops", "6"]
     files = [str(whole / "checkpoint.pt"), str(out)]
     narrow.main([*files, *options, "--width", "decoder=12", "--width", "context=10"])
     assert "decoder: 12 of 16 channels kept" in capsys.readouterr().out
-    smaller = replace(config, architecture=replace(SMALL, decoder=12, context=10))
-    train.train(smaller, pictures.parent, tmp_path / "again", decay=True, start=out)
-    codec, read, _ = load_codec(tmp_path / "again" / "decayed.pt")
-    assert read.architecture == codec.architecture == smaller.architecture
+    train.train(config, pictures.parent, tmp_path / "again", [train.Job(0, Stage(schedule), out)])
+    codec, read, _ = load_codec(tmp_path / "again" / "checkpoint.pt")
+    assert read.architecture == codec.architecture == replace(SMALL, decoder=12, context=10)
     assert codec.synthesis.lift.weight.shape[1] == 12
     for width in ("decoder=17", "decoder=0", "decoder", "latent=8", "context=-1"):
         with pytest.raises(SystemExit):

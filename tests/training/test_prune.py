@@ -11,7 +11,7 @@ from PIL import Image
 from skimage import data
 
 from pgic_core.training import prune, train
-from pgic_core.training.config import Schedule, TrainingConfig
+from pgic_core.training.config import Schedule, Stage, TrainingConfig
 from pgic_core.training.export import load_codec
 from pgic_core.training.layers import hidden_layers
 from pgic_core.training.networks import Codec
@@ -95,17 +95,17 @@ def test_a_pruned_model_is_trained_on_and_loaded(tmp_path: Path, capsys: pytest.
     pictures.mkdir(parents=True)
     Image.fromarray(data.astronaut()).save(pictures / "a.png")
     Image.fromarray(data.coffee()).save(pictures / "b.png")
-    config = TrainingConfig("small", SMALL, Schedule(batch=2, crop=64, decay=4), {"photos": 1.0})
-    train.train(config, pictures.parent, whole, steps=2)
+    schedule = Schedule(steps=2, batch=2, crop=64)
+    config = TrainingConfig("small", SMALL, schedule, {"photos": 1.0})
+    train.train(config, pictures.parent, whole, [train.Job(0, Stage(schedule), None)])
     file = tmp_path / "small.toml"
     file.write_text('name = "small"\n[schedule]\ncrop = 64\n[data]\nphotos = 1\n')
     options = ["--config", str(file), "--data", str(pictures.parent), "--crops", "6"]
     out = tmp_path / "pruned.pt"
     files = [str(whole / "checkpoint.pt"), str(out)]
     prune.main([*files, *options, "--units", "hs_block.f1=8", "--units", "analysis.fine.0.f1=16+4"])
-    train.train(config, pictures.parent, pruned, decay=True, start=out)
-    train.train(config, pictures.parent, pruned, decay=True, start=out)  # and once more from its own end
-    codec, _, state = load_codec(pruned / "decayed.pt")
+    train.train(config, pictures.parent, pruned, [train.Job(0, Stage(schedule), out)])
+    codec, _, state = load_codec(pruned / "checkpoint.pt")
     assert state["step"] == 4
     assert branch_of(codec, "hs_block.f1").units == 8
     assert branch_of(codec, "analysis.fine.0.f1").units == 20

@@ -1,0 +1,81 @@
+"""A few steps to measure what a training will take: time, memory, and whether a CUDA graph gives the same."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from .data import load_sampler
+from .run import Run, inputs
+
+if TYPE_CHECKING:
+    from .config import Stage, TrainingConfig
+
+__all__ = ["smoke"]
+
+_ROUNDS = 4
+_STEPS = 10  # per round
+
+
+def smoke(config: TrainingConfig, stage: Stage, data: Path, device: str, *, start: Path | None) -> str:
+    """Measure steps of a stage, with and without integer layers' rounding; nothing is kept.
+
+    Returns:
+        A report for people, a line per figure.
+    """
+    tick = time.monotonic()
+    torch.set_float32_matmul_precision("medium" if device == "cpu" else "high")
+    sampler = load_sampler(config, data, torch.device(device))
+    lines = [f"{device}: {len(sampler.index.entries)} pictures and copies in {time.monotonic() - tick:.1f} s"]
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(config, stage, 0, sampler, Path(folder), start=start)
+        for rounding in (False, True):
+            if rounding or stage.schedule.fine == "frozen":
+                run.grids = run.grids or run.calibrated()
+            run.step.enter(drop=True, grids=run.grids)
+            if run.step.device.type == "cuda":
+                torch.cuda.reset_peak_memory_stats()
+                tick = time.monotonic()
+                run.step.capture()
+                lines.append(f"graph recorded in {time.monotonic() - tick:.1f} s; {_same(run)}")
+            lines.append(f"{'rounding' if run.grids else 'float'}: {_speed(run)}")
+            if stage.schedule.fine == "frozen":
+                break
+    return "\n".join(lines)
+
+
+def _same(run: Run) -> str:
+    """How near the graph comes to the step kernel by kernel, with the same crops and noise."""
+    seen = []
+    run.step.hold.fill_(1)
+    for go in (run.step.graph.replay, run.step.step):
+        torch.manual_seed(5)
+        go()
+        seen.append(run.step.newest.tolist())
+    run.step.hold.fill_(0)
+    pairs = zip(run.step.names, *seen, strict=True)
+    return ", ".join(f"{name} {graph:.6g}/{eager:.6g}" for name, graph, eager in pairs) + " (graph/eager)"
+
+
+def _speed(run: Run) -> str:
+    """Median milliseconds per step, crops included, and the memory that was in use at most."""
+    step, schedule = run.step, run.schedule
+    cuda = step.device.type == "cuda"
+    steps = _STEPS if cuda else 1
+    times = []
+    for turn in range(_ROUNDS):
+        tick = time.monotonic()
+        for k in range(steps):
+            batch = inputs(run.sampler, schedule, run.config.architecture.rates, 0, turn * steps + k)
+            step.run(*batch, fraction=1e-3, keep=0.99)
+        step.read()  # waits for the device
+        times.append(1000 * (time.monotonic() - tick) / steps)
+    middle = statistics.median(times)
+    rate = 1000 * schedule.batch / middle
+    text = f"{middle:.2f} ms a step ({min(times):.2f} to {max(times):.2f}), {rate:.0f} crops/s"
+    return text + (f", {torch.cuda.max_memory_allocated() / 2**30:.2f} GiB at most" if cuda else "")
