@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         PgiOptionError,
         PgiTruncatedError,
         PgiUnsupportedError,
+        PgiWarning,
     )
     from .limits import Limits
     from .roi import Roi, draw_roi
@@ -72,6 +73,7 @@ __all__ = [
     "PgiOptionError",
     "PgiTruncatedError",
     "PgiUnsupportedError",
+    "PgiWarning",
     "Polygon",
     "Roi",
     "Severity",

@@ -12,6 +12,8 @@ The tree::
     ├── PgiOptionError (ValueError)        an argument is out of range or contradicts another
     └── PgiInputError (OSError)            the picture or file to work on cannot be read or written
 
+    PgiWarning (UserWarning)               something of a picture is left out or changed; the message says what
+
 Each also inherits the builtin that a caller of Pillow or of ``open()`` would expect. The message is one
 plain sentence that says which part of the file and why.
 """
@@ -28,6 +30,7 @@ __all__ = [
     "PgiOptionError",
     "PgiTruncatedError",
     "PgiUnsupportedError",
+    "PgiWarning",
 ]
 
 
@@ -65,3 +68,10 @@ class PgiOptionError(PgiError, ValueError):
 
 class PgiInputError(PgiError, OSError):
     """The picture or file to work on cannot be read or written."""
+
+
+class PgiWarning(UserWarning):
+    """Something that a picture brought along is left out or changed; the message names it.
+
+    ``warnings.filterwarnings("error", category=PgiWarning)`` makes it an error.
+    """

@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from ..api.foreign_photo import open_foreign_photo
 from ..container import atomic_write
 from ..errors import PgiInputError, PgiUnsupportedError
 from ..limits import Limits
@@ -74,26 +75,20 @@ def read_stdin() -> bytes:
     return data
 
 
-def open_photo(name: str) -> tuple[Image.Image, int]:
+def open_photo(name: str, frame: int | None = None) -> tuple[Image.Image, int]:
     """A photo, opened but not yet decoded, and the bytes of its file.
 
     Args:
         name: path, or :data:`STREAM`.
+        frame: which of its frames, from 1; the first if not given.
 
     Raises:
-        PgiInputError: it cannot be opened.
+        PgiError: as :func:`~pgic_core.api.foreign_photo.open_foreign_photo`.
     """
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        if name == STREAM:
-            data = read_stdin()
-            return Image.open(io.BytesIO(data)), len(data)
-        return Image.open(name), os.path.getsize(name)
-    except UnidentifiedImageError as error:
-        raise PgiInputError("This is no picture, or one of a kind that Pillow does not know.") from error
-    except Image.DecompressionBombError as error:
-        raise PgiInputError(f"The picture is too large for Pillow: {error}") from error
+    if name == STREAM:
+        data = read_stdin()
+        return open_foreign_photo(data, frame=frame), len(data)
+    return open_foreign_photo(name, frame=frame), os.path.getsize(name)
 
 
 def coded_photo(
