@@ -12,7 +12,7 @@ The tree::
     ├── PgiOptionError (ValueError)        an argument is out of range or contradicts another
     └── PgiInputError (OSError)            the picture or file to work on cannot be read or written
 
-    PgiWarning (UserWarning)               something of a picture is left out or changed; the message says what
+    PgiWarning (UserWarning)               something of a picture is left out or changed
 
 Each also inherits the builtin that a caller of Pillow or of ``open()`` would expect. The message is one
 plain sentence that says which part of the file and why.

@@ -8,6 +8,7 @@ from ..container import KEEP, ExtensionKey, Keep, Metadata, PgiReader, atomic_wr
 from ..limits import Limits
 from .fields import annotations_to_value, exif_to_bytes, merge_metadata, orientation_of, vendor_fields
 from .file import PgiFile
+from .side_data import SideData
 
 if TYPE_CHECKING:
     import os
@@ -27,6 +28,7 @@ def set_metadata(
     icc_profile: bytes | Literal[Keep.KEEP] | None = KEEP,
     xmp: bytes | str | Literal[Keep.KEEP] | None = KEEP,
     dpi: tuple[float, float] | Literal[Keep.KEEP] | None = KEEP,
+    side_data: SideData | Literal[Keep.KEEP] | None = KEEP,
     annotations: AnnotationsLike | Literal[Keep.KEEP] | None = KEEP,
     extension: Mapping[str, object] | None = None,
     limits: Limits | None = None,
@@ -42,6 +44,7 @@ def set_metadata(
         icc_profile: ICC profile.
         xmp: XMP packet.
         dpi: pixels per inch, horizontal and vertical.
+        side_data: IPTC, comments and the like, all of them.
         annotations: all faults, in pixels of the upright picture.
         extension: vendor fields to put in; a value None removes the field.
         limits: what the file may ask for.
@@ -66,6 +69,10 @@ def set_metadata(
                 fields.pop(key, None)
             elif value is not KEEP:
                 fields[key] = value
+        if side_data is not KEEP:
+            for key in SideData.KEYS:
+                fields.pop(key, None)
+            fields |= {} if side_data is None else side_data.to_fields()
         if annotations is None:
             fields.pop(ExtensionKey.ANNOTATIONS, None)
         elif annotations is not KEEP:

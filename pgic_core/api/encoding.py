@@ -23,8 +23,9 @@ from ..container import (
 from ..errors import PgiOptionError
 from ..limits import Limits
 from .fields import annotations_to_value, exif_to_bytes, merge_metadata, orientation_of, vendor_fields
+from .losses import report
 from .options import DEFAULT_QUALITY, Rate, image_type_number
-from .source_image import Extras, extras_of, source_bytes_of
+from .source_image import Extras, extras_of, losses_of, name_of, source_bytes_of
 
 if TYPE_CHECKING:
     import os
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from ..runtime import Model
     from .fields import AnnotationsLike, ExifLike, MetadataLike
     from .options import ImageTypeLike
+    from .side_data import SideData
 
     ImageLike: TypeAlias = NDArray[Any] | Image.Image
 
@@ -65,6 +67,7 @@ class EncodeOptions(TypedDict, total=False):
     icc_profile: bytes | None
     xmp: bytes | str | None
     dpi: tuple[float, float] | None
+    side_data: SideData | None
     extension: Mapping[str, object] | None
     image_type: ImageTypeLike
     model: Model | str | None
@@ -92,6 +95,7 @@ def encode(
     icc_profile: bytes | None = None,
     xmp: bytes | str | None = None,
     dpi: tuple[float, float] | None = None,
+    side_data: SideData | None = None,
     extension: Mapping[str, object] | None = None,
     image_type: ImageTypeLike = "visible",
     model: Model | str | None = None,
@@ -136,6 +140,7 @@ def encode(
         icc_profile: ICC profile.
         xmp: XMP packet.
         dpi: pixels per inch, horizontal and vertical.
+        side_data: IPTC, comments and texts; taken from a Pillow image unless given, ``SideData()`` for none.
         extension: vendor fields (``vendor.name``) to values (A.4); installed plugins may add theirs
             (:mod:`pgic_core.hooks`).
         image_type: "visible", "infrared", "ultraviolet", "depth", "other", or the number of A.2.
@@ -149,6 +154,10 @@ def encode(
     Returns:
         The file.
 
+    Warns:
+        PgiWarning: the image has more than a ``.pgi`` file holds, such as further frames, or other samples
+            than are coded; one for each image.
+
     Raises:
         PgiOptionError: an argument is out of range, two contradict each other, or a target cannot be met.
         PgiInputError: the Pillow image cannot be read to its end.
@@ -159,16 +168,27 @@ def encode(
         source_bytes = source_bytes_of(image)
     rate = Rate(quality, lossless, max_bytes, ratio, bpp, min_psnr, source_bytes)
     threads = thread_count(threads)
-    picture = Picture.from_image(image, image_type_number(image_type))
     limits = limits or Limits.from_environment()
+    losses: list[str] = []
+    read = None
+    if not isinstance(image, np.ndarray) and hasattr(image, "info"):
+        # Not imported for arrays: they should not need Pillow in memory.
+        from .side_reading import read_side_data
+
+        read = read_side_data(image)
+        losses += losses_of(image, read, limits)
+    picture = Picture.from_image(image, image_type_number(image_type), losses)
     limits.check("pixels", picture.width * picture.height, "The picture")
-    brought = extras_of(image)
+    brought = extras_of(image, read)
     extras = Extras(
         exif=brought.exif if exif is None else exif_to_bytes(exif),
         icc_profile=brought.icc_profile if icc_profile is None else icc_profile,
         xmp=brought.xmp if xmp is None else xmp.encode() if isinstance(xmp, str) else xmp,
         dpi=dpi or brought.dpi,
+        side=brought.side if side_data is None else side_data,
     )
+    if not isinstance(image, np.ndarray):
+        report(name_of(image), losses)
     # Not imported for those who only decode.
     from ..hooks import collect_extension_fields
     from .hooked import preprocessed, recognised

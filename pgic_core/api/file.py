@@ -22,6 +22,7 @@ from ..runtime import ROWS_PER_OCTAVE
 from .coded import CodedPicture, open_coded
 from .fields import orientation_of
 from .info import BlockInfo, FileInfo
+from .side_data import SideData
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,6 +158,11 @@ class PgiFile:
         """Pixels per inch, horizontal and vertical, or None."""
         dpi = cast("list[float] | None", self._reader.extension.get(ExtensionKey.DPI))
         return None if dpi is None else (float(dpi[0]), float(dpi[1]))
+
+    @property
+    def side_data(self) -> SideData:
+        """IPTC, Photoshop resources, comments and texts, as they came."""
+        return SideData.from_fields(self._reader.extension)
 
     @property
     def orientation(self) -> int:
@@ -325,6 +331,7 @@ class PgiFile:
             xmp_bytes=len(self.xmp or b""),
             dpi=self.dpi,
             orientation=self.orientation,
+            side_data=self.side_data,
             preprocess=self.preprocess,
             extension=self.extension,
         )

@@ -6,7 +6,7 @@ import io
 import os
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from ..errors import PgiError, PgiInputError, PgiOptionError
 from ..limits import Limits
@@ -72,7 +72,12 @@ def open_foreign_photo(
     try:
         if (size := jxl_size(file)) is not None:  # its plugin decodes while it opens
             limits.check("pixels", size[0] * size[1], "The picture")
-        image = Image.open(file, formats=formats)
+        try:
+            image: Image.Image = Image.open(file, formats=formats)
+        except UnidentifiedImageError:
+            if (other := _other_tiff(file)) is None:
+                raise
+            image = other
         limits.check("pixels", image.width * image.height, "The picture")
         if frame is not None:
             _seek(image, frame, limits)
@@ -92,6 +97,19 @@ def open_foreign_photo(
         image.filename = os.fspath(source)  # type: ignore[attr-defined]  # as Image.open() sets it for paths
         image._exclusive_fp = True  # type: ignore[attr-defined]  # it closes the file
     return image
+
+
+def _other_tiff(file: IO[bytes]) -> Image.Image | None:
+    """A TIFF of a kind for which Pillow has no mode; None if it is none of those that are read here."""
+    from ..codec.deep_samples import AnyTiffFile
+
+    file.seek(0)
+    is_tiff = file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+    file.seek(0)
+    try:
+        return AnyTiffFile(file) if is_tiff else None
+    except SyntaxError:
+        return None
 
 
 def missing_package(suffix: str) -> str | None:

@@ -50,7 +50,7 @@ def count_frames(image: Image.Image, limits: Limits) -> FrameCount:
         before = file.tell()
         try:
             found = _tiff_pages(file) if image.format == "TIFF" else _gif_frames(file)
-            listed = []
+            listed: list[int] = []
             for position in found:
                 limits.check("frames", len(listed) + 1, "The picture")
                 listed.append(position)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..container import Annotation, Metadata
+    from .side_data import SideData
 
 __all__ = ["BlockInfo", "FileInfo"]
 
@@ -69,6 +70,7 @@ class FileInfo:
         xmp_bytes: bytes of the XMP packet.
         dpi: pixels per inch, or None.
         orientation: EXIF orientation, 1 to 8.
+        side_data: IPTC, comments and the like.
         preprocess: names of the steps that changed the picture before it was coded.
         extension: fields of vendors.
     """
@@ -97,6 +99,7 @@ class FileInfo:
     xmp_bytes: int
     dpi: tuple[float, float] | None
     orientation: int
+    side_data: SideData
     preprocess: tuple[str, ...]
     extension: Mapping[str, object]
 
@@ -110,9 +113,26 @@ class FileInfo:
         result["blocks"] = [block.to_dict() for block in self.blocks]
         result["metadata"] = metadata_to_dict(self.metadata)
         result["annotations"] = [annotation.to_map() for annotation in self.annotations]
+        result["side_data"] = _side_data(self.side_data)
         result["preprocess"] = list(self.preprocess)
         result["extension"] = _plain(self.extension)
         return result
+
+
+def _side_data(side: SideData) -> dict[str, object]:
+    """What is there, as JSON holds it: byte strings as their length, comments as text."""
+    found: dict[str, object] = {
+        f"{name}_bytes": len(getattr(side, name))
+        for name in ("xmp_extended", "iptc", "photoshop")
+        if getattr(side, name)
+    }
+    if side.comments:
+        found["comments"] = [comment.decode("utf-8", "replace") for comment in side.comments]
+    if side.texts:
+        found["texts"] = [
+            {name: value for name, value in text._asdict().items() if value} for text in side.texts
+        ]
+    return found
 
 
 def _plain(value: object) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -12,8 +13,9 @@ from ..errors import PgiWarning
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["collected", "report"]
+__all__ = ["collected", "report", "sentence"]
 
+_BETWEEN = {"pgic_core", "pgic_plugins", "PIL", "imageio"}
 _collector: ContextVar[list[str] | None] = ContextVar("pgic_losses", default=None)
 
 
@@ -22,7 +24,7 @@ def collected() -> Iterator[list[str]]:
     """Gather what :func:`report` says in this thread instead of warning of it.
 
     Yields:
-        A list that fills while the block runs: one sentence for each picture that lost something.
+        A list that fills while the block runs, with predicates such as "has 3 frames; the first is coded".
     """
     notes: list[str] = []
     token = _collector.set(notes)
@@ -32,19 +34,30 @@ def collected() -> Iterator[list[str]]:
         _collector.reset(token)
 
 
-def report(name: str, losses: Sequence[str], stacklevel: int = 3) -> None:
+def report(name: str, losses: Sequence[str]) -> None:
     """Name all losses of one picture in one :class:`~pgic_core.PgiWarning`; nothing if there are none.
 
     Args:
         name: what the picture is called.
         losses: predicates, such as "has 3 frames; the first is coded".
-        stacklevel: as for :func:`warnings.warn`; 3 is the caller of the caller.
     """
     if not losses:
         return
-    sentence = f"{name} " + "; it ".join(losses) + "."
     notes = _collector.get()
     if notes is None:
-        warnings.warn(PgiWarning(sentence), stacklevel=stacklevel)
+        warnings.warn(PgiWarning(sentence(name, losses)), stacklevel=_callers_level())
     else:
-        notes.append(sentence)
+        notes.extend(losses)
+
+
+def sentence(name: str, losses: Sequence[str]) -> str:
+    """All losses of a picture as one sentence."""
+    return f"{name} " + "; it ".join(losses) + "."
+
+
+def _callers_level() -> int:
+    """The stack level of whoever called pgic, be it through Pillow or imageio."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _BETWEEN:
+        level, frame = level + 1, frame.f_back
+    return level

@@ -1,25 +1,32 @@
-"""What a picture brings with it when it is encoded: EXIF, ICC, XMP and resolution of a Pillow image."""
+"""What a picture brings with it when it is encoded: EXIF, ICC, XMP, resolution and more of a Pillow image."""
 
 from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..container import ExtensionKey
+from ..errors import PgiLimitError
+from .frames import count_frames
+from .side_data import SideData
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-__all__ = ["Extras", "extras_of", "source_bytes_of"]
+    from ..limits import Limits
+    from .side_reading import Brought
+
+__all__ = ["Extras", "extras_of", "losses_of", "name_of", "source_bytes_of"]
 
 # What of a TIFF's own tags is about the photo and not about the TIFF: description, make, model,
 # orientation, software, time, artist, copyright, Exif IFD, GPS IFD.
 _IFDS = {0x8769, 0x8825}
+_ORIENTATION, _RESOLUTION_UNIT = 0x0112, 0x0128
 _TIFF_TAGS = {0x010E, 0x010F, 0x0110, 0x0112, 0x0131, 0x0132, 0x013B, 0x8298} | _IFDS
 
 
@@ -32,12 +39,14 @@ class Extras:
         icc_profile: ICC profile.
         xmp: XMP packet.
         dpi: pixels per inch, horizontal and vertical.
+        side: IPTC, comments and the like.
     """
 
     exif: bytes | None = None
     icc_profile: bytes | None = None
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
+    side: SideData = field(default_factory=SideData)
 
     def to_fields(self) -> dict[str, object]:
         """The extension fields that hold them."""
@@ -47,27 +56,60 @@ class Extras:
             ExtensionKey.XMP: self.xmp,
             ExtensionKey.DPI: self.dpi,
         }
-        return {key.value: value for key, value in values.items() if value}
+        return {key.value: value for key, value in values.items() if value} | self.side.to_fields()
 
 
-def extras_of(image: NDArray[Any] | Image.Image) -> Extras:
+def extras_of(image: NDArray[Any] | Image.Image, brought: Brought | None) -> Extras:
     """What a Pillow image brings with it; nothing for an array. Nothing here fails on odd values.
 
     Args:
-        image: the picture, already loaded (a TIFF turns itself upright while it loads).
+        image: the picture, already read (a TIFF turns itself upright while it loads).
+        brought: what was read of it before; None for an array.
     """
-    if isinstance(image, np.ndarray):
+    if isinstance(image, np.ndarray) or brought is None:
         return Extras()
     from ..codec.pillow_modes import keeps_profile
 
     info = image.info
     xmp = info.get("xmp")
+    exif = _bytes_or_none(info.get("exif")) or brought.profiles.get("exif")
+    icc = _bytes_or_none(info.get("icc_profile")) or brought.profiles.get("icc")
     return Extras(
-        exif=_bytes_or_none(info.get("exif")) or _tiff_exif(image),
-        icc_profile=_bytes_or_none(info.get("icc_profile")) if keeps_profile(image) else None,
-        xmp=_bytes_or_none(xmp.encode() if isinstance(xmp, str) else xmp),
-        dpi=_dpi_or_none(info.get("dpi")),
+        exif=_tiff_exif(image) if image.format == "TIFF" else exif,
+        icc_profile=icc if keeps_profile(image) else None,
+        xmp=_bytes_or_none(xmp.encode() if isinstance(xmp, str) else xmp) or brought.profiles.get("xmp"),
+        dpi=None if _has_no_unit(image) else _dpi_or_none(info.get("dpi")),
+        side=brought.side,
     )
+
+
+def losses_of(image: Image.Image, brought: Brought, limits: Limits) -> list[str]:
+    """What an image has that a ``.pgi`` file has no place for, as predicates; asked before it is loaded."""
+    losses = []
+    try:
+        frames = count_frames(image, limits).count
+    except PgiLimitError:
+        frames = limits.frames + 1
+    except Exception:  # a foreign parser on hostile bytes
+        frames = 1
+    if frames > 1:
+        at = int(getattr(image, "tell", lambda: 0)())
+        which = "the first" if at == 0 else f"frame {at + 1}"
+        many = f"more than {limits.frames}" if frames > limits.frames else str(frames)
+        losses.append(f"has {many} frames; {which} is coded")
+    losses += brought.losses
+    if brought.segments:
+        plural = "s" if len(brought.segments) > 1 else ""
+        losses.append(
+            f"has data in segment{plural} {', '.join(brought.segments)}, which .pgi has no place for"
+        )
+    return losses
+
+
+def name_of(image: Image.Image) -> str:
+    """What to call an image in a message: the name of its file, or "The picture"."""
+    name = getattr(image, "filename", None)
+    return os.path.basename(os.fsdecode(name)) if name else "The picture"
 
 
 def source_bytes_of(image: NDArray[Any] | Image.Image) -> int | None:
@@ -80,12 +122,18 @@ def source_bytes_of(image: NDArray[Any] | Image.Image) -> int | None:
         return None
 
 
-def _tiff_exif(image: Image.Image) -> bytes | None:
-    if image.format != "TIFF":
-        return None
-    from PIL import Image
-
+def _tiff_exif(image: Any) -> bytes | None:
     try:
+        # Once it was loaded, and so turned upright, its orientation is gone.
+        from ..codec.deep_samples import file_of
+        from .tiff_exif import tiff_exif
+
+        upright = _ORIENTATION not in image.tag_v2
+        with file_of(image) as file:
+            if file is not None:
+                return tiff_exif(file, image.tag_v2.offset, upright=upright)
+        from PIL import Image
+
         tags = image.getexif()
         exif = Image.Exif()
         for tag in _TIFF_TAGS & set(tags):
@@ -93,6 +141,11 @@ def _tiff_exif(image: Image.Image) -> bytes | None:
         return exif.tobytes() if len(exif) else None
     except Exception:  # a foreign parser on hostile bytes; the photo is worth more than its tags
         return None
+
+
+def _has_no_unit(image: Any) -> bool:
+    """Whether the resolution of a TIFF only says how wide its pixels are for their height."""
+    return hasattr(image, "tag_v2") and image.tag_v2.get(_RESOLUTION_UNIT) == 1
 
 
 def _bytes_or_none(value: object) -> bytes | None:

@@ -1,0 +1,180 @@
+"""Reading what a Pillow image carries beside its pixels, EXIF, ICC profile and XMP packet."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from ..codec.deep_samples import file_of
+from .gamma_profile import gamma_profile, is_srgb
+from .photoshop import split_resources
+from .png_chunks import PngChunks, read_png_chunks, take_raw_profiles
+from .side_data import PngText, SideData
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["Brought", "read_side_data"]
+
+_PHOTOSHOP = b"Photoshop 3.0\0"
+_XMP_EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
+# Segments of a JPEG that are read, or hold nothing but a copy: what each begins with.
+_READ_SEGMENTS = {
+    "APP0": (b"",),
+    "APP1": (b"Exif\0", b"http://ns.adobe.com/xap/1.0/\0", _XMP_EXTENSION),
+    "APP2": (b"ICC_PROFILE\0", b"MPF\0"),
+    "APP13": (_PHOTOSHOP,),
+    "APP14": (b"Adobe",),
+}
+_IPTC_TAG, _PHOTOSHOP_TAG = 33723, 34377
+# Tags of a TIFF that say how its picture is stored, or that are kept otherwise.
+_READ_TAGS = {
+    *range(254, 289),
+    *(290, 291, 292, 293, 296, 297, 301, 305, 306, 315, 316, 317, 318, 319, 320, 321, 322, 323, 324, 325),
+    *(330, 332, 333, 334, 336, 337, 338, 339, 340, 341, 347, *range(512, 522), 529, 530, 531, 532, 700),
+    *(33432, 33723, 34377, 34665, 34675, 34853),
+}
+
+
+class Brought:
+    """What was read, and what has no place in a ``.pgi`` file.
+
+    Attributes:
+        side: IPTC and the like.
+        profiles: ``exif``, ``icc`` and ``xmp`` of places where Pillow does not look.
+        losses: predicates about what is left out.
+        segments: names of JPEG segments that nothing reads, such as "APP3".
+    """
+
+    def __init__(self) -> None:
+        self.side = SideData()
+        self.profiles: dict[str, bytes] = {}
+        self.losses: list[str] = []
+        self.segments: list[str] = []
+
+
+def read_side_data(image: Image.Image) -> Brought:
+    """Read it, best before the image is loaded, since some formats close their file then.
+
+    Nothing here fails on odd values.
+    """
+    brought = Brought()
+    kind = getattr(image, "format", None)
+    with suppress(OSError, ValueError, TypeError, KeyError, IndexError):
+        if kind in ("JPEG", "MPO") and hasattr(image, "applist"):
+            _read_jpeg(image, brought)
+        elif kind == "PNG":
+            _read_png(image, brought)
+        elif kind == "TIFF" and hasattr(image, "tag_v2"):
+            _read_tiff(image.tag_v2, brought)
+        elif isinstance(comment := image.info.get("comment"), (bytes, str)) and comment:
+            data = comment if isinstance(comment, bytes) else comment.encode()
+            brought.side = SideData(comments=(data,))
+    if kind == "HEIF" and (depth := image.info.get("depth_images")):
+        brought.losses.append(f"has {len(depth)} depth picture{'s' * (len(depth) > 1)}; none is kept")
+    return brought
+
+
+def _read_jpeg(image: Any, brought: Brought) -> None:
+    comments, resources = [], b""
+    parts: dict[bytes, dict[int, bytes]] = {}
+    for name, data in image.applist:
+        if name == "COM":
+            comments += [data] if data else []
+        elif name == "APP13" and data.startswith(_PHOTOSHOP):
+            resources += data[len(_PHOTOSHOP) :]
+        elif name == "APP1" and data.startswith(_XMP_EXTENSION):
+            at = len(_XMP_EXTENSION)  # digest, length of the whole, offset of the part
+            parts.setdefault(data[at : at + 36], {})[int.from_bytes(data[at + 36 : at + 40], "big")] = data[
+                at + 40 :
+            ]
+        elif not data.startswith(_READ_SEGMENTS.get(name, ())):
+            brought.segments += [] if name in brought.segments else [name]
+    iptc, photoshop = split_resources(resources)
+    brought.side = SideData(_joined(image.info.get("xmp"), parts), iptc, photoshop, tuple(comments))
+    brought.segments.sort()
+
+
+def _joined(xmp: object, parts: dict[bytes, dict[int, bytes]]) -> bytes:
+    """The extended XMP that the packet names, if all of it is there."""
+    for key, pieces in parts.items():
+        digest, whole = key[:32], int.from_bytes(key[32:36], "big")
+        data = b"".join(pieces[offset] for offset in sorted(pieces))
+        if isinstance(xmp, bytes) and digest in xmp and len(data) == whole:
+            return data
+    return b""
+
+
+def _read_png(image: Any, brought: Brought) -> None:
+    with file_of(image) as file:
+        chunks = PngChunks() if file is None else read_png_chunks(file)
+    if file is None:
+        image.load()
+        texts = getattr(image, "text", {}).items()
+        chunks.texts = [
+            PngText(key, str(text), getattr(text, "lang", "") or "", getattr(text, "tkey", "") or "")
+            for key, text in texts
+            if key != "XML:com.adobe.xmp"
+        ]
+    brought.profiles = take_raw_profiles(chunks.texts)
+    iptc = brought.profiles.pop("iptc", b"")
+    photoshop = b""
+    if iptc[:1] != b"\x1c":
+        iptc, photoshop = split_resources(iptc.removeprefix(_PHOTOSHOP))
+    brought.side = SideData(iptc=iptc, photoshop=photoshop, texts=tuple(chunks.texts))
+    if chunks.left_out:
+        plural = "s that are" if chunks.left_out > 1 else " that is"
+        brought.losses.append(f"has {chunks.left_out} text{plural} too long or damaged; none of them is kept")
+    if chunks.unread:
+        plural = "s" if len(chunks.unread) > 1 else ""
+        brought.losses.append(f"has chunk{plural} {', '.join(chunks.unread)}, which .pgi has no place for")
+    if not image.info.get("icc_profile") and "icc" not in brought.profiles and "srgb" not in image.info:
+        _read_gamma(image, brought)
+
+
+def _read_gamma(image: Any, brought: Brought) -> None:
+    gamma, chromaticity = image.info.get("gamma"), image.info.get("chromaticity")
+    if is_srgb(gamma, chromaticity):
+        return
+    grey = image.mode in ("1", "L", "LA", "I;16", "I") or (image.mode == "RGBA" and _is_grey_16(image))
+    profile = gamma_profile(gamma, chromaticity, grey=grey)
+    if profile is None:
+        brought.losses.append("has a gamma or primaries that make no sense; they are not kept")
+    else:
+        brought.profiles["icc"] = profile
+
+
+def _is_grey_16(image: Any) -> bool:
+    """Whether Pillow opened grey and opacity of 16 bits, for which it takes RGBA."""
+    return bool(image.tile) and image.tile[0].args == "LA;16B"
+
+
+def _read_tiff(tags: Any, brought: Brought) -> None:
+    from PIL import TiffTags
+
+    resources = _bytes_of(tags.get(_PHOTOSHOP_TAG), tags)
+    iptc, photoshop = split_resources(resources)
+    own = _bytes_of(tags.get(_IPTC_TAG), tags)
+    # Where both are there they say the same, and the tag is what is read first.
+    brought.side = SideData(iptc=own.rstrip(b"\0") if own[:1] == b"\x1c" else iptc, photoshop=photoshop)
+    others = [tag for tag in sorted(tags) if tag not in _READ_TAGS]
+    if others:
+        names = [TiffTags.lookup(tag).name for tag in others[:8]]
+        texts = [
+            f"{name if name != 'unknown' else 'tag'} ({tag})"
+            for name, tag in zip(names, others, strict=False)
+        ]
+        more = f" and {len(others) - 8} more" if len(others) > 8 else ""
+        brought.losses.append(f"has {', '.join(texts)}{more}, which .pgi has no place for")
+
+
+def _bytes_of(value: object, tags: Any) -> bytes:
+    """The bytes of a tag, which some tools write as whole numbers of 32 bits."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, tuple) and value and all(isinstance(item, int) for item in value):
+        if max(value) < 256 and getattr(tags, "tagtype", {}).get(_IPTC_TAG) != 4:
+            return bytes(value)
+        order = "little" if tags.prefix == b"II" else "big"
+        return b"".join((item & 0xFFFFFFFF).to_bytes(4, order) for item in value)
+    return b""
