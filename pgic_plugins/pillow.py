@@ -6,15 +6,16 @@ not inherit a registration or its options: import or register there too.
 
 **Opening** reads header, metadata and the index of the picture; pixels are decoded by ``load()``. Modes are
 L, LA, RGB, RGBA, I;16, I and F; several channels of 16 bits are rounded to 8. ``im.info`` holds ``exif``,
-``icc_profile``, ``xmp``, ``dpi``, ``metadata`` (A.3), ``annotations``, ``extension`` (A.4) and ``image_type``
-(A.2), and ``im.save(name, **im.info)`` takes all of them back. ``draft()``, and so ``thumbnail()``, use the
-preview at 1/8 of the size where that is large enough. ``ImageFile.LOAD_TRUNCATED_IMAGES`` fills what is
-damaged or missing; ``im.damaged`` then says where.
+``icc_profile``, ``xmp``, ``dpi``, ``side_data`` (IPTC, comments, texts), ``metadata`` (A.3), ``annotations``,
+``extension`` (A.4) and ``image_type`` (A.2), and ``im.save(name, **im.info)`` takes all of them back.
+``draft()``, and so ``thumbnail()``, use the preview at 1/8 of the size where that is large enough.
+``ImageFile.LOAD_TRUNCATED_IMAGES`` fills what is damaged or missing; ``im.damaged`` then says where.
 
 **Saving** takes the options of :func:`pgic_core.encode`. ``exif``, ``icc_profile``, ``xmp``, ``dpi``,
-``metadata`` and ``image_type`` come from ``im.info`` unless they are given (``exif=b""`` for none).
-``annotations`` and ``extension`` do so only while the image is the opened file itself in its full size: they
-speak of pixels that a crop or a rotation moves.
+``side_data``, ``metadata`` and ``image_type`` come from ``im.info`` unless they are given (``exif=b""`` for
+none). ``annotations`` and ``extension`` do so only while the image is the opened file itself in its full
+size: they speak of pixels that a crop or a rotation moves. Of several frames the present one is saved, and a
+:class:`pgic_core.PgiWarning` says so.
 
 **Errors** are those that users of Pillow catch: ``SyntaxError`` inside Pillow for bytes that are no ``.pgi``
 (``UnidentifiedImageError`` outside), ``OSError`` for what is damaged or cannot be decoded here,
@@ -242,12 +243,14 @@ def _accept(prefix: bytes) -> bool | str:
 
 def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     with _pillow_errors():
-        from pgic_core.api import EncodeOptions, encode
+        from pgic_core.api import EncodeOptions, SideData, encode
         from pgic_core.container import Metadata
 
         options: dict[str, Any] = {"threads": THREADS, "limits": LIMITS}
         if isinstance(im.info.get("metadata"), Metadata):
             options["metadata"] = im.info["metadata"]
+        if isinstance(im.info.get("side_data"), SideData):
+            options["side_data"] = im.info["side_data"]
         if isinstance(im.info.get("image_type"), int):
             options["image_type"] = im.info["image_type"]
         if isinstance(im, PgiImageFile) and im.size == im._full_size:

@@ -124,11 +124,16 @@ def _known_formats() -> list[str]:
 
     for name in _PILLOW_MODULES:
         import_module(f"PIL.{name}ImagePlugin")
-    if find_spec("pillow_heif") is not None:
+    absent = set()
+    if find_spec("pillow_heif") is None:
+        absent.add("HEIF")
+    else:
         import_module("pillow_heif").register_heif_opener()
-    if find_spec("pillow_jxl") is not None:
+    if find_spec("pillow_jxl") is None:
+        absent.add("JXL")
+    else:
         import_module("pillow_jxl")
-    return [name for name in PHOTO_FORMATS if name in Image.OPEN]
+    return [name for name in PHOTO_FORMATS if name in Image.OPEN and name not in absent]
 
 
 def _seek(image: Image.Image, frame: int, limits: Limits) -> None:

@@ -29,7 +29,9 @@ _BYTE, _SHORT, _LONG, _RATIONAL, _UNDEFINED = 1, 3, 4, 5, 7
 _FORMATS = {"u": 1, "i": 2, "f": 3}
 _STRIP_BYTES = 1 << 18
 _RESOLUTION = {0x011A, 0x011B, 0x0128}
-_POINTERS = {EXIF_IFD, GPS_IFD}
+_CHROMA_POSITION = 0x0213
+# Of the tags about structure, these point to what is kept or say something of EXIF that harms no TIFF.
+_KEPT = {EXIF_IFD, GPS_IFD, 0x0213}
 _MAX_FILE = (1 << 32) - 1
 
 
@@ -83,7 +85,7 @@ def _kept(described: Directory, size: int, losses: list[str], has_dpi: bool) -> 
         )
     kept = {}
     for tag, entry in described.entries.items():
-        if tag not in STRUCTURE_TAGS or tag in _POINTERS or (tag in _RESOLUTION and not has_dpi):
+        if tag not in STRUCTURE_TAGS or tag in _KEPT or (tag in _RESOLUTION and not has_dpi):
             kept[tag] = entry
     return {tag: entry for tag, entry in kept.items() if entry.offset is None or entry.offset < size}
 

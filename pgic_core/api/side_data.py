@@ -56,6 +56,10 @@ class SideData:
     comments: tuple[bytes, ...] = field(default=())
     texts: tuple[PngText, ...] = field(default=())
 
+    def __bool__(self) -> bool:
+        """Whether there is anything."""
+        return any((self.xmp_extended, self.iptc, self.photoshop, self.comments, self.texts))
+
     @classmethod
     def from_fields(cls, fields: Mapping[str, object]) -> SideData:
         """What the extension fields of a file hold."""

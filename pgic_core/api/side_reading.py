@@ -6,10 +6,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..codec.deep_samples import file_of
+from ..container.tiff_ifd import Entry, read_directory
 from .gamma_profile import gamma_profile, is_srgb
 from .photoshop import split_resources
 from .png_chunks import PngChunks, read_png_chunks, take_raw_profiles
 from .side_data import PngText, SideData
+from .tiff_exif import tiff_exif
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -20,20 +22,14 @@ _PHOTOSHOP = b"Photoshop 3.0\0"
 _XMP_EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
 # Segments of a JPEG that are read, or hold nothing but a copy: what each begins with.
 _READ_SEGMENTS = {
-    "APP0": (b"",),
+    "APP0": (b"JFIF\0", b"JFXX\0"),
     "APP1": (b"Exif\0", b"http://ns.adobe.com/xap/1.0/\0", _XMP_EXTENSION),
     "APP2": (b"ICC_PROFILE\0", b"MPF\0"),
     "APP13": (_PHOTOSHOP,),
     "APP14": (b"Adobe",),
 }
 _IPTC_TAG, _PHOTOSHOP_TAG = 33723, 34377
-# Tags of a TIFF that say how its picture is stored, or that are kept otherwise.
-_READ_TAGS = {
-    *range(254, 289),
-    *(290, 291, 292, 293, 296, 297, 301, 305, 306, 315, 316, 317, 318, 319, 320, 321, 322, 323, 324, 325),
-    *(330, 332, 333, 334, 336, 337, 338, 339, 340, 341, 347, *range(512, 522), 529, 530, 531, 532, 700),
-    *(33432, 33723, 34377, 34665, 34675, 34853),
-}
+_IPTC_MARK = b"\x1c"
 
 
 class Brought:
@@ -44,6 +40,7 @@ class Brought:
         profiles: ``exif``, ``icc`` and ``xmp`` of places where Pillow does not look.
         losses: predicates about what is left out.
         segments: names of JPEG segments that nothing reads, such as "APP3".
+        tiff_exif: EXIF made of the tags of a TIFF, for its pixels as they are stored, and turned upright.
     """
 
     def __init__(self) -> None:
@@ -51,6 +48,7 @@ class Brought:
         self.profiles: dict[str, bytes] = {}
         self.losses: list[str] = []
         self.segments: list[str] = []
+        self.tiff_exif: tuple[bytes | None, bytes | None] | None = None
 
 
 def read_side_data(image: Image.Image) -> Brought:
@@ -66,7 +64,7 @@ def read_side_data(image: Image.Image) -> Brought:
         elif kind == "PNG":
             _read_png(image, brought)
         elif kind == "TIFF" and hasattr(image, "tag_v2"):
-            _read_tiff(image.tag_v2, brought)
+            _read_tiff(image, brought)
         elif isinstance(comment := image.info.get("comment"), (bytes, str)) and comment:
             data = comment if isinstance(comment, bytes) else comment.encode()
             brought.side = SideData(comments=(data,))
@@ -119,7 +117,7 @@ def _read_png(image: Any, brought: Brought) -> None:
     brought.profiles = take_raw_profiles(chunks.texts)
     iptc = brought.profiles.pop("iptc", b"")
     photoshop = b""
-    if iptc[:1] != b"\x1c":
+    if iptc[:1] != _IPTC_MARK:
         iptc, photoshop = split_resources(iptc.removeprefix(_PHOTOSHOP))
     brought.side = SideData(iptc=iptc, photoshop=photoshop, texts=tuple(chunks.texts))
     if chunks.left_out:
@@ -149,32 +147,29 @@ def _is_grey_16(image: Any) -> bool:
     return bool(image.tile) and image.tile[0].args == "LA;16B"
 
 
-def _read_tiff(tags: Any, brought: Brought) -> None:
-    from PIL import TiffTags
-
-    resources = _bytes_of(tags.get(_PHOTOSHOP_TAG), tags)
-    iptc, photoshop = split_resources(resources)
-    own = _bytes_of(tags.get(_IPTC_TAG), tags)
+def _read_tiff(image: Any, brought: Brought) -> None:
+    tags = image.tag_v2
+    left_out: list[int] = []
+    with file_of(image) as file:
+        if file is None:
+            return
+        order = "<" if tags.prefix == b"II" else ">"
+        big = file.read(4)[2:].strip(b"\0") == b"+"
+        entries = read_directory(file, tags.offset, order, big=big).entries
+        stored = tiff_exif(file, tags.offset, upright=False, left_out=left_out)
+        brought.tiff_exif = stored, tiff_exif(file, tags.offset, upright=True)
+    iptc, photoshop = split_resources(_data_of(entries.get(_PHOTOSHOP_TAG)))
+    own = _data_of(entries.get(_IPTC_TAG))
+    if own[3:4] == _IPTC_MARK != own[:1]:  # written as whole numbers of 32 bits of the other byte order
+        own = b"".join(own[at : at + 4][::-1] for at in range(0, len(own), 4))
     # Where both are there they say the same, and the tag is what is read first.
-    brought.side = SideData(iptc=own.rstrip(b"\0") if own[:1] == b"\x1c" else iptc, photoshop=photoshop)
-    others = [tag for tag in sorted(tags) if tag not in _READ_TAGS]
-    if others:
-        names = [TiffTags.lookup(tag).name for tag in others[:8]]
-        texts = [
-            f"{name if name != 'unknown' else 'tag'} ({tag})"
-            for name, tag in zip(names, others, strict=False)
-        ]
-        more = f" and {len(others) - 8} more" if len(others) > 8 else ""
-        brought.losses.append(f"has {', '.join(texts)}{more}, which .pgi has no place for")
+    brought.side = SideData(iptc=own.rstrip(b"\0") if own[:1] == _IPTC_MARK else iptc, photoshop=photoshop)
+    if left_out:
+        from PIL import TiffTags
+
+        names = [f"{TiffTags.lookup(tag).name} ({tag})" for tag in left_out[:8]]
+        brought.losses.append(f"has {', '.join(names)}, too long for EXIF")
 
 
-def _bytes_of(value: object, tags: Any) -> bytes:
-    """The bytes of a tag, which some tools write as whole numbers of 32 bits."""
-    if isinstance(value, bytes):
-        return value
-    if isinstance(value, tuple) and value and all(isinstance(item, int) for item in value):
-        if max(value) < 256 and getattr(tags, "tagtype", {}).get(_IPTC_TAG) != 4:
-            return bytes(value)
-        order = "little" if tags.prefix == b"II" else "big"
-        return b"".join((item & 0xFFFFFFFF).to_bytes(4, order) for item in value)
-    return b""
+def _data_of(entry: Entry | None) -> bytes:
+    return b"" if entry is None else entry.data

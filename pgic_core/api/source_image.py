@@ -26,7 +26,7 @@ __all__ = ["Extras", "extras_of", "losses_of", "name_of", "source_bytes_of"]
 # What of a TIFF's own tags is about the photo and not about the TIFF: description, make, model,
 # orientation, software, time, artist, copyright, Exif IFD, GPS IFD.
 _IFDS = {0x8769, 0x8825}
-_ORIENTATION, _RESOLUTION_UNIT = 0x0112, 0x0128
+_ORIENTATION, _X_RESOLUTION = 0x0112, 0x011A
 _TIFF_TAGS = {0x010E, 0x010F, 0x0110, 0x0112, 0x0131, 0x0132, 0x013B, 0x8298} | _IFDS
 
 
@@ -75,10 +75,10 @@ def extras_of(image: NDArray[Any] | Image.Image, brought: Brought | None) -> Ext
     exif = _bytes_or_none(info.get("exif")) or brought.profiles.get("exif")
     icc = _bytes_or_none(info.get("icc_profile")) or brought.profiles.get("icc")
     return Extras(
-        exif=_tiff_exif(image) if image.format == "TIFF" else exif,
+        exif=_tiff_exif(image, brought) if image.format == "TIFF" else exif,
         icc_profile=icc if keeps_profile(image) else None,
         xmp=_bytes_or_none(xmp.encode() if isinstance(xmp, str) else xmp) or brought.profiles.get("xmp"),
-        dpi=None if _has_no_unit(image) else _dpi_or_none(info.get("dpi")),
+        dpi=None if _states_none(image) else _dpi_or_none(info.get("dpi")),
         side=brought.side,
     )
 
@@ -122,16 +122,11 @@ def source_bytes_of(image: NDArray[Any] | Image.Image) -> int | None:
         return None
 
 
-def _tiff_exif(image: Any) -> bytes | None:
+def _tiff_exif(image: Any, brought: Brought) -> bytes | None:
     try:
-        # Once it was loaded, and so turned upright, its orientation is gone.
-        from ..codec.deep_samples import file_of
-        from .tiff_exif import tiff_exif
-
-        upright = _ORIENTATION not in image.tag_v2
-        with file_of(image) as file:
-            if file is not None:
-                return tiff_exif(file, image.tag_v2.offset, upright=upright)
+        if brought.tiff_exif is not None:
+            # Once it was loaded, and so turned upright, its orientation is gone.
+            return brought.tiff_exif[_ORIENTATION not in image.tag_v2]
         from PIL import Image
 
         tags = image.getexif()
@@ -143,9 +138,9 @@ def _tiff_exif(image: Any) -> bytes | None:
         return None
 
 
-def _has_no_unit(image: Any) -> bool:
-    """Whether the resolution of a TIFF only says how wide its pixels are for their height."""
-    return hasattr(image, "tag_v2") and image.tag_v2.get(_RESOLUTION_UNIT) == 1
+def _states_none(image: Any) -> bool:
+    """Whether this is a TIFF without a resolution, for which Pillow makes one up."""
+    return hasattr(image, "tag_v2") and _X_RESOLUTION not in image.tag_v2
 
 
 def _bytes_or_none(value: object) -> bytes | None:

@@ -31,16 +31,20 @@ STRUCTURE_TAGS = frozenset(
 
 _ORIENTATION = 0x0112
 _SHORT = 3
+_MAX_TAG = 1 << 15  # all of EXIF has to fit 64 KB where it goes into a JPEG
 _POINTERS = (EXIF_IFD, GPS_IFD)
 
 
-def tiff_exif(file: IO[bytes], page: int, *, upright: bool) -> bytes | None:
+def tiff_exif(
+    file: IO[bytes], page: int, *, upright: bool, left_out: list[int] | None = None
+) -> bytes | None:
     """EXIF of a page of a TIFF.
 
     Args:
         file: the TIFF; it may seek.
         page: offset of its directory.
         upright: whether its pixels have been turned upright, so that its orientation no longer holds.
+        left_out: gets the numbers of tags that are too long for EXIF.
 
     Returns:
         The bytes; None if there is nothing to say.
@@ -52,6 +56,9 @@ def tiff_exif(file: IO[bytes], page: int, *, upright: bool) -> bytes | None:
     order, big, _ = head
     entries = read_directory(file, page, order, big=big).entries
     main = [entry for entry in entries.values() if entry.tag not in STRUCTURE_TAGS and entry.kind < 14]
+    if left_out is not None:
+        left_out += [entry.tag for entry in main if len(entry.data) > _MAX_TAG]
+    main = [entry for entry in main if len(entry.data) <= _MAX_TAG]
     if upright:
         as_it_stands = Entry(_ORIENTATION, _SHORT, 1, struct.pack(order + "H", 1))
         main = [as_it_stands if entry.tag == _ORIENTATION else entry for entry in main]

@@ -10,7 +10,7 @@ import click
 from ..container import atomic_write
 from .batch import say
 from .common import PGI_SUFFIXES, Losses, Run, output_options, run_options, run_targets, strict_option
-from .paths import STREAM, find_sources, place_targets, split_output
+from .paths import STREAM, find_sources, place_targets, split_decoded
 from .photos import WRITTEN_SUFFIXES, read_stdin, streamed_photo, write_output
 from .tiers import TieredCommand, option
 
@@ -105,7 +105,7 @@ def decode(
 
     A name that you type is overwritten; one that pgic makes from an input's name is not, unless you say -f.
     """
-    arguments, output = split_output(inputs, output, WRITTEN_SUFFIXES)
+    arguments, output = split_decoded(inputs, output, PGI_SUFFIXES, WRITTEN_SUFFIXES)
     named = Path(output).suffix.lower() if output else ""
     chosen = f".{suffix}" if suffix else ".png"
     targets = place_targets(find_sources(arguments, PGI_SUFFIXES), output, chosen, WRITTEN_SUFFIXES)

@@ -73,7 +73,8 @@ def show(inputs: tuple[str, ...], as_json: bool) -> None:
     multiple=True,
     metavar="NAME",
     group="Other",
-    help="Remove time, device-id, location, a sensor parameter, a vendor field, exif, icc, xmp or dpi.",
+    help="Remove time, device-id, location, a sensor parameter, a vendor field, exif, icc, xmp, dpi, or "
+    "side-data (IPTC, comments, texts).",
 )
 def set_(
     inputs: tuple[str, ...],
@@ -112,6 +113,8 @@ def set_(
             metadata["device_id"] = ""
         elif name in ("exif", "xmp", "dpi", "icc"):
             changes["icc_profile" if name == "icc" else name] = None
+        elif name == "side-data":
+            changes["side_data"] = None
         elif "." in name:
             extension[name] = None
         else:

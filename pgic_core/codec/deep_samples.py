@@ -85,7 +85,7 @@ def deep_samples(image: Image.Image, losses: list[str]) -> NDArray[Any] | None:
     if loaded and not _is_same(image, pixels):
         losses.append("has samples of more than 8 bits in its file; those that were changed since are coded")
         return None
-    return _codable(pixels)
+    return _codable(pixels, losses)
 
 
 @contextmanager
@@ -135,19 +135,22 @@ def _is_same(image: Image.Image, pixels: NDArray[Any]) -> bool:
     return bool((np.abs(shown[:, :, :count].astype(np.int16) - high[:, :, :count]) <= 1).all())
 
 
-def _codable(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Samples in the least type that a picture may have and that holds every value."""
+def _codable(pixels: NDArray[Any], losses: list[str]) -> NDArray[Any]:
+    """Samples in a type that a picture may have, and that holds every value where there is one."""
     name = pixels.dtype.name
-    if name == "float16":
-        return pixels.astype(np.float32)
     names = {kind.name.lower() for kind in SampleFormat}
     if name in names:
         return pixels
-    if pixels.dtype.kind in "ui":
-        low, high = int(pixels.min()), int(pixels.max())
-        for wider in ("int16", "uint16", "int32"):
-            if wider in names and np.iinfo(wider).min <= low and high <= np.iinfo(wider).max:
-                return pixels.astype(wider)
+    if name == "float16":
+        return pixels.astype(np.float32)
+    if name == "float64":
+        losses.append("has samples of 64 bits; 32 of them are coded")
+        with np.errstate(over="ignore"):
+            return pixels.astype(np.float32)
+    low, high = int(pixels.min()), int(pixels.max())
+    for wider in ("uint16", "int32"):
+        if np.iinfo(wider).min <= low and high <= np.iinfo(wider).max:
+            return pixels.astype(wider)
     raise PgiInputError(f"The picture has samples of type {name}, which a .pgi file cannot hold.")
 
 
@@ -211,10 +214,6 @@ def _tiff(image: Image.Image, file: IO[bytes], losses: list[str]) -> NDArray[Any
     if layout.is_plain and not isinstance(image, AnyTiffFile):
         return None
     pixels = read_tiff_samples(file, layout)
-    if pixels.dtype == np.float64:
-        losses.append("has samples of 64 bits; 32 of them are coded")
-        with np.errstate(over="ignore"):
-            pixels = pixels.astype(np.float32)
     if getattr(image, "_im", None) and not image.tile:
         # Pillow has turned it upright while it loaded, and taken its orientation away.
         file.seek(0)

@@ -63,6 +63,18 @@ extensions = st.builds(
             "pgic.xmp": st.binary(min_size=1, max_size=50),
             "pgic.icc": st.binary(min_size=1, max_size=50),
             "pgic.dpi": st.lists(st.floats(1, 1e6) | st.integers(1, 10**6), min_size=2, max_size=2),
+            "pgic.xmp-extended": st.binary(min_size=1, max_size=50),
+            "pgic.iptc": st.binary(min_size=1, max_size=50),
+            "pgic.photoshop": st.binary(min_size=1, max_size=50),
+            "pgic.comments": st.lists(st.binary(min_size=1, max_size=20), min_size=1, max_size=3),
+            "pgic.text": st.lists(
+                st.fixed_dictionaries(
+                    {"keyword": st.text(min_size=1, max_size=10), "text": texts},
+                    optional={"language": texts, "translated": texts},
+                ),
+                min_size=1,
+                max_size=3,
+            ),
             "pgic.preprocess": st.lists(st.text(min_size=1, max_size=20), min_size=1, max_size=3),
         },
     ),
