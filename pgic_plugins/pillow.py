@@ -26,6 +26,7 @@ of ours are :class:`pgic_core.errors.PgiError` as well.
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from PIL import Image, ImageFile
@@ -182,6 +183,12 @@ class PgiImageFile(ImageFile.ImageFile):
                     self._level, on_damage=on_damage, threads=THREADS
                 )
                 self.im = picture.to_pil().im
+                if picture.sample_format.bits == 16 and len(self.getbands()) > 1:
+                    # Not imported for pictures that Pillow holds as they are.
+                    from pgic_core.api.losses import report
+
+                    name = os.path.basename(os.fsdecode(self.filename)) or "The picture"
+                    report(name, ["has samples of 16 bits, of which Pillow holds 8"])
             self.readonly = 0
             self.tile = []
             self._file = None

@@ -8,10 +8,10 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import IO, TYPE_CHECKING
 
+from ..codec.jxl_header import jxl_header
 from ..errors import PgiError, PgiInputError, PgiOptionError
 from ..limits import Limits
 from .frames import FrameCount, count_frames
-from .jxl_size import jxl_size
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -70,8 +70,8 @@ def open_foreign_photo(
     formats = _known_formats()
     file = io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb")  # noqa: SIM115
     try:
-        if (size := jxl_size(file)) is not None:  # its plugin decodes while it opens
-            limits.check("pixels", size[0] * size[1], "The picture")
+        if (header := jxl_header(file)) is not None:  # its plugin decodes while it opens
+            limits.check("pixels", header.width * header.height, "The picture")
         try:
             image: Image.Image = Image.open(file, formats=formats)
         except UnidentifiedImageError:

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from ..errors import PgiInputError
+from .jxl_header import jxl_header
 from .picture import SampleFormat, upright_pixels
 from .tiff_samples import TiffLayout, read_tiff_samples, tiff_layout
 
@@ -64,7 +65,15 @@ def deep_samples(image: Image.Image, losses: list[str]) -> NDArray[Any] | None:
     Raises:
         PgiInputError: the file is damaged, or its samples cannot be coded.
     """
-    readers = {"PNG": _png, "TIFF": _tiff, "PPM": _ppm, "HEIF": _heif, "AVIF": _avif, "JPEG2000": _jpeg2000}
+    readers = {
+        "PNG": _png,
+        "TIFF": _tiff,
+        "PPM": _ppm,
+        "HEIF": _heif,
+        "AVIF": _avif,
+        "JPEG2000": _jpeg2000,
+        "JXL": _jxl,
+    }
     read = readers.get(getattr(image, "format", None) or "")
     if read is None:
         return None
@@ -264,3 +273,11 @@ def _jpeg2000(image: Image.Image, file: IO[bytes], losses: list[str]) -> None:
         bits = (head[at + 42] & 0x7F) + 1
         if bits > 8:
             losses.append(f"has samples of {bits} bits; 8 of them are coded")
+
+
+def _jxl(image: Image.Image, file: IO[bytes], losses: list[str]) -> None:
+    header = jxl_header(file)
+    if header is not None and header.animated:
+        losses.append("is animated; its first frame is coded")
+    if header is not None and header.bits > 8 and image.mode not in ("I;16", "F"):
+        losses.append(f"has samples of {header.bits} bits; 8 of them are coded")

@@ -14,8 +14,10 @@ import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
 import pgic_core
+import pgic_plugins.pillow  # noqa: F401
 from pgic_core.api.foreign_photo import open_foreign_photo
 from pgic_core.api.losses import collected
+from pgic_core.codec.jxl_header import JxlHeader, jxl_header
 from pgic_core.errors import PgiFormatError, PgiInputError, PgiLimitError, PgiOptionError, PgiWarning
 from pgic_core.limits import Limits
 
@@ -328,3 +330,38 @@ def test_broken_files_stay_as_they_were() -> None:
     with pytest.raises(PgiInputError, match="cannot be read"):
         pgic_core.encode(open_foreign_photo(CASES / "truncated.jpg"))
     assert losses_of(CASES / "trailing.jpg") == []
+
+
+def test_a_jpeg_xl_tells_bits_and_animation() -> None:
+    """Its Pillow plugin drops both in silence."""
+    pytest.importorskip("pillow_jxl")
+    for mode, bits in (("RGB", 8), ("I;16", 16)):
+        out = io.BytesIO()
+        Image.new(mode, (64, 50)).save(out, "JXL")
+        assert jxl_header(out) == JxlHeader(64, 50, bits, False)
+    # Small 8 x 8; further fields, no orientation, size or preview; animated: 100 / 1 ticks, no end; 12 bits.
+    fields = (
+        "1"
+        + "00000"
+        + "000"
+        + "00000"
+        + "0"
+        + "1"
+        + "000"
+        + "0"
+        + "0"
+        + "1"
+        + "0000"
+        + "00"
+        + "0"
+        + "0"
+        + "01"
+    )
+    value = sum(int(bit) << at for at, bit in enumerate(fields))
+    assert jxl_header(io.BytesIO(b"\xff\x0a" + value.to_bytes(8, "little"))) == JxlHeader(8, 8, 12, True)
+
+
+def test_pillow_says_that_it_holds_8_bits() -> None:
+    data = pgic_core.encode(np.zeros((4, 4, 3), np.uint16))
+    with Image.open(io.BytesIO(data)) as image, pytest.warns(PgiWarning, match="of which Pillow holds 8"):
+        image.load()
