@@ -106,9 +106,10 @@ def encode(
 ) -> None:
     r"""Code photos as .pgi files.
 
-    INPUT is a photo (JPEG, PNG, TIFF, WebP and what else Pillow opens), a pattern, a folder, which is gone
-    through with all below it, or - for standard input. EXIF, ICC, XMP and resolution are kept, and
-    metadata is filled from them.
+    INPUT is a photo (JPEG, PNG, TIFF, WebP, AVIF, GIF, BMP, JPEG 2000, PNM; HEIC and JPEG XL where
+    pillow-heif and pillow-jxl-plugin are installed), a pattern, a folder, which is gone through with all
+    below it, or - for standard input. EXIF, ICC, XMP, IPTC, comments and resolution are kept, and metadata is
+    filled from them.
 
     \b
     pgic encode photo.jpg photo.pgi

@@ -255,7 +255,8 @@ def _heif(image: Image.Image, file: IO[bytes], losses: list[str]) -> NDArray[Any
     import pillow_heif
 
     heif = pillow_heif.open_heif(file, convert_hdr_to_8bit=False)
-    pixels = np.asarray(heif[image.tell()])
+    frame = heif[image.tell()]
+    pixels = np.array(frame)  # a copy: the samples are gone when the file is
     return np.atleast_3d(pixels) if pixels.dtype == np.uint16 else None
 
 
