@@ -15,14 +15,16 @@ def info_of(file: PgiFile) -> dict[str, Any]:
 
     Returns:
         ``metadata`` (:class:`pgic_core.container.Metadata`) and ``image_type`` (int) always; ``exif``,
-        ``icc_profile``, ``xmp``, ``segments`` (bytes), ``dpi`` (two floats), ``annotations`` (tuple) and
-        ``extension`` (dict of vendor fields) where the file has them.
+        ``icc_profile``, ``xmp``, ``segments`` (bytes), ``dpi`` (two floats), ``side_data``
+        (:class:`pgic_core.SideData`), ``annotations`` (tuple) and ``extension`` (dict of vendor fields) where
+        the file has them.
 
     Raises:
         PgiError: metadata or extension block are damaged or encrypted.
     """
     info: dict[str, Any] = {"metadata": file.metadata, "image_type": file.image_type}
-    for name in ("exif", "icc_profile", "xmp", "dpi", "segments", "annotations", "extension"):
+    names = ("exif", "icc_profile", "xmp", "dpi", "segments", "side_data", "annotations", "extension")
+    for name in names:
         value = getattr(file, name)
         if value:
             info[name] = value

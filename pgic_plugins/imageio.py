@@ -67,6 +67,7 @@ class PgiPlugin(PluginV3):
     def __init__(self, request: Request) -> None:
         super().__init__(request)
         self._file: PgiFile | None = None
+        self._written = False
         if request.mode.io_mode is IOMode.write:
             if request.extension != _EXTENSION:
                 raise InitializationError("The pgi plugin writes .pgi files; say extension='.pgi'.")
@@ -145,9 +146,14 @@ class PgiPlugin(PluginV3):
             The file if imageio was asked for ``"<bytes>"``, else None.
 
         Raises:
-            ValueError: there are several pictures; a file holds one.
+            ValueError: there are several pictures, or one was written before; a file holds one.
             PgiError: as :func:`pgic_core.encode`.
         """
+        if self._written:
+            raise PgiOptionError(
+                "A .pgi file holds one picture, and this one has been written; write each picture to a file "
+                "of its own."
+            )
         if is_batch is None:
             is_batch = isinstance(ndimage, (list, tuple)) or np.ndim(ndimage) == 4
         pixels = np.asarray(ndimage)
@@ -157,6 +163,7 @@ class PgiPlugin(PluginV3):
             pixels = pixels[0]
         data = encode(pixels, **options)
         self.request.get_file().write(data)
+        self._written = True
         return data if str(self.request.raw_uri).startswith(RETURN_BYTES) else None
 
     def properties(self, index: Index = None) -> ImageProperties:

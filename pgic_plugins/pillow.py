@@ -6,17 +6,18 @@ not inherit a registration or its options: import or register there too.
 
 **Opening** reads header, metadata and the index of the picture; pixels are decoded by ``load()``. Modes are
 L, LA, RGB, RGBA, I;16, I and F; several channels of 16 bits are rounded to 8. ``im.info`` holds ``exif``,
-``icc_profile``, ``xmp``, ``dpi``, ``metadata`` (A.3), ``annotations``, ``segments``, ``extension`` (A.4) and
-``image_type`` (A.2), and ``im.save(name, **im.info)`` takes all of them back. ``draft()``, and so
-``thumbnail()``, use the preview at 1/8 of the size where that is large enough.
+``icc_profile``, ``xmp``, ``dpi``, ``side_data`` (IPTC, comments, texts), ``metadata`` (A.3), ``annotations``,
+``segments``, ``extension`` (A.4) and ``image_type`` (A.2), and ``im.save(name, **im.info)`` takes all of them
+back. ``draft()``, and so ``thumbnail()``, use the preview at 1/8 of the size where that is large enough.
 ``ImageFile.LOAD_TRUNCATED_IMAGES`` fills what is damaged or missing; ``im.damaged`` then says where.
 
 **Saving** takes the options of :func:`pgic_core.encode`. ``exif``, ``icc_profile``, ``xmp``, ``dpi``,
-``metadata`` and ``image_type`` come from ``im.info`` unless they are given (``exif=b""`` for none, and then
-``metadata`` loses what it took from EXIF). Thumbnails of an image that was cropped or otherwise changed are
-left out, and its EXIF states its size; painting on an image in place goes unseen, so give ``exif=b""`` then.
-``annotations``, ``extension`` and ``segments`` do so only while the image is the opened file itself in its
-full size: they speak of pixels that a crop or a rotation moves.
+``side_data``, ``metadata`` and ``image_type`` come from ``im.info`` unless they are given (``exif=b""`` for
+none, and then ``metadata`` loses what it took from EXIF). Thumbnails of an image that was cropped or
+otherwise changed are left out, and its EXIF states its size; painting on an image in place goes unseen, so
+give ``exif=b""`` then. ``annotations``, ``extension`` and ``segments`` do so only while the image is the
+opened file itself in its full size: they speak of pixels that a crop or a rotation moves. Of several frames
+the present one is saved, and a :class:`pgic_core.PgiWarning` says so.
 
 **Errors** are those that users of Pillow catch: ``SyntaxError`` inside Pillow for bytes that are no ``.pgi``
 (``UnidentifiedImageError`` outside), ``OSError`` for what is damaged or cannot be decoded here,
@@ -27,6 +28,7 @@ of ours are :class:`pgic_core.errors.PgiError` as well.
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from PIL import Image, ImageFile
@@ -186,6 +188,12 @@ class PgiImageFile(ImageFile.ImageFile):
                     self._level, on_damage=on_damage, threads=THREADS
                 )
                 self.im = picture.to_pil().im
+                if picture.sample_format.bits == 16 and len(self.getbands()) > 1:
+                    # Not imported for pictures that Pillow holds as they are.
+                    from pgic_core.api.losses import report
+
+                    name = os.path.basename(os.fsdecode(self.filename)) or "The picture"
+                    report(name, ["has samples of 16 bits, of which Pillow holds 8"])
             self.readonly = 0
             self.tile = []
             self._file = None
@@ -247,12 +255,14 @@ def _accept(prefix: bytes) -> bool | str:
 
 def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     with _pillow_errors():
-        from pgic_core.api import EncodeOptions, encode
+        from pgic_core.api import EncodeOptions, SideData, encode
         from pgic_core.container import Metadata
 
         options: dict[str, Any] = {"threads": THREADS, "limits": LIMITS}
         if isinstance(im.info.get("metadata"), Metadata):
             options["metadata"] = _metadata_of(im)
+        if isinstance(im.info.get("side_data"), SideData):
+            options["side_data"] = im.info["side_data"]
         if isinstance(im.info.get("image_type"), int):
             options["image_type"] = im.info["image_type"]
         if isinstance(im, PgiImageFile) and im.size == im._full_size:

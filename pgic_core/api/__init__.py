@@ -6,6 +6,7 @@ from .encoding import EncodeOptions, encode, encode_to
 from .file import Decoded, PgiFile
 from .info import BlockInfo, FileInfo
 from .latent import LATENT_FACTOR, decode_latent
+from .side_data import PngText, SideData
 
 __all__ = [
     "LATENT_FACTOR",
@@ -14,6 +15,8 @@ __all__ = [
     "EncodeOptions",
     "FileInfo",
     "PgiFile",
+    "PngText",
+    "SideData",
     "annotate",
     "decode",
     "decode_latent",

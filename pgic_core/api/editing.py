@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, cast
+from dataclasses import replace as replace_fields
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ..camera import (
     DEVICE_PARAMETERS,
@@ -20,6 +21,7 @@ from ..limits import Limits
 from .derived import follow, hides_place, metadata_from_photo, without_place
 from .fields import annotations_to_value, exif_to_bytes, merge_metadata, vendor_fields
 from .file import PgiFile
+from .side_data import SideData
 
 if TYPE_CHECKING:
     import os
@@ -40,6 +42,7 @@ def set_metadata(
     xmp: bytes | str | Literal[Keep.KEEP] | None = KEEP,
     dpi: tuple[float, float] | Literal[Keep.KEEP] | None = KEEP,
     segments: bytes | Literal[Keep.KEEP] | None = KEEP,
+    side_data: SideData | Literal[Keep.KEEP] | None = KEEP,
     annotations: AnnotationsLike | Literal[Keep.KEEP] | None = KEEP,
     extension: Mapping[str, object] | None = None,
     limits: Limits | None = None,
@@ -59,6 +62,7 @@ def set_metadata(
         xmp: XMP packet.
         dpi: pixels per inch, horizontal and vertical.
         segments: APPn segments of a JPEG, raw temperatures among them.
+        side_data: IPTC, comments and the like, all of them.
         annotations: all faults, in pixels of the upright picture.
         extension: vendor fields to put in; a value None removes the field.
         limits: what the file may ask for.
@@ -78,6 +82,9 @@ def set_metadata(
         new_xmp = old_xmp if xmp is KEEP else xmp.encode() if isinstance(xmp, str) else xmp or b""
         if hides_place(metadata):
             new_exif, new_xmp = (profile or b"" for profile in without_place(new_exif, new_xmp))
+            # These can name the place in ways that cannot be taken out of them.
+            segments = None if segments is KEEP else segments
+            side_data = None if side_data is KEEP else side_data
         # The pixels stay, and with them the way in which they have to be turned.
         new_exif = new_exif or orientation_only(orientation_of(old_exif))
         for key, value in (
@@ -92,6 +99,10 @@ def set_metadata(
                 fields.pop(key, None)
             elif value is not KEEP:
                 fields[key] = value
+        if side_data is not KEEP:
+            for key in SideData.KEYS:
+                fields.pop(key, None)
+            fields |= {} if side_data is None else side_data.to_fields()
         if annotations is None:
             fields.pop(ExtensionKey.ANNOTATIONS, None)
         elif annotations is not KEEP:
@@ -121,11 +132,13 @@ def strip_metadata(
 
     Args:
         path: the file.
-        location: position, height above the sea, names of places.
-        device: ``device_id``; maker, model, owner and serial numbers of camera and drone.
-        thumbnail: small pictures in EXIF and XMP, which show what the picture once showed.
-        everything: all of EXIF but the orientation, all of XMP, and time, device, location and sensor
-            parameters of A.3.
+        location: position, height above the sea, names of places. IPTC, comments, texts, extended XMP and
+            segments of thermal cameras go as a whole, since they can hold them anywhere.
+        device: ``device_id``; maker, model, owner and serial numbers of camera and drone; likewise.
+        thumbnail: small pictures in EXIF, XMP and Photoshop resources, which show what the picture once
+            showed.
+        everything: all of EXIF but the orientation, all of XMP, IPTC, comments, texts and segments, and time,
+            device, location and sensor parameters of A.3.
         limits: what the file may ask for.
 
     Raises:
@@ -142,7 +155,8 @@ def strip_metadata(
         exif, xmp = _profiles(fields)
         a3 = reader.metadata
     if everything:
-        set_metadata(path, metadata=Metadata(anomaly=a3.anomaly), exif=None, xmp=None, limits=limits)
+        nothing: dict[str, Any] = dict.fromkeys(("exif", "xmp", "segments", "side_data"))
+        set_metadata(path, metadata=Metadata(anomaly=a3.anomaly), **nothing, limits=limits)
         return
     changes: dict[str, object] = {}
     if location:
@@ -155,7 +169,12 @@ def strip_metadata(
         exif, xmp = without_thumbnail(exif) if exif else exif, xmp_without_thumbnail(xmp) if xmp else xmp
     told = LOCATION_PARAMETERS * location + DEVICE_PARAMETERS * device
     changes["sensor_params"] = dict.fromkeys(told)
-    set_metadata(path, metadata=changes, exif=exif or None, xmp=xmp or None, limits=limits)
+    beside: dict[str, Any] = {}
+    if location or device:
+        beside = {"segments": None, "side_data": None}
+    elif thumbnail:
+        beside = {"side_data": replace_fields(SideData.from_fields(fields), photoshop=b"")}
+    set_metadata(path, metadata=changes, exif=exif or None, xmp=xmp or None, **beside, limits=limits)
 
 
 def _profiles(fields: Mapping[str, object]) -> tuple[bytes, bytes]:

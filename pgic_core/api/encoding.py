@@ -33,8 +33,17 @@ from .fields import (
     segments_to_bytes,
     vendor_fields,
 )
+from .losses import report
 from .options import DEFAULT_QUALITY, Rate, image_type_number
-from .source_image import Extras, changed_since_opening, extras_of, merge_extras, source_bytes_of
+from .source_image import (
+    Extras,
+    changed_since_opening,
+    extras_of,
+    losses_of,
+    merge_extras,
+    name_of,
+    source_bytes_of,
+)
 from .thermal import shows_temperatures
 
 if TYPE_CHECKING:
@@ -50,6 +59,7 @@ if TYPE_CHECKING:
     from ..runtime import Model
     from .fields import AnnotationsLike, ExifLike, MetadataLike
     from .options import ImageTypeLike
+    from .side_data import SideData
 
     ImageLike: TypeAlias = NDArray[Any] | Image.Image
 
@@ -78,6 +88,7 @@ class EncodeOptions(TypedDict, total=False):
     xmp: bytes | str | None
     dpi: tuple[float, float] | None
     segments: bytes | None
+    side_data: SideData | None
     extension: Mapping[str, object] | None
     image_type: ImageTypeLike | None
     model: Model | str | None
@@ -107,6 +118,7 @@ def encode(
     xmp: bytes | str | None = None,
     dpi: tuple[float, float] | None = None,
     segments: bytes | None = None,
+    side_data: SideData | None = None,
     extension: Mapping[str, object] | None = None,
     image_type: ImageTypeLike | None = None,
     model: Model | str | None = None,
@@ -161,6 +173,7 @@ def encode(
         dpi: pixels per inch, horizontal and vertical.
         segments: APPn segments of a JPEG that nothing else here holds, such as the raw temperatures of a
             thermal camera (:func:`~pgic_core.container.pack_segments`); they are kept byte for byte.
+        side_data: IPTC, comments and texts; taken from a Pillow image unless given, ``SideData()`` for none.
         extension: vendor fields (``vendor.name``) to values (A.4); installed plugins may add theirs
             (:mod:`pgic_core.hooks`).
         image_type: "visible", "infrared", "ultraviolet", "depth", "other", or the number of A.2. If not
@@ -176,6 +189,10 @@ def encode(
     Returns:
         The file.
 
+    Warns:
+        PgiWarning: the image has more than a ``.pgi`` file holds, such as further frames, or other samples
+            than are coded; one for each image.
+
     Raises:
         PgiOptionError: an argument is out of range, or two contradict each other.
         PgiTargetError: the picture cannot be as small as it should be.
@@ -189,10 +206,18 @@ def encode(
     rate = Rate(quality, lossless, max_bytes, ratio, bpp, min_psnr, source_bytes)
     threads = thread_count(threads)
     changed = changed_since_opening(image)
-    picture = Picture.from_image(image)
     limits = limits or Limits.from_environment()
+    losses: list[str] = []
+    read = None
+    if not isinstance(image, np.ndarray) and hasattr(image, "info"):
+        # Not imported for arrays: they should not need Pillow in memory.
+        from .side_reading import read_side_data
+
+        read = read_side_data(image)
+        losses += losses_of(image, read, limits)
+    picture = Picture.from_image(image, losses=losses)
     limits.check("pixels", picture.width * picture.height, "The picture")
-    brought = extras_of(image, changed=changed)
+    brought = extras_of(image, read, changed=changed)
     extras = merge_extras(
         brought,
         Extras(
@@ -201,11 +226,14 @@ def encode(
             xmp=xmp.encode() if isinstance(xmp, str) else xmp,
             dpi=dpi,
             segments=None if segments is None else segments_to_bytes(segments),
+            side=side_data,
         ),
         opened=not changed,
         place=not hides_place(metadata),
     )
     picture = replace(picture, image_type=_image_type(image_type, picture, brought, extras))
+    if not isinstance(image, np.ndarray):
+        report(name_of(image), losses)
     # Not imported for those who only decode.
     from ..hooks import collect_extension_fields
     from .hooked import preprocessed, recognised

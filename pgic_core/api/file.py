@@ -23,6 +23,7 @@ from ..runtime import ROWS_PER_OCTAVE
 from .coded import CodedPicture, open_coded
 from .derived import contradictions
 from .info import BlockInfo, FileInfo
+from .side_data import SideData
 from .thermal import radiometric_maker
 
 if TYPE_CHECKING:
@@ -167,6 +168,11 @@ class PgiFile:
         Raw temperatures of a thermal camera are among them; EXIF, ICC and XMP are not.
         """
         return cast("bytes | None", self._reader.extension.get(ExtensionKey.SEGMENTS))
+
+    @property
+    def side_data(self) -> SideData:
+        """IPTC, Photoshop resources, comments and texts, as they came."""
+        return SideData.from_fields(self._reader.extension)
 
     @cached_property
     def orientation(self) -> int:
@@ -338,6 +344,7 @@ class PgiFile:
             dpi=self.dpi,
             orientation=self.orientation,
             contradictions=contradictions(self.metadata, self.exif, self.xmp),
+            side_data=self.side_data,
             preprocess=self.preprocess,
             extension=self.extension,
         )

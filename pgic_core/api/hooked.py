@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..codec.picture import Picture, SampleFormat
+from ..codec.picture import Picture, SampleFormat, upright_pixels
 from ..hooks import PgiPluginWarning, preprocess_image, recognise_objects
 from .fields import annotations_to_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import NDArray
-
-__all__ = ["preprocessed", "recognised", "turned_upright"]
+__all__ = ["preprocessed", "recognised"]
 
 
 def preprocessed(picture: Picture, names: Sequence[str] | str) -> tuple[Picture, list[str]]:
@@ -70,22 +68,5 @@ def recognised(name: str, picture: Picture, orientation: int) -> list[Mapping[st
     rgb = picture.pixels[:, :, :1].repeat(3, axis=2) if grey else picture.pixels[:, :, :3]
     size = (picture.width, picture.height)
     return recognise_objects(
-        name, turned_upright(rgb, orientation), lambda maps: annotations_to_value(maps, size, orientation)
+        name, upright_pixels(rgb, orientation), lambda maps: annotations_to_value(maps, size, orientation)
     )
-
-
-def turned_upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """A stored picture (H, W, C) as people see it.
-
-    Args:
-        pixels: as stored.
-        orientation: EXIF orientation, 1 to 8.
-
-    Returns:
-        (H, W, C), or (W, H, C) from orientation 5 on.
-    """
-    if orientation in (2, 3, 7, 8):
-        pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 6, 7):
-        pixels = pixels[::-1]
-    return np.ascontiguousarray(pixels.swapaxes(0, 1) if orientation >= 5 else pixels)

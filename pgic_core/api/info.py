@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..container import Annotation, Metadata
+    from .side_data import SideData
 
 __all__ = ["BlockInfo", "FileInfo"]
 
@@ -74,6 +75,7 @@ class FileInfo:
         orientation: EXIF orientation, 1 to 8.
         contradictions: sentences on where A.3 says something else on time and place than EXIF and XMP do, or
             is silent.
+        side_data: IPTC, comments and the like.
         preprocess: names of the steps that changed the picture before it was coded.
         extension: fields of vendors.
     """
@@ -105,6 +107,7 @@ class FileInfo:
     dpi: tuple[float, float] | None
     orientation: int
     contradictions: tuple[str, ...]
+    side_data: SideData
     preprocess: tuple[str, ...]
     extension: Mapping[str, object]
 
@@ -119,9 +122,26 @@ class FileInfo:
         result["metadata"] = metadata_to_dict(self.metadata)
         result["annotations"] = [annotation.to_map() for annotation in self.annotations]
         result["contradictions"] = list(self.contradictions)
+        result["side_data"] = _side_data(self.side_data)
         result["preprocess"] = list(self.preprocess)
         result["extension"] = _plain(self.extension)
         return result
+
+
+def _side_data(side: SideData) -> dict[str, object]:
+    """What is there, as JSON holds it: byte strings as their length, comments as text."""
+    found: dict[str, object] = {
+        f"{name}_bytes": len(getattr(side, name))
+        for name in ("xmp_extended", "iptc", "photoshop")
+        if getattr(side, name)
+    }
+    if side.comments:
+        found["comments"] = [comment.decode("utf-8", "replace") for comment in side.comments]
+    if side.texts:
+        found["texts"] = [
+            {name: value for name, value in text._asdict().items() if value} for text in side.texts
+        ]
+    return found
 
 
 def _plain(value: object) -> object:

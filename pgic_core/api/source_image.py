@@ -17,7 +17,6 @@ import numpy as np
 from ..camera import (
     orientation_of,
     orientation_only,
-    raw_profiles,
     stated_size,
     with_size,
     without_thumbnail,
@@ -25,18 +24,32 @@ from ..camera import (
     xmp_without_thumbnail,
 )
 from ..container import ExtensionKey, other_segments, pack_segments
-from ..errors import PgiUnsupportedError, PgiWarning
+from ..errors import PgiLimitError, PgiUnsupportedError, PgiWarning
 from .derived import without_place
+from .frames import count_frames
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-__all__ = ["Extras", "changed_since_opening", "extras_of", "merge_extras", "source_bytes_of"]
+    from ..limits import Limits
+    from .side_data import SideData
+    from .side_reading import Brought
+
+__all__ = [
+    "Extras",
+    "changed_since_opening",
+    "extras_of",
+    "losses_of",
+    "merge_extras",
+    "name_of",
+    "source_bytes_of",
+]
 
 # What of a TIFF's own tags is about the photo and not about the TIFF: description, make, model,
 # orientation, software, time, artist, copyright, Exif IFD, GPS IFD.
 _IFDS = {0x8769, 0x8825}
+_ORIENTATION, _X_RESOLUTION = 0x0112, 0x011A
 _TIFF_TAGS = {0x010E, 0x010F, 0x0110, 0x0112, 0x0131, 0x0132, 0x013B, 0x8298} | _IFDS
 
 
@@ -50,6 +63,7 @@ class Extras:
         xmp: XMP packet.
         dpi: pixels per inch, horizontal and vertical.
         segments: other APPn segments of a JPEG (:mod:`pgic_core.container.segments`).
+        side: IPTC, comments and the like.
     """
 
     exif: bytes | None = None
@@ -57,6 +71,7 @@ class Extras:
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
     segments: bytes | None = None
+    side: SideData | None = None
 
     def to_fields(self) -> dict[str, object]:
         """The extension fields that hold them."""
@@ -67,7 +82,8 @@ class Extras:
             ExtensionKey.DPI: self.dpi,
             ExtensionKey.SEGMENTS: self.segments,
         }
-        return {key.value: value for key, value in values.items() if value}
+        fields = {key.value: value for key, value in values.items() if value}
+        return fields | (self.side.to_fields() if self.side else {})
 
 
 def changed_since_opening(image: NDArray[Any] | Image.Image) -> bool:
@@ -84,27 +100,30 @@ def changed_since_opening(image: NDArray[Any] | Image.Image) -> bool:
     return image.format is None or not _has_size(image.info.get("exif"), image.size)
 
 
-def extras_of(image: NDArray[Any] | Image.Image, *, changed: bool = False) -> Extras:
+def extras_of(image: NDArray[Any] | Image.Image, brought: Brought | None, *, changed: bool = False) -> Extras:
     """What a Pillow image brings with it; nothing for an array. Nothing here fails on odd values.
 
     Args:
-        image: the picture, already loaded (a TIFF turns itself upright while it loads).
+        image: the picture, already read (a TIFF turns itself upright while it loads).
+        brought: what was read of it before; None for an array.
         changed: whether :func:`changed_since_opening` said so before it was loaded: thumbnails go then, and
             EXIF states the size of the picture.
     """
-    if isinstance(image, np.ndarray):
+    if isinstance(image, np.ndarray) or brought is None:
         return Extras()
     from ..codec.pillow_modes import keeps_profile
 
     info = image.info
     xmp = info.get("xmp")
-    older_exif, older_xmp = raw_profiles(info)  # type: ignore[arg-type]
+    exif = _bytes_or_none(info.get("exif")) or brought.profiles.get("exif")
+    icc = _bytes_or_none(info.get("icc_profile")) or brought.profiles.get("icc")
     extras = Extras(
-        exif=_bytes_or_none(info.get("exif")) or older_exif or _tiff_exif(image),
-        icc_profile=_bytes_or_none(info.get("icc_profile")) if keeps_profile(image) else None,
-        xmp=_bytes_or_none(xmp.encode() if isinstance(xmp, str) else xmp) or older_xmp,
-        dpi=_dpi_or_none(info.get("dpi")),
+        exif=_tiff_exif(image, brought) if image.format == "TIFF" else exif,
+        icc_profile=icc if keeps_profile(image) else None,
+        xmp=_bytes_or_none(xmp.encode() if isinstance(xmp, str) else xmp) or brought.profiles.get("xmp"),
+        dpi=None if _states_none(image) else _dpi_or_none(info.get("dpi")),
         segments=pack_segments(other_segments(getattr(image, "applist", ()))) or None,
+        side=brought.side,
     )
     return _fitting(extras, image.size) if changed else extras
 
@@ -114,10 +133,10 @@ def merge_extras(brought: Extras, given: Extras, *, opened: bool, place: bool) -
 
     Args:
         brought: what :func:`extras_of` found.
-        given: what the caller says; None takes what the picture brings, empty bytes nothing.
+        given: what the caller says; None takes what the picture brings, empty values nothing.
         opened: whether the pixels stand as they did in the file of ``brought``. If its EXIF is not stored,
             they keep the orientation that it told.
-        place: whether EXIF and XMP may say where the picture was taken.
+        place: whether EXIF, XMP and side data may say where the picture was taken.
 
     Raises:
         PgiUnsupportedError: they may not, and are too broken for that to be taken out.
@@ -126,15 +145,44 @@ def merge_extras(brought: Extras, given: Extras, *, opened: bool, place: bool) -
     if not exif and opened and brought.exif:
         exif = orientation_only(orientation_of(brought.exif))
     xmp = brought.xmp if given.xmp is None else given.xmp
+    segments = brought.segments if given.segments is None else given.segments
+    side = brought.side if given.side is None else given.side
     if not place:
         exif, xmp = without_place(exif, xmp)
+        # These can name the place in ways that cannot be taken out of them.
+        segments, side = given.segments, given.side
     return Extras(
         exif=exif,
         icc_profile=brought.icc_profile if given.icc_profile is None else given.icc_profile,
         xmp=xmp,
         dpi=given.dpi or brought.dpi,
-        segments=brought.segments if given.segments is None else given.segments,
+        segments=segments,
+        side=side,
     )
+
+
+def losses_of(image: Image.Image, brought: Brought, limits: Limits) -> list[str]:
+    """What an image has that a ``.pgi`` file has no place for, as predicates; asked before it is loaded."""
+    losses = []
+    try:
+        frames = count_frames(image, limits).count
+    except PgiLimitError:
+        frames = limits.frames + 1
+    except Exception:  # a foreign parser on hostile bytes
+        frames = 1
+    if frames > 1:
+        at = int(getattr(image, "tell", lambda: 0)())
+        which = "the first" if at == 0 else f"frame {at + 1}"
+        many = f"more than {limits.frames}" if frames > limits.frames else str(frames)
+        losses.append(f"has {many} frames; {which} is coded")
+    losses += brought.losses
+    return losses
+
+
+def name_of(image: Image.Image) -> str:
+    """What to call an image in a message: the name of its file, or "The picture"."""
+    name = getattr(image, "filename", None)
+    return os.path.basename(os.fsdecode(name)) if name else "The picture"
 
 
 def source_bytes_of(image: NDArray[Any] | Image.Image) -> int | None:
@@ -171,12 +219,13 @@ def _has_size(exif: object, size: tuple[int, int]) -> bool:
     return data is None or stated_size(data) in (None, size)
 
 
-def _tiff_exif(image: Image.Image) -> bytes | None:
-    if image.format != "TIFF":
-        return None
-    from PIL import Image
-
+def _tiff_exif(image: Any, brought: Brought) -> bytes | None:
     try:
+        if brought.tiff_exif is not None:
+            # Once it was loaded, and so turned upright, its orientation is gone.
+            return brought.tiff_exif[_ORIENTATION not in image.tag_v2]
+        from PIL import Image
+
         tags = image.getexif()
         exif = Image.Exif()
         for tag in _TIFF_TAGS & set(tags):
@@ -184,6 +233,11 @@ def _tiff_exif(image: Image.Image) -> bytes | None:
         return exif.tobytes() if len(exif) else None
     except Exception:  # a foreign parser on hostile bytes; the photo is worth more than its tags
         return None
+
+
+def _states_none(image: Any) -> bool:
+    """Whether this is a TIFF without a resolution, for which Pillow makes one up."""
+    return hasattr(image, "tag_v2") and _X_RESOLUTION not in image.tag_v2
 
 
 def _bytes_or_none(value: object) -> bytes | None:

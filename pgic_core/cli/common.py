@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,15 @@ if TYPE_CHECKING:
     from .batch import Progress
     from .paths import Existing
 
-__all__ = ["PGI_SUFFIXES", "Run", "output_options", "run_options", "run_targets"]
+__all__ = [
+    "PGI_SUFFIXES",
+    "Losses",
+    "Run",
+    "output_options",
+    "run_options",
+    "run_targets",
+    "strict_option",
+]
 
 PGI_SUFFIXES = (".pgi",)
 _MAX_DEFAULT_JOBS = 4
@@ -113,6 +122,52 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+class Losses:
+    """Says what pictures lose, one line for each, and counts them; or makes an error of it.
+
+    Args:
+        strict: raise instead.
+        quiet: count only.
+
+    Attributes:
+        files: how many pictures lost something.
+    """
+
+    def __init__(self, *, strict: bool, quiet: bool) -> None:
+        self._strict = strict
+        self._quiet = quiet
+        self._lock = threading.Lock()
+        self.files = 0
+
+    def tell(self, name: str, losses: Sequence[str]) -> None:
+        """Say what the picture ``name`` loses; nothing if it loses nothing.
+
+        Raises:
+            PgiInputError: it loses something, and that is not allowed.
+        """
+        if not losses:
+            return
+        from ..api.losses import sentence
+
+        if self._strict:
+            raise PgiInputError(f"With --strict nothing may be lost: {sentence('it', losses)}")
+        with self._lock:
+            self.files += 1
+        if not self._quiet:
+            say(f"pgic: {sentence(name, losses)}")
+
+
+def strict_option(command: Callable[..., None]) -> Callable[..., None]:
+    """``--strict``."""
+    return option(
+        "--strict",
+        is_flag=True,
+        group="Running",
+        advanced=True,
+        help="Fail where something of a picture would be left out or changed, instead of saying so.",
+    )(command)
+
+
 def run_targets(
     targets: Sequence[Target],
     work: Callable[[Target, Progress], str],
@@ -120,8 +175,19 @@ def run_targets(
     *,
     force: bool,
     skip_existing: bool,
+    losses: Losses,
+    passed_over: Sequence[str] = (),
 ) -> None:
     """Make every target, say what became of them, and exit with 1 if one failed.
+
+    Args:
+        targets: what to make.
+        work: makes one, and returns a line about it.
+        run: how to go about it.
+        force: overwrite what is there.
+        skip_existing: leave what is there.
+        losses: which ``work`` tells what pictures lose.
+        passed_over: phrases for the summary, about files that are no targets.
 
     Raises:
         click.UsageError: there is nothing to do, or ``force`` and ``skip_existing`` are both set.
@@ -129,7 +195,8 @@ def run_targets(
     if force and skip_existing:
         raise click.UsageError("--force and --skip-existing contradict each other.")
     if not targets:
-        raise click.UsageError("There are no files of a known kind in what was named.")
+        more = "".join(f" {phrase}." for phrase in passed_over)
+        raise click.UsageError(f"There are no files of a known kind in what was named.{more}")
     existing: Existing = "overwrite" if force else "skip" if skip_existing else "refuse"
     claimed: dict[str, str] = {}
     wanted: list[Target] = []
@@ -152,5 +219,10 @@ def run_targets(
     report = Report(len(targets), refused + report.failures)
     if len(targets) > 1 and not run.quiet:
         left = f", {skipped} left as they are" if skipped else ""
-        say(f"{len(targets) - len(report.failures) - skipped} of {len(targets)} files done{left}")
+        lossy = f", {losses.files} with warnings" if losses.files else ""
+        done = len(targets) - len(report.failures) - skipped
+        say(f"{done} of {len(targets)} files done{left}{lossy}")
+    if not run.quiet:
+        for phrase in passed_over:
+            say(f"pgic: {phrase}")
     report.finish()

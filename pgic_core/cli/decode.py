@@ -9,9 +9,9 @@ import click
 
 from ..container import atomic_write
 from .batch import say
-from .common import PGI_SUFFIXES, Run, output_options, run_options, run_targets
-from .paths import STREAM, find_sources, place_targets, split_output
-from .photos import JPEG_SUFFIXES, WRITTEN_SUFFIXES, coded_photo, read_stdin, streamed_photo, write_output
+from .common import PGI_SUFFIXES, Losses, Run, output_options, run_options, run_targets, strict_option
+from .paths import STREAM, find_sources, place_targets, split_decoded
+from .photos import WRITTEN_SUFFIXES, read_stdin, streamed_photo, write_output
 from .tiers import TieredCommand, option
 
 if TYPE_CHECKING:
@@ -61,6 +61,14 @@ __all__ = ["decode"]
     advanced=True,
     help="Of JPEG, WebP or AVIF output. [default: JPEG 95, WebP lossless]",
 )
+@option(
+    "--strip",
+    is_flag=True,
+    group="Output",
+    advanced=True,
+    help="Leave out EXIF, GPS, ICC, XMP, comments and resolution; the picture is turned upright.",
+)
+@strict_option
 @output_options
 @run_options
 def decode(
@@ -70,6 +78,8 @@ def decode(
     conceal: bool,
     suffix: str | None,
     quality: int | None,
+    strip: bool,
+    strict: bool,
     output: str | None,
     force: bool,
     skip_existing: bool,
@@ -81,20 +91,21 @@ def decode(
     r"""Turn .pgi files into photos.
 
     INPUT is a .pgi file, a pattern, a folder, which is gone through with all below it, or - for standard
-    input. The suffix of OUTPUT says what to write. EXIF, ICC, XMP and resolution are handed on; EXIF
-    orientation is kept, not applied.
+    input. The suffix of OUTPUT says what to write. EXIF, ICC, XMP, IPTC, comments and resolution are handed
+    on where the format holds them; what it cannot hold is named, and --strict makes that an error. EXIF
+    orientation is kept and not applied, but where the format cannot say it, the picture is turned upright.
 
     \b
     pgic decode photo.pgi photo.png
     pgic decode --level preview photo.pgi thumbnail.jpg
     pgic decode coded -o photos --format jpg
 
-    .npy and 8-bit .ppm and .pgm are written strip by strip, in memory that does not grow with the picture's
+    .npy, .ppm and .pgm are written strip by strip, in memory that does not grow with the picture's
     height; other kinds are made by Pillow, which holds the whole picture.
 
     A name that you type is overwritten; one that pgic makes from an input's name is not, unless you say -f.
     """
-    arguments, output = split_output(inputs, output, WRITTEN_SUFFIXES)
+    arguments, output = split_decoded(inputs, output, PGI_SUFFIXES, WRITTEN_SUFFIXES)
     named = Path(output).suffix.lower() if output else ""
     chosen = f".{suffix}" if suffix else ".png"
     targets = place_targets(find_sources(arguments, PGI_SUFFIXES), output, chosen, WRITTEN_SUFFIXES)
@@ -102,18 +113,21 @@ def decode(
         raise click.UsageError(f"--format {suffix} contradicts the output's suffix {named}.")
     run = Run.plan(len(targets), jobs, threads, verbose, quiet)
 
+    losses = Losses(strict=strict, quiet=quiet)
+
     def work(target: Target, progress: Progress) -> str:
         from ..api import open_file
+        from ..api.writing import Carried, not_held, photo_bytes
 
         name = target.source.name
         kind = chosen if target.name == STREAM else Path(target.name).suffix.lower()
         whole = level == "fast" and window is None
         with open_file(read_stdin() if name == STREAM else name) as file:
-            if file.segments and not (whole and kind in JPEG_SUFFIXES):
-                say(f"{name}: raw temperatures or other segments are left out; only a whole JPEG holds them")
             if whole and not conceal and target.name != STREAM:
                 pieces = streamed_photo(file, kind, run.threads, progress)
                 if pieces is not None:
+                    if kind != ".npy" and not strip and (names := Carried.of(file, whole=True).names()):
+                        losses.tell(name, [not_held(names, "PPM")])
                     atomic_write(target.name, pieces)
                     return f"{name} -> {target.name}: {file.width} x {file.height} {file.channels.label}"
             picture, mask = file.decode_picture(
@@ -123,10 +137,19 @@ def decode(
                 run.threads,
                 progress,
             )
-            data = coded_photo(file, picture, kind, quality, whole=whole)
+            lost: list[str] = []
+            data = photo_bytes(
+                picture,
+                Carried() if strip else Carried.of(file, whole=whole),
+                kind,
+                orientation=file.orientation,
+                quality=quality,
+                losses=lost,
+            )
+        losses.tell(name, lost)
         write_output(target.name, data)
         if mask is not None and mask.any():
             say(f"{name}: {mask.mean():.2%} of the pixels are damaged and were filled")
         return f"{name} -> {target.name}: {picture.width} x {picture.height} {picture.channels.label}"
 
-    run_targets(targets, work, run, force=force, skip_existing=skip_existing)
+    run_targets(targets, work, run, force=force, skip_existing=skip_existing, losses=losses)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import PgiOptionError
-from .common import PGI_SUFFIXES, Run, output_options, run_options, run_targets
-from .paths import find_sources, place_targets, split_output
-from .photos import PHOTO_SUFFIXES, open_photo, write_output
+from .common import PGI_SUFFIXES, Losses, Run, output_options, run_options, run_targets, strict_option
+from .paths import place_targets, split_output
+from .photos import open_photo, photo_sources, write_output
 from .regions import regions_of, roi_options, show_regions
 from .tiers import TieredCommand, option
 
@@ -82,6 +82,15 @@ _RATE = "Rate (one of these)"
     advanced=True,
     help="Leave out EXIF (but for the orientation), GPS, ICC, XMP, resolution and raw temperatures.",
 )
+@option(
+    "--frame",
+    type=click.IntRange(min=1),
+    metavar="N",
+    group="Coding",
+    advanced=True,
+    help="Of a file with several frames, code the one of this number. [default: the first, 1]",
+)
+@strict_option
 @roi_options
 @output_options
 @run_options
@@ -95,6 +104,8 @@ def encode(
     verbose: bool,
     quiet: bool,
     strip: bool,
+    frame: int | None,
+    strict: bool,
     roi: str | None,
     roi_strength: float | None,
     roi_background: float,
@@ -103,15 +114,19 @@ def encode(
 ) -> None:
     r"""Code photos as .pgi files.
 
-    INPUT is a photo (JPEG, PNG, TIFF, WebP and what else Pillow opens), a pattern, a folder, which is gone
-    through with all below it, or - for standard input. EXIF, ICC, XMP and resolution are kept, and
-    metadata is filled from them.
+    INPUT is a photo (JPEG, PNG, TIFF, WebP, AVIF, GIF, BMP, JPEG 2000, PNM; HEIC and JPEG XL where
+    pillow-heif and pillow-jxl-plugin are installed), a pattern, a folder, which is gone through with all
+    below it, or - for standard input. EXIF, ICC, XMP, IPTC, comments and resolution are kept, and metadata is
+    filled from them.
 
     \b
     pgic encode photo.jpg photo.pgi
     pgic encode -q 60 photo.jpg           makes photo.pgi
     pgic encode photos -o coded -j 4      keeps the folders below photos
     pgic encode --roi saliency --show-roi kept.png photo.jpg
+
+    What a .pgi file cannot hold, such as further frames, is named in a line for each file; --strict makes
+    that an error.
 
     A name that you type is overwritten; one that pgic makes from an input's name is not, unless you say -f.
     """
@@ -128,22 +143,27 @@ def encode(
         raise click.UsageError(str(error)) from error
     regions = regions_of(roi, roi_strength, roi_background)
     arguments, output = split_output(inputs, output, PGI_SUFFIXES)
-    sources = find_sources(arguments, PHOTO_SUFFIXES)
+    sources, unread = photo_sources(arguments)
     targets = place_targets(sources, output, PGI_SUFFIXES[0], PGI_SUFFIXES)
     if show_roi is not None and (regions is None or len(targets) != 1):
         raise click.UsageError("--show-roi needs --roi and one photo.")
     run = Run.plan(len(targets), jobs, threads, verbose, quiet)
     if strip:
+        from ..api import SideData
         from ..container import Metadata
 
         options |= {"exif": b"", "icc_profile": b"", "xmp": b"", "segments": b"", "metadata": Metadata()}
+        options["side_data"] = SideData()
+
+    losses = Losses(strict=strict, quiet=quiet)
 
     def work(target: Target, progress: Progress) -> str:
         from ..api import encode as encode_picture
         from ..api import inspect
+        from ..api.losses import collected
 
-        image, source_bytes = open_photo(target.source.name)
-        with image:
+        image, source_bytes = open_photo(target.source.name, frame)
+        with image, collected() as lost:
             if strip:
                 image.info.pop("dpi", None)
             data = encode_picture(
@@ -158,10 +178,13 @@ def encode(
                 show_regions(show_roi, image, data)
             pixels = image.width * image.height
             codec = inspect(data).codec
+        losses.tell(target.source.name, lost)
         write_output(target.name, data)
         return (
             f"{target.source.name} -> {target.name}: {source_bytes:,} -> {len(data):,} bytes, "
             f"{source_bytes / len(data):.1f}:1, {len(data) * 8 / pixels:.3f} bpp, {codec}"
         )
 
-    run_targets(targets, work, run, force=force, skip_existing=skip_existing)
+    run_targets(
+        targets, work, run, force=force, skip_existing=skip_existing, losses=losses, passed_over=unread
+    )

@@ -167,6 +167,13 @@ def _describe(facts: FileInfo) -> Iterator[tuple[str, str]]:
     if facts.segment_bytes:
         whose = f"raw temperatures of {facts.radiometric}" if facts.radiometric else "no raw temperatures"
         yield "segments", f"{facts.segment_bytes:,} bytes from the JPEG, {whose}"
+    for name, value in facts.to_dict()["side_data"].items():  # type: ignore[attr-defined]
+        if name.endswith("_bytes"):
+            yield "beside", f"{name.removesuffix('_bytes').replace('_', ' ')}, {value:,} bytes"
+    for comment in facts.side_data.comments:
+        yield "comment", comment.decode("utf-8", "replace")[:200]
+    for text in facts.side_data.texts:
+        yield "text", f"{text.keyword}: {text.text}"[:200]
     if facts.dpi:
         yield "resolution", f"{facts.dpi[0]:g} x {facts.dpi[1]:g} dpi"
     yield from describe_metadata(facts)

@@ -74,7 +74,8 @@ def show(inputs: tuple[str, ...], as_json: bool) -> None:
     metavar="NAME",
     group="Other",
     help="Remove time, device-id, location (from EXIF and XMP too), a sensor parameter, a vendor field, "
-    "exif, icc, xmp, dpi or segments. What the fields took from EXIF or XMP goes with them.",
+    "exif, icc, xmp, dpi, segments or side-data (IPTC, comments, texts). What the fields took from EXIF or "
+    "XMP goes with them.",
 )
 def set_(
     inputs: tuple[str, ...],
@@ -113,6 +114,8 @@ def set_(
             metadata["device_id"] = ""
         elif name in ("exif", "xmp", "dpi", "icc", "segments"):
             changes["icc_profile" if name == "icc" else name] = None
+        elif name == "side-data":
+            changes["side_data"] = None
         elif "." in name:
             extension[name] = None
         else:

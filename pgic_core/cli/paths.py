@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
     Existing = Literal["refuse", "overwrite", "skip"]
 
-__all__ = ["STREAM", "Source", "Target", "claim", "find_sources", "place_targets", "split_output"]
+__all__ = [
+    "STREAM",
+    "Source",
+    "Target",
+    "claim",
+    "find_sources",
+    "place_targets",
+    "split_decoded",
+    "split_output",
+]
 
 STREAM = "-"
 """Standard input or output."""
@@ -96,6 +105,46 @@ def split_output(
         if second == STREAM or Path(second).suffix.lower() in is_output:
             return [first], second
     return list(arguments), output
+
+
+def split_decoded(
+    arguments: Sequence[str], output: str | None, inputs: Collection[str], written: Collection[str]
+) -> tuple[list[str], str | None]:
+    """Tell inputs from the output that comes last, where what is made is of another kind than what is read.
+
+    Args:
+        arguments: what was given.
+        output: what ``-o`` said, or None.
+        inputs: suffixes of what is read.
+        written: suffixes of what is made.
+
+    Returns:
+        Inputs and output.
+
+    Raises:
+        click.UsageError: the last argument says neither what to read nor what to make.
+    """
+    if output is not None or len(arguments) < 2:
+        return list(arguments), output
+    *first, last = arguments
+    suffix = Path(last).suffix.lower()
+    if last == STREAM or suffix in written:
+        return (first, last) if len(first) == 1 or last != STREAM else (list(arguments), None)
+    if os.path.isdir(last):
+        if not _below(last, inputs):
+            return first, last
+        if all(os.path.isfile(name) for name in first):
+            return first, last
+        raise click.UsageError(f"Is the folder {last} read or written? Name the output with -o.")
+    if suffix in inputs or glob.has_magic(last) or os.path.lexists(last):
+        return list(arguments), None
+    several = len(first) > 1 or os.path.isdir(first[0]) or glob.has_magic(first[0])
+    if several or last.endswith(os.sep):
+        return first, last
+    raise click.UsageError(
+        f"What kind of file is {last} to be? Name it {Path(last).name}.png, for instance, or {last}{os.sep} "
+        "for a folder."
+    )
 
 
 def place_targets(

@@ -5,28 +5,30 @@ from __future__ import annotations
 import io
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..container import atomic_write, put_segments
-from ..errors import PgiInputError, PgiUnsupportedError
+from ..api.foreign_photo import OPTIONAL_FORMATS, missing_package, open_foreign_photo
+from ..container import atomic_write
+from ..errors import PgiInputError
 from ..limits import Limits
-from .paths import STREAM
+from .paths import STREAM, find_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
     from PIL import Image
 
     from ..api import PgiFile
-    from ..codec.picture import Picture
+    from .paths import Source
 
 __all__ = [
-    "JPEG_SUFFIXES",
+    "OPTIONAL_SUFFIXES",
     "PHOTO_SUFFIXES",
     "WRITTEN_SUFFIXES",
-    "coded_photo",
     "open_photo",
+    "photo_sources",
     "read_stdin",
     "streamed_photo",
     "write_output",
@@ -52,14 +54,11 @@ PHOTO_SUFFIXES = (
 )
 """What is taken from a folder. A file that is named is opened whatever its suffix."""
 
-JPEG_SUFFIXES = (".jfif", ".jpe", ".jpeg", ".jpg")
+OPTIONAL_SUFFIXES = tuple(OPTIONAL_FORMATS)
+"""What is taken from a folder where the package that reads it is installed, and else is passed over."""
 
 WRITTEN_SUFFIXES = (*PHOTO_SUFFIXES, ".npy")
 """What ``decode`` writes; ``.npy`` holds the samples as they are, of every format."""
-
-_EXIF_PREFIX = b"Exif\x00\x00"
-_XMP_TAG = 700
-_JPEG_QUALITY = 95
 
 
 def read_stdin() -> bytes:
@@ -77,66 +76,45 @@ def read_stdin() -> bytes:
     return data
 
 
-def open_photo(name: str) -> tuple[Image.Image, int]:
+def photo_sources(arguments: Sequence[str]) -> tuple[list[Source], list[str]]:
+    """The photos that arguments name, and those in folders that are passed over.
+
+    Args:
+        arguments: as for :func:`.paths.find_sources`.
+
+    Returns:
+        The sources; and for each package that is not installed a phrase that counts the photos it would read.
+    """
+    found = find_sources(arguments, (*PHOTO_SUFFIXES, *OPTIONAL_SUFFIXES))
+    sources: list[Source] = []
+    passed_over: dict[tuple[str, str], int] = {}
+    for source in found:
+        suffix = Path(source.name).suffix.lower()
+        package = missing_package(suffix)
+        if package is None or source.name in arguments:
+            sources.append(source)
+        else:
+            passed_over[suffix, package] = passed_over.get((suffix, package), 0) + 1
+    return sources, [
+        f"{count} {suffix} file{'s' * (count > 1)} passed over: install {package} to read {suffix}"
+        for (suffix, package), count in passed_over.items()
+    ]
+
+
+def open_photo(name: str, frame: int | None = None) -> tuple[Image.Image, int]:
     """A photo, opened but not yet decoded, and the bytes of its file.
 
     Args:
         name: path, or :data:`STREAM`.
+        frame: which of its frames, from 1; the first if not given.
 
     Raises:
-        PgiInputError: it cannot be opened.
+        PgiError: as :func:`~pgic_core.api.foreign_photo.open_foreign_photo`.
     """
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        if name == STREAM:
-            data = read_stdin()
-            return Image.open(io.BytesIO(data)), len(data)
-        return Image.open(name), os.path.getsize(name)
-    except UnidentifiedImageError as error:
-        raise PgiInputError("This is no picture, or one of a kind that Pillow does not know.") from error
-    except Image.DecompressionBombError as error:
-        raise PgiInputError(f"The picture is too large for Pillow: {error}") from error
-
-
-def coded_photo(
-    file: PgiFile, picture: Picture, suffix: str, quality: int | None, *, whole: bool
-) -> memoryview:
-    """A decoded picture as the bytes of a photo file, with what the ``.pgi`` file brings along.
-
-    Args:
-        file: the file that it came from: EXIF, ICC, XMP and resolution are handed on.
-        picture: the pixels.
-        suffix: one of :data:`WRITTEN_SUFFIXES`.
-        quality: of JPEG, WebP and AVIF; None for 95 of JPEG and lossless WebP.
-        whole: whether this is the whole picture in full size; else its resolution is left out.
-
-    Raises:
-        PgiUnsupportedError: the photo format cannot hold the picture or its profiles.
-    """
-    from PIL import Image
-
-    out = io.BytesIO()
-    if suffix == ".npy":
-        import numpy as np
-
-        np.save(out, picture.to_array(), allow_pickle=False)
-        return out.getbuffer()
-    Image.init()
-    kind = Image.registered_extensions().get(suffix)
-    if kind not in Image.SAVE:
-        raise PgiUnsupportedError(f"This build of Pillow does not write {suffix}.")
-    try:
-        image = picture.to_pil()
-    except PgiUnsupportedError as error:
-        raise PgiUnsupportedError(f"{error} A .npy file can hold it.") from error
-    try:
-        image.save(out, kind, **_save_options(file, kind, quality, whole))
-    except (OSError, ValueError, KeyError) as error:
-        raise PgiUnsupportedError(f"{kind} cannot hold this picture: {error}.") from error
-    if kind == "JPEG" and whole and file.segments:
-        return memoryview(put_segments(out.getbuffer(), file.segments))
-    return out.getbuffer()
+    if name == STREAM:
+        data = read_stdin()
+        return open_foreign_photo(data, frame=frame), len(data)
+    return open_foreign_photo(name, frame=frame), os.path.getsize(name)
 
 
 def streamed_photo(
@@ -144,8 +122,8 @@ def streamed_photo(
 ) -> Iterator[bytes | memoryview] | None:
     """The whole picture as a photo file in pieces, decoded strip by strip while they are written.
 
-    Only kinds that are nothing but a header and the samples: ``.npy``, and of 8 bits ``.ppm``, ``.pgm`` and
-    ``.pnm``. Memory then does not grow with the height of the picture.
+    Only kinds that are nothing but a header and the samples: ``.npy``, and ``.ppm``, ``.pgm`` and ``.pnm`` of
+    8 or 16 bits of pictures that are upright. Memory then does not grow with the height of the picture.
 
     Returns:
         The pieces, or None where the kind cannot be written so.
@@ -155,28 +133,32 @@ def streamed_photo(
     from ..codec.picture import Channels, SampleFormat
 
     grey, rgb = file.channels is Channels.GREY, file.channels is Channels.RGB
+    order = "="
     if suffix == ".npy":
         shape = (file.height, file.width) if grey else (file.height, file.width, int(file.channels))
         head = io.BytesIO()
         described = {"descr": file.sample_format.dtype.str, "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(head, described)
         start = head.getvalue()
-    elif file.sample_format is SampleFormat.UINT8 and (suffix, file.channels) in (
-        (".ppm", Channels.RGB),
-        (".pnm", Channels.RGB),
-        (".pgm", Channels.GREY),
-        (".pnm", Channels.GREY),
+    elif (
+        file.sample_format in (SampleFormat.UINT8, SampleFormat.UINT16)
+        and file.orientation == 1
+        and (suffix, file.channels)
+        in ((".ppm", Channels.RGB), (".pnm", Channels.RGB), (".pgm", Channels.GREY), (".pnm", Channels.GREY))
     ):
-        start = f"P{6 if rgb else 5}\n{file.width} {file.height}\n255\n".encode()
+        top = (1 << file.sample_format.bits) - 1
+        start = f"P{6 if rgb else 5}\n{file.width} {file.height}\n{top}\n".encode()
+        order = ">"  # of samples of two bytes
     else:
         return None
-    return _pieces(start, file.strips(threads=threads, progress=progress))
+    return _pieces(start, file.strips(threads=threads, progress=progress), order)
 
 
-def _pieces(start: bytes, strips: Iterator[NDArray[Any]]) -> Iterator[bytes | memoryview]:
+def _pieces(start: bytes, strips: Iterator[NDArray[Any]], order: str) -> Iterator[bytes | memoryview]:
     yield start
     for strip in strips:
-        yield strip.data if strip.flags.c_contiguous else strip.tobytes()
+        stored = strip.astype(strip.dtype.newbyteorder(order), copy=False)  # type: ignore[arg-type]
+        yield stored.data if stored.flags.c_contiguous else stored.tobytes()
 
 
 def write_output(name: str, data: bytes | memoryview) -> None:
@@ -195,38 +177,3 @@ def write_output(name: str, data: bytes | memoryview) -> None:
     while rest:  # with PYTHONUNBUFFERED a single write may take less than all
         rest = rest[sys.stdout.buffer.write(rest) :]
     sys.stdout.buffer.flush()
-
-
-def _save_options(file: PgiFile, kind: str, quality: int | None, whole: bool) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    exif, xmp = file.exif, file.xmp
-    if exif:
-        # Pillow's JPEG writer takes the bytes as they are, and readers look for the prefix.
-        options["exif"] = exif if exif.startswith(_EXIF_PREFIX) else _EXIF_PREFIX + exif
-    if file.icc_profile:
-        options["icc_profile"] = file.icc_profile
-    if file.dpi and whole:
-        options["dpi"] = file.dpi
-    if xmp and kind == "PNG":
-        from PIL import PngImagePlugin
-
-        text = PngImagePlugin.PngInfo()
-        text.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
-        options["pnginfo"] = text
-    elif xmp and kind == "TIFF":
-        from PIL import Image
-
-        tags = Image.Exif()
-        tags.load(options.get("exif", b""))
-        tags[_XMP_TAG] = xmp
-        options["exif"] = tags
-    elif xmp:
-        options["xmp"] = xmp
-    # TIFF stays uncompressed: Pillow's compressing writer fails on EXIF that holds an IFD of its own.
-    if quality is not None and kind != "TIFF":
-        options["quality"] = quality
-    elif kind == "JPEG":
-        options["quality"] = _JPEG_QUALITY
-    elif kind == "WEBP":
-        options |= {"lossless": True, "exact": True}
-    return options

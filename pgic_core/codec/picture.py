@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-__all__ = ["MAX_SIDE", "VISIBLE", "Channels", "Picture", "SampleFormat"]
+__all__ = ["MAX_SIDE", "VISIBLE", "Channels", "Picture", "SampleFormat", "upright_pixels"]
 
 MAX_SIDE = 65535
 """Greatest width or height in pixels: A.2 stores them as uint16."""
@@ -108,7 +108,12 @@ class Picture:
         SampleFormat.of(self.pixels.dtype)
 
     @classmethod
-    def from_image(cls, image: NDArray[Any] | Image.Image, image_type: int = VISIBLE) -> Picture:
+    def from_image(
+        cls,
+        image: NDArray[Any] | Image.Image,
+        image_type: int = VISIBLE,
+        losses: list[str] | None = None,
+    ) -> Picture:
         """Make a picture from an array or a Pillow image.
 
         Args:
@@ -116,6 +121,7 @@ class Picture:
                 True 255), of any byte order; or a Pillow image, whose present frame is taken as
                 :func:`pgic_core.codec.pillow_modes.pixels_of` says.
             image_type: as in A.2.
+            losses: gets a predicate for each way in which what is taken is not what the image holds.
 
         Raises:
             PgiOptionError: it is neither, or has no pixels, too many, or a type that cannot be coded.
@@ -126,7 +132,7 @@ class Picture:
         # Not imported for arrays: they should not need Pillow in memory.
         from .pillow_modes import pixels_of
 
-        return cls(_tidy(pixels_of(image)), image_type)
+        return cls(_tidy(pixels_of(image, [] if losses is None else losses)), image_type)
 
     @property
     def width(self) -> int:
@@ -198,3 +204,20 @@ def _tidy(array: NDArray[Any]) -> NDArray[Any]:
     if array.dtype.kind in "uif":
         array = array.astype(array.dtype.newbyteorder("="), copy=False)
     return np.ascontiguousarray(array)
+
+
+def upright_pixels(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """A stored picture (H, W, C) as people see it.
+
+    Args:
+        pixels: as stored.
+        orientation: EXIF orientation; other numbers than 2 to 8 change nothing.
+
+    Returns:
+        (H, W, C), or (W, H, C) for orientation 5 to 8.
+    """
+    if orientation in (2, 3, 7, 8):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 6, 7):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels.swapaxes(0, 1) if orientation in (5, 6, 7, 8) else pixels)

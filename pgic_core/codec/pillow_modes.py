@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import PgiInputError, PgiOptionError
+from .deep_samples import deep_samples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +30,18 @@ _OTHER_COLOUR_SPACE = {"CMYK", "LAB"}
 _BITS_PER_SAMPLE, _SAMPLE_FORMAT = 258, 339
 _FORMATS_OF_16_BITS = ("PNG", "PPM")
 _TIFF_TYPES = {(16, 1): np.uint16, (16, 2): np.int16, (32, 1): np.uint32, (32, 2): np.int32}
+_SAID = {
+    "1": "is black and white; grey of 8 bits is coded",
+    "La": "has premultiplied opacity; straight opacity is coded",
+    "P": "has a palette; its colours are coded as RGB",
+    "PA": "has a palette; its colours are coded as RGB",
+    "RGBa": "has premultiplied opacity; straight opacity is coded",
+    "RGBX": "has a channel that is not used; RGB is coded",
+    "YCbCr": "is YCbCr; RGB is coded",
+    "HSV": "is HSV; RGB is coded",
+    "CMYK": "is CMYK; sRGB is coded",
+    "LAB": "is LAB; sRGB is coded",
+}
 
 
 def keeps_profile(image: Image.Image) -> bool:
@@ -36,14 +49,19 @@ def keeps_profile(image: Image.Image) -> bool:
     return image.mode not in _OTHER_COLOUR_SPACE
 
 
-def pixels_of(image: object) -> NDArray[Any]:
+def pixels_of(image: object, losses: list[str]) -> NDArray[Any]:
     """The pixels of the present frame.
 
-    Grey, 16-bit, float and RGB modes with and without alpha stay what they are. Mode 1 becomes grey of 0
-    and 255; I becomes what its file holds, of TIFF int16, int32, uint16 or uint32, of PNG and PNM uint16, and
-    else int32; palettes become RGB, or RGBA where they or the image have transparency; a colour key becomes
-    alpha; premultiplied alpha is divided out; CMYK and LAB become sRGB, by the image's ICC profile if it has
-    a sound one.
+    Grey, 16-bit, float and RGB modes with and without alpha stay what they are, and so do several channels
+    of 16 bits, which Pillow reduces to 8 (:mod:`.deep_samples`). Mode 1 becomes grey of 0 and 255; I becomes
+    what its file holds, of TIFF int16, int32, uint16 or uint32, of PNG and PNM uint16, and else int32;
+    palettes become RGB, or RGBA where they or the image have transparency; a colour key becomes alpha;
+    premultiplied alpha is divided out; CMYK and LAB become sRGB, by the image's ICC profile if it has a sound
+    one.
+
+    Args:
+        image: a Pillow image.
+        losses: gets a predicate for each of these conversions.
 
     Returns:
         (H, W) or (H, W, C) of uint8, uint16, int16, uint32, int32 or float32, in any byte order.
@@ -58,12 +76,23 @@ def pixels_of(image: object) -> NDArray[Any]:
         )
     if 0 in image.size:
         raise PgiOptionError(f"The picture is {image.width} x {image.height}: it has no pixels.")
-    try:
-        image.load()
-    except (OSError, SyntaxError, ValueError) as error:
-        raise PgiInputError(f"The picture cannot be read: {error}.") from error
+    deep = deep_samples(image, losses)
+    # A TIFF would turn itself upright while it loads, and lose its orientation; only a PNG has more to tell.
+    if deep is None or image.format == "PNG":
+        try:
+            image.load()
+        except (OSError, SyntaxError, ValueError) as error:
+            raise PgiInputError(f"The picture cannot be read: {error}.") from error
+    return _samples_of(image, losses) if deep is None else deep
+
+
+def _samples_of(image: Image.Image, losses: list[str]) -> NDArray[Any]:
+    """The samples of a loaded image, converted where no picture has such."""
     mode = image.mode
+    if mode in _SAID:
+        losses.append(_SAID[mode])
     if mode in ("1", "L", "RGB") and "transparency" in image.info:
+        losses.append("has a colour that is transparent; an opacity plane is coded")
         return np.asarray(image.convert("RGBA" if mode == "RGB" else "LA"))
     if mode in _AS_THEY_ARE:
         return np.asarray(image)

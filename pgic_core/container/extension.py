@@ -52,6 +52,23 @@ class ExtensionKey(StrEnum):
     LOCATION = "pgic.location"
     PREPROCESS = "pgic.preprocess"
     SEGMENTS = "pgic.segments"
+    XMP_EXTENDED = "pgic.xmp-extended"
+    IPTC = "pgic.iptc"
+    PHOTOSHOP = "pgic.photoshop"
+    COMMENTS = "pgic.comments"
+    TEXT = "pgic.text"
+
+
+_BYTE_STRINGS = (
+    ExtensionKey.EXIF,
+    ExtensionKey.XMP,
+    ExtensionKey.XMP_EXTENDED,
+    ExtensionKey.ICC,
+    ExtensionKey.IPTC,
+    ExtensionKey.PHOTOSHOP,
+    ExtensionKey.SEGMENTS,
+)
+_TEXT_NAMES = ("keyword", "text", "language", "translated")
 
 
 def serialize_extension(extension: Mapping[str, object]) -> bytes:
@@ -135,7 +152,7 @@ def _check_keys(extension: Mapping[str, object]) -> None:
                 f"The extension key {key!r} has no prefix; it must look like 'vendor.name', "
                 "with lower-case letters, digits and hyphens before the dot."
             )
-        if key in (ExtensionKey.EXIF, ExtensionKey.XMP, ExtensionKey.ICC, ExtensionKey.SEGMENTS):
+        if key in _BYTE_STRINGS:
             if not isinstance(value, bytes) or not value:
                 raise PgiFormatError(f"{key} must be a byte string that is not empty.")
             if key == ExtensionKey.SEGMENTS:
@@ -150,6 +167,23 @@ def _check_keys(extension: Mapping[str, object]) -> None:
             isinstance(value, list) and value and all(isinstance(name, str) and name for name in value)
         ):
             raise PgiFormatError(f"{key} must be a list of one or more names.")
+        elif key == ExtensionKey.COMMENTS and not (
+            isinstance(value, list) and value and all(isinstance(item, bytes) and item for item in value)
+        ):
+            raise PgiFormatError(f"{key} must be a list of one or more byte strings that are not empty.")
+        elif key == ExtensionKey.TEXT and not (
+            isinstance(value, list) and value and all(_is_text_item(item) for item in value)
+        ):
+            raise PgiFormatError(f"{key} must be a list of one or more maps with a keyword and a text.")
+
+
+def _is_text_item(item: object) -> bool:
+    return (
+        isinstance(item, dict)
+        and all(isinstance(item.get(name, ""), str) for name in _TEXT_NAMES)
+        and bool(item.get("keyword"))
+        and "text" in item
+    )
 
 
 def _check_dpi(value: object) -> None:

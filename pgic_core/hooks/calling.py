@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..errors import PgiOptionError
+from ..errors import PgiOptionError, PgiWarning
 from .loading import Plugin, PluginSet
 from .trace import Stopwatch, brief, trace
 
@@ -28,7 +28,7 @@ _TIMEOUT_VARIABLE = "PGIC_PLUGIN_TIMEOUT"
 _TIMEOUT = 300.0
 
 
-class PgiPluginWarning(UserWarning):
+class PgiPluginWarning(PgiWarning):
     """A plugin failed; the message names its package and hook. The picture went on without it."""
 
 

@@ -142,7 +142,7 @@ def test_kind_r_jpeg_keeps_its_payload_through_the_command(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     "arguments",
-    [["x.png"], ["x.npy"], ["--window", "0", "0", "20", "20", "x.jpg"], ["--level", "preview", "x.jpg"]],
+    [["x.png"], ["--window", "0", "0", "20", "20", "x.jpg"], ["--level", "preview", "x.jpg"]],
 )
 def test_segments_that_stay_behind_are_named(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -151,7 +151,7 @@ def test_segments_that_stay_behind_are_named(
     pgic_core.encode_to("x.pgi", PHOTO, segments=pack_segments(FLIR))
     result = CliRunner().invoke(app, ["decode", "x.pgi", *arguments])
     assert result.exit_code == 0, result.output
-    assert "raw temperatures or other segments are left out" in result.output
+    assert "has raw temperatures or other segments of a camera, which" in result.output
     if arguments[-1] == "x.jpg":
         with Image.open("x.jpg") as image:
             assert other_segments(image.applist) == []

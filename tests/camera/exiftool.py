@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from pgic_core.api.side_reading import read_side_data
 from pgic_core.api.source_image import extras_of
 from pgic_core.camera import orientation_of, read_camera
 
@@ -103,9 +104,10 @@ def _ours(path: Path) -> dict[str, Any] | None:
             warnings.simplefilter("ignore")
             with Image.open(path) as image:
                 turned = image.format == "TIFF"
+                beside = read_side_data(image)
                 if image.format in ("PNG", "TIFF"):
                     image.load()
-                extras = extras_of(image)
+                extras = extras_of(image, beside)
     except Exception:  # a photo that Pillow does not open is none of ours
         return None
     facts = read_camera(extras.exif, extras.xmp)

@@ -76,6 +76,18 @@ extensions = st.builds(
             "pgic.segments": st.lists(
                 st.builds(Segment, st.integers(0xE0, 0xEF), st.binary(max_size=40)), min_size=1, max_size=4
             ).map(pack_segments),
+            "pgic.xmp-extended": st.binary(min_size=1, max_size=50),
+            "pgic.iptc": st.binary(min_size=1, max_size=50),
+            "pgic.photoshop": st.binary(min_size=1, max_size=50),
+            "pgic.comments": st.lists(st.binary(min_size=1, max_size=20), min_size=1, max_size=3),
+            "pgic.text": st.lists(
+                st.fixed_dictionaries(
+                    {"keyword": st.text(min_size=1, max_size=10), "text": texts},
+                    optional={"language": texts, "translated": texts},
+                ),
+                min_size=1,
+                max_size=3,
+            ),
             "pgic.preprocess": st.lists(st.text(min_size=1, max_size=20), min_size=1, max_size=3),
         },
     ),

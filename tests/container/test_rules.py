@@ -255,6 +255,18 @@ CASES: list[tuple[str, str, bytes, Limits]] = [
                 b"\xff\xe3\x00\x02" * 4097,
             )
         ],
+        *(
+            ("E13", f"{key} {value}", ext_map({f"pgic.{key}": value}))
+            for key, values in {
+                "iptc": ["x", b""],
+                "photoshop": [[], b""],
+                "xmp-extended": ["x", b""],
+                "comments": [b"x", [], [b""], ["x"]],
+                "text": ["x", [], ["x"], [{"keyword": "x"}], [{"keyword": "", "text": "x"}], [{"text": "x"}]],
+            }.items()
+            for value in values
+        ),
+        ("E13", "text of bytes", ext_map({"pgic.text": [{"keyword": "x", "text": b"x"}]})),
         ("E13", "annotations is a map", ext_map({"pgic.annotations": {}})),
         ("E13", "annotation without shape", ext_map({"pgic.annotations": [{"label": "x"}]})),
         ("E13", "location is a list", ext_map({"pgic.location": [1, 2, 3]})),

@@ -1,0 +1,54 @@
+"""Photoshop image resources, the blocks in which JPEG and TIFF hold IPTC-IIM."""
+
+from __future__ import annotations
+
+import struct
+
+__all__ = ["join_resources", "split_resources"]
+
+_IPTC = 0x0404
+_HEAD = struct.Struct(">4sH")
+
+
+def split_resources(data: bytes) -> tuple[bytes, bytes]:
+    """Take IPTC-IIM out of image resources.
+
+    Args:
+        data: resources, each with its signature, such as ``8BIM``; what is none of them is kept at the end.
+
+    Returns:
+        The data sets of IPTC-IIM, and the other resources byte for byte.
+    """
+    iptc, others = b"", b""
+    at = 0
+    while at + 12 <= len(data):
+        _, number = _HEAD.unpack_from(data, at)
+        name_size = (1 + data[at + 6] + 1) & ~1  # a length, the name, made even
+        start = at + 6 + name_size + 4
+        if start > len(data):
+            break
+        (length,) = struct.unpack_from(">I", data, start - 4)
+        end = start + length
+        if end > len(data):
+            break
+        following = min(end + (length & 1), len(data))
+        if number == _IPTC:
+            iptc += data[start:end]
+        else:
+            others += data[at:following]
+        at = following
+    return iptc, others + data[at:]
+
+
+def join_resources(iptc: bytes, others: bytes) -> bytes:
+    """Resources that hold IPTC-IIM, where there is any, and others."""
+    if not iptc:
+        return others
+    return (
+        _HEAD.pack(b"8BIM", _IPTC)
+        + b"\0\0"
+        + struct.pack(">I", len(iptc))
+        + iptc
+        + bytes(len(iptc) & 1)
+        + others
+    )

@@ -1,0 +1,162 @@
+"""Reading what a Pillow image carries beside its pixels, EXIF, ICC profile and XMP packet."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from ..codec.deep_samples import file_of
+from ..container.tiff_ifd import Entry, read_directory
+from .gamma_profile import gamma_profile, is_srgb
+from .photoshop import split_resources
+from .png_chunks import PngChunks, read_png_chunks, take_raw_profiles
+from .side_data import PngText, SideData
+from .tiff_exif import tiff_exif
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["Brought", "read_side_data"]
+
+_PHOTOSHOP = b"Photoshop 3.0\0"
+_XMP_EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
+_IPTC_TAG, _PHOTOSHOP_TAG = 33723, 34377
+_IPTC_MARK = b"\x1c"
+
+
+class Brought:
+    """What was read, and what has no place in a ``.pgi`` file.
+
+    Attributes:
+        side: IPTC and the like.
+        profiles: ``exif``, ``icc`` and ``xmp`` of places where Pillow does not look.
+        losses: predicates about what is left out.
+        tiff_exif: EXIF made of the tags of a TIFF, for its pixels as they are stored, and turned upright.
+    """
+
+    def __init__(self) -> None:
+        self.side = SideData()
+        self.profiles: dict[str, bytes] = {}
+        self.losses: list[str] = []
+        self.tiff_exif: tuple[bytes | None, bytes | None] | None = None
+
+
+def read_side_data(image: Image.Image) -> Brought:
+    """Read it, best before the image is loaded, since some formats close their file then.
+
+    Nothing here fails on odd values.
+    """
+    brought = Brought()
+    kind = getattr(image, "format", None)
+    with suppress(OSError, ValueError, TypeError, KeyError, IndexError):
+        if kind in ("JPEG", "MPO") and hasattr(image, "applist"):
+            _read_jpeg(image, brought)
+        elif kind == "PNG":
+            _read_png(image, brought)
+        elif kind == "TIFF" and hasattr(image, "tag_v2"):
+            _read_tiff(image, brought)
+        elif isinstance(comment := image.info.get("comment"), (bytes, str)) and comment:
+            data = comment if isinstance(comment, bytes) else comment.encode()
+            brought.side = SideData(comments=(data,))
+    if kind == "HEIF" and (depth := image.info.get("depth_images")):
+        brought.losses.append(f"has {len(depth)} depth picture{'s' * (len(depth) > 1)}; none is kept")
+    return brought
+
+
+def _read_jpeg(image: Any, brought: Brought) -> None:
+    comments, resources = [], b""
+    parts: dict[bytes, dict[int, bytes]] = {}
+    for name, data in image.applist:
+        if name == "COM":
+            comments += [data] if data else []
+        elif name == "APP13" and data.startswith(_PHOTOSHOP):
+            resources += data[len(_PHOTOSHOP) :]
+        elif name == "APP1" and data.startswith(_XMP_EXTENSION):
+            at = len(_XMP_EXTENSION)  # digest, length of the whole, offset of the part
+            parts.setdefault(data[at : at + 36], {})[int.from_bytes(data[at + 36 : at + 40], "big")] = data[
+                at + 40 :
+            ]
+    iptc, photoshop = split_resources(resources)
+    brought.side = SideData(_joined(image.info.get("xmp"), parts), iptc, photoshop, tuple(comments))
+
+
+def _joined(xmp: object, parts: dict[bytes, dict[int, bytes]]) -> bytes:
+    """The extended XMP that the packet names, if all of it is there."""
+    for key, pieces in parts.items():
+        digest, whole = key[:32], int.from_bytes(key[32:36], "big")
+        data = b"".join(pieces[offset] for offset in sorted(pieces))
+        if isinstance(xmp, bytes) and digest in xmp and len(data) == whole:
+            return data
+    return b""
+
+
+def _read_png(image: Any, brought: Brought) -> None:
+    with file_of(image) as file:
+        chunks = PngChunks() if file is None else read_png_chunks(file)
+    if file is None:
+        image.load()
+        texts = getattr(image, "text", {}).items()
+        chunks.texts = [
+            PngText(key, str(text), getattr(text, "lang", "") or "", getattr(text, "tkey", "") or "")
+            for key, text in texts
+            if key != "XML:com.adobe.xmp"
+        ]
+    brought.profiles = take_raw_profiles(chunks.texts)
+    iptc = brought.profiles.pop("iptc", b"")
+    photoshop = b""
+    if iptc[:1] != _IPTC_MARK:
+        iptc, photoshop = split_resources(iptc.removeprefix(_PHOTOSHOP))
+    brought.side = SideData(iptc=iptc, photoshop=photoshop, texts=tuple(chunks.texts))
+    if chunks.left_out:
+        plural = "s that are" if chunks.left_out > 1 else " that is"
+        brought.losses.append(f"has {chunks.left_out} text{plural} too long or damaged; none of them is kept")
+    if chunks.unread:
+        plural = "s" if len(chunks.unread) > 1 else ""
+        brought.losses.append(f"has chunk{plural} {', '.join(chunks.unread)}, which .pgi has no place for")
+    if not image.info.get("icc_profile") and "icc" not in brought.profiles and "srgb" not in image.info:
+        _read_gamma(image, brought)
+
+
+def _read_gamma(image: Any, brought: Brought) -> None:
+    gamma, chromaticity = image.info.get("gamma"), image.info.get("chromaticity")
+    if is_srgb(gamma, chromaticity):
+        return
+    grey = image.mode in ("1", "L", "LA", "I;16", "I") or (image.mode == "RGBA" and _is_grey_16(image))
+    profile = gamma_profile(gamma, chromaticity, grey=grey)
+    if profile is None:
+        brought.losses.append("has a gamma or primaries that make no sense; they are not kept")
+    else:
+        brought.profiles["icc"] = profile
+
+
+def _is_grey_16(image: Any) -> bool:
+    """Whether Pillow opened grey and opacity of 16 bits, for which it takes RGBA."""
+    return bool(image.tile) and image.tile[0].args == "LA;16B"
+
+
+def _read_tiff(image: Any, brought: Brought) -> None:
+    tags = image.tag_v2
+    left_out: list[int] = []
+    with file_of(image) as file:
+        if file is None:
+            return
+        order = "<" if tags.prefix == b"II" else ">"
+        big = file.read(4)[2:].strip(b"\0") == b"+"
+        entries = read_directory(file, tags.offset, order, big=big).entries
+        stored = tiff_exif(file, tags.offset, upright=False, left_out=left_out)
+        brought.tiff_exif = stored, tiff_exif(file, tags.offset, upright=True)
+    iptc, photoshop = split_resources(_data_of(entries.get(_PHOTOSHOP_TAG)))
+    own = _data_of(entries.get(_IPTC_TAG))
+    if own[3:4] == _IPTC_MARK != own[:1]:  # written as whole numbers of 32 bits of the other byte order
+        own = b"".join(own[at : at + 4][::-1] for at in range(0, len(own), 4))
+    # Where both are there they say the same, and the tag is what is read first.
+    brought.side = SideData(iptc=own.rstrip(b"\0") if own[:1] == _IPTC_MARK else iptc, photoshop=photoshop)
+    if left_out:
+        from PIL import TiffTags
+
+        names = [f"{TiffTags.lookup(tag).name} ({tag})" for tag in left_out[:8]]
+        brought.losses.append(f"has {', '.join(names)}, too long for EXIF")
+
+
+def _data_of(entry: Entry | None) -> bytes:
+    return b"" if entry is None else entry.data
