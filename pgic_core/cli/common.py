@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import PgiInputError, PgiOptionError
-from .batch import Report, run_batch, say
+from ..terminal import say
+from .batch import Report, run_batch
 from .paths import Target, claim
 from .tiers import option
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..container import atomic_write
-from .batch import say
+from ..terminal import say
 from .common import PGI_SUFFIXES, Run, output_options, run_options, run_targets
 from .paths import STREAM, find_sources, place_targets, split_output
 from .photos import WRITTEN_SUFFIXES, coded_photo, read_stdin, streamed_photo, write_output

@@ -9,13 +9,15 @@ import click
 
 from .batch import Report, run_batch
 from .common import PGI_SUFFIXES
-from .info import describe_metadata, echo_facts, echo_json
-from .paths import STREAM, find_sources
-from .photos import read_stdin
+from .info import describe_metadata, show_each
+from .paths import find_sources
 from .tiers import TieredCommand, option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from ..api import FileInfo
+    from .paths import Source
 
 __all__ = ["meta"]
 
@@ -32,25 +34,13 @@ def meta() -> None:
 @option("--json", "as_json", is_flag=True, help="One JSON object for one file, a list for several.")
 def show(inputs: tuple[str, ...], as_json: bool) -> None:
     """Show metadata, fault annotations and vendor fields."""
-    from ..api import inspect
 
-    records: list[dict[str, object]] = []
+    def record(name: str, facts: FileInfo) -> dict[str, object]:
+        plain = facts.to_dict()
+        shown = ("metadata", "preprocess", "annotations", "extension")
+        return {"file": name} | {key: plain[key] for key in shown}
 
-    def work(name: str) -> None:
-        facts = inspect(read_stdin() if name == STREAM else name)
-        if as_json:
-            plain = facts.to_dict()
-            records.append(
-                {"file": name}
-                | {key: plain[key] for key in ("metadata", "preprocess", "annotations", "extension")}
-            )
-            return
-        echo_facts(name, describe_metadata(facts))
-
-    report = _for_each(inputs, work)
-    if records:
-        echo_json(records if report.total > 1 else records[0])
-    report.finish()
+    show_each(_sources(inputs), record if as_json else None, describe_metadata)
 
 
 @meta.command("set", cls=TieredCommand)
@@ -185,17 +175,21 @@ def annotate(
 
 
 def _for_each(inputs: Sequence[str], work: Callable[[str], None]) -> Report:
-    sources = find_sources(inputs, PGI_SUFFIXES)
-    if not sources:
-        raise click.UsageError("There are no .pgi files in what was named.")
     return run_batch(
-        sources,
+        _sources(inputs),
         lambda source: source.name,
         lambda source, _: work(source.name),
         jobs=1,
         verbose=False,
         show_progress=False,
     )
+
+
+def _sources(inputs: Sequence[str]) -> list[Source]:
+    sources = find_sources(inputs, PGI_SUFFIXES)
+    if not sources:
+        raise click.UsageError("There are no .pgi files in what was named.")
+    return sources
 
 
 def _pairs(texts: Sequence[str], name: str) -> list[tuple[str, str]]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..container import atomic_write
 from ..errors import PgiInputError, PgiUnsupportedError
-from ..limits import Limits
-from .paths import STREAM
+from ..limits import PHOTO_FORMATS
+from .paths import STREAM, Source
+from .streams import read_stream, stdin_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,12 +67,7 @@ def read_stdin() -> bytes:
         PgiInputError: it cannot be read, or is a terminal.
         PgiLimitError: there is more than ``stream_bytes``.
     """
-    if sys.stdin.isatty():
-        raise PgiInputError("Standard input is a terminal; give a file, or put one in with '<'.")
-    limits = Limits.from_environment()
-    data = sys.stdin.buffer.read(min(limits.stream_bytes + 1, sys.maxsize))
-    limits.check("stream_bytes", len(data), "Standard input")
-    return data
+    return read_stream(stdin_stream(), "Standard input")
 
 
 def open_photo(name: str) -> tuple[Image.Image, int]:
@@ -86,14 +82,19 @@ def open_photo(name: str) -> tuple[Image.Image, int]:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        if name == STREAM:
-            data = read_stdin()
-            return Image.open(io.BytesIO(data)), len(data)
-        return Image.open(name), os.path.getsize(name)
+        if Source(name, name).is_stream:
+            data = read_stdin() if name == STREAM else _read_pipe(name)
+            return Image.open(io.BytesIO(data), formats=PHOTO_FORMATS), len(data)
+        return Image.open(name, formats=PHOTO_FORMATS), os.path.getsize(name)
     except UnidentifiedImageError as error:
         raise PgiInputError("This is no picture, or one of a kind that Pillow does not know.") from error
     except Image.DecompressionBombError as error:
         raise PgiInputError(f"The picture is too large for Pillow: {error}") from error
+
+
+def _read_pipe(name: str) -> bytes:
+    with open(name, "rb", buffering=0) as stream:
+        return read_stream(stream, name)
 
 
 def coded_photo(

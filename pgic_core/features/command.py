@@ -11,6 +11,7 @@ import click
 import numpy as np
 
 from pgic_core.errors import PgiError, PgiInputError, PgiOptionError
+from pgic_core.terminal import say, show
 
 from .api import DEFAULT_QP, decode_features, encode_features, inspect_features
 from .bitstream import CODECS, MAGIC
@@ -69,7 +70,7 @@ def encode(
     except PgiError as error:
         _fail(error)
     plain = sum(a.nbytes for a in (arrays.values() if isinstance(arrays, dict) else [arrays]))
-    click.echo(f"{target}: {len(data):,} bytes of features, {100 * len(data) / plain:.2f} % of {plain:,}")
+    show(f"{target}: {len(data):,} bytes of features, {100 * len(data) / plain:.2f} % of {plain:,}")
 
 
 @features.command(
@@ -94,9 +95,9 @@ def decode(source: Path, target: Path) -> None:
         _fail(error)
 
 
-@features.command(help="Say what SOURCE holds, without decoding it.")
+@features.command("show", help="Say what SOURCE holds, without decoding it.")
 @click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def show(source: Path) -> None:
+def show_(source: Path) -> None:
     """Print one line per tensor."""
     try:
         stream = inspect_features(_stream(source))
@@ -106,9 +107,7 @@ def show(source: Path) -> None:
         shape = "x".join(map(str, record.shape if record.batched else record.shape[1:]))
         how = f"{record.codec} {record.packing}" if record.codec == "hevc" else record.codec
         qp = "lossless" if record.qp is None else f"QP {record.qp:g}"
-        click.echo(
-            f"{record.name or '-'}\t{shape}\t{record.dtype}\t{how}\t{qp}\t{len(record.payload):,} bytes"
-        )
+        show(record.name or "-", shape, record.dtype, how, qp, f"{len(record.payload):,} bytes")
 
 
 @features.command(
@@ -174,5 +173,5 @@ def _want_suffix(target: Path, suffix: str, reason: str) -> None:
 
 
 def _fail(error: PgiError) -> NoReturn:
-    click.echo(f"pgic: {error}", err=True)
+    say(f"pgic: {error}")
     sys.exit(1)

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import PgiInputError
+from ..limits import PHOTO_FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -40,7 +41,7 @@ def load_folders(
     banned = tuple(exclude)
 
     def read(path: Path) -> NDArray[np.uint8]:
-        with Image.open(path) as image:
+        with Image.open(path, formats=PHOTO_FORMATS) as image:
             return np.asarray(image.convert("RGB"))
 
     pictures: dict[str, list[NDArray[np.uint8]]] = {}
