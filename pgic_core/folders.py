@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from .errors import PgiInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-__all__ = ["files_below"]
+__all__ = ["file_inside", "files_below"]
 
 
 def files_below(
@@ -61,6 +64,28 @@ def files_below(
                 else:
                     tell(path)
         waiting += reversed(folders)
+
+
+def file_inside(folder: str | os.PathLike[str], name: str) -> Path:
+    """The path of a file that a list names, which must lie below the list's folder.
+
+    Args:
+        folder: where names start.
+        name: relative, of a file there or in a folder below. The file itself may be a link to elsewhere, as
+            stores of large files make them; a folder on the way to it may not lead out.
+
+    Raises:
+        PgiInputError: the name is empty, absolute, or leads out of the folder.
+    """
+    root = Path(folder)
+    try:
+        parent = (root / name).parent.resolve()
+        inside = bool(Path(name).name) and parent.is_relative_to(root.resolve())
+    except (OSError, ValueError, RuntimeError):  # a NUL, or links in a circle
+        inside = False
+    if not inside or Path(name).is_absolute() or ".." in Path(name).parts:
+        raise PgiInputError(f"The file name {name!r} leads out of the folder {root}.")
+    return root / name
 
 
 def _mode(path: str) -> int:

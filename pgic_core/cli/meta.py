@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..data_files import MOST_JSON, parse_json
+from ..errors import PgiInputError
 from .batch import Report, run_batch
 from .common import PGI_SUFFIXES
 from .info import describe_metadata, show_each
-from .paths import find_sources
+from .paths import STREAM, find_sources
 from .tiers import TieredCommand, option
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def set_(
 @option(
     "--from",
     "source",
-    type=click.File("r", encoding="utf-8"),
+    type=click.File("rb"),
     metavar="JSON",
     help="A list of annotations, as 'pgic meta show --json' gives them; - for standard input.",
 )
@@ -158,13 +159,16 @@ def annotate(
 
     items: list[Any] = [{"label": label, "box": list(edges)} for label, *edges in boxes]
     if source is not None:
+        name, data = getattr(source, "name", STREAM), source.read(MOST_JSON + 1)
         try:
-            listed = json.load(source)
-        except (ValueError, RecursionError) as error:
-            raise click.UsageError(f"{source.name} is no JSON: {error}") from error
+            if len(data) > MOST_JSON:
+                raise PgiInputError(f"{name} is larger than {MOST_JSON:,} bytes.")
+            listed = parse_json(data, name)
+        except PgiInputError as error:
+            raise click.UsageError(str(error)) from error
         listed = listed.get("annotations") if isinstance(listed, dict) else listed
         if not isinstance(listed, list):
-            raise click.UsageError(f"{source.name} does not hold a list of annotations.")
+            raise click.UsageError(f"{name} does not hold a list of annotations.")
         items += listed
     if recognise is not None and items:
         raise click.UsageError("Give either --recognise or annotations of your own.")
@@ -204,8 +208,8 @@ def _pairs(texts: Sequence[str], name: str) -> list[tuple[str, str]]:
 
 def _json_or_text(text: str) -> object:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return parse_json(text, "")
+    except PgiInputError:
         return text
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ..data_files import read_json
 from ..errors import PgiInputError, PgiOptionError
 from .tiers import option
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["regions_of", "roi_options", "show_regions"]
 
 _GROUP = "Regions of interest"
-_MOST_BYTES = 16 << 20
 
 
 def roi_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -114,13 +113,9 @@ def show_regions(path: Path, image: Image.Image, coded: bytes) -> None:
 
 def _shapes_of(path: Path) -> list[object]:
     try:
-        with path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-        if len(data) > _MOST_BYTES:
-            raise click.UsageError(f"{path} is larger than {_MOST_BYTES:,} bytes.")
-        shapes = json.loads(data)
-    except (OSError, ValueError, RecursionError) as error:
-        raise click.UsageError(f"{path} cannot be read as JSON: {error}") from error
+        shapes = read_json(path)
+    except PgiInputError as error:
+        raise click.UsageError(str(error)) from error
     if isinstance(shapes, dict):
         shapes = shapes.get("annotations")
     if not isinstance(shapes, list):

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import click
 import numpy as np
 
+from pgic_core.data_files import read_arrays
 from pgic_core.errors import PgiError, PgiInputError, PgiOptionError
 from pgic_core.terminal import say, show
 
@@ -60,7 +61,7 @@ def encode(
 ) -> None:
     """Code arrays."""
     try:
-        arrays = _load(source)
+        arrays = read_arrays(source)
         level = None if lossless else int(qp) if qp.is_integer() else qp
         data = encode_features(arrays, qp=level, bits=int(bits), **options)
         if picture is not None:
@@ -133,17 +134,6 @@ def bench(images: Path, output: Path | None, **options: Any) -> None:
         run(images, output, **options)
     except PgiError as error:
         _fail(error)
-
-
-def _load(source: Path) -> Any:
-    try:
-        loaded = np.load(source, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
-            return {name: loaded[name] for name in loaded.files}
-    except (OSError, ValueError, EOFError, KeyError) as error:
-        raise PgiInputError(f"{source} is no readable .npy or .npz file: {error}.") from None
 
 
 def _stream(source: Path) -> bytes:
