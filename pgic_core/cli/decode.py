@@ -73,6 +73,7 @@ def decode(
     output: str | None,
     force: bool,
     skip_existing: bool,
+    keep_time: bool,
     jobs: int | None,
     threads: int | None,
     verbose: bool,
@@ -112,7 +113,7 @@ def decode(
             if whole and not conceal and target.name != STREAM:
                 pieces = streamed_photo(file, kind, run.threads, progress)
                 if pieces is not None:
-                    atomic_write(target.name, pieces)
+                    atomic_write(target.name, pieces, replace=target.replace)
                     return f"{name} -> {target.name}: {file.width} x {file.height} {file.channels.label}"
             picture, mask = file.decode_picture(
                 level,  # type: ignore[arg-type]  # click checked the choice
@@ -122,9 +123,9 @@ def decode(
                 progress,
             )
             data = coded_photo(file, picture, kind, quality, whole=whole)
-        write_output(target.name, data)
+        write_output(target.name, data, replace=target.replace)
         if mask is not None and mask.any():
             say(f"{name}: {mask.mean():.2%} of the pixels are damaged and were filled")
         return f"{name} -> {target.name}: {picture.width} x {picture.height} {picture.channels.label}"
 
-    run_targets(targets, work, run, force=force, skip_existing=skip_existing)
+    run_targets(targets, work, run, force=force, skip_existing=skip_existing, keep_time=keep_time)

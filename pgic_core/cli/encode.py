@@ -82,6 +82,7 @@ def encode(
     output: str | None,
     force: bool,
     skip_existing: bool,
+    keep_time: bool,
     jobs: int | None,
     threads: int | None,
     verbose: bool,
@@ -148,10 +149,10 @@ def encode(
             if show_roi is not None:
                 show_regions(show_roi, image, data)
             pixels = image.width * image.height
-        write_output(target.name, data)
+        write_output(target.name, data, replace=target.replace)
         return (
             f"{target.source.name} -> {target.name}: {source_bytes:,} -> {len(data):,} bytes, "
             f"{source_bytes / len(data):.1f}:1, {len(data) * 8 / pixels:.3f} bpp"
         )
 
-    run_targets(targets, work, run, force=force, skip_existing=skip_existing)
+    run_targets(targets, work, run, force=force, skip_existing=skip_existing, keep_time=keep_time)

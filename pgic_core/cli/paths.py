@@ -52,11 +52,13 @@ class Target:
         source: the source.
         name: path, or :data:`STREAM`.
         typed: whether the user typed this very name; others are not overwritten unasked.
+        replace: whether a file of this name may be replaced when the result is written.
     """
 
     source: Source
     name: str
     typed: bool
+    replace: bool = True
 
 
 def find_sources(arguments: Sequence[str], suffixes: Collection[str]) -> list[Source]:

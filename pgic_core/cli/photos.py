@@ -175,15 +175,20 @@ def _pieces(start: bytes, strips: Iterator[NDArray[Any]]) -> Iterator[bytes | me
         yield strip.data if strip.flags.c_contiguous else strip.tobytes()
 
 
-def write_output(name: str, data: bytes | memoryview) -> None:
+def write_output(name: str, data: bytes | memoryview, *, replace: bool = True) -> None:
     """Write a file in one step, or to standard output.
+
+    Args:
+        name: path, or :data:`STREAM`.
+        data: its content.
+        replace: whether a file that is there may be replaced.
 
     Raises:
         PgiInputError: it cannot be written.
         BrokenPipeError: whoever read standard output has gone.
     """
     if name != STREAM:
-        atomic_write(name, data)
+        atomic_write(name, data, replace=replace)
         return
     if sys.stdout.isatty():
         raise PgiInputError("Standard output is a terminal; name a file, or send it on with '>' or '|'.")

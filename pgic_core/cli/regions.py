@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,7 +96,10 @@ def show_regions(path: Path, image: Image.Image, coded: bytes) -> None:
         PgiOptionError: the picture has no map, or Pillow cannot write such a file.
         PgiInputError: the file cannot be written.
     """
+    from PIL import Image
+
     from ..api import open_file
+    from ..container import atomic_write
     from ..roi import draw_roi
 
     with open_file(coded) as file:
@@ -103,12 +107,13 @@ def show_regions(path: Path, image: Image.Image, coded: bytes) -> None:
     if roi is None:
         raise PgiOptionError("There is no ROI map to show: no part of the picture was kept better.")
     drawing = draw_roi(image, roi)
+    out = io.BytesIO()
     try:
-        drawing.save(path)
-    except ValueError as error:
-        raise PgiOptionError(f"{path} cannot be drawn: {error}.") from error
-    except OSError as error:
-        raise PgiInputError(f"{path} cannot be written: {error}.") from error
+        Image.init()
+        drawing.save(out, Image.registered_extensions()[path.suffix.lower()])
+    except (KeyError, ValueError, OSError) as error:
+        raise PgiOptionError(f"{path} cannot be drawn: Pillow writes no such picture.") from error
+    atomic_write(path, out.getbuffer())
 
 
 def _shapes_of(path: Path) -> list[object]:

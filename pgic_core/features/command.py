@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import click
 import numpy as np
 
+from pgic_core.container import atomic_write
 from pgic_core.data_files import read_arrays
 from pgic_core.errors import PgiError, PgiInputError, PgiOptionError
 from pgic_core.terminal import say, show
@@ -65,9 +66,9 @@ def encode(
         level = None if lossless else int(qp) if qp.is_integer() else qp
         data = encode_features(arrays, qp=level, bits=int(bits), **options)
         if picture is not None:
-            _write(target, attach_features(picture, data))
+            atomic_write(target, attach_features(picture, data))
         else:
-            _write(target, features_file(data) if target.suffix.lower() == ".pgi" else data)
+            atomic_write(target, features_file(data) if target.suffix.lower() == ".pgi" else data)
     except PgiError as error:
         _fail(error)
     plain = sum(a.nbytes for a in (arrays.values() if isinstance(arrays, dict) else [arrays]))
@@ -91,7 +92,7 @@ def decode(source: Path, target: Path) -> None:
             _want_suffix(target, ".npz", "holds several arrays")
             named = arrays if isinstance(arrays, dict) else {str(i): a for i, a in enumerate(arrays)}
             np.savez(out, allow_pickle=False, **named)
-        _write(target, out.getvalue())
+        atomic_write(target, out.getvalue())
     except PgiError as error:
         _fail(error)
 
@@ -148,13 +149,6 @@ def _stream(source: Path) -> bytes:
     if stream is None:
         raise PgiInputError(f"{source} carries no feature maps.")
     return stream
-
-
-def _write(target: Path, data: bytes) -> None:
-    try:
-        target.write_bytes(data)
-    except OSError as error:
-        raise PgiInputError(f"{target} cannot be written: {error.strerror}.") from None
 
 
 def _want_suffix(target: Path, suffix: str, reason: str) -> None:
