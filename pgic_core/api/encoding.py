@@ -272,7 +272,8 @@ def _encode_learned(
             raise PgiOptionError(
                 f"The file cannot be that small: even without colours it takes {-room:,} bytes too many."
             )
-        target = RateTarget(max_bytes=room)
+        budget = rate.byte_budget(picture.width * picture.height) or 0
+        target = RateTarget(max_bytes=room, bytes_beside=budget - room)
     elif rate.min_psnr is not None:
         target = RateTarget(min_psnr=rate.min_psnr)
     learned = encode_learned(

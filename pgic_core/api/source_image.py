@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..container import ExtensionKey
+from ..container.extension import LEAST_DPI, MOST_DPI
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -104,5 +104,5 @@ def _dpi_or_none(value: object) -> tuple[float, float] | None:
         across, down = (float(item) for item in value)  # type: ignore[attr-defined]
     except (TypeError, ValueError, ArithmeticError):
         return None
-    sound = all(math.isfinite(item) and item > 0 for item in (across, down))
+    sound = all(LEAST_DPI <= item <= MOST_DPI for item in (across, down))  # false for NaN
     return (across, down) if sound else None

@@ -45,10 +45,12 @@ class RateTarget:
     Attributes:
         max_bytes: of the payload.
         min_psnr: in dB over RGB; the smallest quality that reaches it is chosen.
+        bytes_beside: of the file beside the payload, for messages that speak of the file.
     """
 
     max_bytes: int | None = None
     min_psnr: float | None = None
+    bytes_beside: int = 0
 
 
 def encode_learned(
@@ -303,8 +305,10 @@ class Encoder:
         if target.max_bytes is not None:
             best = _last(fits, 0)
             if best == 0:
+                least = sum(map(len, tried[1])) + target.bytes_beside
                 raise PgiOptionError(
-                    f"Even quality 1 takes {sum(map(len, tried[1])):,} bytes, which is more than asked for."
+                    f"Even quality 1 makes a file of {least:,} bytes, "
+                    f"more than the {target.max_bytes + target.bytes_beside:,} asked for."
                 )
             return tried[best]
         best = _last(fits, 0) + 1
