@@ -83,7 +83,7 @@ def file_inside(folder: str | os.PathLike[str], name: str) -> Path:
         inside = bool(Path(name).name) and parent.is_relative_to(root.resolve())
     except (OSError, ValueError, RuntimeError):  # a NUL, or links in a circle
         inside = False
-    if not inside or Path(name).is_absolute() or ".." in Path(name).parts:
+    if not inside or "\0" in name or Path(name).is_absolute() or ".." in Path(name).parts:
         raise PgiInputError(f"The file name {name!r} leads out of the folder {root}.")
     return root / name
 

@@ -213,7 +213,8 @@ class _Finder:
 
 def _tell(error: Exception) -> None:
     if sys.flags.verbose:
-        print(f"# pgic start-up hook: {type(error).__name__}: {error}", file=sys.stderr)
+        # As ASCII: what is printed here comes from anywhere, and nothing of pgic is imported to look at it.
+        print(f"# pgic start-up hook: {type(error).__name__}: {str(error)!a}", file=sys.stderr)
 
 
 _finder = _Finder({"PIL.Image": register_pillow, "imageio.config": register_imageio})

@@ -177,8 +177,13 @@ def claim(target: Target, claimed: dict[str, str], existing: Existing) -> bool:
     if not target.typed:
         try:
             os.makedirs(os.path.dirname(target.name) or ".", exist_ok=True)
-        except OSError as error:
-            raise PgiInputError(f"The folder of {target.name} cannot be made: {error.strerror}.") from error
+        except (
+            OSError,
+            ValueError,
+            RecursionError,
+        ) as error:  # the last: a thousand folders
+            reason = getattr(error, "strerror", None) or error
+            raise PgiInputError(f"The folder of {target.name} cannot be made: {reason}.") from error
     return True
 
 

@@ -180,9 +180,8 @@ def _name_clash(kind: OfferKind, name: str, plugins: Sequence[Plugin]) -> None:
     """Say so if several plugins offer one name, and which of them is asked first."""
     if len(plugins) > 1:
         first, *others = (f"{plugin.name} ({plugin.source})" for plugin in plugins)
-        message = (
-            f"Several plugins offer the {_KINDS[kind]} {name!r}: {first} is asked before {', '.join(others)}."
-        )
+        order = f"{first} is asked before {', '.join(others)}"
+        message = f"Several plugins offer the {_KINDS[kind]} {name!r}: {order}."
         warnings.warn(PgiPluginWarning(message), stacklevel=3)
 
 

@@ -110,10 +110,10 @@ def _open_session(path: Path, sha256: str | None, threads: int, providers: tuple
 
 def _session(path: Path, sha256: str | None, threads: int, providers: tuple[str, ...]) -> Any:
     """The session for these, which a caller who holds the lock gets from those kept, or which is made."""
-    key = (path, threads, providers)
+    key = (path, threads, providers, sha256)
     session = _sessions.pop(key, None) or _open_session(path, sha256, threads, providers)
     _sessions[key] = session  # at the end: the one used last
-    counts = list(dict.fromkeys(threads for _, threads, _ in reversed(_sessions)))
+    counts = list(dict.fromkeys(threads for _, threads, *_ in reversed(_sessions)))
     for rare in [key for key in _sessions if key[1] in counts[_KEPT_COUNTS:]]:
         del _sessions[rare]
     return session
