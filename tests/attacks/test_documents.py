@@ -131,10 +131,7 @@ def test_json_that_is_none(name: str) -> None:
         parse_json(JSONS[name], "a list")
     Path("a.json").write_bytes(JSONS[name])
     pgic_core.encode_to("a.pgi", GREY)
-    for arguments in (
-        ["meta", "annotate", "a.pgi", "--from", "a.json"],
-        ["encode", "a.png", "--roi", "a.json"],
-    ):
+    for arguments in (["meta", "annotate", "a.pgi", "--from"], ["encode", "a.png", "--roi"]):
         done = command(*arguments, "a.json").check(2)
         assert b"a.json cannot be read as JSON" in done.stderr
 
@@ -183,7 +180,9 @@ def sealed(extension: dict[str, Any]) -> bytes:
 
 
 def feature_stream() -> bytes:
-    return bytes(encode_features(np.random.default_rng(1).normal(size=(4, 8, 8)).astype(np.float32)))
+    return bytes(
+        encode_features(np.random.default_rng(1).normal(size=(4, 8, 8)).astype(np.float32), codec="pgic")
+    )
 
 
 @pytest.mark.parametrize(

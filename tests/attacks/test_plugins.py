@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import warnings
 from importlib.metadata import EntryPoint
@@ -135,9 +136,7 @@ class Sly(np.ndarray):
     [
         lambda image: image.view(Sly),
         lambda image: [image],
-        lambda image: (
-            exec("answer = []\nfor _ in range(90): answer = [answer]", space := {}) or space["answer"]
-        ),
+        lambda image: functools.reduce(lambda inner, _: [inner], range(90), []),
         lambda image: 1 / 0,
     ],
     ids=["subclass", "list", "deep", "fails"],

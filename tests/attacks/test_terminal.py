@@ -56,7 +56,7 @@ def test_errors_spell_out_what_was_typed() -> None:
 
 
 def test_names_of_tensors_are_spelled_out() -> None:
-    stream = encode_features({EVIL: np.zeros((1, 4, 4), np.float32)})
+    stream = encode_features({EVIL: np.zeros((1, 4, 4), np.float32)}, codec="pgic")
     Path("maps.pgi").write_bytes(features_file(stream))
     done = command("features", "show", "maps.pgi").check(0)
     assert not [char for char in STEERING if char in done.stdout]

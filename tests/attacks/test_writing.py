@@ -78,9 +78,9 @@ def test_bits_of_a_group_that_cannot_be_kept_go(monkeypatch: pytest.MonkeyPatch)
             found = os.stat_result((*found[:5], found.st_gid + 1, *found[6:]))
         return found
 
-    monkeypatch.setattr(os, "stat", other_group)
-    atomic_write("a.pgi", b"new")
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", other_group)
+        atomic_write("a.pgi", b"new")
     assert mode("a.pgi") == 0o604
 
 
