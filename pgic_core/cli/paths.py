@@ -67,7 +67,8 @@ def find_sources(arguments: Sequence[str], suffixes: Collection[str]) -> list[So
     Args:
         arguments: files, ``-``, patterns (where no file has that name) and folders. A folder stands for all
             files in it and below whose suffix is one of ``suffixes``, sorted; names that start with a
-            dot and symbolic links to folders are left out.
+            dot and symbolic links to folders are left out. Pipes and devices are taken where they are named
+            themselves; in folders and patterns they are left out, with a line that says so.
         suffixes: lower case, with the dot.
 
     Returns:
@@ -86,7 +87,9 @@ def find_sources(arguments: Sequence[str], suffixes: Collection[str]) -> list[So
         is_pattern = glob.has_magic(argument) and not os.path.exists(argument)
         names = sorted(glob.glob(argument, recursive=True)) if is_pattern else []
         for name in names or [argument]:
-            if os.path.isdir(name):
+            if is_pattern and _is_stream(name):
+                _say_left_out(name)
+            elif os.path.isdir(name):
                 sources += _below(name, suffixes)
             else:
                 sources.append(Source(name, os.path.basename(name)))
@@ -194,14 +197,13 @@ def _single(sources: Sequence[Source]) -> Sequence[Source]:
 
 
 def _below(folder: str, suffixes: Collection[str]) -> list[Source]:
-    def left_out(path: str) -> None:
-        kind = "a folder that cannot be read" if os.path.isdir(path) else "no regular file"
-        say(f"pgic: {path} is {kind}, and is left out")
+    found = files_below(folder, suffixes, left_out=_say_left_out)
+    return [Source(path, os.path.relpath(path, folder)) for path in found]
 
-    return [
-        Source(path, os.path.relpath(path, folder))
-        for path in files_below(folder, suffixes, left_out=left_out)
-    ]
+
+def _say_left_out(path: str) -> None:
+    kind = "a folder that cannot be read" if os.path.isdir(path) else "no regular file"
+    say(f"pgic: {path} is {kind}, and is left out")
 
 
 def _is_stream(name: str) -> bool:
