@@ -114,13 +114,14 @@ class Model:
         return Network(*self._file(f"{name}.onnx"))
 
     def check(self) -> None:
-        """Hold every file that decides how pictures decode against the digest.
+        """Hold the files against the manifest; with it, those that decide how pictures decode have the digest.
 
         Raises:
-            PgiModelError: one is missing, or not the one that the digest stands for.
+            PgiModelError: one of those is missing, or a file is another than the manifest lists.
         """
-        for name in IDENTITY_FILES:
-            read_checked(*self._file(name))
+        for name in self._manifest["files"]:
+            if name in IDENTITY_FILES or (self.folder / name).is_file():
+                read_checked(*self._file(name))
 
     def embedding(
         self,

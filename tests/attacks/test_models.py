@@ -72,6 +72,8 @@ def test_an_altered_file_of_a_model_is_found(model: Path, name: str) -> None:
 def test_other_networks_are_checked_too(model: Path, name: str) -> None:
     other_weights(model / name)
     with pytest.raises(PgiModelError, match=f"{name} was changed or is damaged"):
+        Model(model).check()
+    with pytest.raises(PgiModelError, match=f"{name} was changed or is damaged"):
         Model(model).network(name.removesuffix(".onnx"))({})
 
 
