@@ -114,7 +114,7 @@ class Model:
         return Network(*self._file(f"{name}.onnx"))
 
     def check(self) -> None:
-        """Hold the files against the manifest; with it, those that decide how pictures decode have the digest.
+        """Hold the files that are there against the manifest, and thereby against the digest.
 
         Raises:
             PgiModelError: one of those is missing, or a file is another than the manifest lists.
