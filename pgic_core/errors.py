@@ -69,7 +69,13 @@ class PgiOptionError(PgiError, ValueError):
 
 
 class PgiTargetError(PgiOptionError):
-    """The size or fidelity that was asked for cannot be had for this picture."""
+    """The size or fidelity that was asked for cannot be had for this picture.
+
+    Attributes:
+        least: bytes of the smallest payload that was tried; None where fidelity was asked for.
+    """
+
+    least: int | None = None
 
 
 class PgiInputError(PgiError, OSError):

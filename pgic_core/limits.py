@@ -17,7 +17,14 @@ from .errors import PgiLimitError, PgiOptionError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["DEFAULT_LIMITS", "Limits", "limit_names", "limit_variable"]
+__all__ = ["DEFAULT_LIMITS", "PHOTO_FORMATS", "Limits", "limit_names", "limit_variable"]
+
+PHOTO_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "PPM", "JPEG2000", "AVIF")
+"""Formats, by Pillow's names, that photos of others may have: what cameras and picture programs write.
+
+Pillow knows forty more; some hand their bytes to other programs (EPS to Ghostscript) or are hardly looked
+after. The most frequent ones come first: Pillow loads all its plugins when it is asked for a rare one.
+"""
 
 _ENV_PREFIX = "PGIC_LIMIT_"
 _NO_LIMIT = 2**63 - 1
@@ -28,13 +35,13 @@ class Limits:
     """Upper bounds, each a plain count or a number of bytes.
 
     Attributes:
-        pixels: width x height. Clause 6.1 b asks for 80 megapixels; sensors sold as 80 to 100 MP have a few
-            more. 100 MP of RGB are 300 MB, which a small computer still holds.
+        pixels: width x height. Clause 6.1 b asks for 80 megapixels; sensors sold as 100 MP have 11664 x 8750
+            and a few more. 110 MP of RGB are 330 MB, which a small computer still holds.
         pixels_per_byte: pixels that one stored byte of image data may stand for. The index alone of an
             entirely empty learned picture in tiles of 512 needs a byte for 23,831 pixels, the emptiest
             lossless one a byte for about 9,700; 2 KB that claim 80 MP ask for 39,063.
         frames: pictures in one file: 2 minutes of video at 30 a second.
-        tiles: tiles of one picture: 100 MP in tiles of 64 x 64 take 24,415, in thin pictures some more.
+        tiles: tiles of one picture: 110 MP in tiles of 64 x 64 take 26,856, in thin pictures some more.
         tile_memory: bytes of memory that lossless tiles may take together while they are decoded; others wait
             until there is room. A forged tile of WebP takes 130 MB, which shows only when it is decoded.
         blocks: blocks in a file. Version 1.0 has four; the rest is for vendors and later versions.
@@ -52,7 +59,7 @@ class Limits:
         PgiOptionError: a value is no whole number from 0.
     """
 
-    pixels: int = 100_000_000
+    pixels: int = 110_000_000
     pixels_per_byte: int = 32_768
     frames: int = 4_096
     tiles: int = 65_536

@@ -3,8 +3,8 @@
 Two files at the root of the wheel, ``pgic_autoload.pth`` and, from Python 3.15 on, ``pgic_autoload.start``
 (PEP 829), call :func:`install` when the interpreter starts. It puts one finder on ``sys.meta_path`` that
 waits for ``PIL.Image`` and ``imageio.config`` and tells each of them about ``.pgi`` right after it was
-loaded; the plugin itself is imported when the first ``.pgi`` turns up. Until then nothing is imported,
-and a program that uses neither library pays well under a millisecond.
+loaded, or loaded again; the plugin itself is imported when the first ``.pgi`` turns up. Until then nothing is
+imported, and a program that uses neither library pays well under a millisecond.
 
 Off switch: ``PGIC_AUTOLOAD=0`` in the environment (also ``no``, ``off``, ``false``). For good: delete the
 two files from ``site-packages``; nothing else depends on them, and ``import pgic_plugins.pillow`` or
@@ -42,10 +42,10 @@ def install() -> None:
     try:
         if os.environ.get(_SWITCH, "").strip().lower() in _OFF:
             return
-        for name in list(_finder.waiting):
+        for name in _finder.waiting:
             if name in sys.modules:
                 _finder.loaded(sys.modules[name])
-        if _finder.waiting and _finder not in sys.meta_path:
+        if _finder not in sys.meta_path:
             sys.meta_path.insert(0, _finder)
     except Exception as error:
         _tell(error)
@@ -65,7 +65,7 @@ def register_pillow(image: ModuleType) -> None:
             return False
         try:
             from .pillow import _accept
-        except ImportError as error:
+        except Exception as error:  # a broken NumPy raises whatever it likes when it is imported
             return f"image file could not be identified because the PGI plugin cannot be imported: {error}"
         return _accept(prefix)
 
@@ -79,6 +79,7 @@ def register_pillow(image: ModuleType) -> None:
 
         _save(picture, fp, filename)
 
+    keep_file_until_saved(image)
     if "PGI" in image.OPEN:  # a program that imported the plugin itself may have set options
         return
     image.register_open("PGI", open_file, accept)
@@ -87,10 +88,47 @@ def register_pillow(image: ModuleType) -> None:
     image.register_mime("PGI", "image/x-pgi")
 
 
+def keep_file_until_saved(image: ModuleType) -> None:
+    """Have ``save("x.pgi")`` replace the file in one step, as all of pgic writes files.
+
+    Pillow itself empties a file before it asks a plugin to write it, so that an option out of range, an
+    interrupt or a full disk would cost the old picture. Saving under another name or format goes on to
+    Pillow's own method as it came.
+
+    Args:
+        image: the module ``PIL.Image``.
+    """
+    from functools import wraps
+
+    plain: Any = image.Image.save
+    if hasattr(plain, "pgic_saves_whole"):
+        return
+
+    @wraps(plain)
+    def save(
+        self: Image.Image,
+        fp: str | bytes | os.PathLike[str] | os.PathLike[bytes] | IO[bytes],
+        format: str | None = None,
+        **params: Any,
+    ) -> None:
+        if isinstance(fp, (str, bytes, os.PathLike)):
+            name = os.fsdecode(fp)
+            if (format or os.path.splitext(name)[1]).upper() in (".PGI", "PGI"):
+                from .pillow import save_to_path
+
+                save_to_path(plain, self, name, params)
+                return
+        plain(self, fp, format, **params)
+
+    save.pgic_saves_whole = True  # type: ignore[attr-defined]
+    image.Image.save = save
+
+
 def register_imageio(config: ModuleType) -> None:
     """Make ``.pgi`` known to imageio; the plugin is imported when it is first needed.
 
-    It goes first: imageio asks its plugins in the order of ``known_plugins``, and PyAV takes any bytes.
+    imageio asks its plugins in the order of ``known_plugins``, and PyAV takes any bytes: so ``pgi-content``
+    goes first, which takes what is known to be a ``.pgi``. ``pgi`` is what users name.
 
     Args:
         config: the module ``imageio.config``.
@@ -100,10 +138,13 @@ def register_imageio(config: ModuleType) -> None:
         return
     others = dict(plugins)
     plugins.clear()
+    plugins["pgi-content"] = config.PluginConfig(
+        name="pgi-content", class_name="ContentPgiPlugin", module_name="pgic_plugins.imageio"
+    )
+    plugins.update(others)
     plugins["pgi"] = config.PluginConfig(
         name="pgi", class_name="PgiPlugin", module_name="pgic_plugins.imageio"
     )
-    plugins.update(others)
     kind = config.FileExtension(name="Power-grid image", extension=".pgi", priority=["pgi"])
     config.extension_list.append(kind)
     config.known_extensions[".pgi"] = [kind]
@@ -119,7 +160,7 @@ class _Finder:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """As importlib asks for it; None for every module that nobody waits for."""
+        """As importlib asks for it; None at once for every module that nobody waits for."""
         asked = (name, get_ident())
         if name not in self.waiting or asked in self._busy:
             return None
@@ -163,20 +204,17 @@ class _Finder:
         loader.exec_module = exec_module
 
     def loaded(self, module: ModuleType) -> None:
-        """Register with a module that has been executed, and wait for it no longer."""
-        register = self.waiting.pop(module.__name__, None)
+        """Register with a module that has been executed; a reload executes it anew."""
         try:
-            if register is not None:
-                register(module)
-            if not self.waiting and self in sys.meta_path:
-                sys.meta_path.remove(self)
+            self.waiting[module.__name__](module)
         except Exception as error:
             _tell(error)
 
 
 def _tell(error: Exception) -> None:
     if sys.flags.verbose:
-        print(f"# pgic start-up hook: {type(error).__name__}: {error}", file=sys.stderr)
+        # As ASCII: what is printed here comes from anywhere, and nothing of pgic is imported to look at it.
+        print(f"# pgic start-up hook: {type(error).__name__}: {str(error)!a}", file=sys.stderr)
 
 
 _finder = _Finder({"PIL.Image": register_pillow, "imageio.config": register_imageio})

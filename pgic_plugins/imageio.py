@@ -7,7 +7,8 @@ that cannot seek back, which need ``extension=".pgi"``. A damaged ``.pgi`` raise
 :class:`pgic_core.errors.PgiError` and is not offered to other plugins, some of which return garbage for any
 bytes.
 
-To write bytes, or to a file object, say what is wanted: ``imwrite("<bytes>", image, extension=".pgi")``.
+To write bytes, or to a file object, say what is wanted: ``imwrite("<bytes>", image, extension=".pgi")`` or
+``plugin="pgi"``.
 Vendor fields share that keyword with imageio; give them to ``imopen(...).write(image, extension={...})``.
 """
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
     Index = int | EllipsisType | None
 
-__all__ = ["PgiPlugin"]
+__all__ = ["ContentPgiPlugin", "PgiPlugin"]
 
 _EXTENSION = ".pgi"
 _UPRIGHT = {
@@ -69,7 +70,7 @@ class PgiPlugin(PluginV3):
         self._file: PgiFile | None = None
         self._written = False
         if request.mode.io_mode is IOMode.write:
-            if request.extension != _EXTENSION:
+            if request.extension not in (None, _EXTENSION):
                 raise InitializationError("The pgi plugin writes .pgi files; say extension='.pgi'.")
             return
         if not _is_ours(request):
@@ -97,6 +98,7 @@ class PgiPlugin(PluginV3):
         mode: str | None = None,
         rotate: bool = False,
         threads: int | None = None,
+        pilmode: str | None = None,
     ) -> NDArray[Any]:
         """Decode the picture.
 
@@ -108,6 +110,7 @@ class PgiPlugin(PluginV3):
             mode: a mode of Pillow to convert to, as imageio's Pillow plugin does.
             rotate: turn the result upright, as EXIF says.
             threads: 1 or more; ``PGIC_THREADS`` or all processors if not given.
+            pilmode: what ``imageio.v2`` calls ``mode``.
 
         Returns:
             (H, W) for grey, else (H, W, C), writable.
@@ -119,6 +122,7 @@ class PgiPlugin(PluginV3):
         _check(index)
         file = self._opened()
         picture, _ = file.decode_picture(level, window, on_damage, threads)
+        mode = mode or pilmode
         pixels = picture.to_array() if mode is None else np.array(picture.to_pil().convert(mode))
         if rotate and file.orientation in _UPRIGHT:
             pixels = np.ascontiguousarray(_UPRIGHT[file.orientation](pixels))
@@ -208,6 +212,15 @@ class PgiPlugin(PluginV3):
         if self._file is None:
             raise ValueError("The file is closed, or is being written.")
         return self._file
+
+
+class ContentPgiPlugin(PgiPlugin):
+    """The plugin as imageio asks it when nobody named it: it writes only what is to be called ``.pgi``."""
+
+    def __init__(self, request: Request) -> None:
+        if request.mode.io_mode is IOMode.write and request.extension != _EXTENSION:
+            raise InitializationError("Nothing says that this is to be a .pgi file.")
+        super().__init__(request)
 
 
 def _is_ours(request: Request) -> bool:

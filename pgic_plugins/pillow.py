@@ -13,7 +13,8 @@ back. ``draft()``, and so ``thumbnail()``, use the preview at 1/8 of the size wh
 
 **Saving** takes the options of :func:`pgic_core.encode`. ``exif``, ``icc_profile``, ``xmp``, ``dpi``,
 ``side_data``, ``metadata`` and ``image_type`` come from ``im.info`` unless they are given (``exif=b""`` for
-none, and then ``metadata`` loses what it took from EXIF). Thumbnails of an image that was cropped or
+none, and then ``metadata`` loses what it took from EXIF); what was changed in ``im.getexif()`` is stored. A
+file is replaced in one step, when all of the new one is there. Thumbnails of an image that was cropped or
 otherwise changed are left out, and its EXIF states its size; painting on an image in place goes unseen, so
 give ``exif=b""`` then. ``annotations``, ``extension`` and ``segments`` do so only while the image is the
 opened file itself in its full size: they speak of pixels that a crop or a rotation moves. Of several frames
@@ -28,17 +29,21 @@ of ours are :class:`pgic_core.errors.PgiError` as well.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
+import threading
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from PIL import Image, ImageFile
 
+from pgic_core.container.atomic import atomic_write
 from pgic_core.errors import PgiError, PgiInputError, PgiLimitError, PgiOptionError, PgiUnsupportedError
 
+from ._autoload import keep_file_until_saved
 from ._info import info_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -56,6 +61,7 @@ __all__ = [
     "PgiBombError",
     "PgiImageFile",
     "register_pgi_opener",
+    "save_to_path",
 ]
 
 # Image.open takes no options, so they are settings of the module, as in Pillow's AVIF plugin.
@@ -84,6 +90,9 @@ _MODES = {
     ("float16", 1): "F",
     ("float32", 1): "F",
 }
+
+
+_INNER_DIRECTORIES = (0x8769, 0x8825)  # Exif and GPS
 
 
 class PgiBombError(PgiLimitError, Image.DecompressionBombError):
@@ -120,6 +129,24 @@ def register_pgi_opener(
     Image.register_save(PgiImageFile.format, _save)
     Image.register_extension(PgiImageFile.format, ".pgi")
     Image.register_mime(PgiImageFile.format, "image/x-pgi")
+    keep_file_until_saved(Image)
+
+
+def save_to_path(plain: Callable[..., None], im: Image.Image, name: str, params: Mapping[str, Any]) -> None:
+    """Save a ``.pgi`` file in one step: the old one stays until the new one is complete.
+
+    Args:
+        plain: Pillow's own ``Image.save``.
+        im: the image.
+        name: path of the file.
+        params: as given to ``save``.
+
+    Raises:
+        OSError, ValueError: as ``Image.save``.
+    """
+    out = io.BytesIO()
+    plain(im, out, PgiImageFile.format, **params)
+    atomic_write(name, out.getbuffer())
 
 
 class PgiImageFile(ImageFile.ImageFile):
@@ -141,9 +168,11 @@ class PgiImageFile(ImageFile.ImageFile):
     _file: PgiFile | None = None
     _level: Literal["fast", "preview"] = "fast"
     _full_size: tuple[int, int] | None = None
+    _loading: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
 
     def _open(self) -> None:
         assert self.fp is not None
+        self._loading = threading.RLock()
         start = self.fp.tell()
         if self.fp.read(len(_MAGIC)) != _MAGIC:
             raise SyntaxError("not a PGI file")
@@ -179,28 +208,32 @@ class PgiImageFile(ImageFile.ImageFile):
         Raises:
             OSError: the file is damaged, or cannot be decoded here.
         """
-        if self.tile:
-            if self._file is None or self.fp is None:
-                raise ValueError("Operation on closed image")
-            with _pillow_errors():
-                on_damage: Literal["raise", "conceal"] = "conceal" if _conceals() else "raise"
-                picture, self.damaged = self._file.decode_picture(
-                    self._level, on_damage=on_damage, threads=THREADS
-                )
-                self.im = picture.to_pil().im
-                if picture.sample_format.bits == 16 and len(self.getbands()) > 1:
-                    # Not imported for pictures that Pillow holds as they are.
-                    from pgic_core.api.losses import report
+        with self._loading:  # several threads may want the pixels at once
+            if self.tile:
+                self._decode()
+            return super().load()
 
-                    name = os.path.basename(os.fsdecode(self.filename)) or "The picture"
-                    report(name, ["has samples of 16 bits, of which Pillow holds 8"])
-            self.readonly = 0
-            self.tile = []
-            self._file = None
-            if self._exclusive_fp and self._close_exclusive_fp_after_loading:
-                self.fp.close()
-            self.fp = None
-        return super().load()
+    def _decode(self) -> None:
+        if self._file is None or self.fp is None:
+            raise ValueError("Operation on closed image")
+        with _pillow_errors():
+            on_damage: Literal["raise", "conceal"] = "conceal" if _conceals() else "raise"
+            picture, self.damaged = self._file.decode_picture(
+                self._level, on_damage=on_damage, threads=THREADS
+            )
+            self.im = picture.to_pil().im
+            if picture.sample_format.bits == 16 and len(self.getbands()) > 1:
+                # Not imported for pictures that Pillow holds as they are.
+                from pgic_core.api.losses import report
+
+                name = os.path.basename(os.fsdecode(self.filename)) or "The picture"
+                report(name, ["has samples of 16 bits, of which Pillow holds 8"])
+        self.readonly = 0
+        self.tile = []
+        self._file = None
+        if self._exclusive_fp and self._close_exclusive_fp_after_loading:
+            self.fp.close()
+        self.fp = None
 
     def load_seek(self, pos: int) -> None:
         """Tell ``ImageFile.Parser`` that this format needs the whole file."""
@@ -217,13 +250,14 @@ class PgiImageFile(ImageFile.ImageFile):
         Returns:
             Mode and the box that the whole picture takes in the preview; None if nothing changes.
         """
-        if not self.tile or self._level == "preview" or size is None:
-            return None
-        width, height = self.size
-        if min(width // max(size[0], 1), height // max(size[1], 1)) < _PREVIEW_FACTOR:
-            return None
-        self._reduce()
-        return self.mode, (0, 0, width / _PREVIEW_FACTOR, height / _PREVIEW_FACTOR)
+        with self._loading:
+            if not self.tile or self._level == "preview" or size is None:
+                return None
+            width, height = self.size
+            if min(width // max(size[0], 1), height // max(size[1], 1)) < _PREVIEW_FACTOR:
+                return None
+            self._reduce()
+            return self.mode, (0, 0, width / _PREVIEW_FACTOR, height / _PREVIEW_FACTOR)
 
     def verify(self) -> None:
         """Check CRC32 and SHA-256 of every block (A-6.3.2a), without decoding; the image is of no use after.
@@ -248,7 +282,7 @@ def _accept(prefix: bytes) -> bool | str:
         return False
     try:
         import pgic_core.api  # noqa: F401
-    except ImportError as error:
+    except Exception as error:  # a broken NumPy raises whatever it likes when it is imported
         return f"image file could not be identified because a library that PGI needs is missing: {error}"
     return True
 
@@ -268,6 +302,9 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
         if isinstance(im, PgiImageFile) and im.size == im._full_size:
             described = ("annotations", "extension", "segments")
             options |= {name: im.info[name] for name in described if name in im.info}
+        exif = _changed_exif(im)
+        if exif is not None:
+            options["exif"] = exif
         options |= {
             name: value for name, value in im.encoderinfo.items() if name in EncodeOptions.__annotations__
         }
@@ -293,6 +330,30 @@ def _metadata_of(im: Image.Image) -> Metadata:
     given = (im.encoderinfo.get(name) for name in ("exif", "xmp"))
     after = (old if new is None else new for old, new in zip(before, given, strict=True))
     return follow(metadata, derived(*before), derived(*after))
+
+
+def _changed_exif(im: Image.Image) -> bytes | None:
+    """EXIF as the program left it in ``im.getexif()``; None if it changed nothing: then the bytes stay."""
+    exif = getattr(im, "_exif", None)
+    # A TIFF's own tags are among its EXIF, and are sorted out elsewhere.
+    if exif is None or im.format == "TIFF":
+        return None
+    before = Image.Exif()
+    try:
+        before.load(im.info.get("exif", b""))
+        if _tags(before) == _tags(exif):
+            return None
+        return bytes(exif.tobytes()) if len(exif) else b""
+    except Exception as error:  # Pillow packs what it read, and what the program put there
+        raise PgiOptionError(f"The EXIF of the image cannot be written: {error}.") from error
+
+
+def _tags(exif: Image.Exif) -> str:
+    """Tags and values, those of inner directories too; as text, in which 0/0 equals itself."""
+    # To ask for a directory that is not there would make it.
+    there = [tag for tag in _INNER_DIRECTORIES if tag in exif or tag in getattr(exif, "_ifds", ())]
+    inner = {tag: found for tag in there if (found := dict(exif.get_ifd(tag)))}
+    return repr((sorted((tag, value) for tag, value in exif.items() if tag not in there), inner))
 
 
 def _conceals() -> bool:

@@ -127,7 +127,15 @@ def _chosen(
         least = 0
     if room is not None:
         exact = lossless(room) if least <= room else None
-        return (Compression.LEARNED, learned()) if exact is None else (Compression.LOSSLESS, exact)
+        if exact is None:
+            try:
+                return Compression.LEARNED, learned()
+            except PgiTargetError as error:
+                # Neither fits; the smaller one is what the caller should be told of.
+                exact = None if error.least is None else lossless(error.least)
+                if exact is None:
+                    raise
+        return Compression.LOSSLESS, exact
     try:
         coded = learned()
     except PgiTargetError:

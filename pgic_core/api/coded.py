@@ -93,7 +93,9 @@ class CodedPicture:
             top += rows
 
     def verify(self) -> None:
-        """Decode every tile, and raise where one does not."""
+        """Decode every tile, and raise where one does not, or where the model is not the one named."""
+        if not isinstance(self.colours, LosslessImage):
+            self.colours.model.check()
         self.colours.verify()
         if self.alpha is not None:
             self.alpha.verify()

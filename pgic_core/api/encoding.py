@@ -270,10 +270,10 @@ def encode(
 
     chosen, payload = code_picture(picture, codec, rate, room, effort, threads, progress, learned)
     a2 = replace(a2, compression_type=chosen)
-    if room is not None and (taken := sum(map(len, payload))) > room:
+    if budget is not None and room is not None and (taken := sum(map(len, payload))) > room:
         raise PgiTargetError(
-            f"The file cannot be as small as {budget:,} bytes: coded {chosen.name.lower()}, "
-            f"it takes {taken - room:,} more."
+            f"Coded {chosen.name.lower()}, the picture makes a file of {budget + taken - room:,} bytes, "
+            f"more than the {budget:,} asked for."
         )
     # What is written can be read with the same limits.
     taken = sum(map(len, payload))
@@ -350,7 +350,8 @@ def _encode_learned(
             raise PgiTargetError(
                 f"The file cannot be that small: even without colours it takes {-room:,} bytes too many."
             )
-        target = RateTarget(max_bytes=room)
+        budget = rate.byte_budget(picture.width * picture.height) or 0
+        target = RateTarget(max_bytes=room, bytes_beside=budget - room)
     elif rate.min_psnr is not None:
         target = RateTarget(min_psnr=rate.min_psnr)
     learned = encode_learned(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
@@ -17,7 +18,7 @@ from ..container import (
     annotations_from_maps,
     upright_size,
 )
-from ..errors import PgiLimitError, PgiOptionError
+from ..errors import PgiLimitError, PgiOptionError, PgiUnsupportedError
 from ..limits import Limits
 from ..runtime import ROWS_PER_OCTAVE
 from .coded import CodedPicture, open_coded
@@ -296,15 +297,31 @@ class PgiFile:
         )
 
     def verify(self) -> None:
-        """Check every byte of the file, and that every tile decodes (A-6.3.2a).
+        """Check every byte of the file, and all that reading parses (A-6.3.2a).
+
+        That is: metadata, extension fields, every tile, feature maps where they can be decoded here, and the
+        files of the model against its digest.
 
         Raises:
             PgiFormatError: something is damaged; the message says what.
-            PgiUnsupportedError: the picture cannot be decoded here.
+            PgiUnsupportedError: the picture cannot be decoded here; PgiModelError if the model is not what
+                its digest stands for.
         """
         self._reader.verify()
-        _ = self.annotations
+        self.info()
         self._coded.verify()
+        if "pgic.features" in self._reader.extension:
+            self._verify_features()
+
+    def _verify_features(self) -> None:
+        # Not imported for those who have none.
+        from ..features import decode_features, inspect_features
+        from ..features.carry import features_in
+
+        stream = features_in(self._reader.extension) or b""
+        inspect_features(stream, limits=self._limits)
+        with contextlib.suppress(PgiUnsupportedError):  # those in HEVC need PyAV
+            decode_features(stream, limits=self._limits)
 
     def info(self) -> FileInfo:
         """What there is to know without decoding pixels."""

@@ -10,29 +10,15 @@ from typing import IO, TYPE_CHECKING
 
 from ..codec.jxl_header import jxl_header
 from ..errors import PgiError, PgiInputError, PgiOptionError
-from ..limits import Limits
+from ..limits import PHOTO_FORMATS, Limits
 from .frames import FrameCount, count_frames
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["OPTIONAL_FORMATS", "PHOTO_FORMATS", "missing_package", "open_foreign_photo"]
+__all__ = ["OPTIONAL_FORMATS", "missing_package", "open_foreign_photo"]
 
-PHOTO_FORMATS = (
-    "AVIF",
-    "BMP",
-    "GIF",
-    "HEIF",
-    "JPEG",
-    "JPEG2000",
-    "JXL",
-    "MPO",
-    "PNG",
-    "PPM",
-    "TIFF",
-    "WEBP",
-)
-"""Names of Pillow's formats that are opened. None of them runs another program, as EPS does."""
+_FORMATS = (*PHOTO_FORMATS, "MPO", "HEIF", "JXL")
 
 OPTIONAL_FORMATS = {
     ".heic": ("pillow_heif", "pillow-heif"),
@@ -119,7 +105,7 @@ def missing_package(suffix: str) -> str | None:
 
 
 def _known_formats() -> list[str]:
-    """Those of :data:`PHOTO_FORMATS` that can be read here, their plugins loaded."""
+    """Those of :data:`_FORMATS` that can be read here, their plugins loaded."""
     from PIL import Image
 
     for name in _PILLOW_MODULES:
@@ -133,7 +119,7 @@ def _known_formats() -> list[str]:
         absent.add("JXL")
     else:
         import_module("pillow_jxl")
-    return [name for name in PHOTO_FORMATS if name in Image.OPEN and name not in absent]
+    return [name for name in _FORMATS if name in Image.OPEN and name not in absent]
 
 
 def _seek(image: Image.Image, frame: int, limits: Limits) -> None:

@@ -6,7 +6,6 @@ from; what of them no longer fits, and may show what was cut away, is taken out.
 
 from __future__ import annotations
 
-import math
 import os
 import warnings
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from ..camera import (
     xmp_without_thumbnail,
 )
 from ..container import ExtensionKey, other_segments, pack_segments
+from ..container.extension import LEAST_DPI, MOST_DPI
 from ..errors import PgiLimitError, PgiUnsupportedError, PgiWarning
 from .derived import without_place
 from .frames import count_frames
@@ -249,5 +249,5 @@ def _dpi_or_none(value: object) -> tuple[float, float] | None:
         across, down = (float(item) for item in value)  # type: ignore[attr-defined]
     except (TypeError, ValueError, ArithmeticError):
         return None
-    sound = all(math.isfinite(item) and item > 0 for item in (across, down))
+    sound = all(LEAST_DPI <= item <= MOST_DPI for item in (across, down))  # false for NaN
     return (across, down) if sound else None

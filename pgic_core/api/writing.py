@@ -47,8 +47,7 @@ _HOLDS = {
     "JPEG2000": {"comments"},
     "BMP": {"dpi"},
 }
-# Numbers of 16 bits for each inch, and of 31 or 32 for each metre.
-_MAX_DPI = {"JPEG": 65_535, "PNG": 54_000_000, "BMP": 54_000_000}
+_MAX_JPEG_DPI = 65_535
 _NAMES = {
     "exif": "EXIF",
     "icc_profile": "an ICC profile",
@@ -179,8 +178,8 @@ def _held(carried: Carried, kind: str, losses: list[str]) -> Carried:
             left.append("exif")
         if carried.icc_profile and len(carried.icc_profile) > _MAX_JPEG_ICC:
             left.append("icc_profile")
-    if carried.dpi and "dpi" not in left and max(carried.dpi) > _MAX_DPI.get(kind, max(carried.dpi)):
-        left.append("dpi")
+        if carried.dpi and max(carried.dpi) > _MAX_JPEG_DPI:
+            left.append("dpi")
     if carried.xmp and "xmp" not in left and _utf8(carried.xmp) is None:
         left.append("xmp")
     if left:

@@ -6,8 +6,8 @@ import sys
 import warnings
 from typing import Any
 
+from ..terminal import say
 from .app import app
-from .batch import say
 
 __all__ = ["app", "main"]
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..terminal import printable, say, show
 from .limiting import limit_options, limited
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["app"]
 
@@ -35,16 +41,32 @@ class _LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """The context, whose errors quote what was typed."""
+        with _printable_errors():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> object:
         try:
-            return super().invoke(ctx)
+            with _printable_errors():
+                return super().invoke(ctx)
         except KeyboardInterrupt:  # before or after the work on files, which handles it itself
-            click.echo("pgic: interrupted", err=True)
+            say("pgic: interrupted")
             sys.exit(130)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in _COMMANDS.items()])
+
+
+@contextmanager
+def _printable_errors() -> Iterator[None]:
+    """Click prints errors itself, and a shell's pattern may have typed a file's name for an option."""
+    try:
+        yield
+    except click.ClickException as error:
+        vars(error)["message"] = printable(error.message)
+        raise
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -58,17 +80,17 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     from ..errors import PgiError
     from ..runtime import available_models, engine_description
 
-    click.echo(f"pgic {__version__}, format {FORMAT_VERSION >> 8}.{FORMAT_VERSION & 255}")
+    show(f"pgic {__version__}, format {FORMAT_VERSION >> 8}.{FORMAT_VERSION & 255}")
     try:
         for model in available_models():
-            click.echo(f"model {model.id} {model.digest}{' (provisional)' if model.provisional else ''}")
+            show(f"model {model.id} {model.digest}{' (provisional)' if model.provisional else ''}")
     except PgiError as error:
-        click.echo(f"models: {error}")
+        show(f"models: {error}")
     try:
-        click.echo(f"engine {engine_description()}")
+        show(f"engine {engine_description()}")
     except ImportError as error:
-        click.echo(f"engine: none ({error})")
-    click.echo(f"with NumPy {numpy.__version__}, Pillow {PIL.__version__}")
+        show(f"engine: none ({error})")
+    show(f"with NumPy {numpy.__version__}, Pillow {PIL.__version__}")
     ctx.exit()
 
 

@@ -12,9 +12,8 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-import click
-
 from ..errors import PgiError
+from ..terminal import console, printable, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     Progress: TypeAlias = Callable[[float], None]
 
-__all__ = ["Report", "printable", "run_batch", "say"]
+__all__ = ["Report", "run_batch"]
 
 T = TypeVar("T")
 
@@ -52,19 +51,6 @@ class Report:
         for name, reason in self.failures:
             say(f"  {name}: {reason}" if self.total > 1 else f"pgic: {name}: {reason}")
         sys.exit(1)
-
-
-def say(line: str) -> None:
-    """Write a line to standard error."""
-    click.echo(printable(line), err=True)
-
-
-def printable(text: str) -> str:
-    """The text with control characters spelled out: a file must not be able to steer the terminal."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode()
-        for char in text
-    )
 
 
 def run_batch(
@@ -188,7 +174,6 @@ def _bar(
     if not wanted or not items or not sys.stderr.isatty():
         yield lambda index, share: None
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
@@ -197,12 +182,13 @@ def _bar(
         MofNCompleteColumn() if len(items) > 1 else TextColumn("{task.percentage:3.0f} %"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=len(items))
         shares = [0.0] * len(items)
 
         def advance(index: int, share: float) -> None:
-            bar.update(task, advance=share - shares[index], description=name_of(items[index])[-40:])
+            name = printable(name_of(items[index]))[-40:]
+            bar.update(task, advance=share - shares[index], description=name)
             shares[index] = share
 
         yield advance

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,8 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import PgiInputError, PgiOptionError
-from .batch import Report, run_batch, say
-from .paths import Target, claim
+from ..terminal import say
+from .batch import Report, run_batch
+from .paths import STREAM, Target, claim
 from .tiers import option
 
 if TYPE_CHECKING:
@@ -94,8 +97,15 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def output_options(command: Callable[..., None]) -> Callable[..., None]:
-    """``-o``, ``-f`` and ``--skip-existing``."""
+    """``-o``, ``-f``, ``--skip-existing`` and ``--keep-time``."""
     for decorate in (
+        option(
+            "--keep-time",
+            is_flag=True,
+            group="Output",
+            advanced=True,
+            help="Give each output the time of last change of its input.",
+        ),
         option(
             "--skip-existing",
             is_flag=True,
@@ -177,17 +187,19 @@ def run_targets(
     skip_existing: bool,
     losses: Losses,
     passed_over: Sequence[str] = (),
+    keep_time: bool = False,
 ) -> None:
     """Make every target, say what became of them, and exit with 1 if one failed.
 
     Args:
         targets: what to make.
-        work: makes one, and returns a line about it.
+        work: makes one, and returns the line to say.
         run: how to go about it.
-        force: overwrite what is there.
-        skip_existing: leave what is there.
+        force: overwrite files whose names were not typed.
+        skip_existing: leave files that are there.
         losses: which ``work`` tells what pictures lose.
         passed_over: phrases for the summary, about files that are no targets.
+        keep_time: give each output the time of last change of its input, where both are files.
 
     Raises:
         click.UsageError: there is nothing to do, or ``force`` and ``skip_existing`` are both set.
@@ -204,14 +216,23 @@ def run_targets(
     for target in targets:
         try:
             if claim(target, claimed, existing):
-                wanted.append(target)
+                replaces = force or (target.typed and not skip_existing)
+                wanted.append(dataclasses.replace(target, replace=replaces))
         except PgiInputError as error:
             refused.append((target.source.name, str(error)))
+
+    def timed(target: Target, progress: Progress) -> str:
+        line = work(target, progress)
+        if keep_time and target.name != STREAM and not target.source.is_stream:
+            times = os.stat(target.source.name)
+            os.utime(target.name, ns=(times.st_atime_ns, times.st_mtime_ns))
+        return line
+
     skipped = len(targets) - len(wanted) - len(refused)
     report = run_batch(
         wanted,
         lambda target: target.source.name,
-        work,
+        timed,
         jobs=run.jobs,
         verbose=(run.verbose or len(targets) == 1) and not run.quiet,
         show_progress=not run.quiet,

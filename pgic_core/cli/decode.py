@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..container import atomic_write
-from .batch import say
+from ..terminal import say
 from .common import PGI_SUFFIXES, Losses, Run, output_options, run_options, run_targets, strict_option
 from .paths import STREAM, find_sources, place_targets, split_decoded
 from .photos import WRITTEN_SUFFIXES, read_stdin, streamed_photo, write_output
@@ -83,6 +83,7 @@ def decode(
     output: str | None,
     force: bool,
     skip_existing: bool,
+    keep_time: bool,
     jobs: int | None,
     threads: int | None,
     verbose: bool,
@@ -128,7 +129,7 @@ def decode(
                 if pieces is not None:
                     if kind != ".npy" and not strip and (names := Carried.of(file, whole=True).names()):
                         losses.tell(name, [not_held(names, "PPM")])
-                    atomic_write(target.name, pieces)
+                    atomic_write(target.name, pieces, replace=target.replace)
                     return f"{name} -> {target.name}: {file.width} x {file.height} {file.channels.label}"
             picture, mask = file.decode_picture(
                 level,  # type: ignore[arg-type]  # click checked the choice
@@ -147,9 +148,11 @@ def decode(
                 losses=lost,
             )
         losses.tell(name, lost)
-        write_output(target.name, data)
+        write_output(target.name, data, replace=target.replace)
         if mask is not None and mask.any():
             say(f"{name}: {mask.mean():.2%} of the pixels are damaged and were filled")
         return f"{name} -> {target.name}: {picture.width} x {picture.height} {picture.channels.label}"
 
-    run_targets(targets, work, run, force=force, skip_existing=skip_existing, losses=losses)
+    run_targets(
+        targets, work, run, force=force, skip_existing=skip_existing, losses=losses, keep_time=keep_time
+    )

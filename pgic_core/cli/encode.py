@@ -99,6 +99,7 @@ def encode(
     output: str | None,
     force: bool,
     skip_existing: bool,
+    keep_time: bool,
     jobs: int | None,
     threads: int | None,
     verbose: bool,
@@ -179,12 +180,19 @@ def encode(
             pixels = image.width * image.height
             codec = inspect(data).codec
         losses.tell(target.source.name, lost)
-        write_output(target.name, data)
+        write_output(target.name, data, replace=target.replace)
         return (
             f"{target.source.name} -> {target.name}: {source_bytes:,} -> {len(data):,} bytes, "
             f"{source_bytes / len(data):.1f}:1, {len(data) * 8 / pixels:.3f} bpp, {codec}"
         )
 
     run_targets(
-        targets, work, run, force=force, skip_existing=skip_existing, losses=losses, passed_over=unread
+        targets,
+        work,
+        run,
+        force=force,
+        skip_existing=skip_existing,
+        losses=losses,
+        passed_over=unread,
+        keep_time=keep_time,
     )

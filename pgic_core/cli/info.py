@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import json
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
 
-from .batch import printable, run_batch
+from ..terminal import json_items, show, show_json
+from .batch import run_batch
 from .common import PGI_SUFFIXES
 from .paths import STREAM, Source, find_sources
-from .photos import read_stdin
+from .streams import stdin_stream
 from .tiers import TieredCommand, option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from ..api import FileInfo
     from ..container import Annotation
     from .batch import Progress
 
-__all__ = ["describe_metadata", "echo_facts", "echo_json", "info"]
+__all__ = ["describe_metadata", "info", "show_each", "show_facts"]
 
 
 @click.command(cls=TieredCommand)
@@ -33,39 +34,53 @@ def info(inputs: tuple[str, ...], as_json: bool) -> None:
     INPUT is a .pgi file, a pattern, a folder, which is gone through with all below it, or - for standard
     input. No pixels are decoded.
     """
-    from ..api import inspect
-
     sources = find_sources(inputs, PGI_SUFFIXES)
     if not sources:
         raise click.UsageError("There are no .pgi files in what was named.")
-    found: list[tuple[Source, FileInfo]] = []
 
-    def work(source: Source, _: Progress) -> None:
-        found.append((source, inspect(read_stdin() if source.name == STREAM else source.name)))
+    def record(name: str, facts: FileInfo) -> dict[str, object]:
+        return {"file": name, **facts.to_dict(), **_explained(facts.extension)}
 
-    report = run_batch(sources, lambda source: source.name, work, jobs=1, verbose=False, show_progress=False)
-    if as_json:
-        records = [
-            {"file": source.name, **facts.to_dict(), **_explained(facts.extension)} for source, facts in found
-        ]
-        if records:
-            echo_json(records if len(sources) > 1 else records[0])
-    else:
-        for source, facts in found:
-            echo_facts(source.name, _describe(facts))
+    show_each(sources, record if as_json else None, _describe)
+
+
+def show_each(
+    sources: Sequence[Source],
+    record: Callable[[str, FileInfo], object] | None,
+    describe: Callable[[FileInfo], Iterable[tuple[str, str]]],
+) -> None:
+    """Write what files say, each before the next is opened, so that memory does not grow with their number.
+
+    Exits with 1 if one of them failed.
+
+    Args:
+        sources: the files.
+        record: name and facts of a file as JSON holds them: one object for one source, a list for several.
+            None for text.
+        describe: names and values for people.
+    """
+    from ..api import inspect
+
+    with json_items() if record and len(sources) > 1 else nullcontext(show_json) as show_record:
+
+        def work(source: Source, _: Progress) -> None:
+            facts = inspect(stdin_stream() if source.name == STREAM else source.name)
+            if record is None:
+                show_facts(source.name, describe(facts))
+            else:
+                show_record(record(source.name, facts))
+
+        report = run_batch(
+            sources, lambda source: source.name, work, jobs=1, verbose=False, show_progress=False
+        )
     report.finish()
 
 
-def echo_facts(title: str, facts: Iterable[tuple[str, str]]) -> None:
+def show_facts(title: str, facts: Iterable[tuple[str, str]]) -> None:
     """Write a title and below it names and values, for people."""
-    click.echo(printable(title))
+    show(title)
     for name, value in facts:
-        click.echo(printable(f"  {name:<13} {value}"))
-
-
-def echo_json(value: object) -> None:
-    """Write a value as indented JSON."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False))
+        show(f"  {name:<13} {value}")
 
 
 def describe_metadata(facts: FileInfo) -> Iterator[tuple[str, str]]:

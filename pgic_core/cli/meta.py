@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..data_files import MOST_JSON, parse_json
+from ..errors import PgiInputError
 from .batch import Report, run_batch
 from .common import PGI_SUFFIXES
-from .info import describe_metadata, echo_facts, echo_json
+from .info import describe_metadata, show_each
 from .paths import STREAM, find_sources
-from .photos import read_stdin
 from .tiers import TieredCommand, option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from ..api import FileInfo
+    from .paths import Source
 
 __all__ = ["meta"]
 
@@ -32,25 +35,13 @@ def meta() -> None:
 @option("--json", "as_json", is_flag=True, help="One JSON object for one file, a list for several.")
 def show(inputs: tuple[str, ...], as_json: bool) -> None:
     """Show metadata, fault annotations and vendor fields."""
-    from ..api import inspect
 
-    records: list[dict[str, object]] = []
+    def record(name: str, facts: FileInfo) -> dict[str, object]:
+        plain = facts.to_dict()
+        shown = ("metadata", "preprocess", "annotations", "extension")
+        return {"file": name} | {key: plain[key] for key in shown}
 
-    def work(name: str) -> None:
-        facts = inspect(read_stdin() if name == STREAM else name)
-        if as_json:
-            plain = facts.to_dict()
-            records.append(
-                {"file": name}
-                | {key: plain[key] for key in ("metadata", "preprocess", "annotations", "extension")}
-            )
-            return
-        echo_facts(name, describe_metadata(facts))
-
-    report = _for_each(inputs, work)
-    if records:
-        echo_json(records if report.total > 1 else records[0])
-    report.finish()
+    show_each(_sources(inputs), record if as_json else None, describe_metadata)
 
 
 @meta.command("set", cls=TieredCommand)
@@ -177,7 +168,7 @@ def strip(inputs: tuple[str, ...], location: bool, device: bool, thumbnail: bool
 @option(
     "--from",
     "source",
-    type=click.File("r", encoding="utf-8"),
+    type=click.File("rb"),
     metavar="JSON",
     help="A list of annotations, as 'pgic meta show --json' gives them; - for standard input.",
 )
@@ -205,13 +196,16 @@ def annotate(
 
     items: list[Any] = [{"label": label, "box": list(edges)} for label, *edges in boxes]
     if source is not None:
+        name, data = getattr(source, "name", STREAM), source.read(MOST_JSON + 1)
         try:
-            listed = json.load(source)
-        except (ValueError, RecursionError) as error:
-            raise click.UsageError(f"{source.name} is no JSON: {error}") from error
+            if len(data) > MOST_JSON:
+                raise PgiInputError(f"{name} is larger than {MOST_JSON:,} bytes.")
+            listed = parse_json(data, name)
+        except PgiInputError as error:
+            raise click.UsageError(str(error)) from error
         listed = listed.get("annotations") if isinstance(listed, dict) else listed
         if not isinstance(listed, list):
-            raise click.UsageError(f"{source.name} does not hold a list of annotations.")
+            raise click.UsageError(f"{name} does not hold a list of annotations.")
         items += listed
     if recognise is not None and items:
         raise click.UsageError("Give either --recognise or annotations of your own.")
@@ -222,17 +216,21 @@ def annotate(
 
 
 def _for_each(inputs: Sequence[str], work: Callable[[str], None]) -> Report:
-    sources = find_sources(inputs, PGI_SUFFIXES)
-    if not sources:
-        raise click.UsageError("There are no .pgi files in what was named.")
     return run_batch(
-        sources,
+        _sources(inputs),
         lambda source: source.name,
         lambda source, _: work(source.name),
         jobs=1,
         verbose=False,
         show_progress=False,
     )
+
+
+def _sources(inputs: Sequence[str]) -> list[Source]:
+    sources = find_sources(inputs, PGI_SUFFIXES)
+    if not sources:
+        raise click.UsageError("There are no .pgi files in what was named.")
+    return sources
 
 
 def _pairs(texts: Sequence[str], name: str) -> list[tuple[str, str]]:
@@ -247,8 +245,8 @@ def _pairs(texts: Sequence[str], name: str) -> list[tuple[str, str]]:
 
 def _json_or_text(text: str) -> object:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return parse_json(text, "")
+    except PgiInputError:
         return text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from ..errors import PgiInputError
+from ..folders import files_below
+from ..terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -44,6 +47,11 @@ class Source:
     name: str
     below: str
 
+    @property
+    def is_stream(self) -> bool:
+        """Whether it is standard input, or a pipe or device that a path names."""
+        return self.name == STREAM or _is_stream(self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -53,11 +61,13 @@ class Target:
         source: the source.
         name: path, or :data:`STREAM`.
         typed: whether the user typed this very name; others are not overwritten unasked.
+        replace: whether a file of this name may be replaced when the result is written.
     """
 
     source: Source
     name: str
     typed: bool
+    replace: bool = True
 
 
 def find_sources(arguments: Sequence[str], suffixes: Collection[str]) -> list[Source]:
@@ -66,21 +76,29 @@ def find_sources(arguments: Sequence[str], suffixes: Collection[str]) -> list[So
     Args:
         arguments: files, ``-``, patterns (where no file has that name) and folders. A folder stands for all
             files in it and below whose suffix is one of ``suffixes``, sorted; names that start with a
-            dot and symbolic links to folders are left out.
+            dot and symbolic links to folders are left out. Pipes and devices are taken where they are named
+            themselves; in folders and patterns they are left out, with a line that says so.
         suffixes: lower case, with the dot.
 
     Returns:
         The sources. A name or pattern without a file stands for itself, and fails when it is opened.
+
+    Raises:
+        click.UsageError: an argument is empty.
     """
     sources: list[Source] = []
     for argument in arguments:
         if argument == STREAM:
             sources.append(Source(STREAM, STREAM))
             continue
+        if not argument:
+            raise click.UsageError("The name of an input is empty.")
         is_pattern = glob.has_magic(argument) and not os.path.exists(argument)
         names = sorted(glob.glob(argument, recursive=True)) if is_pattern else []
         for name in names or [argument]:
-            if os.path.isdir(name):
+            if is_pattern and _is_stream(name):
+                _say_left_out(name)
+            elif os.path.isdir(name):
                 sources += _below(name, suffixes)
             else:
                 sources.append(Source(name, os.path.basename(name)))
@@ -154,7 +172,7 @@ def place_targets(
 
     Args:
         sources: what is worked on.
-        output: a file, a folder or ``-``; None for beside each source.
+        output: a file, a folder or ``-``; None for beside each source, or for a stream standard output.
         suffix: of the results, where ``output`` does not name it.
         is_output: suffixes that make ``output`` a file and not a folder.
 
@@ -162,7 +180,7 @@ def place_targets(
         click.UsageError: one output for several sources, or none for standard input.
     """
     if output is None:
-        if any(source.name == STREAM for source in sources):
+        if any(source.is_stream for source in sources):
             return [Target(source, STREAM, True) for source in _single(sources)]
         return [Target(source, str(Path(source.name).with_suffix(suffix)), False) for source in sources]
     is_file = output == STREAM or (
@@ -173,7 +191,7 @@ def place_targets(
     return [
         Target(
             source,
-            str(Path(output, "stdin" if source.name == STREAM else source.below).with_suffix(suffix)),
+            str(Path(output, "stdin" if source.is_stream else source.below).with_suffix(suffix)),
             False,
         )
         for source in sources
@@ -211,8 +229,13 @@ def claim(target: Target, claimed: dict[str, str], existing: Existing) -> bool:
     if not target.typed:
         try:
             os.makedirs(os.path.dirname(target.name) or ".", exist_ok=True)
-        except OSError as error:
-            raise PgiInputError(f"The folder of {target.name} cannot be made: {error.strerror}.") from error
+        except (
+            OSError,
+            ValueError,
+            RecursionError,
+        ) as error:  # the last: a thousand folders
+            reason = getattr(error, "strerror", None) or error
+            raise PgiInputError(f"The folder of {target.name} cannot be made: {reason}.") from error
     return True
 
 
@@ -223,11 +246,19 @@ def _single(sources: Sequence[Source]) -> Sequence[Source]:
 
 
 def _below(folder: str, suffixes: Collection[str]) -> list[Source]:
-    found = []
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
-                path = os.path.join(parent, name)
-                found.append(Source(path, os.path.relpath(path, folder)))
-    return found
+    found = files_below(folder, suffixes, left_out=_say_left_out)
+    return [Source(path, os.path.relpath(path, folder)) for path in found]
+
+
+def _say_left_out(path: str) -> None:
+    kind = "a folder that cannot be read" if os.path.isdir(path) else "no regular file"
+    say(f"pgic: {path} is {kind}, and is left out")
+
+
+def _is_stream(name: str) -> bool:
+    """Whether a name stands for a pipe or a device, such as ``/dev/stdin`` or a shell's ``<(command)``."""
+    try:
+        mode = os.stat(name).st_mode
+    except (OSError, ValueError):
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)

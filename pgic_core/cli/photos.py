@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ..api.foreign_photo import OPTIONAL_FORMATS, missing_package, open_foreign_photo
 from ..container import atomic_write
 from ..errors import PgiInputError
-from ..limits import Limits
-from .paths import STREAM, find_sources
+from .paths import STREAM, Source, find_sources
+from .streams import read_stream, stdin_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from ..api import PgiFile
-    from .paths import Source
 
 __all__ = [
     "OPTIONAL_SUFFIXES",
@@ -68,12 +67,7 @@ def read_stdin() -> bytes:
         PgiInputError: it cannot be read, or is a terminal.
         PgiLimitError: there is more than ``stream_bytes``.
     """
-    if sys.stdin.isatty():
-        raise PgiInputError("Standard input is a terminal; give a file, or put one in with '<'.")
-    limits = Limits.from_environment()
-    data = sys.stdin.buffer.read(min(limits.stream_bytes + 1, sys.maxsize))
-    limits.check("stream_bytes", len(data), "Standard input")
-    return data
+    return read_stream(stdin_stream(), "Standard input")
 
 
 def photo_sources(arguments: Sequence[str]) -> tuple[list[Source], list[str]]:
@@ -111,10 +105,15 @@ def open_photo(name: str, frame: int | None = None) -> tuple[Image.Image, int]:
     Raises:
         PgiError: as :func:`~pgic_core.api.foreign_photo.open_foreign_photo`.
     """
-    if name == STREAM:
-        data = read_stdin()
+    if Source(name, name).is_stream:
+        data = read_stdin() if name == STREAM else _read_pipe(name)
         return open_foreign_photo(data, frame=frame), len(data)
     return open_foreign_photo(name, frame=frame), os.path.getsize(name)
+
+
+def _read_pipe(name: str) -> bytes:
+    with open(name, "rb", buffering=0) as stream:
+        return read_stream(stream, name)
 
 
 def streamed_photo(
@@ -161,15 +160,20 @@ def _pieces(start: bytes, strips: Iterator[NDArray[Any]], order: str) -> Iterato
         yield stored.data if stored.flags.c_contiguous else stored.tobytes()
 
 
-def write_output(name: str, data: bytes | memoryview) -> None:
+def write_output(name: str, data: bytes | memoryview, *, replace: bool = True) -> None:
     """Write a file in one step, or to standard output.
+
+    Args:
+        name: path, or :data:`STREAM`.
+        data: its content.
+        replace: whether a file that is there may be replaced.
 
     Raises:
         PgiInputError: it cannot be written.
         BrokenPipeError: whoever read standard output has gone.
     """
     if name != STREAM:
-        atomic_write(name, data)
+        atomic_write(name, data, replace=replace)
         return
     if sys.stdout.isatty():
         raise PgiInputError("Standard output is a terminal; name a file, or send it on with '>' or '|'.")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from .info import echo_facts, echo_json
+from ..terminal import show, show_json
+from .info import show_facts
 from .tiers import TieredCommand, option
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def plugins(as_json: bool) -> None:
     offers = {kind: offered(kind) for kind in get_args(OfferKind)}
     fields = {key: (plugin.source, field) for key, (plugin, field) in extension_schemas().items()}
     if as_json:
-        echo_json(
+        show_json(
             {
                 "plugins": [asdict(plugin) for plugin in found],
                 "offers": offers,
@@ -45,14 +46,14 @@ def plugins(as_json: bool) -> None:
         )
         return
     for plugin in found:
-        echo_facts(f"{plugin.name} ({plugin.group})", _describe(plugin))
+        show_facts(f"{plugin.name} ({plugin.group})", _describe(plugin))
     if not found:
-        click.echo("There are no plugins.")
+        show("There are no plugins.")
     for kind, names in offers.items():
         if names:
-            echo_facts(kind, names.items())
+            show_facts(kind, names.items())
     if fields:
-        echo_facts("fields", ((key, f"{field.label} ({source})") for key, (source, field) in fields.items()))
+        show_facts("fields", ((key, f"{field.label} ({source})") for key, (source, field) in fields.items()))
 
 
 def _describe(plugin: Plugin) -> Iterator[tuple[str, str]]:

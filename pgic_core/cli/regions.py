@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ..data_files import read_json
 from ..errors import PgiInputError, PgiOptionError
 from .tiers import option
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["regions_of", "roi_options", "show_regions"]
 
 _GROUP = "Regions of interest"
-_MOST_BYTES = 16 << 20
 
 
 def roi_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -96,7 +96,10 @@ def show_regions(path: Path, image: Image.Image, coded: bytes) -> None:
         PgiOptionError: the picture has no map, or Pillow cannot write such a file.
         PgiInputError: the file cannot be written.
     """
+    from PIL import Image
+
     from ..api import open_file
+    from ..container import atomic_write
     from ..roi import draw_roi
 
     with open_file(coded) as file:
@@ -104,23 +107,20 @@ def show_regions(path: Path, image: Image.Image, coded: bytes) -> None:
     if roi is None:
         raise PgiOptionError("There is no ROI map to show: no part of the picture was kept better.")
     drawing = draw_roi(image, roi)
+    out = io.BytesIO()
     try:
-        drawing.save(path)
-    except ValueError as error:
-        raise PgiOptionError(f"{path} cannot be drawn: {error}.") from error
-    except OSError as error:
-        raise PgiInputError(f"{path} cannot be written: {error}.") from error
+        Image.init()
+        drawing.save(out, Image.registered_extensions()[path.suffix.lower()])
+    except (KeyError, ValueError, OSError) as error:
+        raise PgiOptionError(f"{path} cannot be drawn: Pillow writes no such picture.") from error
+    atomic_write(path, out.getbuffer())
 
 
 def _shapes_of(path: Path) -> list[object]:
     try:
-        with path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-        if len(data) > _MOST_BYTES:
-            raise click.UsageError(f"{path} is larger than {_MOST_BYTES:,} bytes.")
-        shapes = json.loads(data)
-    except (OSError, ValueError, RecursionError) as error:
-        raise click.UsageError(f"{path} cannot be read as JSON: {error}") from error
+        shapes = read_json(path)
+    except PgiInputError as error:
+        raise click.UsageError(str(error)) from error
     if isinstance(shapes, dict):
         shapes = shapes.get("annotations")
     if not isinstance(shapes, list):

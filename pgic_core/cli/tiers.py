@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..terminal import show
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -71,5 +73,6 @@ class TieredCommand(click.Command):
 def _print_all(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
         ctx.meta[_ALL] = True
-        click.echo(ctx.get_help())
+        for line in ctx.get_help().split("\n"):
+            show(line)
         ctx.exit()

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .batch import run_batch, say
+from ..terminal import say
+from .batch import run_batch
 from .common import PGI_SUFFIXES, Run, run_options
 from .paths import STREAM, Source, find_sources
-from .photos import read_stdin
+from .streams import stdin_stream
 from .tiers import TieredCommand
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def verify(
     run = Run.plan(len(sources), jobs, threads, verbose, quiet)
 
     def work(source: Source, _: Progress) -> str:
-        verify_file(read_stdin() if source.name == STREAM else source.name)
+        verify_file(stdin_stream() if source.name == STREAM else source.name)
         return f"{source.name}: sound"
 
     report = run_batch(

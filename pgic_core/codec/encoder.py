@@ -45,10 +45,12 @@ class RateTarget:
     Attributes:
         max_bytes: of the payload.
         min_psnr: in dB over RGB; the smallest quality that reaches it is chosen.
+        bytes_beside: of the file beside the payload, for messages that speak of the file.
     """
 
     max_bytes: int | None = None
     min_psnr: float | None = None
+    bytes_beside: int = 0
 
 
 def encode_learned(
@@ -304,9 +306,13 @@ class Encoder:
         if target.max_bytes is not None:
             best = _last(fits, 0)
             if best == 0:
-                raise PgiTargetError(
-                    f"Even quality 1 takes {sum(map(len, tried[1])):,} bytes, which is more than asked for."
+                least = sum(map(len, tried[1]))
+                error = PgiTargetError(
+                    f"Even quality 1 makes a file of {least + target.bytes_beside:,} bytes, "
+                    f"more than the {target.max_bytes + target.bytes_beside:,} asked for."
                 )
+                error.least = least
+                raise error
             return tried[best]
         best = _last(fits, 0) + 1
         if best > 100:

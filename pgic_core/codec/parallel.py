@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import zip_longest
-from threading import get_ident
+from threading import Lock, get_ident
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from ..errors import PgiOptionError
@@ -30,6 +30,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _KEPT = 4  # pools of each size; more are there only while more callers are
+_KEPT_SIZES = 3  # those used last: a program that tries every number of threads must not keep all of them
+_lock = Lock()
 _idle: dict[int, list[ThreadPoolExecutor]] = {}
 _of_parent: list[dict[int, list[ThreadPoolExecutor]]] = []
 
@@ -39,7 +41,8 @@ def _forget_pools() -> None:
 
     Those of the parent are kept: what freeing them does is meant for threads that are there.
     """
-    global _idle
+    global _idle, _lock
+    _lock = Lock()
     _of_parent.append(_idle)
     _idle = {}
 
@@ -55,21 +58,29 @@ def _lent(threads: int) -> Iterator[ThreadPoolExecutor]:
     What libraries allocate for a thread is lost when it ends: with new threads for each call, a window took
     two milliseconds longer. Where the block fails, its threads end: work may still be under way in them.
     """
-    owner, idle = get_ident(), _idle.setdefault(threads, [])
-    try:
-        pool = idle.pop()
-    except IndexError:
-        pool = ThreadPoolExecutor(threads, thread_name_prefix="pgic")
+    owner = get_ident()
+    with _lock:
+        idle = _idle.get(threads)
+        pool = idle.pop() if idle else ThreadPoolExecutor(threads, thread_name_prefix="pgic")
     try:
         yield pool
     except BaseException:
         # A generator may be closed in any thread, even in one of these, which cannot wait for itself.
         pool.shutdown(wait=get_ident() == owner, cancel_futures=True)
         raise
-    if len(idle) < _KEPT:
+    for surplus in _kept(pool, threads):
+        surplus.shutdown(wait=False)
+
+
+def _kept(pool: ThreadPoolExecutor, threads: int) -> list[ThreadPoolExecutor]:
+    """Keep a pool for the next caller; the pools that are too many."""
+    with _lock:
+        idle = _idle[threads] = _idle.pop(threads, [])  # at the end: the size used last
+        if len(idle) >= _KEPT:
+            return [pool]
         idle.append(pool)
-    else:
-        pool.shutdown(wait=False)
+        rare = list(_idle)[:-_KEPT_SIZES]
+        return [surplus for size in rare for surplus in _idle.pop(size)]
 
 
 def thread_count(threads: int | None) -> int:

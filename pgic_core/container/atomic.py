@@ -18,6 +18,7 @@ __all__ = ["atomic_write"]
 
 _REASONS = {
     errno.EACCES: "permission is denied",
+    errno.EEXIST: "it exists already",
     errno.EDQUOT: "the disk quota is used up",
     errno.EISDIR: "it is a folder",
     errno.ELOOP: "its symbolic links run in a circle",
@@ -31,39 +32,48 @@ _REASONS = {
 
 
 def atomic_write(
-    path: str | os.PathLike[str], chunks: bytes | bytearray | memoryview | Iterable[bytes | memoryview]
+    path: str | os.PathLike[str],
+    chunks: bytes | bytearray | memoryview | Iterable[bytes | memoryview],
+    *,
+    replace: bool = True,
 ) -> None:
     """Write a file in one step: temporary file in the same folder, fsync, rename, fsync of the folder.
 
-    An existing file keeps its permission bits; a symbolic link stays and its target is replaced. Whatever
-    goes wrong, KeyboardInterrupt and errors from ``chunks`` included, the old file is left as it was and
-    the temporary file is removed (only a killed process leaves one behind, named ``.pgic-*.tmp``). Of
-    several writers to one name, the last wins as a whole. A device or pipe cannot be renamed over and is
-    written to directly.
+    What replaces a file has its permission bits and, as far as the system allows, its owner, group and
+    extended attributes (access control lists among them); until it is complete, nobody but this user can
+    read it. A symbolic link stays and its target is replaced. Whatever goes wrong, KeyboardInterrupt and
+    errors from ``chunks`` included, the old file is left as it was and the temporary file is removed (only a
+    killed process leaves one behind, named ``.pgic-*.tmp``). Of several writers to one name, the last wins
+    as a whole. A device or pipe cannot be renamed over and is written to directly.
 
     Args:
         path: the file to make or replace.
         chunks: its content, in one or several pieces.
+        replace: whether a file that is there may be replaced; if not, one that someone else makes before
+            this one is complete stays, too.
 
     Raises:
-        PgiInputError: the file cannot be written; ``errno`` and ``filename`` say more.
+        PgiInputError: the file cannot be written, or is there and must not be replaced; ``errno`` and
+            ``filename`` say more.
     """
     if isinstance(chunks, (bytes, bytearray, memoryview)):
         chunks = (memoryview(chunks),)
     name = os.fspath(path)
     with _plain_errors(name):
         try:
-            mode: int | None = os.stat(name).st_mode
+            old: os.stat_result | None = os.stat(name)
         except FileNotFoundError:
-            mode = None
-        if mode is not None and stat.S_ISDIR(mode):
+            old = None
+        if old is not None and stat.S_ISDIR(old.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if mode is not None and not os.access(name, os.W_OK):
+        if old is not None and not os.access(name, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    if mode is not None and not stat.S_ISREG(mode):
+        if old is not None and stat.S_ISREG(old.st_mode) and not replace:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+    if old is not None and not stat.S_ISREG(old.st_mode):
         _write_directly(name, chunks)
     else:
-        _replace(os.path.realpath(name), name, mode, chunks)
+        _replace(os.path.realpath(name), name, old, chunks, replace)
 
 
 def _write_directly(name: str, chunks: Iterable[bytes | memoryview]) -> None:
@@ -75,15 +85,18 @@ def _write_directly(name: str, chunks: Iterable[bytes | memoryview]) -> None:
         os.close(handle)
 
 
-def _replace(target: str, name: str, mode: int | None, chunks: Iterable[bytes | memoryview]) -> None:
+def _replace(
+    target: str, name: str, old: os.stat_result | None, chunks: Iterable[bytes | memoryview], replace: bool
+) -> None:
     folder = os.path.dirname(target)
     temporary = os.path.join(folder, f".pgic-{secrets.token_hex(8)}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     try:
         # Inside, since an interrupt may come between the file's making and the next line.
         with _plain_errors(name):
-            # 0o666 lets the kernel apply the umask, as for any new file.
-            handle = os.open(temporary, flags, 0o666)
+            # 0o666 lets the kernel apply the umask, as for any new file. One that takes the place of another
+            # may hold what only its owner was to see.
+            handle = os.open(temporary, flags, 0o666 if old is None else 0o600)
         try:
             _write_all(handle, name, chunks)
             with _plain_errors(name):
@@ -91,14 +104,52 @@ def _replace(target: str, name: str, mode: int | None, chunks: Iterable[bytes | 
         finally:
             os.close(handle)
         with _plain_errors(name):
-            if mode is not None:
-                os.chmod(temporary, stat.S_IMODE(mode))
-            os.replace(temporary, target)
+            if old is not None:
+                _copy_attributes(target, old, temporary)
+            if replace:
+                os.replace(temporary, target)
+            else:
+                _put_if_absent(temporary, target)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
     _sync_folder(folder)
+
+
+def _copy_attributes(source: str, old: os.stat_result, target: str) -> None:
+    """Owner, group, extended attributes and permission bits, as far as this user may set them."""
+    if hasattr(os, "chown"):
+        for owner, group in ((-1, old.st_gid), (old.st_uid, -1)):
+            with contextlib.suppress(OSError):
+                os.chown(target, owner, group)
+    mode = stat.S_IMODE(old.st_mode)
+    if os.stat(target).st_gid != old.st_gid:
+        mode &= ~stat.S_IRWXG  # what one group was allowed is not for another
+    # After the owner, since a change of owner takes some bits away.
+    os.chmod(target, mode)
+    if hasattr(os, "listxattr"):
+        with contextlib.suppress(OSError):
+            for name in os.listxattr(source):
+                with contextlib.suppress(OSError):
+                    os.setxattr(target, name, os.getxattr(source, name))
+
+
+def _put_if_absent(temporary: str, target: str) -> None:
+    """Give a complete file its name unless that is taken."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links: the name is taken first, then replaced
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        try:
+            os.replace(temporary, target)
+        except BaseException:
+            os.unlink(target)
+            raise
+        return
+    os.unlink(temporary)
 
 
 def _write_all(handle: int, name: str, chunks: Iterable[bytes | memoryview]) -> None:

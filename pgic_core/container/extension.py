@@ -5,7 +5,6 @@ Keys under ``pgic.`` are assigned by FORMAT.md; vendors put theirs under a prefi
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from enum import StrEnum
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
 __all__ = [
+    "LEAST_DPI",
+    "MOST_DPI",
     "ExtensionKey",
     "Value",
     "location_from_map",
@@ -36,6 +37,9 @@ Value: TypeAlias = (
     "bool | int | float | str | bytes | list[Value] | tuple[Value, ...] | Mapping[str, Value] | None"
 )
 """What an extension field may hold; a tuple comes back as a list."""
+
+LEAST_DPI, MOST_DPI = 0.001, 1_000_000
+"""Pixels per inch that a file may say."""
 
 # prefix "." name; the prefix is a vendor's own, the name is free but for control characters.
 _KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\.[^\x00-\x1f\x7f]+")
@@ -191,11 +195,11 @@ def _check_dpi(value: object) -> None:
         not isinstance(value, list)
         or len(value) != 2
         or not all(
-            isinstance(item, (int, float)) and not isinstance(item, bool) and math.isfinite(item) and item > 0
+            isinstance(item, (int, float)) and not isinstance(item, bool) and LEAST_DPI <= item <= MOST_DPI
             for item in value
         )
     ):
-        raise PgiFormatError("pgic.dpi must be two positive numbers, horizontal and vertical.")
+        raise PgiFormatError(f"pgic.dpi must be two numbers from {LEAST_DPI} to {MOST_DPI:,}.")
 
 
 def _plain(value: object, what: str, depth: int) -> object:

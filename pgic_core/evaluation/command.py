@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import PgiError, PgiOptionError
+from ..terminal import say
 from .command_uses import compressai, loader, ratio, roi, worst
 from .terminal import EXISTING, OUTPUT, bar, stdout
 
@@ -269,7 +270,7 @@ def _available(names: tuple[str, ...]) -> list[Codec]:
 
     codecs, missing = available(names)
     for name, reason in missing.items():
-        click.echo(f"{name} is left out: {reason}", err=True)
+        say(f"{name} is left out: {reason}")
     if not codecs:
         raise PgiOptionError("None of the codecs asked for is installed.")
     return codecs

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ..errors import PgiOptionError
+from ..terminal import say
 from .terminal import EXISTING, OUTPUT, bar, stdout
 
 __all__ = ["compressai", "loader", "ratio", "roi", "worst"]
@@ -84,7 +85,7 @@ def compressai(
     with TemporaryDirectory(prefix="pgic-") as folder:
         paths = write_pictures(samples, Path(folder))
         with bar(5 * len(qualities)) as advance:
-            for point in measure_compressai(paths, qualities, lambda line: click.echo(line, err=True)):
+            for point in measure_compressai(paths, qualities, say):
                 points.append(point)
                 advance(1)
     if csv_path is not None:
@@ -201,7 +202,7 @@ def loader(
 
     chosen, missing = readers()
     for name, reason in missing.items():
-        click.echo(f"{name} is left out: {reason}", err=True)
+        say(f"{name} is left out: {reason}")
     pictures = find_pictures(images, count)
     with bar(len(pictures) + runs * len(chosen)) as advance:
         rows = measure_loader(

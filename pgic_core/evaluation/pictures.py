@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ..errors import PgiInputError, PgiOptionError
+from ..limits import PHOTO_FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -100,7 +101,11 @@ def find_samples(paths: Iterable[Path], limit: int | None = None) -> list[Sample
     for path in paths:
         if not path.exists():
             raise PgiInputError(f"{path} does not exist.")
-        found = [p for p in path.iterdir() if p.suffix.lower() in _SUFFIXES] if path.is_dir() else [path]
+        found = (
+            [p for p in path.iterdir() if p.suffix.lower() in _SUFFIXES and p.is_file()]
+            if path.is_dir()
+            else [path]
+        )
         for file in sorted(found, key=_natural_key):
             files.setdefault(file.parent, []).append(file)
     samples = []
@@ -160,7 +165,7 @@ def _open(path: Path) -> Image.Image:
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=PHOTO_FORMATS) as image:
             return ImageOps.exif_transpose(image).convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise PgiInputError(f"{path} cannot be read as a picture: {error}.") from error
@@ -170,7 +175,7 @@ def _size(path: Path) -> tuple[int, int]:
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=PHOTO_FORMATS) as image:
             return image.size
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise PgiInputError(f"{path} cannot be read as a picture: {error}.") from error

@@ -68,7 +68,7 @@ def measure_ratio(paths: Sequence[Path], megapixels: float) -> Iterator[RatioRow
             stream = io.BytesIO()
             Image.fromarray(picture).save(stream, "JPEG", quality=quality)
             size = stream.tell()
-            shown: NDArray[np.uint8] = np.asarray(Image.open(stream).convert("RGB"))
+            shown: NDArray[np.uint8] = np.asarray(Image.open(stream, formats=["JPEG"]).convert("RGB"))
             try:
                 data = encode(shown, max_bytes=int(share * size))
             except PgiOptionError:

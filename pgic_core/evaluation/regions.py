@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -11,7 +10,9 @@ import numpy as np
 from rich.table import Table
 
 from ..api import decode, encode
+from ..data_files import read_json
 from ..errors import PgiInputError, PgiOptionError
+from ..folders import file_inside
 from ..roi import Roi
 from .metrics import psnr
 from .pictures import load_rgb
@@ -67,17 +68,17 @@ def find_boxed(annotations: Path, limit: int | None = None) -> list[BoxedFile]:
         PgiInputError: the file cannot be read as COCO annotations.
     """
     try:
-        coco = json.loads(annotations.read_text(encoding="utf-8"))
+        coco = read_json(annotations, "COCO annotations", most_bytes=None)
         boxes: dict[int, Boxes] = {image["id"]: [] for image in coco["images"]}
         for item in coco["annotations"]:
             x, y, width, height = map(float, item["bbox"])
             boxes[item["image_id"]].append((x, y, width, height))
         names = [(str(image["file_name"]), boxes[image["id"]]) for image in coco["images"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise PgiInputError(f"{annotations} cannot be read as COCO annotations: {error}.") from error
     folder = annotations.parent / "images"
     folder = folder if folder.is_dir() else annotations.parent
-    return [BoxedFile(folder / name, found) for name, found in names if found][:limit]
+    return [BoxedFile(file_inside(folder, name), found) for name, found in names if found][:limit]
 
 
 def measure_regions(files: Sequence[BoxedFile], quality: int, roi: Roi) -> Iterator[RegionRow | None]:

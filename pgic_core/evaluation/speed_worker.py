@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..terminal import show_json
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -21,7 +23,7 @@ _WINDOW = 512
 
 def main() -> None:
     """Do the job of the command line and print its figures as JSON."""
-    print(json.dumps(run(json.loads(sys.argv[1]))))
+    show_json(run(json.loads(sys.argv[1])))
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:

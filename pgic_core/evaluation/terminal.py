@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..terminal import console
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -18,22 +20,18 @@ __all__ = ["EXISTING", "OUTPUT", "bar", "stdout"]
 
 EXISTING = click.Path(exists=True, path_type=Path)
 OUTPUT = click.Path(dir_okay=False, path_type=Path)
-_PIPE_WIDTH = 140
 
 
 @contextmanager
 def bar(total: int) -> Iterator[Callable[[int], None]]:
     """A bar on stderr where that is a terminal; gives what moves it on."""
-    from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
+    with Progress(console=console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
         task = progress.add_task("Measuring", total=total)
         yield lambda steps: progress.advance(task, steps)
 
 
 def stdout() -> Console:
     """Where tables go; in a pipe they are as wide as they need to be."""
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+    return console()

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from pgic_core.errors import PgiOptionError, PgiUnsupportedError
+from pgic_core.limits import PHOTO_FORMATS
 
 __all__ = ["NETWORKS", "Staged", "load_network"]
 
@@ -201,7 +202,7 @@ class _Hed(Staged):
 
 def _square(path: Path, size: int) -> npt.NDArray[np.float32]:
     """Centre crop of size/(size + 32) of the short side, bicubic, float32 (size, size, 3), 0 … 255."""
-    with Image.open(path) as photo:
+    with Image.open(path, formats=PHOTO_FORMATS) as photo:
         rgb = photo.convert("RGB")
     crop = min(rgb.size) * size / (size + 32)
     x, y = (rgb.width - crop) / 2, (rgb.height - crop) / 2

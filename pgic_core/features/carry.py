@@ -26,9 +26,11 @@ from pgic_core.limits import DEFAULT_LIMITS, Limits
 from .api import inspect_features
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pgic_core.container.source import SourceLike
 
-__all__ = ["EXTENSION_KEY", "attach_features", "features_file", "read_features"]
+__all__ = ["EXTENSION_KEY", "attach_features", "features_file", "features_in", "read_features"]
 
 EXTENSION_KEY = "pgic.features"
 
@@ -69,7 +71,16 @@ def read_features(source: SourceLike, *, limits: Limits = DEFAULT_LIMITS) -> byt
         PgiError: the file is damaged, or holds something else under that key.
     """
     with PgiReader(source, limits) as reader:
-        stream = reader.extension.get(EXTENSION_KEY)
+        return features_in(reader.extension)
+
+
+def features_in(extension: Mapping[str, object]) -> bytes | None:
+    """The feature stream among extension fields, not decoded; None if there is none.
+
+    Raises:
+        PgiFormatError: something else lies under that key.
+    """
+    stream = extension.get(EXTENSION_KEY)
     if stream is not None and not isinstance(stream, bytes):
         raise PgiFormatError(f"{EXTENSION_KEY} must be a byte string.")
     return stream

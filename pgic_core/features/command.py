@@ -10,7 +10,10 @@ from typing import Any, NoReturn
 import click
 import numpy as np
 
+from pgic_core.container import atomic_write
+from pgic_core.data_files import read_arrays
 from pgic_core.errors import PgiError, PgiInputError, PgiOptionError
+from pgic_core.terminal import say, show
 
 from .api import DEFAULT_QP, decode_features, encode_features, inspect_features
 from .bitstream import CODECS, MAGIC
@@ -59,17 +62,17 @@ def encode(
 ) -> None:
     """Code arrays."""
     try:
-        arrays = _load(source)
+        arrays = read_arrays(source)
         level = None if lossless else int(qp) if qp.is_integer() else qp
         data = encode_features(arrays, qp=level, bits=int(bits), **options)
         if picture is not None:
-            _write(target, attach_features(picture, data))
+            atomic_write(target, attach_features(picture, data))
         else:
-            _write(target, features_file(data) if target.suffix.lower() == ".pgi" else data)
+            atomic_write(target, features_file(data) if target.suffix.lower() == ".pgi" else data)
     except PgiError as error:
         _fail(error)
     plain = sum(a.nbytes for a in (arrays.values() if isinstance(arrays, dict) else [arrays]))
-    click.echo(f"{target}: {len(data):,} bytes of features, {100 * len(data) / plain:.2f} % of {plain:,}")
+    show(f"{target}: {len(data):,} bytes of features, {100 * len(data) / plain:.2f} % of {plain:,}")
 
 
 @features.command(
@@ -89,14 +92,14 @@ def decode(source: Path, target: Path) -> None:
             _want_suffix(target, ".npz", "holds several arrays")
             named = arrays if isinstance(arrays, dict) else {str(i): a for i, a in enumerate(arrays)}
             np.savez(out, allow_pickle=False, **named)
-        _write(target, out.getvalue())
+        atomic_write(target, out.getvalue())
     except PgiError as error:
         _fail(error)
 
 
-@features.command(help="Say what SOURCE holds, without decoding it.")
+@features.command("show", help="Say what SOURCE holds, without decoding it.")
 @click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def show(source: Path) -> None:
+def show_(source: Path) -> None:
     """Print one line per tensor."""
     try:
         stream = inspect_features(_stream(source))
@@ -106,9 +109,7 @@ def show(source: Path) -> None:
         shape = "x".join(map(str, record.shape if record.batched else record.shape[1:]))
         how = f"{record.codec} {record.packing}" if record.codec == "hevc" else record.codec
         qp = "lossless" if record.qp is None else f"QP {record.qp:g}"
-        click.echo(
-            f"{record.name or '-'}\t{shape}\t{record.dtype}\t{how}\t{qp}\t{len(record.payload):,} bytes"
-        )
+        show(record.name or "-", shape, record.dtype, how, qp, f"{len(record.payload):,} bytes")
 
 
 @features.command(
@@ -136,17 +137,6 @@ def bench(images: Path, output: Path | None, **options: Any) -> None:
         _fail(error)
 
 
-def _load(source: Path) -> Any:
-    try:
-        loaded = np.load(source, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
-            return {name: loaded[name] for name in loaded.files}
-    except (OSError, ValueError, EOFError, KeyError) as error:
-        raise PgiInputError(f"{source} is no readable .npy or .npz file: {error}.") from None
-
-
 def _stream(source: Path) -> bytes:
     """The feature stream that a file is or carries."""
     try:
@@ -161,18 +151,11 @@ def _stream(source: Path) -> bytes:
     return stream
 
 
-def _write(target: Path, data: bytes) -> None:
-    try:
-        target.write_bytes(data)
-    except OSError as error:
-        raise PgiInputError(f"{target} cannot be written: {error.strerror}.") from None
-
-
 def _want_suffix(target: Path, suffix: str, reason: str) -> None:
     if target.suffix != suffix:
         raise PgiOptionError(f"The stream {reason}, so the target must end in {suffix}.")
 
 
 def _fail(error: PgiError) -> NoReturn:
-    click.echo(f"pgic: {error}", err=True)
+    say(f"pgic: {error}")
     sys.exit(1)

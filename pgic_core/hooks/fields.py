@@ -76,7 +76,7 @@ def collect_extension_fields(
     write. A plugin's answer that is wrong is left out with a :class:`.PgiPluginWarning`.
 
     Args:
-        image: the picture as it will be coded; plugins cannot write to it.
+        image: the picture as it will be coded; plugins get copies of it.
         given: the caller's fields.
         accept: raises if fields cannot be stored.
 
@@ -88,8 +88,6 @@ def collect_extension_fields(
     fields = dict(given)
     for key, sentences in _problems(fields, schemas).items():
         raise PgiOptionError(f"The extension field {key} is wrong: {sentences[0]}")
-    view = image.view()
-    view.flags.writeable = False
 
     def checked(answer: object) -> dict[str, object]:
         if not isinstance(answer, Mapping):
@@ -101,7 +99,7 @@ def collect_extension_fields(
         accept({**fields, **added})
         return added
 
-    for plugin, added in call_each("write_extension", {"image": view, "fields": dict(given)}, checked):
+    for plugin, added in call_each("write_extension", {"image": image, "fields": given}, checked):
         foreign = [key for key in added if schemas[key][0].name != plugin.name]
         wrong = _problems(added, schemas)
         if foreign:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from .loading import Plugin
+
 __all__ = ["find_key", "find_roi", "offered", "preprocess_image", "recognise_objects"]
 
 T = TypeVar("T")
@@ -32,9 +34,13 @@ _KINDS = {
 def offered(kind: OfferKind) -> dict[str, str]:
     """Names that installed plugins offer, sorted, with what they stand for."""
     names: dict[str, str] = {}
-    for _, offer in call_each("offers", {}, _checked_offers):
+    owners: dict[str, list[Plugin]] = {}
+    for plugin, offer in call_each("offers", {}, _checked_offers):
         for name, text in offer.get(kind, {}).items():
             names.setdefault(name, text)
+            owners.setdefault(name, []).append(plugin)
+    for name, plugins in owners.items():
+        _name_clash(kind, name, plugins)
     return dict(sorted(names.items()))
 
 
@@ -66,7 +72,7 @@ def find_roi(
             raise ValueError("its map must lie between 0 and 1")
         return values
 
-    arguments = {"name": name, "image": _read_only(image), "fields": dict(fields or {})}
+    arguments = {"name": name, "image": image, "fields": fields or {}}
     values = _first("roi_map", "roi", name, arguments, checked)
     if values is None:
         message = f"The region-of-interest model {name!r} gave no map: all parts of the picture count alike."
@@ -98,7 +104,7 @@ def preprocess_image(image: NDArray[Any], names: Iterable[str]) -> NDArray[Any]:
         return answer
 
     for name in names:
-        arguments = {"name": name, "image": _read_only(image)}
+        arguments = {"name": name, "image": image}
         step = _first("preprocess", "preprocess", name, arguments, checked)
         if step is None:
             message = f"The preprocessing step {name!r} left the picture as it is."
@@ -131,7 +137,7 @@ def recognise_objects(
         accept(answer)
         return list(answer)
 
-    arguments = {"name": name, "image": _read_only(image)}
+    arguments = {"name": name, "image": image}
     return _first("recognise", "recognise", name, arguments, checked) or []
 
 
@@ -157,7 +163,9 @@ def _first(
 ) -> T | None:
     """The first sound answer of the plugins that offer ``name``."""
     offers = list(call_each("offers", {}, _checked_offers))
-    owners = {plugin.name for plugin, offer in offers if name in offer.get(kind, {})}
+    plugins = [plugin for plugin, offer in offers if name in offer.get(kind, {})]
+    _name_clash(kind, name, plugins)
+    owners = {plugin.name for plugin in plugins}
     if not owners:
         known = ", ".join(offered(kind)) or "none"
         broken = ", ".join(plugin.name for plugin in plugin_set().plugins() if plugin.error)
@@ -168,10 +176,13 @@ def _first(
     return next((answer for _, answer in call_each(hook, arguments, check, owners)), None)
 
 
-def _read_only(image: NDArray[Any]) -> NDArray[Any]:
-    view = image.view()
-    view.flags.writeable = False
-    return view
+def _name_clash(kind: OfferKind, name: str, plugins: Sequence[Plugin]) -> None:
+    """Say so if several plugins offer one name, and which of them is asked first."""
+    if len(plugins) > 1:
+        first, *others = (f"{plugin.name} ({plugin.source})" for plugin in plugins)
+        order = f"{first} is asked before {', '.join(others)}"
+        message = f"Several plugins offer the {_KINDS[kind]} {name!r}: {order}."
+        warnings.warn(PgiPluginWarning(message), stacklevel=3)
 
 
 def _checked_offers(answer: object) -> Mapping[str, Mapping[str, str]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from importlib import metadata
 from typing import Any
 
 from ..errors import PgiUnsupportedError
+from .calling import PgiPluginWarning
 from .loading import Plugin, describe
 from .trace import trace
 
@@ -14,7 +16,13 @@ __all__ = ["installed", "load_entry"]
 
 def installed(group: str) -> tuple[Plugin, ...]:
     """The entry points of a group, not loaded, in the order of their names."""
-    found = {entry_point.name: describe(entry_point) for entry_point in metadata.entry_points(group=group)}
+    found: dict[str, Plugin] = {}
+    for entry_point in metadata.entry_points(group=group):
+        plugin = describe(entry_point)
+        first = found.setdefault(plugin.name, plugin)
+        if (first.package, first.target) != (plugin.package, plugin.target):
+            message = f"{plugin.name} of {plugin.source} ({group}) is hidden by that of {first.source}."
+            warnings.warn(PgiPluginWarning(message), stacklevel=2)
     return tuple(found[name] for name in sorted(found))
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Mapping
+
+from ..terminal import say
 
 __all__ = ["Stopwatch", "brief", "trace"]
 
@@ -15,7 +16,7 @@ _VARIABLE = "PGIC_TRACE_PLUGINS"
 def trace(message: str) -> None:
     """Print a line if the environment asks for it. It is there at once, also if what follows hangs."""
     if os.environ.get(_VARIABLE, "") not in ("", "0"):
-        print(f"pgic plugin: {message}", file=sys.stderr, flush=True)
+        say(f"pgic plugin: {message}")
 
 
 class Stopwatch:

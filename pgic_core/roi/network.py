@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from ..errors import PgiModelError
+from ..data_files import read_json
+from ..errors import PgiInputError, PgiModelError
 from ..runtime import Network
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ class HeatModel:
 
     Args:
         folder: ``roi.json`` gives ``classes``, ``long_side`` (pixels that pictures are reduced to), ``cell``
-            (pixels of the reduced picture along one side of a cell) and ``heat_range`` (heat of importance 0
-            and of importance 1).
+            (pixels of the reduced picture along one side of a cell), ``heat_range`` (heat of importance 0
+            and of importance 1) and ``sha256`` (of ``heat.onnx``, in hex).
 
     Raises:
         PgiModelError: the folder is incomplete or damaged.
@@ -35,16 +35,17 @@ class HeatModel:
 
     def __init__(self, folder: Path) -> None:
         try:
-            manifest: dict[str, Any] = json.loads((folder / "roi.json").read_text(encoding="utf-8"))
+            manifest: dict[str, Any] = read_json(folder / "roi.json")
+            sha256 = str(manifest["sha256"])
             self.id = str(manifest["id"])
             self.classes = tuple(map(str, manifest["classes"]))
             self._long_side, self._cell = int(manifest["long_side"]), int(manifest["cell"])
             self._low, self._high = map(float, manifest["heat_range"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (PgiInputError, ValueError, KeyError, TypeError, OverflowError) as error:
             raise PgiModelError(
                 f"The model folder {folder.name} has no sound roi.json: {error!r}."
             ) from error
-        self._network = Network(folder / "heat.onnx")
+        self._network = Network(folder / "heat.onnx", sha256)
 
     def heat(self, image: NDArray[np.uint8], *, threads: int | None = None) -> NDArray[np.float32]:
         """Probabilities of each class.

@@ -1,7 +1,7 @@
 """Running networks: models on disk, where they are found, and the engine that runs them."""
 
 from .model import Model
-from .registry import DIGEST_BYTES, available_models, default_model, find_model
+from .registry import DIGEST_BYTES, PgiModelWarning, available_models, default_model, find_model
 from .sessions import Network, default_providers, default_threads, engine_description
 from .tables import PRECISION, ROWS, ROWS_PER_OCTAVE, Tables
 
@@ -12,6 +12,7 @@ __all__ = [
     "ROWS_PER_OCTAVE",
     "Model",
     "Network",
+    "PgiModelWarning",
     "Tables",
     "available_models",
     "default_model",

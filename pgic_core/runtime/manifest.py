@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
-from ..errors import PgiModelError
+from ..data_files import read_json
+from ..errors import PgiInputError, PgiModelError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 __all__ = ["IDENTITY_FILES", "MANIFEST_NAME", "identity_digest", "read_manifest", "write_manifest"]
@@ -18,13 +21,23 @@ IDENTITY_FILES = ("context.onnx", "means.onnx", "state.onnx", "synthesis.onnx", 
 """What decides how a file decodes. Encoder networks, other precisions and further decoding levels may be
 added to a model without changing its digest."""
 
+_SHA256 = re.compile("[0-9a-f]{64}")
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "id": str,
+    "provisional": bool,
+    "digest": str,
+    "latent": int,
+    "base": int,
+    "hyper": int,
+    "octaves": (int, float),
+    "halo": dict,
+    "files": dict,
+}
+
 
 def identity_digest(folder: Path) -> str:
     """SHA-256, in hex, over the names and SHA-256 of the files that decide how a file decodes."""
-    whole = hashlib.sha256()
-    for name in IDENTITY_FILES:
-        whole.update(name.encode() + b"\0" + hashlib.sha256((folder / name).read_bytes()).digest())
-    return whole.hexdigest()
+    return _digest_of({name: _sha256(folder / name) for name in IDENTITY_FILES})
 
 
 def write_manifest(folder: Path, entries: dict[str, Any]) -> None:
@@ -33,21 +46,41 @@ def write_manifest(folder: Path, entries: dict[str, Any]) -> None:
     whole = {
         **entries,
         "digest": identity_digest(folder),
-        "files": {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in files},
+        "files": {p.name: _sha256(p) for p in files},
     }
     (folder / MANIFEST_NAME).write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read the manifest.
+    """Read the manifest. Its digest agrees with the SHA-256 of the files that it lists.
 
     Raises:
         PgiModelError: it is missing or damaged.
     """
     try:
-        manifest = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise PgiModelError(f"The model folder {folder.name} has no readable manifest: {error}.") from error
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("digest"), str):
-        raise PgiModelError(f"The manifest of model {folder.name} does not name its digest.")
+        manifest = read_json(folder / MANIFEST_NAME)
+    except PgiInputError as error:
+        raise PgiModelError(f"The model folder {folder.name} has no readable manifest: {error}") from error
+    if not isinstance(manifest, dict):
+        raise PgiModelError(f"The manifest of model {folder.name} is no JSON object.")
+    for key, kind in _TYPES.items():
+        if not isinstance(manifest.get(key), kind):
+            raise PgiModelError(f"The manifest of model {folder.name} has no sound entry {key!r}.")
+    files = manifest["files"]
+    for name in {*IDENTITY_FILES, *files}:
+        if not isinstance(files.get(name), str) or not _SHA256.fullmatch(files[name]):
+            raise PgiModelError(f"The manifest of model {folder.name} has no SHA-256 of its file {name}.")
+    if manifest["digest"] != _digest_of(files):
+        raise PgiModelError(f"The digest of model {folder.name} is not that of the files its manifest lists.")
     return manifest
+
+
+def _digest_of(files: Mapping[str, str]) -> str:
+    whole = hashlib.sha256()
+    for name in IDENTITY_FILES:
+        whole.update(name.encode() + b"\0" + bytes.fromhex(files[name]))
+    return whole.hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..errors import PgiModelError
-from .manifest import read_manifest
-from .sessions import Network
+from .manifest import IDENTITY_FILES, read_manifest
+from .sessions import Network, read_checked
 from .tables import Tables
 
 if TYPE_CHECKING:
@@ -101,11 +101,27 @@ class Model:
     @cached_property
     def tables(self) -> Tables:
         """The integer tables."""
-        return Tables.load(self._file("tables.npz"))
+        path, sha256 = self._file("tables.npz")
+        read_checked(path, sha256)
+        return Tables.load(path)
 
     def network(self, name: str) -> Network:
-        """The network called ``name``."""
-        return Network(self._file(f"{name}.onnx"))
+        """The network called ``name``. Its SHA-256 is held against the manifest's when it is first used.
+
+        Raises:
+            PgiModelError: the model has no such network; when it is used, also where it was changed.
+        """
+        return Network(*self._file(f"{name}.onnx"))
+
+    def check(self) -> None:
+        """Hold the files that are there against the manifest, and thereby against the digest.
+
+        Raises:
+            PgiModelError: one of those is missing, or a file is another than the manifest lists.
+        """
+        for name in self._manifest["files"]:
+            if name in IDENTITY_FILES or (self.folder / name).is_file():
+                read_checked(*self._file(name))
 
     def embedding(
         self,
@@ -131,8 +147,9 @@ class Model:
         out = np.tensordot(affine[:, :-1], hidden, 1) + affine[:, -1, None, None]
         return out[None].astype(np.float32)
 
-    def _file(self, name: str) -> Path:
-        path = self.folder / name
-        if not path.is_file():
+    def _file(self, name: str) -> tuple[Path, str]:
+        """Path of a file, and the SHA-256 that it must have."""
+        path, sha256 = self.folder / name, self._manifest["files"].get(name)
+        if sha256 is None or not path.is_file():
             raise PgiModelError(f"The model {self.id} lacks its file {name}.")
-        return path
+        return path, sha256

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from ..errors import PgiModelError
 from .manifest import MANIFEST_NAME
 from .model import Model
 
-__all__ = ["DIGEST_BYTES", "available_models", "default_model", "find_model"]
+__all__ = ["DIGEST_BYTES", "PgiModelWarning", "available_models", "default_model", "find_model"]
 
 DIGEST_BYTES = 16
 """How much of the digest a file holds."""
@@ -18,10 +19,21 @@ _DEFAULT = "grid-1"
 _SHIPPED = Path(__file__).resolve().parent.parent / "weights"
 
 
+class PgiModelWarning(UserWarning):
+    """A folder of ``PGIC_MODEL_PATH`` has a model that cannot be used."""
+
+
 @lru_cache(maxsize=8)
 def _models(search: str) -> tuple[Model, ...]:
     roots = [_SHIPPED, *(Path(part) for part in search.split(os.pathsep) if part)]
-    return tuple(Model(p.parent) for root in roots for p in sorted(root.glob(f"*/{MANIFEST_NAME}")))
+    found = []
+    for path in [path for root in roots for path in sorted(root.glob(f"*/{MANIFEST_NAME}"))]:
+        try:
+            found.append(Model(path.parent))
+        except PgiModelError as error:  # one that is broken must not hide the others
+            message = f"The model folder {path.parent} is left out: {error}"
+            warnings.warn(PgiModelWarning(message), stacklevel=2)
+    return tuple(found)
 
 
 def available_models() -> tuple[Model, ...]:

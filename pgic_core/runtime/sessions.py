@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Network", "default_providers", "default_threads", "engine_description"]
+__all__ = ["Network", "default_providers", "default_threads", "engine_description", "read_checked"]
 
+# Sessions have threads of their own: a program that tries every number of threads must not keep all of them.
+_KEPT_COUNTS = 3
 _lock = threading.Lock()
 _sessions: dict[tuple[Any, ...], Any] = {}
 _of_parent: list[dict[tuple[Any, ...], Any]] = []
@@ -59,7 +62,28 @@ def engine_description() -> str:
     return f"ONNX Runtime {onnxruntime.__version__} ({', '.join(onnxruntime.get_available_providers())})"
 
 
-def _open_session(path: Path, threads: int, providers: tuple[str, ...]) -> Any:
+def read_checked(path: Path, sha256: str | None) -> bytes:
+    """The bytes of a model's file.
+
+    Args:
+        path: of the file.
+        sha256: that it must have, in hex; None for any.
+
+    Raises:
+        PgiModelError: it cannot be read, or is another one.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise PgiModelError(f"The model file {path.name} cannot be read: {error.strerror}.") from error
+    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+        raise PgiModelError(
+            f"The model file {path} was changed or is damaged: its SHA-256 is not the one in the manifest."
+        )
+    return data
+
+
+def _open_session(path: Path, sha256: str | None, threads: int, providers: tuple[str, ...]) -> Any:
     import onnxruntime
 
     unknown = set(providers) - set(onnxruntime.get_available_providers())
@@ -68,6 +92,8 @@ def _open_session(path: Path, threads: int, providers: tuple[str, ...]) -> Any:
             f"This ONNX Runtime has no provider {', '.join(sorted(unknown))}; "
             f"it has {', '.join(onnxruntime.get_available_providers())}."
         )
+    # What is run are the bytes that were checked.
+    data = read_checked(path, sha256)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -77,9 +103,20 @@ def _open_session(path: Path, threads: int, providers: tuple[str, ...]) -> Any:
     # Sizes differ from picture to picture: a plan kept for each would only fill memory.
     options.enable_mem_pattern = False
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=list(providers))
+        return onnxruntime.InferenceSession(data, options, providers=list(providers))
     except Exception as error:  # ONNX Runtime has no common base class for its errors.
         raise PgiModelError(f"The network {path.name} cannot be loaded: {error}") from error
+
+
+def _session(path: Path, sha256: str | None, threads: int, providers: tuple[str, ...]) -> Any:
+    """The session for these, which a caller who holds the lock gets from those kept, or which is made."""
+    key = (path, threads, providers, sha256)
+    session = _sessions.pop(key, None) or _open_session(path, sha256, threads, providers)
+    _sessions[key] = session  # at the end: the one used last
+    counts = list(dict.fromkeys(threads for _, threads, *_ in reversed(_sessions)))
+    for rare in [key for key in _sessions if key[1] in counts[_KEPT_COUNTS:]]:
+        del _sessions[rare]
+    return session
 
 
 class Network:
@@ -87,10 +124,12 @@ class Network:
 
     Args:
         path: its ONNX file.
+        sha256: that the file must have, in hex; None for any.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sha256: str | None = None) -> None:
         self._path = path
+        self._sha256 = sha256
 
     def __call__(
         self,
@@ -124,11 +163,9 @@ class Network:
         Raises:
             PgiModelError: the network cannot be loaded or run, or has other outputs.
         """
-        key = (self._path, threads or default_threads(), tuple(providers or default_providers()))
+        count, chosen = threads or default_threads(), tuple(providers or default_providers())
         with _lock:
-            session = _sessions.get(key)
-            if session is None:
-                session = _sessions[key] = _open_session(*key)
+            session = _session(self._path, self._sha256, count, chosen)
         try:
             return session.run(outputs, dict(inputs))  # type: ignore[no-any-return]
         except Exception as error:  # As above.

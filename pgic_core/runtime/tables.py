@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import PgiModelError
+from ..data_files import read_arrays
+from ..errors import PgiInputError, PgiModelError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,12 +133,13 @@ class Tables:
             PgiModelError: the file is damaged or does not hold these tables.
         """
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                arrays = dict(stored)
+            arrays = read_arrays(path)
+            if not isinstance(arrays, dict):
+                raise ValueError("there is one array alone")
             frequencies = {k: arrays.pop(f"frequencies_{k}") for k in ("values", "bounds")}
             tables = cls(frequencies=frequencies, **arrays)
             tables._check()
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        except (PgiInputError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             raise PgiModelError(f"The model tables {path.name} are damaged: {error}.") from error
         return tables
 

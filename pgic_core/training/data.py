@@ -20,6 +20,7 @@ from PIL import Image
 
 from ..errors import PgiInputError
 from ..evaluation.patterns import generate
+from ..limits import PHOTO_FORMATS
 from .augment import in_bad_light, to_device, with_pattern
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def picture_paths(folder: Path, exclude: Iterable[str] = ()) -> list[Path]:
 
 def _decode(path: Path) -> NDArray[np.uint8]:
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=PHOTO_FORMATS) as image:
             return np.array(image.convert("RGB"))
     except (OSError, ValueError) as error:
         raise PgiInputError(f"The training picture {path} cannot be decoded: {error}.") from error
@@ -161,7 +162,7 @@ class PictureIndex:
             sizes = []
             for path in picture_paths(Path(root) / folder, banned):
                 try:
-                    with Image.open(path) as image:
+                    with Image.open(path, formats=PHOTO_FORMATS) as image:
                         sizes.append((path, image.height, image.width))
                 except OSError as error:
                     raise PgiInputError(f"The training picture {path} cannot be read: {error}.") from error

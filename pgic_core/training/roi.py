@@ -8,6 +8,7 @@ measures on its fixed test fifth and writes ``heat.onnx`` (half-precision weight
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import time
 import tomllib
@@ -234,7 +235,8 @@ def main(arguments: list[str] | None = None) -> None:
     figures = evaluate([predict(net, picture) for picture in test], test)
     print(figures)
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "heat.onnx").write_bytes(export(net).SerializeToString())
+    network = export(net).SerializeToString()
+    (options.out / "heat.onnx").write_bytes(network)
     manifest = {
         "id": config["name"],
         "license": "Apache-2.0",
@@ -242,6 +244,7 @@ def main(arguments: list[str] | None = None) -> None:
         "long_side": 640,
         "cell": CELL,
         "heat_range": list(HEAT_RANGE),
+        "sha256": hashlib.sha256(network).hexdigest(),
         "training": {"pictures": len(learn), "steps": config["steps"], "minutes": round(minutes, 1)},
         "test": {"pictures": len(test), **figures},
     }

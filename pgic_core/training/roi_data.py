@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import PgiInputError
+from ..limits import PHOTO_FORMATS
 from ..roi.blocks import box_cover
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def load_coco(folder: Path, exclude: Iterable[str] = ()) -> list[BoxedPicture]:
     for entry in coco["images"]:
         scene = scene_of(entry["file_name"])
         if scene not in banned:
-            with Image.open(folder / "images" / entry["file_name"]) as image:
+            with Image.open(folder / "images" / entry["file_name"], formats=PHOTO_FORMATS) as image:
                 pixels = np.asarray(image.convert("RGB"))
             pictures.append(BoxedPicture(scene, pixels, boxes[entry["id"]]))
     return pictures

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections import defaultdict
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from pgic_core.api import open_file
+from pgic_core.data_files import read_json
 from pgic_core.errors import PgiInputError, PgiOptionError
+from pgic_core.folders import file_inside, files_below
 from pgic_core.roi.shapes import stored_point
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     Corners = tuple[float, float, float, float]
     Named = list[tuple[str, Corners]]
@@ -64,22 +66,23 @@ def read_coco(path: Path, root: Path, wanted: Sequence[str] | None) -> tuple[lis
         Pictures by id, and names of the categories by their id.
 
     Raises:
-        PgiInputError: it cannot be read, or is no such file.
+        PgiInputError: it cannot be read, is no such file, or names a picture outside ``root``.
         PgiOptionError: it has no category of a name that is wanted.
     """
+    content = read_json(path, "a COCO file", most_bytes=None)
     try:
-        content = json.loads(path.read_bytes())
-        classes = {int(item["id"]): str(item["name"]) for item in content["categories"]}
+        classes = {_number(item["id"]): str(item["name"]) for item in content["categories"]}
         files = {
-            int(item["id"]): (root / item["file_name"]).with_suffix(".pgi") for item in content["images"]
+            _number(item["id"]): file_inside(root, item["file_name"]).with_suffix(".pgi")
+            for item in content["images"]
         }
         boxes: dict[int, list[Labelled]] = defaultdict(list)
         for item in content.get("annotations", ()):
             left, top, width, height = map(float, item["bbox"])
             corners = (left, top, left + width, top + height)
-            box = Labelled(corners, int(item["category_id"]), bool(item.get("iscrowd", 0)))
-            boxes[int(item["image_id"])].append(box)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            box = Labelled(corners, _number(item["category_id"]), bool(item.get("iscrowd", 0)))
+            boxes[_number(item["image_id"])].append(box)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise _unreadable(path, "COCO", error) from error
     if wanted is not None:
         lacking = sorted(set(wanted) - set(classes.values()))
@@ -110,7 +113,12 @@ def read_voc(
         PgiInputError: a file cannot be read, or is none of these.
     """
     return _numbered(
-        [(root / f"{path.stem}.pgi", _voc_boxes(path)) for path in sorted(folder.glob("*.xml"))], wanted
+        [
+            (root / f"{path.stem}.pgi", _voc_boxes(path))
+            for path in sorted(folder.glob("*.xml"))
+            if path.is_file()
+        ],
+        wanted,
     )
 
 
@@ -127,7 +135,8 @@ def read_own(root: Path, wanted: Sequence[str] | None) -> tuple[list[Annotated],
     Raises:
         PgiError: a file cannot be read.
     """
-    return _numbered([(path, _own_boxes(path)) for path in sorted(root.rglob("*.pgi"))], wanted)
+    found = sorted(Path(path) for path in files_below(root, {".pgi"}, hidden=True))
+    return _numbered([(path, _own_boxes(path)) for path in found], wanted)
 
 
 def _numbered(
@@ -153,10 +162,19 @@ def _voc_boxes(path: Path) -> Named:
             left, top, right, bottom = (
                 float(_text(item, f"bndbox/{name}")) for name in ("xmin", "ymin", "xmax", "ymax")
             )
+            if not all(map(math.isfinite, (left, top, right, bottom))):
+                raise ValueError("an object has a box without bounds")
             boxes.append((_text(item, "name").strip(), (left, top, right, bottom)))
-    except (OSError, ValueError, ElementTree.ParseError) as error:
+    except (OSError, ValueError, LookupError, ElementTree.ParseError) as error:
         raise _unreadable(path, "PASCAL VOC", error) from error
     return boxes
+
+
+def _number(value: object) -> int:
+    number = int(value)  # type: ignore[call-overload]
+    if abs(number) >= 1 << 63:  # tensors hold no more
+        raise ValueError(f"the number {str(number)[:40]} is too large")
+    return int(number)
 
 
 def _text(item: ElementTree.Element, path: str) -> str:

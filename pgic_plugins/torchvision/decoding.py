@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import get_worker_info
 
 from pgic_core.api import decode_latent, open_file
-from pgic_core.codec.picture import SampleFormat
+from pgic_core.codec.picture import SampleFormat, upright_pixels
 from pgic_core.errors import PgiOptionError, PgiUnsupportedError
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def decode_pgi(
     window: Window | None = None,
     device: torch.device | str = "cpu",
     threads: int | None = None,
+    apply_exif_orientation: bool = False,
 ) -> torch.Tensor:
     """Decode a ``.pgi`` file, or a part of it (A-6.5.1a).
 
@@ -49,10 +50,10 @@ def decode_pgi(
         device: of the result; decoding runs on the CPU.
         threads: 1 or more; if not given, 1 in a worker process of a DataLoader, elsewhere
             ``PGIC_THREADS`` or all processors.
+        apply_exif_orientation: turn the result upright, as EXIF says; of a window, the window.
 
     Returns:
-        uint8 (C, H, W), 0 to 255, C from 1 to 4 as ``mode`` says; EXIF orientation is not applied. Samples
-        of 16 bits are rounded to 8.
+        uint8 (C, H, W), 0 to 255, C from 1 to 4 as ``mode`` says. Samples of 16 bits are rounded to 8.
 
     Raises:
         PgiOptionError (ValueError): an argument is none of its values, or the window is not inside the
@@ -70,7 +71,8 @@ def decode_pgi(
                 "pgic_core.decode gives them as they are."
             )
         picture, _ = file.decode_picture(level, window, threads=threads_here(threads))
-    pixels = _eight_bits(picture.pixels)
+        orientation = file.orientation if apply_exif_orientation else 1
+    pixels = upright_pixels(_eight_bits(picture.pixels), orientation)
     tensor = torch.from_numpy(pixels if wanted == "UNCHANGED" else _converted(pixels, wanted))
     return tensor.permute(2, 0, 1).to(device)
 

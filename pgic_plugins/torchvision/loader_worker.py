@@ -15,6 +15,9 @@ from PIL import AvifImagePlugin, Image
 from torch.utils.data import DataLoader, Dataset, Sampler
 from torchvision.transforms.v2 import functional as F
 
+from pgic_core.limits import PHOTO_FORMATS
+from pgic_core.terminal import show_json
+
 from .loading import PgiLoader
 
 if TYPE_CHECKING:
@@ -31,7 +34,7 @@ _SIDE = 512
 
 def main() -> None:
     """Do the job of the command line and print its figures as JSON."""
-    print(json.dumps(run(json.loads(sys.argv[1]))))
+    show_json(run(json.loads(sys.argv[1])))
 
 
 def run(job: dict[str, Any]) -> dict[str, float]:
@@ -100,7 +103,7 @@ def _centre(width: int, height: int) -> Window:
 
 def _with_pillow(path: Path) -> torch.Tensor:
     """As ``ImageFolder`` reads a picture, and as a tensor."""
-    with Image.open(path) as image:
+    with Image.open(path, formats=PHOTO_FORMATS) as image:
         return F.pil_to_tensor(image.convert("RGB"))
 
 

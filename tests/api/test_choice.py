@@ -118,9 +118,9 @@ def test_a_byte_budget_is_filled_without_loss_where_that_fits() -> None:
 
 
 def test_a_budget_that_neither_codec_meets_is_refused() -> None:
-    with pytest.raises(PgiTargetError, match="quality 1 takes"):
+    with pytest.raises(PgiTargetError, match="quality 1 makes a file of"):
         pgic_core.encode(PHOTO, max_bytes=300)
-    with pytest.raises(PgiTargetError, match="coded lossless, it takes"):
+    with pytest.raises(PgiTargetError, match="Coded lossless"):
         pgic_core.encode(GREY, max_bytes=300)
 
 

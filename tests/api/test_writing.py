@@ -255,9 +255,8 @@ def test_exif_that_is_too_large_for_a_jpeg_is_named_and_the_picture_upright() ->
     assert Image.open(io.BytesIO(out)).size == (120, 160)
 
 
-@pytest.mark.parametrize("suffix", [".png", ".bmp", ".jpg"])
-def test_a_resolution_beyond_a_format_is_named(suffix: str) -> None:
-    out, losses = written(pgic_core.encode(PHOTO, dpi=(1e9, 1e9)), suffix)
+def test_a_resolution_beyond_a_format_is_named() -> None:
+    out, losses = written(pgic_core.encode(PHOTO, dpi=(1e5, 1e5)), ".jpg")
     assert ["a resolution" in loss for loss in losses] == [True]
     assert Image.open(io.BytesIO(out)).size == (160, 120)
 

@@ -137,7 +137,7 @@ CASES: list[tuple[str, str, bytes, Limits]] = [
         ("I2", "width", a2(width=0)),
         ("I2", "height", a2(height=0)),
         ("I3", "depth", a2(depth=0)),
-        ("I4", "100 megapixels", a2(width=65535, height=1527)),
+        ("I4", "110 megapixels", a2(width=65535, height=1679)),
         ("I5", "80 megapixels in 512 bytes", a2(width=10000, height=8000)),
         ("I6", "inside A.2", forge([META, IMG])[: -len(PAYLOAD) - 1]),
         ("C1", "four bytes", packed(bytes(4))),

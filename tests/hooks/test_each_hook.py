@@ -127,10 +127,12 @@ def test_hook_roi_map(plugins: PluginSet, picture: Picture) -> None:
 
     plugins.register(First(), "first")
     plugins.register(Second(), "second")
-    values = find_roi("hot", picture, {"acme.temp": 3})
+    with pytest.warns(PgiPluginWarning, match=r"second \(second\) is asked before first \(first\)"):
+        values = find_roi("hot", picture, {"acme.temp": 3})
     assert values is not None
     assert values.dtype == np.float32
     assert np.array_equal(values, np.eye(3))
+    plugins.unregister("second")
     with pytest.raises(PgiOptionError, match=r"no region-of-interest model 'cold'; there are: hot\."):
         find_roi("cold", picture)
 

@@ -215,7 +215,7 @@ def test_ctrl_c_in_the_middle_of_a_streamed_picture_leaves_nothing() -> None:
 
 
 def test_ctrl_c_while_a_large_picture_is_coded_leaves_the_old_file() -> None:
-    large = np.tile(skimage.data.astronaut(), (6, 6, 1))
+    large = np.tile(skimage.data.astronaut(), (9, 9, 1))
     Image.fromarray(large).save("large.bmp")
     Path("large.pgi").write_bytes(b"old")
 

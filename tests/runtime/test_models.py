@@ -23,7 +23,7 @@ from pgic_core.runtime import (
     engine_description,
     find_model,
 )
-from pgic_core.runtime.manifest import IDENTITY_FILES, identity_digest
+from pgic_core.runtime.manifest import IDENTITY_FILES, identity_digest, write_manifest
 from pgic_core.runtime.tables import Tables
 
 if TYPE_CHECKING:
@@ -36,6 +36,12 @@ def copy(tmp_path: Path) -> Path:
     folder = tmp_path / "copy"
     shutil.copytree(default_model().folder, folder, ignore=shutil.ignore_patterns("*.pt", "*.md", "*.png"))
     return folder
+
+
+def reseal(folder: Path) -> None:
+    """Let the manifest say what the files are now."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    write_manifest(folder, {key: manifest[key] for key in manifest if key not in ("digest", "files")})
 
 
 def latent() -> dict[str, np.ndarray]:
@@ -93,9 +99,14 @@ def test_a_folder_of_ones_own_is_searched(copy: Path, monkeypatch: pytest.Monkey
 
 def test_damaged_models_are_named(copy: Path) -> None:
     (copy / "tables.npz").write_bytes(b"PK nothing")
+    (copy / "analysis.onnx").write_bytes(b"nothing")
+    with pytest.raises(PgiModelError, match=r"tables\.npz was changed or is damaged"):
+        _ = Model(copy).tables
+    with pytest.raises(PgiModelError, match=r"analysis\.onnx was changed or is damaged"):
+        Model(copy).network("analysis")(latent())
+    reseal(copy)  # as one who made the model himself
     with pytest.raises(PgiModelError, match=r"tables\.npz are damaged"):
         _ = Model(copy).tables
-    (copy / "analysis.onnx").write_bytes(b"nothing")
     with pytest.raises(PgiModelError, match=r"analysis\.onnx cannot be loaded"):
         Model(copy).network("analysis")(latent())
     (copy / "means.onnx").unlink()
@@ -112,6 +123,7 @@ def test_tables_whose_sums_could_round_are_refused(copy: Path) -> None:
     bias[7] = 1 << 24
     fields = {name: getattr(tables, name) for name in Tables.__slots__}
     Tables(**fields | {"scale_bias": bias}).save(copy / "tables.npz")
+    reseal(copy)
     with pytest.raises(PgiModelError, match="leaves the range in which its sums are exact"):
         _ = Model(copy).tables
 
