@@ -11,16 +11,18 @@ from ..errors import PgiOptionError
 from ..runtime import Model, default_threads
 from .decoder import render
 from .entropy import Z_BOUND, Bank, encode_segments
+from .exact import pack_exact
 from .filter import REACH
 from .filter_fit import FilterFit, samples
 from .geometry import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, blocks, columns, pixels_in
+from .inpainting import inpainted
 from .latent_rows import LatentRows
 from .parallel import beside, map_tiles
 from .quantisation import SYMBOL_LAYERS, Coding, fill_thresholds, row_thresholds
 from .reconstruction import margins, pixels_of
 from .refinement import REFINED_PIXELS, refine
 from .rows import from_cells
-from .stream import StreamHeader, serialise
+from .stream import EXACT_SIDE, StreamHeader, serialise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,6 +61,7 @@ def encode_learned(
     target: RateTarget | None = None,
     effort: int = 2,
     roi: NDArray[np.int8] | None = None,
+    exact: NDArray[np.bool_] | None = None,
     threads: int | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> list[bytes]:
@@ -73,6 +76,7 @@ def encode_learned(
             picture's own filter; 3 also moves the latent to where this very picture costs less, which takes
             some tens of times as long.
         roi: ``(ceil(H / 64), ceil(W / 64))``, eighths of an octave by which steps are finer (A-6.4.1b).
+        exact: ``(ceil(H / 8), ceil(W / 8))``, blocks to carry without loss.
         threads: for networks; ``None`` for all.
         progress: called with the share done, 0 to 1.
 
@@ -95,6 +99,7 @@ def encode_learned(
         roi,
         threads or default_threads(),
         progress or (lambda share: None),
+        exact=exact,
         keep=target is not None or effort == SLOW,
     )
     if target is None:
@@ -112,6 +117,7 @@ class Encoder:
         roi: the map, or ``None``.
         threads: for networks and tiles.
         progress: called with the share done.
+        exact: blocks to carry without loss, or ``None``.
         keep: keep the whole latent, so that the analysis network runs once for all qualities tried; else
             only the rows that are still needed are held.
     """
@@ -125,6 +131,7 @@ class Encoder:
         threads: int,
         progress: Callable[[float], None],
         *,
+        exact: NDArray[np.bool_] | None = None,
         keep: bool = False,
     ) -> None:
         height, width = rgb.shape[:2]
@@ -139,6 +146,12 @@ class Encoder:
         if roi is not None and (roi.shape != shape or roi.dtype != np.int8):
             raise PgiOptionError(f"The ROI map of this picture must be int8 of shape {shape}.")
         self._roi = roi if roi is not None and roi.any() else None
+        shape = -(-height // EXACT_SIDE), -(-width // EXACT_SIDE)
+        if exact is not None and (exact.shape != shape or exact.dtype != np.bool_):
+            raise PgiOptionError(f"The exact blocks of this picture must be bool of shape {shape}.")
+        self._exact = exact if exact is not None and exact.any() else None
+        # What the model is given.
+        self._seen = rgb if self._exact is None else inpainted(rgb, self._exact, self.grid, threads)
         self._bank = Bank.of(model)
         self._thresholds = row_thresholds(self._bank, drop=effort > 1)
         self._latent = LatentRows(model.latent, self.grid.padded.width)
@@ -147,7 +160,7 @@ class Encoder:
         if effort > 1 and model.weighs_errors:
             margin = -(-(model.halo("synthesis") + REACH) // LATENT) * LATENT
             cut = blocks(self.grid.padded, TILE, self._block_pixels)
-            self._samples = samples(rgb, cut, self.grid.padded, margin)
+            self._samples = samples(self._seen, cut, self.grid.padded, margin)
 
     def code(self, quality: int) -> list[bytes]:
         """The payload at one quality."""
@@ -173,9 +186,16 @@ class Encoder:
             pixels = self.grid.width * self.grid.height
             found = fit.best(self._bank, self._model.error_weight(quality), pixels)
             own = found.pack(self._bank) if found else b""
-        header = StreamHeader(self._model.digest, quality, self.grid, self._roi, own)
+        header = StreamHeader(self._model.digest, quality, self.grid, self._roi, own, self._exact)
         tiles = [packed[index] for index in range(self.grid.count)]
-        return serialise(header, list(zip(*tiles, strict=True)))
+        return serialise(header, list(zip(*tiles, strict=True)), self._exact_parts(header))
+
+    def _exact_parts(self, header: StreamHeader) -> list[bytes]:
+        def pack(tile: int) -> bytes:
+            box = self.grid.box(tile).overlap(self.grid.picture)
+            return pack_exact(self._rgb[box.inside(self.grid.picture)], header.exact_in(tile), self._effort)
+
+        return map_tiles(pack, header.exact_tiles(), self._threads)
 
     def _analyse(self, bottom: int) -> None:
         """Have the latent down to a pixel row."""
@@ -189,7 +209,7 @@ class Encoder:
 
     def _padded(self, area: Box) -> NDArray[np.uint8]:
         """Pixels of ``area``; beyond the picture its last row and column are repeated."""
-        return np.ascontiguousarray(pixels_in(self._rgb, self.grid.picture, area))[None]
+        return np.ascontiguousarray(pixels_in(self._seen, self.grid.picture, area))[None]
 
     def _hyper(self, picture: Coding, bottom: int) -> None:
         """Have z down to a pixel row."""
@@ -287,7 +307,12 @@ class Encoder:
         shape = units.height // UNIT, units.width // UNIT
         importance = np.broadcast_to(np.float32(4) ** rate.octaves(units), shape)
         importance = importance.repeat(UNIT, 0).repeat(UNIT, 1)[sample.inside(units)]
-        original = self._rgb[sample.inside(self.grid.picture)]
+        if self._exact is not None:
+            around = sample.reduced(EXACT_SIDE)
+            exact = self._exact[around.inside(self.grid.picture)]
+            exact = exact.repeat(EXACT_SIDE, 0).repeat(EXACT_SIDE, 1)
+            importance = importance * ~exact[sample.inside(around.times(EXACT_SIDE))]
+        original = self._seen[sample.inside(self.grid.picture)]
         fit.add(pixels_in(decoded, shown, sample.around(REACH)), original, importance, self._samples[sample])
 
     def search(self, target: RateTarget) -> list[bytes]:

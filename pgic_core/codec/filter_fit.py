@@ -159,6 +159,8 @@ class FilterFit:
         levels = decoded.astype(np.float32)
         blocks = np.arange(0, original.shape[0] // BLOCK, _EVERY)
         rows = BLOCK * blocks + blocks // _EVERY % BLOCK  # Few of them: neighbours tell much the same.
+        if not importance[rows].any():
+            return
         features, inner = _features(levels, rows)
         busy = features * _activity(levels)[blocks][:, None]
         features = np.concatenate([features - busy, busy], 1)
