@@ -43,6 +43,8 @@ class CodedPicture:
         model_digest: likewise.
         roi: int8 map of the learned codec, or None.
         filter_bytes: of the picture's own filter; 0 if there is none.
+        exact: bool map of the learned codec's exact blocks, or None.
+        exact_bytes: of their pixels; 0 if there are none.
     """
 
     codec: str
@@ -57,6 +59,8 @@ class CodedPicture:
     model_digest: str | None = None
     roi: NDArray[np.int8] | None = None
     filter_bytes: int = 0
+    exact: NDArray[np.bool_] | None = None
+    exact_bytes: int = 0
 
     def decode(
         self,
@@ -151,6 +155,8 @@ def _open_learned(reader: PgiReader, limits: Limits) -> CodedPicture:
         model_digest=image.header.model_digest,
         roi=image.header.offsets,
         filter_bytes=len(image.header.filter),
+        exact=image.header.exact,
+        exact_bytes=sum(part.length for part in image.index.exact.values()),
     )
 
 

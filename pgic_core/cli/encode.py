@@ -10,7 +10,7 @@ from ..errors import PgiOptionError
 from .common import PGI_SUFFIXES, Run, output_options, run_options, run_targets
 from .paths import find_sources, place_targets, split_output
 from .photos import PHOTO_SUFFIXES, open_photo, write_output
-from .regions import regions_of, roi_options, show_regions
+from .regions import exact_of, regions_of, roi_options, show_regions
 from .tiers import TieredCommand, option
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ def encode(
     roi_strength: float | None,
     roi_background: float,
     show_roi: Path | None,
+    exact: tuple[str, ...],
     **options: Any,
 ) -> None:
     r"""Code photos as .pgi files.
@@ -104,6 +105,7 @@ def encode(
     pgic encode -q 60 photo.jpg           makes photo.pgi
     pgic encode photos -o coded -j 4      keeps the folders below photos
     pgic encode --roi saliency --show-roi kept.png photo.jpg
+    pgic encode --exact 1200,640,300,180 photo.jpg      keeps a meter bit for bit
 
     A name that you type is overwritten; one that pgic makes from an input's name is not, unless you say -f.
     """
@@ -119,6 +121,7 @@ def encode(
     except PgiOptionError as error:
         raise click.UsageError(str(error)) from error
     regions = regions_of(roi, roi_strength, roi_background)
+    options["exact"] = exact_of(exact)
     arguments, output = split_output(inputs, output, PGI_SUFFIXES)
     sources = find_sources(arguments, PHOTO_SUFFIXES)
     targets = place_targets(sources, output, PGI_SUFFIXES[0], PGI_SUFFIXES)
