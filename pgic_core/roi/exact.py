@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from ..codec.stream import EXACT_SIDE
 from ..container import ExtensionKey, Polygon, upright_size
@@ -66,7 +66,9 @@ def resolve_exact(
         if exact.mode not in ("1", "L"):
             raise PgiOptionError(f"A mask of exact pixels must be of mode 1 or L, not {exact.mode}.")
         exact = np.asarray(exact)
-    if isinstance(exact, np.ndarray) and not (exact.ndim == 2 and exact.shape[1] == 4):
+    columns, rows = upright_size(width, height, orientation)
+    is_boxes = isinstance(exact, np.ndarray) and exact.ndim == 2 and exact.shape[1] == 4
+    if isinstance(exact, np.ndarray) and (exact.shape == (rows, columns) or not is_boxes):
         blocks = _blocks_of_mask(exact, height, width, orientation)
         return blocks if blocks.any() else None
     if isinstance(exact, (bytes, Mapping)) or not isinstance(exact, Iterable):
@@ -98,7 +100,7 @@ def _blocks_of_shape(item: object, height: int, width: int, orientation: int) ->
     shape, _ = shape_of(item)
     points = [stored_point(point, orientation, height, width) for point in shape.points]
     if isinstance(shape, Polygon):
-        blocks = _drawn(points, height, width)
+        blocks = _touched_by_polygon(points, height, width)
     else:
         (x0, y0), (x1, y1) = points
         corners = (min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
@@ -108,16 +110,30 @@ def _blocks_of_shape(item: object, height: int, width: int, orientation: int) ->
     return blocks
 
 
-def _drawn(points: list[tuple[float, float]], height: int, width: int) -> NDArray[np.bool_]:
-    """All blocks that a polygon touches, and some beside it."""
+def _touched_by_polygon(points: list[tuple[float, float]], height: int, width: int) -> NDArray[np.bool_]:
+    """All blocks that share a point with a polygon."""
     rows, columns = grid_shape(height, width, EXACT_SIDE)
-    canvas = Image.new("1", (columns, rows))
-    scaled = [(x / EXACT_SIDE, y / EXACT_SIDE) for x, y in points]
-    ImageDraw.Draw(canvas).polygon(scaled, fill=1, outline=1)
-    # Drawing leaves out some blocks that are only just touched; those beside drawn ones hold them all.
-    wide = np.pad(np.asarray(canvas), 1)
-    around = [wide[y : y + rows, x : x + columns] for y in range(3) for x in range(3)]
-    touched: NDArray[np.bool_] = np.logical_or.reduce(around)
+    corners = np.array(points) / EXACT_SIDE
+    starts, ends = corners, np.roll(corners, -1, 0)
+    # Inside are the middles that an odd number of edges has to their left.
+    middles = np.arange(rows) + 0.5
+    crossings = np.zeros((rows, columns + 1), np.int32)
+    for (x0, y0), (x1, y1) in zip(starts, ends, strict=True):
+        crossed = np.flatnonzero((y0 <= middles) != (y1 <= middles))
+        x = x0 + (x1 - x0) * (middles[crossed] - y0) / (y1 - y0 or 1)
+        np.add.at(crossings, (crossed, np.clip(np.ceil(x - 0.5), 0, columns).astype(np.intp)), 1)
+    touched: NDArray[np.bool_] = np.cumsum(crossings[:, :columns], axis=1) % 2 == 1
+    # Edges touch the blocks that lie between two of their crossings of the grid.
+    for start, end in zip(starts, ends, strict=True):
+        cuts = [np.array([0.0, 1.0])]
+        for a, b, count in zip(start, end, (columns, rows), strict=True):
+            if a != b:
+                cuts.append((np.arange(count + 1) - a) / (b - a))
+        shares = np.unique(np.clip(np.concatenate(cuts), 0, 1))
+        between = start + (end - start) * ((shares[1:] + shares[:-1]) / 2)[:, None]
+        inside = ((between >= 0) & (between < (columns, rows))).all(1)
+        x, y = np.floor(between[inside]).astype(np.intp).T
+        touched[y, x] = True
     return touched
 
 
