@@ -12,6 +12,7 @@ from ..runtime import Model, default_threads
 from .decoder import render
 from .entropy import Z_BOUND, Bank, encode_segments
 from .exact import pack_exact
+from .exact_search import ExactSearch
 from .filter import REACH
 from .filter_fit import FilterFit, samples
 from .geometry import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, blocks, columns, pixels_in
@@ -76,7 +77,8 @@ def encode_learned(
             picture's own filter; 3 also moves the latent to where this very picture costs less, which takes
             some tens of times as long.
         roi: ``(ceil(H / 64), ceil(W / 64))``, eighths of an octave by which steps are finer (A-6.4.1b).
-        exact: ``(ceil(H / 8), ceil(W / 8))``, blocks to carry without loss.
+        exact: ``(ceil(H / 8), ceil(W / 8))``, blocks to carry without loss, besides those that would come out
+            badly otherwise.
         threads: for networks; ``None`` for all.
         progress: called with the share done, 0 to 1.
 
@@ -118,6 +120,7 @@ class Encoder:
         threads: for networks and tiles.
         progress: called with the share done.
         exact: blocks to carry without loss, or ``None``.
+        search_exact: add blocks that the model would show badly.
         keep: keep the whole latent, so that the analysis network runs once for all qualities tried; else
             only the rows that are still needed are held.
     """
@@ -132,6 +135,7 @@ class Encoder:
         progress: Callable[[float], None],
         *,
         exact: NDArray[np.bool_] | None = None,
+        search_exact: bool = True,
         keep: bool = False,
     ) -> None:
         height, width = rgb.shape[:2]
@@ -149,21 +153,42 @@ class Encoder:
         shape = -(-height // EXACT_SIDE), -(-width // EXACT_SIDE)
         if exact is not None and (exact.shape != shape or exact.dtype != np.bool_):
             raise PgiOptionError(f"The exact blocks of this picture must be bool of shape {shape}.")
-        self._exact = exact if exact is not None and exact.any() else None
-        # What the model is given.
-        self._seen = rgb if self._exact is None else inpainted(rgb, self._exact, self.grid, threads)
+        self._wanted = np.zeros(shape, np.bool_) if exact is None else exact
         self._bank = Bank.of(model)
         self._thresholds = row_thresholds(self._bank, drop=effort > 1)
-        self._latent = LatentRows(model.latent, self.grid.padded.width)
+        self._search = None
+        if search_exact and model.weighs_errors:
+            self._search = ExactSearch(rgb, self.grid, model, self._bank, self._thresholds, threads)
         self._block_pixels = block_pixels(self.grid.padded)
+        self._exact: NDArray[np.bool_] | None = None
+        self._begin(self._wanted)
+
+    def _begin(self, exact: NDArray[np.bool_]) -> None:
+        """Choose exact blocks, and with them what the model is given."""
+        grid, model = self.grid, self._model
+        self._exact = exact if exact.any() else None
+        self._seen = self._rgb
+        if self._exact is not None:
+            self._seen = inpainted(self._rgb, self._exact, grid, self._threads)
+        self._latent = LatentRows(model.latent, grid.padded.width)
         self._samples: dict[Box, float] = {}
-        if effort > 1 and model.weighs_errors:
+        if self._effort > 1 and model.weighs_errors:
             margin = -(-(model.halo("synthesis") + REACH) // LATENT) * LATENT
-            cut = blocks(self.grid.padded, TILE, self._block_pixels)
-            self._samples = samples(self._seen, cut, self.grid.padded, margin)
+            cut = blocks(grid.padded, TILE, self._block_pixels)
+            self._samples = samples(self._seen, cut, grid.padded, margin)
+
+    def _choose_exact(self, quality: int) -> None:
+        """Have the exact blocks of a quality."""
+        if self._search is None:
+            return
+        chosen = self._wanted | self._search.blocks(quality)
+        before = self._wanted & False if self._exact is None else self._exact
+        if not np.array_equal(chosen, before):
+            self._begin(chosen)
 
     def code(self, quality: int) -> list[bytes]:
         """The payload at one quality."""
+        self._choose_exact(quality)
         whole, reach = self.grid.padded, self._model.halo("means")
         picture = Coding(self._model, quality, self._roi, whole)
         latent, refining = self._latent, 0.0

@@ -1,0 +1,212 @@
+"""Blocks that a model may get very wrong, from their pixels alone.
+
+Models learn from photographs, whose energy lies in coarse structure and in luma. What they spend few or no
+channels on is the finest luma pattern along both axes at once, fine pattern of colour, and contrast beyond
+what their integer layers hold. All three show in second differences of neighbouring pixels. A screening that
+every picture goes through takes coarse ones, by operations on bytes; the few blocks that it leaves are
+measured. What is found here is only suspected: :mod:`.exact_search` decodes it and decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .stream import EXACT_SIDE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Suspects", "promised_error", "suspects"]
+
+_FAR = 8.0
+"""How many times the promised error a block must seem to lose."""
+_DRAWN_BITS = 2.0
+"""Up to so many bits a pixel, without loss, a block counts as drawn rather than photographed."""
+_WORTH = 4.0
+"""How many times its bits the contrast of a drawn block must be worth."""
+# What share of each measure is lost, at most, by the patterns that it is made for.
+_CHROMA_LOST, _CORNER_LOST, _CONTRAST_LOST = 0.7, 0.9, 0.1
+_HIGH_CONTRAST = 2000.0
+# A lossless coder takes more than the entropy of what it cannot predict: its tables, and places to cut.
+_OVERHEAD, _FIXED_BITS = 1.25, 0.3
+_CHUNK = 1024
+_SAMPLES = EXACT_SIDE**2
+_COUNTS = np.arange(_SAMPLES + 1, dtype=np.float32)
+_BITS_OF_COUNT = _COUNTS * np.log2(_SAMPLES / np.maximum(_COUNTS, 1)) / _SAMPLES
+
+
+def promised_error(error_weight: float) -> float:
+    """The squared error that busy parts of photographs have at a quality, averaged over colours.
+
+    It falls with the 2/3rd power of what an error is worth, over all qualities (measured on photographs).
+
+    Args:
+        error_weight: of :meth:`.Model.error_weight`.
+    """
+    return float(2.6 * error_weight ** (-2 / 3))
+
+
+@dataclass(frozen=True, slots=True)
+class Suspects:
+    """Blocks of an area that may come out badly.
+
+    Attributes:
+        places: int ``(n, 2)``, rows and columns of blocks.
+        bits: float32 ``(n,)``, about how many bits each of their pixels takes without loss.
+    """
+
+    places: NDArray[np.intp]
+    bits: NDArray[np.float32]
+
+
+def suspects(pixels: NDArray[np.uint8], error_weight: float) -> Suspects:
+    """Find them.
+
+    Args:
+        pixels: ``(H + 2, W + 2, 3)``, an area with the pixel around it; H and W are multiples of 8.
+        error_weight: how many bits a squared error is worth, averaged over colours, in one pixel.
+    """
+    places = np.argwhere(_screened(pixels, error_weight))
+    parts = [places[at : at + _CHUNK] for at in range(0, len(places), _CHUNK)]
+    bits = np.concatenate([np.zeros(0, np.float32), *(_measured(pixels, p, error_weight) for p in parts)])
+    kept = bits > 0
+    return Suspects(places[kept], bits[kept])
+
+
+def _screened(pixels: NDArray[np.uint8], error_weight: float) -> NDArray[np.bool_]:
+    """Blocks that are worth measuring, ``(H / 8, W / 8)``."""
+    height = pixels.shape[0] - 2
+    least = _FAR * promised_error(error_weight)
+    chroma = _chroma_peaks(pixels)
+    luma = np.ascontiguousarray(pixels[:, :, 1])
+    # Two of eight rows are enough for patterns, which go on: they, and the rows beside them.
+    corner, contrast, repeated = _luma_means(*(luma[k : k + height : EXACT_SIDE] for k in (3, 4, 5, 6)))
+    screened: NDArray[np.bool_] = (
+        (chroma >= max(2.0, 6 * least**0.5 / _CHROMA_LEVEL))
+        | (corner >= max(3.0, 0.5 * least**0.5 / _CORNER_LEVEL))
+        | (contrast >= 2 * _HIGH_CONTRAST**0.5 / _CONTRAST_LEVEL)
+        | (repeated & (contrast >= 8 / _CONTRAST_LEVEL))
+    )
+    return screened
+
+
+# How many grey levels a step of the bytes is in which the screening takes differences.
+_CHROMA_LEVEL, _CORNER_LEVEL, _CONTRAST_LEVEL = 8, 1, 4
+
+
+def _second(values: NDArray[np.int8], step: int = 1, axis: int = 1) -> NDArray[np.int8]:
+    """Second differences between values ``step`` apart, for all but those at the ends."""
+    if axis == 0:
+        low, middle, high = values[: -2 * step], values[step:-step], values[2 * step :]
+    else:
+        low, middle, high = values[:, : -2 * step], values[:, step:-step], values[:, 2 * step :]
+    out = low + high
+    out -= middle
+    out -= middle
+    return out
+
+
+def _peaks(values: NDArray[np.int8]) -> NDArray[np.int8]:
+    """The largest of each 8 columns."""
+    for _ in range(3):
+        values = np.maximum(values[:, 0::2], values[:, 1::2])
+    return values
+
+
+def _chroma_peaks(pixels: NDArray[np.uint8]) -> NDArray[np.int8]:
+    """The largest second difference of red or blue less green in each block."""
+    height, width = pixels.shape[0] - 2, pixels.shape[1] - 2
+    # Colours stay beside each other: every third difference is between pixels and means nothing.
+    half = (pixels.reshape(height + 2, -1) >> 1).view(np.int8)
+    chroma = half[:, 1:] - half[:, :-1]
+    chroma >>= 2
+    across, down = _second(chroma[1:-1], 3), _second(chroma[:, 3:-3], axis=0)
+    peaks = np.maximum(np.abs(across, out=across), np.abs(down, out=down), out=across)
+    rows = peaks.reshape(-1, EXACT_SIDE, peaks.shape[1]).max(1)
+    return _peaks(np.maximum(rows[:, 0::3], rows[:, 1::3])[:, :width])
+
+
+def _luma_means(
+    *rows: NDArray[np.uint8],
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+    """Of the two inner of four rows of each block: pattern along both axes, contrast, do pixels repeat."""
+    quarter = [(row >> 2).view(np.int8) for row in rows]
+    across = [_second(row) for row in quarter]
+    contrast = corner = same = np.zeros((1, 1), np.int16)
+    for k in (1, 2):
+        above, here, below = (quarter[k + d][:, 1:-1] for d in (-1, 0, 1))
+        down = above + below - here - here
+        sixteenth = [across[k + d] >> 2 for d in (-1, 0, 1)]
+        both = sixteenth[0] + sixteenth[2] - sixteenth[1] - sixteenth[1]
+        contrast = contrast + np.maximum(np.abs(across[k]), np.abs(down))
+        corner = corner + np.abs(both)
+        inner = rows[k][:, 1:-1]
+        same = same + ((inner == rows[k - 1][:, 1:-1]) | (inner == rows[k][:, :-2]))
+    return _means(corner), _means(contrast), _means(same) > 0.5
+
+
+def _means(values: NDArray[np.int16]) -> NDArray[np.float32]:
+    """Of 8 columns, where two rows were added up."""
+    for _ in range(3):
+        values = values[:, 0::2] + values[:, 1::2]
+    return np.multiply(values, 1 / (2 * EXACT_SIDE), dtype=np.float32)
+
+
+def _measured(
+    pixels: NDArray[np.uint8], places: NDArray[np.intp], error_weight: float
+) -> NDArray[np.float32]:
+    """Bits of a pixel without loss of those blocks that stay suspected, 0 of the others."""
+    around = np.arange(EXACT_SIDE + 2)
+    rows, columns = (EXACT_SIDE * places[:, axis, None] + around for axis in (0, 1))
+    planes = pixels[rows[:, :, None], columns[:, None, :]].astype(np.float32).transpose(3, 0, 1, 2)
+    green = planes[1]
+    chroma = sum(_energy(planes[c] - green) for c in (0, 2))
+    contrast = _energy(green)
+    corner = np.square(_twice(_twice(green, 1), 2) / 16).mean((1, 2))
+    lost = _CHROMA_LOST * chroma + _CORNER_LOST * corner
+    lost += _CONTRAST_LOST * contrast * (contrast > _HIGH_CONTRAST)
+    far = lost > _FAR * promised_error(error_weight)
+    worth = error_weight * np.maximum(lost * far, contrast / _WORTH)
+    bits = np.zeros(len(places), np.float32)
+    measured = worth > _FIXED_BITS
+    bits[measured] = _lossless_bits(planes[:, measured])
+    kept = (error_weight * lost * far > bits) | (
+        (bits < _DRAWN_BITS) & (error_weight * contrast > _WORTH * bits)
+    )
+    remaining: NDArray[np.float32] = bits * kept
+    return remaining
+
+
+def _twice(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    """Second differences along an axis."""
+    differences: NDArray[np.float32] = np.diff(values, 2, axis=axis)
+    return differences
+
+
+def _energy(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean square of a quarter of the second differences, across and down together, ``(n,)``."""
+    across, down = _twice(values, 2)[:, 1:-1], _twice(values, 1)[:, :, 1:-1]
+    energy: NDArray[np.float32] = (np.square(across).mean((1, 2)) + np.square(down).mean((1, 2))) / 16
+    return energy
+
+
+def _lossless_bits(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """About how many bits a lossless coder takes for each pixel of blocks.
+
+    Args:
+        planes: ``(3, n, 10, 10)``, colours of blocks and of the pixel around them.
+    """
+    values = np.stack([planes[0] - planes[1], planes[1], planes[2] - planes[1]])
+    left, above, corner = values[:, :, 1:-1, :-2], values[:, :, :-2, 1:-1], values[:, :, :-2, :-2]
+    low, high = np.minimum(left, above), np.maximum(left, above)
+    residuals = values[:, :, 1:-1, 1:-1] - np.clip(left + above - corner, low, high)
+    count = planes.shape[1]
+    channel = np.arange(3 * count).reshape(3, count, 1, 1) * 256
+    places = channel + (residuals.astype(np.intp) & 255)
+    counts = np.bincount(places.reshape(-1), minlength=3 * 256 * count)
+    entropy = _BITS_OF_COUNT[counts].reshape(3, count, 256).sum((0, 2))
+    bits: NDArray[np.float32] = (_OVERHEAD * entropy + _FIXED_BITS).astype(np.float32)
+    return bits
