@@ -45,6 +45,7 @@ class CodedPicture:
         filter_bytes: of the picture's own filter; 0 if there is none.
         exact: bool map of the learned codec's exact blocks, or None.
         exact_bytes: of their pixels; 0 if there are none.
+        near_blocks: how many blocks are nearly exact.
     """
 
     codec: str
@@ -61,6 +62,7 @@ class CodedPicture:
     filter_bytes: int = 0
     exact: NDArray[np.bool_] | None = None
     exact_bytes: int = 0
+    near_blocks: int = 0
 
     def decode(
         self,
@@ -142,6 +144,8 @@ def _open_learned(reader: PgiReader, limits: Limits) -> CodedPicture:
     start = LENGTH_SIZE + alpha_length
     fields = reader.fields
     image = LearnedImage(_part(reader, start), length - start, fields.width, fields.height, limits)
+    exact, exact_bytes = image.exact.kept()
+    carried = 0 if image.header.exact is None else int(image.header.exact.sum())
     return CodedPicture(
         codec="learned",
         colours=image,
@@ -155,8 +159,9 @@ def _open_learned(reader: PgiReader, limits: Limits) -> CodedPicture:
         model_digest=image.header.model_digest,
         roi=image.header.offsets,
         filter_bytes=len(image.header.filter),
-        exact=image.header.exact,
-        exact_bytes=sum(part.length for part in image.index.exact.values()),
+        exact=exact,
+        exact_bytes=exact_bytes,
+        near_blocks=carried - (0 if exact is None else int(exact.sum())),
     )
 
 

@@ -330,6 +330,7 @@ class PgiFile:
             exact_blocks=0 if coded.exact is None else int(coded.exact.sum()),
             exact_share=0.0 if coded.exact is None else float(coded.exact.mean()),
             exact_bytes=coded.exact_bytes,
+            near_blocks=coded.near_blocks,
             tile_size=coded.tile_size,
             tiles=coded.tiles,
             preview_bytes=coded.preview_bytes,

@@ -60,6 +60,7 @@ class FileInfo:
         exact_blocks: blocks of 8 x 8 pixels of a learned picture that are kept bit for bit.
         exact_share: their share of all blocks, 0 to 1.
         exact_bytes: bytes that their pixels take.
+        near_blocks: blocks that are kept nearly exact because the model would show them badly.
         tile_size: width and height of a tile in pixels.
         tiles: number of tiles.
         preview_bytes: length of the prefix of the file that is enough for a preview.
@@ -91,6 +92,7 @@ class FileInfo:
     exact_blocks: int
     exact_share: float
     exact_bytes: int
+    near_blocks: int
     tile_size: tuple[int, int]
     tiles: int
     preview_bytes: int

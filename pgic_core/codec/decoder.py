@@ -207,6 +207,8 @@ class LearnedImage:
                     if own
                     else pixels[part.block.inside(part.shown)]
                 )
+            if self.header.neutral:
+                pixels = _without_tint(pixels)
             spoilt = [self.grid.box(i) for i in self.grid.touching(part.needed) if i in damaged]
             grown = [box.grown(reach, 1, self.grid.padded) for box in spoilt]
             touched = self._touched(grown, part.block, scale)
@@ -297,6 +299,13 @@ def _window(grid: Grid, window: tuple[int, int, int, int] | None) -> Box:
             f"of {grid.width}x{grid.height}."
         )
     return Box(left, top, left + width, top + height)
+
+
+def _without_tint(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Pixels ``(H, W, 3)``, each of the mean of its three colours."""
+    red, green, blue = (pixels[:, :, colour].astype(np.uint16) for colour in range(3))
+    grey = ((red + green + blue + 1) // 3).astype(np.uint8)
+    return np.repeat(grey[:, :, None], 3, axis=2)
 
 
 def render(payload: bytes, grid: Grid, model: Model, threads: int) -> Iterator[tuple[Box, NDArray[np.uint8]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from ..runtime import Model, default_threads
 from .decoder import render
 from .entropy import Z_BOUND, Bank, encode_segments
 from .exact import pack_exact
-from .exact_search import ExactSearch
+from .exact_search import ExactSearch, near_depth, near_error
 from .filter import REACH
 from .filter_fit import FilterFit, samples
 from .geometry import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, blocks, columns, pixels_in
@@ -23,7 +24,7 @@ from .quantisation import SYMBOL_LAYERS, Coding, fill_thresholds, row_thresholds
 from .reconstruction import margins, pixels_of
 from .refinement import REFINED_PIXELS, refine
 from .rows import from_cells
-from .stream import EXACT_SIDE, StreamHeader, serialise
+from .stream import EXACT_SIDE, FULL_DEPTH, StreamHeader, serialise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -153,6 +154,7 @@ class Encoder:
         shape = -(-height // EXACT_SIDE), -(-width // EXACT_SIDE)
         if exact is not None and (exact.shape != shape or exact.dtype != np.bool_):
             raise PgiOptionError(f"The exact blocks of this picture must be bool of shape {shape}.")
+        self._neutral = _is_neutral(rgb[::UNIT]) and _is_neutral(rgb)  # a few rows tell most photos
         self._wanted = np.zeros(shape, np.bool_) if exact is None else exact
         self._bank = Bank.of(model)
         self._thresholds = row_thresholds(self._bank, drop=effort > 1)
@@ -211,14 +213,27 @@ class Encoder:
             pixels = self.grid.width * self.grid.height
             found = fit.best(self._bank, self._model.error_weight(quality), pixels)
             own = found.pack(self._bank) if found else b""
-        header = StreamHeader(self._model.digest, quality, self.grid, self._roi, own, self._exact)
+        header = StreamHeader(
+            self._model.digest, quality, self.grid, self._roi, own, self._exact, self._neutral
+        )
         tiles = [packed[index] for index in range(self.grid.count)]
         return serialise(header, list(zip(*tiles, strict=True)), self._exact_parts(header))
 
-    def _exact_parts(self, header: StreamHeader) -> list[bytes]:
-        def pack(tile: int) -> bytes:
+    def _exact_parts(self, header: StreamHeader) -> list[tuple[int, bytes]]:
+        """Depths and parts of the exact layer; nearly exact is enough where nobody asked for more."""
+        asked = dataclasses.replace(header, exact=self._wanted)
+
+        def pack(tile: int) -> tuple[int, bytes]:
             box = self.grid.box(tile).overlap(self.grid.picture)
-            return pack_exact(self._rgb[box.inside(self.grid.picture)], header.exact_in(tile), self._effort)
+            pixels, blocks = self._rgb[box.inside(self.grid.picture)], header.exact_in(tile)
+            full = FULL_DEPTH, pack_exact(pixels, blocks, self._effort)
+            if asked.exact_in(tile).any() or not self._model.weighs_errors:
+                return full
+            weight = self._model.error_weight(header.quality)
+            depth = near_depth(weight)
+            near = depth, pack_exact(pixels, blocks, self._effort, depth)
+            lost = weight * near_error(depth) * EXACT_SIDE**2 * int(blocks.sum())
+            return near if 8 * len(near[1]) + lost < 8 * len(full[1]) else full
 
         return map_tiles(pack, header.exact_tiles(), self._threads)
 
@@ -370,6 +385,11 @@ class Encoder:
             difference = pixels - self._rgb[box.top : box.bottom, box.left : box.right].astype(np.float32)
             error += float(np.square(difference).sum(dtype=np.float64))
         return float(10 * np.log10(255**2 * self._rgb.size / error)) if error else float("inf")
+
+
+def _is_neutral(rgb: NDArray[np.uint8]) -> bool:
+    green = rgb[:, :, 1]
+    return np.array_equal(rgb[:, :, 0], green) and np.array_equal(rgb[:, :, 2], green)
 
 
 def _last(fits: Callable[[int], bool], low: int) -> int:

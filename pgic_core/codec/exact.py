@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import PgiFormatError, PgiTruncatedError
+from .geometry import Box
 from .reduction import box_reduce
-from .stream import EXACT, EXACT_SIDE
+from .stream import EXACT, EXACT_SIDE, FULL_DEPTH
 from .tile_coders import TileCoder, decode_tile, encode_tile
 
 if TYPE_CHECKING:
@@ -17,21 +18,43 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .geometry import Box
     from .stream import StreamHeader, StreamIndex
 
-__all__ = ["ExactLayer", "pack_exact", "unpack_exact"]
+__all__ = ["ExactLayer", "lowered", "pack_exact", "raised", "unpack_exact"]
 
 _CODERS = (TileCoder.PLAIN, TileCoder.WEBP)
 
 
-def pack_exact(pixels: NDArray[np.uint8], blocks: NDArray[np.bool_], effort: int) -> bytes:
+def lowered(pixels: NDArray[np.uint8], depth: int) -> NDArray[np.uint8]:
+    """Samples in so many bits: the nearest value that stands for each."""
+    most = (1 << depth) - 1
+    table = (np.arange(256) * most + 127) // 255
+    return table.astype(np.uint8)[pixels]
+
+
+def raised(values: NDArray[np.uint8], depth: int) -> NDArray[np.uint8]:
+    """What samples of so many bits stand for.
+
+    Raises:
+        PgiFormatError: one has more bits.
+    """
+    most = (1 << depth) - 1
+    if values.size and values.max() > most:
+        raise PgiFormatError(f"Exact blocks of {depth} bits hold a sample that has more.")
+    table = (255 * np.arange(most + 1) + most // 2) // most
+    return table.astype(np.uint8)[values]
+
+
+def pack_exact(
+    pixels: NDArray[np.uint8], blocks: NDArray[np.bool_], effort: int, depth: int = FULL_DEPTH
+) -> bytes:
     """A part of the exact layer.
 
     Args:
         pixels: ``(H, W, 3)`` of a tile, as far as it lies in the picture.
         blocks: ``(H / 8, W / 8)`` rounded up, which of them are exact; not all false.
         effort: as for :func:`.tile_coders.encode_tile`.
+        depth: bits of a sample.
     """
     side = EXACT_SIDE
     height, width = (side * count for count in blocks.shape)
@@ -45,17 +68,22 @@ def pack_exact(pixels: NDArray[np.uint8], blocks: NDArray[np.bool_], effort: int
         taken = whole[side * row : side * (row + 1)].reshape(side, -1, side, 3)[:, blocks[row]]
         strip[:, :end] = taken.reshape(side, end, 3)
         strip[:, end:] = strip[:, end - 1 : end]
+    if depth < FULL_DEPTH:
+        picture = lowered(picture, depth)
     coder, data = encode_tile(picture, TileCoder.WEBP, effort)
     return bytes([coder]) + data
 
 
-def unpack_exact(data: bytes, blocks: NDArray[np.bool_], height: int, width: int) -> NDArray[np.uint8]:
+def unpack_exact(
+    data: bytes, blocks: NDArray[np.bool_], height: int, width: int, depth: int = FULL_DEPTH
+) -> NDArray[np.uint8]:
     """The inverse of :func:`pack_exact`.
 
     Args:
         data: the part.
         blocks: as there.
         height, width: of the tile in pixels, as far as it lies in the picture.
+        depth: as there.
 
     Returns:
         ``(H, W, 3)``; zeros outside exact blocks.
@@ -71,6 +99,8 @@ def unpack_exact(data: bytes, blocks: NDArray[np.bool_], height: int, width: int
     rows = np.flatnonzero(counts)
     shape = (side * len(rows), side * int(counts.max()), 3)
     picture = decode_tile(data[1:], TileCoder(data[0]), shape, np.dtype(np.uint8))
+    if depth < FULL_DEPTH:
+        picture = raised(picture, depth)
     whole = np.zeros((blocks.shape[0], side, blocks.shape[1], side, 3), np.uint8)
     for at, row in enumerate(rows):
         end = side * int(counts[row])
@@ -100,7 +130,21 @@ class ExactLayer:
         """
         data = self.index.read_tile(EXACT, tile, self.read)
         inside = self._box(tile)
-        return unpack_exact(data, self.header.exact_in(tile), inside.height, inside.width)
+        depth = self.index.exact[tile].depth
+        return unpack_exact(data, self.header.exact_in(tile), inside.height, inside.width, depth)
+
+    def kept(self) -> tuple[NDArray[np.bool_] | None, int]:
+        """Which blocks are exact, and not only nearly, as the header's map; and bytes of their parts."""
+        if self.header.exact is None:
+            return None, 0
+        blocks, size = self.header.exact.copy(), 0
+        whole = Box(0, 0, blocks.shape[1], blocks.shape[0])
+        for tile, part in self.index.exact.items():
+            if part.depth == FULL_DEPTH:
+                size += part.length
+            else:
+                blocks[self._box(tile).reduced(EXACT_SIDE).inside(whole)] = False
+        return (blocks if blocks.any() else None), size
 
     def verify(self) -> None:
         """Decode all of them.

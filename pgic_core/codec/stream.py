@@ -27,7 +27,18 @@ if TYPE_CHECKING:
 
     from ..limits import Limits
 
-__all__ = ["EXACT", "EXACT_SIDE", "LAYERS", "Part", "StreamHeader", "StreamIndex", "parse", "serialise"]
+__all__ = [
+    "DEPTHS",
+    "EXACT",
+    "EXACT_SIDE",
+    "FULL_DEPTH",
+    "LAYERS",
+    "Part",
+    "StreamHeader",
+    "StreamIndex",
+    "parse",
+    "serialise",
+]
 
 LAYERS = ("preview", "detail")
 """The layers of symbols, which all tiles have."""
@@ -35,6 +46,9 @@ EXACT = "exact"
 """The layer between them, which only tiles with exact blocks have."""
 EXACT_SIDE = 8
 """Side of an exact block in pixels: that of one preview pixel."""
+FULL_DEPTH = 8
+"""Bits of a sample of the exact layer with which blocks are exact; with fewer they are nearly exact."""
+DEPTHS = range(4, FULL_DEPTH + 1)
 _VERSION = 1
 _FIXED = struct.Struct(
     "<BBB16sBI"
@@ -42,6 +56,8 @@ _FIXED = struct.Struct(
 _FLAG_MAP = 1
 _FLAG_FILTER = 2
 _FLAG_EXACT = 4
+_FLAG_NEUTRAL = 8
+_FLAGS = _FLAG_MAP | _FLAG_FILTER | _FLAG_EXACT | _FLAG_NEUTRAL
 _LONGEST_FILTER = 2048
 _TILE_LOG2 = range(6, 12)
 _LARGEST_EXACT_LOG2 = 9  # what a lossless decoder allocates for a tile stays small
@@ -60,6 +76,7 @@ class StreamHeader:
             than the quality's (ROI, A-6.4.2b); ``None`` where they are the same everywhere.
         filter: the picture's own filter as :meth:`.filter.Filter.pack` writes it; empty if there is none.
         exact: bool ``(H / 8, W / 8)`` rounded up: which blocks are carried without loss; ``None`` if none.
+        neutral: red, green and blue are equal everywhere.
     """
 
     model_digest: str
@@ -68,6 +85,7 @@ class StreamHeader:
     offsets: NDArray[np.int8] | None
     filter: bytes = b""
     exact: NDArray[np.bool_] | None = None
+    neutral: bool = False
 
     def exact_in(self, tile: int) -> NDArray[np.bool_]:
         """Which blocks of a tile are exact, ``(h / 8, w / 8)`` rounded up, those that the picture touches."""
@@ -81,11 +99,12 @@ class StreamHeader:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One tile of one layer: where it is in the payload, and its CRC32."""
+    """One tile of one layer: where it is in the payload, its CRC32, and its depth in the exact layer."""
 
     offset: int
     length: int
     crc: int
+    depth: int = FULL_DEPTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,20 +152,20 @@ class StreamIndex:
 
 
 def serialise(
-    header: StreamHeader, layers: Sequence[Sequence[bytes]], exact: Sequence[bytes] = ()
+    header: StreamHeader, layers: Sequence[Sequence[bytes]], exact: Sequence[tuple[int, bytes]] = ()
 ) -> list[bytes]:
     """The payload in pieces.
 
     Args:
         header: what to say first.
         layers: the tiles of the preview layer, then of the detail layer; lengths are multiples of 4.
-        exact: the parts of :meth:`StreamHeader.exact_tiles`.
+        exact: depths and parts of :meth:`StreamHeader.exact_tiles`.
     """
     grid = header.grid
-    flags = 0
+    flags = _FLAG_NEUTRAL if header.neutral else 0
     variable = bytearray()
     if header.offsets is not None:
-        flags = _FLAG_MAP
+        flags |= _FLAG_MAP
         packed = zlib.compress(header.offsets.tobytes(), 9)
         variable += varint(len(packed)) + packed
     if header.filter:
@@ -156,9 +175,14 @@ def serialise(
         flags |= _FLAG_EXACT
         packed = zlib.compress(np.packbits(header.exact, axis=1).tobytes(), 9)
         variable += varint(len(packed)) + packed
-    for tiles, unit in ((layers[0], 4), (exact, 1), (layers[1], 4)):
-        for tile in tiles:
-            variable += varint(len(tile) // unit) + struct.pack("<I", zlib.crc32(tile))
+    coarse, fine = (
+        b"".join(varint(len(tile) // 4) + struct.pack("<I", zlib.crc32(tile)) for tile in tiles)
+        for tiles in layers
+    )
+    middle = b"".join(
+        varint(len(tile)) + struct.pack("<BI", depth, zlib.crc32(tile)) for depth, tile in exact
+    )
+    variable += coarse + middle + fine
     fixed = _FIXED.pack(
         _VERSION,
         flags,
@@ -168,7 +192,12 @@ def serialise(
         len(variable),
     )
     start = fixed + variable
-    return [start + struct.pack("<I", zlib.crc32(start)), *layers[0], *exact, *layers[1]]
+    return [
+        start + struct.pack("<I", zlib.crc32(start)),
+        *layers[0],
+        *(tile for _, tile in exact),
+        *layers[1],
+    ]
 
 
 class _Cursor:
@@ -220,7 +249,7 @@ def parse(
         raise PgiTruncatedError("The image data is too short for its header.")
     fixed = read(0, _FIXED.size)
     version, flags, tile_log2, digest, quality, variable_bytes = _FIXED.unpack(fixed)
-    if version != _VERSION or flags & ~(_FLAG_MAP | _FLAG_FILTER | _FLAG_EXACT):
+    if version != _VERSION or flags & ~_FLAGS:
         raise PgiUnsupportedError(f"The image data is of version {version}, which this pgic cannot decode.")
     if variable_bytes > length - _FIXED.size - 4:
         raise PgiFormatError("The image index is larger than the image data.")
@@ -246,7 +275,13 @@ def parse(
     if flags & _FLAG_FILTER and not own:
         raise PgiFormatError("The picture's filter is empty.")
     header = StreamHeader(
-        digest.hex(), quality, grid, offsets, own, _read_exact_map(cursor, grid) if exact else None
+        digest.hex(),
+        quality,
+        grid,
+        offsets,
+        own,
+        _read_exact_map(cursor, grid) if exact else None,
+        bool(flags & _FLAG_NEUTRAL),
     )
     index = _read_parts(cursor, header, _FIXED.size + variable_bytes + 4, length)
     cursor.finish()
@@ -264,7 +299,10 @@ def _read_parts(cursor: _Cursor, header: StreamHeader, start: int, length: int) 
         found = []
         for _ in range(count):
             size = unit * cursor.varint(words * 4 // unit)
-            found.append(Part(at, size, int.from_bytes(cursor.take(4), "little")))
+            depth = FULL_DEPTH if unit > 1 else cursor.take(1)[0]
+            if depth not in DEPTHS:
+                raise PgiFormatError("The image index holds a depth of exact blocks that is out of range.")
+            found.append(Part(at, size, int.from_bytes(cursor.take(4), "little"), depth))
             at += size
         return tuple(found)
 
@@ -280,7 +318,7 @@ def _longest_index(grid: Grid, *, exact: bool) -> int:
     longest = 5 + values + values // 8 + 64 + 5 + _LONGEST_FILTER + 2 * (5 + 4) * grid.count
     if exact:
         packed = _exact_rows(grid) * _exact_row_bytes(grid)
-        longest += 5 + packed + packed // 8 + 64 + (5 + 4) * grid.count
+        longest += 5 + packed + packed // 8 + 64 + (5 + 1 + 4) * grid.count
     return longest
 
 

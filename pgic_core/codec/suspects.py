@@ -19,19 +19,19 @@ from .stream import EXACT_SIDE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Suspects", "promised_error", "suspects"]
+__all__ = ["Suspects", "lossless_bits", "promised_error", "suspects"]
 
 _FAR = 8.0
 """How many times the promised error a block must seem to lose."""
-_DRAWN_BITS = 2.0
-"""Up to so many bits a pixel, without loss, a block counts as drawn rather than photographed."""
-_WORTH = 4.0
-"""How many times its bits the contrast of a drawn block must be worth."""
+_DRAWN_ENTROPY = 2.5
+"""Up to so much entropy of its grey levels (6 is the most), a block counts as drawn, not photographed."""
+_WORTH = 2.0
+"""How many times its bits the energy of a drawn block must be worth."""
 # What share of each measure is lost, at most, by the patterns that it is made for.
 _CHROMA_LOST, _CORNER_LOST, _CONTRAST_LOST = 0.7, 0.9, 0.1
 _HIGH_CONTRAST = 2000.0
 # A lossless coder takes more than the entropy of what it cannot predict: its tables, and places to cut.
-_OVERHEAD, _FIXED_BITS = 1.25, 0.3
+_OVERHEAD, _FIXED_BITS = 1.25, 0.1
 _CHUNK = 1024
 _SAMPLES = EXACT_SIDE**2
 _COUNTS = np.arange(_SAMPLES + 1, dtype=np.float32)
@@ -56,24 +56,29 @@ class Suspects:
     Attributes:
         places: int ``(n, 2)``, rows and columns of blocks.
         bits: float32 ``(n,)``, about how many bits each of their pixels takes without loss.
+        drawn: bool ``(n,)``, whether they hold few grey levels, as drawings and text do.
     """
 
     places: NDArray[np.intp]
     bits: NDArray[np.float32]
+    drawn: NDArray[np.bool_]
 
 
-def suspects(pixels: NDArray[np.uint8], error_weight: float) -> Suspects:
+def suspects(pixels: NDArray[np.uint8], error_weight: float, depth: int) -> Suspects:
     """Find them.
 
     Args:
         pixels: ``(H + 2, W + 2, 3)``, an area with the pixel around it; H and W are multiples of 8.
         error_weight: how many bits a squared error is worth, averaged over colours, in one pixel.
+        depth: bits of a sample that a lossless coder would take.
     """
     places = np.argwhere(_screened(pixels, error_weight))
-    parts = [places[at : at + _CHUNK] for at in range(0, len(places), _CHUNK)]
-    bits = np.concatenate([np.zeros(0, np.float32), *(_measured(pixels, p, error_weight) for p in parts)])
+    bits, drawn = np.zeros(len(places), np.float32), np.zeros(len(places), np.bool_)
+    for at in range(0, len(places), _CHUNK):
+        part = slice(at, at + _CHUNK)
+        bits[part], drawn[part] = _measured(_planes(pixels, places[part]), error_weight, depth)
     kept = bits > 0
-    return Suspects(places[kept], bits[kept])
+    return Suspects(places[kept], bits[kept], drawn[kept])
 
 
 def _screened(pixels: NDArray[np.uint8], error_weight: float) -> NDArray[np.bool_]:
@@ -88,7 +93,7 @@ def _screened(pixels: NDArray[np.uint8], error_weight: float) -> NDArray[np.bool
         (chroma >= max(2.0, 6 * least**0.5 / _CHROMA_LEVEL))
         | (corner >= max(3.0, 0.5 * least**0.5 / _CORNER_LEVEL))
         | (contrast >= 2 * _HIGH_CONTRAST**0.5 / _CONTRAST_LEVEL)
-        | (repeated & (contrast >= 8 / _CONTRAST_LEVEL))
+        | (repeated & ((contrast >= 8 / _CONTRAST_LEVEL) | (chroma >= 32 / _CHROMA_LEVEL)))
     )
     return screened
 
@@ -156,28 +161,22 @@ def _means(values: NDArray[np.int16]) -> NDArray[np.float32]:
 
 
 def _measured(
-    pixels: NDArray[np.uint8], places: NDArray[np.intp], error_weight: float
-) -> NDArray[np.float32]:
-    """Bits of a pixel without loss of those blocks that stay suspected, 0 of the others."""
-    around = np.arange(EXACT_SIDE + 2)
-    rows, columns = (EXACT_SIDE * places[:, axis, None] + around for axis in (0, 1))
-    planes = pixels[rows[:, :, None], columns[:, None, :]].astype(np.float32).transpose(3, 0, 1, 2)
+    planes: NDArray[np.float32], error_weight: float, depth: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Bits of a pixel of those blocks that stay suspected, 0 of the others; and which are drawn."""
     green = planes[1]
     chroma = sum(_energy(planes[c] - green) for c in (0, 2))
     contrast = _energy(green)
     corner = np.square(_twice(_twice(green, 1), 2) / 16).mean((1, 2))
     lost = _CHROMA_LOST * chroma + _CORNER_LOST * corner
     lost += _CONTRAST_LOST * contrast * (contrast > _HIGH_CONTRAST)
-    far = lost > _FAR * promised_error(error_weight)
-    worth = error_weight * np.maximum(lost * far, contrast / _WORTH)
-    bits = np.zeros(len(places), np.float32)
-    measured = worth > _FIXED_BITS
-    bits[measured] = _lossless_bits(planes[:, measured])
-    kept = (error_weight * lost * far > bits) | (
-        (bits < _DRAWN_BITS) & (error_weight * contrast > _WORTH * bits)
-    )
-    remaining: NDArray[np.float32] = bits * kept
-    return remaining
+    lost *= lost > _FAR * promised_error(error_weight)
+    bits, drawn = np.zeros(len(green), np.float32), np.zeros(len(green), np.bool_)
+    energy = (contrast + chroma) / _WORTH
+    worth = error_weight * np.maximum(lost, energy) > _FIXED_BITS
+    bits[worth] = _bits(planes[:, worth], depth)
+    drawn[worth] = _entropy(planes[:, worth, 1:-1, 1:-1]).max(0) < _DRAWN_ENTROPY
+    return bits * (error_weight * np.where(drawn, np.maximum(lost, energy), lost) > bits), drawn
 
 
 def _twice(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
@@ -193,20 +192,41 @@ def _energy(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return energy
 
 
-def _lossless_bits(planes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """About how many bits a lossless coder takes for each pixel of blocks.
+def _planes(pixels: NDArray[np.uint8], places: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Colours of blocks and of the pixel around them, ``(3, n, 10, 10)``."""
+    around = np.arange(EXACT_SIDE + 2)
+    rows, columns = (EXACT_SIDE * places[:, axis, None] + around for axis in (0, 1))
+    planes: NDArray[np.float32] = pixels[rows[:, :, None], columns[:, None, :]].astype(np.float32)
+    return planes.transpose(3, 0, 1, 2)
+
+
+def lossless_bits(pixels: NDArray[np.uint8], places: NDArray[np.intp], depth: int) -> NDArray[np.float32]:
+    """About how many bits a lossless coder takes for each pixel of blocks, ``(n,)``.
 
     Args:
-        planes: ``(3, n, 10, 10)``, colours of blocks and of the pixel around them.
+        pixels: as for :func:`suspects`.
+        places: ``(n, 2)``, rows and columns of the blocks.
+        depth: bits of a sample that it is given.
     """
+    parts = [places[at : at + _CHUNK] for at in range(0, len(places), _CHUNK)]
+    return np.concatenate([np.zeros(0, np.float32), *(_bits(_planes(pixels, p), depth) for p in parts)])
+
+
+def _bits(planes: NDArray[np.float32], depth: int) -> NDArray[np.float32]:
+    """Likewise, of :func:`_planes`."""
+    planes = np.rint(planes * (((1 << depth) - 1) / 255))
     values = np.stack([planes[0] - planes[1], planes[1], planes[2] - planes[1]])
     left, above, corner = values[:, :, 1:-1, :-2], values[:, :, :-2, 1:-1], values[:, :, :-2, :-2]
     low, high = np.minimum(left, above), np.maximum(left, above)
     residuals = values[:, :, 1:-1, 1:-1] - np.clip(left + above - corner, low, high)
-    count = planes.shape[1]
-    channel = np.arange(3 * count).reshape(3, count, 1, 1) * 256
-    places = channel + (residuals.astype(np.intp) & 255)
-    counts = np.bincount(places.reshape(-1), minlength=3 * 256 * count)
-    entropy = _BITS_OF_COUNT[counts].reshape(3, count, 256).sum((0, 2))
-    bits: NDArray[np.float32] = (_OVERHEAD * entropy + _FIXED_BITS).astype(np.float32)
+    bits: NDArray[np.float32] = _OVERHEAD * _entropy(residuals).sum(0) + np.float32(_FIXED_BITS)
     return bits
+
+
+def _entropy(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bits that tell one of the values of a block from the others, ``(k, n)`` of ``(k, n, 8, 8)``."""
+    kinds, count = values.shape[:2]
+    first = 256 * np.arange(kinds * count).reshape(kinds, count, 1, 1)
+    counts = np.bincount((first + (values.astype(np.intp) & 255)).reshape(-1), minlength=256 * kinds * count)
+    entropy: NDArray[np.float32] = _BITS_OF_COUNT[counts].reshape(kinds, count, 256).sum(2)
+    return entropy

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pgic_core.codec.decoder import LearnedImage
 from pgic_core.codec.encoder import RateTarget, encode_learned
-from pgic_core.codec.exact import pack_exact, unpack_exact
+from pgic_core.codec.exact import lowered, pack_exact, raised, unpack_exact
 from pgic_core.codec.geometry import Grid
 from pgic_core.codec.inpainting import inpainted
 from pgic_core.codec.reduction import box_reduce
@@ -193,7 +193,7 @@ def test_no_blocks_are_no_blocks() -> None:
 
 def test_what_is_around_goes_on_below_them() -> None:
     rgb = photo()
-    blocks = marked()[0].copy()
+    blocks = marked()[0]
     given = inpainted(rgb, blocks, Grid(1117, 637, 512), 2)
     inside = in_pixels(blocks, rgb)
     np.testing.assert_array_equal(given[~inside], rgb[~inside])
@@ -209,23 +209,30 @@ def test_what_is_around_goes_on_below_them() -> None:
 
 
 @given(
-    height=st.integers(1, 90), width=st.integers(1, 90), share=st.floats(0, 1), seed=st.integers(0, 1 << 20)
+    height=st.integers(1, 90),
+    width=st.integers(1, 90),
+    share=st.floats(0, 1),
+    seed=st.integers(0, 1 << 20),
+    depth=st.integers(4, 8),
 )
 @settings(max_examples=60, deadline=None)
-def test_parts_come_back(height: int, width: int, share: float, seed: int) -> None:
+def test_parts_come_back(height: int, width: int, share: float, seed: int, depth: int) -> None:
     random = np.random.default_rng(seed)
     pixels = random.integers(0, random.integers(1, 256), (height, width, 3), np.uint8)
     blocks = random.random((-(-height // 8), -(-width // 8))) < share
     blocks[random.integers(blocks.shape[0]), random.integers(blocks.shape[1])] = True
-    data = pack_exact(pixels, blocks, 2)
-    back = unpack_exact(data, blocks, height, width)
+    data = pack_exact(pixels, blocks, 2, depth)
+    back = unpack_exact(data, blocks, height, width, depth)
     inside = in_pixels(blocks, pixels)
-    np.testing.assert_array_equal(back, np.where(inside[:, :, None], pixels, 0))
+    assert (back[~inside] == 0).all()
+    assert np.abs(back[inside].astype(int) - pixels[inside]).max() <= 255 / (2**depth - 1) / 2 + 0.5
+    if depth == 8:
+        np.testing.assert_array_equal(back[inside], pixels[inside])
     other = blocks.copy()
     other[: 1 + blocks.shape[0] // 2] = ~other[: 1 + blocks.shape[0] // 2]
     if other.any() and (other.sum(1).max(), other.any(1).sum()) != (blocks.sum(1).max(), blocks.any(1).sum()):
         with pytest.raises(PgiFormatError):
-            unpack_exact(data, other, height, width)
+            unpack_exact(data, other, height, width, depth)
 
 
 @pytest.mark.parametrize("data", [b"", b"\2abc", b"\1abc", b"\0" + bytes(191), b"\0" + bytes(193), b"\1"])
@@ -237,7 +244,7 @@ def test_parts_that_are_none_are_refused(data: bytes) -> None:
 def stream_of(blocks: NDArray[np.bool_], tile: int = 512) -> bytes:
     grid = Grid(8 * blocks.shape[1] - 3, 8 * blocks.shape[0] - 3, tile)
     header = StreamHeader(DIGEST, 50, grid, None, exact=blocks)
-    parts = [bytes([index % 256]) * (index + 1) for index in header.exact_tiles()]
+    parts = [(4 + index % 5, bytes([index % 256]) * (index + 1)) for index in header.exact_tiles()]
     layers = [[b"abcd"] * grid.count, [b"efgh"] * grid.count]
     return b"".join(serialise(header, layers, parts))
 
@@ -253,6 +260,7 @@ def read_back(data: bytes, blocks: NDArray[np.bool_]) -> tuple[StreamHeader, dic
     for tile in range(header.grid.count):
         assert index.read_tile("preview", tile, read) == b"abcd"
         assert index.read_tile("detail", tile, read) == b"efgh"
+    assert all(part.depth == 4 + tile % 5 for tile, part in index.exact.items())
     return header, {tile: index.read_tile("exact", tile, read) for tile in index.exact}
 
 
@@ -319,3 +327,37 @@ def test_tiles_too_large_for_a_lossless_decoder_are_refused() -> None:
     read_back(forged_map(same, blocks), blocks)
     with pytest.raises(PgiFormatError, match="too large for exact blocks"):
         read_back(forged_map(same, blocks, tile_log2=10), blocks)
+
+
+def test_black_white_and_neutral_survive_every_depth() -> None:
+    levels = np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, 2)
+    for depth in range(4, 9):
+        back = raised(lowered(levels, depth), depth)
+        assert back[0, 0].tolist() == [0, 0, 0]
+        assert back[0, 255].tolist() == [255, 255, 255]
+        assert (back == back[:, :, :1]).all()
+        np.testing.assert_array_equal(lowered(back, depth), lowered(levels, depth))
+    with pytest.raises(PgiFormatError, match="has more"):
+        raised(np.array([16], np.uint8), 4)
+
+
+def test_what_was_asked_for_is_exact_beside_what_is_only_near() -> None:
+    """Lamps that the encoder finds itself, in a tile with a box that was asked for and in one without."""
+    rgb = photo().copy()
+    for x in (100, 700):
+        rgb[100:104, x : x + 4] = 0, 70, 255
+    blocks = np.zeros((80, 140), np.bool_)
+    blocks[20:23, 20:30] = True
+    image = opened(coded(rgb, quality=50, exact=blocks), rgb)
+    carried, (exact, size) = image.header.exact, image.exact.kept()
+    assert carried is not None
+    assert exact is not None
+    assert {tile: part.depth for tile, part in image.index.exact.items()} == {0: 8, 1: 5}
+    assert exact[blocks].all()
+    assert exact[12, 12]
+    assert carried[12, 87]
+    assert not exact[12, 87]
+    assert size == image.index.exact[0].length
+    picture, _ = image.decode()
+    np.testing.assert_array_equal(picture[in_pixels(exact, rgb)], rgb[in_pixels(exact, rgb)])
+    assert np.abs(picture[100:104, 700:704].astype(int) - (0, 70, 255)).max() <= 4

@@ -186,6 +186,7 @@ def _seal_tiles(
     data = index_end + 4
     for unit in [4] * tiles + [1] * exact + [4] * tiles:
         length = unit * read()
+        at += unit == 1  # the depth
         if at + 4 > index_end:
             return
         struct.pack_into("<I", raw, at, zlib.crc32(raw[data : min(data + length, end)]))
