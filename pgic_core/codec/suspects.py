@@ -86,9 +86,9 @@ def _screened(pixels: NDArray[np.uint8], error_weight: float) -> NDArray[np.bool
     height = pixels.shape[0] - 2
     least = _FAR * promised_error(error_weight)
     chroma = _chroma_peaks(pixels)
-    luma = np.ascontiguousarray(pixels[:, :, 1])
     # Two of eight rows are enough for patterns, which go on: they, and the rows beside them.
-    corner, contrast, repeated = _luma_means(*(luma[k : k + height : EXACT_SIDE] for k in (3, 4, 5, 6)))
+    rows = (np.ascontiguousarray(pixels[k : k + height : EXACT_SIDE, :, 1]) for k in (3, 4, 5, 6))
+    corner, contrast, repeated = _luma_means(*rows)
     screened: NDArray[np.bool_] = (
         (chroma >= max(2.0, 6 * least**0.5 / _CHROMA_LEVEL))
         | (corner >= max(3.0, 0.5 * least**0.5 / _CORNER_LEVEL))
@@ -125,9 +125,8 @@ def _chroma_peaks(pixels: NDArray[np.uint8]) -> NDArray[np.int8]:
     """The largest second difference of red or blue less green in each block."""
     height, width = pixels.shape[0] - 2, pixels.shape[1] - 2
     # Colours stay beside each other: every third difference is between pixels and means nothing.
-    half = (pixels.reshape(height + 2, -1) >> 1).view(np.int8)
-    chroma = half[:, 1:] - half[:, :-1]
-    chroma >>= 2
+    eighth = (pixels.reshape(height + 2, -1) >> 3).view(np.int8)
+    chroma = eighth[:, 1:] - eighth[:, :-1]
     across, down = _second(chroma[1:-1], 3), _second(chroma[:, 3:-3], axis=0)
     peaks = np.maximum(np.abs(across, out=across), np.abs(down, out=down), out=across)
     rows = peaks.reshape(-1, EXACT_SIDE, peaks.shape[1]).max(1)
