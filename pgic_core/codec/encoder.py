@@ -17,7 +17,7 @@ from .exact_search import ExactSearch, near_depth, near_error
 from .filter import REACH
 from .filter_fit import FilterFit, samples
 from .geometry import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, blocks, columns, pixels_in
-from .inpainting import inpainted
+from .inpainting import Inpainted
 from .latent_rows import LatentRows
 from .parallel import beside, map_tiles
 from .quantisation import SYMBOL_LAYERS, Coding, fill_thresholds, row_thresholds
@@ -169,15 +169,13 @@ class Encoder:
         """Choose exact blocks, and with them what the model is given."""
         grid, model = self.grid, self._model
         self._exact = exact if exact.any() else None
-        self._seen = self._rgb
-        if self._exact is not None:
-            self._seen = inpainted(self._rgb, self._exact, grid, self._threads)
+        self._seen = Inpainted(self._rgb, self._exact, grid, self._threads)
         self._latent = LatentRows(model.latent, grid.padded.width)
         self._samples: dict[Box, float] = {}
         if self._effort > 1 and model.weighs_errors:
             margin = -(-(model.halo("synthesis") + REACH) // LATENT) * LATENT
             cut = blocks(grid.padded, TILE, self._block_pixels)
-            self._samples = samples(self._seen, cut, grid.padded, margin)
+            self._samples = samples(self._rgb, cut, grid.padded, margin, self._exact)
 
     def _choose_exact(self, quality: int) -> None:
         """Have the exact blocks of a quality."""
@@ -249,7 +247,7 @@ class Encoder:
 
     def _padded(self, area: Box) -> NDArray[np.uint8]:
         """Pixels of ``area``; beyond the picture its last row and column are repeated."""
-        return np.ascontiguousarray(pixels_in(self._seen, self.grid.picture, area))[None]
+        return np.ascontiguousarray(self._seen.area(area))[None]
 
     def _hyper(self, picture: Coding, bottom: int) -> None:
         """Have z down to a pixel row."""
@@ -352,7 +350,7 @@ class Encoder:
             exact = self._exact[around.inside(self.grid.picture)]
             exact = exact.repeat(EXACT_SIDE, 0).repeat(EXACT_SIDE, 1)
             importance = importance * ~exact[sample.inside(around.times(EXACT_SIDE))]
-        original = self._seen[sample.inside(self.grid.picture)]
+        original = self._rgb[sample.inside(self.grid.picture)]
         fit.add(pixels_in(decoded, shown, sample.around(REACH)), original, importance, self._samples[sample])
 
     def search(self, target: RateTarget) -> list[bytes]:

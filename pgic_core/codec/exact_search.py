@@ -45,7 +45,7 @@ _FREE_BITS = 1.0
 """Up to so many bits a pixel, a block beside an exact one is taken too: its border would cost more."""
 _MOST, _ALIKE = 0.4, 1.5
 """A tile is taken whole of which more than this share is, if the rest takes not many times the bits."""
-_PART_BITS = 640.0
+_PART_BITS = 320.0
 """What the first exact block of a tile costs besides its pixels."""
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .geometry import Box
+from .geometry import Box, pixels_in
 from .parallel import map_tiles
 from .reduction import box_reduce
 from .stream import EXACT_SIDE
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .geometry import Grid
 
-__all__ = ["inpainted"]
+__all__ = ["Inpainted"]
 
 _ROUNDS = 12
 """How often each pixel becomes the mean of its neighbours, which spreads those around by a few pixels."""
@@ -28,40 +28,60 @@ _NOTHING = 128.0
 """What stands for a picture of which nothing is known."""
 
 
-def inpainted(
-    rgb: NDArray[np.uint8], exact: NDArray[np.bool_], grid: Grid, threads: int
-) -> NDArray[np.uint8]:
-    """A copy of a picture without its exact blocks.
+class Inpainted:
+    """A picture without its exact blocks. Only what differs from the picture takes memory.
 
     Args:
-        rgb: ``(H, W, 3)``.
-        exact: ``(H / 8, W / 8)`` rounded up.
+        rgb: the picture, ``(H, W, 3)``.
+        exact: ``(H / 8, W / 8)`` rounded up; ``None`` for none.
         grid: of the picture; work goes tile by tile.
         threads: how many tiles at a time.
     """
-    colours = _filled(box_reduce(rgb, EXACT_SIDE).astype(np.float32), ~exact)
-    out = rgb.copy()
-    blocks = Box(0, 0, exact.shape[1], exact.shape[0])
 
-    def work(tile: int) -> None:
-        box = grid.box(tile).overlap(grid.picture).reduced(EXACT_SIDE)
-        rows, columns = np.nonzero(exact[box.inside(blocks)])
-        if not rows.size:
+    def __init__(
+        self, rgb: NDArray[np.uint8], exact: NDArray[np.bool_] | None, grid: Grid, threads: int
+    ) -> None:
+        self._rgb = rgb
+        self._picture = grid.picture
+        self._patches: list[tuple[Box, NDArray[np.uint8]]] = []
+        if exact is None:
             return
-        left, top = box.left + int(columns.min()), box.top + int(rows.min())
-        inner = Box(left, top, box.left + int(columns.max()) + 1, box.top + int(rows.max()) + 1)
+        strips = [box_reduce(rgb[top : top + grid.tile], EXACT_SIDE) for top in range(0, len(rgb), grid.tile)]
+        colours = _filled(np.concatenate(strips).astype(np.float32), ~exact)
+        tiles = [grid.box(tile).overlap(grid.picture).reduced(EXACT_SIDE) for tile in range(grid.count)]
+        patches = map_tiles(lambda tile: self._patch(tile, exact, colours), tiles, threads)
+        self._patches = [patch for patch in patches if patch is not None]
+
+    def area(self, area: Box) -> NDArray[np.uint8]:
+        """Pixels of an area, ``(H, W, 3)``; beyond the picture its edges are repeated. Not to be changed."""
+        there = area.overlap(self._picture)
+        pixels = self._rgb[there.inside(self._picture)]
+        copied = False
+        for box, patch in self._patches:
+            shared = box.overlap(there)
+            if shared.width > 0 and shared.height > 0:
+                pixels, copied = pixels if copied else pixels.copy(), True
+                pixels[shared.inside(there)] = patch[shared.inside(box)]
+        return pixels_in(pixels, there, area)
+
+    def _patch(
+        self, tile: Box, exact: NDArray[np.bool_], colours: NDArray[np.float32]
+    ) -> tuple[Box, NDArray[np.uint8]] | None:
+        """The part of a tile that holds its exact blocks, without them; ``tile`` counts blocks."""
+        blocks = Box(0, 0, exact.shape[1], exact.shape[0])
+        rows, columns = np.nonzero(exact[tile.inside(blocks)])
+        if not rows.size:
+            return None
+        left, top = tile.left + int(columns.min()), tile.top + int(rows.min())
+        inner = Box(left, top, tile.left + int(columns.max()) + 1, tile.top + int(rows.max()) + 1)
         seen = inner.around(1).overlap(blocks)
-        there = seen.times(EXACT_SIDE).overlap(grid.picture)
+        there = seen.times(EXACT_SIDE).overlap(self._picture)
         unknown = exact[seen.inside(blocks)].repeat(EXACT_SIDE, 0).repeat(EXACT_SIDE, 1)
         unknown = unknown[: there.height, : there.width, None]
         surface = _enlarged(_enlarged(colours, seen.top, there.height), seen.left, there.width, axis=1)
-        filled = _relaxed(np.where(unknown, surface, rgb[there.inside(grid.picture)]), unknown)
-        wanted = inner.times(EXACT_SIDE).overlap(grid.picture)
-        target, part = out[wanted.inside(grid.picture)], wanted.inside(there)
-        np.copyto(target, np.rint(filled[part]).astype(np.uint8), where=unknown[part])
-
-    map_tiles(work, range(grid.count), threads)
-    return out
+        filled = _relaxed(np.where(unknown, surface, self._rgb[there.inside(self._picture)]), unknown)
+        wanted = inner.times(EXACT_SIDE).overlap(self._picture)
+        return wanted, np.rint(filled[wanted.inside(there)]).astype(np.uint8)
 
 
 def _filled(colours: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from pgic_core.codec.decoder import LearnedImage
 from pgic_core.codec.encoder import RateTarget, encode_learned
 from pgic_core.codec.exact import lowered, pack_exact, raised, unpack_exact
-from pgic_core.codec.geometry import Grid
-from pgic_core.codec.inpainting import inpainted
+from pgic_core.codec.geometry import Box, Grid
+from pgic_core.codec.inpainting import Inpainted
 from pgic_core.codec.reduction import box_reduce
 from pgic_core.codec.stream import StreamHeader, parse, serialise
 from pgic_core.errors import PgiError, PgiFormatError, PgiOptionError, PgiTruncatedError
@@ -194,7 +194,7 @@ def test_no_blocks_are_no_blocks() -> None:
 def test_what_is_around_goes_on_below_them() -> None:
     rgb = photo()
     blocks = marked()[0]
-    given = inpainted(rgb, blocks, Grid(1117, 637, 512), 2)
+    given = Inpainted(rgb, blocks, Grid(1117, 637, 512), 2).area(Box(0, 0, 1117, 637))
     inside = in_pixels(blocks, rgb)
     np.testing.assert_array_equal(given[~inside], rgb[~inside])
     # A ramp is spanned again, whatever stood there, across borders of tiles too.
@@ -203,9 +203,15 @@ def test_what_is_around_goes_on_below_them() -> None:
     blocks = np.zeros((80, 140), np.bool_)
     blocks[60:70, 58:70] = True
     spoilt[in_pixels(blocks, ramp)] = 255
-    given = inpainted(spoilt, blocks, Grid(1120, 640, 512), 1)
+    given = Inpainted(spoilt, blocks, Grid(1120, 640, 512), 1)
+    whole = given.area(Box(0, 0, 1120, 640))
+    part = given.area(Box(500, 490, 1300, 700))  # beyond the edges, which are repeated
+    np.testing.assert_array_equal(part[:150, :620], whole[490:, 500:])
+    assert (part[150:] == part[149]).all()
+    given = whole
     assert np.abs(given.astype(int) - ramp).max() <= 3
-    assert (inpainted(ramp, np.ones_like(blocks), Grid(1120, 640, 512), 1) == 128).all()
+    nothing = Inpainted(ramp, np.ones_like(blocks), Grid(1120, 640, 512), 1)
+    assert (nothing.area(Box(0, 0, 1120, 640)) == 128).all()
 
 
 @given(
