@@ -43,6 +43,9 @@ class CodedPicture:
         model_digest: likewise.
         roi: int8 map of the learned codec, or None.
         filter_bytes: of the picture's own filter; 0 if there is none.
+        exact: bool map of the learned codec's exact blocks, or None.
+        exact_bytes: of their pixels; 0 if there are none.
+        near_blocks: how many blocks are nearly exact.
     """
 
     codec: str
@@ -57,6 +60,9 @@ class CodedPicture:
     model_digest: str | None = None
     roi: NDArray[np.int8] | None = None
     filter_bytes: int = 0
+    exact: NDArray[np.bool_] | None = None
+    exact_bytes: int = 0
+    near_blocks: int = 0
 
     def decode(
         self,
@@ -140,6 +146,8 @@ def _open_learned(reader: PgiReader, limits: Limits) -> CodedPicture:
     start = LENGTH_SIZE + alpha_length
     fields = reader.fields
     image = LearnedImage(_part(reader, start), length - start, fields.width, fields.height, limits)
+    exact, exact_bytes = image.exact.kept()
+    carried = 0 if image.header.exact is None else int(image.header.exact.sum())
     return CodedPicture(
         codec="learned",
         colours=image,
@@ -153,6 +161,9 @@ def _open_learned(reader: PgiReader, limits: Limits) -> CodedPicture:
         model_digest=image.header.model_digest,
         roi=image.header.offsets,
         filter_bytes=len(image.header.filter),
+        exact=exact,
+        exact_bytes=exact_bytes,
+        near_blocks=carried - (0 if exact is None else int(exact.sum())),
     )
 
 

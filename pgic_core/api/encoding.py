@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from ..codec.parallel import Progress
-    from ..roi import RoiLike
+    from ..roi import ExactLike, RoiLike
     from ..runtime import Model
     from .fields import AnnotationsLike, ExifLike, MetadataLike
     from .options import ImageTypeLike
@@ -81,6 +81,7 @@ class EncodeOptions(TypedDict, total=False):
     min_psnr: float | None
     preprocess: Sequence[str] | str | None
     roi: RoiLike | None
+    exact: ExactLike | None
     metadata: MetadataLike | None
     annotations: AnnotationsLike | str | None
     exif: ExifLike | None
@@ -111,6 +112,7 @@ def encode(
     min_psnr: float | None = None,
     preprocess: Sequence[str] | str | None = None,
     roi: RoiLike | None = None,
+    exact: ExactLike | None = None,
     metadata: MetadataLike | None = None,
     annotations: AnnotationsLike | str | None = None,
     exif: ExifLike | None = None,
@@ -158,6 +160,10 @@ def encode(
             for those of this picture, the name of a model such as "saliency", or a :class:`~pgic_core.Roi`
             with a strength; an int8 map of the stream is taken as it is
             (:func:`~pgic_core.roi.resolve_roi`). Without effect where nothing is lost.
+        exact: regions to keep bit for bit, such as meters, plates and seals: boxes (x, y, w, h), annotations
+            or a mask (H, W), all in pixels of the upright picture; "annotations" for those of this picture;
+            or the name of a region-of-interest model (:func:`~pgic_core.roi.resolve_exact`). They grow to
+            blocks of 8 x 8 pixels. Without effect where nothing is lost.
         metadata: A.3 fields; a mapping gives some of them, and the rest comes from EXIF and drone XMP, as all
             of it does if nothing is given (:func:`~pgic_core.api.fields.merge_metadata`). With ``location``
             None, the place goes from EXIF and XMP too.
@@ -265,8 +271,8 @@ def encode(
     room = None if budget is None else budget - len(build_file(a2, b"\0", metadata=a3, extension=fields)) + 1
 
     def learned() -> list[bytes]:
-        roi_map = None if roi is None else _roi_map(roi, picture, orientation, fields)
-        return _encode_learned(picture, rate, room, effort, roi_map, model, threads, progress)
+        regions = _regions(roi, exact, picture, orientation, fields)
+        return _encode_learned(picture, rate, room, effort, regions, model, threads, progress)
 
     chosen, payload = code_picture(picture, codec, rate, room, effort, threads, progress, learned)
     a2 = replace(a2, compression_type=chosen)
@@ -316,13 +322,29 @@ def _image_type(given: ImageTypeLike | None, picture: Picture, *sources: Extras)
     return ImageType.INFRARED if thermal else ImageType.VISIBLE
 
 
-def _roi_map(
-    roi: RoiLike, picture: Picture, orientation: int, fields: Mapping[str, object]
-) -> NDArray[np.int8] | None:
-    from ..roi import resolve_roi
+class _Regions(TypedDict):
+    """Regions of a picture, as the learned encoder takes them."""
+
+    roi: NDArray[np.int8] | None
+    exact: NDArray[np.bool_] | None
+
+
+def _regions(
+    roi: RoiLike | None,
+    exact: ExactLike | None,
+    picture: Picture,
+    orientation: int,
+    fields: Mapping[str, object],
+) -> _Regions:
+    if roi is None and exact is None:
+        return _Regions(roi=None, exact=None)
+    from ..roi import resolve_exact, resolve_roi
 
     rgb = np.ascontiguousarray(picture.pixels[:, :, :3])
-    return resolve_roi(roi, rgb, orientation=orientation, fields=fields)
+    return _Regions(
+        roi=resolve_roi(roi, rgb, orientation=orientation, fields=fields),
+        exact=resolve_exact(exact, rgb, orientation=orientation, fields=fields),
+    )
 
 
 def _encode_learned(
@@ -330,7 +352,7 @@ def _encode_learned(
     rate: Rate,
     room: int | None,
     effort: int,
-    roi: NDArray[np.int8] | None,
+    regions: _Regions,
     model: Model | str | None,
     threads: int,
     progress: Progress | None,
@@ -360,8 +382,8 @@ def _encode_learned(
         quality=DEFAULT_QUALITY if rate.quality is None else rate.quality,
         target=target,
         effort=effort,
-        roi=roi,
         threads=threads,
         progress=progress,
+        **regions,
     )
     return join_alpha(learned, alpha)

@@ -137,6 +137,23 @@ class PgiFile:
         return self._coded.roi
 
     @property
+    def exact(self) -> NDArray[np.bool_] | None:
+        """Which blocks of 8 x 8 pixels of a learned picture are kept bit for bit; None if none are.
+
+        (ceil(H / 8), ceil(W / 8)) of the stored picture, before EXIF orientation.
+        """
+        return self._coded.exact
+
+    @property
+    def exact_boxes(self) -> list[tuple[int, int, int, int]]:
+        """The same as boxes (x, y, width, height) in pixels of the upright picture, which do not overlap."""
+        if self.exact is None:
+            return []
+        from ..roi import exact_boxes
+
+        return exact_boxes(self.exact, self.width, self.height, self.orientation)
+
+    @property
     def metadata(self) -> Metadata:
         """A.3; all unknown if the file has none."""
         return self._reader.metadata
@@ -343,6 +360,10 @@ class PgiFile:
             model_digest=coded.model_digest,
             roi_octaves=roi_octaves,
             filter_bytes=coded.filter_bytes,
+            exact_blocks=0 if coded.exact is None else int(coded.exact.sum()),
+            exact_share=0.0 if coded.exact is None else float(coded.exact.mean()),
+            exact_bytes=coded.exact_bytes,
+            near_blocks=coded.near_blocks,
             tile_size=coded.tile_size,
             tiles=coded.tiles,
             preview_bytes=coded.preview_bytes,

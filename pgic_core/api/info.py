@@ -58,6 +58,10 @@ class FileInfo:
         roi_octaves: by how much finer than the quality's own the quantisation steps are where they are
             coarsest and where they are finest, in octaves; None without an ROI map.
         filter_bytes: of the picture's own filter; 0 if there is none.
+        exact_blocks: blocks of 8 x 8 pixels of a learned picture that are kept bit for bit.
+        exact_share: their share of all blocks, 0 to 1.
+        exact_bytes: bytes that their pixels take.
+        near_blocks: blocks that are kept nearly exact because the model would show them badly.
         tile_size: width and height of a tile in pixels.
         tiles: number of tiles.
         preview_bytes: length of the prefix of the file that is enough for a preview.
@@ -92,6 +96,10 @@ class FileInfo:
     model_digest: str | None
     roi_octaves: tuple[float, float] | None
     filter_bytes: int
+    exact_blocks: int
+    exact_share: float
+    exact_bytes: int
+    near_blocks: int
     tile_size: tuple[int, int]
     tiles: int
     preview_bytes: int

@@ -10,7 +10,7 @@ from ..errors import PgiOptionError
 from .common import PGI_SUFFIXES, Losses, Run, output_options, run_options, run_targets, strict_option
 from .paths import place_targets, split_output
 from .photos import open_photo, photo_sources, write_output
-from .regions import regions_of, roi_options, show_regions
+from .regions import exact_of, regions_of, roi_options, show_regions
 from .tiers import TieredCommand, option
 
 if TYPE_CHECKING:
@@ -111,6 +111,7 @@ def encode(
     roi_strength: float | None,
     roi_background: float,
     show_roi: Path | None,
+    exact: tuple[str, ...],
     **options: Any,
 ) -> None:
     r"""Code photos as .pgi files.
@@ -125,6 +126,7 @@ def encode(
     pgic encode -q 60 photo.jpg           makes photo.pgi
     pgic encode photos -o coded -j 4      keeps the folders below photos
     pgic encode --roi saliency --show-roi kept.png photo.jpg
+    pgic encode --exact 1200,640,300,180 photo.jpg      keeps a meter bit for bit
 
     What a .pgi file cannot hold, such as further frames, is named in a line for each file; --strict makes
     that an error.
@@ -143,6 +145,7 @@ def encode(
     except PgiOptionError as error:
         raise click.UsageError(str(error)) from error
     regions = regions_of(roi, roi_strength, roi_background)
+    options["exact"] = exact_of(exact)
     arguments, output = split_output(inputs, output, PGI_SUFFIXES)
     sources, unread = photo_sources(arguments)
     targets = place_targets(sources, output, PGI_SUFFIXES[0], PGI_SUFFIXES)

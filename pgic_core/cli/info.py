@@ -167,6 +167,14 @@ def _describe(facts: FileInfo) -> Iterator[tuple[str, str]]:
         yield "regions", "steps finer by {:+.3f} to {:+.3f} octaves".format(*facts.roi_octaves)
     if facts.filter_bytes:
         yield "filter", f"{facts.filter_bytes:,} bytes"
+    if facts.exact_blocks:
+        yield (
+            "exact",
+            f"{facts.exact_blocks:,} blocks of 8 x 8, {facts.exact_share:.2%} of the picture, "
+            f"{facts.exact_bytes:,} bytes",
+        )
+    if facts.near_blocks:
+        yield "near-exact", f"{facts.near_blocks:,} blocks of 8 x 8"
     yield "tiles", f"{facts.tiles} of {facts.tile_size[0]} x {facts.tile_size[1]}"
     yield (
         "size",

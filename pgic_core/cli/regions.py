@@ -1,4 +1,4 @@
-"""``--roi`` and what belongs to it."""
+"""``--roi`` and what belongs to it, and ``--exact``."""
 
 from __future__ import annotations
 
@@ -17,16 +17,24 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-    from ..roi import Roi
+    from ..roi import ExactLike, Roi
 
-__all__ = ["regions_of", "roi_options", "show_regions"]
+__all__ = ["exact_of", "regions_of", "roi_options", "show_regions"]
 
 _GROUP = "Regions of interest"
 
 
 def roi_options(command: Callable[..., None]) -> Callable[..., None]:
-    """``--roi``, ``--roi-strength``, ``--roi-background`` and ``--show-roi``."""
+    """``--roi``, ``--roi-strength``, ``--roi-background``, ``--show-roi`` and ``--exact``."""
     for decorate in (
+        option(
+            "--exact",
+            multiple=True,
+            metavar="X,Y,W,H|FILE.json|NAME",
+            group=_GROUP,
+            help="Keep parts bit for bit: a box in pixels of the upright picture, again for more, boxes or "
+            "annotations of a file, or what a model finds.",
+        ),
         option(
             "--show-roi",
             type=click.Path(dir_okay=False, path_type=Path),
@@ -82,6 +90,34 @@ def regions_of(roi: str | None, strength: float | None, background: float) -> Ro
 
     source = _shapes_of(Path(roi)) if roi.lower().endswith(".json") else roi
     return Roi(source, DEFAULT_STRENGTH if strength is None else strength, background)
+
+
+def exact_of(given: tuple[str, ...]) -> ExactLike | None:
+    """What ``--exact`` asks for.
+
+    Args:
+        given: boxes as ``X,Y,W,H``, names of JSON files, or the name of a model alone.
+
+    Raises:
+        click.UsageError: one is none of these, or a name does not stand alone.
+    """
+    shapes: list[object] = []
+    for text in given:
+        if text.lower().endswith(".json"):
+            shapes += _shapes_of(Path(text))
+        elif "," in text:
+            try:
+                box = [float(number) for number in text.split(",")]
+            except ValueError as error:
+                raise click.UsageError(f"--exact {text}: a box is X,Y,WIDTH,HEIGHT in pixels.") from error
+            if len(box) != 4:
+                raise click.UsageError(f"--exact {text}: a box is X,Y,WIDTH,HEIGHT in pixels.")
+            shapes.append(box)
+        elif len(given) == 1:
+            return text
+        else:
+            raise click.UsageError(f"--exact {text}: the name of a model stands alone.")
+    return shapes or None
 
 
 def show_regions(path: Path, image: Image.Image, coded: bytes) -> None:

@@ -11,6 +11,7 @@ from ..errors import PgiFormatError, PgiOptionError
 from ..limits import Limits
 from ..runtime import Model, default_threads, find_model
 from .entropy import Bank
+from .exact import ExactLayer
 from .filter import BLOCK, REACH, Filter, filtered
 from .geometry import CELL, LATENT, UNIT, Box, Grid, block_pixels, blocks
 from .parallel import ahead, beside
@@ -75,7 +76,7 @@ class LearnedImage:
         return Filter.unpack(self.header.filter, Bank.of(self.model)) if self.header.filter else None
 
     def verify(self) -> None:
-        """Check every tile's CRC32, and that its symbols and the filter decode.
+        """Check every tile's CRC32, and that its symbols, the filter and exact blocks decode.
 
         Raises:
             PgiFormatError: something is damaged.
@@ -84,6 +85,12 @@ class LearnedImage:
         _ = self.filter
         for index in range(self.grid.count):
             tiles.verify(index)
+        self.exact.verify()
+
+    @cached_property
+    def exact(self) -> ExactLayer:
+        """What is carried without loss."""
+        return ExactLayer(self.header, self.index, self._read)
 
     def decode(
         self,
@@ -117,16 +124,16 @@ class LearnedImage:
             raise PgiOptionError(f"level must be one of {', '.join(LEVELS)}, not {level!r}.")
         scale = PREVIEW if level == "preview" else 1
         area = _window(self.grid, window)
-        first = _reduced(area, scale)
+        first = area.reduced(scale)
         picture = np.empty((first.height, first.width, 3), np.uint8) if out is None else out
-        mask = np.zeros(picture.shape[:2], bool) if on_damage == "conceal" else None
+        mask = np.zeros(picture.shape[:2], np.bool_) if on_damage == "conceal" else None
         tiles = self._reader(raise_damage=on_damage == "raise")
         done = 0
-        for block, pixels, spoilt in self._blocks(tiles, area, level, threads or default_threads()):
-            picture[_reduced(block, scale).inside(first)] = pixels
-            if mask is not None:
-                for bad in spoilt:
-                    mask[_reduced(bad, scale).inside(first)] = True
+        for block, pixels, touched in self._blocks(tiles, area, level, threads or default_threads()):
+            here = block.reduced(scale).inside(first)
+            picture[here] = pixels
+            if mask is not None and touched is not None:
+                mask[here] = touched
             done += block.width * block.height
             if progress is not None:
                 progress(done / (area.width * area.height))
@@ -148,12 +155,12 @@ class LearnedImage:
             PgiFormatError, PgiOptionError: as for :meth:`decode`.
         """
         area, model = _window(self.grid, window), self.model
-        first = _reduced(area, LATENT)
+        first = area.reduced(LATENT)
         out = np.empty((model.latent, first.height, first.width), np.float32)
         tiles, rate = self._reader(raise_damage=True), self._rate()
         threads = threads or default_threads()
         for part, (work, _) in self._gathered(tiles, rate, self._parts(area, (0, 0)), threads):
-            out[:, *_reduced(part.block, LATENT).inside(first)] = work()[0].transpose(2, 0, 1)
+            out[:, *part.block.reduced(LATENT).inside(first)] = work()[0].transpose(2, 0, 1)
         return out
 
     def _reader(self, *, raise_damage: bool) -> TileReader:
@@ -184,9 +191,10 @@ class LearnedImage:
 
     def _blocks(
         self, tiles: TileReader, area: Box, level: Level, threads: int
-    ) -> Iterator[tuple[Box, NDArray[np.uint8], list[Box]]]:
-        """Blocks of ``area`` with their pixels, and what damage may have changed of them."""
+    ) -> Iterator[tuple[Box, NDArray[np.uint8], NDArray[np.bool_] | None]]:
+        """Blocks of ``area``, their pixels, and what damage may have changed of these (``None``: nothing)."""
         rate, model = self._rate(), self.model
+        scale = PREVIEW if level == "preview" else 1
         own = None if level == "preview" else self._filter(tiles)
         around = None if level == "preview" else margins(model, REACH + BLOCK - 1 if own else 0)
         reach = model.halo("means") + (around[1] if around else 0)
@@ -199,12 +207,26 @@ class LearnedImage:
                     if own
                     else pixels[part.block.inside(part.shown)]
                 )
-            touched = (
-                self.grid.box(i).grown(reach, 1, self.grid.padded).overlap(part.block)
-                for i in self.grid.touching(part.needed)
-                if i in damaged
-            )
-            yield part.block, pixels, [box for box in touched if box.width > 0 and box.height > 0]
+            if self.header.neutral:
+                pixels = _without_tint(pixels)
+            spoilt = [self.grid.box(i) for i in self.grid.touching(part.needed) if i in damaged]
+            grown = [box.grown(reach, 1, self.grid.padded) for box in spoilt]
+            touched = self._touched(grown, part.block, scale)
+            touched = self.exact.lay_over(pixels, part.block, scale, touched, raise_damage=tiles.raise_damage)
+            yield part.block, pixels, touched
+
+    @staticmethod
+    def _touched(spoilt: list[Box], block: Box, scale: int) -> NDArray[np.bool_] | None:
+        """Which pixels of a block lie in one of some boxes; ``None`` without such boxes."""
+        if not spoilt:
+            return None
+        whole = block.reduced(scale)
+        mask = np.zeros((whole.height, whole.width), np.bool_)
+        for box in spoilt:
+            shared = box.overlap(block)
+            if shared.width > 0 and shared.height > 0:
+                mask[shared.reduced(scale).inside(whole)] = True
+        return mask
 
     @staticmethod
     def _gathered(
@@ -279,9 +301,11 @@ def _window(grid: Grid, window: tuple[int, int, int, int] | None) -> Box:
     return Box(left, top, left + width, top + height)
 
 
-def _reduced(box: Box, scale: int) -> Box:
-    """The pixels of a level that a box of the picture touches."""
-    return Box(box.left // scale, box.top // scale, -(-box.right // scale), -(-box.bottom // scale))
+def _without_tint(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Pixels ``(H, W, 3)``, each of the mean of its three colours."""
+    red, green, blue = (pixels[:, :, colour].astype(np.uint16) for colour in range(3))
+    grey = ((red + green + blue + 1) // 3).astype(np.uint8)
+    return np.repeat(grey[:, :, None], 3, axis=2)
 
 
 def render(payload: bytes, grid: Grid, model: Model, threads: int) -> Iterator[tuple[Box, NDArray[np.uint8]]]:

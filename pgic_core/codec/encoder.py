@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,16 +12,19 @@ from ..errors import PgiOptionError, PgiTargetError
 from ..runtime import Model, default_threads
 from .decoder import render
 from .entropy import Z_BOUND, Bank, encode_segments
+from .exact import pack_exact
+from .exact_search import ExactSearch, near_depth, near_error
 from .filter import REACH
 from .filter_fit import FilterFit, samples
 from .geometry import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, blocks, columns, pixels_in
+from .inpainting import Inpainted
 from .latent_rows import LatentRows
 from .parallel import beside, map_tiles
 from .quantisation import SYMBOL_LAYERS, Coding, fill_thresholds, row_thresholds
 from .reconstruction import margins, pixels_of
 from .refinement import REFINED_PIXELS, refine
 from .rows import from_cells
-from .stream import StreamHeader, serialise
+from .stream import EXACT_SIDE, FULL_DEPTH, StreamHeader, serialise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +65,7 @@ def encode_learned(
     target: RateTarget | None = None,
     effort: int = 2,
     roi: NDArray[np.int8] | None = None,
+    exact: NDArray[np.bool_] | None = None,
     threads: int | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> list[bytes]:
@@ -75,6 +80,8 @@ def encode_learned(
             picture's own filter; 3 also moves the latent to where this very picture costs less, which takes
             some tens of times as long.
         roi: ``(ceil(H / 64), ceil(W / 64))``, eighths of an octave by which steps are finer (A-6.4.1b).
+        exact: ``(ceil(H / 8), ceil(W / 8))``, blocks to carry without loss, besides those that would come out
+            badly otherwise.
         threads: for networks; ``None`` for all.
         progress: called with the share done, 0 to 1.
 
@@ -98,6 +105,7 @@ def encode_learned(
         roi,
         threads or default_threads(),
         progress or (lambda share: None),
+        exact=exact,
         keep=target is not None or effort == SLOW,
     )
     if target is None:
@@ -115,6 +123,8 @@ class Encoder:
         roi: the map, or ``None``.
         threads: for networks and tiles.
         progress: called with the share done.
+        exact: blocks to carry without loss, or ``None``.
+        search_exact: add blocks that the model would show badly.
         keep: keep the whole latent, so that the analysis network runs once for all qualities tried; else
             only the rows that are still needed are held.
     """
@@ -128,6 +138,8 @@ class Encoder:
         threads: int,
         progress: Callable[[float], None],
         *,
+        exact: NDArray[np.bool_] | None = None,
+        search_exact: bool = True,
         keep: bool = False,
     ) -> None:
         height, width = rgb.shape[:2]
@@ -142,18 +154,44 @@ class Encoder:
         if roi is not None and (roi.shape != shape or roi.dtype != np.int8):
             raise PgiOptionError(f"The ROI map of this picture must be int8 of shape {shape}.")
         self._roi = roi if roi is not None and roi.any() else None
+        shape = -(-height // EXACT_SIDE), -(-width // EXACT_SIDE)
+        if exact is not None and (exact.shape != shape or exact.dtype != np.bool_):
+            raise PgiOptionError(f"The exact blocks of this picture must be bool of shape {shape}.")
+        self._neutral = _is_neutral(rgb[::UNIT]) and _is_neutral(rgb)  # a few rows tell most photos
+        self._wanted = np.zeros(shape, np.bool_) if exact is None else exact
         self._bank = Bank.of(model)
         self._thresholds = row_thresholds(self._bank, drop=effort > 1)
-        self._latent = LatentRows(model.latent, self.grid.padded.width)
+        self._search = None
+        if search_exact and model.weighs_errors:
+            self._search = ExactSearch(rgb, self.grid, model, self._bank, self._thresholds, threads)
         self._block_pixels = block_pixels(self.grid.padded)
+        self._exact: NDArray[np.bool_] | None = None
+        self._begin(self._wanted)
+
+    def _begin(self, exact: NDArray[np.bool_]) -> None:
+        """Choose exact blocks, and with them what the model is given."""
+        grid, model = self.grid, self._model
+        self._exact = exact if exact.any() else None
+        self._seen = Inpainted(self._rgb, self._exact, grid, self._threads)
+        self._latent = LatentRows(model.latent, grid.padded.width)
         self._samples: dict[Box, float] = {}
-        if effort > 1 and model.weighs_errors:
+        if self._effort > 1 and model.weighs_errors:
             margin = -(-(model.halo("synthesis") + REACH) // LATENT) * LATENT
-            cut = blocks(self.grid.padded, TILE, self._block_pixels)
-            self._samples = samples(rgb, cut, self.grid.padded, margin)
+            cut = blocks(grid.padded, TILE, self._block_pixels)
+            self._samples = samples(self._rgb, cut, grid.padded, margin, self._exact)
+
+    def _choose_exact(self, quality: int) -> None:
+        """Have the exact blocks of a quality."""
+        if self._search is None:
+            return
+        chosen = self._wanted | self._search.blocks(quality)
+        before = self._wanted & False if self._exact is None else self._exact
+        if not np.array_equal(chosen, before):
+            self._begin(chosen)
 
     def code(self, quality: int) -> list[bytes]:
         """The payload at one quality."""
+        self._choose_exact(quality)
         whole, reach = self.grid.padded, self._model.halo("means")
         picture = Coding(self._model, quality, self._roi, whole)
         latent, refining = self._latent, 0.0
@@ -176,9 +214,29 @@ class Encoder:
             pixels = self.grid.width * self.grid.height
             found = fit.best(self._bank, self._model.error_weight(quality), pixels)
             own = found.pack(self._bank) if found else b""
-        header = StreamHeader(self._model.digest, quality, self.grid, self._roi, own)
+        header = StreamHeader(
+            self._model.digest, quality, self.grid, self._roi, own, self._exact, self._neutral
+        )
         tiles = [packed[index] for index in range(self.grid.count)]
-        return serialise(header, list(zip(*tiles, strict=True)))
+        return serialise(header, list(zip(*tiles, strict=True)), self._exact_parts(header))
+
+    def _exact_parts(self, header: StreamHeader) -> list[tuple[int, bytes]]:
+        """Depths and parts of the exact layer; nearly exact is enough where nobody asked for more."""
+        asked = dataclasses.replace(header, exact=self._wanted)
+
+        def pack(tile: int) -> tuple[int, bytes]:
+            box = self.grid.box(tile).overlap(self.grid.picture)
+            pixels, blocks = self._rgb[box.inside(self.grid.picture)], header.exact_in(tile)
+            full = FULL_DEPTH, pack_exact(pixels, blocks, self._effort)
+            if asked.exact_in(tile).any() or not self._model.weighs_errors:
+                return full
+            weight = self._model.error_weight(header.quality)
+            depth = near_depth(weight)
+            near = depth, pack_exact(pixels, blocks, self._effort, depth)
+            lost = weight * near_error(depth) * EXACT_SIDE**2 * int(blocks.sum())
+            return near if 8 * len(near[1]) + lost < 8 * len(full[1]) else full
+
+        return map_tiles(pack, header.exact_tiles(), self._threads)
 
     def _analyse(self, bottom: int) -> None:
         """Have the latent down to a pixel row."""
@@ -192,7 +250,7 @@ class Encoder:
 
     def _padded(self, area: Box) -> NDArray[np.uint8]:
         """Pixels of ``area``; beyond the picture its last row and column are repeated."""
-        return np.ascontiguousarray(pixels_in(self._rgb, self.grid.picture, area))[None]
+        return np.ascontiguousarray(self._seen.area(area))[None]
 
     def _hyper(self, picture: Coding, bottom: int) -> None:
         """Have z down to a pixel row."""
@@ -290,6 +348,11 @@ class Encoder:
         shape = units.height // UNIT, units.width // UNIT
         importance = np.broadcast_to(np.float32(4) ** rate.octaves(units), shape)
         importance = importance.repeat(UNIT, 0).repeat(UNIT, 1)[sample.inside(units)]
+        if self._exact is not None:
+            around = sample.reduced(EXACT_SIDE)
+            exact = self._exact[around.inside(self.grid.picture)]
+            exact = exact.repeat(EXACT_SIDE, 0).repeat(EXACT_SIDE, 1)
+            importance = importance * ~exact[sample.inside(around.times(EXACT_SIDE))]
         original = self._rgb[sample.inside(self.grid.picture)]
         fit.add(pixels_in(decoded, shown, sample.around(REACH)), original, importance, self._samples[sample])
 
@@ -327,6 +390,11 @@ class Encoder:
             difference = pixels - self._rgb[box.top : box.bottom, box.left : box.right].astype(np.float32)
             error += float(np.square(difference).sum(dtype=np.float64))
         return float(10 * np.log10(255**2 * self._rgb.size / error)) if error else float("inf")
+
+
+def _is_neutral(rgb: NDArray[np.uint8]) -> bool:
+    green = rgb[:, :, 1]
+    return np.array_equal(rgb[:, :, 0], green) and np.array_equal(rgb[:, :, 2], green)
 
 
 def _last(fits: Callable[[int], bool], low: int) -> int:

@@ -14,6 +14,7 @@ import numpy as np
 from .filter import ACTIVITY_STEP, ACTIVITY_STEPS, BLOCK, FEATURES, HALF, REACH, SHIFTS, Filter
 from .geometry import Box
 from .parallel import SMALL_PRODUCT
+from .stream import EXACT_SIDE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,6 +26,7 @@ __all__ = ["FilterFit", "samples"]
 _SIDE = 192
 _COUNT = 4
 _FEW_PIXELS = 1 << 20  # of a picture that is its own sample
+_ORIGIN = Box(0, 0, 0, 0)
 _EVERY = 2  # row of blocks
 _FEWEST = 3  # samples that can judge each other
 _LARGEST = 1024
@@ -36,7 +38,13 @@ _USUAL = {1: ((150.0, 4.5),), 2: ((5.0, 1.0), (140.0, 2.6))}
 _RIDGE = 0.02
 
 
-def samples(rgb: NDArray[np.uint8], blocks: list[Box], whole: Box, margin: int) -> dict[Box, float]:
+def samples(
+    rgb: NDArray[np.uint8],
+    blocks: list[Box],
+    whole: Box,
+    margin: int,
+    exact: NDArray[np.bool_] | None = None,
+) -> dict[Box, float]:
     """The parts of a picture that its filter is found from, with how much each stands for.
 
     That is all of a small picture, else squares spread over it, more of them where it is busier. Each lies in
@@ -47,6 +55,7 @@ def samples(rgb: NDArray[np.uint8], blocks: list[Box], whole: Box, margin: int) 
         blocks: what it is coded in.
         whole: the coded area.
         margin: how many pixels the synthesis and the filter see around one.
+        exact: ``(H / 8, W / 8)`` rounded up, blocks that the filter does not show; ``None`` for none.
     """
     height, width = (size // BLOCK * BLOCK for size in rgb.shape[:2])
     if not width or not height:
@@ -69,6 +78,10 @@ def samples(rgb: NDArray[np.uint8], blocks: list[Box], whole: Box, margin: int) 
     if len(squares) < _FEWEST:
         return {}
     busy = np.array([_differences(rgb[box.top : box.bottom : 4, box.left : box.right, 1]) for box in squares])
+    if exact is not None:
+        busy *= [1 - exact[box.reduced(EXACT_SIDE).inside(_ORIGIN)].mean() for box in squares]
+        if not busy.any():
+            return {}
     places = np.searchsorted(np.cumsum(busy), (np.arange(_COUNT) + 0.5) / _COUNT * busy.sum())
     chosen = Counter(places.tolist())
     shares = {squares[i]: float(times * busy.mean() / busy[i]) for i, times in chosen.items()}
@@ -159,6 +172,8 @@ class FilterFit:
         levels = decoded.astype(np.float32)
         blocks = np.arange(0, original.shape[0] // BLOCK, _EVERY)
         rows = BLOCK * blocks + blocks // _EVERY % BLOCK  # Few of them: neighbours tell much the same.
+        if not importance[rows].any():
+            return
         features, inner = _features(levels, rows)
         busy = features * _activity(levels)[blocks][:, None]
         features = np.concatenate([features - busy, busy], 1)

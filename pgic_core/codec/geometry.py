@@ -88,6 +88,14 @@ class Box:
         )
         return [box for box in around if box.width > 0 and box.height > 0]
 
+    def reduced(self, scale: int) -> Box:
+        """What this box touches of a picture reduced by ``scale``."""
+        return Box(self.left // scale, self.top // scale, -(-self.right // scale), -(-self.bottom // scale))
+
+    def times(self, scale: int) -> Box:
+        """This box in a picture ``scale`` times as large."""
+        return Box(self.left * scale, self.top * scale, self.right * scale, self.bottom * scale)
+
     def overlap(self, other: Box) -> Box:
         """What both cover; may be empty (width or height not above zero)."""
         return Box(

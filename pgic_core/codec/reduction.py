@@ -32,11 +32,20 @@ def box_reduce(pixels: NDArray[Any], factor: int) -> NDArray[Any]:
     """
     if factor == 1:
         return pixels
-    height, width = pixels.shape[:2]
-    rows, columns = np.arange(0, height, factor), np.arange(0, width, factor)
-    exact = np.float64 if pixels.dtype.kind == "f" else np.int64
-    sums = np.add.reduceat(np.add.reduceat(pixels, rows, axis=0, dtype=exact), columns, axis=1)
-    counts = np.outer(np.diff(rows, append=height), np.diff(columns, append=width))[:, :, np.newaxis]
+    height, width, channels = pixels.shape
+    down, across = reduced_side(height, factor), reduced_side(width, factor)
+    exact = np.float64 if pixels.dtype.kind == "f" else np.int64 if pixels.itemsize > 1 else np.uint32
+    rows = np.zeros((down, across * factor, channels), exact)
+    whole = height // factor
+    boxes = pixels[: whole * factor].reshape(whole, factor, width * channels)
+    rows[:whole, :width] = boxes.sum(1, dtype=exact).reshape(whole, width, channels)
+    if whole < down:
+        rows[whole, :width] = pixels[whole * factor :].sum(0, dtype=exact)
+    sums = rows.reshape(down, across, factor, channels).sum(2)
+    high, wide = (
+        np.minimum(factor, side - np.arange(0, side, factor)).astype(exact) for side in (height, width)
+    )
+    counts = np.outer(high, wide)[:, :, np.newaxis]
     means = sums / counts if exact is np.float64 else (sums + counts // 2) // counts
     reduced: NDArray[Any] = means.astype(pixels.dtype)
     return reduced

@@ -1,7 +1,8 @@
-"""Regions of interest: masks, boxes, annotations and models to the map of the stream (A-6.4.1b, A-6.4.2b)."""
+"""Regions kept better or exactly: masks, boxes, annotations, models to maps (A-6.4.1b, A-6.4.2b)."""
 
 from .blocks import BLOCK, grid_shape
 from .drawing import draw_roi
+from .exact import ExactLike, exact_boxes, resolve_exact
 from .network import HeatModel, hot_boxes, shipped_heat_model
 from .resolve import DEFAULT_STRENGTH, Roi, RoiLike, resolve_roi
 from .saliency import saliency
@@ -9,12 +10,15 @@ from .saliency import saliency
 __all__ = [
     "BLOCK",
     "DEFAULT_STRENGTH",
+    "ExactLike",
     "HeatModel",
     "Roi",
     "RoiLike",
     "draw_roi",
+    "exact_boxes",
     "grid_shape",
     "hot_boxes",
+    "resolve_exact",
     "resolve_roi",
     "saliency",
     "shipped_heat_model",

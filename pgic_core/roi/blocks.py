@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["BLOCK", "box_cover", "fit", "grid_shape"]
+
+N = TypeVar("N", np.bool_, np.float32)
 
 BLOCK = 64
 """Pixels along one side of a block of the map (design: one value per 64x64 block)."""
@@ -51,26 +53,27 @@ def _overlap(low: float, high: float, count: int, cell: int) -> NDArray[np.float
     return np.asarray(np.maximum(inside, 0) / cell, np.float32)
 
 
-def fit(values: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+def fit(values: NDArray[N], height: int, width: int, cell: int = BLOCK) -> NDArray[N]:
     """A map of any resolution that covers the whole picture, as the largest value that touches each block.
 
     Args:
         values: (h, w), any size from 1 x 1 on.
         height: of the picture, in pixels.
         width: likewise.
+        cell: side of a block in pixels.
 
     Returns:
-        float32 of :func:`grid_shape`.
+        Of the same type and of :func:`grid_shape`.
     """
     for axis, length in ((0, height), (1, width)):
-        values = _fit_axis(values, axis, length)
+        values = _fit_axis(values, axis, length, cell)
     return values
 
 
-def _fit_axis(values: NDArray[np.float32], axis: int, length: int) -> NDArray[np.float32]:
-    count = -(-length // BLOCK)
+def _fit_axis(values: NDArray[N], axis: int, length: int, cell: int) -> NDArray[N]:
+    count = -(-length // cell)
     cells = values.shape[axis]
-    edges = np.minimum(np.arange(count + 1) * BLOCK, length) * cells / length
+    edges = np.minimum(np.arange(count + 1) * cell, length) * cells / length
     first = np.floor(edges[:-1] + 1e-9).astype(int)
     # Every block sees at least one cell, also where cells are larger than blocks.
     last = np.maximum(np.ceil(edges[1:] - 1e-9).astype(int), first + 1)

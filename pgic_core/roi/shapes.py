@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Point = tuple[float, float]
 
-__all__ = ["importance_of_mask", "importance_of_shapes", "stored_point"]
+__all__ = ["importance_of_mask", "importance_of_shapes", "shape_of", "stored_point"]
 
 _REDUCTION = 8
 """Pixels along one side of the cells that polygons are drawn on."""
@@ -45,7 +45,7 @@ def importance_of_shapes(
     """
     importance = np.zeros(grid_shape(height, width), np.float32)
     for item in shapes:
-        shape, weight = _shape(item)
+        shape, weight = shape_of(item)
         points = [stored_point(point, orientation, height, width) for point in shape.points]
         if isinstance(shape, Box):
             (x0, y0), (x1, y1) = points
@@ -100,7 +100,15 @@ def stored_point(point: Point, orientation: int, height: int, width: int) -> Poi
     return (width - x if orientation in (2, 3, 7, 8) else x, height - y if orientation in (3, 4, 6, 7) else y)
 
 
-def _shape(item: object) -> tuple[Box | Polygon, float]:
+def shape_of(item: object) -> tuple[Box | Polygon, float]:
+    """A shape in pixels of the upright picture, and its importance from 0 to 1.
+
+    Args:
+        item: as for :func:`importance_of_shapes`.
+
+    Raises:
+        PgiOptionError: it is none of these.
+    """
     if isinstance(item, Annotation):
         return item.shape, 1.0
     if isinstance(item, (Box, Polygon)):

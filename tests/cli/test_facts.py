@@ -70,6 +70,19 @@ def test_info_tells_of_regions_and_filter() -> None:
     assert json.loads(pgic("info", "regions.pgi", "--json").stdout)["roi_octaves"] == [0, 1]
 
 
+def test_info_and_verify_name_exact_blocks() -> None:
+    image = skimage.data.astronaut()
+    pgic_core.encode_to("exact.pgi", image, quality=40, exact=[(100, 80, 30, 20)])
+    facts = pgic_core.inspect("exact.pgi")
+    assert facts.exact_blocks == 5 * 3
+    assert facts.exact_share == 15 / 64**2
+    assert 1000 < facts.exact_bytes < 15 * 192
+    shown = pgic("info", "exact.pgi").stdout
+    assert f"exact         15 blocks of 8 x 8, 0.37% of the picture, {facts.exact_bytes:,} bytes" in shown
+    assert "sound, 0.37% of the picture kept bit for bit" in pgic("verify", "exact.pgi").stderr
+    assert "bit for bit" not in pgic("verify", "grey.pgi").stderr
+
+
 def test_info_as_json() -> None:
     one = json.loads(pgic("info", "grey.pgi", "--json").stdout)
     assert one == {"file": "grey.pgi"} | pgic_core.inspect("grey.pgi").to_dict()

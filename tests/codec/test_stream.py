@@ -110,7 +110,7 @@ def test_every_truncation_is_noticed() -> None:
     ("change", "message"),
     [
         ({0: 2}, "version 2"),
-        ({1: 4}, "version 1"),
+        ({1: 16}, "version 1"),
         ({2: 5}, "out of range"),
         ({2: 12}, "out of range"),
         ({19: 0}, "out of range"),

@@ -50,6 +50,16 @@ def bombs() -> dict[str, bytes]:
         "index of 4 GB": _picture(_SMALL, _learned(9, b"", variable=(1 << 32) - 1)),
         "ROI map of 100 MB": _picture(_SMALL, _learned(9, _map(bytes(100_000_000)), flags=1)),
         "ROI map of one value too many": _picture(_SMALL, _learned(9, _map(bytes(2)), flags=1)),
+        "exact map of 100 MB": _picture(_SMALL, _learned(9, _map(bytes(100_000_000)), flags=4)),
+        "exact map of one row too many": _picture(_SMALL, _learned(9, _map(bytes(7)), flags=4)),
+        "exact map that names nothing": _picture(_SMALL, _learned(9, _map(bytes(6)), flags=4)),
+        "exact blocks in a tile of 2048": _picture(_LARGE, _learned(11, bytes(20_000), flags=4)),
+        "exact blocks of WebP that say they are 16384 x 16384": _exact(b"\1\x2f\xff\xff\xff\x0f" + bytes(60)),
+        "exact blocks of nothing": _exact(b"\0"),
+        "exact blocks of 0 bits": _exact(b"\0" + bytes(48 * 64 * 3), 0),
+        "exact blocks of 255 bits": _exact(b"\0" + bytes(48 * 64 * 3), 255),
+        "exact blocks of 4 bits that have 8": _exact(b"\0" + b"\xff" * 48 * 64 * 3, 4),
+        "exact blocks in PNG": _exact(b"\2" + zlib.compress(bytes(100_000_000), 9)),
         "opacity plane of 4 GB": _picture(_SMALL, b"\xff" * 4 + bytes(100)),
         "tile of WebP that says it is 16384 x 16384": _picture(
             _lossless(_SMALL), _tiles(8, 8, 1, 0, coder=1, data=b"\x2f\xff\xff\xff\x0f" + bytes(60))
@@ -133,6 +143,13 @@ def _coded(forged: list[tuple[str, int]], *, before: bytes = b"", tail: bytes = 
     tiles = [[before + part + tail], [b""]]
     header = StreamHeader(model.digest, quality, Grid(64, 48, 512), None)
     return _picture(_SMALL, bytes(4) + b"".join(serialise(header, tiles)))
+
+
+def _exact(part: bytes, depth: int = 8) -> bytes:
+    """A picture of nothing, whose exact blocks are these bytes."""
+    blocks = np.ones((6, 8), np.bool_)
+    header = StreamHeader(default_model().digest, 60, Grid(64, 48, 512), None, exact=blocks)
+    return _picture(_SMALL, bytes(4) + b"".join(serialise(header, [[b""], [b""]], [(depth, part)])))
 
 
 def _picture(fields: ImageFields, payload: bytes) -> bytes:

@@ -30,6 +30,7 @@ PARSERS = (
     "codec/stream.py",
     "codec/entropy.py",
     "codec/decoder.py",
+    "codec/exact.py",
     "codec/tile_reader.py",
     "api/coded.py",
     "features/bitstream.py",

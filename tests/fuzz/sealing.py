@@ -11,6 +11,8 @@ import struct
 import zlib
 from dataclasses import dataclass
 
+import numpy as np
+
 __all__ = ["Region", "regions", "reseal"]
 
 _DIRECTORY = 30
@@ -149,12 +151,15 @@ def _seal_learned(raw: bytearray, start: int, end: int, width: int, height: int)
     if index_end + 4 > end:
         return
     if 6 <= log2 <= 11:
-        tiles = -(-width >> log2) * -(-height >> log2)
-        _seal_tiles(raw, start + _LEARNED_FIXED, index_end, end, tiles, flags)
+        _seal_tiles(raw, start + _LEARNED_FIXED, index_end, end, (width, height, log2), flags)
     struct.pack_into("<I", raw, index_end, zlib.crc32(raw[start:index_end]))
 
 
-def _seal_tiles(raw: bytearray, at: int, index_end: int, end: int, tiles: int, flags: int) -> None:
+def _seal_tiles(
+    raw: bytearray, at: int, index_end: int, end: int, size: tuple[int, int, int], flags: int
+) -> None:
+    """Checksums of tiles; ``size`` is width, height and log2 of a tile's side."""
+
     def read() -> int:
         nonlocal at
         value = shift = 0
@@ -171,11 +176,37 @@ def _seal_tiles(raw: bytearray, at: int, index_end: int, end: int, tiles: int, f
         if flags & flag:
             length = read()
             at += length
+    width, height, log2 = size
+    tiles = -(-width >> log2) * -(-height >> log2)
+    exact = 0
+    if flags & 4:
+        length = read()
+        exact = _exact_tiles(raw[at : min(at + length, index_end)], width, height, log2)
+        at += length
     data = index_end + 4
-    for _ in range(2 * tiles):
-        size = 4 * read()
+    for unit in [4] * tiles + [1] * exact + [4] * tiles:
+        length = unit * read()
+        at += unit == 1  # the depth
         if at + 4 > index_end:
             return
-        struct.pack_into("<I", raw, at, zlib.crc32(raw[data : min(data + size, end)]))
+        struct.pack_into("<I", raw, at, zlib.crc32(raw[data : min(data + length, end)]))
         at += 4
-        data += size
+        data += length
+
+
+def _exact_tiles(packed: bytes, width: int, height: int, log2: int) -> int:
+    """How many tiles a map of exact blocks names; 0 if it is none."""
+    rows, row_bytes = -(-height // 8), -(-width // 64)
+    try:
+        data = zlib.decompressobj().decompress(packed, rows * row_bytes + 1)
+    except zlib.error:
+        return 0
+    if len(data) != rows * row_bytes:
+        return 0
+    blocks = np.unpackbits(np.frombuffer(data, np.uint8).reshape(rows, row_bytes), axis=1)
+    side = 1 << log2 - 3
+    return sum(
+        int(blocks[y : y + side, x : x + side].any())
+        for y in range(0, rows, side)
+        for x in range(0, -(-width // 8), side)
+    )

@@ -124,6 +124,10 @@ def seeds() -> tuple[Seed, ...]:
             "learned large index": pgic_core.encode(photo[:140, :200], quality=30),
             "learned fine": pgic_core.encode(photo[:64, :64], quality=97, effort=1),
             "learned roi": pgic_core.encode(photo[:128, :192], quality=40, roi=roi),
+            "learned exact": pgic_core.encode(photo[:70, :200], quality=50, exact=[(20, 3, 110, 40)]),
+            "learned exact alpha": pgic_core.encode(
+                np.dstack([photo[:70, :100], alpha]), quality=30, exact=[(1, 1, 3, 3)], effort=1
+            ),
             "learned alpha": pgic_core.encode(np.dstack([photo[:70, :100], alpha]), quality=50),
             "lossless grey": pgic_core.encode(photo[:90, :130, 0]),
             "lossless rgba": pgic_core.encode(np.dstack([photo[:70, :100], alpha]), lossless=True),

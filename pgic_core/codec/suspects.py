@@ -1,0 +1,231 @@
+"""Blocks that a model may get very wrong, from their pixels alone.
+
+Models learn from photographs, whose energy lies in coarse structure and in luma. What they spend few or no
+channels on is the finest luma pattern along both axes at once, fine pattern of colour, and contrast beyond
+what their integer layers hold. All three show in second differences of neighbouring pixels. A screening that
+every picture goes through takes coarse ones, by operations on bytes; the few blocks that it leaves are
+measured. What is found here is only suspected: :mod:`.exact_search` decodes it and decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .stream import EXACT_SIDE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Suspects", "lossless_bits", "promised_error", "suspects"]
+
+_FAR = 8.0
+"""How many times the promised error a block must seem to lose."""
+_DRAWN_ENTROPY = 2.5
+"""Up to so much entropy of its grey levels (6 is the most), a block counts as drawn, not photographed."""
+_WORTH = 2.0
+"""How many times its bits the energy of a drawn block must be worth."""
+# What share of each measure is lost, at most, by the patterns that it is made for.
+_CHROMA_LOST, _CORNER_LOST, _CONTRAST_LOST = 0.7, 0.9, 0.1
+_HIGH_CONTRAST = 2000.0
+# A lossless coder takes more than the entropy of what it cannot predict: its tables, and places to cut.
+_OVERHEAD, _FIXED_BITS = 1.25, 0.1
+_CHUNK = 1024
+_SAMPLES = EXACT_SIDE**2
+_COUNTS = np.arange(_SAMPLES + 1, dtype=np.float32)
+_BITS_OF_COUNT = _COUNTS * np.log2(_SAMPLES / np.maximum(_COUNTS, 1)) / _SAMPLES
+
+
+def promised_error(error_weight: float) -> float:
+    """The squared error that busy parts of photographs have at a quality, averaged over colours.
+
+    It falls with the 2/3rd power of what an error is worth, over all qualities (measured on photographs).
+
+    Args:
+        error_weight: of :meth:`.Model.error_weight`.
+    """
+    return float(2.6 * error_weight ** (-2 / 3))
+
+
+@dataclass(frozen=True, slots=True)
+class Suspects:
+    """Blocks of an area that may come out badly.
+
+    Attributes:
+        places: int ``(n, 2)``, rows and columns of blocks.
+        bits: float32 ``(n,)``, about how many bits each of their pixels takes without loss.
+        drawn: bool ``(n,)``, whether they hold few grey levels, as drawings and text do.
+    """
+
+    places: NDArray[np.intp]
+    bits: NDArray[np.float32]
+    drawn: NDArray[np.bool_]
+
+
+def suspects(pixels: NDArray[np.uint8], error_weight: float, depth: int) -> Suspects:
+    """Find them.
+
+    Args:
+        pixels: ``(H + 2, W + 2, 3)``, an area with the pixel around it; H and W are multiples of 8.
+        error_weight: how many bits a squared error is worth, averaged over colours, in one pixel.
+        depth: bits of a sample that a lossless coder would take.
+    """
+    places = np.argwhere(_screened(pixels, error_weight))
+    bits, drawn = np.zeros(len(places), np.float32), np.zeros(len(places), np.bool_)
+    for at in range(0, len(places), _CHUNK):
+        part = slice(at, at + _CHUNK)
+        bits[part], drawn[part] = _measured(_planes(pixels, places[part]), error_weight, depth)
+    kept = bits > 0
+    return Suspects(places[kept], bits[kept], drawn[kept])
+
+
+def _screened(pixels: NDArray[np.uint8], error_weight: float) -> NDArray[np.bool_]:
+    """Blocks that are worth measuring, ``(H / 8, W / 8)``."""
+    height = pixels.shape[0] - 2
+    least = _FAR * promised_error(error_weight)
+    chroma = _chroma_peaks(pixels)
+    # Two of eight rows are enough for patterns, which go on: they, and the rows beside them.
+    rows = (np.ascontiguousarray(pixels[k : k + height : EXACT_SIDE, :, 1]) for k in (3, 4, 5, 6))
+    corner, contrast, repeated = _luma_means(*rows)
+    screened: NDArray[np.bool_] = (
+        (chroma >= max(2.0, 6 * least**0.5 / _CHROMA_LEVEL))
+        | (corner >= max(3.0, 0.5 * least**0.5 / _CORNER_LEVEL))
+        | (contrast >= 2 * _HIGH_CONTRAST**0.5 / _CONTRAST_LEVEL)
+        | (repeated & ((contrast >= 8 / _CONTRAST_LEVEL) | (chroma >= 32 / _CHROMA_LEVEL)))
+    )
+    return screened
+
+
+# How many grey levels a step of the bytes is in which the screening takes differences.
+_CHROMA_LEVEL, _CORNER_LEVEL, _CONTRAST_LEVEL = 8, 1, 4
+
+
+def _second(values: NDArray[np.int8], step: int = 1, axis: int = 1) -> NDArray[np.int8]:
+    """Second differences between values ``step`` apart, for all but those at the ends."""
+    if axis == 0:
+        low, middle, high = values[: -2 * step], values[step:-step], values[2 * step :]
+    else:
+        low, middle, high = values[:, : -2 * step], values[:, step:-step], values[:, 2 * step :]
+    out = low + high
+    out -= middle
+    out -= middle
+    return out
+
+
+def _peaks(values: NDArray[np.int8]) -> NDArray[np.int8]:
+    """The largest of each 8 columns."""
+    for _ in range(3):
+        values = np.maximum(values[:, 0::2], values[:, 1::2])
+    return values
+
+
+def _chroma_peaks(pixels: NDArray[np.uint8]) -> NDArray[np.int8]:
+    """The largest second difference of red or blue less green in each block."""
+    height, width = pixels.shape[0] - 2, pixels.shape[1] - 2
+    # Colours stay beside each other: every third difference is between pixels and means nothing.
+    eighth = (pixels.reshape(height + 2, -1) >> 3).view(np.int8)
+    chroma = eighth[:, 1:] - eighth[:, :-1]
+    across, down = _second(chroma[1:-1], 3), _second(chroma[:, 3:-3], axis=0)
+    peaks = np.maximum(np.abs(across, out=across), np.abs(down, out=down), out=across)
+    rows = peaks.reshape(-1, EXACT_SIDE, peaks.shape[1]).max(1)
+    return _peaks(np.maximum(rows[:, 0::3], rows[:, 1::3])[:, :width])
+
+
+def _luma_means(
+    *rows: NDArray[np.uint8],
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+    """Of the two inner of four rows of each block: pattern along both axes, contrast, do pixels repeat."""
+    quarter = [(row >> 2).view(np.int8) for row in rows]
+    across = [_second(row) for row in quarter]
+    contrast = corner = same = np.zeros((1, 1), np.int16)
+    for k in (1, 2):
+        above, here, below = (quarter[k + d][:, 1:-1] for d in (-1, 0, 1))
+        down = above + below - here - here
+        sixteenth = [across[k + d] >> 2 for d in (-1, 0, 1)]
+        both = sixteenth[0] + sixteenth[2] - sixteenth[1] - sixteenth[1]
+        contrast = contrast + np.maximum(np.abs(across[k]), np.abs(down))
+        corner = corner + np.abs(both)
+        inner = rows[k][:, 1:-1]
+        same = same + ((inner == rows[k - 1][:, 1:-1]) | (inner == rows[k][:, :-2]))
+    return _means(corner), _means(contrast), _means(same) > 0.5
+
+
+def _means(values: NDArray[np.int16]) -> NDArray[np.float32]:
+    """Of 8 columns, where two rows were added up."""
+    for _ in range(3):
+        values = values[:, 0::2] + values[:, 1::2]
+    return np.multiply(values, 1 / (2 * EXACT_SIDE), dtype=np.float32)
+
+
+def _measured(
+    planes: NDArray[np.float32], error_weight: float, depth: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Bits of a pixel of those blocks that stay suspected, 0 of the others; and which are drawn."""
+    green = planes[1]
+    chroma = sum(_energy(planes[c] - green) for c in (0, 2))
+    contrast = _energy(green)
+    corner = np.square(_twice(_twice(green, 1), 2) / 16).mean((1, 2))
+    lost = _CHROMA_LOST * chroma + _CORNER_LOST * corner
+    lost += _CONTRAST_LOST * contrast * (contrast > _HIGH_CONTRAST)
+    lost *= lost > _FAR * promised_error(error_weight)
+    bits, drawn = np.zeros(len(green), np.float32), np.zeros(len(green), np.bool_)
+    energy = (contrast + chroma) / _WORTH
+    worth = error_weight * np.maximum(lost, energy) > _FIXED_BITS
+    bits[worth] = _bits(planes[:, worth], depth)
+    drawn[worth] = _entropy(planes[:, worth, 1:-1, 1:-1]).max(0) < _DRAWN_ENTROPY
+    return bits * (error_weight * np.where(drawn, np.maximum(lost, energy), lost) > bits), drawn
+
+
+def _twice(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    """Second differences along an axis."""
+    differences: NDArray[np.float32] = np.diff(values, 2, axis=axis)
+    return differences
+
+
+def _energy(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean square of a quarter of the second differences, across and down together, ``(n,)``."""
+    across, down = _twice(values, 2)[:, 1:-1], _twice(values, 1)[:, :, 1:-1]
+    energy: NDArray[np.float32] = (np.square(across).mean((1, 2)) + np.square(down).mean((1, 2))) / 16
+    return energy
+
+
+def _planes(pixels: NDArray[np.uint8], places: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Colours of blocks and of the pixel around them, ``(3, n, 10, 10)``."""
+    around = np.arange(EXACT_SIDE + 2)
+    rows, columns = (EXACT_SIDE * places[:, axis, None] + around for axis in (0, 1))
+    planes: NDArray[np.float32] = pixels[rows[:, :, None], columns[:, None, :]].astype(np.float32)
+    return planes.transpose(3, 0, 1, 2)
+
+
+def lossless_bits(pixels: NDArray[np.uint8], places: NDArray[np.intp], depth: int) -> NDArray[np.float32]:
+    """About how many bits a lossless coder takes for each pixel of blocks, ``(n,)``.
+
+    Args:
+        pixels: as for :func:`suspects`.
+        places: ``(n, 2)``, rows and columns of the blocks.
+        depth: bits of a sample that it is given.
+    """
+    parts = [places[at : at + _CHUNK] for at in range(0, len(places), _CHUNK)]
+    return np.concatenate([np.zeros(0, np.float32), *(_bits(_planes(pixels, p), depth) for p in parts)])
+
+
+def _bits(planes: NDArray[np.float32], depth: int) -> NDArray[np.float32]:
+    """Likewise, of :func:`_planes`."""
+    planes = np.rint(planes * (((1 << depth) - 1) / 255))
+    values = np.stack([planes[0] - planes[1], planes[1], planes[2] - planes[1]])
+    left, above, corner = values[:, :, 1:-1, :-2], values[:, :, :-2, 1:-1], values[:, :, :-2, :-2]
+    low, high = np.minimum(left, above), np.maximum(left, above)
+    residuals = values[:, :, 1:-1, 1:-1] - np.clip(left + above - corner, low, high)
+    bits: NDArray[np.float32] = _OVERHEAD * _entropy(residuals).sum(0) + np.float32(_FIXED_BITS)
+    return bits
+
+
+def _entropy(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bits that tell one of the values of a block from the others, ``(k, n)`` of ``(k, n, 8, 8)``."""
+    kinds, count = values.shape[:2]
+    first = 256 * np.arange(kinds * count).reshape(kinds, count, 1, 1)
+    counts = np.bincount((first + (values.astype(np.intp) & 255)).reshape(-1), minlength=256 * kinds * count)
+    entropy: NDArray[np.float32] = _BITS_OF_COUNT[counts].reshape(kinds, count, 256).sum(2)
+    return entropy
