@@ -10,12 +10,12 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from pgic_core.codec.decoder import LearnedImage
-from pgic_core.codec.encoder import Encoder, RateTarget, encode_learned
-from pgic_core.codec.exact_search import near_depth, near_error
-from pgic_core.codec.suspects import promised_error
+from pgic_core.codec.learned.decoder import LearnedImage
+from pgic_core.codec.learned.encoder import Encoder, RateTarget, encode_learned
+from pgic_core.codec.learned.exact_search import near_depth, near_error
+from pgic_core.codec.learned.suspects import promised_error
 from pgic_core.limits import Limits
-from pgic_core.runtime import default_model
+from pgic_core.models import default_model
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,0 +1,188 @@
+"""Which blocks of a picture to carry without loss because the model would show them badly.
+
+A block is worth it where its bits without loss are fewer than those of the model and of the error that it
+leaves, weighed as the quality weighs them. Photographs have such blocks where a lamp, a mark or a pattern is
+finer than the model's channels; drawings are full of them. To decode all of a picture for this would take as
+long as to code it. So only what :mod:`.suspects` names is tried, in small crops side by side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..parallel import map_tiles
+from ..tiling import UNIT, Box, pixels_in
+from .stream import DEPTHS, EXACT_SIDE, FULL_DEPTH
+from .suspects import lossless_bits, promised_error, suspects
+from .trial import attempt
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ...models import Model
+    from ..tiling import Grid
+    from .entropy import Bank
+
+__all__ = ["ExactSearch", "near_depth", "near_error"]
+
+_CORE, _CROP = 32, 64
+"""Pixels along a side of what is judged of a crop, and of the crop: 16 around are about what one sees."""
+_MARGIN = (_CROP - _CORE) // 2
+_ACROSS = 16
+_TOGETHER = 256
+"""Crops side by side, and as many as go through the networks at once: a megapixel."""
+_FAR = 4.0
+"""How many times the promised error a photographed block must have; a drawn one need only be worth it."""
+_MODEL_BITS = 0.5
+"""What share of the model's bits a block without loss saves: its surroundings still take theirs."""
+_LEAST_DEPTH = 5
+"""Fewer bits show steps in even areas, and their error is below 40 dB."""
+_ROUNDS = 2
+_FREE_BITS = 1.0
+"""Up to so many bits a pixel, a block beside an exact one is taken too: its border would cost more."""
+_MOST, _ALIKE = 0.4, 1.5
+"""A tile is taken whole of which more than this share is, if the rest takes not many times the bits."""
+_PART_BITS = 320.0
+"""What the first exact block of a tile costs besides its pixels."""
+
+
+def near_error(depth: int) -> float:
+    """The mean squared error of samples of so many bits, in grey levels of 8."""
+    step = 255 / ((1 << depth) - 1)
+    return step**2 / 12 if depth < FULL_DEPTH else 0.0
+
+
+def near_depth(error_weight: float) -> int:
+    """Bits of a sample that come near enough: their error is a third of the promised one, or less."""
+    enough = promised_error(error_weight) / 3
+    return next(depth for depth in DEPTHS if near_error(depth) <= enough and depth >= _LEAST_DEPTH)
+
+
+@dataclass(frozen=True, slots=True)
+class ExactSearch:
+    """Finds exact blocks of a picture.
+
+    Attributes:
+        rgb: ``(H, W, 3)``.
+        grid: its tiles.
+        model: which says what errors are worth.
+        bank: of the model.
+        by_row: of :func:`.quantisation.row_thresholds`.
+        threads: for networks and tiles.
+    """
+
+    rgb: NDArray[np.uint8]
+    grid: Grid
+    model: Model
+    bank: Bank
+    by_row: NDArray[np.float16]
+    threads: int
+
+    def blocks(self, quality: int) -> NDArray[np.bool_]:
+        """Those worth it at a quality, ``(H / 8, W / 8)`` rounded up."""
+        weight = self.model.error_weight(quality)
+        depth = near_depth(weight)
+        bits = np.zeros((-(-self.grid.height // EXACT_SIDE), -(-self.grid.width // EXACT_SIDE)), np.float32)
+        drawn = np.zeros(bits.shape, np.bool_)
+
+        def look(tile: int) -> None:
+            found = suspects(self._pixels(tile), weight, depth)
+            places = tuple(found.places.T)
+            bits[self._there(tile)][places], drawn[self._there(tile)][places] = found.bits, found.drawn
+
+        map_tiles(look, range(self.grid.count), self.threads)
+        gain = np.zeros_like(bits)
+        cores = np.argwhere(_by_core(bits).any((1, 3)))
+        for at in range(0, len(cores), _TOGETHER):
+            self._judge(cores[at : at + _TOGETHER], quality, bits, drawn, gain)
+        chosen = gain > 0
+        for tile in range(self.grid.count):
+            there = self._there(tile)
+            if gain[there].sum() < _PART_BITS:
+                chosen[there] = False
+        for _ in range(_ROUNDS) if chosen.any() else ():
+            self._grow(chosen, bits, depth)
+        return chosen
+
+    def _box(self, tile: int) -> Box:
+        """A tile's blocks."""
+        return self.grid.box(tile).overlap(self.grid.picture).reduced(EXACT_SIDE)
+
+    def _there(self, tile: int) -> tuple[slice, slice]:
+        """Where a tile's blocks are in a map of all."""
+        return self._box(tile).inside(Box(0, 0, 0, 0))
+
+    def _pixels(self, tile: int) -> NDArray[np.uint8]:
+        """The pixels of a tile's blocks, with one around."""
+        return pixels_in(self.rgb, self.grid.picture, self._box(tile).times(EXACT_SIDE).around(1))
+
+    def _judge(
+        self,
+        cores: NDArray[np.intp],
+        quality: int,
+        bits: NDArray[np.float32],
+        drawn: NDArray[np.bool_],
+        gain: NDArray[np.float32],
+    ) -> None:
+        """Put into ``gain`` the bits that exact blocks of some cores save, where they are worth it."""
+        down, across = -(-len(cores) // _ACROSS), min(len(cores), _ACROSS)
+        mosaic = np.zeros((down * _CROP, across * _CROP, 3), np.uint8)
+        corners = [(_CROP * (n % across), _CROP * (n // across)) for n in range(len(cores))]
+        places = [Box(x, y, x + _CROP, y + _CROP) for x, y in corners]
+        for place, (row, column) in zip(places, cores.tolist(), strict=True):
+            area = Box(column * _CORE, row * _CORE, (column + 1) * _CORE, (row + 1) * _CORE).around(_MARGIN)
+            mosaic[place.top : place.bottom, place.left : place.right] = pixels_in(
+                self.rgb, self.grid.picture, area
+            )
+        shown, model_bits = attempt(mosaic, self.model, self.bank, self.by_row, quality, self.threads)
+        errors = np.square(shown.astype(np.float32) - mosaic).mean(2)
+        side = _CORE // EXACT_SIDE
+        weight = self.model.error_weight(quality)
+        far, near = _FAR * promised_error(weight), near_error(near_depth(weight))
+        for place, (row, column) in zip(places, cores.tolist(), strict=True):
+            core = errors[place.top : place.bottom, place.left : place.right][
+                _MARGIN:-_MARGIN, _MARGIN:-_MARGIN
+            ]
+            here = np.s_[side * row : side * (row + 1), side * column : side * (column + 1)]
+            needed = bits[here]
+            error = core.reshape(side, EXACT_SIDE, side, EXACT_SIDE).mean((1, 3))
+            error = error[: needed.shape[0], : needed.shape[1]]
+            saved = _MODEL_BITS * float(model_bits[place.top // UNIT, place.left // UNIT]) / _CROP**2
+            found = weight * (error - near) + saved - needed
+            taken = (needed > 0) & (found > 0) & (drawn[here] | (error > far))
+            gain[here] = np.where(taken, found * EXACT_SIDE**2, 0)
+
+    def _grow(self, chosen: NDArray[np.bool_], bits: NDArray[np.float32], depth: int) -> None:
+        """Add what is beside chosen blocks and next to free, and the rest of tiles that are drawn."""
+        wide = np.pad(chosen, 1)
+        rows, columns = chosen.shape
+        beside = np.logical_or.reduce(
+            [wide[y : y + rows, x : x + columns] for y in range(3) for x in range(3)]
+        )
+
+        def add(tile: int) -> None:
+            there = self._there(tile)
+            here, known = chosen[there], bits[there]
+            mostly = here.mean() > _MOST
+            wanted = np.argwhere((beside[there] | mostly) & ~here)
+            if not len(wanted):
+                return
+            needed = lossless_bits(self._pixels(tile), wanted, depth)
+            free = needed < _FREE_BITS
+            if mostly and needed.mean() < _ALIKE * known[here].mean():
+                free[:] = True
+            rows, columns = wanted[free].T
+            known[rows, columns] = needed[free]
+            here[rows, columns] = True
+
+        map_tiles(add, range(self.grid.count), self.threads)
+
+
+def _by_core(blocks: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Whether blocks are marked, ``(rows, 4, columns, 4)`` by core; none beyond the picture is."""
+    side = _CORE // EXACT_SIDE
+    marked = np.pad(blocks > 0, [(0, -size % side) for size in blocks.shape])
+    return marked.reshape(marked.shape[0] // side, side, -1, side)
