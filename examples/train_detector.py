@@ -101,7 +101,7 @@ def is_test_scene(scene: str) -> bool:
 
 def kept_scenes() -> frozenset[str]:
     """Scenes that other measurements keep for themselves."""
-    config = resources.files("pgic_core.training").joinpath("configs", "roi-insulator.toml")
+    config = resources.files("pgic_core.lab.training").joinpath("configs", "roi-insulator.toml")
     return frozenset(tomllib.loads(config.read_text(encoding="utf-8"))["exclude"])
 
 

@@ -52,8 +52,8 @@ if TYPE_CHECKING:
         PgiWarning,
     )
     from .limits import Limits
+    from .models import available_models, default_model, find_model
     from .roi import Roi, draw_roi
-    from .runtime import available_models, default_model, find_model
 
 __all__ = [
     "KEEP",
@@ -103,7 +103,7 @@ __all__ = [
     "verify",
 ]
 
-_HOMES = ("errors", "limits", "container", "runtime", "api", "roi")
+_HOMES = ("errors", "limits", "container", "models", "api", "roi")
 
 
 def __getattr__(name: str) -> object:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from pgic_core.runtime import Model
+    from pgic_core.models import Model
 
 __all__ = ["Pgi", "PgiModel"]
 
@@ -213,7 +213,7 @@ class Pgi(PillowCodec):  # CompressAI's bench names codecs by their class
 
 def _load(weights: Path) -> nn.Module:
     # Not imported where the model is installed without its weights.
-    from pgic_core.training.export import load_codec
+    from pgic_core.lab.training.export import load_codec
 
     return load_codec(weights)[0]
 

@@ -81,7 +81,7 @@ def test_arrows_between_rooms_point_down() -> None:
 
 
 def test_every_requirement_that_is_cited_is_written_down() -> None:
-    table = tomllib.loads((ROOT / "pgic_core/evaluation/requirements.toml").read_text(encoding="utf-8"))
+    table = tomllib.loads((ROOT / "pgic_core/lab/conformance/requirements.toml").read_text(encoding="utf-8"))
     known = {f"{document}-{number}" for document, numbers in table.items() for number in numbers}
     cited = set()
     for path in ROOT.glob("pgic_*/**/*"):

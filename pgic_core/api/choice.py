@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..codec.estimate import estimate_lossless
-from ..codec.lossless import encode_lossless
+from ..codec.lossless.estimate import estimate_lossless
+from ..codec.lossless.image import encode_lossless
 from ..container import Compression
 from ..errors import PgiOptionError, PgiTargetError
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..codec.auxiliary import LENGTH_SIZE, read_alpha_length
-from ..codec.lossless import LosslessImage
+from ..codec.alpha import LENGTH_SIZE, read_alpha_length
+from ..codec.lossless.image import LosslessImage
 from ..codec.picture import Channels, SampleFormat
 from ..container import IMAGE_FIELDS_SIZE, Compression
 from ..errors import PgiFormatError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..codec.decoder import LearnedImage
+    from ..codec.learned.decoder import LearnedImage
     from ..codec.parallel import Progress
     from ..container import PgiReader
     from ..limits import Limits
@@ -128,7 +128,7 @@ def open_coded(reader: PgiReader, limits: Limits) -> CodedPicture:
 
 def _open_learned(reader: PgiReader, limits: Limits) -> CodedPicture:
     # Not imported for pictures that need no network.
-    from ..codec.decoder import LearnedImage
+    from ..codec.learned.decoder import LearnedImage
 
     length = reader.payload_length
     alpha_length = read_alpha_length(reader.read_payload, length)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import numpy as np
 
 from ..camera import orientation_of
-from ..codec.auxiliary import LENGTH_SIZE, join_alpha
-from ..codec.lossless import encode_lossless
+from ..codec.alpha import LENGTH_SIZE, join_alpha
+from ..codec.lossless.image import encode_lossless
 from ..codec.parallel import thread_count
 from ..codec.picture import Picture
 from ..container import (
@@ -55,8 +55,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from ..codec.parallel import Progress
+    from ..models import Model
     from ..roi import RoiLike
-    from ..runtime import Model
     from .fields import AnnotationsLike, ExifLike, MetadataLike
     from .options import ImageTypeLike
     from .side_data import SideData
@@ -336,8 +336,8 @@ def _encode_learned(
     progress: Progress | None,
 ) -> list[bytes]:
     # Not imported for pictures that need no network.
-    from ..codec.encoder import RateTarget, encode_learned
-    from ..runtime import default_model, find_model
+    from ..codec.learned.encoder import RateTarget, encode_learned
+    from ..models import default_model, find_model
 
     chosen = find_model(model) if isinstance(model, str) else model or default_model()
     alpha: list[bytes] = []

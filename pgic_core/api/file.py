@@ -20,7 +20,7 @@ from ..container import (
 )
 from ..errors import PgiLimitError, PgiOptionError, PgiUnsupportedError
 from ..limits import Limits
-from ..runtime import ROWS_PER_OCTAVE
+from ..models import ROWS_PER_OCTAVE
 from .coded import CodedPicture, open_coded
 from .derived import contradictions
 from .info import BlockInfo, FileInfo

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..codec.lossless import LosslessImage, encode_lossless
+from ..codec.lossless.image import LosslessImage, encode_lossless
 from ..codec.picture import Picture
 from ..container import IMAGE_FIELDS_SIZE
 from ..errors import PgiError, PgiFormatError, PgiUnsupportedError

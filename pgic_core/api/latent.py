@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..codec.decoder import LearnedImage
+    from ..codec.learned.decoder import LearnedImage
     from ..container.source import SourceLike
     from .file import Window
 

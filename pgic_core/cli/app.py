@@ -24,9 +24,9 @@ _COMMANDS = {
     "info": ("pgic_core.cli.info", "Say what .pgi files hold."),
     "verify": ("pgic_core.cli.verify", "Check every byte of .pgi files."),
     "meta": ("pgic_core.cli.meta", "Show or change metadata without coding pixels again."),
-    "features": ("pgic_core.features.command", "Code deep feature maps."),
+    "features": ("pgic_core.cli.features", "Code deep feature maps."),
     "plugins": ("pgic_core.cli.plugins", "List plugins and say what is wrong with broken ones."),
-    "bench": ("pgic_core.evaluation.command", "Measure quality, rate and speed beside other codecs."),
+    "bench": ("pgic_core.cli.bench", "Measure quality, rate and speed beside other codecs."),
 }
 
 
@@ -78,7 +78,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     from .. import __version__
     from ..container import FORMAT_VERSION
     from ..errors import PgiError
-    from ..runtime import available_models, engine_description
+    from ..models import available_models, engine_description
 
     show(f"pgic {__version__}, format {FORMAT_VERSION >> 8}.{FORMAT_VERSION & 255}")
     try:

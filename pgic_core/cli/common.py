@@ -58,7 +58,7 @@ class Run:
 
         One file gets all threads. Several go up to four at a time, since each needs memory, and share them.
         """
-        from ..runtime import default_threads
+        from ..models import default_threads
 
         try:
             available = default_threads()

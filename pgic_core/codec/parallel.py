@@ -11,7 +11,7 @@ from threading import Lock, get_ident
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from ..errors import PgiOptionError
-from ..runtime import default_threads
+from ..models import default_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

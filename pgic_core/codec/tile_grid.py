@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .geometry import Box
+from .tiling import Box
 
 __all__ = ["TileGrid"]
 

@@ -21,7 +21,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from pgic_core.codec.varint import varint
+from pgic_core.codec.learned.varint import varint
 from pgic_core.errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
 
 from .prequantise import Quantiser

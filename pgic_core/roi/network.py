@@ -11,7 +11,7 @@ from PIL import Image
 
 from ..data_files import read_json
 from ..errors import PgiInputError, PgiModelError
-from ..runtime import Network
+from ..models import Network
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

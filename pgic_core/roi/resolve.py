@@ -12,7 +12,7 @@ from PIL import Image
 from ..container import ExtensionKey
 from ..errors import PgiOptionError
 from ..hooks import find_roi
-from ..runtime import ROWS_PER_OCTAVE
+from ..models import ROWS_PER_OCTAVE
 from .blocks import fit, grid_shape
 from .shapes import importance_of_mask, importance_of_shapes
 

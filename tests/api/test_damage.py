@@ -117,8 +117,8 @@ def test_forged_fields_are_refused(forged: bytes, error: type[Exception], messag
 
 
 def test_the_opacity_plane_must_be_one_channel_of_8_bits() -> None:
-    from pgic_core.codec.auxiliary import join_alpha
-    from pgic_core.codec.lossless import encode_lossless
+    from pgic_core.codec.alpha import join_alpha
+    from pgic_core.codec.lossless.image import encode_lossless
 
     for pixels in (PHOTO, GREY[:, :, None].astype(np.uint16)):
         payload = b"".join(join_alpha([b"x" * 99], encode_lossless(pixels)))

@@ -13,7 +13,7 @@ import skimage.data
 import pgic_core
 from pgic_core import PgiOptionError
 from pgic_core.api import EncodeOptions
-from pgic_core.runtime import default_model
+from pgic_core.models import default_model
 
 from .photos import ALPHA, GREY, PHOTO, RGBA, opened, photo_file, psnr
 

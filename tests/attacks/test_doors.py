@@ -69,9 +69,9 @@ def test_photos_are_opened_by_a_list_of_formats() -> None:
 def test_one_module_reads_json_and_arrays() -> None:
     # These read what another process of pgic wrote a moment ago.
     own = {
-        "pgic_core/evaluation/loader.py",
-        "pgic_core/evaluation/speed.py",
-        "pgic_core/evaluation/speed_worker.py",
+        "pgic_core/lab/bench/loader.py",
+        "pgic_core/lab/bench/speed.py",
+        "pgic_core/lab/bench/speed_worker.py",
         "pgic_plugins/torchvision/loader_worker.py",
     }
     assert not found(reads_foreign_data, {"pgic_core/data_files.py", *own})

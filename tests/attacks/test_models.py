@@ -12,9 +12,9 @@ import pytest
 
 import pgic_core
 from pgic_core.errors import PgiModelError
+from pgic_core.models import Model, default_model, find_model
+from pgic_core.models.manifest import IDENTITY_FILES
 from pgic_core.roi import HeatModel
-from pgic_core.runtime import Model, default_model, find_model
-from pgic_core.runtime.manifest import IDENTITY_FILES
 from tests.attacks.running import command, python
 
 RGB = np.random.default_rng(3).integers(0, 255, (96, 128, 3), dtype=np.uint8)
@@ -47,7 +47,7 @@ WITH_MODEL = """
     from pathlib import Path
     import pgic_core
     from pgic_core.codec import decoder
-    from pgic_core.runtime import Model
+    from pgic_core.models import Model
 
     decoder.find_model = lambda digest: Model(Path(sys.argv[1]))
     try:

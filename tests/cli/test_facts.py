@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 import pgic_core
 from pgic_core.cli import app
-from pgic_core.runtime import available_models
+from pgic_core.models import available_models
 
 from ..api.photos import GREY, PHOTO, RGBA, exif_bytes
 

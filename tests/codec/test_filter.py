@@ -12,15 +12,15 @@ import skimage.data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgic_core.codec.decoder import LearnedImage
-from pgic_core.codec.encoder import Encoder, encode_learned
-from pgic_core.codec.entropy import Bank
-from pgic_core.codec.filter import BLOCK, FEATURES, HALF, REACH, SHIFTS, Filter, filtered
-from pgic_core.codec.filter_fit import FilterFit, samples
-from pgic_core.codec.geometry import Box
+from pgic_core.codec.learned.decoder import LearnedImage
+from pgic_core.codec.learned.encoder import Encoder, encode_learned
+from pgic_core.codec.learned.entropy import Bank
+from pgic_core.codec.learned.post_filter import BLOCK, FEATURES, HALF, REACH, SHIFTS, Filter, filtered
+from pgic_core.codec.learned.post_filter_fit import FilterFit, samples
+from pgic_core.codec.tiling import Box
 from pgic_core.errors import PgiFormatError
 from pgic_core.limits import Limits
-from pgic_core.runtime import Network, default_model
+from pgic_core.models import Network, default_model
 
 from . import torch_engine
 
@@ -189,9 +189,9 @@ def decoded(data: bytes, rgb: NDArray[np.uint8]) -> tuple[LearnedImage, NDArray[
 def test_it_makes_photos_better_for_less(quality: int, blocks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     rgb = np.ascontiguousarray(np.tile(skimage.data.astronaut(), (3, 3, 1) if blocks else (2, 2, 1)))
     if blocks:
-        monkeypatch.setattr("pgic_core.codec.geometry._BLOCK_PIXELS", 1)
+        monkeypatch.setattr("pgic_core.codec.tiling._BLOCK_PIXELS", 1)
     with_filter = b"".join(encode_learned(rgb, model=MODEL, quality=quality))
-    monkeypatch.setattr("pgic_core.codec.encoder.samples", lambda *_: {})
+    monkeypatch.setattr("pgic_core.codec.learned.encoder.samples", lambda *_: {})
     without = b"".join(encode_learned(rgb, model=MODEL, quality=quality))
     image, better = decoded(with_filter, rgb)
     assert image.filter is not None
@@ -215,7 +215,7 @@ def test_what_suits_one_sample_alone_is_not_sent(monkeypatch: pytest.MonkeyPatch
     assert found(1) is None
     # Samples that do not judge each other would have agreed.
     monkeypatch.setattr(
-        "pgic_core.codec.filter_fit._unseen_gain",
+        "pgic_core.codec.learned.post_filter_fit._unseen_gain",
         lambda parts: (whole := reduce(add, parts)).gain(whole.solve()),
     )
     assert found(1) is not None
@@ -226,7 +226,7 @@ def test_regions_of_interest_decide_what_is_corrected(monkeypatch: pytest.Monkey
     roi = np.zeros((8, 8), np.int8)
     roi[2:6, 2:6] = 24
     with_filter = b"".join(encode_learned(rgb, model=MODEL, quality=40, roi=roi))
-    monkeypatch.setattr("pgic_core.codec.encoder.samples", lambda *_: {})
+    monkeypatch.setattr("pgic_core.codec.learned.encoder.samples", lambda *_: {})
     without = b"".join(encode_learned(rgb, model=MODEL, quality=40, roi=roi))
     inside = np.s_[128:384, 128:384]
     image, better = decoded(with_filter, rgb)
@@ -277,7 +277,7 @@ def test_any_size_has_parts_to_find_it_from(size: tuple[int, int], monkeypatch: 
         assert 0 <= box.top < box.bottom <= size[0]
     assert bool(encoder._samples) == (min(size) >= BLOCK)
     with monkeypatch.context() as patch:
-        patch.setattr("pgic_core.codec.geometry._BLOCK_PIXELS", 1)
+        patch.setattr("pgic_core.codec.tiling._BLOCK_PIXELS", 1)
         Encoder(rgb, MODEL, 2, None, 1, lambda share: None)
     _, picture = decoded(b"".join(encoder.code(70)), rgb)
     assert picture.shape == rgb.shape

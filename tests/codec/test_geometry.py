@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgic_core.codec.geometry import Box, Grid, bands, columns, strips
+from pgic_core.codec.tiling import Box, Grid, bands, columns, strips
 
 sizes = st.integers(1, 3000)
 

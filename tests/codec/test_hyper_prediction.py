@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgic_core.codec.hyper_prediction import HyperPrediction
-from pgic_core.runtime import default_model
+from pgic_core.codec.learned.hyper_prediction import HyperPrediction
+from pgic_core.models import default_model
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,13 +10,13 @@ import skimage.data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgic_core.codec.decoder import LearnedImage
-from pgic_core.codec.encoder import Encoder, RateTarget, encode_learned
-from pgic_core.codec.entropy import SegmentReader
-from pgic_core.codec.hyper_prediction import HyperPrediction
+from pgic_core.codec.learned.decoder import LearnedImage
+from pgic_core.codec.learned.encoder import Encoder, RateTarget, encode_learned
+from pgic_core.codec.learned.entropy import SegmentReader
+from pgic_core.codec.learned.hyper_prediction import HyperPrediction
 from pgic_core.errors import PgiError, PgiFormatError, PgiModelError, PgiOptionError, PgiTruncatedError
 from pgic_core.limits import DEFAULT_LIMITS
-from pgic_core.runtime import Network, default_model
+from pgic_core.models import Network, default_model
 
 from . import torch_engine
 
@@ -187,11 +187,11 @@ def test_a_picture_decoded_in_blocks_equals_one_decoded_at_once(
     rgb = np.ascontiguousarray(photo[:600, :700])
     data = coded(rgb, quality=50)
     at_once, _ = opened(data, rgb).decode()
-    monkeypatch.setattr("pgic_core.codec.geometry._BLOCK_PIXELS", 1)
+    monkeypatch.setattr("pgic_core.codec.tiling._BLOCK_PIXELS", 1)
     in_blocks, _ = opened(data, rgb).decode()
     assert np.abs(in_blocks.astype(int) - at_once).max() <= 1
     with monkeypatch.context() as patch:
-        patch.setattr("pgic_core.codec.geometry._BLOCK_PIXELS", 1 << 21)
+        patch.setattr("pgic_core.codec.tiling._BLOCK_PIXELS", 1 << 21)
         plain = coded(rgb, quality=50, effort=1)
     again = coded(rgb, quality=50, effort=1)  # whose filter would be found from other parts of the picture
     assert abs(len(again) - len(plain)) <= 0.001 * len(plain)
@@ -386,7 +386,7 @@ def test_symbols_that_no_encoder_writes_never_do_worse_than_an_error(
     photo: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Random payload bytes under sound checksums reach the entropy decoder and the networks."""
-    from pgic_core.codec.stream import StreamHeader, serialise
+    from pgic_core.codec.learned.stream import StreamHeader, serialise
 
     rgb = photo[:300, :600]
     grid = Encoder(rgb, MODEL, 1, None, 1, lambda share: None).grid

@@ -9,11 +9,11 @@ import pytest
 from skimage import data
 
 import pgic_core
-from pgic_core.codec import encoder
-from pgic_core.codec.entropy import Bank, encode_segments
+from pgic_core.codec.learned import encoder
+from pgic_core.codec.learned.entropy import Bank, encode_segments
 from pgic_core.errors import PgiModelError
-from pgic_core.evaluation.metrics import psnr
-from pgic_core.runtime import ROWS, Model, default_model
+from pgic_core.lab.bench.metrics import psnr
+from pgic_core.models import ROWS, Model, default_model
 
 if TYPE_CHECKING:
     from pathlib import Path

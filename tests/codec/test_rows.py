@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgic_core.codec.rows import SymbolRows
-from pgic_core.runtime import ROWS
+from pgic_core.codec.learned.rows import SymbolRows
+from pgic_core.models import ROWS
 
 SUMS = st.lists(
     st.floats(-200, 200, width=32) | st.sampled_from([0.0, 0.5, 1.0, 79.0, 79.5, 80.0]), max_size=300

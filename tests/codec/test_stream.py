@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgic_core.codec.geometry import Grid
-from pgic_core.codec.stream import StreamHeader, parse, serialise
-from pgic_core.codec.varint import varint
+from pgic_core.codec.learned.stream import StreamHeader, parse, serialise
+from pgic_core.codec.learned.varint import varint
+from pgic_core.codec.tiling import Grid
 from pgic_core.errors import PgiChecksumError, PgiError, PgiFormatError, PgiLimitError, PgiTruncatedError
 from pgic_core.limits import DEFAULT_LIMITS, Limits
 

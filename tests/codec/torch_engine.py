@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from pgic_core.runtime import Network
+    from pgic_core.models import Network
 
 _KINDS = {
     TensorProto.FLOAT: torch.float32,

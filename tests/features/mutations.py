@@ -17,7 +17,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from pgic_core.codec.varint import varint
+from pgic_core.codec.learned.varint import varint
 from pgic_core.errors import PgiError
 from pgic_core.features import decode_features, encode_features, inspect_features
 

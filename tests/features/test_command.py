@@ -3,8 +3,8 @@ import pytest
 from click.testing import CliRunner
 
 import pgic_core
+from pgic_core.cli.features import features
 from pgic_core.features import decode_features
-from pgic_core.features.command import features
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from functools import lru_cache
 import cbor2
 import numpy as np
 
-from pgic_core.codec.entropy import Bank, encode_segments
-from pgic_core.codec.geometry import Grid
-from pgic_core.codec.rows import RowMap
-from pgic_core.codec.stream import StreamHeader, serialise
-from pgic_core.codec.varint import varint
+from pgic_core.codec.learned.entropy import Bank, encode_segments
+from pgic_core.codec.learned.rows import RowMap
+from pgic_core.codec.learned.stream import StreamHeader, serialise
+from pgic_core.codec.learned.varint import varint
+from pgic_core.codec.tiling import Grid
 from pgic_core.container import ImageFields
-from pgic_core.runtime import default_model
+from pgic_core.models import default_model
 from tests.container.forge import EXTENSION, METADATA, Block, deflated, forge, image_block, metadata_content
 
 from .prefix_codes import prefix_codes

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import cbor2
 
-from pgic_core.codec.varint import varint
+from pgic_core.codec.learned.varint import varint
 from pgic_core.container import PgiReader
 from tests.container.forge import EXTENSION, Block, forge
 

@@ -12,9 +12,9 @@ import skimage.data
 from PIL import Image
 
 import pgic_core
-from pgic_core.codec.lossless import encode_lossless
+from pgic_core.codec.lossless.image import encode_lossless
+from pgic_core.codec.lossless.tile_coders import TileCoder, encode_tile
 from pgic_core.codec.picture import SampleFormat
-from pgic_core.codec.tile_coders import TileCoder, encode_tile
 from pgic_core.container import (
     Annotation,
     Box,
@@ -97,7 +97,7 @@ def _older(pixels: NDArray[Any], coder: TileCoder) -> bytes:
     def encode_as(tile: NDArray[Any], _: TileCoder, effort: int) -> tuple[TileCoder, bytes]:
         return encode_tile(tile, coder, effort)
 
-    with mock.patch("pgic_core.codec.lossless.encode_tile", encode_as):
+    with mock.patch("pgic_core.codec.lossless.image.encode_tile", encode_as):
         return build_file(fields, encode_lossless(pixels, plain=plain))
 
 
@@ -116,8 +116,8 @@ def seeds() -> tuple[Seed, ...]:
     )
     words = {f"acme.field-{i}": ["text", i, {"depth": [1.5, None, True]}] for i in range(12)}
     with (
-        mock.patch("pgic_core.codec.encoder.TILE", 64),
-        mock.patch("pgic_core.codec.lossless._TILE_SIDE", 64),
+        mock.patch("pgic_core.codec.learned.encoder.TILE", 64),
+        mock.patch("pgic_core.codec.lossless.image._TILE_SIDE", 64),
     ):
         files = {
             "learned": pgic_core.encode(photo[:70, :100], quality=60),

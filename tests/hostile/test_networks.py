@@ -9,9 +9,9 @@ import pytest
 import skimage.data
 
 import pgic_core
-from pgic_core.codec import entropy
+from pgic_core.codec.learned import entropy
 from pgic_core.errors import PgiFormatError, PgiModelError
-from pgic_core.runtime import Model, Network, Tables, default_model
+from pgic_core.models import Model, Network, Tables, default_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -108,7 +108,7 @@ def test_an_engine_that_fails_is_an_error_of_ours(
         (tmp_path / name).write_bytes((MODEL.folder / name).read_bytes())
     broken = tmp_path / f"{network}.onnx"
     broken.write_bytes(broken.read_bytes()[:1000])
-    monkeypatch.setattr("pgic_core.codec.decoder.find_model", lambda name: Model(tmp_path))
+    monkeypatch.setattr("pgic_core.codec.learned.decoder.find_model", lambda name: Model(tmp_path))
     with pytest.raises(PgiModelError, match=broken.name):
         pgic_core.decode(FILE, threads=threads)
     broken.unlink()

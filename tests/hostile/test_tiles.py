@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import pgic_core
-from pgic_core.codec.memory_budget import MemoryBudget
-from pgic_core.codec.tile_coders import TileCoder, decode_tile, decoding_memory
+from pgic_core.codec.lossless.memory_budget import MemoryBudget
+from pgic_core.codec.lossless.tile_coders import TileCoder, decode_tile, decoding_memory
 from pgic_core.container import Compression, ImageFields, build_file
 from pgic_core.errors import PgiFormatError
 from tests.fuzz.prefix_codes import prefix_codes
@@ -22,7 +22,7 @@ from tests.fuzz.prefix_codes import prefix_codes
 _UINT8 = np.dtype(np.uint8)
 _CALL = """
 import io, resource, sys
-import pgic_core, pgic_core.codec.lossless, PIL.WebPImagePlugin
+import pgic_core, pgic_core.codec.lossless.image, PIL.WebPImagePlugin
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 pixels = pgic_core.decode(io.BytesIO(sys.stdin.buffer.read()), threads=8)
 print(pixels.shape, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)

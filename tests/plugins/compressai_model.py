@@ -18,7 +18,7 @@ from compressai.registry import MODELS
 from PIL import Image
 
 import pgic_core
-from pgic_core.evaluation.command import bench
+from pgic_core.cli.bench import bench
 from pgic_plugins.compressai import Pgi, PgiModel
 
 if TYPE_CHECKING:

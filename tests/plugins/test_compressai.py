@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from pgic_core.evaluation.command import bench
+from pgic_core.cli.bench import bench
 
 CHECKS = Path(__file__).parent / "compressai_model.py"
 

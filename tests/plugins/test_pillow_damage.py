@@ -192,13 +192,13 @@ def test_a_missing_library_is_named(pgi: Path, monkeypatch: pytest.MonkeyPatch):
 def test_a_library_that_only_this_picture_needs_is_named(photo: Image.Image, monkeypatch: pytest.MonkeyPatch):
     file = io.BytesIO()
     photo.save(file, "PGI", quality=50)
-    monkeypatch.setitem(sys.modules, "pgic_core.codec.decoder", None)
+    monkeypatch.setitem(sys.modules, "pgic_core.codec.learned.decoder", None)
     with pytest.raises(OSError, match=r"A library that this \.pgi file needs is missing"):
         Image.open(file)
 
 
 def test_an_unknown_model_is_an_os_error(photo: Image.Image, monkeypatch: pytest.MonkeyPatch):
-    from pgic_core.runtime import registry
+    from pgic_core.models import registry
 
     file = io.BytesIO()
     photo.save(file, "PGI", quality=50)

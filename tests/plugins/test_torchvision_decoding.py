@@ -11,7 +11,7 @@ import torch
 
 import pgic_core
 from pgic_core.errors import PgiFormatError, PgiInputError, PgiOptionError, PgiUnsupportedError
-from pgic_core.runtime import Network
+from pgic_core.models import Network
 from pgic_plugins.torchvision import decode_pgi, decode_pgi_latent
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
-from pgic_core.runtime import sessions
+from pgic_core.models import sessions
 
 
 class ThreadCounts(Dataset):

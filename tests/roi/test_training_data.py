@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pgic_core.errors import PgiInputError
-from pgic_core.training.roi_data import Sampler, is_test_scene, load_coco, scene_of
+from pgic_core.lab.training.roi_data import Sampler, is_test_scene, load_coco, scene_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,0 +1,1 @@
+"""The learned codec (STREAM.md, "Learned")."""

@@ -1,0 +1,297 @@
+"""The learned decoder: payload to picture (A-6.5.1)."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ...errors import PgiFormatError, PgiOptionError
+from ...limits import Limits
+from ...models import Model, default_threads, find_model
+from ..parallel import ahead, beside
+from ..tiling import CELL, LATENT, UNIT, Box, Grid, block_pixels, blocks
+from .entropy import Bank
+from .post_filter import BLOCK, REACH, Filter, filtered
+from .reconstruction import PREVIEW, Demand, context_of, latent_of, margins, pixels_of, preview_of, state_of
+from .region import Rate
+from .stream import StreamHeader, parse
+from .tile_reader import TileReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+__all__ = ["LEVELS", "LearnedImage", "Level", "render"]
+
+Level = Literal["preview", "fast"]
+LEVELS: tuple[Level, ...] = ("preview", "fast")
+
+
+class LearnedImage:
+    """A coded picture. Opening reads header and index; pixels are decoded on demand.
+
+    Args:
+        read: gives ``(offset, length)`` of the payload; raises ``PgiTruncatedError`` where it ends early.
+        length: of the payload, as the container says.
+        width, height: of the picture.
+        limits: what to allow.
+
+    Raises:
+        PgiFormatError, PgiUnsupportedError, PgiLimitError: the payload cannot be used.
+    """
+
+    def __init__(
+        self, read: Callable[[int, int], bytes], length: int, width: int, height: int, limits: Limits
+    ) -> None:
+        self._read = read
+        self.header: StreamHeader
+        self.header, self.index = parse(read, length, width, height, limits)
+        self.grid = self.header.grid
+
+    @property
+    def preview_bytes(self) -> int:
+        """Length of the payload's prefix that is enough for the preview."""
+        return self.index.preview_bytes
+
+    @cached_property
+    def model(self) -> Model:
+        """The model the payload names.
+
+        Raises:
+            PgiModelError: it is not installed.
+        """
+        return find_model(self.header.model_digest)
+
+    @cached_property
+    def filter(self) -> Filter | None:
+        """The picture's own filter.
+
+        Raises:
+            PgiFormatError: what the payload holds is none.
+        """
+        return Filter.unpack(self.header.filter, Bank.of(self.model)) if self.header.filter else None
+
+    def verify(self) -> None:
+        """Check every tile's CRC32, and that its symbols and the filter decode.
+
+        Raises:
+            PgiFormatError: something is damaged.
+        """
+        tiles = self._reader(raise_damage=True)
+        _ = self.filter
+        for index in range(self.grid.count):
+            tiles.verify(index)
+
+    def decode(
+        self,
+        level: Level = "fast",
+        window: tuple[int, int, int, int] | None = None,
+        on_damage: Literal["raise", "conceal"] = "raise",
+        threads: int | None = None,
+        progress: Callable[[float], None] | None = None,
+        out: NDArray[np.uint8] | None = None,
+    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
+        """Decode.
+
+        Args:
+            level: ``"fast"`` for every pixel, ``"preview"`` for one in 8 x 8 from the preview layer alone.
+            window: left, top, width, height in pixels of the picture; a preview covers it with whole
+                preview pixels.
+            on_damage: whether a damaged tile raises, or is filled from what is left of it.
+            threads: for networks; ``None`` for all.
+            progress: called with the share done, 0 to 1.
+            out: where to put the pixels, ``(h, w, 3)``; a new array if not given.
+
+        Returns:
+            ``(h, w, 3)`` grey levels, and with ``on_damage="conceal"`` an ``(h, w)`` mask that is true where
+            damage may have changed a pixel.
+
+        Raises:
+            PgiFormatError: the payload is damaged.
+            PgiOptionError: the window is not inside the picture.
+        """
+        if level not in LEVELS:
+            raise PgiOptionError(f"level must be one of {', '.join(LEVELS)}, not {level!r}.")
+        scale = PREVIEW if level == "preview" else 1
+        area = _window(self.grid, window)
+        first = _reduced(area, scale)
+        picture = np.empty((first.height, first.width, 3), np.uint8) if out is None else out
+        mask = np.zeros(picture.shape[:2], bool) if on_damage == "conceal" else None
+        tiles = self._reader(raise_damage=on_damage == "raise")
+        done = 0
+        for block, pixels, spoilt in self._blocks(tiles, area, level, threads or default_threads()):
+            picture[_reduced(block, scale).inside(first)] = pixels
+            if mask is not None:
+                for bad in spoilt:
+                    mask[_reduced(bad, scale).inside(first)] = True
+            done += block.width * block.height
+            if progress is not None:
+                progress(done / (area.width * area.height))
+        return picture, mask
+
+    def latent(
+        self, window: tuple[int, int, int, int] | None = None, threads: int | None = None
+    ) -> NDArray[np.float32]:
+        """The latent alone, as the network ``means`` gives it; ``synthesis`` does not run.
+
+        Args:
+            window: as for :meth:`decode`; covered with whole latent positions.
+            threads: likewise.
+
+        Returns:
+            ``(M, h, w)``, a position for 16 x 16 pixels.
+
+        Raises:
+            PgiFormatError, PgiOptionError: as for :meth:`decode`.
+        """
+        area, model = _window(self.grid, window), self.model
+        first = _reduced(area, LATENT)
+        out = np.empty((model.latent, first.height, first.width), np.float32)
+        tiles, rate = self._reader(raise_damage=True), self._rate()
+        threads = threads or default_threads()
+        for part, (work, _) in self._gathered(tiles, rate, self._parts(area, (0, 0)), threads):
+            out[:, *_reduced(part.block, LATENT).inside(first)] = work()[0].transpose(2, 0, 1)
+        return out
+
+    def _reader(self, *, raise_damage: bool) -> TileReader:
+        return TileReader(self.model, self.header, self.index, self._read, raise_damage=raise_damage)
+
+    def _rate(self) -> Rate:
+        return Rate(self.model, self.header.quality, self.header.offsets)
+
+    def strips(self, threads: int | None = None) -> Iterator[NDArray[np.uint8]]:
+        """The whole picture, a strip of full width at a time, from top to bottom.
+
+        Yields:
+            ``(rows, W, 3)`` grey levels.
+        """
+        strip = np.empty((0, self.grid.width, 3), np.uint8)
+        for block, pixels in self.blocks(threads or default_threads()):
+            if block.left == 0:
+                strip = np.empty((block.height, self.grid.width, 3), np.uint8)
+            strip[:, block.left : block.right] = pixels
+            if block.right == self.grid.width:
+                yield strip
+
+    def blocks(self, threads: int) -> Iterator[tuple[Box, NDArray[np.uint8]]]:
+        """The whole picture in blocks, in rows from the upper left."""
+        tiles = self._reader(raise_damage=True)
+        for block, pixels, _ in self._blocks(tiles, self.grid.picture, "fast", threads):
+            yield block, pixels
+
+    def _blocks(
+        self, tiles: TileReader, area: Box, level: Level, threads: int
+    ) -> Iterator[tuple[Box, NDArray[np.uint8], list[Box]]]:
+        """Blocks of ``area`` with their pixels, and what damage may have changed of them."""
+        rate, model = self._rate(), self.model
+        own = None if level == "preview" else self._filter(tiles)
+        around = None if level == "preview" else margins(model, REACH + BLOCK - 1 if own else 0)
+        reach = model.halo("means") + (around[1] if around else 0)
+        for part, (work, damaged) in self._gathered(tiles, rate, self._parts(area, around), threads):
+            pixels = work()
+            if around is not None:
+                pixels = pixels_of(rate, part.seen, part.shown, pixels, threads)
+                pixels = (
+                    filtered(own, pixels, part.shown, part.block, self.grid.padded, threads)
+                    if own
+                    else pixels[part.block.inside(part.shown)]
+                )
+            touched = (
+                self.grid.box(i).grown(reach, 1, self.grid.padded).overlap(part.block)
+                for i in self.grid.touching(part.needed)
+                if i in damaged
+            )
+            yield part.block, pixels, [box for box in touched if box.width > 0 and box.height > 0]
+
+    @staticmethod
+    def _gathered(
+        tiles: TileReader, rate: Rate, parts: list[Demand], threads: int
+    ) -> Iterator[tuple[Demand, tuple[Callable[[], NDArray[Any]], frozenset[int]]]]:
+        """Parts; what computes the preview of each, or its latent where one is wanted; damaged tiles so far.
+
+        Networks for what is known run while the rest is read, which takes one thread.
+        """
+
+        def of_z(part: Demand, z: NDArray[np.float32]) -> NDArray[np.float32]:
+            state = state_of(rate, part.needed, z, threads)
+            if part.detailed is not None and threads > 1:
+                tiles.foresee(part.detailed)
+            return state
+
+        def read(part: Demand) -> Callable[[], NDArray[Any]]:
+            z = tiles.z(part.needed)
+            with beside(lambda: of_z(part, z), threads) as state:
+                base = tiles.base(part.known)
+            if (detailed := part.detailed) is None:
+                return lambda: preview_of(rate, part, state(), base, threads)
+            with beside(lambda: context_of(rate, part, detailed, state(), base, threads), threads) as context:
+                detail = tiles.detail(detailed)
+            return lambda: latent_of(rate, part, detailed, context(), detail, threads)
+
+        return ahead(lambda part: (read(part), frozenset(tiles.damaged)), parts, threads)
+
+    def _filter(self, tiles: TileReader) -> Filter | None:
+        """The filter. If it cannot be read, there is none, and all tiles count as damaged."""
+        try:
+            return self.filter
+        except PgiFormatError:
+            if tiles.raise_damage:
+                raise
+            tiles.damaged.update(range(self.grid.count))
+            return None
+
+    def _parts(self, area: Box, around: tuple[int, int] | None) -> list[Demand]:
+        """Cut ``area`` into blocks, with the margins of what is shown and seen; ``None`` for previews."""
+        whole, reach = self.grid.padded, self.model.halo("means")
+        beyond = self.model.halo("context")
+        parts = []
+        for block in blocks(area, self.grid.tile, block_pixels(area)):
+            if around is None:
+                detailed = None
+                shown = seen = wanted = block.grown(0, PREVIEW, whole)
+            else:
+                shown, seen = (block.grown(margin, LATENT, whole) for margin in around)
+                detailed = wanted = seen.grown(0, CELL, whole)
+            known, needed = (wanted.grown(halo, UNIT, whole) for halo in (beyond, reach))
+            parts.append(Demand(block, shown, seen, detailed, known, needed))
+        return parts
+
+
+def _window(grid: Grid, window: tuple[int, int, int, int] | None) -> Box:
+    if window is None:
+        return grid.picture
+    left, top, width, height = window
+    if (
+        left < 0
+        or top < 0
+        or width < 1
+        or height < 1
+        or left + width > grid.width
+        or top + height > grid.height
+    ):
+        raise PgiOptionError(
+            f"The window {left},{top} {width}x{height} is not inside the picture "
+            f"of {grid.width}x{grid.height}."
+        )
+    return Box(left, top, left + width, top + height)
+
+
+def _reduced(box: Box, scale: int) -> Box:
+    """The pixels of a level that a box of the picture touches."""
+    return Box(box.left // scale, box.top // scale, -(-box.right // scale), -(-box.bottom // scale))
+
+
+def render(payload: bytes, grid: Grid, model: Model, threads: int) -> Iterator[tuple[Box, NDArray[np.uint8]]]:
+    """Decode a payload that was just made, in blocks, with the very model that made it."""
+    image = LearnedImage(
+        lambda offset, length: payload[offset : offset + length],
+        len(payload),
+        grid.width,
+        grid.height,
+        Limits.unlimited(),
+    )
+    image.model = model
+    yield from image.blocks(threads)

@@ -1,0 +1,341 @@
+"""The learned encoder: picture to payload (A-6.4.1a, A-6.4.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...errors import PgiOptionError, PgiTargetError
+from ...models import Model, default_threads
+from ..parallel import beside, map_tiles
+from ..tiling import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, blocks, columns, pixels_in
+from .decoder import render
+from .entropy import Z_BOUND, Bank, encode_segments
+from .latent_rows import LatentRows
+from .post_filter import REACH
+from .post_filter_fit import FilterFit, samples
+from .quantisation import SYMBOL_LAYERS, Coding, fill_thresholds, row_thresholds
+from .reconstruction import margins, pixels_of
+from .refinement import REFINED_PIXELS, refine
+from .rows import from_cells
+from .stream import StreamHeader, serialise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from .rows import SymbolRows
+
+__all__ = ["EFFORTS", "RateTarget", "encode_learned"]
+
+EFFORTS = range(1, 4)
+SLOW = 3
+"""The effort that refines latents."""
+TILE = 512
+_REFINING = 0.95  # share of the time that effort 3 spends on refining
+
+
+@dataclass(frozen=True, slots=True)
+class RateTarget:
+    """What the coded picture must meet. The best quality that does is chosen.
+
+    Attributes:
+        max_bytes: of the payload.
+        min_psnr: in dB over RGB; the smallest quality that reaches it is chosen.
+        bytes_beside: of the file beside the payload, for messages that speak of the file.
+    """
+
+    max_bytes: int | None = None
+    min_psnr: float | None = None
+    bytes_beside: int = 0
+
+
+def encode_learned(
+    rgb: NDArray[np.uint8],
+    *,
+    model: Model,
+    quality: int = 50,
+    target: RateTarget | None = None,
+    effort: int = 2,
+    roi: NDArray[np.int8] | None = None,
+    threads: int | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> list[bytes]:
+    """Code a picture.
+
+    Args:
+        rgb: ``(H, W, 3)``, sRGB grey levels.
+        model: whose networks.
+        quality: 1 to 100; ignored with a target.
+        target: what to meet instead of a quality.
+        effort: 1 rounds plainly; 2 drops symbols that cost more bits than they are worth, and sends the
+            picture's own filter; 3 also moves the latent to where this very picture costs less, which takes
+            some tens of times as long.
+        roi: ``(ceil(H / 64), ceil(W / 64))``, eighths of an octave by which steps are finer (A-6.4.1b).
+        threads: for networks; ``None`` for all.
+        progress: called with the share done, 0 to 1.
+
+    Returns:
+        The payload in pieces.
+
+    Raises:
+        PgiOptionError: an argument is out of range.
+        PgiTargetError: no quality meets the target.
+    """
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or not rgb.size:
+        raise PgiOptionError("The learned codec takes 8-bit RGB pictures only.")
+    if effort not in EFFORTS:
+        raise PgiOptionError(f"effort must be from {EFFORTS[0]} to {EFFORTS[-1]}, not {effort}.")
+    if not 1 <= quality <= 100:
+        raise PgiOptionError(f"quality must be from 1 to 100, not {quality}.")
+    encoder = Encoder(
+        rgb,
+        model,
+        effort,
+        roi,
+        threads or default_threads(),
+        progress or (lambda share: None),
+        keep=target is not None or effort == SLOW,
+    )
+    if target is None:
+        return encoder.code(quality)
+    return encoder.search(target)
+
+
+class Encoder:
+    """One picture on its way into a payload, band by band.
+
+    Args:
+        rgb: as for :func:`encode_learned`, like all that follow.
+        model: whose networks.
+        effort: one of :data:`EFFORTS`.
+        roi: the map, or ``None``.
+        threads: for networks and tiles.
+        progress: called with the share done.
+        keep: keep the whole latent, so that the analysis network runs once for all qualities tried; else
+            only the rows that are still needed are held.
+    """
+
+    def __init__(
+        self,
+        rgb: NDArray[np.uint8],
+        model: Model,
+        effort: int,
+        roi: NDArray[np.int8] | None,
+        threads: int,
+        progress: Callable[[float], None],
+        *,
+        keep: bool = False,
+    ) -> None:
+        height, width = rgb.shape[:2]
+        self._rgb = rgb
+        self._model = model
+        self._effort = effort
+        self._threads = threads
+        self._progress = progress
+        self._keep = keep
+        self.grid = Grid(width, height, TILE)
+        shape = (self.grid.padded.height // UNIT, self.grid.padded.width // UNIT)
+        if roi is not None and (roi.shape != shape or roi.dtype != np.int8):
+            raise PgiOptionError(f"The ROI map of this picture must be int8 of shape {shape}.")
+        self._roi = roi if roi is not None and roi.any() else None
+        self._bank = Bank.of(model)
+        self._thresholds = row_thresholds(self._bank, drop=effort > 1)
+        self._latent = LatentRows(model.latent, self.grid.padded.width)
+        self._block_pixels = block_pixels(self.grid.padded)
+        self._samples: dict[Box, float] = {}
+        if effort > 1 and model.weighs_errors:
+            margin = -(-(model.halo("synthesis") + REACH) // LATENT) * LATENT
+            cut = blocks(self.grid.padded, TILE, self._block_pixels)
+            self._samples = samples(rgb, cut, self.grid.padded, margin)
+
+    def code(self, quality: int) -> list[bytes]:
+        """The payload at one quality."""
+        whole, reach = self.grid.padded, self._model.halo("means")
+        picture = Coding(self._model, quality, self._roi, whole)
+        latent, refining = self._latent, 0.0
+        if self._effort == SLOW:
+            self._hyper(picture, whole.bottom)
+            latent, refining = self._refined(picture), _REFINING
+        packed: dict[int, tuple[bytes, bytes]] = {}
+        fit = FilterFit()
+        for band in bands(whole, TILE, self._block_pixels):
+            self._hyper(picture, band.grown(reach, UNIT, whole).bottom)
+            for block in columns(band, TILE, self._block_pixels):
+                packed |= self._pack(picture, latent, block, fit)
+                self._progress(refining + (1 - refining) * len(packed) / self.grid.count)
+            if not self._keep:
+                self._latent.forget(band.bottom - reach - UNIT)
+        if not self._keep:
+            self._latent = LatentRows(self._model.latent, whole.width)
+        own = b""
+        if self._samples:
+            pixels = self.grid.width * self.grid.height
+            found = fit.best(self._bank, self._model.error_weight(quality), pixels)
+            own = found.pack(self._bank) if found else b""
+        header = StreamHeader(self._model.digest, quality, self.grid, self._roi, own)
+        tiles = [packed[index] for index in range(self.grid.count)]
+        return serialise(header, list(zip(*tiles, strict=True)))
+
+    def _analyse(self, bottom: int) -> None:
+        """Have the latent down to a pixel row."""
+        if bottom <= self._latent.bottom:
+            return
+        network, halo = self._model.network("analysis"), self._model.halo("analysis")
+        for block in columns(self._latent.grow(bottom), TILE, self._block_pixels):
+            area = block.grown(halo, UNIT, self.grid.padded)
+            out = network({"picture": self._padded(area)}, threads=self._threads)
+            self._latent.put(block, out[:, *block.inside(area, LATENT)])
+
+    def _padded(self, area: Box) -> NDArray[np.uint8]:
+        """Pixels of ``area``; beyond the picture its last row and column are repeated."""
+        return np.ascontiguousarray(pixels_in(self._rgb, self.grid.picture, area))[None]
+
+    def _hyper(self, picture: Coding, bottom: int) -> None:
+        """Have z down to a pixel row."""
+        whole = self.grid.padded
+        if bottom <= picture.z_bottom:
+            return
+        network, halo = self._model.network("hyper_analysis"), self._model.halo("hyper_analysis")
+        strip = Box(0, picture.z_bottom, whole.width, bottom)
+        picture.z_bottom = bottom
+        self._analyse(strip.grown(halo, UNIT, whole).bottom)
+        for block in columns(strip, TILE, self._block_pixels):
+            area = block.grown(halo, UNIT, whole)
+            out = network(
+                {
+                    "latent": self._latent.take(area),
+                    "embedding": picture.rate.embedding("hyper_analysis", area, CELL),
+                },
+                threads=self._threads,
+            )
+            z = np.clip(np.rint(out[0][:, *block.inside(area, UNIT)]), -Z_BOUND, Z_BOUND)
+            z[picture.row_map.z_rows == 0] = 0
+            picture.z[:, *block.inside(whole, UNIT)] = z
+
+    def _refined(self, picture: Coding) -> LatentRows:
+        """A better latent than that of the analysis network, for one quality."""
+        whole, reach = self.grid.padded, self._model.halo("means")
+        cut = blocks(whole, TILE, REFINED_PIXELS)
+        latent = LatentRows(self._model.latent, whole.width)
+        latent.grow(whole.bottom)
+        for block in cut:
+            latent.put(block, self._latent.take(block))
+        for done, block in enumerate(cut):
+            area = block.grown(reach, UNIT, whole)
+            refined = refine(
+                picture,
+                self._bank,
+                self._thresholds,
+                latent.take(area),
+                self._padded(area),
+                area,
+                block,
+                self._threads,
+            )
+            latent.put(block, refined)
+            self._progress(_REFINING * (done + 1) / len(cut))
+        return latent
+
+    def _pack(
+        self, picture: Coding, latent: LatentRows, block: Box, fit: FilterFit
+    ) -> dict[int, tuple[bytes, bytes]]:
+        """Tile index to preview and detail part, for the tiles of a block; ``fit`` sees its samples."""
+        area = block.grown(self._model.halo("means"), UNIT, self.grid.padded)
+        limits = np.empty((area.height // CELL, area.width // CELL, 4 * self._model.latent), np.float16)
+
+        def choose(box: Box) -> list[SymbolRows]:
+            chosen = [picture.rows(layer, box) for layer in SYMBOL_LAYERS]
+            for layer, rows in zip(SYMBOL_LAYERS, chosen, strict=True):
+                cells = limits[box.inside(area, CELL)][:, :, picture.row_map.channels[layer]]
+                fill_thresholds(self._thresholds, rows, cells)
+            return chosen
+
+        tiles = list(self.grid.touching(block))
+        boxes = [self.grid.box(index) for index in tiles]
+        chosen = map_tiles(choose, boxes, self._threads)
+        map_tiles(choose, block.frame(area), self._threads)
+        symbols, decoded = picture.symbols(area, latent.take(area), limits, self._threads)
+
+        def learn() -> None:
+            for sample in self._samples:
+                if sample.overlap(block) == sample:
+                    self._learn(picture, decoded, area, sample, fit)
+
+        def pack(at: int) -> tuple[bytes, bytes]:
+            z = picture.row_map.prediction.residual(picture.z_of(boxes[at]))
+            z_rows = picture.row_map.rows_of_z(z[0].size)
+            cells = symbols[boxes[at].inside(area, CELL)]
+            segments = [(z_rows.counts, z.reshape(-1)[z_rows.index])]
+            for layer, rows in zip(SYMBOL_LAYERS, chosen[at], strict=True):
+                part = cells[:, :, picture.row_map.channels[layer]]
+                segments.append((rows.counts, from_cells(rows, part)))
+            return encode_segments(self._bank, segments[:2]), encode_segments(self._bank, segments[2:])
+
+        with beside(learn, self._threads):
+            packed = map_tiles(pack, range(len(tiles)), self._threads)
+        return dict(zip(tiles, packed, strict=True))
+
+    def _learn(
+        self, picture: Coding, latent: NDArray[np.float32], area: Box, sample: Box, fit: FilterFit
+    ) -> None:
+        """Decode a sample of ``area``, whose decoded latent is given, and tell the filter of it."""
+        whole, rate = self.grid.padded, picture.rate
+        shown, seen = (sample.grown(by, LATENT, whole) for by in margins(self._model, REACH))
+        decoded = pixels_of(rate, seen, shown, latent[:, *seen.inside(area, LATENT)], self._threads)
+        units = sample.grown(0, UNIT, whole)
+        shape = units.height // UNIT, units.width // UNIT
+        importance = np.broadcast_to(np.float32(4) ** rate.octaves(units), shape)
+        importance = importance.repeat(UNIT, 0).repeat(UNIT, 1)[sample.inside(units)]
+        original = self._rgb[sample.inside(self.grid.picture)]
+        fit.add(pixels_in(decoded, shown, sample.around(REACH)), original, importance, self._samples[sample])
+
+    def search(self, target: RateTarget) -> list[bytes]:
+        """The payload at the quality that meets ``target`` best, by bisection over whole qualities."""
+        tried: dict[int, list[bytes]] = {}
+
+        def fits(quality: int) -> bool:
+            pieces = tried[quality] = self.code(quality)
+            if target.max_bytes is not None and sum(map(len, pieces)) > target.max_bytes:
+                return False
+            return target.min_psnr is None or self._psnr(pieces) < target.min_psnr
+
+        if target.max_bytes is not None:
+            best = _last(fits, 0)
+            if best == 0:
+                least = sum(map(len, tried[1]))
+                error = PgiTargetError(
+                    f"Even quality 1 makes a file of {least + target.bytes_beside:,} bytes, "
+                    f"more than the {target.max_bytes + target.bytes_beside:,} asked for."
+                )
+                error.least = least
+                raise error
+            return tried[best]
+        best = _last(fits, 0) + 1
+        if best > 100:
+            raise PgiTargetError(
+                f"Even quality 100 stays below {target.min_psnr} dB; lossless=True keeps every pixel."
+            )
+        return tried[best] if best in tried else self.code(best)
+
+    def _psnr(self, pieces: list[bytes]) -> float:
+        error = 0.0
+        for box, pixels in render(b"".join(pieces), self.grid, self._model, self._threads):
+            difference = pixels - self._rgb[box.top : box.bottom, box.left : box.right].astype(np.float32)
+            error += float(np.square(difference).sum(dtype=np.float64))
+        return float(10 * np.log10(255**2 * self._rgb.size / error)) if error else float("inf")
+
+
+def _last(fits: Callable[[int], bool], low: int) -> int:
+    """The last of ``low`` .. 100 for which ``fits`` (true up to some point) holds; ``low`` is not asked."""
+    high = 101
+    while high - low > 1:
+        middle = (low + high) // 2
+        if fits(middle):
+            low = middle
+        else:
+            high = middle
+    return low

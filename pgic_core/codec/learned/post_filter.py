@@ -1,0 +1,173 @@
+"""The picture's own filter: a last correction of decoded pixels, whose weights travel in the file.
+
+One synthesis network serves all pictures. What it makes of one picture errs in ways of that picture: edges a
+little too soft, colours that follow each other less than they did. The encoder sees both, and sends the
+linear filter that corrects most, as the adaptive loop filter of VVC does (H.266, 8.8.5). It has 3 x 3
+symmetric taps over all three colours (5 x 5 gained 0.2 % of bytes more and took twice as long), and may have
+two sets of weights, for even and for busy blocks. Corrections that stay below 512 levels are exact in
+float32, so that engines agree on them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...errors import PgiFormatError
+from ...models import ROWS, Network
+from ..parallel import map_tiles
+from ..tiling import pixels_in
+from .entropy import SegmentReader, encode_segments
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..tiling import Box
+    from .entropy import Bank
+
+__all__ = [
+    "ACTIVITY_STEP",
+    "ACTIVITY_STEPS",
+    "BLOCK",
+    "FEATURES",
+    "HALF",
+    "PATH",
+    "REACH",
+    "SHIFTS",
+    "Filter",
+    "filtered",
+]
+
+BLOCK = 4
+"""Side of the blocks that an activity is taken of, in pixels."""
+REACH = 1
+"""How many pixels the filter sees around one."""
+HALF = tuple((dy, dx) for dy in range(-REACH, REACH + 1) for dx in range(-REACH, REACH + 1))[:4]
+"""Of each pair of opposite taps the upper or left one: row and column, counted from the centre."""
+FEATURES = 3 * len(HALF)
+"""What a set of weights is for: of each colour, the sums of opposite taps, less twice the centre. In even
+areas all are zero: a filter does not move what it was not found for."""
+ACTIVITY_STEP, ACTIVITY_STEPS = 2, 64
+"""By how much the mean difference of a block must grow for a step of its activity, and how many there are."""
+SHIFTS = range(5, 10)
+"""Weights are whole multiples of ``2**-shift``."""
+PATH = Path(__file__).with_name("post_filter.onnx")
+"""The graph, which the trainer's tools write."""
+_SETS = (1, 2)
+_NETWORK = Network(PATH)
+_TILE = 128, 512  # What stays in a core's cache: a third faster than in one piece.
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Filter:
+    """The weights.
+
+    Attributes:
+        weights: int16 ``(sets, FEATURES, 3)``: by set, feature and corrected colour. Of two sets the first is
+            for even blocks and the second for busy ones, and the activity leads from one to the other.
+        shift: one of :data:`SHIFTS`.
+    """
+
+    weights: NDArray[np.int16]
+    shift: int
+
+    def pack(self, bank: Bank) -> bytes:
+        """What the stream holds: how many sets, the shift, the row of the symbols, and the symbols."""
+        symbols = self.weights.reshape(-1)
+        row = int(_bits_by_row(bank, symbols).argmin()) + 1
+        coded = encode_segments(bank, [(_counts(row, symbols.size), symbols)])
+        return bytes([len(self.weights), self.shift, row]) + coded
+
+    def bits(self, bank: Bank) -> float:
+        """About how many bits :meth:`pack` takes."""
+        return 24.0 + float(_bits_by_row(bank, self.weights.reshape(-1)).min())
+
+    @staticmethod
+    def unpack(data: bytes, bank: Bank) -> Filter:
+        """The inverse of :meth:`pack`.
+
+        Raises:
+            PgiFormatError: the data is no such filter.
+        """
+        if len(data) < 3 or data[0] not in _SETS or data[1] not in SHIFTS or not 1 <= data[2] < ROWS:
+            raise PgiFormatError("The picture's filter holds a value out of range.")
+        reader = SegmentReader(bank, data[3:])
+        symbols = reader.read(_counts(data[2], data[0] * FEATURES * 3))
+        reader.finish()
+        return Filter(symbols.astype(np.int16).reshape(data[0], FEATURES, 3), data[1])
+
+    def kernels(self) -> NDArray[np.float32]:
+        """What the graph ``filter.onnx`` takes: kernels ``(7, 3, 3, 3)``.
+
+        Of their results three are the filtered colours, three what the activity adds to them, and one is what
+        the activity is taken of.
+        """
+        side = 2 * REACH + 1
+        kernels = np.zeros((2, 3, 3, side, side), np.float32)  # set, to colour, from colour, row, column
+        for number, weights in enumerate(self.weights * np.float32(2.0**-self.shift)):
+            taps = weights.reshape(3, len(HALF), 3)
+            for tap, (dy, dx) in enumerate(HALF):
+                for y, x in ((dy, dx), (-dy, -dx)):
+                    kernels[number, :, :, REACH + y, REACH + x] = taps[:, tap].T
+            kernels[number, :, :, REACH, REACH] = -2 * taps.sum(1).T
+        kernels[1] = kernels[1] - kernels[0] if len(self.weights) > 1 else 0
+        kernels[0, :, :, REACH, REACH] += np.eye(3, dtype=np.float32)
+        busy = np.full((1, 3, side, side), -1, np.float32)
+        busy[..., REACH, REACH] = side * side - 1
+        return np.concatenate([*kernels, busy])
+
+
+def _counts(row: int, count: int) -> NDArray[np.int64]:
+    counts = np.zeros(ROWS, np.int64)
+    counts[row] = count
+    return counts
+
+
+def _bits_by_row(bank: Bank, symbols: NDArray[np.int16]) -> NDArray[np.float32]:
+    values, times = np.unique(symbols, return_counts=True)
+    counts = np.full(ROWS, values.size)
+    counts[0] = 0
+    bits = bank.cost(counts, np.tile(values, ROWS - 1)).reshape(ROWS - 1, -1)
+    total: NDArray[np.float32] = (bits * times).sum(1)
+    return total
+
+
+def filtered(
+    own: Filter, picture: NDArray[np.uint8], shown: Box, block: Box, whole: Box, threads: int
+) -> NDArray[np.uint8]:
+    """The pixels of ``block``, filtered.
+
+    Args:
+        own: the filter.
+        picture: decoded pixels of ``shown``, ``(H, W, 3)``.
+        shown: the block with at least 4 pixels around it, or up to the edges of ``whole``.
+        block: what is wanted.
+        whole: the coded area; beyond it its outermost pixels are repeated.
+        threads: how many tiles to filter at a time.
+    """
+    covered = block.grown(0, BLOCK, whole)
+    pixels = pixels_in(picture, shown, covered.around(REACH))
+    kernels = own.kernels()
+    out = np.empty((covered.height, covered.width, 3), np.uint8)
+
+    down, across = _steps(covered.height, _TILE[0]), _steps(covered.width, _TILE[1])
+
+    def work(corner: tuple[int, int]) -> None:
+        y, x = corner
+        part = out[y : y + down.step, x : x + across.step]
+        around = pixels[y : y + len(part) + 2 * REACH, x : x + part.shape[1] + 2 * REACH]
+        inputs: dict[str, NDArray[Any]] = {"picture": np.ascontiguousarray(around)[None], "kernels": kernels}
+        part[:] = _NETWORK(inputs, threads=1)[0]
+
+    map_tiles(work, list(product(down, across)), threads)
+    return out[block.inside(covered)]
+
+
+def _steps(length: int, about: int) -> range:
+    """Where to cut a side into equal parts of about a given length, each of whole blocks."""
+    parts = max(1, round(length / about))
+    return range(0, length, -(-length // (parts * BLOCK)) * BLOCK)

@@ -1,0 +1,101 @@
+"""What one quality makes of a picture, and the symbols of its latent (A-6.4.2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..tiling import CELL, UNIT, Box
+from .dead_zone import DEAD_ZONE
+from .region import Rate
+from .rows import RowMap, SymbolRows, to_cells
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ...models import Model
+    from .entropy import Bank
+
+__all__ = ["SYMBOL_LAYERS", "Coding", "fill_thresholds", "row_thresholds"]
+
+SYMBOL_LAYERS = ("base", "detail")
+
+
+def row_thresholds(bank: Bank, *, drop: bool) -> NDArray[np.float16]:
+    """By row: below which residual a symbol becomes zero, plainly or because it is not worth its bits."""
+    bits = bank.bits()
+    saved = np.maximum(bits[:, 1] - bits[:, 0], 0)
+    thresholds = 0.5 + DEAD_ZONE * saved * drop
+    thresholds[0] = np.inf
+    return np.asarray(thresholds, np.float16)
+
+
+def fill_thresholds(by_row: NDArray[np.float16], rows: SymbolRows, cells: NDArray[np.float16]) -> None:
+    """Put the thresholds of a layer's symbols where :meth:`Coding.symbols` takes them.
+
+    Args:
+        by_row: of :func:`row_thresholds`.
+        rows: of the layer.
+        cells: ``(rows, columns, symbols of the layer)``, what to fill.
+    """
+    cells[:] = by_row[0]
+    to_cells(rows, np.repeat(by_row, rows.counts), cells)
+
+
+class Coding:
+    """What one quality makes of a picture: steps, rows, and z as far as it is known.
+
+    Attributes:
+        z: int16 ``(Z, rows, columns)``.
+        z_bottom: the pixel row down to which it is.
+    """
+
+    def __init__(self, model: Model, quality: int, roi: NDArray[np.int8] | None, whole: Box) -> None:
+        self.rate = Rate(model, quality, roi)
+        self.row_map = RowMap.of(model, quality)
+        self.z = np.zeros((model.hyper, whole.height // UNIT, whole.width // UNIT), np.int16)
+        self.z_bottom = 0
+        self._roi = roi
+        self._whole = whole
+
+    def z_of(self, area: Box) -> NDArray[np.int16]:
+        """Values of z in an area."""
+        return self.z[:, *area.inside(self._whole, UNIT)]
+
+    def offsets_of(self, area: Box) -> NDArray[np.int8] | None:
+        """The ROI map of an area."""
+        return None if self._roi is None else self._roi[area.inside(self._whole, UNIT)]
+
+    def rows(self, layer: str, area: Box) -> SymbolRows:
+        """Rows of a layer's symbols in an area."""
+        return self.row_map.rows(layer, self.z_of(area), self.offsets_of(area))
+
+    def symbols(
+        self,
+        area: Box,
+        latent: NDArray[np.float32],
+        thresholds: NDArray[np.float16],
+        threads: int,
+    ) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
+        """Symbols of ``area``, and what decoders make of them; by its borders, without the context beyond.
+
+        Args:
+            area: where.
+            latent: its latent, ``(1, h, w, M)``.
+            thresholds: ``(rows, columns, 4 M)`` of cells.
+            threads: for the network.
+
+        Returns:
+            Symbols, ``(rows, columns, 4 M)`` of cells; and the decoded latent, ``(1, h, w, M)``.
+        """
+        inputs: dict[str, NDArray[Any]] = {
+            "latent": latent,
+            "step": self.rate.steps(area),
+            "z": self.z_of(area)[None].astype(np.float32),
+            "embedding": self.rate.embedding("means", area, CELL),
+            "threshold": thresholds[None],
+        }
+        network, outputs = self.rate.model.network("code"), ("symbols", "decoded")
+        symbols, decoded = network.run(inputs, outputs, threads=threads)
+        return symbols[0], decoded

@@ -1,0 +1,149 @@
+"""Symbols of an area, through the networks: its latent, its pixels, and its preview (A-6.5.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..tiling import CELL, LATENT
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ...models import Model
+    from ..tiling import Box
+    from .region import Rate
+
+__all__ = [
+    "PREVIEW",
+    "Context",
+    "Demand",
+    "context_of",
+    "latent_of",
+    "margins",
+    "pixels_of",
+    "preview_of",
+    "state_of",
+]
+
+PREVIEW = 8
+"""How many pixels one preview pixel spans each way."""
+_LATENT_BOUND = 65504.0
+"""The largest number of float16, which accelerators compute in; a latent's deviation is about 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """A block of a picture, and what must be known to decode it.
+
+    Attributes:
+        block: in pixels.
+        shown: what the last network gives: the block, and what lies around it as far as the renderer and
+            the picture's own filter see.
+        seen: what ``synthesis`` takes: the block with all of its halo; for previews the same as ``shown``.
+        detailed: for which the latent is computed, aligned to 32 px; ``None`` where the base group is enough.
+        known: for which the base group is read, aligned to 64 px.
+        needed: for which z is read, likewise.
+    """
+
+    block: Box
+    shown: Box
+    seen: Box
+    detailed: Box | None
+    known: Box
+    needed: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the base group says of an area of cells.
+
+    Attributes:
+        known: its values, ``(1, rows, columns, 4 B)``.
+        state: what means of detail are read from, ``(1, rows, columns, T)``.
+    """
+
+    known: NDArray[np.float32]
+    state: NDArray[np.float32]
+
+
+def state_of(rate: Rate, area: Box, z: NDArray[np.float32], threads: int) -> NDArray[np.float32]:
+    """What z says of the cells of an area, ``(1, rows, columns, T)``."""
+    inputs = {"z": z, "embedding": rate.embedding("means", area, CELL)}
+    return rate.model.network("state")(inputs, threads=threads)
+
+
+def context_of(
+    rate: Rate, part: Demand, detailed: Box, state: NDArray[np.float32], base: NDArray[np.int16], threads: int
+) -> Context:
+    """What the base group says of the cells of ``detailed``, with their neighbours' symbols and state."""
+    inputs = _of_base(rate, part, state, base)
+    rows, columns = detailed.inside(part.known, CELL)
+    inputs["inside"] = np.array([rows.start, columns.start, rows.stop, columns.stop], np.int64)
+    return Context(*rate.model.network("context").run(inputs, ("known", "context"), threads=threads))
+
+
+def _of_base(
+    rate: Rate, part: Demand, state: NDArray[np.float32], base: NDArray[np.int16]
+) -> dict[str, NDArray[Any]]:
+    """What networks take: base symbols of ``known``, ``(1, rows, columns, 4 B)``, and the state from z."""
+    state = np.ascontiguousarray(state[:, *part.known.inside(part.needed, CELL)])
+    return {"state": state, "base": base, "step": rate.steps(part.known, slice(rate.model.base))}
+
+
+def latent_of(
+    rate: Rate, part: Demand, detailed: Box, context: Context, detail: NDArray[np.int16], threads: int
+) -> NDArray[np.float32]:
+    """Latent of what is seen of a part, ``(1, h, w, M)``; context and symbols are those of ``detailed``."""
+    inputs: dict[str, NDArray[Any]] = {
+        "known": context.known,
+        "context": context.state,
+        "detail": detail,
+        "step": rate.steps(detailed, slice(rate.model.base, None)),
+    }
+    latent = rate.model.network("means")(inputs, threads=threads)
+    return _bounded(latent[:, *part.seen.inside(detailed, LATENT)])
+
+
+def _bounded(latent: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The latent without what is no number, and within what :data:`_LATENT_BOUND` says.
+
+    No sound file comes near. But engines differ in what they make of a number beyond float16 or of an
+    infinity, and none must show it as noise. A bounded latent gives finite values all through ``synthesis``.
+    """
+    if latent.min() >= -_LATENT_BOUND and latent.max() <= _LATENT_BOUND:  # false of NaN
+        return latent
+    numbers = np.nan_to_num(latent, nan=0.0, posinf=_LATENT_BOUND, neginf=-_LATENT_BOUND)
+    return np.clip(numbers, -_LATENT_BOUND, _LATENT_BOUND)
+
+
+def margins(model: Model, around: int) -> tuple[int, int]:
+    """How far beyond a block one must render, and see, to have ``around`` pixels around it right."""
+    return around + model.halo("renderer"), around + model.halo("synthesis")
+
+
+def pixels_of(
+    rate: Rate, area: Box, shown: Box, latent: NDArray[np.float32], threads: int
+) -> NDArray[np.uint8]:
+    """Pixels ``(H, W, 3)`` of the part ``shown`` of an area, of which the latent is given."""
+    rows, columns = shown.inside(area, LATENT)
+    latent = np.ascontiguousarray(latent)
+    inputs: dict[str, NDArray[Any]] = {
+        "latent": latent,
+        "shown": np.ascontiguousarray(latent[:, rows, columns]),
+        "inside": np.array([rows.start, columns.start, rows.stop, columns.stop], np.int64),
+        "embedding": rate.embedding("synthesis", area, LATENT),
+    }
+    picture: NDArray[np.uint8] = rate.model.network("synthesis")(inputs, threads=threads)[0]
+    return picture
+
+
+def preview_of(
+    rate: Rate, part: Demand, state: NDArray[np.float32], base: NDArray[np.int16], threads: int
+) -> NDArray[np.uint8]:
+    """Preview pixels ``(h, w, 3)`` of a part's block, and of those that lie in it partly."""
+    inputs = _of_base(rate, part, state, base)
+    picture: NDArray[np.uint8] = rate.model.network("preview")(inputs, threads=threads)[0]
+    return picture[part.shown.inside(part.known, PREVIEW)]

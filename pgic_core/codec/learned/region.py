@@ -1,0 +1,62 @@
+"""What both sides know about an area: the quantities that quality and ROI make of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from ...models import ROWS_PER_OCTAVE, Model
+from ..tiling import CELL, UNIT, Box
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Rate"]
+
+
+class Rate:
+    """Steps and embeddings for one model, quality and ROI map.
+
+    Args:
+        model: whose tables.
+        quality: 1 to 100.
+        offsets: of :class:`.stream.StreamHeader`.
+    """
+
+    def __init__(self, model: Model, quality: int, offsets: NDArray[np.int8] | None) -> None:
+        self.model = model
+        self.quality = quality
+        self.offsets = offsets
+        exponent = model.tables.step_exponent[quality - 1].astype(np.float32) / ROWS_PER_OCTAVE
+        self.step: NDArray[np.float32] = np.exp2(exponent).reshape(1, -1, 1, 1).astype(np.float32)
+
+    def octaves(self, box: Box) -> NDArray[np.float32]:
+        """By how much finer the steps in ``box`` are: ``(rows, columns)`` of 64 px, or ``(1, 1)``."""
+        if self.offsets is None:
+            return np.zeros((1, 1), np.float32)
+        rows, columns = box.inside(Box(0, 0, 0, 0), UNIT)
+        return np.divide(self.offsets[rows, columns], ROWS_PER_OCTAVE, dtype=np.float32)
+
+    def steps(self, box: Box, channels: slice = slice(None)) -> NDArray[np.float32]:
+        """Steps of the latent's channels in ``box``: ``(1, channels, rows, columns)`` of cells, or of one."""
+        step = self.step[:, channels]
+        if self.offsets is None:
+            return step
+        rows = np.arange(box.top, box.bottom, CELL) // UNIT
+        columns = np.arange(box.left, box.right, CELL) // UNIT
+        octaves = self.offsets[np.ix_(rows, columns)].astype(np.float32) / ROWS_PER_OCTAVE
+        steps: NDArray[np.float32] = step * np.exp2(-octaves)
+        return steps
+
+    def embedding(
+        self, part: Literal["hyper_analysis", "means", "synthesis"], box: Box, pitch: int
+    ) -> NDArray[np.float32]:
+        """What a network is told of the rate in ``box``, with one position per ``pitch`` pixels."""
+        if self.offsets is None:
+            return self.model.embedding(part, self.quality, np.zeros((1, 1), np.float32))
+        whole = box.grown(0, UNIT, Box(0, 0, 1 << 30, 1 << 30))
+        coarse = self.model.embedding(part, self.quality, self.octaves(whole))
+        rows = (np.arange(box.top, box.bottom, pitch) - whole.top) // UNIT
+        columns = (np.arange(box.left, box.right, pitch) - whole.left) // UNIT
+        return np.ascontiguousarray(coarse[:, :, rows][:, :, :, columns])

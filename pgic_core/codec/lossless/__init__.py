@@ -1,0 +1,1 @@
+"""Pictures without loss (STREAM.md, "Lossless" and "Raw")."""

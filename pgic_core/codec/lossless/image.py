@@ -1,0 +1,328 @@
+"""Pictures without loss (``compression_type`` 2) and plain (0): independent tiles behind an index.
+
+STREAM.md has the bytes. Each tile has a CRC32 of its own, so that a window is checked by reading the tiles it
+touches and damage stays in its tile.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ...errors import (
+    PgiChecksumError,
+    PgiFormatError,
+    PgiOptionError,
+    PgiTargetError,
+    PgiUnsupportedError,
+)
+from ...limits import DEFAULT_LIMITS
+from ..concealment import fill_damaged
+from ..parallel import map_tiles
+from ..picture import Channels, SampleFormat
+from ..reduction import PREVIEW_FACTOR, box_reduce
+from ..tile_grid import TileGrid
+from ..tiling import Box
+from .memory_budget import MemoryBudget
+from .tile_coders import EFFORTS, MAX_CODED_SIDE, TileCoder, decode_tile, decoding_memory, encode_tile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from ...limits import Limits
+    from ..parallel import Progress
+
+__all__ = ["LosslessImage", "encode_lossless"]
+
+_VERSION = 1
+# version, channels, sample format, 0, tile width / 8, tile height / 8, tiles, CRC32 of the rest and the index
+_HEADER = struct.Struct("<4BHHII")
+_CRC_AT = _HEADER.size - 4
+_ENTRY = np.dtype([("length", "<u4"), ("crc32", "<u4"), ("coder", "u1")])
+_UNIT = 8
+_MAX_SIDE_UNITS = 65535
+_MAX_PLAIN_BYTES = 64 << 20
+_MIN_PLAIN_PIXELS = 4096
+_MIN_SIDE = 64
+_TILE_SIDE = 512
+_under_way = MemoryBudget()
+_STRIP_BYTES = 1 << 20
+
+
+def encode_lossless(
+    pixels: NDArray[Any],
+    *,
+    plain: bool = False,
+    effort: int = 2,
+    at_most: int | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> list[bytes]:
+    """Code a picture without loss.
+
+    Args:
+        pixels: (H, W, C), as :class:`Picture` holds them.
+        plain: keep the samples as they are (``compression_type`` 0); else uint8 goes to WebP and all others
+            to the predictive coder.
+        effort: 1 fast, 2 smaller; 3 is as 2. It does not change the pixels.
+        at_most: bytes that the payload may have; coding stops when it has more.
+        threads: as :func:`thread_count`.
+        progress: called after each tile.
+
+    Returns:
+        The payload, in pieces. The same for any number of threads.
+
+    Raises:
+        PgiOptionError: an argument is out of range.
+        PgiTargetError: the payload has more than ``at_most`` bytes.
+    """
+    if effort not in EFFORTS:
+        raise PgiOptionError(f"effort must be from {min(EFFORTS)} to {max(EFFORTS)}, not {effort!r}.")
+    height, width, channels = pixels.shape
+    sample_format = SampleFormat.of(pixels.dtype)
+    coder = TileCoder.PREDICTIVE
+    if plain:
+        coder = TileCoder.PLAIN
+    elif sample_format is SampleFormat.UINT8:
+        coder = TileCoder.WEBP
+    grid = _strips(width, height, channels * pixels.itemsize) if plain else _squares(width, height)
+
+    lengths = [_HEADER.size + grid.count * _ENTRY.itemsize]
+
+    def work(index: int) -> tuple[TileCoder, bytes]:
+        box = grid.box(index)
+        used, data = encode_tile(pixels[box.top : box.bottom, box.left : box.right], coder, effort)
+        lengths.append(len(data))
+        if at_most is not None and sum(lengths) > at_most:
+            raise PgiTargetError(f"Without loss the picture takes more than {at_most:,} bytes.")
+        return used, data
+
+    tiles = map_tiles(work, range(grid.count), threads, progress)
+    entries = [(len(data), zlib.crc32(data), used) for used, data in tiles]
+    index = np.array(entries, _ENTRY).tobytes()
+    header = _HEADER.pack(
+        _VERSION,
+        channels,
+        sample_format,
+        0,
+        grid.tile_width // _UNIT,
+        grid.tile_height // _UNIT,
+        grid.count,
+        0,
+    )[:_CRC_AT]
+    checksum = zlib.crc32(index, zlib.crc32(header)).to_bytes(4, "little")
+    return [header + checksum + index, *(data for _, data in tiles)]
+
+
+class LosslessImage:
+    """A picture coded by :func:`encode_lossless`; opening reads its header and index only.
+
+    Args:
+        read: returns bytes of the payload, by offset and length; safe to call from several threads.
+        length: bytes of the payload.
+        width: pixels, as A.2 says.
+        height: likewise.
+        plain: whether ``compression_type`` is 0.
+        limits: ``tiles`` is checked, and ``tile_memory`` kept.
+
+    Attributes:
+        channels: meaning of the channels.
+        sample_format: type of the samples.
+        grid: where the tiles lie.
+
+    Raises:
+        PgiFormatError: header or index break a rule.
+        PgiChecksumError: header or index are damaged.
+        PgiLimitError: there are too many tiles.
+        PgiUnsupportedError: the stream is of another version.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[int, int], bytes],
+        length: int,
+        width: int,
+        height: int,
+        *,
+        plain: bool = False,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        self._read = read
+        self._limits = limits
+        if length < _HEADER.size:
+            raise PgiFormatError(f"The lossless picture has {length} bytes, fewer than its header.")
+        header = read(0, _HEADER.size)
+        version, channels, sample_format, zero, across, down, count, checksum = _HEADER.unpack(header)
+        if version != _VERSION:
+            raise PgiUnsupportedError(
+                f"The lossless picture has stream version {version}; this software reads {_VERSION}."
+            )
+        if zero:
+            raise PgiFormatError("The lossless picture has a reserved byte that is not 0.")
+        if not 1 <= channels <= 4 or sample_format not in list(SampleFormat):
+            raise PgiFormatError(f"The lossless picture has {channels} channels of format {sample_format}.")
+        self.channels = Channels(channels)
+        self.sample_format = SampleFormat(sample_format)
+        bytes_per_pixel = self.channels * self.sample_format.dtype.itemsize
+        self.grid = _checked_grid(width, height, across * _UNIT, down * _UNIT, bytes_per_pixel, plain)
+        if count != self.grid.count:
+            raise PgiFormatError(f"The lossless picture has {count} tiles where {self.grid.count} cover it.")
+        limits.check("tiles", count, "The lossless picture")
+        index_end = _HEADER.size + count * _ENTRY.itemsize
+        if length < index_end:
+            raise PgiFormatError("The lossless picture ends inside its index.")
+        index = read(_HEADER.size, index_end - _HEADER.size)
+        if zlib.crc32(index, zlib.crc32(header[:_CRC_AT])) != checksum:
+            raise PgiChecksumError("The index of the lossless picture is damaged: its CRC32 does not match.")
+        self._index = np.frombuffer(index, _ENTRY)
+        ends = index_end + np.cumsum(self._index["length"], dtype=np.int64)
+        if ends[-1] != length:
+            raise PgiFormatError(f"The tiles of the lossless picture end at {ends[-1]}, not at {length}.")
+        self._starts = ends - self._index["length"]
+        if self._index["coder"].max() > (TileCoder.PLAIN if plain else max(TileCoder)):
+            raise PgiFormatError("The lossless picture has a tile of a coder that it cannot have.")
+
+    def decode(
+        self,
+        level: Literal["fast", "preview"] = "fast",
+        window: tuple[int, int, int, int] | None = None,
+        on_damage: Literal["raise", "conceal"] = "raise",
+        threads: int | None = None,
+        progress: Progress | None = None,
+    ) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+        """Decode the picture or a part of it; only the tiles that it touches are read and checked.
+
+        Args:
+            level: "fast" for every pixel; "preview" for means of 8 x 8 pixels (fewer at the right and
+                lower edge).
+            window: left, top, width, height in pixels of the picture; a preview covers it with whole
+                preview pixels.
+            on_damage: "raise", or "conceal" to fill damaged tiles from what is around them.
+            threads: as :func:`thread_count`.
+            progress: called after each tile.
+
+        Returns:
+            (h, w, C) pixels, and with "conceal" an (h, w) mask that is True where they are made up.
+
+        Raises:
+            PgiChecksumError: a tile is damaged.
+            PgiFormatError: a tile is not what the header says.
+            PgiTruncatedError: the file ends before a tile.
+            PgiOptionError: the window is not inside the picture.
+        """
+        factor = PREVIEW_FACTOR if level == "preview" else 1
+        grid = self.grid.reduced(factor)
+        area = self._area(window, factor)
+        out = np.empty((area.height, area.width, self.channels), self.sample_format.dtype)
+        damaged: list[Box] = []
+
+        def work(index: int) -> None:
+            box = grid.box(index)
+            part = box.overlap(area)
+            try:
+                tile = box_reduce(self._decode_tile(index), factor)
+            except PgiFormatError:
+                if on_damage == "raise":
+                    raise
+                damaged.append(part)
+                return
+            out[part.inside(area)] = tile[part.inside(box)]
+
+        map_tiles(work, grid.touching(area), threads, progress)
+        if on_damage == "raise":
+            return out, None
+        moved = [
+            Box(b.left - area.left, b.top - area.top, b.right - area.left, b.bottom - area.top)
+            for b in damaged
+        ]
+        return out, fill_damaged(out, sorted(moved, key=lambda box: (box.top, box.left)), self.channels)
+
+    def strips(self, threads: int | None = None) -> Iterator[NDArray[Any]]:
+        """The whole picture, a row of tiles at a time, from top to bottom.
+
+        Yields:
+            (rows, W, C) pixels.
+
+        Raises:
+            PgiFormatError: as :meth:`decode`.
+        """
+        grid = self.grid
+        for top in range(0, grid.height, grid.tile_height):
+            rows = min(grid.tile_height, grid.height - top)
+            yield self.decode(window=(0, top, grid.width, rows), threads=threads)[0]
+
+    def verify(self, threads: int | None = None, progress: Progress | None = None) -> None:
+        """Decode every tile.
+
+        Raises:
+            PgiFormatError: as :meth:`decode`.
+        """
+
+        def check(index: int) -> None:
+            self._decode_tile(index)
+
+        map_tiles(check, range(self.grid.count), threads, progress)
+
+    def _area(self, window: tuple[int, int, int, int] | None, factor: int) -> Box:
+        """The window in pixels of the level."""
+        left, top, width, height = window or (0, 0, self.grid.width, self.grid.height)
+        right, bottom = left + width, top + height
+        if not (0 <= left < right <= self.grid.width and 0 <= top < bottom <= self.grid.height):
+            raise PgiOptionError(
+                f"The window {left},{top} {width}x{height} is not inside the picture "
+                f"of {self.grid.width}x{self.grid.height}."
+            )
+        return Box(left // factor, top // factor, -(-right // factor), -(-bottom // factor))
+
+    def _decode_tile(self, index: int) -> NDArray[Any]:
+        box = self.grid.box(index)
+        entry = self._index[index]
+        data = self._read(int(self._starts[index]), int(entry["length"]))
+        if zlib.crc32(data) != entry["crc32"]:
+            raise PgiChecksumError(
+                f"The tile at ({box.left}, {box.top}) of the picture is damaged: its CRC32 does not match."
+            )
+        shape = (box.height, box.width, int(self.channels))
+        coder, dtype = TileCoder(entry["coder"]), self.sample_format.dtype
+        with _under_way.of(decoding_memory(len(data), coder, shape, dtype), self._limits.tile_memory):
+            return decode_tile(data, coder, shape, dtype)
+
+
+def _checked_grid(
+    width: int, height: int, tile_width: int, tile_height: int, bytes_per_pixel: int, plain: bool
+) -> TileGrid:
+    """The tiles of a stream, whose sizes follow the rules of "Lossless" or "Raw"."""
+    if not tile_width or not tile_height:
+        raise PgiFormatError("The lossless picture has tiles without pixels.")
+    grid = TileGrid(width, height, tile_width, tile_height)
+    if not plain:
+        if not all(_MIN_SIDE <= side <= MAX_CODED_SIDE for side in (tile_width, tile_height)):
+            raise PgiFormatError(
+                f"The lossless picture has tiles of {tile_width} x {tile_height} pixels; "
+                f"each side must be from {_MIN_SIDE} to {MAX_CODED_SIDE}."
+            )
+        return grid
+    if tile_width < width:
+        raise PgiFormatError("The plain picture has tiles that are narrower than it is.")
+    pixels = width * min(tile_height, height)
+    if pixels * bytes_per_pixel > _MAX_PLAIN_BYTES:
+        raise PgiFormatError(f"The plain picture has tiles of more than {_MAX_PLAIN_BYTES >> 20} MiB.")
+    if pixels < _MIN_PLAIN_PIXELS and tile_height < height:
+        raise PgiFormatError(f"The plain picture has tiles of fewer than {_MIN_PLAIN_PIXELS:,} pixels.")
+    return grid
+
+
+def _squares(width: int, height: int) -> TileGrid:
+    return TileGrid(width, height, _TILE_SIDE, _TILE_SIDE)
+
+
+def _strips(width: int, height: int, bytes_per_pixel: int) -> TileGrid:
+    """Tiles as wide as the picture, so that its samples stand in the file row after row."""
+    rows = _STRIP_BYTES // (width * bytes_per_pixel) // _UNIT * _UNIT
+    rows = min(max(rows, _UNIT), _MAX_SIDE_UNITS * _UNIT)
+    return TileGrid(width, height, -(-width // _UNIT) * _UNIT, rows)

@@ -1,0 +1,97 @@
+"""How many photos fit in a share of their JPEG (A-6.4.2a: 压缩比)."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+from rich.table import Table
+
+from ...api import decode, encode
+from ...errors import PgiOptionError
+from .metrics import psnr
+from .pictures import fit_megapixels, load_rgb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["RATIOS", "RatioRow", "measure_ratio", "ratio_table"]
+
+RATIOS = ((95, 0.10), (80, 0.20))
+"""JPEG quality of the input, and the share of its bytes that the file may take."""
+_LEAST_PSNR = 35.0
+
+
+@dataclass(frozen=True, slots=True)
+class RatioRow:
+    """One picture.
+
+    Attributes:
+        picture: its file name.
+        jpeg_quality: of the input.
+        jpeg_bytes: of the input.
+        file_bytes: of ours, at most the share asked for; 0 if no quality is as small.
+        psnr: of our picture against what the JPEG shows, in dB; 0 likewise.
+    """
+
+    picture: str
+    jpeg_quality: int
+    jpeg_bytes: int
+    file_bytes: int
+    psnr: float
+
+    @property
+    def reached(self) -> bool:
+        """Whether it is small enough and good enough."""
+        return self.psnr > _LEAST_PSNR
+
+
+def measure_ratio(paths: Sequence[Path], megapixels: float) -> Iterator[RatioRow]:
+    """Save each picture as JPEG, and code what that shows into a share of its bytes.
+
+    Args:
+        paths: of pictures, each brought to ``megapixels``.
+        megapixels: of the JPEG.
+
+    Yields:
+        A row per picture and pair of :data:`RATIOS`.
+    """
+    for path in paths:
+        picture = fit_megapixels(load_rgb(path), megapixels)
+        for quality, share in RATIOS:
+            stream = io.BytesIO()
+            Image.fromarray(picture).save(stream, "JPEG", quality=quality)
+            size = stream.tell()
+            shown: NDArray[np.uint8] = np.asarray(Image.open(stream, formats=["JPEG"]).convert("RGB"))
+            try:
+                data = encode(shown, max_bytes=int(share * size))
+            except PgiOptionError:
+                yield RatioRow(path.name, quality, size, 0, 0.0)
+                continue
+            yield RatioRow(path.name, quality, size, len(data), psnr(shown, decode(data)))
+
+
+def ratio_table(rows: Sequence[RatioRow]) -> Table:
+    """Share of pictures that fit, by JPEG quality."""
+    table = Table(title=f"Files within a share of their JPEG, above {_LEAST_PSNR:g} dB")
+    for name in ("input", "file at most", "pictures", "reached", "mean PSNR", "lowest"):
+        table.add_column(name, justify="right")
+    for quality, share in RATIOS:
+        inside = [row for row in rows if row.jpeg_quality == quality]
+        if inside:
+            reached = sum(row.reached for row in inside)
+            table.add_row(
+                f"JPEG {quality}",
+                f"{share:.0%}",
+                str(len(inside)),
+                f"{reached} ({reached / len(inside):.0%})",
+                f"{np.mean([row.psnr for row in inside]):.2f}",
+                f"{min(row.psnr for row in inside):.2f}",
+            )
+    return table

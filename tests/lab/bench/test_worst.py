@@ -1,0 +1,73 @@
+"""Generated patterns, and the search for the worst block."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from pgic_core.cli.bench import bench
+from pgic_core.lab.bench.worst import WorstRow, generated_pictures, measure_worst
+from pgic_core.lab.patterns import PATTERNS, generate
+
+
+@pytest.mark.parametrize("kind", PATTERNS)
+def test_patterns_are_pictures_that_their_seed_decides(kind: str) -> None:
+    first, again, other = (PATTERNS[kind](96, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert first.shape == (96, 96, 3)
+    assert first.dtype == np.uint8
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_generate_draws_every_kind_of_hardness() -> None:
+    random = np.random.default_rng(5)
+    steepest = [int(np.abs(np.diff(generate(64, random).astype(int), axis=1)).max()) for _ in range(40)]
+    assert min(steepest) < 40  # flat fields
+    assert max(steepest) == 255  # black beside white
+
+
+def test_generated_pictures_are_the_same_every_time() -> None:
+    pictures = dict(generated_pictures(1))
+    assert set(pictures) == {f"{kind}-0" for kind in PATTERNS}
+    again = dict(generated_pictures(1))
+    assert all(np.array_equal(pictures[name], again[name]) for name in pictures)
+
+
+def test_the_worst_block_is_found(tmp_path, monkeypatch) -> None:
+    picture = np.full((128, 192, 3), 90, np.uint8)
+    spoilt = picture.copy()
+    spoilt[64:128, 128:192] = 30
+    monkeypatch.setattr("pgic_core.lab.bench.worst.decode", lambda data: spoilt)
+    (row,) = measure_worst("p", picture, (50,), tmp_path)
+    assert (row.left, row.top) == (128, 64)
+    assert row.psnr == pytest.approx(10 * np.log10(255**2 / 60**2))
+    assert not row.holds
+    assert (tmp_path / "p-q50.png").exists()
+
+
+def test_neutral_blocks_must_stay_neutral(monkeypatch) -> None:
+    picture = np.full((64, 64, 3), 128, np.uint8)
+    tinted = picture.copy()
+    tinted[:4, :4, 2] += 20
+    monkeypatch.setattr("pgic_core.lab.bench.worst.decode", lambda data: tinted)
+    below, above = measure_worst("p", picture, (40, 50))
+    assert above.chroma == pytest.approx(10, abs=1)  # Cb moves by half as much as blue
+    assert below.holds
+    assert not above.holds
+
+
+def test_blocks_that_are_good_enough_have_no_gap() -> None:
+    row = WorstRow("p", 50, 10, 10, 0, 0, 40.5, 60.0, 0.0)
+    assert row.gap == 0
+    assert row.holds
+
+
+def test_the_command_says_how_many_fail(tmp_path) -> None:
+    csv = tmp_path / "worst.csv"
+    result = CliRunner().invoke(bench, ["worst", "--patterns", "1", "--quality", "60", "--csv", str(csv)])
+    lines = csv.read_text().splitlines()
+    assert len(lines) == 1 + len(PATTERNS)
+    failing = result.output.rsplit("\n", 2)[-2]
+    assert failing.endswith(f"of {len(PATTERNS)} pictures and qualities are out of bounds.")
+    assert result.exit_code == (0 if failing.startswith("0 ") else 1)

@@ -1,0 +1,117 @@
+"""Pruning keeps what matters, hands on what it can, and leaves room for new units."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage import data
+
+from pgic_core.lab.training import prune, train
+from pgic_core.lab.training.config import Schedule, Stage, TrainingConfig
+from pgic_core.lab.training.export import load_codec
+from pgic_core.lab.training.layers import hidden_layers
+from pgic_core.lab.training.networks import Codec
+
+from .architectures import SMALL
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pgic_core.lab.training.layers import Hidden
+
+CROPS = np.stack([data.astronaut()[y : y + 128, y : y + 128] for y in range(0, 320, 40)])
+
+
+@pytest.fixture
+def codec() -> Codec:
+    torch.manual_seed(3)
+    codec = Codec(SMALL)
+    codec.start_from_klt(torch.from_numpy(CROPS[:, :64, :64]).float() / 256 - 0.5)
+    with torch.no_grad():
+        for branch in hidden_layers(codec):
+            branch.closing.weight.normal_(std=0.1)
+        codec.analysis.leave.weight.normal_(std=0.1)
+    return codec
+
+
+def branch_of(codec: Codec, name: str) -> Hidden:
+    return next(branch for branch in hidden_layers(codec) if branch.name == name)
+
+
+def latent(codec: Codec) -> torch.Tensor:
+    with torch.no_grad():
+        return codec.analysis((torch.from_numpy(CROPS).float() - 128) / 256)
+
+
+@pytest.mark.parametrize("name", ["analysis.fine.0.f1", "analysis.coarse.0.a"])
+def test_others_take_over_what_a_repeated_unit_did(codec: Codec, name: str) -> None:
+    """Units that stand there twice can go without a trace."""
+    branch = branch_of(codec, name)
+    half = branch.units // 2
+    branch.choose(torch.arange(half).repeat(2))
+    before = latent(codec)
+    seen = prune.watch(codec, [branch], CROPS)[name]
+    prune.keep(branch, seen, half)
+    assert branch.units == half
+    torch.testing.assert_close(latent(codec), before, rtol=1e-2, atol=1e-2)
+
+
+def test_what_does_nothing_goes_first(codec: Codec) -> None:
+    branch = branch_of(codec, "analysis.fine.1.f1")
+    with torch.no_grad():
+        branch.closing.weight[:, 4:9] = 0
+        branch.opening.bias[20] = -1e3
+    marks = branch.opening.bias.detach().clone()
+    seen = prune.watch(codec, [branch], CROPS)[branch.name]
+    before = latent(codec)
+    prune.keep(branch, seen, branch.units - 6)
+    gone = {unit for unit, mark in enumerate(marks) if mark not in branch.opening.bias}
+    assert gone == {4, 5, 6, 7, 8, 20}
+    torch.testing.assert_close(latent(codec), before, rtol=1e-3, atol=1e-3)
+
+
+def test_new_units_fire_and_change_little(codec: Codec) -> None:
+    branch = branch_of(codec, "analysis.fine.0.f1")
+    before, old = latent(codec), branch.units
+    seen = prune.watch(codec, [branch], CROPS)[branch.name]
+    prune.add(branch, seen, 16, torch.Generator().manual_seed(1))
+    assert branch.units == old + 16
+    fired: list[torch.Tensor] = []
+    hook = branch.closing.register_forward_pre_hook(lambda _, inputs: fired.append(inputs[0] > 0))
+    after = latent(codec)
+    hook.remove()
+    share = fired[0][..., old:].float().mean((0, 1, 2))
+    assert (share > 0.05).all()
+    assert (share < 0.95).all()
+    assert (after - before).abs().mean() < 0.01 * before.abs().mean()
+
+
+def test_a_pruned_model_is_trained_on_and_loaded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pictures, whole, pruned = tmp_path / "data" / "photos", tmp_path / "whole", tmp_path / "pruned"
+    pictures.mkdir(parents=True)
+    Image.fromarray(data.astronaut()).save(pictures / "a.png")
+    Image.fromarray(data.coffee()).save(pictures / "b.png")
+    schedule = Schedule(steps=2, batch=2, crop=64)
+    config = TrainingConfig("small", SMALL, schedule, {"photos": 1.0})
+    train.train(config, pictures.parent, whole, [train.Job(0, Stage(schedule), None)])
+    file = tmp_path / "small.toml"
+    file.write_text('name = "small"\n[schedule]\ncrop = 64\n[data]\nphotos = 1\n')
+    options = ["--config", str(file), "--data", str(pictures.parent), "--crops", "6"]
+    out = tmp_path / "pruned.pt"
+    files = [str(whole / "checkpoint.pt"), str(out)]
+    prune.main([*files, *options, "--units", "hs_block.f1=8", "--units", "analysis.fine.0.f1=16+4"])
+    train.train(config, pictures.parent, pruned, [train.Job(0, Stage(schedule), out)])
+    codec, _, state = load_codec(pruned / "checkpoint.pt")
+    assert state["step"] == 4
+    assert branch_of(codec, "hs_block.f1").units == 8
+    assert branch_of(codec, "analysis.fine.0.f1").units == 20
+    for units in ("hs_block.f1=1000", "hs_block.f1=0", "hs_block=8", "hs_block.mix.a=8+8"):
+        with pytest.raises(SystemExit):
+            prune.main([*files, *options, "--units", units])
+        assert f"--units {units}" in capsys.readouterr().err
+    prune.main([*files, *options, "--units", "hs_block.f1=32+8"])  # all of them, and more
+    assert branch_of(load_codec(out)[0], "hs_block.f1").units == 40
