@@ -1,4 +1,4 @@
-"""Finding the filter that corrects most of a picture (see :mod:`.filter`), from samples of it."""
+"""Finding the filter that corrects most of a picture (see :mod:`.post_filter`), from samples of it."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class StreamHeader:
         grid: the tiles.
         offsets: int8 ``(H / 64, W / 64)`` rounded up: eighths of an octave by which a block's steps are finer
             than the quality's (ROI, A-6.4.2b); ``None`` where they are the same everywhere.
-        filter: the picture's own filter as :meth:`.filter.Filter.pack` writes it; empty if there is none.
+        filter: the picture's own filter as :meth:`.post_filter.Filter.pack` writes it; empty for none.
         exact: bool ``(H / 8, W / 8)`` rounded up: which blocks are carried without loss; ``None`` if none.
         neutral: red, green and blue are equal everywhere.
     """

@@ -1,8 +1,8 @@
 """Fit the distribution rows of an exported model to the symbols that its encoder really writes.
 
-``python -m pgic_core.lab.training.fit_rows FOLDER --data ROOT``. Training takes the differences between latent
-and mean for Gaussian. They have longer tails, and an encoder that drops what is not worth its bits leaves
-more zeros; the rows may say so, since they are plain tables.
+``python -m pgic_core.lab.training.fit_rows FOLDER --data ROOT``. Training takes the differences between
+latent and mean for Gaussian. They have longer tails, and an encoder that drops what is not worth its bits
+leaves more zeros; the rows may say so, since they are plain tables.
 """
 
 from __future__ import annotations

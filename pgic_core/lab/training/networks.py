@@ -454,7 +454,7 @@ def _symbols(x: Tensor, zone: Tensor | None) -> Tensor:
 
 @torch.no_grad()
 def _dead_zone(log_scale: Tensor) -> Tensor:
-    """Below how many steps the encoder drops a residual, as in :mod:`pgic_core.codec.learned.quantisation`."""
+    """Below how many steps the encoder drops a residual, as in :mod:`...codec.learned.quantisation`."""
     k = math.sqrt(0.5) * torch.exp2(-log_scale)
     zero = torch.erf(0.5 * k)
     one = 0.5 * (torch.erf(1.5 * k) - zero)

@@ -1,4 +1,6 @@
-r"""Pack a training for a lent machine: ``python -m pgic_core.lab.training.pack CONFIG --data ROOT --out DIR``.
+r"""Pack a training for a lent machine.
+
+``python -m pgic_core.lab.training.pack CONFIG --data ROOT --out DIR``.
 
 DIR then holds ``code/``, the trainer with its config file and weights to start from; the pictures in parts
 of at most so many MiB each, ``part-1/``, ``part-2/`` ..., for transfers of limited size; and ``run.sh``.

@@ -1,7 +1,7 @@
 """Training the region-of-interest network (A-6.3.2.2b, A-6.4.1b).
 
-``python -m pgic_core.lab.training.roi CONFIG --data DIR --background DIR --out FOLDER`` learns on a COCO folder,
-measures on its fixed test fifth and writes ``heat.onnx`` (half-precision weights), ``roi.json`` (what
+``python -m pgic_core.lab.training.roi CONFIG --data DIR --background DIR --out FOLDER`` learns on a COCO
+folder, measures on its fixed test fifth and writes ``heat.onnx`` (half-precision weights), ``roi.json`` (what
 :mod:`pgic_core.roi` reads, figures included). It takes minutes on one core.
 """
 

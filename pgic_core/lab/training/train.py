@@ -1,4 +1,6 @@
-"""Train the codec and its fine decoder: ``python -m pgic_core.lab.training.train CONFIG --data ROOT --out DIR``.
+"""Train the codec and its fine decoder.
+
+``python -m pgic_core.lab.training.train CONFIG --data ROOT --out DIR``.
 
 ``--stage N`` or ``--stage all`` runs the stages of the config file. ``--steps N`` or ``--seconds S`` runs one
 training of that length instead, from the weights that ``--start`` names. A training can be stopped at any
