@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import pgic_core
-from pgic_core.api.hooked import turned_upright
 from pgic_core.cli.encode import encode
+from pgic_core.codec.picture import upright_pixels
 from pgic_core.container import Annotation, Box, Polygon
 from pgic_core.errors import PgiOptionError
 from pgic_core.roi import exact_boxes, resolve_exact
@@ -73,7 +73,7 @@ def test_what_is_asked_for_of_the_upright_picture_is_kept_in_the_stored_one(
     random = np.random.default_rng(seed)
     height, width = (int(side) for side in random.integers(1, 150, 2))
     stored = np.arange(height * width).reshape(height, width)
-    upright = turned_upright(stored[:, :, None], orientation)[:, :, 0]
+    upright = upright_pixels(stored[:, :, None], orientation)[:, :, 0]
     x, y = int(random.integers(upright.shape[1])), int(random.integers(upright.shape[0]))
     box = (x, y, int(random.integers(1, 60)), int(random.integers(1, 60)))
     wanted = upright[y : y + box[3], x : x + box[2]]
@@ -145,10 +145,10 @@ def test_a_seal_comes_back_as_it_was(photo: Photo, orientation: int) -> None:
     data = pgic_core.encode(
         np.dstack([stored, alpha]), quality=20, exif=exif.tobytes(), exact=[(120, 30, 33, 50)]
     )
-    upright = turned_upright(stored, orientation)
+    upright = upright_pixels(stored, orientation)
     there = np.s_[30:80, 120:153]
     with pgic_core.open_file(data) as file:
-        shown = turned_upright(file.decode(), orientation)
+        shown = upright_pixels(file.decode(), orientation)
         assert np.array_equal(shown[there][..., :3], upright[there])
         assert not np.array_equal(shown[100:, :, :3], upright[100:])
         assert (shown[..., 3] == 200).all()
