@@ -104,7 +104,8 @@ def encode(
 ) -> bytes:
     """Code a picture as a ``.pgi`` file (A-6.3.1).
 
-    8-bit RGB of visible light goes to the learned codec, its alpha plane losslessly beside it. Everything
+    8-bit RGB of visible light goes to the learned codec, its alpha plane losslessly beside it. Blocks that
+    the model would show badly, such as fine stripes and small lamps, are carried nearly without loss. All
     else is kept without loss (A-6.1a, A-6.1c), whatever the quality: grey, 16-bit, infrared; int32 and
     float32 as plain samples. At most one of ``quality``, ``lossless``, ``max_bytes``, ``ratio``, ``bpp`` and
     ``min_psnr`` may be given. Same input and options give the same bytes on one machine.

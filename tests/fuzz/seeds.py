@@ -75,6 +75,14 @@ class Seed:
             return {**file.info().to_dict(), "exif": file.exif, "icc": file.icc_profile, "xmp": file.xmp}
 
 
+def _striped(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """With two-pixel stripes over the left of it, which no model shows."""
+    photo = photo.copy()
+    photo[:, :80:2] = 255
+    photo[:, 1:80:2] = 0
+    return photo
+
+
 @lru_cache(maxsize=1)
 def seeds() -> tuple[Seed, ...]:
     """All of them; the same every time."""
@@ -102,6 +110,8 @@ def seeds() -> tuple[Seed, ...]:
             "learned exact alpha": pgic_core.encode(
                 np.dstack([photo[:70, :100], alpha]), quality=30, exact=[(1, 1, 3, 3)], effort=1
             ),
+            "learned near exact": pgic_core.encode(_striped(photo[:70, :200]), quality=50),
+            "learned neutral": pgic_core.encode(photo[:70, :70, :1].repeat(3, 2), quality=40),
             "learned alpha": pgic_core.encode(np.dstack([photo[:70, :100], alpha]), quality=50),
             "lossless grey": pgic_core.encode(photo[:90, :130, 0]),
             "lossless rgba": pgic_core.encode(np.dstack([photo[:70, :100], alpha]), lossless=True),
