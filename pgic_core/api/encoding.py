@@ -133,8 +133,9 @@ def encode(
 
     8-bit RGB of visible light goes to the learned codec, its alpha plane losslessly beside it; or it is kept
     without loss where that takes fewer bytes, as of drawings and screenshots, or serves the target better
-    (:mod:`pgic_core.api.choice`). Everything else is kept without loss (A-6.1a, A-6.1c), whatever the
-    quality: grey, more than 8 bits, infrared. At most one of ``quality``, ``lossless``, ``max_bytes``,
+    (:mod:`pgic_core.api.choice`). Blocks that the model would show badly, such as fine stripes and small
+    lamps, are carried nearly without loss. Everything else is kept without loss (A-6.1a, A-6.1c), whatever
+    the quality: grey, more than 8 bits, infrared. At most one of ``quality``, ``lossless``, ``max_bytes``,
     ``ratio``, ``bpp`` and ``min_psnr`` may be given. Same input and options give the same bytes on one
     machine.
 

@@ -129,23 +129,20 @@ class ExactSearch:
     ) -> None:
         """Put into ``gain`` the bits that exact blocks of some cores save, where they are worth it."""
         down, across = -(-len(cores) // _ACROSS), min(len(cores), _ACROSS)
-        mosaic = np.zeros((down * _CROP, across * _CROP, 3), np.uint8)
+        whole = Box(0, 0, across * _CROP, down * _CROP)
+        mosaic = np.zeros((whole.height, whole.width, 3), np.uint8)
         corners = [(_CROP * (n % across), _CROP * (n // across)) for n in range(len(cores))]
         places = [Box(x, y, x + _CROP, y + _CROP) for x, y in corners]
         for place, (row, column) in zip(places, cores.tolist(), strict=True):
             area = Box(column * _CORE, row * _CORE, (column + 1) * _CORE, (row + 1) * _CORE).around(_MARGIN)
-            mosaic[place.top : place.bottom, place.left : place.right] = pixels_in(
-                self.rgb, self.grid.picture, area
-            )
+            mosaic[place.inside(whole)] = pixels_in(self.rgb, self.grid.picture, area)
         shown, model_bits = attempt(mosaic, self.model, self.bank, self.by_row, quality, self.threads)
         errors = np.square(shown.astype(np.float32) - mosaic).mean(2)
         side = _CORE // EXACT_SIDE
         weight = self.model.error_weight(quality)
         far, near = _FAR * promised_error(weight), near_error(near_depth(weight))
         for place, (row, column) in zip(places, cores.tolist(), strict=True):
-            core = errors[place.top : place.bottom, place.left : place.right][
-                _MARGIN:-_MARGIN, _MARGIN:-_MARGIN
-            ]
+            core = errors[place.around(-_MARGIN).inside(whole)]
             here = np.s_[side * row : side * (row + 1), side * column : side * (column + 1)]
             needed = bits[here]
             error = core.reshape(side, EXACT_SIDE, side, EXACT_SIDE).mean((1, 3))
