@@ -14,10 +14,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from pygments.lexers.special import TextLexer  # noqa: E402
-from sphinx.highlighting import lexers  # noqa: E402
+from pygments.lexers.special import TextLexer
+from sphinx.highlighting import lexers
 
-from pgic_core import __version__  # noqa: E402
+from pgic_core import __version__
 
 project = "pgic"
 author = "The pgic maintainers"
@@ -45,7 +45,7 @@ napoleon_attr_annotations = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
-# The page of the torch adapter can be built without torch.
+# The pages of adapters can be built without their libraries.
 autodoc_mock_imports = [
     name
     for name in ("torch", "torchvision", "compressai", "imageio")

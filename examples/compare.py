@@ -3,8 +3,8 @@
     python examples/compare.py -o examples/comparison.png     the picture in the README
     python examples/compare.py photo.jpg --quality 60 --crop 800,400,200,200
 
-Needs matplotlib. The .pgi file sets the budget; JPEG and AVIF get the lowest quality whose file is at least as large,
-so that rounding is never in our favour. PSNR is that of all RGB samples of the whole picture.
+Needs matplotlib. The .pgi file sets the budget. JPEG and AVIF get the lowest quality whose file is at least
+as large, so rounding is never in our favour. PSNR is that of all RGB samples of the whole picture.
 """
 
 from __future__ import annotations
@@ -87,7 +87,8 @@ def main(arguments: list[str] | None = None) -> None:
     bits = 8 / (image.width * image.height)
     panels = [("Original", image)]
     for coded in compare(image, options.quality):
-        label = f"{coded.name}: {coded.size:,} bytes, {coded.size * bits:.3f} bpp, {psnr(image, coded.image):.1f} dB"
+        rate = f"{coded.size:,} bytes, {coded.size * bits:.3f} bpp"
+        label = f"{coded.name}: {rate}, {psnr(image, coded.image):.1f} dB"
         print(label)
         panels.append((label, coded.image))
     figure, axes = plt.subplots(1, 4, figsize=(16, 4 * height / width + 0.5), layout="constrained")
