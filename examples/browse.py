@@ -2,7 +2,7 @@
 
     python examples/browse.py photo.pgi -o figure.png
     python examples/browse.py photo.jpg --roi saliency --window 800,400,512,512
-    python examples/browse.py -o examples/browse.png      the photo that lies beside this script
+    python examples/browse.py --roi insulator -o examples/browse.jpg     the photo beside this script
 
 Needs matplotlib. A photo that is no .pgi file is coded first.
 """
