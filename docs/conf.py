@@ -45,12 +45,8 @@ napoleon_attr_annotations = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
-# The pages of adapters can be built without their libraries.
-autodoc_mock_imports = [
-    name
-    for name in ("torch", "torchvision", "compressai", "imageio")
-    if importlib.util.find_spec(name) is None
-]
+# The page of the torch adapter can be built without torch.
+autodoc_mock_imports = [name for name in ("torch", "torchvision") if importlib.util.find_spec(name) is None]
 
 # The dump in the file format's example.
 lexers["hex"] = TextLexer()
