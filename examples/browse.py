@@ -2,9 +2,9 @@
 
     python examples/browse.py photo.pgi -o figure.png
     python examples/browse.py photo.jpg --roi saliency --window 800,400,512,512
-    python examples/browse.py                             a sample photo of scikit-image
+    python examples/browse.py --roi insulator -o examples/browse.jpg     the photo beside this script
 
-Needs matplotlib (and scikit-image for the sample photo). A photo that is no .pgi file is coded first.
+Needs matplotlib. A photo that is no .pgi file is coded first.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from pgic_core.roi import draw_roi
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+TOWER = Path(__file__).with_name("tower.jpg")
 
 
 def browse(file: pgic_core.PgiFile, window: tuple[int, int, int, int] | None = None) -> Figure:
@@ -45,7 +47,7 @@ def browse(file: pgic_core.PgiFile, window: tuple[int, int, int, int] | None = N
             f"Preview: {preview.shape[1]} x {preview.shape[0]} from the first {file.preview_bytes:,} bytes",
             preview,
         ),
-        ("Kept better" if file.roi is not None else "No region was kept better", kept),
+        ("Kept in more detail" if file.roi is not None else "No region of interest", kept),
         (f"Window: {w} x {h} at ({x}, {y}), its tiles only", part),
         (f"Full picture: {width} x {height} from {total:,} bytes", full),
     ]
@@ -58,17 +60,11 @@ def browse(file: pgic_core.PgiFile, window: tuple[int, int, int, int] | None = N
     return figure
 
 
-def open_or_encode(name: str | None, quality: int, roi: str) -> pgic_core.PgiFile:
-    """Open a .pgi file, or code a photo (by default a sample) in memory."""
-    if name is not None and Path(name).suffix.lower() == ".pgi":
+def open_or_encode(name: str, quality: int, roi: str) -> pgic_core.PgiFile:
+    """Open a .pgi file, or code a photo in memory."""
+    if Path(name).suffix.lower() == ".pgi":
         return pgic_core.open_file(name)
-    if name is None:
-        import skimage.data
-
-        image = Image.fromarray(skimage.data.rocket())
-    else:
-        image = Image.open(name)
-    with image:
+    with Image.open(name) as image:
         return pgic_core.open_file(io.BytesIO(pgic_core.encode(image, quality=quality, roi=roi)))
 
 
@@ -77,7 +73,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__.partition("\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.add_argument("photo", nargs="?", help="a .pgi file or any photo")
+    parser.add_argument("photo", nargs="?", default=str(TOWER), help="a .pgi file or any photo")
     parser.add_argument("-o", "--output", help="write the figure there and show nothing")
     parser.add_argument("-q", "--quality", type=int, default=40, help="of a photo that is coded first")
     parser.add_argument("--roi", default="saliency", help="model for such a photo; 'pgic plugins' lists them")

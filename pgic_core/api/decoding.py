@@ -23,7 +23,7 @@ __all__ = ["decode", "decode_many", "decode_with_mask", "inspect", "open_file", 
 
 
 def open_file(source: SourceLike, *, limits: Limits | None = None) -> PgiFile:
-    """Open a file and keep it parsed; see :class:`PgiFile`, which is a context manager."""
+    """Open a ``.pgi`` file without decoding it; see :class:`PgiFile`, which is a context manager."""
     return PgiFile(source, limits=limits)
 
 
@@ -41,15 +41,15 @@ def decode(
 
     Args:
         source: a path, bytes, or a binary file object.
-        level: as for :meth:`PgiFile.decode`, like all that follow.
-        window: x, y, width, height in pixels.
-        on_damage: "raise" or "conceal".
-        threads: 1 or more.
+        level: "fast" for all pixels, "preview" for 1/8 of each side (see :meth:`PgiFile.decode`).
+        window: x, y, width, height in pixels of the stored picture; all of it by default.
+        on_damage: "raise", or "conceal" to fill damaged tiles.
+        threads: 1 or more; ``PGIC_THREADS`` or all processors by default.
         limits: what the file may ask for.
-        progress: called with the share done.
+        progress: called with the fraction done, 0 to 1.
 
     Returns:
-        (H, W) for grey, else (H, W, C).
+        (H, W) for grey, else (H, W, C), in the sample type of the file.
 
     Raises:
         PgiError: as :class:`PgiFile` and :meth:`PgiFile.decode`.
@@ -69,7 +69,7 @@ def decode_with_mask(
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> Decoded:
-    """As :func:`decode` with ``on_damage="conceal"``, and the mask of what was concealed."""
+    """Decode like :func:`decode` with ``on_damage="conceal"``, and return the mask of filled pixels."""
     with PgiFile(source, limits=limits) as file:
         return file.decode_with_mask(level=level, window=window, threads=threads, progress=progress)
 
@@ -87,17 +87,17 @@ def decode_many(
 
     Args:
         sources: paths, bytes or file objects.
-        level: for all, as for :meth:`PgiFile.decode`, like all that follow.
+        level: "fast" or "preview", for all files (see :meth:`PgiFile.decode`).
         on_damage: "raise" or "conceal".
         threads: for all together.
         limits: of each file.
-        progress: called after each file with the share done.
+        progress: called after each file with the fraction done.
 
     Returns:
         One array for each file, in order.
 
     Raises:
-        PgiError: the first error of a file; no further one is begun.
+        PgiError: the first error of any file; no further file is started.
     """
     workers = min(thread_count(threads), len(sources)) or 1
     each = max(1, thread_count(threads) // workers)
@@ -117,11 +117,14 @@ def decode_many(
 
 
 def inspect(source: SourceLike, *, limits: Limits | None = None) -> FileInfo:
-    """What there is to know about a file without decoding its pixels.
+    """Return what a file says about itself, without decoding pixels.
 
     Args:
         source: a path, bytes, or a binary file object.
         limits: what the file may ask for.
+
+    Returns:
+        Size, codec, model, regions, blocks, metadata and annotations.
 
     Raises:
         PgiError: as :class:`PgiFile`.

@@ -47,31 +47,30 @@ def set_metadata(
     extension: Mapping[str, object] | None = None,
     limits: Limits | None = None,
 ) -> None:
-    """Change metadata of a file in one step; the coded picture is copied byte for byte and checked.
+    """Change metadata of a file. The coded picture is checked and copied byte for byte.
 
-    What is not given stays; None removes it. What A.3 took from EXIF or XMP goes where they go, unless it is
-    given here.
+    What is not given stays, and None removes it. When EXIF or XMP change, A.3 fields that came from them
+    follow, unless they are given here. The file is replaced in one step.
 
     Args:
         path: the file.
-        metadata: A.3 fields; a mapping changes those that it names (``sensor_params`` one by one). With
-            ``location`` None, the place goes from EXIF and XMP too.
-        exif: EXIF. Where it is removed and said how the picture is turned, EXIF with this orientation alone
-            takes its place.
+        metadata: A.3 fields. A mapping changes those that it names (``sensor_params`` one by one).
+            ``location`` None removes the position from EXIF and XMP too.
+        exif: EXIF. If it is removed and held an orientation, EXIF with this orientation alone replaces it.
         icc_profile: ICC profile.
         xmp: XMP packet.
         dpi: pixels per inch, horizontal and vertical.
         segments: APPn segments of a JPEG, raw temperatures among them.
         side_data: IPTC, comments and the like, all of them.
         annotations: all faults, in pixels of the upright picture.
-        extension: vendor fields to put in; a value None removes the field.
+        extension: vendor fields to set; None as a value removes the field.
         limits: what the file may ask for.
 
     Raises:
         PgiOptionError: a value is out of range or of the wrong type.
         PgiFormatError: the file is damaged.
         PgiUnsupportedError: a later version wrote the file, or it has a security block; or EXIF or XMP are
-            too broken for the place to be taken out.
+            too broken to remove the position from them.
         PgiInputError: it cannot be read or written.
     """
     limits = limits or Limits.from_environment()
@@ -126,24 +125,25 @@ def strip_metadata(
     everything: bool = False,
     limits: Limits | None = None,
 ) -> None:
-    """Take private facts out of a file: of A.3, of EXIF and of XMP alike. The coded picture stays.
+    """Remove private metadata from a file: from A.3, EXIF and XMP. The coded picture stays as it is.
 
-    What a maker's note tells is known to its maker only; it goes with ``device``.
+    Only its maker knows what a maker's note holds, so ``device`` removes it.
 
     Args:
         path: the file.
-        location: position, height above the sea, names of places. IPTC, comments, texts, extended XMP and
-            segments of thermal cameras go as a whole, since they can hold them anywhere.
-        device: ``device_id``; maker, model, owner and serial numbers of camera and drone; likewise.
-        thumbnail: small pictures in EXIF, XMP and Photoshop resources, which show what the picture once
-            showed.
-        everything: all of EXIF but the orientation, all of XMP, IPTC, comments, texts and segments, and time,
-            device, location and sensor parameters of A.3.
+        location: remove position, height above the sea and names of places. IPTC, comments, texts, extended
+            XMP and segments of thermal cameras are removed as a whole, since they can hold them anywhere.
+        device: remove ``device_id``, and maker, model, owner and serial numbers of camera and drone; and as a
+            whole what ``location`` removes as a whole.
+        thumbnail: remove small pictures in EXIF, XMP and Photoshop resources. They may show more than the
+            picture does now.
+        everything: remove all of EXIF but the orientation, all of XMP, IPTC, comments, texts and segments,
+            and time, device, location and sensor parameters of A.3.
         limits: what the file may ask for.
 
     Raises:
-        PgiOptionError: nothing is to be taken out.
-        PgiUnsupportedError: EXIF or XMP are too broken for a part to be taken out; the file stays as it is.
+        PgiOptionError: no argument says what to remove.
+        PgiUnsupportedError: EXIF or XMP are too broken to remove a part of them; the file stays as it is.
             ``everything`` works on them too.
         PgiError: otherwise as :func:`set_metadata`.
     """
@@ -196,7 +196,7 @@ def annotate(
         path: the file.
         annotations: faults, in pixels of the upright picture, or the name of a recogniser that finds them in
             the decoded picture; if it finds nothing, or fails, the file stays as it is.
-        replace: remove those that are there first.
+        replace: remove existing annotations first.
         limits: what the file may ask for.
 
     Raises:

@@ -129,52 +129,53 @@ def encode(
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> bytes:
-    """Code a picture as a ``.pgi`` file (A-6.3.1).
+    """Encode a picture as a ``.pgi`` file (A-6.3.1).
 
-    8-bit RGB of visible light goes to the learned codec, its alpha plane losslessly beside it; or it is kept
-    without loss where that takes fewer bytes, as of drawings and screenshots, or serves the target better
-    (:mod:`pgic_core.api.choice`). Blocks that the model would show badly, such as fine stripes and small
-    lamps, are carried nearly without loss. Everything else is kept without loss (A-6.1a, A-6.1c), whatever
-    the quality: grey, more than 8 bits, infrared. At most one of ``quality``, ``lossless``, ``max_bytes``,
-    ``ratio``, ``bpp`` and ``min_psnr`` may be given. Same input and options give the same bytes on one
-    machine.
+    The learned codec takes 8-bit RGB of visible light; an alpha plane is stored losslessly beside it. Such a
+    picture is stored losslessly where that takes fewer bytes, as with drawings and screenshots, or meets the
+    target better (:mod:`pgic_core.api.choice`). Blocks that the model would show badly, such as fine stripes
+    and small lamps, are stored nearly losslessly. Everything else is stored losslessly, whatever the quality
+    (A-6.1a, A-6.1c): grey, more than 8 bits, infrared. Give at most one of ``quality``, ``lossless``,
+    ``max_bytes``, ``ratio``, ``bpp`` and ``min_psnr``. On one machine, the same input and options give the
+    same bytes.
 
     Args:
         image: a Pillow image, or an array (H, W) or (H, W, C) with C from 1 to 4: grey, grey and alpha, RGB,
             RGB and alpha; of uint8, uint16, uint32, int16, int32, float16, float32, float64 or bool. Sides
-            from 1 to 65535 pixels. Of a Pillow image with several frames the present one is taken.
-        quality: 1 to 100; 50 if nothing else is asked for.
-        effort: 1 fast, 2 smaller (the default), 3 tens of times slower, for pictures that are coded once and
-            kept: at one quality the file is about as large and nearer to the picture. Decoding takes as long
-            as ever.
+            from 1 to 65535 pixels. Of a Pillow image with several frames, the current one is taken.
+        quality: 1 to 100. The default is 50 if no other target is given.
+        effort: 1 is fast, 2 (the default) makes smaller files. 3 is tens of times slower, for pictures that
+            are encoded once and kept: at the same quality, the file has about the same size and is closer
+            to the picture. Decoding takes the same time for all.
         lossless: keep every pixel.
-        codec: "learned" or "lossless" for one and no other; "auto" for the one that serves this picture
-            better, which is the default unless a ``model`` is given.
-        max_bytes: the file's size in bytes, metadata included, stays at or below it, as good as possible.
-        ratio: likewise, ``source_bytes / ratio`` bytes.
-        bpp: likewise, ``bpp * width * height / 8`` bytes.
-        min_psnr: dB over RGB; as small as possible. What the learned codec cannot reach is kept without loss.
-        preprocess: names of steps that change the picture before all else, in their order, or one name
-            (A-6.2.1); ``pgic plugins`` lists them. What they make of it is what is coded, without loss
-            too; the file names those that were applied.
-        roi: regions to keep better (A-6.4.1b): a mask (H, W), boxes (x, y, w, h), annotations, "annotations"
-            for those of this picture, the name of a model such as "saliency", or a :class:`~pgic_core.Roi`
-            with a strength; an int8 map of the stream is taken as it is
-            (:func:`~pgic_core.roi.resolve_roi`). Without effect where nothing is lost.
+        codec: "learned" or "lossless" forces one. "auto" chooses the better one for this picture; it is the
+            default unless a ``model`` is given.
+        max_bytes: largest size of the file in bytes, metadata included; the best quality that fits is used.
+        ratio: likewise, with ``source_bytes / ratio`` bytes.
+        bpp: likewise, with ``bpp * width * height / 8`` bytes.
+        min_psnr: least PSNR over RGB in dB; the file is as small as that allows. If the learned codec cannot
+            reach it, the picture is stored losslessly.
+        preprocess: a step or a sequence of steps, by name, that change the picture first, in this order
+            (A-6.2.1); ``pgic plugins`` lists them. The changed picture is what is stored, also losslessly.
+            The file records the names of the steps.
+        roi: regions that keep more detail (A-6.4.1b): a mask (H, W), boxes (x, y, w, h), annotations,
+            "annotations" for those of this picture, the name of a model such as "saliency", or a
+            :class:`~pgic_core.Roi` with a strength. An int8 map of the stream is used as it is
+            (:func:`~pgic_core.roi.resolve_roi`). It has no effect on a lossless picture.
         exact: regions to keep bit for bit, such as meters, plates and seals: boxes (x, y, w, h), annotations
             or a mask (H, W), all in pixels of the upright picture; "annotations" for those of this picture;
             or the name of a region-of-interest model (:func:`~pgic_core.roi.resolve_exact`). They grow to
-            blocks of 8 x 8 pixels. Without effect where nothing is lost.
-        metadata: A.3 fields; a mapping gives some of them, and the rest comes from EXIF and drone XMP, as all
-            of it does if nothing is given (:func:`~pgic_core.api.fields.merge_metadata`). With ``location``
-            None, the place goes from EXIF and XMP too.
+            blocks of 8 x 8 pixels. They have no effect on a lossless picture.
+        metadata: A.3 fields. A mapping gives some of them. The rest comes from EXIF and drone XMP
+            (:func:`~pgic_core.api.fields.merge_metadata`). ``location`` None removes the position from EXIF
+            and XMP too.
         annotations: faults, in pixels of the upright picture (A-6.3.1c), or the name of a recogniser that
             finds them; ``pgic plugins`` lists recognisers.
-        exif: EXIF; taken from a Pillow image unless given, as ``icc_profile``, ``xmp``, ``dpi`` and
-            ``segments`` are. Give ``b""`` for none; what A.3 would have from it goes as well. Pixels are
-            stored as they come: EXIF orientation is kept, not applied, and alone where an opened image is
-            stored without its EXIF. Of a Pillow image whose pixels were cropped or otherwise changed,
-            thumbnails in EXIF and XMP go, and EXIF states its own size.
+        exif: EXIF. By default it comes from a Pillow image, and so do ``icc_profile``, ``xmp``, ``dpi`` and
+            ``segments``. ``b""`` means none; then A.3 takes nothing from it either. Pixels are stored as
+            they come: EXIF orientation is kept and not applied. It is also kept where an opened image is
+            stored without the rest of its EXIF. If the pixels of a Pillow image were cropped or otherwise
+            changed, thumbnails in EXIF and XMP are removed, and EXIF gets the new size.
         icc_profile: ICC profile.
         xmp: XMP packet.
         dpi: pixels per inch, horizontal and vertical.

@@ -51,7 +51,7 @@ _LEVELS = ("preview", "fast")
 
 
 class Decoded(NamedTuple):
-    """Pixels, and where they are made up.
+    """Decoded pixels, and which of them were filled in.
 
     Attributes:
         pixels: (H, W) or (H, W, C).
@@ -63,15 +63,15 @@ class Decoded(NamedTuple):
 
 
 class PgiFile:
-    """A ``.pgi`` file, opened.
+    """An open ``.pgi`` file.
 
-    Opening reads header, directory and A.2 fields only; everything else is read when it is asked for, from
-    several threads at once if need be. Use it as a context manager, or call :meth:`close`.
+    Opening reads header, directory and A.2 fields only. Everything else is read on demand, by several
+    threads at once if need be. Use it as a context manager, or call :meth:`close`.
 
     Args:
-        source: a path, bytes, or a binary file object, which may be a stream that cannot seek; it may also
-            end early, as long as what is asked for lies before.
-        limits: what the file may ask for; the defaults and the environment if not given.
+        source: a path, bytes, or a binary file object. The object may be a stream that cannot seek. The file
+            may be truncated, as long as the parts that are asked for are there.
+        limits: what the file may ask for; by default those of the environment.
 
     Raises:
         PgiFormatError: the bytes are no ``.pgi`` file, or header or directory are damaged.
@@ -98,17 +98,17 @@ class PgiFile:
 
     @property
     def reader(self) -> PgiReader:
-        """The container below."""
+        """Reader of the container: blocks and their raw bytes."""
         return self._reader
 
     @property
     def width(self) -> int:
-        """Pixels, as stored, before EXIF orientation."""
+        """Width in pixels as stored, before EXIF orientation."""
         return self._reader.fields.width
 
     @property
     def height(self) -> int:
-        """Likewise."""
+        """Height in pixels as stored, before EXIF orientation."""
         return self._reader.fields.height
 
     @property

@@ -32,25 +32,25 @@ def decode_latent(
     threads: int | None = None,
     limits: Limits | None = None,
 ) -> NDArray[np.float32]:
-    """The dequantised latent of a picture, as the model's network ``means`` gives it (A-6.4.1a).
+    """Decode the dequantised latent of a picture, as the model's network ``means`` gives it (A-6.4.1a).
 
-    The network that turns it into pixels does not run. Latents of different models have nothing in common;
-    ``inspect(source).model_digest`` says whose it is.
+    The synthesis network does not run. Latents of different models cannot be compared;
+    ``inspect(source).model_digest`` names the model.
 
     Args:
         source: a path, bytes, or a binary file object.
-        window: x, y, width, height in pixels of the stored picture, which is covered with whole latent
-            positions; only the tiles that it needs are read.
+        window: x, y, width, height in pixels of the stored picture. It is extended to whole latent positions,
+            and only the tiles that it needs are read.
         threads: 1 or more; ``PGIC_THREADS`` or all processors if not given.
         limits: what the file may ask for.
 
     Returns:
         float32 (M, h, w). M is ``model.latent``; a position spans 16 x 16 pixels, so h and w are a
-        sixteenth of height and width, rounded up. An alpha plane has no part in it.
+        sixteenth of height and width, rounded up. An alpha plane is not included.
 
     Raises:
-        PgiUnsupportedError: the picture has no latent (it is stored without loss: A-6.1a), or its model
-            (PgiModelError) is not here.
+        PgiUnsupportedError: the picture has no latent (it is stored losslessly: A-6.1a), or its model
+            is not installed (PgiModelError).
         PgiError: as :meth:`PgiFile.decode`.
     """
     limits = limits or Limits.from_environment()
