@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import PgiInputError, PgiOptionError
+from ..errors import PgiInputError
 from ..terminal import say
+from .base import option
 from .batch import Report, run_batch
 from .paths import STREAM, Target, claim
-from .tiers import option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 __all__ = [
     "PGI_SUFFIXES",
     "Losses",
+    "OutputOptions",
     "Run",
+    "RunOptions",
     "output_options",
     "run_options",
     "run_targets",
@@ -34,6 +37,40 @@ __all__ = [
 
 PGI_SUFFIXES = (".pgi",)
 _MAX_DEFAULT_JOBS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the user says about the way of working; see :func:`run_options`.
+
+    Attributes:
+        jobs: files at a time, or None.
+        threads: threads for each file, or None.
+        verbose: say a line for each file.
+        quiet: say nothing but what failed.
+    """
+
+    jobs: int | None
+    threads: int | None
+    verbose: bool
+    quiet: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OutputOptions:
+    """What the user says about the outputs; see :func:`output_options`.
+
+    Attributes:
+        output: file, folder, ``-`` or None.
+        force: overwrite files whose names were not typed.
+        skip_existing: leave files that are there.
+        keep_time: give each output the time of last change of its input, where both are files.
+    """
+
+    output: str | None
+    force: bool
+    skip_existing: bool
+    keep_time: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,27 +90,39 @@ class Run:
     quiet: bool
 
     @classmethod
-    def plan(cls, files: int, jobs: int | None, threads: int | None, verbose: bool, quiet: bool) -> Run:
+    def plan(cls, files: int, options: RunOptions) -> Run:
         """Share the processors between files.
 
         One file gets all threads. Several go up to four at a time, since each needs memory, and share them.
+
+        Raises:
+            PgiOptionError: ``PGIC_THREADS`` is no whole number from 1.
         """
         from ..models import default_threads
 
-        try:
-            available = default_threads()
-        except PgiOptionError as error:  # a wrong PGIC_THREADS
-            raise click.UsageError(str(error)) from error
-        jobs = min(jobs or min(available, _MAX_DEFAULT_JOBS), max(files, 1))
-        return cls(jobs, threads or max(1, available // jobs), verbose, quiet)
+        available = default_threads()
+        jobs = min(options.jobs or min(available, _MAX_DEFAULT_JOBS), max(files, 1))
+        threads = options.threads or max(1, available // jobs)
+        return cls(jobs, threads, options.verbose, options.quiet)
 
 
 def run_options(command: Callable[..., None]) -> Callable[..., None]:
-    """``-j``, ``--threads``, ``-v`` and ``--quiet``."""
+    """``-j``, ``--threads``, ``-v`` and ``--quiet``, which ``command`` gets as its argument ``running``."""
+
+    @functools.wraps(command)
+    def bundled(*, jobs: int | None, threads: int | None, verbose: bool, quiet: bool, **others: Any) -> None:
+        command(running=RunOptions(jobs, threads, verbose, quiet), **others)
+
+    made: Callable[..., None] = bundled
     for decorate in (
-        option("--quiet", is_flag=True, group="Running", advanced=True, help="Say nothing but what failed."),
+        option("--quiet", is_flag=True, group="Running", advanced=True, help="Report failures only."),
         option(
-            "-v", "--verbose", is_flag=True, group="Running", advanced=True, help="Say a line for each file."
+            "-v",
+            "--verbose",
+            is_flag=True,
+            group="Running",
+            advanced=True,
+            help="Report each file on a line.",
         ),
         option(
             "--threads",
@@ -92,33 +141,41 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
             help="Files at a time. [default: up to 4]",
         ),
     ):
-        command = decorate(command)
-    return command
+        made = decorate(made)
+    return made
 
 
 def output_options(command: Callable[..., None]) -> Callable[..., None]:
-    """``-o``, ``-f``, ``--skip-existing`` and ``--keep-time``."""
+    """``-o``, ``-f``, ``--skip-existing`` and ``--keep-time``, which ``command`` gets as ``outputs``."""
+
+    @functools.wraps(command)
+    def bundled(
+        *, output: str | None, force: bool, skip_existing: bool, keep_time: bool, **others: Any
+    ) -> None:
+        command(outputs=OutputOptions(output, force, skip_existing, keep_time), **others)
+
+    made: Callable[..., None] = bundled
     for decorate in (
         option(
             "--keep-time",
             is_flag=True,
             group="Output",
             advanced=True,
-            help="Give each output the time of last change of its input.",
+            help="Give each output the modification time of its input.",
         ),
         option(
             "--skip-existing",
             is_flag=True,
             group="Output",
             advanced=True,
-            help="Leave files that are there, to go on where a run was stopped.",
+            help="Leave files that exist, to go on where a run was stopped.",
         ),
         option(
             "-f",
             "--force",
             is_flag=True,
             group="Output",
-            help="Overwrite files whose names were not typed but made from the inputs'.",
+            help="Overwrite also files that pgic names after their inputs.",
         ),
         option(
             "-o",
@@ -128,8 +185,8 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
             help="File or folder; folders below an input folder are kept. [default: beside the input]",
         ),
     ):
-        command = decorate(command)
-    return command
+        made = decorate(made)
+    return made
 
 
 class Losses:
@@ -174,7 +231,7 @@ def strict_option(command: Callable[..., None]) -> Callable[..., None]:
         is_flag=True,
         group="Running",
         advanced=True,
-        help="Fail where something of a picture would be left out or changed, instead of saying so.",
+        help="Fail where something of a picture would be left out or changed, instead of reporting it.",
     )(command)
 
 
@@ -182,12 +239,9 @@ def run_targets(
     targets: Sequence[Target],
     work: Callable[[Target, Progress], str],
     run: Run,
-    *,
-    force: bool,
-    skip_existing: bool,
+    outputs: OutputOptions,
     losses: Losses,
     passed_over: Sequence[str] = (),
-    keep_time: bool = False,
 ) -> None:
     """Make every target, say what became of them, and exit with 1 if one failed.
 
@@ -195,35 +249,23 @@ def run_targets(
         targets: what to make.
         work: makes one, and returns the line to say.
         run: how to go about it.
-        force: overwrite files whose names were not typed.
-        skip_existing: leave files that are there.
+        outputs: what to do about files that are there, and about times.
         losses: which ``work`` tells what pictures lose.
         passed_over: phrases for the summary, about files that are no targets.
-        keep_time: give each output the time of last change of its input, where both are files.
 
     Raises:
-        click.UsageError: there is nothing to do, or ``force`` and ``skip_existing`` are both set.
+        click.UsageError: there is nothing to do, or the options contradict each other.
     """
-    if force and skip_existing:
+    if outputs.force and outputs.skip_existing:
         raise click.UsageError("--force and --skip-existing contradict each other.")
     if not targets:
         more = "".join(f" {phrase}." for phrase in passed_over)
         raise click.UsageError(f"There are no files of a known kind in what was named.{more}")
-    existing: Existing = "overwrite" if force else "skip" if skip_existing else "refuse"
-    claimed: dict[str, str] = {}
-    wanted: list[Target] = []
-    refused: list[tuple[str, str]] = []
-    for target in targets:
-        try:
-            if claim(target, claimed, existing):
-                replaces = force or (target.typed and not skip_existing)
-                wanted.append(dataclasses.replace(target, replace=replaces))
-        except PgiInputError as error:
-            refused.append((target.source.name, str(error)))
+    wanted, refused = _claimed(targets, outputs)
 
     def timed(target: Target, progress: Progress) -> str:
         line = work(target, progress)
-        if keep_time and target.name != STREAM and not target.source.is_stream:
+        if outputs.keep_time and target.name != STREAM and not target.source.is_stream:
             times = os.stat(target.source.name)
             os.utime(target.name, ns=(times.st_atime_ns, times.st_mtime_ns))
         return line
@@ -247,3 +289,19 @@ def run_targets(
         for phrase in passed_over:
             say(f"pgic: {phrase}")
     report.finish()
+
+
+def _claimed(targets: Sequence[Target], outputs: OutputOptions) -> tuple[list[Target], list[tuple[str, str]]]:
+    """The targets to make, and name and reason of those that may not be written."""
+    existing: Existing = "overwrite" if outputs.force else "skip" if outputs.skip_existing else "refuse"
+    claimed: dict[str, str] = {}
+    wanted: list[Target] = []
+    refused: list[tuple[str, str]] = []
+    for target in targets:
+        try:
+            if claim(target, claimed, existing):
+                replaces = outputs.force or (target.typed and not outputs.skip_existing)
+                wanted.append(dataclasses.replace(target, replace=replaces))
+        except PgiInputError as error:
+            refused.append((target.source.name, str(error)))
+    return wanted, refused
