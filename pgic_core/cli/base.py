@@ -62,7 +62,7 @@ class PgicCommand(click.Command):
     """
 
     def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
-        super().__init__(*args, context_settings=_SETTINGS, **kwargs)
+        super().__init__(*args, **{"context_settings": _SETTINGS, **kwargs})
         self.examples = tuple(examples)
         if any(getattr(param, "advanced", False) for param in self.params):
             self.params.append(
@@ -112,7 +112,7 @@ class PgicGroup(click.Group):
     command_class = PgicCommand
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, context_settings=_SETTINGS, **kwargs)
+        super().__init__(*args, **{"context_settings": _SETTINGS, **kwargs})
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the group and its command; see :func:`_plain_failure` for errors."""

@@ -127,7 +127,7 @@ def rd(
 @csv_option("every point")
 @_jobs_option
 def quality(images: tuple[Path, ...], name: str, csv_path: Path | None, limit: int | None, jobs: int) -> None:
-    """Check that a higher quality gives more bytes and a higher PSNR.
+    """Check that bytes and PSNR rise with the quality.
 
     IMAGES are coded at 20 qualities from 5 to 100. Mean rate and mean PSNR must rise at every step, and PSNR
     of no picture may fall by more than 0.05 dB. The exit status is 1 where that does not hold.
