@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import pkgutil
 import re
@@ -16,6 +17,7 @@ import pgic_core
 import pgic_plugins
 
 ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("pgic_core", "pgic_plugins")
 HEAVY = ("torch", "torchvision", "av", "matplotlib", "scipy", "skimage", "compressai")
 
 
@@ -78,6 +80,60 @@ def test_arrows_between_rooms_point_down() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+# CompressAI's users train: its models are torch networks, ours with the trainer's weights.
+REACHES_THE_LAB = {"pgic_plugins/compressai.py"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p.relative_to(ROOT).as_posix() for package in PACKAGES for p in sorted((ROOT / package).rglob("*.py"))],
+)
+def test_the_lab_is_imported_by_commands_only_and_inside_functions(path: str) -> None:
+    """An import for type checking alone runs nothing, and may stand where it likes in ``cli``."""
+    if path.startswith("pgic_core/lab/"):
+        return
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    imports = {node for node in ast.walk(tree) if is_import_of_lab(node, path)}
+    assert not imports or path.startswith("pgic_core/cli/") or path in REACHES_THE_LAB
+    inside = {
+        child
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+        for child in ast.walk(node)
+    }
+    at_import = [ast.unparse(node) for node in imports - inside]
+    assert at_import == []
+
+
+def is_import_of_lab(node: ast.AST, path: str) -> bool:
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        folders = path.split("/")[: -node.level] if node.level else []
+        base = ".".join([*folders, *([node.module] if node.module else [])])
+        names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    else:
+        return False
+    return any(f"{name}.".startswith("pgic_core.lab.") for name in names)
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "found"),
+    [
+        ("import pgic_core.lab.patterns", "pgic_plugins/x.py", True),
+        ("from pgic_core import lab", "pgic_plugins/x.py", True),
+        ("from ..lab.bench import rd", "pgic_core/cli/x.py", True),
+        ("from .. import lab", "pgic_core/api/x.py", True),
+        ("from .lab import x", "pgic_core/x.py", True),
+        ("from .labels import x", "pgic_core/x.py", False),
+        ("from .lab import x", "pgic_core/cli/x.py", False),
+    ],
+)
+def test_an_import_of_the_lab_is_recognised(text: str, path: str, found: bool) -> None:
+    assert is_import_of_lab(ast.parse(text).body[0], path) is found
 
 
 def test_every_requirement_that_is_cited_is_written_down() -> None:
