@@ -51,10 +51,11 @@ _RATES = ("quality", "lossless", "max_bytes", "ratio", "bpp", "min_psnr")
 @option(
     "--codec",
     type=click.Choice(["auto", "learned", "lossless"]),
+    metavar="CODEC",
     group="Coding",
     advanced=True,
-    help="auto takes lossless for drawings and the like, where it needs fewer bytes. "
-    "[default: auto; learned with --model]",
+    help="learned, lossless or auto, which takes lossless for drawings and the like where it needs fewer "
+    "bytes. [default: auto; learned with --model]",
 )
 @option("--ratio", type=float, metavar="X", group=_RATE, help="At most 1/X of the input file's size.")
 @option("--max-bytes", type=click.IntRange(min=1), metavar="N", group=_RATE, help="At most N bytes.")
@@ -89,9 +90,11 @@ _RATES = ("quality", "lossless", "max_bytes", "ratio", "bpp", "min_psnr")
 @option(
     "--image-type",
     type=click.Choice(["visible", "infrared", "ultraviolet", "depth", "other"]),
+    metavar="TYPE",
     group="Coding",
     advanced=True,
-    help="What the pixels show; all except visible light is kept without loss. "
+    help="What the pixels show: visible, infrared, ultraviolet, depth or other. All except visible is kept "
+    "without loss. "
     "[default: infrared for pictures of thermal cameras, else visible]",
 )
 @option(
@@ -106,7 +109,8 @@ _RATES = ("quality", "lossless", "max_bytes", "ratio", "bpp", "min_psnr")
     is_flag=True,
     group="Coding",
     advanced=True,
-    help="Leave out EXIF (except the orientation), GPS, ICC, XMP, resolution and raw temperatures.",
+    help="Leave out EXIF (except the orientation), GPS, ICC, XMP, IPTC, comments, resolution and raw "
+    "temperatures.",
 )
 @option(
     "--frame",

@@ -2,7 +2,7 @@
 
 Python's profiler hook reports every call. Those of functions that belong to a stage are noted, with their
 thread. Each instant is then shared out evenly among the threads that are inside a stage, so that the stages
-and the rest add up to the wall time.
+and the rest add up to the wall time. The hook itself takes up to a tenth of it.
 """
 
 from __future__ import annotations
