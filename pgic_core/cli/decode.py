@@ -11,14 +11,15 @@ import click
 from ..container import atomic_write
 from ..terminal import say
 from .base import PgicCommand, option
-from .common import PGI_SUFFIXES, Losses, Run, output_options, run_options, run_targets, strict_option
-from .paths import STREAM, find_sources, place_targets, split_decoded
+from .file_options import output_options, run_options, strict_option
+from .paths import PGI_SUFFIXES, STREAM, find_sources, place_targets, split_decoded
 from .photos import WRITTEN_SUFFIXES, read_stdin, streamed_photo, write_output
+from .running import Losses, Run, run_targets
 
 if TYPE_CHECKING:
     from ..api import PgiFile
     from .batch import Progress
-    from .common import OutputOptions, RunOptions
+    from .file_options import OutputOptions, RunOptions
     from .paths import Target
 
 __all__ = ["decode"]

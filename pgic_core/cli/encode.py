@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .base import PgicCommand, option
-from .common import PGI_SUFFIXES, Losses, Run, output_options, run_options, run_targets, strict_option
-from .paths import place_targets, split_output
+from .file_options import output_options, run_options, strict_option
+from .paths import PGI_SUFFIXES, place_targets, split_output
 from .photos import open_photo, photo_sources, write_output
 from .roi_options import roi_options, show_roi_map
+from .running import Losses, Run, run_targets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..roi import Roi
     from .batch import Progress
-    from .common import OutputOptions, RunOptions
+    from .file_options import OutputOptions, RunOptions
     from .paths import Target
 
 __all__ = ["encode"]

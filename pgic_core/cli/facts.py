@@ -10,8 +10,7 @@ import click
 
 from ..terminal import json_items, show, show_json
 from .batch import run_batch
-from .common import PGI_SUFFIXES
-from .paths import STREAM, Source, find_sources
+from .paths import PGI_SUFFIXES, STREAM, Source, find_sources
 from .streams import stdin_stream
 
 if TYPE_CHECKING:

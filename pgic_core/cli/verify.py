@@ -9,14 +9,15 @@ import click
 from ..terminal import say
 from .base import PgicCommand
 from .batch import run_batch
-from .common import Run, run_options
 from .facts import pgi_sources
+from .file_options import run_options
 from .paths import STREAM, Source
+from .running import Run
 from .streams import stdin_stream
 
 if TYPE_CHECKING:
     from .batch import Progress
-    from .common import RunOptions
+    from .file_options import RunOptions
 
 __all__ = ["verify"]
 
