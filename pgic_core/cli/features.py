@@ -37,10 +37,11 @@ def features() -> None:
 
 
 @features.command(
+    "encode",
     examples=(
         "pgic features encode stage7.npy stage7.pgi",
         "pgic features encode all.npz all.pgi --qp 12 --picture photo.pgi",
-    )
+    ),
 )
 @click.argument("source", type=EXISTING_FILE)
 @click.argument("target", type=OUTPUT_FILE)
@@ -103,7 +104,7 @@ def features() -> None:
     group="Output",
     help="A .pgi file; TARGET becomes a copy of it that carries the features. [default: no picture]",
 )
-def encode(
+def encode_maps(
     source: Path,
     target: Path,
     qp: float,
@@ -127,10 +128,10 @@ def encode(
     say(f"{source} -> {target}: {plain:,} -> {len(data):,} bytes of features, {len(data) / plain:.2%}")
 
 
-@features.command(examples=("pgic features decode stage7.pgi stage7.npy",))
+@features.command("decode", examples=("pgic features decode stage7.pgi stage7.npy",))
 @click.argument("source", type=EXISTING_FILE)
 @click.argument("target", type=OUTPUT_FILE)
-def decode(source: Path, target: Path) -> None:
+def decode_maps(source: Path, target: Path) -> None:
     """Decode feature maps into a .npy or .npz file.
 
     TARGET ends in .npz where there are several arrays. SOURCE is a .pgi file or a feature stream alone.
@@ -149,7 +150,7 @@ def decode(source: Path, target: Path) -> None:
 
 @features.command("show", examples=("pgic features show stage7.pgi",))
 @click.argument("source", type=EXISTING_FILE)
-def show_(source: Path) -> None:
+def show_maps(source: Path) -> None:
     """Say which arrays a file carries, one on a line.
 
     Nothing is decoded.
@@ -163,7 +164,7 @@ def show_(source: Path) -> None:
         show(record.name or "-", shape, record.dtype, how, qp, f"{len(record.payload):,} bytes")
 
 
-@features.command(examples=("pgic features bench photos --network lite0 --output features.csv",))
+@features.command("bench", examples=("pgic features bench photos --network lite0 --output features.csv",))
 @click.argument("images", type=EXISTING_FOLDER)
 @option("--output", type=OUTPUT_FILE, group="Output", help="CSV file. [default: standard output]")
 @option(
@@ -239,7 +240,7 @@ def show_(source: Path) -> None:
     advanced=True,
     help="Threads of torch.",
 )
-def bench(images: Path, output: Path | None, **options: Any) -> None:
+def bench_networks(images: Path, output: Path | None, **options: Any) -> None:
     """Measure rate and fidelity on trained networks.
 
     The figures are those of tables 2 to 4 in the draft on coding of feature maps. IMAGES is a folder

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .base import PgicCommand, option
-from .facts import describe_metadata, pgi_sources, show_each
+from .describing import describe_metadata, pgi_sources, show_each
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,7 +10,7 @@ from ..data_files import MOST_JSON, parse_json
 from ..errors import PgiInputError
 from .base import PgicGroup, option
 from .batch import Report, run_batch
-from .facts import describe_metadata, pgi_sources, show_each
+from .describing import describe_metadata, pgi_sources, show_each
 from .paths import STREAM
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import click
 
 from ..terminal import show, show_json
 from .base import PgicCommand, option
-from .facts import show_facts
+from .describing import show_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ import click
 from ..terminal import say
 from .base import PgicCommand
 from .batch import run_batch
-from .facts import pgi_sources
+from .describing import pgi_sources
 from .file_options import run_options
 from .paths import STREAM, Source
 from .running import Run
