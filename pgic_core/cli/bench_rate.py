@@ -133,9 +133,9 @@ def quality(images: tuple[Path, ...], name: str, csv_path: Path | None, limit: i
     of no picture may fall by more than 0.05 dB. The exit status is 1 where that does not hold.
     """
     from ..lab.bench.pictures import find_samples
+    from ..lab.bench.printed_tables import step_table
     from ..lab.bench.rd import write_points
     from ..lab.bench.steps import QUALITY_STEPS, TOLERANCE, check_steps
-    from ..lab.bench.tables import step_table
 
     codec = available_codecs((name,))[0]
     found: list[Point] = []
@@ -171,8 +171,8 @@ def _measure_lacking(
 
 def _show_tables(found: Sequence[Point]) -> None:
     from ..lab.bench.peers import PEERS
+    from ..lab.bench.printed_tables import bd_table, quality_table, worst_tile_line
     from ..lab.bench.rd import bd_rows, quality_rows
-    from ..lab.bench.tables import bd_table, quality_table, worst_tile_line
 
     present = dict.fromkeys(p.codec for p in found)
     anchors = [name for name in PEERS if name in present]

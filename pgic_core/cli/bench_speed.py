@@ -90,9 +90,9 @@ def speed(
     """
     from ..lab.bench.peers import PEERS
     from ..lab.bench.pictures import fit_megapixels, load_rgb, synthetic_picture
+    from ..lab.bench.printed_tables import speed_table, stage_table
     from ..lab.bench.records import write_records
     from ..lab.bench.speed import ANCHOR, SpeedRow, measure_speed, measure_stages, steps_of
-    from ..lab.bench.tables import speed_table, stage_table
 
     codecs = available_codecs(names or (("pgic",) if stages else ("pgic", *PEERS)))
     picture = synthetic_picture(megapixels) if image is None else fit_megapixels(load_rgb(image), megapixels)
