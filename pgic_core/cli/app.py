@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..terminal import printable, say, show
-from .limiting import limit_options, limited
+from .base import PgicGroup
+from .limit_options import limit_options, limited
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,12 +26,12 @@ _COMMANDS = {
     "verify": ("pgic_core.cli.verify", "Check every byte of .pgi files."),
     "meta": ("pgic_core.cli.meta", "Show or change metadata without coding pixels again."),
     "features": ("pgic_core.cli.features", "Code deep feature maps."),
-    "plugins": ("pgic_core.cli.plugins", "List plugins and say what is wrong with broken ones."),
-    "bench": ("pgic_core.cli.bench", "Measure quality, rate and speed beside other codecs."),
+    "plugins": ("pgic_core.cli.plugins", "List plugins, and say why one is broken."),
+    "bench": ("pgic_core.cli.bench", "Measure quality, rate, speed and memory beside other codecs."),
 }
 
 
-class _LazyGroup(click.Group):
+class _LazyGroup(PgicGroup):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 
@@ -96,8 +97,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 
 @click.group(
     cls=_LazyGroup,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="'pgic COMMAND --help' explains a command, 'pgic COMMAND --help-all' all its options.",
+    epilog="'pgic COMMAND --help' explains a command; --help-all shows its rarer options too.",
 )
 @click.option(
     "--version",
@@ -105,7 +105,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     is_eager=True,
     expose_value=False,
     callback=_print_version,
-    help="Versions of pgic, its models and its engine.",
+    help="Show the versions of pgic, its models and its engine, and exit.",
 )
 @limit_options
 @click.pass_context

@@ -6,17 +6,17 @@ import os
 import sys
 import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from ..errors import PgiError
-from ..terminal import console, printable, say
+from ..terminal import say
+from .base import reason_of
+from .progress import progress_bar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from typing import TypeAlias
 
     Progress: TypeAlias = Callable[[float], None]
@@ -79,7 +79,12 @@ def run_batch(
     """
     report = Report(len(items))
     stop = threading.Event()
-    with _bar(items, name_of, show_progress) as advance:
+    shares = [0.0] * len(items)
+    with progress_bar(len(items), wanted=show_progress) as move_on:
+
+        def advance(index: int, share: float) -> None:
+            move_on(share - shares[index], name_of(items[index]))
+            shares[index] = share
 
         def one(index: int) -> str | None:
             def progress(share: float) -> None:
@@ -154,41 +159,3 @@ def _leave() -> NoReturn:
     say("pgic: interrupted")
     sys.stdout.flush()
     os._exit(130)
-
-
-def reason_of(error: Exception) -> str:
-    """Why a file failed, in one line."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    text = " ".join(str(error).split())
-    if isinstance(error, (PgiError, OSError, ValueError)) and text:
-        return text
-    return f"{type(error).__name__}: {text}"
-
-
-@contextmanager
-def _bar(
-    items: Sequence[T], name_of: Callable[[T], str], wanted: bool
-) -> Iterator[Callable[[int, float], None]]:
-    """A progress bar on standard error if that is a terminal, else nothing; takes an item and its share."""
-    if not wanted or not items or not sys.stderr.isatty():
-        yield lambda index, share: None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn() if len(items) > 1 else TextColumn("{task.percentage:3.0f} %"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=len(items))
-        shares = [0.0] * len(items)
-
-        def advance(index: int, share: float) -> None:
-            name = printable(name_of(items[index]))[-40:]
-            bar.update(task, advance=share - shares[index], description=name)
-            shares[index] = share
-
-        yield advance

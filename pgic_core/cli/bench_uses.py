@@ -1,4 +1,4 @@
-"""``pgic bench``: what files are good for - regions of interest, byte budgets, training, other benches."""
+"""``pgic bench roi | compressai | ratio | worst | loader``: how well files serve particular uses."""
 
 from __future__ import annotations
 
@@ -7,19 +7,38 @@ from pathlib import Path
 import click
 
 from ..errors import PgiOptionError
-from ..terminal import say
-from .bench_terminal import EXISTING, OUTPUT, bar, stdout
+from ..terminal import console, say
+from .base import PgicCommand, option
+from .bench_common import csv_option, limit_option, megapixels_option, quality_option
+from .path_types import EXISTING, EXISTING_FILE, OUTPUT_FOLDER
+from .progress import progress_bar
 
 __all__ = ["compressai", "loader", "ratio", "roi", "worst"]
 
 
-@click.command()
-@click.argument("annotations", type=EXISTING)
-@click.option("-q", "--quality", type=click.IntRange(1, 100), default=50, show_default=True)
-@click.option("--strength", type=click.FloatRange(0, 4), default=1.0, show_default=True, help="Octaves.")
-@click.option("--background", type=click.FloatRange(-4, 4), default=0.0, show_default=True, help="Octaves.")
-@click.option("--csv", "csv_path", type=OUTPUT, help="Write the figures of every picture.")
-@click.option("--limit", type=click.IntRange(1), help="Pictures at most.")
+@click.command(cls=PgicCommand, examples=("pgic bench roi instances.json --limit 20",))
+@click.argument("annotations", type=EXISTING_FILE)
+@quality_option(50)
+@option(
+    "--strength",
+    type=click.FloatRange(0, 4),
+    metavar="0-4",
+    default=1.0,
+    show_default=True,
+    group="Regions of interest",
+    help="How much better, in octaves of the quantisation step.",
+)
+@option(
+    "--background",
+    type=click.FloatRange(-4, 4),
+    metavar="X",
+    default=0.0,
+    show_default=True,
+    group="Regions of interest",
+    help="Quality of all else, in octaves from -4 to 4; below 0 is coarser.",
+)
+@limit_option("Pictures at most.")
+@csv_option("the figures of every picture")
 def roi(
     annotations: Path,
     quality: int,
@@ -28,51 +47,53 @@ def roi(
     csv_path: Path | None,
     limit: int | None,
 ) -> None:
-    """What a region of interest gains inside, in no more bytes.
+    """Measure what a region of interest gains at equal bytes.
 
-    ANNOTATIONS is a COCO file beside its pictures. Each one whose boxes cover at most a fifth of it is coded
-    at a quality, then with its boxes as region of interest in at most as many bytes.
+    ANNOTATIONS is a COCO file beside its pictures. A picture whose boxes cover at most a fifth of it is coded
+    twice: plainly, then in at most as many bytes with its boxes as region of interest.
     """
     from ..lab.bench.records import write_records
-    from ..lab.bench.regions import RegionRow, find_boxed, measure_regions, region_table
+    from ..lab.bench.roi_gain import RegionRow, find_boxed, measure_regions, region_table
     from ..roi import Roi
 
     files = find_boxed(annotations, limit)
     rows = []
-    with bar(len(files)) as advance:
+    with progress_bar(len(files)) as advance:
         for row in measure_regions(files, quality, Roi((), strength, background)):
-            advance(1)
+            advance(1, row.picture if row else "")
             if row is not None:
                 rows.append(row)
     if not rows:
         raise PgiOptionError("No picture has boxes that cover some of it and at most a fifth.")
     if csv_path is not None:
         write_records(RegionRow, rows, csv_path)
-    stdout().print(region_table(rows, quality))
+    console().print(region_table(rows, quality))
 
 
-@click.command()
+@click.command(cls=PgicCommand, examples=("pgic bench compressai photos -q 30 -q 70",))
 @click.argument("images", nargs=-1, required=True, type=EXISTING)
-@click.option(
+@option(
     "-q",
     "--quality",
     "qualities",
     type=click.IntRange(1, 100),
+    metavar="1-100",
     multiple=True,
     default=(10, 30, 50, 70, 90),
     show_default=True,
-    help="Of pgic, JPEG and WebP; again for more.",
+    group="Codecs",
+    help="Quality of pgic, JPEG and WebP; again for more.",
 )
-@click.option("--csv", "csv_path", type=OUTPUT, help="Write every point.")
-@click.option("--limit", type=click.IntRange(1), help="Pictures per folder at most.")
+@limit_option("Pictures from each folder at most.")
+@csv_option("every point")
 def compressai(
     images: tuple[Path, ...], qualities: tuple[int, ...], csv_path: Path | None, limit: int | None
 ) -> None:
-    """Measure IMAGES with CompressAI's own bench, pgic beside its codecs.
+    """Run CompressAI's bench on pgic and on its own codecs.
 
-    Needs the extra [compressai]. Pictures are taken as by 'pgic bench rd'. CompressAI pads them with black to
-    multiples of 64 pixels before its eval_model codes them, and runs torch on one thread; pgic's codec takes
-    PGIC_THREADS or all processors.
+    Needs the extra [compressai]. IMAGES are taken as 'pgic bench rd' takes them. CompressAI pads them with
+    black to multiples of 64 pixels before its eval_model codes them, and runs torch on one thread. pgic uses
+    PGIC_THREADS threads, or all processors.
     """
     from tempfile import TemporaryDirectory
 
@@ -89,25 +110,26 @@ def compressai(
     samples = find_samples(images, limit)
     with TemporaryDirectory(prefix="pgic-") as folder:
         paths = write_pictures(samples, Path(folder))
-        with bar(5 * len(qualities)) as advance:
+        with progress_bar(5 * len(qualities)) as advance:
             for point in measure_compressai(paths, qualities, say):
                 points.append(point)
-                advance(1)
+                advance(1, point.codec)
     if csv_path is not None:
         write_records(CompressaiPoint, points, csv_path)
-    stdout().print(compressai_table(points))
+    console().print(compressai_table(points))
 
 
-@click.command()
+@click.command(cls=PgicCommand, examples=("pgic bench ratio photos --megapixels 5",))
 @click.argument("images", nargs=-1, required=True, type=EXISTING)
-@click.option("--megapixels", type=click.FloatRange(0.01, 80), default=5.0, show_default=True)
-@click.option("--csv", "csv_path", type=OUTPUT, help="Write the figures of every picture.")
-@click.option("--limit", type=click.IntRange(1), help="Pictures per folder at most.")
+@megapixels_option(5.0, "Size of each picture.")
+@limit_option("Pictures from each folder at most.")
+@csv_option("the figures of every picture")
 def ratio(images: tuple[Path, ...], megapixels: float, csv_path: Path | None, limit: int | None) -> None:
-    """How many of IMAGES fit in a tenth of a JPEG of quality 95, and in a fifth of one of quality 80.
+    """Count pictures that fit in a tenth or a fifth of a JPEG file.
 
-    Each is brought to the megapixels asked for (scaled down, or continued by mirroring) and saved as JPEG;
-    what that shows is coded in that share of its bytes, and should stay above 35 dB.
+    Each picture is brought to the size asked for (scaled down, or extended by mirroring) and saved as JPEG
+    of quality 95 and of quality 80. What these files show is coded in a tenth of the bytes of the first, and
+    in a fifth of the second. PSNR should stay above 35 dB.
     """
     from ..lab.bench.pictures import find_samples
     from ..lab.bench.ratio import RATIOS, RatioRow, measure_ratio, ratio_table
@@ -115,26 +137,42 @@ def ratio(images: tuple[Path, ...], megapixels: float, csv_path: Path | None, li
 
     paths = list(dict.fromkeys(sample.path for sample in find_samples(images, limit)))
     rows = []
-    with bar(len(paths) * len(RATIOS)) as advance:
+    with progress_bar(len(paths) * len(RATIOS)) as advance:
         for row in measure_ratio(paths, megapixels):
-            advance(1)
+            advance(1, row.picture)
             rows.append(row)
     if csv_path is not None:
         write_records(RatioRow, rows, csv_path)
-    stdout().print(ratio_table(rows))
+    console().print(ratio_table(rows))
 
 
-@click.command()
+@click.command(
+    cls=PgicCommand,
+    examples=("pgic bench worst photos --crops bad", "pgic bench worst --patterns 20 -q 50"),
+)
 @click.argument("images", nargs=-1, type=EXISTING)
-@click.option(
-    "--patterns", type=click.IntRange(0), default=4, show_default=True, help="Generated, of each kind."
+@option(
+    "--patterns",
+    type=click.IntRange(0),
+    metavar="N",
+    default=4,
+    show_default=True,
+    group="Pictures",
+    help="Generated pictures of each kind.",
 )
-@click.option("-q", "--quality", "qualities", type=click.IntRange(1, 100), multiple=True, help="Of pgic.")
-@click.option(
-    "--crops", type=click.Path(file_okay=False, path_type=Path), help="Folder for PNGs of bad blocks."
+@option(
+    "-q",
+    "--quality",
+    "qualities",
+    type=click.IntRange(1, 100),
+    metavar="1-100",
+    multiple=True,
+    group="Codecs",
+    help="Quality of pgic; again for more. [default: those that this bench is made for]",
 )
-@click.option("--csv", "csv_path", type=OUTPUT, help="Write the figures of every picture.")
-@click.option("--limit", type=click.IntRange(1), help="Pictures per folder at most.")
+@limit_option("Pictures from each folder at most.")
+@csv_option("the figures of every picture")
+@option("--crops", type=OUTPUT_FOLDER, group="Output", help="Folder for PNG files of the bad blocks.")
 def worst(
     images: tuple[Path, ...],
     patterns: int,
@@ -143,12 +181,12 @@ def worst(
     csv_path: Path | None,
     limit: int | None,
 ) -> None:
-    """The worst blocks of IMAGES and of generated patterns, beside AVIF at the same bytes.
+    """Compare the worst blocks with AVIF at equal bytes.
 
-    Stripes, checks, rings, text, drawings, lamps, flat fields and noise are generated. Of blocks of 64 x 64
-    pixels below 40 dB, none should lie more than 6 dB under AVIF's (speed 6, 4:4:4, at most as many bytes for
-    the whole picture). From quality 50 on, neutral blocks should keep Cb and Cr within 6 levels. The exit
-    status is 1 where that does not hold.
+    The bench measures IMAGES, and patterns that it generates: stripes, checks, rings, text, drawings, lamps,
+    flat fields and noise. A block of 64 x 64 pixels below 40 dB should be no more than 6 dB worse than AVIF's
+    (speed 6, 4:4:4, at most as many bytes for the whole picture). From quality 50 on, neutral blocks should
+    keep Cb and Cr within 6 levels. The exit status is 1 where that does not hold.
     """
     from ..lab.bench.pictures import find_samples
     from ..lab.bench.records import write_records
@@ -161,31 +199,56 @@ def worst(
     if crops is not None:
         crops.mkdir(parents=True, exist_ok=True)
     rows: list[WorstRow] = []
-    with bar(len(samples) + len(generated)) as advance:
+    with progress_bar(len(samples) + len(generated)) as advance:
         for name, picture in generated:
             rows += measure_worst(name, picture, qualities or QUALITIES, crops)
-            advance(1)
+            advance(1, name)
         for sample in samples:
             name = "-".join(sample.picture)
             rows += measure_worst(name, sample.load(), qualities or QUALITIES, crops)
-            advance(1)
+            advance(1, name)
     if csv_path is not None:
         write_records(WorstRow, rows, csv_path)
-    stdout().print(worst_table(rows))
+    console().print(worst_table(rows))
     bad = sum(not row.holds for row in rows)
-    stdout().print(f"{bad} of {len(rows)} pictures and qualities are out of bounds.", highlight=False)
+    console().print(f"{bad} of {len(rows)} pictures and qualities are out of bounds.", highlight=False)
     if bad:
         raise SystemExit(1)
 
 
-@click.command()
+@click.command(cls=PgicCommand, examples=("pgic bench loader photos --workers 4 --megapixels 2",))
 @click.argument("images", nargs=-1, required=True, type=EXISTING)
-@click.option("--count", type=click.IntRange(1), default=200, show_default=True, help="Pictures per epoch.")
-@click.option("--workers", type=click.IntRange(0), default=2, show_default=True, help="Of the DataLoader.")
-@click.option("--megapixels", type=click.FloatRange(0.01, 80), help="Size of each; as they are if not given.")
-@click.option("--quality", type=click.IntRange(1, 100), default=50, show_default=True, help="Of pgic.")
-@click.option("--runs", type=click.IntRange(1), default=3, show_default=True, help="Turns of all readers.")
-@click.option("--csv", "csv_path", type=OUTPUT, help="Write the figures.")
+@megapixels_option(None, "Size of each picture. [default: as it is]")
+@option(
+    "--count",
+    type=click.IntRange(1),
+    metavar="N",
+    default=200,
+    show_default=True,
+    group="Pictures",
+    help="Pictures in each epoch.",
+)
+@quality_option(50)
+@option(
+    "--workers",
+    type=click.IntRange(0),
+    metavar="N",
+    default=2,
+    show_default=True,
+    group="Running",
+    help="Workers of the DataLoader.",
+)
+@option(
+    "--runs",
+    type=click.IntRange(1),
+    metavar="N",
+    default=3,
+    show_default=True,
+    group="Running",
+    advanced=True,
+    help="Turns; in each, every reader is measured once.",
+)
+@csv_option("the figures")
 def loader(
     images: tuple[Path, ...],
     count: int,
@@ -195,12 +258,12 @@ def loader(
     runs: int,
     csv_path: Path | None,
 ) -> None:
-    """Pictures per second that a torch DataLoader gets from coded IMAGES (files and folders).
+    """Measure pictures per second in a torch DataLoader.
 
-    Whole .pgi pictures, previews, windows of 512 x 512 and latents beside JPEG at quality 90, AVIF at speed 6
-    and PNG, which Pillow reads. IMAGES are coded into a temporary folder; where they are fewer than --count,
-    they are read again. Each figure comes from a fresh process, over one epoch after its workers have
-    started; readers take turns.
+    The bench compares whole .pgi pictures, previews, windows of 512 x 512 pixels and latents with JPEG at
+    quality 90, AVIF at speed 6 and PNG, which Pillow reads. IMAGES (files and folders) are coded into a
+    temporary folder; where there are fewer than --count, they are read again. Each figure comes from a fresh
+    process, over one epoch after its workers have started. Readers take turns.
     """
     from ..lab.bench.loader import LoaderRow, find_pictures, loader_table, measure_loader, readers
     from ..lab.bench.records import write_records
@@ -209,7 +272,7 @@ def loader(
     for name, reason in missing.items():
         say(f"{name} is left out: {reason}")
     pictures = find_pictures(images, count)
-    with bar(len(pictures) + runs * len(chosen)) as advance:
+    with progress_bar(len(pictures) + runs * len(chosen)) as advance:
         rows = measure_loader(
             pictures,
             chosen,
@@ -218,8 +281,8 @@ def loader(
             megapixels=megapixels,
             quality=quality,
             runs=runs,
-            on_step=lambda: advance(1),
+            on_step=lambda: advance(1, ""),
         )
     if csv_path is not None:
         write_records(LoaderRow, rows, csv_path)
-    stdout().print(loader_table(rows))
+    console().print(loader_table(rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,26 +10,38 @@ import click
 
 from ..container import atomic_write
 from ..terminal import say
-from .common import PGI_SUFFIXES, Losses, Run, output_options, run_options, run_targets, strict_option
-from .paths import STREAM, find_sources, place_targets, split_decoded
+from .base import PgicCommand, option
+from .file_options import output_options, run_options, strict_option
+from .paths import PGI_SUFFIXES, STREAM, find_sources, place_targets, split_decoded
 from .photos import WRITTEN_SUFFIXES, read_stdin, streamed_photo, write_output
-from .tiers import TieredCommand, option
+from .running import Losses, Run, run_targets
 
 if TYPE_CHECKING:
+    from ..api import PgiFile
     from .batch import Progress
+    from .file_options import OutputOptions, RunOptions
     from .paths import Target
 
 __all__ = ["decode"]
 
 
-@click.command(cls=TieredCommand)
+@click.command(
+    cls=PgicCommand,
+    examples=(
+        "pgic decode photo.pgi photo.png",
+        "pgic decode --level preview photo.pgi thumbnail.jpg",
+        "pgic decode --window 1000 500 640 480 photo.pgi part.png",
+        "pgic decode coded -o photos --format jpg",
+    ),
+)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT... [OUTPUT]")
 @option(
     "--level",
     type=click.Choice(["preview", "fast"]),
     default="fast",
     group="Decoding",
-    help="fast: every pixel; preview: 1/8 of each side.",
+    help="fast decodes every pixel, preview 1/8 of the width and of the height.",
+    show_default=True,
 )
 @option(
     "--window",
@@ -36,13 +49,13 @@ __all__ = ["decode"]
     type=int,
     metavar="X Y W H",
     group="Decoding",
-    help="Only this part, in pixels of the stored picture.",
+    help="Decode only this part, in pixels of the stored picture.",
 )
 @option(
     "--conceal",
     is_flag=True,
     group="Decoding",
-    help="Fill damaged parts instead of failing, and say how much was filled.",
+    help="Fill damaged parts instead of failing, and report how much was filled.",
 )
 @option(
     "--format",
@@ -50,7 +63,7 @@ __all__ = ["decode"]
     type=click.Choice([suffix[1:] for suffix in WRITTEN_SUFFIXES]),
     metavar="SUFFIX",
     group="Output",
-    help="Kind of file where OUTPUT does not name it: png, jpg, tiff, webp, npy ... [default: png]",
+    help="Kind of file, where OUTPUT does not say it: png, jpg, tiff, webp, npy ... [default: png]",
 )
 @option(
     "-q",
@@ -59,7 +72,7 @@ __all__ = ["decode"]
     metavar="1-100",
     group="Output",
     advanced=True,
-    help="Of JPEG, WebP or AVIF output. [default: JPEG 95, WebP lossless]",
+    help="Quality of a JPEG, WebP or AVIF file. [default: JPEG 95, WebP lossless]",
 )
 @option(
     "--strip",
@@ -73,6 +86,8 @@ __all__ = ["decode"]
 @run_options
 def decode(
     inputs: tuple[str, ...],
+    outputs: OutputOptions,
+    running: RunOptions,
     level: str,
     window: tuple[int, int, int, int] | None,
     conceal: bool,
@@ -80,79 +95,107 @@ def decode(
     quality: int | None,
     strip: bool,
     strict: bool,
-    output: str | None,
-    force: bool,
-    skip_existing: bool,
-    keep_time: bool,
-    jobs: int | None,
-    threads: int | None,
-    verbose: bool,
-    quiet: bool,
 ) -> None:
-    r"""Turn .pgi files into photos.
+    """Turn .pgi files into photos.
 
-    INPUT is a .pgi file, a pattern, a folder, which is gone through with all below it, or - for standard
-    input. The suffix of OUTPUT says what to write. EXIF, ICC, XMP, IPTC, comments and resolution are handed
-    on where the format holds them; what it cannot hold is named, and --strict makes that an error. EXIF
-    orientation is kept and not applied, but where the format cannot say it, the picture is turned upright.
+    INPUT is a .pgi file, a pattern, a folder with all folders below it, or - for standard input. The suffix
+    of OUTPUT says what to write. EXIF, ICC, XMP, IPTC, comments and resolution are passed on where the format
+    holds them. pgic names what a format cannot hold; --strict makes it an error. The picture keeps its
+    EXIF orientation; it is turned upright only where the format has no place for an orientation.
 
-    \b
-    pgic decode photo.pgi photo.png
-    pgic decode --level preview photo.pgi thumbnail.jpg
-    pgic decode coded -o photos --format jpg
+    .npy, .ppm and .pgm are written strip by strip, so that memory does not grow with the picture's height.
+    Pillow makes the other kinds and holds the whole picture.
 
-    .npy, .ppm and .pgm are written strip by strip, in memory that does not grow with the picture's
-    height; other kinds are made by Pillow, which holds the whole picture.
-
-    A name that you type is overwritten; one that pgic makes from an input's name is not, unless you say -f.
+    An output that you name is overwritten. One that pgic names after its input is not, unless you say -f.
     """
-    arguments, output = split_decoded(inputs, output, PGI_SUFFIXES, WRITTEN_SUFFIXES)
+    arguments, output = split_decoded(inputs, outputs.output, PGI_SUFFIXES, WRITTEN_SUFFIXES)
     named = Path(output).suffix.lower() if output else ""
     chosen = f".{suffix}" if suffix else ".png"
     targets = place_targets(find_sources(arguments, PGI_SUFFIXES), output, chosen, WRITTEN_SUFFIXES)
     if suffix and named in WRITTEN_SUFFIXES and named != chosen and targets and targets[0].typed:
         raise click.UsageError(f"--format {suffix} contradicts the output's suffix {named}.")
-    run = Run.plan(len(targets), jobs, threads, verbose, quiet)
+    run = Run.plan(len(targets), running)
+    losses = Losses(strict=strict, quiet=run.quiet)
+    work = _Decoding(level, window, conceal, chosen, quality, strip, run.threads, losses)
+    run_targets(targets, work, run, outputs, losses)
 
-    losses = Losses(strict=strict, quiet=quiet)
 
-    def work(target: Target, progress: Progress) -> str:
+@dataclass(frozen=True, slots=True)
+class _Decoding:
+    """Decodes files, one for each call, from several threads at once.
+
+    Attributes:
+        level: ``fast`` or ``preview``.
+        window: ``(x, y, width, height)`` in pixels of the stored picture, or None for all of it.
+        conceal: fill damaged parts.
+        stream_suffix: what to write to standard output.
+        quality: 1 to 100 of a lossy output, or None for the usual one.
+        strip: write pixels only.
+        threads: for each file.
+        losses: what is told what pictures lose.
+    """
+
+    level: str
+    window: tuple[int, int, int, int] | None
+    conceal: bool
+    stream_suffix: str
+    quality: int | None
+    strip: bool
+    threads: int
+    losses: Losses
+
+    def __call__(self, target: Target, progress: Progress) -> str:
+        """Make ``target``, and return the line to say about it."""
         from ..api import open_file
-        from ..api.writing import Carried, not_held, photo_bytes
 
         name = target.source.name
-        kind = chosen if target.name == STREAM else Path(target.name).suffix.lower()
-        whole = level == "fast" and window is None
+        kind = self.stream_suffix if target.name == STREAM else Path(target.name).suffix.lower()
         with open_file(read_stdin() if name == STREAM else name) as file:
-            if whole and not conceal and target.name != STREAM:
-                pieces = streamed_photo(file, kind, run.threads, progress)
-                if pieces is not None:
-                    if kind != ".npy" and not strip and (names := Carried.of(file, whole=True).names()):
-                        losses.tell(name, [not_held(names, "PPM")])
-                    atomic_write(target.name, pieces, replace=target.replace)
-                    return f"{name} -> {target.name}: {file.width} x {file.height} {file.channels.label}"
-            picture, mask = file.decode_picture(
-                level,  # type: ignore[arg-type]  # click checked the choice
-                window,
-                "conceal" if conceal else "raise",
-                run.threads,
-                progress,
-            )
-            lost: list[str] = []
-            data = photo_bytes(
-                picture,
-                Carried() if strip else Carried.of(file, whole=whole),
-                kind,
-                orientation=file.orientation,
-                quality=quality,
-                losses=lost,
-            )
-        losses.tell(name, lost)
+            described = self._write_strips(file, target, kind, progress)
+            if described is None:
+                described = self._write_whole(file, target, kind, progress)
+        return f"{name} -> {target.name}: {described}"
+
+    @property
+    def _is_whole(self) -> bool:
+        return self.level == "fast" and self.window is None
+
+    def _write_strips(self, file: PgiFile, target: Target, kind: str, progress: Progress) -> str | None:
+        """Write the picture while it is decoded; None where the kind or the options do not allow it."""
+        from ..api.writing import Carried, not_held
+
+        if not self._is_whole or self.conceal or target.name == STREAM:
+            return None
+        pieces = streamed_photo(file, kind, self.threads, progress)
+        if pieces is None:
+            return None
+        if kind != ".npy" and not self.strip and (names := Carried.of(file, whole=True).names()):
+            self.losses.tell(target.source.name, [not_held(names, "PPM")])
+        atomic_write(target.name, pieces, replace=target.replace)
+        return f"{file.width} x {file.height} {file.channels.label}"
+
+    def _write_whole(self, file: PgiFile, target: Target, kind: str, progress: Progress) -> str:
+        """Decode the picture, then write it."""
+        from ..api.writing import Carried, photo_bytes
+
+        picture, mask = file.decode_picture(
+            self.level,  # type: ignore[arg-type]  # click checked the choice
+            self.window,
+            "conceal" if self.conceal else "raise",
+            self.threads,
+            progress,
+        )
+        lost: list[str] = []
+        data = photo_bytes(
+            picture,
+            Carried() if self.strip else Carried.of(file, whole=self._is_whole),
+            kind,
+            orientation=file.orientation,
+            quality=self.quality,
+            losses=lost,
+        )
+        self.losses.tell(target.source.name, lost)
         write_output(target.name, data, replace=target.replace)
         if mask is not None and mask.any():
-            say(f"{name}: {mask.mean():.2%} of the pixels are damaged and were filled")
-        return f"{name} -> {target.name}: {picture.width} x {picture.height} {picture.channels.label}"
-
-    run_targets(
-        targets, work, run, force=force, skip_existing=skip_existing, losses=losses, keep_time=keep_time
-    )
+            say(f"{target.source.name}: {mask.mean():.2%} of the pixels are damaged and were filled")
+        return f"{picture.width} x {picture.height} {picture.channels.label}"

@@ -1,57 +1,110 @@
-"""``pgic features encode | decode | bench``."""
+"""``pgic features encode | decode | show | bench``."""
 
 from __future__ import annotations
 
 import io
-import sys
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
 
-from pgic_core.container import atomic_write
-from pgic_core.data_files import read_arrays
-from pgic_core.errors import PgiError, PgiInputError, PgiOptionError
-from pgic_core.terminal import say, show
-
+from ..container import atomic_write
+from ..data_files import read_arrays
+from ..errors import PgiInputError, PgiOptionError
 from ..features.api import DEFAULT_QP, decode_features, encode_features, inspect_features
 from ..features.bitstream import CODECS, MAGIC
 from ..features.carry import attach_features, features_file, read_features
 from ..features.prequantise import BIT_DEPTHS, QUANTISERS
 from ..features.repack import PACKINGS
+from ..terminal import say, show
+from .base import PgicGroup, option
+from .path_types import EXISTING_FILE, EXISTING_FOLDER, OUTPUT_FILE
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["features"]
 
+_CODING = "Coding"
 
-@click.group(help="Code deep feature maps: (C, H, W) or (N, C, H, W) arrays in .npy and .npz files.")
+
+@click.group(cls=PgicGroup)
 def features() -> None:
-    """The group, mounted into the ``pgic`` command."""
+    """Code deep feature maps.
+
+    They are arrays of shape (C, H, W) or (N, C, H, W) in .npy and .npz files.
+    """
 
 
 @features.command(
-    help="Code the array of a .npy file, or all arrays of a .npz file, into TARGET: a .pgi, or a bare stream "
-    "under any other name."
+    "encode",
+    examples=(
+        "pgic features encode stage7.npy stage7.pgi",
+        "pgic features encode all.npz all.pgi --qp 12 --picture photo.pgi",
+    ),
 )
-@click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--codec", type=click.Choice(CODECS), default="pgic", show_default=True)
-@click.option(
-    "--packing", type=click.Choice(PACKINGS), default="stack", show_default=True, help="HEVC frames."
+@click.argument("source", type=EXISTING_FILE)
+@click.argument("target", type=OUTPUT_FILE)
+@option(
+    "--codec",
+    type=click.Choice(CODECS),
+    default="pgic",
+    show_default=True,
+    group=_CODING,
+    help="pgic's own coder, or HEVC (needs the extra [features]).",
 )
-@click.option(
-    "--qp", type=click.FloatRange(0, 51), default=DEFAULT_QP, show_default=True, help="0 is finest."
+@option(
+    "--qp",
+    type=click.FloatRange(0, 51),
+    metavar="0-51",
+    default=DEFAULT_QP,
+    show_default=True,
+    group=_CODING,
+    help="Quantisation parameter; 0 is finest.",
 )
-@click.option("--lossless", is_flag=True, help="No loss after prequantisation; --qp does not count.")
-@click.option("--bits", type=click.Choice([str(b) for b in BIT_DEPTHS]), default="8", show_default=True)
-@click.option("--quantiser", type=click.Choice(QUANTISERS), default="uniform", show_default=True)
-@click.option("--per-channel", is_flag=True, help="A quantiser for each channel.")
-@click.option(
+@option(
+    "--lossless",
+    is_flag=True,
+    group=_CODING,
+    help="Lose nothing after the values are rounded to --bits; --qp does not count.",
+)
+@option(
+    "--bits",
+    type=click.Choice([str(bits) for bits in BIT_DEPTHS]),
+    default="8",
+    show_default=True,
+    group=_CODING,
+    advanced=True,
+    help="Bits for each value before coding.",
+)
+@option(
+    "--quantiser",
+    type=click.Choice(QUANTISERS),
+    metavar="KIND",
+    default="uniform",
+    show_default=True,
+    group=_CODING,
+    advanced=True,
+    help=f"How values are rounded to --bits: {', '.join(QUANTISERS)}.",
+)
+@option("--per-channel", is_flag=True, group=_CODING, advanced=True, help="Fit a quantiser to each channel.")
+@option(
+    "--packing",
+    type=click.Choice(PACKINGS),
+    metavar="KIND",
+    default="stack",
+    show_default=True,
+    group=_CODING,
+    advanced=True,
+    help=f"How channels are laid out in HEVC frames: {', '.join(PACKINGS)}.",
+)
+@option(
     "--picture",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A .pgi: TARGET is this file with the features in it, instead of one without a picture.",
+    type=EXISTING_FILE,
+    group="Output",
+    help="A .pgi file; TARGET becomes a copy of it that carries the features. [default: no picture]",
 )
-def encode(
+def encode_maps(
     source: Path,
     target: Path,
     qp: float,
@@ -60,51 +113,50 @@ def encode(
     picture: Path | None,
     **options: Any,
 ) -> None:
-    """Code arrays."""
-    try:
-        arrays = read_arrays(source)
-        level = None if lossless else int(qp) if qp.is_integer() else qp
-        data = encode_features(arrays, qp=level, bits=int(bits), **options)
-        if picture is not None:
-            atomic_write(target, attach_features(picture, data))
-        else:
-            atomic_write(target, features_file(data) if target.suffix.lower() == ".pgi" else data)
-    except PgiError as error:
-        _fail(error)
+    """Code the arrays of a .npy or .npz file.
+
+    TARGET is a .pgi file; under a name with another suffix it holds the feature stream alone.
+    """
+    arrays = read_arrays(source)
+    level = None if lossless else int(qp) if qp.is_integer() else qp
+    data = encode_features(arrays, qp=level, bits=int(bits), **options)
+    if picture is not None:
+        atomic_write(target, attach_features(picture, data))
+    else:
+        atomic_write(target, features_file(data) if target.suffix.lower() == ".pgi" else data)
     plain = sum(a.nbytes for a in (arrays.values() if isinstance(arrays, dict) else [arrays]))
-    show(f"{target}: {len(data):,} bytes of features, {100 * len(data) / plain:.2f} % of {plain:,}")
+    say(f"{source} -> {target}: {plain:,} -> {len(data):,} bytes of features, {len(data) / plain:.2%}")
 
 
-@features.command(
-    help="Decode SOURCE, a .pgi or a bare stream, into a .npy file, or .npz if it holds several arrays."
-)
-@click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
-def decode(source: Path, target: Path) -> None:
-    """Decode arrays."""
+@features.command("decode", examples=("pgic features decode stage7.pgi stage7.npy",))
+@click.argument("source", type=EXISTING_FILE)
+@click.argument("target", type=OUTPUT_FILE)
+def decode_maps(source: Path, target: Path) -> None:
+    """Decode feature maps into a .npy or .npz file.
+
+    TARGET ends in .npz where there are several arrays. SOURCE is a .pgi file or a feature stream alone.
+    """
     out = io.BytesIO()
-    try:
-        arrays = decode_features(_stream(source))
-        if isinstance(arrays, np.ndarray):
-            _want_suffix(target, ".npy", "holds one array")
-            np.save(out, arrays)
-        else:
-            _want_suffix(target, ".npz", "holds several arrays")
-            named = arrays if isinstance(arrays, dict) else {str(i): a for i, a in enumerate(arrays)}
-            np.savez(out, allow_pickle=False, **named)
-        atomic_write(target, out.getvalue())
-    except PgiError as error:
-        _fail(error)
+    arrays = decode_features(_stream(source))
+    if isinstance(arrays, np.ndarray):
+        _want_suffix(target, ".npy", "holds one array")
+        np.save(out, arrays)
+    else:
+        _want_suffix(target, ".npz", "holds several arrays")
+        named = arrays if isinstance(arrays, dict) else {str(i): a for i, a in enumerate(arrays)}
+        np.savez(out, allow_pickle=False, **named)
+    atomic_write(target, out.getvalue())
 
 
-@features.command("show", help="Say what SOURCE holds, without decoding it.")
-@click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def show_(source: Path) -> None:
-    """Print one line per tensor."""
-    try:
-        stream = inspect_features(_stream(source))
-    except PgiError as error:
-        _fail(error)
+@features.command("show", examples=("pgic features show stage7.pgi",))
+@click.argument("source", type=EXISTING_FILE)
+def show_maps(source: Path) -> None:
+    """Say which arrays a file carries, one on a line.
+
+    Nothing is decoded.
+    SOURCE is a .pgi file or a feature stream alone.
+    """
+    stream = inspect_features(_stream(source))
     for record in stream.records:
         shape = "x".join(map(str, record.shape if record.batched else record.shape[1:]))
         how = f"{record.codec} {record.packing}" if record.codec == "hevc" else record.codec
@@ -112,29 +164,91 @@ def show_(source: Path) -> None:
         show(record.name or "-", shape, record.dtype, how, qp, f"{len(record.payload):,} bytes")
 
 
-@features.command(
-    help="Measure rate and fidelity on trained networks, in the shape of document B's tables 2 to 4."
+@features.command("bench", examples=("pgic features bench photos --network lite0 --output features.csv",))
+@click.argument("images", type=EXISTING_FOLDER)
+@option("--output", type=OUTPUT_FILE, group="Output", help="CSV file. [default: standard output]")
+@option(
+    "--network",
+    "networks",
+    multiple=True,
+    group="Networks",
+    metavar="NAME",
+    help="lite0, lite2 or vgg16-hed; again for more. [default: all]",
 )
-@click.argument("images", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option(
-    "--output", type=click.Path(dir_okay=False, path_type=Path), help="CSV file; else standard output."
+@option(
+    "--stage",
+    "stages",
+    multiple=True,
+    group="Networks",
+    metavar="NAME",
+    help="Such as stage7 or conv5; again for more. [default: all]",
 )
-@click.option("--network", "networks", multiple=True, help="lite0, lite2 or vgg16-hed; may be repeated.")
-@click.option("--stage", "stages", multiple=True, help="Such as stage7 or conv5; may be repeated.")
-@click.option("--codec", "codecs", type=click.Choice(CODECS), multiple=True)
-@click.option("--packing", "packings", type=click.Choice(PACKINGS), multiple=True, help="For HEVC.")
-@click.option("--qp", "qps", type=click.IntRange(0, 51), multiple=True, help="May be repeated.")
-@click.option("--limit", type=click.IntRange(1), default=300, show_default=True, help="Images at most.")
-@click.option("--seconds", type=click.FloatRange(1), default=1200, show_default=True, help="For all.")
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
-def bench(images: Path, output: Path | None, **options: Any) -> None:
-    """Run the bench."""
-    from ..lab.bench.features import run
+@option(
+    "--codec",
+    "codecs",
+    type=click.Choice(CODECS),
+    multiple=True,
+    group=_CODING,
+    help="Codec to measure; again for more. [default: both]",
+)
+@option(
+    "--packing",
+    "packings",
+    type=click.Choice(PACKINGS),
+    metavar="KIND",
+    multiple=True,
+    group=_CODING,
+    advanced=True,
+    help=f"Layout in HEVC frames: {', '.join(PACKINGS)}; again for more.",
+)
+@option(
+    "--qp",
+    "qps",
+    type=click.IntRange(0, 51),
+    metavar="0-51",
+    multiple=True,
+    advanced=True,
+    group=_CODING,
+    help="Quantisation parameter; again for more. [default: 0, 12, 22, 32, 42 and more for pgic]",
+)
+@option(
+    "--limit",
+    type=click.IntRange(1),
+    metavar="N",
+    default=300,
+    show_default=True,
+    group="Running",
+    help="Photos at most.",
+)
+@option(
+    "--seconds",
+    type=click.FloatRange(1),
+    metavar="S",
+    group="Running",
+    default=1200,
+    show_default=True,
+    advanced=True,
+    help="Processor time for the whole bench.",
+)
+@option(
+    "--threads",
+    type=click.IntRange(1),
+    metavar="N",
+    group="Running",
+    default=1,
+    show_default=True,
+    advanced=True,
+    help="Threads of torch.",
+)
+def bench_networks(images: Path, output: Path | None, **options: Any) -> None:
+    """Measure rate and fidelity on trained networks.
 
-    try:
-        run(images, output, **options)
-    except PgiError as error:
-        _fail(error)
+    The figures are those of tables 2 to 4 in the draft on coding of feature maps. IMAGES is a folder
+    of photos. Needs the extra [torch].
+    """
+    from ..lab.bench.feature_rates import run
+
+    run(images, output, **options)
 
 
 def _stream(source: Path) -> bytes:
@@ -154,8 +268,3 @@ def _stream(source: Path) -> bytes:
 def _want_suffix(target: Path, suffix: str, reason: str) -> None:
     if target.suffix != suffix:
         raise PgiOptionError(f"The stream {reason}, so the target must end in {suffix}.")
-
-
-def _fail(error: PgiError) -> NoReturn:
-    say(f"pgic: {error}")
-    sys.exit(1)

@@ -2,126 +2,37 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
 
-from ..terminal import json_items, show, show_json
-from .batch import run_batch
-from .common import PGI_SUFFIXES
-from .paths import STREAM, Source, find_sources
-from .streams import stdin_stream
-from .tiers import TieredCommand, option
+from .base import PgicCommand, option
+from .describing import describe_metadata, pgi_sources, show_each
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from ..api import FileInfo
-    from ..container import Annotation
-    from .batch import Progress
 
-__all__ = ["describe_metadata", "info", "show_each", "show_facts"]
+__all__ = ["info"]
 
 
-@click.command(cls=TieredCommand)
+@click.command(cls=PgicCommand, examples=("pgic info photo.pgi", "pgic info --json coded"))
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @option("--json", "as_json", is_flag=True, help="One JSON object for one file, a list for several.")
 def info(inputs: tuple[str, ...], as_json: bool) -> None:
-    """Say what .pgi files hold: size, codec, model, regions, blocks, metadata, annotations.
+    """Say what .pgi files hold.
 
-    INPUT is a .pgi file, a pattern, a folder, which is gone through with all below it, or - for standard
-    input. No pixels are decoded.
+    That is size, codec, model, regions of interest, blocks, metadata, annotations and vendor fields.
+
+    INPUT is a .pgi file, a pattern, a folder with all folders below it, or - for standard input. No pixels
+    are decoded.
     """
-    sources = find_sources(inputs, PGI_SUFFIXES)
-    if not sources:
-        raise click.UsageError("There are no .pgi files in what was named.")
 
     def record(name: str, facts: FileInfo) -> dict[str, object]:
         return {"file": name, **facts.to_dict(), **_explained(facts.extension)}
 
-    show_each(sources, record if as_json else None, _describe)
-
-
-def show_each(
-    sources: Sequence[Source],
-    record: Callable[[str, FileInfo], object] | None,
-    describe: Callable[[FileInfo], Iterable[tuple[str, str]]],
-) -> None:
-    """Write what files say, each before the next is opened, so that memory does not grow with their number.
-
-    Exits with 1 if one of them failed.
-
-    Args:
-        sources: the files.
-        record: name and facts of a file as JSON holds them: one object for one source, a list for several.
-            None for text.
-        describe: names and values for people.
-    """
-    from ..api import inspect
-
-    with json_items() if record and len(sources) > 1 else nullcontext(show_json) as show_record:
-
-        def work(source: Source, _: Progress) -> None:
-            facts = inspect(stdin_stream() if source.name == STREAM else source.name)
-            if record is None:
-                show_facts(source.name, describe(facts))
-            else:
-                show_record(record(source.name, facts))
-
-        report = run_batch(
-            sources, lambda source: source.name, work, jobs=1, verbose=False, show_progress=False
-        )
-    report.finish()
-
-
-def show_facts(title: str, facts: Iterable[tuple[str, str]]) -> None:
-    """Write a title and below it names and values, for people."""
-    show(title)
-    for name, value in facts:
-        show(f"  {name:<13} {value}")
-
-
-def describe_metadata(facts: FileInfo) -> Iterator[tuple[str, str]]:
-    """Name and value of each known field of A.3, annotation and vendor field, for people."""
-    metadata = facts.metadata
-    if metadata.timestamp_ms is not None:
-        try:
-            moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=metadata.timestamp_ms)
-            yield "time", moment.isoformat(timespec="milliseconds")
-        except OverflowError:
-            yield "time", f"{metadata.timestamp_ms} ms after 1970"
-    if metadata.device_id:
-        yield "device", metadata.device_id
-    if metadata.location is not None:
-        place = metadata.location
-        parts = (
-            f"{name} {value}"
-            for name in ("lon", "lat", "height", "datum")
-            if (value := getattr(place, name)) not in (None, "")
-        )
-        yield "location", ", ".join(parts)
-    for sentence in facts.contradictions:
-        yield "contradiction", sentence
-    if metadata.anomaly:
-        yield "anomaly", "yes"
-    for name, value in metadata.sensor_params.items():
-        yield "parameter", f"{name} = {value}"
-    if facts.preprocess:
-        yield "preprocess", ", ".join(facts.preprocess)
-    for annotation in facts.annotations:
-        yield "annotation", _describe_annotation(annotation)
-    if facts.extension:
-        from ..hooks import read_extension_fields
-
-        for key, field in read_extension_fields(facts.extension).items():
-            # A field that no installed plugin knows is shown as it is stored, but for byte strings.
-            value = field.text if isinstance(field.value, bytes) else repr(field.value)
-            text = f"{field.label}: {field.text}" if field.package else f"{key} = {value}"
-            yield "field", text[:200]
-            for problem in field.problems:
-                yield "problem", f"{field.label}: {problem}"
+    show_each(pgi_sources(inputs), record if as_json else None, _describe)
 
 
 def _explained(extension: Mapping[str, object]) -> dict[str, object]:
@@ -136,17 +47,6 @@ def _explained(extension: Mapping[str, object]) -> dict[str, object]:
         if field.package
     }
     return {"fields": fields} if fields else {}
-
-
-def _describe_annotation(annotation: Annotation) -> str:
-    points = " ".join(f"({x:g}, {y:g})" for x, y in annotation.shape.points)
-    facts = [annotation.label, f"{type(annotation.shape).__name__.lower()} {points}"]
-    if annotation.severity is not None:
-        facts.append(str(annotation.severity))
-    if annotation.score is not None:
-        facts.append(f"score {annotation.score:g}")
-    facts += [f"{name} = {value}" for name, value in annotation.attributes.items()]
-    return ", ".join(facts)
 
 
 def _describe(facts: FileInfo) -> Iterator[tuple[str, str]]:

@@ -8,29 +8,27 @@ import click
 
 from ..data_files import MOST_JSON, parse_json
 from ..errors import PgiInputError
+from .base import PgicGroup, option
 from .batch import Report, run_batch
-from .common import PGI_SUFFIXES
-from .info import describe_metadata, show_each
-from .paths import STREAM, find_sources
-from .tiers import TieredCommand, option
+from .describing import describe_metadata, pgi_sources, show_each
+from .paths import STREAM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ..api import FileInfo
-    from .paths import Source
 
 __all__ = ["meta"]
 
 _A3 = "Fields (A.3)"
 
 
-@click.group()
+@click.group(cls=PgicGroup)
 def meta() -> None:
     """Show or change metadata without coding pixels again."""
 
 
-@meta.command(cls=TieredCommand)
+@meta.command(examples=("pgic meta show photo.pgi", "pgic meta show --json coded"))
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @option("--json", "as_json", is_flag=True, help="One JSON object for one file, a list for several.")
 def show(inputs: tuple[str, ...], as_json: bool) -> None:
@@ -41,32 +39,45 @@ def show(inputs: tuple[str, ...], as_json: bool) -> None:
         shown = ("metadata", "preprocess", "annotations", "extension")
         return {"file": name} | {key: plain[key] for key in shown}
 
-    show_each(_sources(inputs), record if as_json else None, describe_metadata)
+    show_each(pgi_sources(inputs), record if as_json else None, describe_metadata)
 
 
-@meta.command("set", cls=TieredCommand)
+@meta.command(
+    "set",
+    examples=(
+        "pgic meta set photo.pgi --device-id D7 --anomaly --param iso=200",
+        "pgic meta set *.pgi --unset location --unset exif",
+    ),
+)
 @click.argument("inputs", nargs=-1, required=True, metavar="FILE...")
 @option("--time", "timestamp", metavar="ISO", group=_A3, help="Time with offset: 2026-05-01T08:30:00Z.")
-@option("--device-id", metavar="TEXT", group=_A3, help="Which device took the picture.")
+@option("--device-id", metavar="TEXT", group=_A3, help="Id of the device that took the picture.")
 @option("--location", metavar="LON,LAT[,HEIGHT]", group=_A3, help="Degrees east and north, metres.")
 @option("--anomaly/--no-anomaly", default=None, group=_A3, help="Whether the picture shows a fault.")
-@option("--param", "params", multiple=True, metavar="KEY=TEXT", group=_A3, help="A sensor parameter.")
+@option(
+    "--param",
+    "params",
+    multiple=True,
+    metavar="KEY=TEXT",
+    group=_A3,
+    help="A sensor parameter; again for more.",
+)
 @option(
     "--field",
     "fields",
     multiple=True,
     metavar="VENDOR.KEY=VALUE",
     group="Other",
-    help="A vendor field (A.4); VALUE is JSON, or text where it is no JSON.",
+    help="A vendor field (A.4); again for more. VALUE is JSON, or text where it is no JSON.",
 )
 @option(
     "--unset",
     multiple=True,
     metavar="NAME",
     group="Other",
-    help="Remove time, device-id, location (from EXIF and XMP too), a sensor parameter, a vendor field, "
-    "exif, icc, xmp, dpi, segments or side-data (IPTC, comments, texts). What the fields took from EXIF or "
-    "XMP goes with them.",
+    help="Remove NAME: time, device-id, location (from EXIF and XMP too), a sensor parameter, a vendor "
+    "field, exif, icc, xmp, dpi, segments or side-data (IPTC, comments, texts); again for more. With exif or "
+    "xmp, the fields that were filled from them are removed too.",
 )
 def set_(
     inputs: tuple[str, ...],
@@ -78,11 +89,9 @@ def set_(
     fields: tuple[str, ...],
     unset: tuple[str, ...],
 ) -> None:
-    r"""Change metadata of files in place; what is not named stays.
+    """Change metadata of files in place.
 
-    \b
-    pgic meta set photo.pgi --device-id D7 --anomaly --param iso=200
-    pgic meta set *.pgi --unset location --unset exif
+    What you do not name stays as it is.
     """
     from ..api import set_metadata
 
@@ -122,26 +131,22 @@ def set_(
     _for_each(inputs, lambda name: set_metadata(name, **changes)).finish()
 
 
-@meta.command(cls=TieredCommand)
+@meta.command(examples=("pgic meta strip photo.pgi --location", "pgic meta strip flight --all"))
 @click.argument("inputs", nargs=-1, required=True, metavar="FILE...")
 @option("--location", is_flag=True, help="Position, height above the sea, names of places.")
-@option("--device", is_flag=True, help="Device id; maker, model, owner, serial numbers; the maker's note.")
+@option("--device", is_flag=True, help="Device id, maker, model, owner, serial numbers and the maker's note.")
 @option("--thumbnail", is_flag=True, help="Small pictures in EXIF and XMP.")
 @option(
     "--all",
     "everything",
     is_flag=True,
-    help="All of EXIF but the orientation, XMP, and every field of A.3 but the anomaly flag.",
+    help="XMP, EXIF except the orientation, and every field of A.3 except the anomaly flag.",
 )
 def strip(inputs: tuple[str, ...], location: bool, device: bool, thumbnail: bool, everything: bool) -> None:
-    r"""Take private facts out of files in place: out of the fields, EXIF and XMP alike.
+    """Remove private facts from files in place.
 
-    Annotations, vendor fields, ICC and resolution stay. What a maker's note tells is known to its maker only;
-    it goes with --device.
-
-    \b
-    pgic meta strip photo.pgi --location
-    pgic meta strip flight --all
+    They are removed from the metadata fields, EXIF and XMP alike. Annotations, vendor fields, ICC and
+    resolution stay. Only its maker can read a maker's note, which may hold any of this; --device removes it.
     """
     from ..api import strip_metadata
 
@@ -155,7 +160,7 @@ def strip(inputs: tuple[str, ...], location: bool, device: bool, thumbnail: bool
     ).finish()
 
 
-@meta.command(cls=TieredCommand)
+@meta.command(examples=('pgic meta annotate photo.pgi --box "broken insulator" 120 80 260 190',))
 @click.argument("file", metavar="FILE")
 @option(
     "--box",
@@ -163,21 +168,23 @@ def strip(inputs: tuple[str, ...], location: bool, device: bool, thumbnail: bool
     multiple=True,
     type=(str, float, float, float, float),
     metavar="LABEL LEFT TOP RIGHT BOTTOM",
-    help="A fault in a rectangle.",
+    help="A fault in a rectangle; again for more.",
 )
 @option(
     "--from",
     "source",
     type=click.File("rb"),
     metavar="JSON",
-    help="A list of annotations, as 'pgic meta show --json' gives them; - for standard input.",
+    help="File with a list of annotations, as 'pgic meta show --json' prints them; - for standard input.",
 )
 @option(
     "--recognise",
     metavar="NAME",
-    help="What a recogniser finds in the decoded picture ('pgic plugins' lists recognisers).",
+    help="Add what this recogniser finds in the decoded picture ('pgic plugins' lists recognisers).",
 )
-@option("--replace", is_flag=True, help="Remove the annotations that are there; alone, leave none.")
+@option(
+    "--replace", is_flag=True, help="Remove the annotations that the file has; given alone, it leaves none."
+)
 def annotate(
     file: str,
     boxes: Sequence[tuple[str, float, float, float, float]],
@@ -185,12 +192,9 @@ def annotate(
     recognise: str | None,
     replace: bool,
 ) -> None:
-    r"""Add fault annotations to a file.
+    """Add fault annotations to a file.
 
     Coordinates are pixels of the upright picture (EXIF orientation applied), x to the right and y down.
-
-    \b
-    pgic meta annotate photo.pgi --box "broken insulator" 120 80 260 190
     """
     from ..api import annotate as write_annotations
 
@@ -217,20 +221,13 @@ def annotate(
 
 def _for_each(inputs: Sequence[str], work: Callable[[str], None]) -> Report:
     return run_batch(
-        _sources(inputs),
+        pgi_sources(inputs),
         lambda source: source.name,
         lambda source, _: work(source.name),
         jobs=1,
         verbose=False,
         show_progress=False,
     )
-
-
-def _sources(inputs: Sequence[str]) -> list[Source]:
-    sources = find_sources(inputs, PGI_SUFFIXES)
-    if not sources:
-        raise click.UsageError("There are no .pgi files in what was named.")
-    return sources
 
 
 def _pairs(texts: Sequence[str], name: str) -> list[tuple[str, str]]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Existing = Literal["refuse", "overwrite", "skip"]
 
 __all__ = [
+    "PGI_SUFFIXES",
     "STREAM",
     "Source",
     "Target",
@@ -30,6 +31,8 @@ __all__ = [
     "split_decoded",
     "split_output",
 ]
+
+PGI_SUFFIXES = (".pgi",)
 
 STREAM = "-"
 """Standard input or output."""

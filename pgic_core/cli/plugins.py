@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from ..terminal import show, show_json
-from .info import show_facts
-from .tiers import TieredCommand, option
+from .base import PgicCommand, option
+from .describing import show_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 __all__ = ["plugins"]
 
 
-@click.command(cls=TieredCommand)
+@click.command(cls=PgicCommand, examples=("pgic plugins", "pgic plugins --json"))
 @option("--json", "as_json", is_flag=True, help="One JSON object.")
 def plugins(as_json: bool) -> None:
-    """List plugins: what they offer, which fields are theirs, and why one is broken.
+    """List plugins with what they offer and which fields they own, and say why one is broken.
 
-    Adapters and codecs are listed without being loaded. PGIC_TRACE_PLUGINS=1 shows every load and call of a
-    command on standard error.
+    Adapters and codecs are listed without being loaded. With PGIC_TRACE_PLUGINS=1 in the environment, any
+    command shows on standard error which plugins it loads and calls.
     """
     from ..hooks import ENTRY_GROUPS, extension_schemas, installed, offered, plugin_set
     from ..hooks.specs import OfferKind

@@ -7,35 +7,35 @@ from typing import TYPE_CHECKING
 import click
 
 from ..terminal import say
+from .base import PgicCommand
 from .batch import run_batch
-from .common import PGI_SUFFIXES, Run, run_options
-from .paths import STREAM, Source, find_sources
+from .describing import pgi_sources
+from .file_options import run_options
+from .paths import STREAM, Source
+from .running import Run
 from .streams import stdin_stream
-from .tiers import TieredCommand
 
 if TYPE_CHECKING:
     from .batch import Progress
+    from .file_options import RunOptions
 
 __all__ = ["verify"]
 
 
-@click.command(cls=TieredCommand)
+@click.command(cls=PgicCommand, examples=("pgic verify photo.pgi", "pgic verify archive -j 4"))
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @run_options
-def verify(
-    inputs: tuple[str, ...], jobs: int | None, threads: int | None, verbose: bool, quiet: bool
-) -> None:
-    """Check every byte of .pgi files: CRC32, SHA-256, and that the picture decodes.
+def verify(inputs: tuple[str, ...], running: RunOptions) -> None:
+    """Check every byte of .pgi files.
 
-    INPUT is a .pgi file, a pattern, a folder, which is gone through with all below it, or - for standard
-    input.
+    That means CRC32, SHA-256, and that the picture decodes.
+
+    INPUT is a .pgi file, a pattern, a folder with all folders below it, or - for standard input.
     """
     from ..api import open_file
 
-    sources = find_sources(inputs, PGI_SUFFIXES)
-    if not sources:
-        raise click.UsageError("There are no .pgi files in what was named.")
-    run = Run.plan(len(sources), jobs, threads, verbose, quiet)
+    sources = pgi_sources(inputs)
+    run = Run.plan(len(sources), running)
 
     def work(source: Source, _: Progress) -> str:
         with open_file(stdin_stream() if source.name == STREAM else source.name) as file:
@@ -49,9 +49,9 @@ def verify(
         lambda source: source.name,
         work,
         jobs=run.jobs,
-        verbose=(verbose or len(sources) == 1) and not quiet,
-        show_progress=not quiet,
+        verbose=(run.verbose or len(sources) == 1) and not run.quiet,
+        show_progress=not run.quiet,
     )
-    if len(sources) > 1 and not quiet:
+    if len(sources) > 1 and not run.quiet:
         say(f"{len(sources) - len(report.failures)} of {len(sources)} files are sound")
     report.finish()

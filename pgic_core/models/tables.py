@@ -112,7 +112,7 @@ class Tables:
     embed_synthesis: NDArray[np.float32]
 
     def save(self, path: Path) -> None:
-        """Write as a compressed ``.npz`` without a time stamp, so that equal tables are equal files."""
+        """Write as a deflated ``.npz`` without time stamps, so that equal tables are equal files."""
         arrays: dict[str, NDArray[Any]] = {}
         for field in fields(self):
             value = getattr(self, field.name)

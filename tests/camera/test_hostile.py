@@ -144,7 +144,7 @@ def test_kind_2_deflated_fractions_are_as_small_as_the_attack_was() -> None:
 
 
 def test_kind_1_values_and_entries_that_are_copied_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    copied = []
+    copied: list[int] = []
     made = exif_module.Entry
 
     def counting(kind: int, data: bytes, order: str) -> exif_module.Entry:
@@ -152,10 +152,12 @@ def test_kind_1_values_and_entries_that_are_copied_are_few(monkeypatch: pytest.M
         return made(kind, data, order)
 
     monkeypatch.setattr(exif_module, "Entry", counting)
+    sums = []
     for attack in EXIF_ATTACKS.values():
         copied.clear()
         read_exif(attack())
-        assert sum(copied) < 100_000
+        sums.append(sum(copied))
+    assert 0 < max(sums) < 100_000
 
 
 def test_kind_1_every_directory_is_read_once_and_what_is_sound_is_read() -> None:

@@ -1,4 +1,4 @@
-"""``pgic info``, ``verify``, ``meta``, ``--version`` and help."""
+"""``pgic info``, ``verify``, ``meta`` and ``--version``."""
 
 from __future__ import annotations
 
@@ -182,25 +182,6 @@ def test_version_names_models_and_engine() -> None:
     for model in available_models():
         assert model.digest in shown
     assert "engine ONNX Runtime" in shown
-
-
-@pytest.mark.parametrize("command", [["encode"], ["decode"], ["verify"]])
-def test_help_has_two_tiers(command: list[str]) -> None:
-    short = pgic(*command, "--help").stdout
-    everything = pgic(*command, "--help-all").stdout
-    assert "--threads" not in short
-    assert "--help-all" in short
-    assert "--threads" in everything
-
-
-def test_every_command_has_help() -> None:
-    listed = pgic("--help").stdout
-    context = app.make_context("pgic", ["info", "x"])
-    names = app.list_commands(context)
-    assert len(names) >= 5
-    for name in names:
-        assert name in listed
-        assert "Usage: pgic" in pgic(name, "-h").stdout
 
 
 def test_lossless_is_said_of_what_the_learned_codec_leaves() -> None:

@@ -42,7 +42,8 @@ def opened(data: bytes, rgb: NDArray[np.uint8]) -> LearnedImage:
 
 
 def psnr(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
-    return float(10 * np.log10(255**2 / np.square(a.astype(float) - b).mean()))
+    error = np.square(a.astype(float) - b).mean()
+    return float(10 * np.log10(255**2 / error)) if error else float("inf")
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def test_any_size_comes_back(size: tuple[int, int]) -> None:
     picture, mask = opened(coded(rgb, quality=90), rgb).decode()
     assert picture.shape == rgb.shape
     assert mask is None
-    assert psnr(picture, rgb) > 28
+    assert psnr(picture, rgb) > 39  # as quality 90 promises; a single pixel is often exact
 
 
 def test_quality_buys_bytes_and_fidelity() -> None:
@@ -74,7 +75,7 @@ def test_quality_buys_bytes_and_fidelity() -> None:
     fidelity = [psnr(opened(s, rgb).decode()[0], rgb) for s in streams]
     assert sizes == sorted(sizes)
     assert fidelity == sorted(fidelity)
-    assert fidelity[-1] > 38
+    assert fidelity[-1] > 41
 
 
 def test_the_same_picture_gives_the_same_bytes_under_any_number_of_threads(
@@ -203,7 +204,7 @@ def test_the_preview_is_the_picture_made_small(photo: NDArray[np.uint8], stream:
     preview, _ = opened(stream, photo).decode("preview")
     small = photo.reshape(80, 8, 140, 8, 3).mean((1, 3))
     assert preview.shape == small.shape
-    assert psnr(preview, small) > 28
+    assert psnr(preview, small) > 37
     part, _ = opened(stream, photo).decode("preview", window=(400, 100, 333, 222))
     assert np.abs(part.astype(int) - preview[12:41, 50:92]).max() <= 1
 

@@ -113,8 +113,10 @@ def test_fifo_path_is_read_as_a_stream(tmp_path: Path) -> None:
     os.mkfifo(fifo)
     writer = threading.Thread(target=lambda: fifo.write_bytes(FILE))
     writer.start()
-    with PgiReader(fifo) as reader:
+    with PgiReader(fifo) as reader, PgiReader(FILE) as whole:
         reader.verify()
+        assert reader.complete
+        assert reader.metadata == whole.metadata
     writer.join()
 
 

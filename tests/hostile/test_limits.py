@@ -94,6 +94,12 @@ def test_pillow_guards_what_goes_in_unless_the_user_says_otherwise(
     assert Image.MAX_IMAGE_PIXELS == 5000
 
 
+def test_eighty_megapixels_pass_the_default_limits() -> None:
+    pgic_core.Limits().check("pixels", 80_000_000, "the picture")
+    with pytest.raises(pgic_core.PgiLimitError):
+        pgic_core.Limits().check("pixels", 160_000_000, "the picture")
+
+
 @pytest.mark.parametrize("options", [{"quality": 1}, {"quality": 75}, {"lossless": True, "effort": 1}])
 def test_an_empty_picture_passes_the_default_limits(options: dict[str, Any]) -> None:
     data = pgic_core.encode(np.full((768, 1024, 3), 128, np.uint8), **options)

@@ -37,16 +37,22 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
 
     Returns:
         ``cold`` seconds from the start of the process to the first result, ``warm`` seconds of each further
-        call, ``cpu`` seconds of one, ``peak`` bytes of memory of the process, and for stages ``stages``,
-        mean seconds of a call by stage.
+        call, ``cpu`` seconds of one, ``peak`` bytes of memory of the process. For stages instead of these
+        ``stages``, mean seconds of a warm call by stage.
     """
     work = _work(job)
-    result = work()
-    cold = time.time() - job["started"]
+    figures: dict[str, Any] = {}
+    if job["operation"].endswith("-stages"):
+        from .stages import stage_times
+
+        figures["stages"], result = stage_times(work, job["repeats"])
+    else:
+        result = work()
+        figures["cold"] = time.time() - job["started"]
     if job["operation"].startswith("encode"):
         Path(job["file"]).write_bytes(result)
-    if job["operation"].endswith("-stages"):
-        return {"cold": cold, "stages": _stages(work, job["repeats"])}
+    if "stages" in figures:
+        return figures
     warm = []
     cpu = time.process_time()
     for _ in range(job["repeats"]):
@@ -54,7 +60,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
         work()
         warm.append(time.perf_counter() - start)
     cpu = (time.process_time() - cpu) / max(1, job["repeats"])
-    return {"cold": cold, "warm": warm, "cpu": cpu, "peak": _peak_bytes()}
+    return figures | {"warm": warm, "cpu": cpu, "peak": _peak_bytes()}
 
 
 def _work(job: dict[str, Any]) -> Callable[[], Any]:
@@ -78,13 +84,6 @@ def _work(job: dict[str, Any]) -> Callable[[], Any]:
     width, height = min(_WINDOW, info.width), min(_WINDOW, info.height)
     window = ((info.width - width) // 2, (info.height - height) // 2, width, height)
     return lambda: decode(data, window=window)
-
-
-def _stages(work: Callable[[], object], repeats: int) -> dict[str, float]:
-    from .stages import stage_times
-
-    runs = [stage_times(work)[0] for _ in range(repeats)]
-    return {stage: sum(run[stage] for run in runs) / repeats for stage in runs[0]}
 
 
 def _peak_bytes() -> int:

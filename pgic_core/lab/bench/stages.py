@@ -1,13 +1,12 @@
 """Where the time of a coding run goes, measured from outside: the codec holds no timing code.
 
-Functions of the codec are replaced, for as long as a measurement takes, by ones that note when they begin and
-end in which thread. Each instant is then shared out evenly among the threads that are inside a stage, so that
-the stages and the rest add up to the wall time.
+Python's profiler hook reports every call. Those of functions that belong to a stage are noted, with their
+thread. Each instant is then shared out evenly among the threads that are inside a stage, so that the stages
+and the rest add up to the wall time. The hook itself takes up to a tenth of it.
 """
 
 from __future__ import annotations
 
-import functools
 import sys
 import threading
 import time
@@ -17,9 +16,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+    from types import FrameType
 
-__all__ = ["REST", "STAGES", "StageClock", "stage_times"]
+__all__ = ["REST", "STAGES", "StageClock", "stage_functions", "stage_times"]
 
 NETWORKS, ENTROPY, ROWS, CONTAINER = "networks", "entropy coding", "rows and grouping", "container"
 REST = "colour and copies"
@@ -29,24 +29,42 @@ T = TypeVar("T")
 
 
 class StageClock:
-    """Notes when stages begin and end."""
+    """Notes when stages begin and end; of nested stages the inner one counts.
 
-    def __init__(self) -> None:
+    Args:
+        functions: the stage of each function to watch.
+    """
+
+    def __init__(self, functions: Mapping[Callable[..., Any], str]) -> None:
+        self._stages = {function.__code__: stage for function, stage in functions.items()}
         self._events: list[tuple[float, int, str | None]] = []
+        self._on = False
 
-    def timed(self, function: Callable[..., Any], stage: str) -> Callable[..., Any]:
-        """``function``, its calls noted as ``stage``; of nested stages the inner one counts."""
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Watch this thread, and those that start in the block."""
+        self._on = True
+        threading.setprofile(self._hook)
+        sys.setprofile(self._hook)
+        try:
+            yield
+        finally:
+            sys.setprofile(None)
+            threading.setprofile(None)
+            self._on = False  # threads that started in the block keep the hook
 
-        @functools.wraps(function)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            thread = threading.get_ident()
-            self._events.append((time.perf_counter(), thread, stage))
-            try:
-                return function(*args, **kwargs)
-            finally:
-                self._events.append((time.perf_counter(), thread, None))
+    def reset(self) -> None:
+        """Forget what was noted."""
+        self._events.clear()
 
-        return wrapper
+    def _hook(self, frame: FrameType, event: str, _: object) -> None:
+        if not self._on or event not in ("call", "return"):
+            return
+        stage = self._stages.get(frame.f_code)
+        if stage is not None:
+            self._events.append(
+                (time.perf_counter(), threading.get_ident(), stage if event == "call" else None)
+            )
 
     def shares(self) -> dict[str, float]:
         """Seconds of wall time by stage, without what was outside all stages."""
@@ -64,68 +82,54 @@ class StageClock:
         return dict(seconds)
 
 
-def stage_times(work: Callable[[], T]) -> tuple[dict[str, float], T]:
-    """Run ``work`` once.
+def stage_times(work: Callable[[], T], repeats: int = 1) -> tuple[dict[str, float], T]:
+    """Run ``work`` once to warm up, then ``repeats`` times.
+
+    The codec keeps its threads, and the hook watches only threads that start under it. ``work`` must not have
+    run in this process before, or what kept threads do counts as :data:`REST`.
 
     Returns:
-        Seconds for each of :data:`STAGES`, which add up to its wall time, and what it returned.
+        Mean seconds of a call for each of :data:`STAGES`, which add up to its wall time; and its result.
     """
-    clock = StageClock()
-    with _patched(clock):
-        start = time.perf_counter()
+    clock = StageClock(stage_functions())
+    with clock.running():
         result = work()
+        clock.reset()
+        start = time.perf_counter()
+        for _ in range(repeats):
+            result = work()
         total = time.perf_counter() - start
     shares = clock.shares()
     shares[REST] = total - sum(shares.values())
-    return {stage: shares.get(stage, 0.0) for stage in STAGES}, result
+    return {stage: shares.get(stage, 0.0) / repeats for stage in STAGES}, result
 
 
-def _targets() -> Iterator[tuple[Any, str, str]]:
-    """Owner (class or module), name and stage of every function to watch."""
-    from ... import container
-    from ...codec.learned import entropy, hyper_prediction, rows, stream
+def stage_functions() -> dict[Callable[..., Any], str]:
+    """Every function to watch, and its stage."""
+    from ...codec.learned import entropy, rows, stream
+    from ...codec.learned.hyper_prediction import HyperPrediction
+    from ...container import PgiReader, writer
     from ...models import Network
 
-    yield Network, "run", NETWORKS
-    yield entropy, "encode_segments", ENTROPY
-    for name in ("__init__", "read", "finish"):
-        yield entropy.SegmentReader, name, ENTROPY
-    for name in ("residual", "restore"):
-        yield hyper_prediction.HyperPrediction, name, ROWS
-    for name in ("rows", "rows_of_z"):
-        yield rows.RowMap, name, ROWS
-    for name in ("to_cells", "from_cells"):
-        yield rows, name, ROWS
-    yield stream, "serialise", CONTAINER
-    yield stream, "parse", CONTAINER
-    yield stream.StreamIndex, "read_tile", CONTAINER
-    yield container.writer, "build_file", CONTAINER
-    for name in ("__init__", "read_payload"):
-        yield container.PgiReader, name, CONTAINER
-
-
-@contextmanager
-def _patched(clock: StageClock) -> Iterator[None]:
-    undo: list[tuple[Any, str, Any]] = []
-    try:
-        for owner, name, stage in _targets():
-            original = owner.__dict__[name]
-            timed = clock.timed(original, stage)
-            # Other modules imported the function by name: it is replaced in all of them.
-            places = [owner] if isinstance(owner, type) else _holders(name, original)
-            for place in places:
-                undo.append((place, name, original))
-                setattr(place, name, timed)
-        yield
-    finally:
-        for place, name, original in reversed(undo):
-            setattr(place, name, original)
-
-
-def _holders(name: str, value: object) -> list[Any]:
-    package = __name__.partition(".")[0]
-    return [
-        module
-        for key, module in list(sys.modules.items())
-        if key.partition(".")[0] == package and getattr(module, "__dict__", {}).get(name) is value
-    ]
+    reader = entropy.SegmentReader
+    by_stage: dict[str, tuple[Callable[..., Any], ...]] = {
+        NETWORKS: (Network.run,),
+        ENTROPY: (entropy.encode_segments, reader.__init__, reader.read, reader.finish),
+        ROWS: (
+            HyperPrediction.residual,
+            HyperPrediction.restore,
+            rows.RowMap.rows,
+            rows.RowMap.rows_of_z,
+            rows.to_cells,
+            rows.from_cells,
+        ),
+        CONTAINER: (
+            stream.serialise,
+            stream.parse,
+            stream.StreamIndex.read_tile,
+            writer.build_file,
+            PgiReader.__init__,
+            PgiReader.read_payload,
+        ),
+    }
+    return {function: stage for stage, functions in by_stage.items() for function in functions}

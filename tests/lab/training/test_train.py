@@ -337,6 +337,13 @@ def test_a_step_is_one_of_adam_on_clipped_gradients() -> None:
         torch.testing.assert_close(step.codec.state_dict()[name], value, rtol=1e-4, atol=2e-6)
 
 
+def test_quantisation_steps_are_learned() -> None:
+    step = step_of()
+    before = step.codec.log_step.detach().clone()
+    go(step)
+    assert not torch.equal(step.codec.log_step.detach(), before)
+
+
 def test_gradients_that_are_no_use_are_left_out() -> None:
     step = step_of()
     learner = step.learners["codec"]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..data_files import read_json
 from ..errors import PgiInputError, PgiOptionError
-from .tiers import option
+from .base import option
+from .path_types import OUTPUT_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,13 +21,29 @@ if TYPE_CHECKING:
 
     from ..roi import ExactLike, Roi
 
-__all__ = ["exact_of", "regions_of", "roi_options", "show_regions"]
+__all__ = ["roi_options", "show_roi_map"]
 
 _GROUP = "Regions of interest"
 
 
 def roi_options(command: Callable[..., None]) -> Callable[..., None]:
-    """``--roi``, ``--roi-strength``, ``--roi-background``, ``--show-roi`` and ``--exact``."""
+    """``--roi``, its strengths, ``--show-roi`` and ``--exact``.
+
+    ``command`` gets them as ``roi``, ``show_roi`` and ``exact``.
+    """
+
+    @functools.wraps(command)
+    def bundled(
+        *,
+        roi: str | None,
+        roi_strength: float | None,
+        roi_background: float,
+        exact: tuple[str, ...],
+        **others: Any,
+    ) -> None:
+        command(roi=_roi_of(roi, roi_strength, roi_background), exact=_exact_of(exact), **others)
+
+    made: Callable[..., None] = bundled
     for decorate in (
         option(
             "--exact",
@@ -37,10 +55,10 @@ def roi_options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         option(
             "--show-roi",
-            type=click.Path(dir_okay=False, path_type=Path),
+            type=OUTPUT_FILE,
             metavar="PICTURE",
             group=_GROUP,
-            help="Draw what was kept better, as PNG, JPEG or what else the name says.",
+            help="Write a picture file that shows the parts kept better.",
         ),
         option(
             "--roi-background",
@@ -49,7 +67,7 @@ def roi_options(command: Callable[..., None]) -> Callable[..., None]:
             metavar="X",
             group=_GROUP,
             advanced=True,
-            help="Quality of all else, in octaves; below 0 is coarser. [default: 0]",
+            help="Quality of all else, -4 to 4 octaves; below 0 is coarser. [default: 0]",
         ),
         option(
             "--roi-strength",
@@ -57,21 +75,21 @@ def roi_options(command: Callable[..., None]) -> Callable[..., None]:
             metavar="X",
             group=_GROUP,
             advanced=True,
-            help="How much better, in octaves of the quantisation step. [default: 1]",
+            help="How much better, 0 to 4 octaves of the quantisation step. [default: 1]",
         ),
         option(
             "--roi",
             metavar="NAME|FILE.json",
             group=_GROUP,
-            help="Keep parts better: those that a model finds ('pgic plugins' lists models), or the boxes of "
-            "a file, a list of [x, y, width, height] or of annotations.",
+            help="Keep parts better: those that a model of this NAME finds ('pgic plugins' lists models), or "
+            "those in a JSON file with a list of boxes [x, y, width, height] or of annotations.",
         ),
     ):
-        command = decorate(command)
-    return command
+        made = decorate(made)
+    return made
 
 
-def regions_of(roi: str | None, strength: float | None, background: float) -> Roi | None:
+def _roi_of(roi: str | None, strength: float | None, background: float) -> Roi | None:
     """What the options ask for.
 
     Args:
@@ -92,7 +110,7 @@ def regions_of(roi: str | None, strength: float | None, background: float) -> Ro
     return Roi(source, DEFAULT_STRENGTH if strength is None else strength, background)
 
 
-def exact_of(given: tuple[str, ...]) -> ExactLike | None:
+def _exact_of(given: tuple[str, ...]) -> ExactLike | None:
     """What ``--exact`` asks for.
 
     Args:
@@ -120,7 +138,7 @@ def exact_of(given: tuple[str, ...]) -> ExactLike | None:
     return shapes or None
 
 
-def show_regions(path: Path, image: Image.Image, coded: bytes) -> None:
+def show_roi_map(path: Path, image: Image.Image, coded: bytes) -> None:
     """Draw the map of a coded picture on the photo that it was made from.
 
     Args:

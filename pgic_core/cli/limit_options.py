@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import PgiOptionError
 from ..limits import Limits, limit_names, limit_variable
 
 if TYPE_CHECKING:
@@ -22,14 +21,15 @@ def limit_options(command: Callable[..., None]) -> Callable[..., None]:
     command = click.option(
         "--unlimited",
         is_flag=True,
-        help="Switch all limits off, for files of your own making; --limit then puts some back.",
+        help="Lift all limits, for files that you made yourself; --limit sets some of them again.",
     )(command)
     return click.option(
         "--limit",
         "limits",
         multiple=True,
         metavar="NAME=VALUE",
-        help=f"What a file may ask for: a number, or none. NAME is one of {', '.join(limit_names())}.",
+        help="Limit on what a file may ask for; VALUE is a number or none. NAME is one of "
+        f"{', '.join(limit_names())}.",
     )(command)
 
 
@@ -45,6 +45,7 @@ def limited(limits: Sequence[str], unlimited: bool) -> Iterator[None]:
 
     Raises:
         click.UsageError: one is not of that form.
+        PgiOptionError: a value is no number.
     """
     changes = dict.fromkeys(limit_names(), "none") if unlimited else {}
     for text in limits:
@@ -55,10 +56,7 @@ def limited(limits: Sequence[str], unlimited: bool) -> Iterator[None]:
             )
         changes[name] = value
     variables = {limit_variable(name): value for name, value in changes.items()}
-    try:
-        chosen = Limits.from_environment(variables)
-    except PgiOptionError as error:
-        raise click.UsageError(str(error)) from error
+    chosen = Limits.from_environment(variables)
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

@@ -1,0 +1,21 @@
+"""Kinds of paths that options and arguments of commands take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["EXISTING", "EXISTING_FILE", "EXISTING_FOLDER", "OUTPUT_FILE", "OUTPUT_FOLDER"]
+
+EXISTING = click.Path(exists=True, path_type=Path)
+"""A file or folder to read."""
+
+EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+EXISTING_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+OUTPUT_FILE = click.Path(dir_okay=False, path_type=Path)
+"""A file to write."""
+
+OUTPUT_FOLDER = click.Path(file_okay=False, path_type=Path)
+"""A folder to write into; it is made where it is missing."""
