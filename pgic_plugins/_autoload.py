@@ -34,7 +34,6 @@ __all__ = ["install", "register_imageio", "register_pillow"]
 
 _SWITCH = "PGIC_AUTOLOAD"
 _OFF = {"0", "no", "off", "false"}
-_MAGIC = b"\x89PGI"
 
 
 def install() -> None:
@@ -61,7 +60,9 @@ def register_pillow(image: ModuleType) -> None:
     """
 
     def accept(prefix: bytes) -> bool | str:
-        if not prefix.startswith(_MAGIC):
+        from pgic_core.magic import MAGIC  # loads nothing else
+
+        if not prefix.startswith(MAGIC):
             return False
         try:
             from .pillow import _accept

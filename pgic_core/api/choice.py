@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
 
-    from ..codec.parallel import Progress
     from ..codec.picture import Picture
-    from .options import Rate
+    from ..options import Progress, RateRequest
 
     Coded: TypeAlias = list[bytes]
 
@@ -61,7 +60,7 @@ def codec_name(codec: str | None, lossless: bool, model: bool, learnable: bool) 
 def code_picture(
     picture: Picture,
     codec: str,
-    rate: Rate,
+    rate: RateRequest,
     room: int | None,
     effort: int,
     threads: int,
@@ -100,7 +99,7 @@ def code_picture(
 
 def _chosen(
     picture: Picture,
-    rate: Rate,
+    rate: RateRequest,
     room: int | None,
     learned: Callable[[], Coded],
     lossless: Callable[[int | None], Coded | None],

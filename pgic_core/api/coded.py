@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from ..codec.lossless.image import LosslessImage
 from ..codec.picture import Channels, SampleFormat
 from ..container import IMAGE_FIELDS_SIZE, Compression
 from ..errors import PgiFormatError
+from ..options import DecodeOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..codec.learned.decoder import LearnedImage
-    from ..codec.parallel import Progress
     from ..container import PgiReader
     from ..limits import Limits
 
@@ -64,20 +64,13 @@ class CodedPicture:
     exact_bytes: int = 0
     near_blocks: int = 0
 
-    def decode(
-        self,
-        level: Literal["preview", "fast"],
-        window: tuple[int, int, int, int] | None,
-        on_damage: Literal["raise", "conceal"],
-        threads: int,
-        progress: Progress | None,
-    ) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+    def decode(self, options: DecodeOptions) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
         """All channels, (h, w, C), and with "conceal" the (h, w) mask of what was concealed."""
         if self.alpha is None or isinstance(self.colours, LosslessImage):
-            return self.colours.decode(level, window, on_damage, threads, progress)
-        alpha, alpha_mask = self.alpha.decode(level, window, on_damage, threads)
+            return self.colours.decode(options)
+        alpha, alpha_mask = self.alpha.decode(replace(options, progress=None))
         pixels = np.empty((*alpha.shape[:2], 4), np.uint8)
-        _, mask = self.colours.decode(level, window, on_damage, threads, progress, out=pixels[:, :, :3])
+        _, mask = self.colours.decode(options, out=pixels[:, :, :3])
         pixels[:, :, 3:] = alpha
         if mask is not None and alpha_mask is not None:
             mask |= alpha_mask
@@ -94,7 +87,7 @@ class CodedPicture:
             if self.alpha is None:
                 yield colours
             else:
-                alpha, _ = self.alpha.decode(window=(0, top, width, rows), threads=threads)
+                alpha, _ = self.alpha.decode(DecodeOptions(window=(0, top, width, rows), threads=threads))
                 yield np.concatenate([colours, alpha], axis=2)
             top += rows
 

@@ -10,7 +10,6 @@ import numpy as np
 from ..camera import orientation_of
 from ..codec.alpha import LENGTH_SIZE, join_alpha
 from ..codec.lossless.image import encode_lossless
-from ..codec.parallel import thread_count
 from ..codec.picture import Picture
 from ..container import (
     IMAGE_FIELDS_SIZE,
@@ -24,6 +23,7 @@ from ..container import (
 )
 from ..errors import PgiOptionError, PgiTargetError
 from ..limits import Limits
+from ..options import DEFAULT_EFFORT, DEFAULT_QUALITY, RateRequest, thread_count
 from .choice import code_picture, codec_name
 from .derived import hides_place, metadata_from_photo
 from .fields import (
@@ -34,7 +34,7 @@ from .fields import (
     vendor_fields,
 )
 from .losses import report
-from .options import DEFAULT_QUALITY, Rate, image_type_number
+from .options import image_type_number
 from .source_image import (
     Extras,
     changed_since_opening,
@@ -54,8 +54,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-    from ..codec.parallel import Progress
     from ..models import Model
+    from ..options import Progress
     from ..roi import ExactLike, RoiLike
     from .fields import AnnotationsLike, ExifLike, MetadataLike
     from .options import ImageTypeLike
@@ -64,8 +64,6 @@ if TYPE_CHECKING:
     ImageLike: TypeAlias = NDArray[Any] | Image.Image
 
 __all__ = ["EncodeOptions", "ImageLike", "encode", "encode_to"]
-
-_DEFAULT_EFFORT = 2
 
 
 class EncodeOptions(TypedDict, total=False):
@@ -209,7 +207,15 @@ def encode(
     if source_bytes is None:
         source_bytes = source_bytes_of(image)
     lossless = lossless or codec == "lossless"
-    rate = Rate(quality, lossless, max_bytes, ratio, bpp, min_psnr, source_bytes)
+    rate = RateRequest(
+        quality=quality,
+        lossless=lossless,
+        max_bytes=max_bytes,
+        ratio=ratio,
+        bpp=bpp,
+        min_psnr=min_psnr,
+        source_bytes=source_bytes,
+    )
     threads = thread_count(threads)
     changed = changed_since_opening(image)
     limits = limits or Limits.from_environment()
@@ -266,7 +272,7 @@ def encode(
         picture.sample_format.bits,
         Compression.LOSSLESS,
     )
-    effort = _DEFAULT_EFFORT if effort is None else effort
+    effort = DEFAULT_EFFORT if effort is None else effort
     budget = rate.byte_budget(picture.width * picture.height)
     room = None if budget is None else budget - len(build_file(a2, b"\0", metadata=a3, extension=fields)) + 1
 
@@ -349,7 +355,7 @@ def _regions(
 
 def _encode_learned(
     picture: Picture,
-    rate: Rate,
+    rate: RateRequest,
     room: int | None,
     effort: int,
     regions: _Regions,

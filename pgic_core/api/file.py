@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ..camera import orientation_of
-from ..codec.parallel import thread_count
 from ..codec.picture import Channels, Picture, SampleFormat
 from ..container import (
     Annotation,
@@ -18,9 +17,10 @@ from ..container import (
     annotations_from_maps,
     upright_size,
 )
-from ..errors import PgiLimitError, PgiOptionError, PgiUnsupportedError
+from ..errors import PgiLimitError, PgiUnsupportedError
 from ..limits import Limits
 from ..models import ROWS_PER_OCTAVE
+from ..options import DecodeOptions, Level, OnDamage, Window, thread_count
 from .coded import CodedPicture, open_coded
 from .derived import contradictions
 from .info import BlockInfo, FileInfo
@@ -35,19 +35,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..codec.parallel import Progress
     from ..container.source import SourceLike
+    from ..options import Progress
 
 __all__ = ["Decoded", "Level", "OnDamage", "PgiFile", "Window"]
-
-Level = Literal["preview", "fast"]
-"""How much to decode: "fast" gives every pixel, "preview" one for each 8 x 8."""
-
-OnDamage = Literal["raise", "conceal"]
-Window = tuple[int, int, int, int]
-"""x, y, width, height in pixels of the stored picture."""
-
-_LEVELS = ("preview", "fast")
 
 
 class Decoded(NamedTuple):
@@ -246,8 +237,7 @@ class PgiFile:
             PgiUnsupportedError: codec or model (PgiModelError) are not here, or the picture is encrypted.
             PgiLimitError: the picture asks for more than the limits allow.
         """
-        picture, _ = self.decode_picture(level, window, on_damage, threads, progress)
-        return picture.to_array()
+        return self.decode_with(DecodeOptions(level, window, on_damage, threads, progress))[0].to_array()
 
     def decode_with_mask(
         self,
@@ -258,7 +248,7 @@ class PgiFile:
         progress: Progress | None = None,
     ) -> Decoded:
         """As :meth:`decode` with ``on_damage="conceal"``, and the mask of what was concealed."""
-        picture, mask = self.decode_picture(level, window, "conceal", threads, progress)
+        picture, mask = self.decode_with(DecodeOptions(level, window, "conceal", threads, progress))
         assert mask is not None
         return Decoded(picture.to_array(), mask)
 
@@ -271,13 +261,12 @@ class PgiFile:
         progress: Progress | None = None,
     ) -> tuple[Picture, NDArray[np.bool_] | None]:
         """As :meth:`decode`, as a :class:`Picture`, with the mask or None."""
-        if level not in _LEVELS:
-            raise PgiOptionError(f"level must be one of {', '.join(_LEVELS)}, not {level!r}.")
-        if on_damage not in ("raise", "conceal"):
-            raise PgiOptionError(f"on_damage must be 'raise' or 'conceal', not {on_damage!r}.")
-        window = _checked_window(window)
+        return self.decode_with(DecodeOptions(level, window, on_damage, threads, progress))
+
+    def decode_with(self, options: DecodeOptions) -> tuple[Picture, NDArray[np.bool_] | None]:
+        """As :meth:`decode_picture`, with options that were checked when they were made."""
         try:
-            pixels, mask = self._coded.decode(level, window, on_damage, thread_count(threads), progress)
+            pixels, mask = self._coded.decode(options)
         except MemoryError as error:
             raise self._too_large() from error
         return Picture(pixels, self.image_type), mask
@@ -390,15 +379,3 @@ class PgiFile:
     @cached_property
     def _coded(self) -> CodedPicture:
         return open_coded(self._reader, self._limits)
-
-
-def _checked_window(window: object) -> Window | None:
-    if window is None:
-        return None
-    try:
-        x, y, width, height = (value.__index__() for value in window)  # type: ignore[attr-defined]
-    except (TypeError, ValueError, AttributeError):
-        raise PgiOptionError(
-            f"window must be four whole numbers (x, y, width, height), not {window!r}."
-        ) from None
-    return x, y, width, height

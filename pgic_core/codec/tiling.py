@@ -48,6 +48,12 @@ class Box:
     right: int
     bottom: int
 
+    @classmethod
+    def of_window(cls, window: tuple[int, int, int, int]) -> Box:
+        """The rectangle of a window, which gives x, y, width and height."""
+        x, y, width, height = window
+        return cls(x, y, x + width, y + height)
+
     @property
     def width(self) -> int:
         """Columns."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import PgiFormatError, PgiOptionError
+from ...errors import PgiFormatError
 from ...limits import Limits
-from ...models import Model, default_threads, find_model
+from ...models import Model, find_model
+from ...options import PREVIEW_FACTOR, DecodeOptions, level_scale, thread_count, window_within
 from ..parallel import ahead, beside
 from ..tiling import CELL, LATENT, UNIT, Box, Grid, block_pixels, blocks
 from .entropy import Bank
 from .exact import ExactLayer
 from .post_filter import BLOCK, REACH, Filter, filtered
-from .reconstruction import PREVIEW, Demand, context_of, latent_of, margins, pixels_of, preview_of, state_of
+from .reconstruction import Demand, context_of, latent_of, margins, pixels_of, preview_of, state_of
 from .region import Rate
 from .stream import StreamHeader, parse
 from .tile_reader import TileReader
@@ -25,10 +26,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["LEVELS", "LearnedImage", "Level", "render"]
+    from ...options import Level, Window
 
-Level = Literal["preview", "fast"]
-LEVELS: tuple[Level, ...] = ("preview", "fast")
+__all__ = ["LearnedImage", "render"]
 
 
 class LearnedImage:
@@ -93,55 +93,41 @@ class LearnedImage:
         return ExactLayer(self.header, self.index, self._read)
 
     def decode(
-        self,
-        level: Level = "fast",
-        window: tuple[int, int, int, int] | None = None,
-        on_damage: Literal["raise", "conceal"] = "raise",
-        threads: int | None = None,
-        progress: Callable[[float], None] | None = None,
-        out: NDArray[np.uint8] | None = None,
+        self, options: DecodeOptions = DecodeOptions(), *, out: NDArray[np.uint8] | None = None
     ) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
         """Decode.
 
         Args:
-            level: ``"fast"`` for every pixel, ``"preview"`` for one in 8 x 8 from the preview layer alone.
-            window: left, top, width, height in pixels of the picture; a preview covers it with whole
-                preview pixels.
-            on_damage: whether a damaged tile raises, or is filled from what is left of it.
-            threads: for networks; ``None`` for all.
-            progress: called with the share done, 0 to 1.
+            options: a preview is decoded from the preview layer alone; a damaged tile is filled from what is
+                left of it.
             out: where to put the pixels, ``(h, w, 3)``; a new array if not given.
 
         Returns:
-            ``(h, w, 3)`` grey levels, and with ``on_damage="conceal"`` an ``(h, w)`` mask that is true where
+            ``(h, w, 3)`` grey levels, and with "conceal" an ``(h, w)`` mask that is true where
             damage may have changed a pixel.
 
         Raises:
             PgiFormatError: the payload is damaged.
             PgiOptionError: the window is not inside the picture.
         """
-        if level not in LEVELS:
-            raise PgiOptionError(f"level must be one of {', '.join(LEVELS)}, not {level!r}.")
-        scale = PREVIEW if level == "preview" else 1
-        area = _window(self.grid, window)
+        scale = options.scale
+        area = self._area(options.window)
         first = area.reduced(scale)
         picture = np.empty((first.height, first.width, 3), np.uint8) if out is None else out
-        mask = np.zeros(picture.shape[:2], np.bool_) if on_damage == "conceal" else None
-        tiles = self._reader(raise_damage=on_damage == "raise")
+        mask = np.zeros(picture.shape[:2], np.bool_) if options.conceals else None
+        tiles = self._reader(raise_damage=not options.conceals)
         done = 0
-        for block, pixels, touched in self._blocks(tiles, area, level, threads or default_threads()):
+        for block, pixels, touched in self._blocks(tiles, area, options.level, options.thread_count):
             here = block.reduced(scale).inside(first)
             picture[here] = pixels
             if mask is not None and touched is not None:
                 mask[here] = touched
             done += block.width * block.height
-            if progress is not None:
-                progress(done / (area.width * area.height))
+            if options.progress is not None:
+                options.progress(done / (area.width * area.height))
         return picture, mask
 
-    def latent(
-        self, window: tuple[int, int, int, int] | None = None, threads: int | None = None
-    ) -> NDArray[np.float32]:
+    def latent(self, window: Window | None = None, threads: int | None = None) -> NDArray[np.float32]:
         """The latent alone, as the network ``means`` gives it; ``synthesis`` does not run.
 
         Args:
@@ -154,14 +140,17 @@ class LearnedImage:
         Raises:
             PgiFormatError, PgiOptionError: as for :meth:`decode`.
         """
-        area, model = _window(self.grid, window), self.model
+        area, model = self._area(window), self.model
         first = area.reduced(LATENT)
         out = np.empty((model.latent, first.height, first.width), np.float32)
         tiles, rate = self._reader(raise_damage=True), self._rate()
-        threads = threads or default_threads()
+        threads = thread_count(threads)
         for part, (work, _) in self._gathered(tiles, rate, self._parts(area, (0, 0)), threads):
             out[:, *part.block.reduced(LATENT).inside(first)] = work()[0].transpose(2, 0, 1)
         return out
+
+    def _area(self, window: Window | None) -> Box:
+        return Box.of_window(window_within(window, self.grid.width, self.grid.height))
 
     def _reader(self, *, raise_damage: bool) -> TileReader:
         return TileReader(self.model, self.header, self.index, self._read, raise_damage=raise_damage)
@@ -176,7 +165,7 @@ class LearnedImage:
             ``(rows, W, 3)`` grey levels.
         """
         strip = np.empty((0, self.grid.width, 3), np.uint8)
-        for block, pixels in self.blocks(threads or default_threads()):
+        for block, pixels in self.blocks(thread_count(threads)):
             if block.left == 0:
                 strip = np.empty((block.height, self.grid.width, 3), np.uint8)
             strip[:, block.left : block.right] = pixels
@@ -194,7 +183,7 @@ class LearnedImage:
     ) -> Iterator[tuple[Box, NDArray[np.uint8], NDArray[np.bool_] | None]]:
         """Blocks of ``area``, their pixels, and what damage may have changed of these (``None``: nothing)."""
         rate, model = self._rate(), self.model
-        scale = PREVIEW if level == "preview" else 1
+        scale = level_scale(level)
         own = None if level == "preview" else self._filter(tiles)
         around = None if level == "preview" else margins(model, REACH + BLOCK - 1 if own else 0)
         reach = model.halo("means") + (around[1] if around else 0)
@@ -273,32 +262,13 @@ class LearnedImage:
         for block in blocks(area, self.grid.tile, block_pixels(area)):
             if around is None:
                 detailed = None
-                shown = seen = wanted = block.grown(0, PREVIEW, whole)
+                shown = seen = wanted = block.grown(0, PREVIEW_FACTOR, whole)
             else:
                 shown, seen = (block.grown(margin, LATENT, whole) for margin in around)
                 detailed = wanted = seen.grown(0, CELL, whole)
             known, needed = (wanted.grown(halo, UNIT, whole) for halo in (beyond, reach))
             parts.append(Demand(block, shown, seen, detailed, known, needed))
         return parts
-
-
-def _window(grid: Grid, window: tuple[int, int, int, int] | None) -> Box:
-    if window is None:
-        return grid.picture
-    left, top, width, height = window
-    if (
-        left < 0
-        or top < 0
-        or width < 1
-        or height < 1
-        or left + width > grid.width
-        or top + height > grid.height
-    ):
-        raise PgiOptionError(
-            f"The window {left},{top} {width}x{height} is not inside the picture "
-            f"of {grid.width}x{grid.height}."
-        )
-    return Box(left, top, left + width, top + height)
 
 
 def _without_tint(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

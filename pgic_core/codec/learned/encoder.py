@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import PgiOptionError, PgiTargetError
-from ...models import Model, default_threads
+from ...options import DEFAULT_EFFORT, DEFAULT_QUALITY, check_effort, check_quality, thread_count
 from ..parallel import beside, map_tiles
 from ..tiling import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, blocks, columns, pixels_in
 from .decoder import render
@@ -31,11 +31,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ...models import Model
+    from ...options import Progress
     from .rows import SymbolRows
 
-__all__ = ["EFFORTS", "RateTarget", "encode_learned"]
+__all__ = ["RateTarget", "encode_learned"]
 
-EFFORTS = range(1, 4)
 SLOW = 3
 """The effort that refines latents."""
 TILE = 512
@@ -61,13 +62,13 @@ def encode_learned(
     rgb: NDArray[np.uint8],
     *,
     model: Model,
-    quality: int = 50,
+    quality: int = DEFAULT_QUALITY,
     target: RateTarget | None = None,
-    effort: int = 2,
+    effort: int = DEFAULT_EFFORT,
     roi: NDArray[np.int8] | None = None,
     exact: NDArray[np.bool_] | None = None,
     threads: int | None = None,
-    progress: Callable[[float], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[bytes]:
     """Code a picture.
 
@@ -94,16 +95,14 @@ def encode_learned(
     """
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or not rgb.size:
         raise PgiOptionError("The learned codec takes 8-bit RGB pictures only.")
-    if effort not in EFFORTS:
-        raise PgiOptionError(f"effort must be from {EFFORTS[0]} to {EFFORTS[-1]}, not {effort}.")
-    if not 1 <= quality <= 100:
-        raise PgiOptionError(f"quality must be from 1 to 100, not {quality}.")
+    check_effort(effort)
+    check_quality(quality)
     encoder = Encoder(
         rgb,
         model,
         effort,
         roi,
-        threads or default_threads(),
+        thread_count(threads),
         progress or (lambda share: None),
         exact=exact,
         keep=target is not None or effort == SLOW,
@@ -119,7 +118,7 @@ class Encoder:
     Args:
         rgb: as for :func:`encode_learned`, like all that follow.
         model: whose networks.
-        effort: one of :data:`EFFORTS`.
+        effort: one of :data:`~pgic_core.options.EFFORTS`.
         roi: the map, or ``None``.
         threads: for networks and tiles.
         progress: called with the share done.
@@ -136,7 +135,7 @@ class Encoder:
         effort: int,
         roi: NDArray[np.int8] | None,
         threads: int,
-        progress: Callable[[float], None],
+        progress: Progress,
         *,
         exact: NDArray[np.bool_] | None = None,
         search_exact: bool = True,

@@ -17,6 +17,7 @@ import numpy as np
 
 from ...errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
 from ...models import DIGEST_BYTES
+from ...options import QUALITIES
 from ..tiling import UNIT, Grid
 from .varint import varint
 
@@ -261,7 +262,7 @@ def parse(
     rest = read(_FIXED.size, variable_bytes + 4)
     if zlib.crc32(fixed + rest[:-4]) != int.from_bytes(rest[-4:], "little"):
         raise PgiChecksumError("The header of the image data is damaged (checksum).")
-    if tile_log2 not in _TILE_LOG2 or not 1 <= quality <= 100 or not width or not height:
+    if tile_log2 not in _TILE_LOG2 or quality not in QUALITIES or not width or not height:
         raise PgiFormatError("The header of the image data holds a value out of range.")
     if exact and tile_log2 > _LARGEST_EXACT_LOG2:
         raise PgiFormatError("The tiles of the image data are too large for exact blocks.")
