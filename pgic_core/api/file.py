@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from ..camera import orientation_of
 from ..codec.picture import Channels, Picture, SampleFormat
 from ..container import (
+    IMAGE_FIELDS_SIZE,
     Annotation,
     ExtensionKey,
     ImageType,
@@ -21,7 +22,7 @@ from ..errors import PgiLimitError, PgiUnsupportedError
 from ..limits import Limits
 from ..models import ROWS_PER_OCTAVE
 from ..options import DecodeOptions, Level, OnDamage, Window, thread_count
-from .coded import CodedPicture, open_coded
+from .coded import open_coded
 from .derived import contradictions
 from .info import BlockInfo, FileInfo
 from .side_data import SideData
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ..codec.base import CodedImage
     from ..container.source import SourceLike
     from ..options import Progress
 
@@ -120,12 +122,12 @@ class PgiFile:
     @property
     def preview_bytes(self) -> int:
         """Length of the prefix of the file that is enough for a preview."""
-        return self._coded.preview_bytes
+        return self._reader.header.image.offset + IMAGE_FIELDS_SIZE + self._coded.preview_bytes
 
     @property
     def roi(self) -> NDArray[np.int8] | None:
         """By how many eighths of an octave the steps of each 64 x 64 block are finer; None if none are."""
-        return self._coded.roi
+        return self._coded.facts.roi
 
     @property
     def exact(self) -> NDArray[np.bool_] | None:
@@ -133,7 +135,7 @@ class PgiFile:
 
         (ceil(H / 8), ceil(W / 8)) of the stored picture, before EXIF orientation.
         """
-        return self._coded.exact
+        return self._coded.facts.exact
 
     @property
     def exact_boxes(self) -> list[tuple[int, int, int, int]]:
@@ -332,10 +334,11 @@ class PgiFile:
     def info(self) -> FileInfo:
         """What there is to know without decoding pixels."""
         coded = self._coded
+        facts = coded.facts
         kinds = {kind.value: kind.name.lower() for kind in ImageType}
         roi_octaves = None
-        if coded.roi is not None:
-            roi_octaves = float(coded.roi.min()) / ROWS_PER_OCTAVE, float(coded.roi.max()) / ROWS_PER_OCTAVE
+        if facts.roi is not None:
+            roi_octaves = float(facts.roi.min()) / ROWS_PER_OCTAVE, float(facts.roi.max()) / ROWS_PER_OCTAVE
         return FileInfo(
             format_version=self._reader.version,
             file_bytes=self._reader.size,
@@ -345,17 +348,17 @@ class PgiFile:
             channels=coded.channels.label,
             sample_format=coded.sample_format.name.lower(),
             codec=coded.codec,
-            quality=coded.quality,
-            model_digest=coded.model_digest,
+            quality=facts.quality,
+            model_digest=facts.model_digest,
             roi_octaves=roi_octaves,
-            filter_bytes=coded.filter_bytes,
-            exact_blocks=0 if coded.exact is None else int(coded.exact.sum()),
-            exact_share=0.0 if coded.exact is None else float(coded.exact.mean()),
-            exact_bytes=coded.exact_bytes,
-            near_blocks=coded.near_blocks,
+            filter_bytes=facts.filter_bytes,
+            exact_blocks=0 if facts.exact is None else int(facts.exact.sum()),
+            exact_share=0.0 if facts.exact is None else float(facts.exact.mean()),
+            exact_bytes=facts.exact_bytes,
+            near_blocks=facts.near_blocks,
             tile_size=coded.tile_size,
             tiles=coded.tiles,
-            preview_bytes=coded.preview_bytes,
+            preview_bytes=self.preview_bytes,
             bpp=self._reader.size * 8 / (self.width * self.height),
             blocks=tuple(
                 BlockInfo(block.name, block.offset, block.length, block.compressed, block.encrypted)
@@ -377,5 +380,5 @@ class PgiFile:
         )
 
     @cached_property
-    def _coded(self) -> CodedPicture:
+    def _coded(self) -> CodedImage:
         return open_coded(self._reader, self._limits)

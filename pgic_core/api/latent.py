@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from ..codec.tiling import LATENT as LATENT_FACTOR
 from ..container import PgiReader
-from ..errors import PgiLimitError, PgiUnsupportedError
+from ..errors import PgiLimitError
 from ..limits import Limits
 from ..options import DecodeOptions
 from .coded import open_coded
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..codec.learned.decoder import LearnedImage
     from ..container.source import SourceLike
     from ..options import Window
 
@@ -53,10 +52,7 @@ def decode_latent(
     limits = limits or Limits.from_environment()
     options = DecodeOptions(window=window, threads=threads)
     with PgiReader(source, limits) as reader:
-        coded = open_coded(reader, limits)
-        if coded.codec != "learned":
-            raise PgiUnsupportedError(f"The picture has no latent: it is coded {coded.codec}.")
         try:
-            return cast("LearnedImage", coded.colours).latent(options.window, options.thread_count)
+            return open_coded(reader, limits).latent(options.window, options.thread_count)
         except MemoryError as error:
             raise PgiLimitError("There is not enough memory for the latent; a window needs less.") from error

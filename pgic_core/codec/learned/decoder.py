@@ -11,7 +11,9 @@ from ...errors import PgiFormatError
 from ...limits import Limits
 from ...models import Model, find_model
 from ...options import PREVIEW_FACTOR, DecodeOptions, level_scale, thread_count, window_within
+from ..base import CodedFacts
 from ..parallel import ahead, beside
+from ..picture import Channels, SampleFormat
 from ..tiling import CELL, LATENT, UNIT, Box, Grid, block_pixels, blocks
 from .entropy import Bank
 from .exact import ExactLayer
@@ -32,30 +34,73 @@ __all__ = ["LearnedImage", "render"]
 
 
 class LearnedImage:
-    """A coded picture. Opening reads header and index; pixels are decoded on demand.
+    """A coded picture of three channels. Opening reads header and index; pixels are decoded on demand.
 
     Args:
         read: gives ``(offset, length)`` of the payload; raises ``PgiTruncatedError`` where it ends early.
         length: of the payload, as the container says.
         width, height: of the picture.
         limits: what to allow.
+        start: bytes of the payload of the file that lie before this one.
+
+    Attributes:
+        codec: "learned".
+        channels: RGB.
+        sample_format: uint8.
 
     Raises:
         PgiFormatError, PgiUnsupportedError, PgiLimitError: the payload cannot be used.
     """
 
+    codec = "learned"
+    channels = Channels.RGB
+    sample_format = SampleFormat.UINT8
+
     def __init__(
-        self, read: Callable[[int, int], bytes], length: int, width: int, height: int, limits: Limits
+        self,
+        read: Callable[[int, int], bytes],
+        length: int,
+        width: int,
+        height: int,
+        limits: Limits,
+        *,
+        start: int = 0,
     ) -> None:
         self._read = read
+        self._start = start
         self.header: StreamHeader
         self.header, self.index = parse(read, length, width, height, limits)
         self.grid = self.header.grid
 
     @property
     def preview_bytes(self) -> int:
-        """Length of the payload's prefix that is enough for the preview."""
-        return self.index.preview_bytes
+        """Length of the prefix of the file's payload that is enough for the preview."""
+        return self._start + self.index.preview_bytes
+
+    @property
+    def tile_size(self) -> tuple[int, int]:
+        """Width and height of a tile in pixels."""
+        return self.grid.tile, self.grid.tile
+
+    @property
+    def tiles(self) -> int:
+        """Number of tiles."""
+        return self.grid.count
+
+    @cached_property
+    def facts(self) -> CodedFacts:
+        """What the header and the index say."""
+        exact, exact_bytes = self.exact.kept()
+        carried = 0 if self.header.exact is None else int(self.header.exact.sum())
+        return CodedFacts(
+            quality=self.header.quality,
+            model_digest=self.header.model_digest,
+            roi=self.header.offsets,
+            filter_bytes=len(self.header.filter),
+            exact=exact,
+            exact_bytes=exact_bytes,
+            near_blocks=carried - (0 if exact is None else int(exact.sum())),
+        )
 
     @cached_property
     def model(self) -> Model:
@@ -76,11 +121,13 @@ class LearnedImage:
         return Filter.unpack(self.header.filter, Bank.of(self.model)) if self.header.filter else None
 
     def verify(self) -> None:
-        """Check every tile's CRC32, and that its symbols, the filter and exact blocks decode.
+        """Check the model's files, every tile's CRC32, and that symbols, filter and exact blocks decode.
 
         Raises:
             PgiFormatError: something is damaged.
+            PgiModelError: the model is not what its digest stands for.
         """
+        self.model.check()
         tiles = self._reader(raise_damage=True)
         _ = self.filter
         for index in range(self.grid.count):

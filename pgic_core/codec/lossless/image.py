@@ -20,6 +20,7 @@ from ...errors import (
 )
 from ...limits import DEFAULT_LIMITS
 from ...options import DEFAULT_EFFORT, DecodeOptions, check_effort
+from ..base import CodedFacts, no_latent
 from ..concealment import fill_damaged
 from ..parallel import map_tiles
 from ..picture import Channels, SampleFormat
@@ -35,9 +36,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...limits import Limits
-    from ...options import Progress
+    from ...options import Progress, Window
+    from ..base import Payload
 
-__all__ = ["LosslessImage", "encode_lossless"]
+__all__ = ["LosslessImage", "encode_lossless", "open_lossless", "open_raw"]
 
 _VERSION = 1
 # version, channels, sample format, 0, tile width / 8, tile height / 8, tiles, CRC32 of the rest and the index
@@ -118,6 +120,21 @@ def encode_lossless(
     return [header + checksum + index, *(data for _, data in tiles)]
 
 
+def open_raw(payload: Payload) -> LosslessImage:
+    """Open an image of ``compression_type`` 0; errors are those of :class:`LosslessImage`."""
+    return _opened(payload, plain=True)
+
+
+def open_lossless(payload: Payload) -> LosslessImage:
+    """Open an image of ``compression_type`` 2; errors are those of :class:`LosslessImage`."""
+    return _opened(payload, plain=False)
+
+
+def _opened(payload: Payload, *, plain: bool) -> LosslessImage:
+    size = payload.width, payload.height
+    return LosslessImage(payload.read, payload.length, *size, plain=plain, limits=payload.limits)
+
+
 class LosslessImage:
     """A picture coded by :func:`encode_lossless`; opening reads its header and index only.
 
@@ -130,9 +147,12 @@ class LosslessImage:
         limits: ``tiles`` is checked, and ``tile_memory`` kept.
 
     Attributes:
+        codec: "raw" or "lossless".
         channels: meaning of the channels.
         sample_format: type of the samples.
         grid: where the tiles lie.
+        preview_bytes: of the payload; a preview needs all of it.
+        facts: nothing.
 
     Raises:
         PgiFormatError: header or index break a rule.
@@ -151,6 +171,9 @@ class LosslessImage:
         plain: bool = False,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
+        self.codec = "raw" if plain else "lossless"
+        self.preview_bytes = length
+        self.facts = CodedFacts()
         self._read = read
         self._limits = limits
         if length < _HEADER.size:
@@ -185,6 +208,16 @@ class LosslessImage:
         self._starts = ends - self._index["length"]
         if self._index["coder"].max() > (TileCoder.PLAIN if plain else max(TileCoder)):
             raise PgiFormatError("The lossless picture has a tile of a coder that it cannot have.")
+
+    @property
+    def tile_size(self) -> tuple[int, int]:
+        """Width and height of a tile in pixels."""
+        return self.grid.tile_width, self.grid.tile_height
+
+    @property
+    def tiles(self) -> int:
+        """Number of tiles."""
+        return self.grid.count
 
     def decode(
         self, options: DecodeOptions = DecodeOptions()
@@ -245,6 +278,14 @@ class LosslessImage:
         for top in range(0, grid.height, grid.tile_height):
             rows = min(grid.tile_height, grid.height - top)
             yield self.decode(DecodeOptions(window=(0, top, grid.width, rows), threads=threads))[0]
+
+    def latent(self, window: Window | None, threads: int | None) -> NDArray[np.float32]:
+        """There is none.
+
+        Raises:
+            PgiUnsupportedError: always.
+        """
+        raise no_latent(self.codec)
 
     def verify(self, threads: int | None = None, progress: Progress | None = None) -> None:
         """Decode every tile.
