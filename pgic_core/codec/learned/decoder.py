@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from ...options import PREVIEW_FACTOR, DecodeOptions, level_scale, thread_count,
 from ..base import CodedFacts
 from ..parallel import ahead, beside
 from ..picture import Channels, SampleFormat
-from ..tiling import CELL, LATENT, UNIT, Box, Grid, block_pixels, blocks
+from ..tiling import CELL, LATENT, UNIT, Box, block_pixels, blocks
 from .entropy import Bank
 from .exact import ExactLayer
 from .post_filter import BLOCK, REACH, Filter, filtered
@@ -30,7 +30,36 @@ if TYPE_CHECKING:
 
     from ...options import Level, Window
 
-__all__ = ["LearnedImage", "render"]
+__all__ = ["DecodedBlock", "LearnedImage", "render"]
+
+
+class DecodedBlock(NamedTuple):
+    """A block of a picture, decoded.
+
+    Attributes:
+        box: where it lies, in pixels of the picture.
+        pixels: uint8 ``(h, w, 3)`` at the scale of the level.
+        touched: bool ``(h, w)``, what damage may have changed; ``None`` for nothing.
+    """
+
+    box: Box
+    pixels: NDArray[np.uint8]
+    touched: NDArray[np.bool_] | None
+
+
+class GatheredBlock(NamedTuple):
+    """A block whose symbols were read.
+
+    Attributes:
+        plan: the block, and what it needs.
+        compute: runs the last networks. It gives the preview's pixels, uint8 ``(h, w, 3)``, where
+            ``plan.detailed`` is ``None``, else the latent of ``plan.seen``, float32 ``(1, h, w, M)``.
+        damaged: tiles that were found damaged so far.
+    """
+
+    plan: Demand
+    compute: Callable[[], NDArray[Any]]
+    damaged: frozenset[int]
 
 
 class LearnedImage:
@@ -164,12 +193,12 @@ class LearnedImage:
         mask = np.zeros(picture.shape[:2], np.bool_) if options.conceals else None
         tiles = self._reader(raise_damage=not options.conceals)
         done = 0
-        for block, pixels, touched in self._blocks(tiles, area, options.level, options.thread_count):
-            here = block.reduced(scale).inside(first)
-            picture[here] = pixels
-            if mask is not None and touched is not None:
-                mask[here] = touched
-            done += block.width * block.height
+        for block in self._blocks(tiles, area, options.level, options.thread_count):
+            here = block.box.reduced(scale).inside(first)
+            picture[here] = block.pixels
+            if mask is not None and block.touched is not None:
+                mask[here] = block.touched
+            done += block.box.width * block.box.height
             if options.progress is not None:
                 options.progress(done / (area.width * area.height))
         return picture, mask
@@ -192,8 +221,9 @@ class LearnedImage:
         out = np.empty((model.latent, first.height, first.width), np.float32)
         tiles, rate = self._reader(raise_damage=True), self._rate()
         threads = thread_count(threads)
-        for part, (work, _) in self._gathered(tiles, rate, self._parts(area, (0, 0)), threads):
-            out[:, *part.block.reduced(LATENT).inside(first)] = work()[0].transpose(2, 0, 1)
+        for gathered in self._gathered(tiles, rate, self._parts(area, (0, 0)), threads):
+            place = gathered.plan.block.reduced(LATENT).inside(first)
+            out[:, *place] = gathered.compute()[0].transpose(2, 0, 1)
         return out
 
     def _area(self, window: Window | None) -> Box:
@@ -212,30 +242,26 @@ class LearnedImage:
             ``(rows, W, 3)`` grey levels.
         """
         strip = np.empty((0, self.grid.width, 3), np.uint8)
-        for block, pixels in self.blocks(thread_count(threads)):
-            if block.left == 0:
-                strip = np.empty((block.height, self.grid.width, 3), np.uint8)
-            strip[:, block.left : block.right] = pixels
-            if block.right == self.grid.width:
+        for box, pixels, _ in self.blocks(thread_count(threads)):
+            if box.left == 0:
+                strip = np.empty((box.height, self.grid.width, 3), np.uint8)
+            strip[:, box.left : box.right] = pixels
+            if box.right == self.grid.width:
                 yield strip
 
-    def blocks(self, threads: int) -> Iterator[tuple[Box, NDArray[np.uint8]]]:
+    def blocks(self, threads: int) -> Iterator[DecodedBlock]:
         """The whole picture in blocks, in rows from the upper left."""
-        tiles = self._reader(raise_damage=True)
-        for block, pixels, _ in self._blocks(tiles, self.grid.picture, "fast", threads):
-            yield block, pixels
+        yield from self._blocks(self._reader(raise_damage=True), self.grid.picture, "fast", threads)
 
-    def _blocks(
-        self, tiles: TileReader, area: Box, level: Level, threads: int
-    ) -> Iterator[tuple[Box, NDArray[np.uint8], NDArray[np.bool_] | None]]:
-        """Blocks of ``area``, their pixels, and what damage may have changed of these (``None``: nothing)."""
+    def _blocks(self, tiles: TileReader, area: Box, level: Level, threads: int) -> Iterator[DecodedBlock]:
+        """Blocks of ``area``, in rows from the upper left."""
         rate, model = self._rate(), self.model
         scale = level_scale(level)
         own = None if level == "preview" else self._filter(tiles)
         around = None if level == "preview" else margins(model, REACH + BLOCK - 1 if own else 0)
         reach = model.halo("means") + (around[1] if around else 0)
-        for part, (work, damaged) in self._gathered(tiles, rate, self._parts(area, around), threads):
-            pixels = work()
+        for part, compute, damaged in self._gathered(tiles, rate, self._parts(area, around), threads):
+            pixels = compute()
             if around is not None:
                 pixels = pixels_of(rate, part.seen, part.shown, pixels, threads)
                 pixels = (
@@ -249,7 +275,7 @@ class LearnedImage:
             grown = [box.grown(reach, 1, self.grid.padded) for box in spoilt]
             touched = self._touched(grown, part.block, scale)
             touched = self.exact.lay_over(pixels, part.block, scale, touched, raise_damage=tiles.raise_damage)
-            yield part.block, pixels, touched
+            yield DecodedBlock(part.block, pixels, touched)
 
     @staticmethod
     def _touched(spoilt: list[Box], block: Box, scale: int) -> NDArray[np.bool_] | None:
@@ -267,8 +293,8 @@ class LearnedImage:
     @staticmethod
     def _gathered(
         tiles: TileReader, rate: Rate, parts: list[Demand], threads: int
-    ) -> Iterator[tuple[Demand, tuple[Callable[[], NDArray[Any]], frozenset[int]]]]:
-        """Parts; what computes the preview of each, or its latent where one is wanted; damaged tiles so far.
+    ) -> Iterator[GatheredBlock]:
+        """Read the symbols of blocks, the next one's while the caller works on one.
 
         Networks for what is known run while the rest is read, which takes one thread.
         """
@@ -289,7 +315,11 @@ class LearnedImage:
                 detail = tiles.detail(detailed)
             return lambda: latent_of(rate, part, detailed, context(), detail, threads)
 
-        return ahead(lambda part: (read(part), frozenset(tiles.damaged)), parts, threads)
+        def gather(part: Demand) -> GatheredBlock:
+            compute = read(part)
+            return GatheredBlock(part, compute, frozenset(tiles.damaged))
+
+        return (gathered for _, gathered in ahead(gather, parts, threads))
 
     def _filter(self, tiles: TileReader) -> Filter | None:
         """The filter. If it cannot be read, there is none, and all tiles count as damaged."""
@@ -325,13 +355,13 @@ def _without_tint(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.repeat(grey[:, :, None], 3, axis=2)
 
 
-def render(payload: bytes, grid: Grid, model: Model, threads: int) -> Iterator[tuple[Box, NDArray[np.uint8]]]:
+def render(payload: bytes, width: int, height: int, model: Model, threads: int) -> Iterator[DecodedBlock]:
     """Decode a payload that was just made, in blocks, with the very model that made it."""
     image = LearnedImage(
         lambda offset, length: payload[offset : offset + length],
         len(payload),
-        grid.width,
-        grid.height,
+        width,
+        height,
         Limits.unlimited(),
     )
     image.model = model
