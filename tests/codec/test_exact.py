@@ -195,7 +195,7 @@ def test_no_blocks_are_no_blocks() -> None:
 def test_what_is_around_goes_on_below_them() -> None:
     rgb = photo()
     blocks = marked()[0]
-    given = Inpainted(rgb, blocks, Grid(1117, 637, 512), 2).area(Box(0, 0, 1117, 637))
+    given = Inpainted(rgb, blocks, Grid.square(1117, 637, 512), 2).area(Box(0, 0, 1117, 637))
     inside = in_pixels(blocks, rgb)
     np.testing.assert_array_equal(given[~inside], rgb[~inside])
     # A ramp is spanned again, whatever stood there, across borders of tiles too.
@@ -204,14 +204,14 @@ def test_what_is_around_goes_on_below_them() -> None:
     blocks = np.zeros((80, 140), np.bool_)
     blocks[60:70, 58:70] = True
     spoilt[in_pixels(blocks, ramp)] = 255
-    given = Inpainted(spoilt, blocks, Grid(1120, 640, 512), 1)
+    given = Inpainted(spoilt, blocks, Grid.square(1120, 640, 512), 1)
     whole = given.area(Box(0, 0, 1120, 640))
     part = given.area(Box(500, 490, 1300, 700))  # beyond the edges, which are repeated
     np.testing.assert_array_equal(part[:150, :620], whole[490:, 500:])
     assert (part[150:] == part[149]).all()
     given = whole
     assert np.abs(given.astype(int) - ramp).max() <= 3
-    nothing = Inpainted(ramp, np.ones_like(blocks), Grid(1120, 640, 512), 1)
+    nothing = Inpainted(ramp, np.ones_like(blocks), Grid.square(1120, 640, 512), 1)
     assert (nothing.area(Box(0, 0, 1120, 640)) == 128).all()
 
 
@@ -249,7 +249,7 @@ def test_parts_that_are_none_are_refused(data: bytes) -> None:
 
 
 def stream_of(blocks: NDArray[np.bool_], tile: int = 512) -> bytes:
-    grid = Grid(8 * blocks.shape[1] - 3, 8 * blocks.shape[0] - 3, tile)
+    grid = Grid.square(8 * blocks.shape[1] - 3, 8 * blocks.shape[0] - 3, tile)
     header = StreamHeader(DIGEST, 50, grid, None, exact=blocks)
     parts = [(4 + index % 5, bytes([index % 256]) * (index + 1)) for index in header.exact_tiles()]
     layers = [[b"abcd"] * grid.count, [b"efgh"] * grid.count]

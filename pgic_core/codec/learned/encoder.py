@@ -131,7 +131,7 @@ class Encoder:
         self._threads = threads
         self._progress = progress
         self._keep = keep
-        self.grid = Grid(width, height, TILE)
+        self.grid = Grid.square(width, height, TILE)
         shape = (self.grid.padded.height // UNIT, self.grid.padded.width // UNIT)
         if roi is not None and (roi.shape != shape or roi.dtype != np.int8):
             raise PgiOptionError(f"The ROI map of this picture must be int8 of shape {shape}.")

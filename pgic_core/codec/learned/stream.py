@@ -256,7 +256,7 @@ def parse(
         raise PgiFormatError("The image index is larger than the image data.")
     exact = bool(flags & _FLAG_EXACT)
     if tile_log2 in _TILE_LOG2 and variable_bytes > _longest_index(
-        Grid(width, height, 1 << tile_log2), exact=exact
+        Grid.square(width, height, 1 << tile_log2), exact=exact
     ):
         raise PgiFormatError("The image index is larger than its tiles can need.")
     rest = read(_FIXED.size, variable_bytes + 4)
@@ -268,7 +268,7 @@ def parse(
         raise PgiFormatError("The tiles of the image data are too large for exact blocks.")
     limits.check("pixels", width * height, "The picture")
     limits.check("pixels_per_byte", -(-width * height // length), "Each byte of image data")
-    grid = Grid(width, height, 1 << tile_log2)
+    grid = Grid.square(width, height, 1 << tile_log2)
     limits.check("tiles", grid.count, "The picture")
     cursor = _Cursor(rest[:-4])
     offsets = _read_map(cursor, grid) if flags & _FLAG_MAP else None

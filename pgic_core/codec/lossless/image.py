@@ -25,8 +25,7 @@ from ..concealment import fill_damaged
 from ..parallel import map_tiles
 from ..picture import Channels, SampleFormat
 from ..reduction import box_reduce
-from ..tile_grid import TileGrid
-from ..tiling import Box
+from ..tiling import Box, Grid
 from .memory_budget import MemoryBudget
 from .tile_coders import MAX_CODED_SIDE, TileCoder, decode_tile, decoding_memory, encode_tile
 
@@ -315,11 +314,11 @@ class LosslessImage:
 
 def _checked_grid(
     width: int, height: int, tile_width: int, tile_height: int, bytes_per_pixel: int, plain: bool
-) -> TileGrid:
+) -> Grid:
     """The tiles of a stream, whose sizes follow the rules of "Lossless" or "Raw"."""
     if not tile_width or not tile_height:
         raise PgiFormatError("The lossless picture has tiles without pixels.")
-    grid = TileGrid(width, height, tile_width, tile_height)
+    grid = Grid(width, height, tile_width, tile_height)
     if not plain:
         if not all(_MIN_SIDE <= side <= MAX_CODED_SIDE for side in (tile_width, tile_height)):
             raise PgiFormatError(
@@ -337,12 +336,12 @@ def _checked_grid(
     return grid
 
 
-def _squares(width: int, height: int) -> TileGrid:
-    return TileGrid(width, height, _TILE_SIDE, _TILE_SIDE)
+def _squares(width: int, height: int) -> Grid:
+    return Grid(width, height, _TILE_SIDE, _TILE_SIDE)
 
 
-def _strips(width: int, height: int, bytes_per_pixel: int) -> TileGrid:
+def _strips(width: int, height: int, bytes_per_pixel: int) -> Grid:
     """Tiles as wide as the picture, so that its samples stand in the file row after row."""
     rows = _STRIP_BYTES // (width * bytes_per_pixel) // _UNIT * _UNIT
     rows = min(max(rows, _UNIT), _MAX_SIDE_UNITS * _UNIT)
-    return TileGrid(width, height, -(-width // _UNIT) * _UNIT, rows)
+    return Grid(width, height, -(-width // _UNIT) * _UNIT, rows)
