@@ -46,7 +46,7 @@ WITH_MODEL = """
     import sys
     from pathlib import Path
     import pgic_core
-    from pgic_core.codec import decoder
+    from pgic_core.codec.learned import decoder
     from pgic_core.models import Model
 
     decoder.find_model = lambda digest: Model(Path(sys.argv[1]))
