@@ -60,11 +60,11 @@ def register_pillow(image: ModuleType) -> None:
     """
 
     def accept(prefix: bytes) -> bool | str:
-        from pgic_core.magic import MAGIC  # loads nothing else
-
-        if not prefix.startswith(MAGIC):
-            return False
         try:
+            from pgic_core.magic import MAGIC  # loads nothing else
+
+            if not prefix.startswith(MAGIC):
+                return False
             from .pillow import _accept
         except Exception as error:  # a broken NumPy raises whatever it likes when it is imported
             return f"image file could not be identified because the PGI plugin cannot be imported: {error}"

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from ...limits import Limits
     from ...options import Progress, Window
-    from ..base import Payload
+    from ..base import CodedImage, Payload
 
 __all__ = ["LosslessImage", "encode_lossless", "open_lossless", "open_raw"]
 
@@ -119,12 +119,12 @@ def encode_lossless(
     return [header + checksum + index, *(data for _, data in tiles)]
 
 
-def open_raw(payload: Payload) -> LosslessImage:
+def open_raw(payload: Payload) -> CodedImage:
     """Open an image of ``compression_type`` 0; errors are those of :class:`LosslessImage`."""
     return _opened(payload, plain=True)
 
 
-def open_lossless(payload: Payload) -> LosslessImage:
+def open_lossless(payload: Payload) -> CodedImage:
     """Open an image of ``compression_type`` 2; errors are those of :class:`LosslessImage`."""
     return _opened(payload, plain=False)
 
