@@ -34,7 +34,6 @@ __all__ = ["install", "register_imageio", "register_pillow"]
 
 _SWITCH = "PGIC_AUTOLOAD"
 _OFF = {"0", "no", "off", "false"}
-_MAGIC = b"\x89PGI"
 
 
 def install() -> None:
@@ -61,9 +60,11 @@ def register_pillow(image: ModuleType) -> None:
     """
 
     def accept(prefix: bytes) -> bool | str:
-        if not prefix.startswith(_MAGIC):
-            return False
         try:
+            from pgic_core.magic import MAGIC  # loads nothing else
+
+            if not prefix.startswith(MAGIC):
+                return False
             from .pillow import _accept
         except Exception as error:  # a broken NumPy raises whatever it likes when it is imported
             return f"image file could not be identified because the PGI plugin cannot be imported: {error}"

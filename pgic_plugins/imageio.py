@@ -22,8 +22,9 @@ from imageio.core.request import RETURN_BYTES, InitializationError, IOMode, Requ
 from imageio.core.v3_plugin_api import ImageProperties, PluginV3
 
 from pgic_core.api import encode, open_file
-from pgic_core.container import MAGIC
 from pgic_core.errors import PgiOptionError
+from pgic_core.magic import MAGIC
+from pgic_core.options import DecodeOptions
 
 from ._autoload import register_imageio
 from ._info import info_of
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from pgic_core.api import EncodeOptions, PgiFile
-    from pgic_core.api.file import Level, OnDamage, Window
+    from pgic_core.options import Level, OnDamage, Window
 
     Index = int | EllipsisType | None
 
@@ -121,7 +122,7 @@ class PgiPlugin(PluginV3):
         """
         _check(index)
         file = self._opened()
-        picture, _ = file.decode_picture(level, window, on_damage, threads)
+        picture, _ = file.decode_with(DecodeOptions(level, window, on_damage, threads))
         mode = mode or pilmode
         pixels = picture.to_array() if mode is None else np.array(picture.to_pil().convert(mode))
         if rotate and file.orientation in _UPRIGHT:

@@ -32,12 +32,14 @@ import contextlib
 import io
 import os
 import threading
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image, ImageFile
 
 from pgic_core.container.atomic import atomic_write
 from pgic_core.errors import PgiError, PgiInputError, PgiLimitError, PgiOptionError, PgiUnsupportedError
+from pgic_core.magic import MAGIC
+from pgic_core.options import PREVIEW_FACTOR, DecodeOptions
 
 from ._autoload import keep_file_until_saved
 from ._info import info_of
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from pgic_core.api import PgiFile
     from pgic_core.container import Metadata
     from pgic_core.limits import Limits
+    from pgic_core.options import Level, OnDamage
 
 __all__ = [
     "LEVEL",
@@ -69,13 +72,11 @@ THREADS: int | None = None
 """Threads for one picture, 1 or more; None for ``PGIC_THREADS`` or all processors."""
 LIMITS: Limits | None = None
 """What a file may ask for, beside Pillow's own guard; None for the defaults and the environment."""
-ON_DAMAGE: Literal["raise", "conceal"] = "raise"
+ON_DAMAGE: OnDamage = "raise"
 """Whether damage raises or is filled; ``ImageFile.LOAD_TRUNCATED_IMAGES`` means "conceal" too."""
-LEVEL: Literal["fast", "preview"] = "fast"
+LEVEL: Level = "fast"
 """What to decode: "preview" opens every file at 1/8 of its size."""
 
-_MAGIC = b"\x89PGI"
-_PREVIEW_FACTOR = 8
 _MODES = {
     ("uint8", 1): "L",
     ("uint8", 2): "LA",
@@ -103,8 +104,8 @@ def register_pgi_opener(
     *,
     threads: int | None = None,
     limits: Limits | None = None,
-    on_damage: Literal["raise", "conceal"] = "raise",
-    level: Literal["fast", "preview"] = "fast",
+    on_damage: OnDamage = "raise",
+    level: Level = "fast",
 ) -> None:
     """Register the plugin with Pillow and set how files are decoded from now on in this process.
 
@@ -118,12 +119,7 @@ def register_pgi_opener(
         PgiOptionError: an argument is none of its values.
     """
     global THREADS, LIMITS, ON_DAMAGE, LEVEL
-    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
-        raise PgiOptionError(f"threads must be a whole number from 1, or None, not {threads!r}.")
-    if on_damage not in ("raise", "conceal"):
-        raise PgiOptionError(f"on_damage must be 'raise' or 'conceal', not {on_damage!r}.")
-    if level not in ("fast", "preview"):
-        raise PgiOptionError(f"level must be 'fast' or 'preview', not {level!r}.")
+    DecodeOptions(level, None, on_damage, threads)  # checks them
     THREADS, LIMITS, ON_DAMAGE, LEVEL = threads, limits, on_damage, level
     Image.register_open(PgiImageFile.format, PgiImageFile, _accept)
     Image.register_save(PgiImageFile.format, _save)
@@ -166,7 +162,7 @@ class PgiImageFile(ImageFile.ImageFile):
 
     # Class values for images that come out of a pickle, which are pixels and no file.
     _file: PgiFile | None = None
-    _level: Literal["fast", "preview"] = "fast"
+    _level: Level = "fast"
     _full_size: tuple[int, int] | None = None
     _loading: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
 
@@ -174,7 +170,7 @@ class PgiImageFile(ImageFile.ImageFile):
         assert self.fp is not None
         self._loading = threading.RLock()
         start = self.fp.tell()
-        if self.fp.read(len(_MAGIC)) != _MAGIC:
+        if self.fp.read(len(MAGIC)) != MAGIC:
             raise SyntaxError("not a PGI file")
         self.fp.seek(start)
         with _pillow_errors():
@@ -217,10 +213,9 @@ class PgiImageFile(ImageFile.ImageFile):
         if self._file is None or self.fp is None:
             raise ValueError("Operation on closed image")
         with _pillow_errors():
-            on_damage: Literal["raise", "conceal"] = "conceal" if _conceals() else "raise"
-            picture, self.damaged = self._file.decode_picture(
-                self._level, on_damage=on_damage, threads=THREADS
-            )
+            on_damage: OnDamage = "conceal" if _conceals() else "raise"
+            options = DecodeOptions(self._level, None, on_damage, THREADS)
+            picture, self.damaged = self._file.decode_with(options)
             self.im = picture.to_pil().im
             if picture.sample_format.bits == 16 and len(self.getbands()) > 1:
                 # Not imported for pictures that Pillow holds as they are.
@@ -254,10 +249,10 @@ class PgiImageFile(ImageFile.ImageFile):
             if not self.tile or self._level == "preview" or size is None:
                 return None
             width, height = self.size
-            if min(width // max(size[0], 1), height // max(size[1], 1)) < _PREVIEW_FACTOR:
+            if min(width // max(size[0], 1), height // max(size[1], 1)) < PREVIEW_FACTOR:
                 return None
             self._reduce()
-            return self.mode, (0, 0, width / _PREVIEW_FACTOR, height / _PREVIEW_FACTOR)
+            return self.mode, (0, 0, width / PREVIEW_FACTOR, height / PREVIEW_FACTOR)
 
     def verify(self) -> None:
         """Check CRC32 and SHA-256 of every block (A-6.3.2a), without decoding; the image is of no use after.
@@ -274,11 +269,11 @@ class PgiImageFile(ImageFile.ImageFile):
     def _reduce(self) -> None:
         self._level = "preview"
         width, height = self.size
-        self._size = (-(-width // _PREVIEW_FACTOR), -(-height // _PREVIEW_FACTOR))
+        self._size = (-(-width // PREVIEW_FACTOR), -(-height // PREVIEW_FACTOR))
 
 
 def _accept(prefix: bytes) -> bool | str:
-    if not prefix.startswith(_MAGIC):
+    if not prefix.startswith(MAGIC):
         return False
     try:
         import pgic_core.api  # noqa: F401

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..codec.lossless.estimate import estimate_lossless
-from ..codec.lossless.image import encode_lossless
 from ..container import Compression
 from ..errors import PgiOptionError, PgiTargetError
 
@@ -18,13 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
 
-    from ..codec.parallel import Progress
     from ..codec.picture import Picture
-    from .options import Rate
+    from ..options import RateRequest
 
     Coded: TypeAlias = list[bytes]
 
-__all__ = ["code_picture", "codec_name"]
+__all__ = ["choose_codec", "codec_name"]
 
 _CODECS = ("auto", "learned", "lossless")
 # How many times too large the guess may be: any number below so many bits for each pixel, which photos do not
@@ -58,15 +56,13 @@ def codec_name(codec: str | None, lossless: bool, model: bool, learnable: bool) 
     return codec or ("learned" if model else "auto")
 
 
-def code_picture(
+def choose_codec(
     picture: Picture,
     codec: str,
-    rate: Rate,
+    rate: RateRequest,
     room: int | None,
-    effort: int,
-    threads: int,
-    progress: Progress | None,
     learned: Callable[[], Coded],
+    lossless: Callable[[int | None], Coded | None],
 ) -> tuple[Compression, Coded]:
     """Code a picture with the codec that was asked for, or with the one that serves it best.
 
@@ -75,23 +71,15 @@ def code_picture(
         codec: as :func:`codec_name` gives it.
         rate: what was asked for.
         room: bytes that the payload may have, or None.
-        effort: of the codec without loss.
-        threads: 1 or more.
-        progress: called with the share done, 0 to 1; ``learned`` calls it by itself.
         learned: codes the picture with the learned codec as ``rate`` says.
+        lossless: codes it without loss, or gives None where that takes more bytes than given.
 
     Raises:
         PgiTargetError: no codec meets what was asked for.
     """
-
-    def lossless(at_most: int | None) -> Coded | None:
-        try:
-            return encode_lossless(picture.pixels, effort=effort, at_most=at_most, threads=threads)
-        except PgiTargetError:
-            return None
-
     if codec == "lossless":
-        exact = encode_lossless(picture.pixels, effort=effort, threads=threads, progress=progress)
+        exact = lossless(None)
+        assert exact is not None  # without a bound it fits
         return Compression.LOSSLESS, exact
     if codec == "learned":
         return Compression.LEARNED, learned()
@@ -100,7 +88,7 @@ def code_picture(
 
 def _chosen(
     picture: Picture,
-    rate: Rate,
+    rate: RateRequest,
     room: int | None,
     learned: Callable[[], Coded],
     lossless: Callable[[int | None], Coded | None],
@@ -112,11 +100,11 @@ def _chosen(
     the learned one.
 
     Args:
-        picture: as :func:`code_picture`, like all but the last.
+        picture: as :func:`choose_codec`, like all that follow.
         rate: likewise.
         room: likewise.
         learned: likewise.
-        lossless: codes without loss, or gives None where that takes more bytes than given.
+        lossless: likewise.
 
     Raises:
         PgiTargetError: neither codec meets what was asked for.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from ..codec.parallel import thread_count
+from ..options import DecodeOptions, thread_count
 from .file import PgiFile
 
 if TYPE_CHECKING:
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..codec.parallel import Progress
     from ..container.source import SourceLike
     from ..limits import Limits
-    from .file import Decoded, Level, OnDamage, Window
+    from ..options import Level, OnDamage, Progress, Window
+    from .file import Decoded
     from .info import FileInfo
 
 __all__ = ["decode", "decode_many", "decode_with_mask", "inspect", "open_file", "verify"]
@@ -54,10 +54,7 @@ def decode(
     Raises:
         PgiError: as :class:`PgiFile` and :meth:`PgiFile.decode`.
     """
-    with PgiFile(source, limits=limits) as file:
-        return file.decode(
-            level=level, window=window, on_damage=on_damage, threads=threads, progress=progress
-        )
+    return _decoded(source, DecodeOptions(level, window, on_damage, threads, progress), limits)
 
 
 def decode_with_mask(
@@ -101,13 +98,11 @@ def decode_many(
     """
     workers = min(thread_count(threads), len(sources)) or 1
     each = max(1, thread_count(threads) // workers)
+    options = DecodeOptions(level, None, on_damage, each)
     arrays = []
     pool = ThreadPoolExecutor(workers, thread_name_prefix="pgic-file")
     try:
-        for array in pool.map(
-            lambda source: decode(source, level=level, on_damage=on_damage, threads=each, limits=limits),
-            sources,
-        ):
+        for array in pool.map(lambda source: _decoded(source, options, limits), sources):
             arrays.append(array)
             if progress is not None:
                 progress(len(arrays) / len(sources))
@@ -146,3 +141,8 @@ def verify(source: SourceLike, *, limits: Limits | None = None) -> None:
     """
     with PgiFile(source, limits=limits) as file:
         file.verify()
+
+
+def _decoded(source: SourceLike, options: DecodeOptions, limits: Limits | None) -> NDArray[Any]:
+    with PgiFile(source, limits=limits) as file:
+        return file.decode_with(options)[0].to_array()

@@ -1,71 +1,31 @@
-"""Pictures to ``.pgi`` files."""
+"""Pictures to ``.pgi`` files: prepare, code, wrap."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-import numpy as np
-
-from ..camera import orientation_of
-from ..codec.alpha import LENGTH_SIZE, join_alpha
-from ..codec.lossless.image import encode_lossless
-from ..codec.parallel import thread_count
-from ..codec.picture import Picture
-from ..container import (
-    IMAGE_FIELDS_SIZE,
-    Compression,
-    ExtensionKey,
-    ImageFields,
-    ImageType,
-    atomic_write,
-    build_file,
-    serialize_extension,
-)
-from ..errors import PgiOptionError, PgiTargetError
+from ..container import IMAGE_FIELDS_SIZE, atomic_write
 from ..limits import Limits
-from .choice import code_picture, codec_name
-from .derived import hides_place, metadata_from_photo
-from .fields import (
-    annotations_to_value,
-    exif_to_bytes,
-    merge_metadata,
-    segments_to_bytes,
-    vendor_fields,
-)
-from .losses import report
-from .options import DEFAULT_QUALITY, Rate, image_type_number
-from .source_image import (
-    Extras,
-    changed_since_opening,
-    extras_of,
-    losses_of,
-    merge_extras,
-    name_of,
-    source_bytes_of,
-)
-from .thermal import shows_temperatures
+from ..options import DEFAULT_EFFORT, RateRequest, thread_count
+from .coding import CodingOptions, code
+from .preparing import Description, Profiles, prepare
+from .source_image import source_bytes_of
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
-    from typing import TypeAlias, Unpack
+    from typing import Unpack
 
-    from numpy.typing import NDArray
-    from PIL import Image
-
-    from ..codec.parallel import Progress
+    from ..container import Compression
     from ..models import Model
+    from ..options import Progress
     from ..roi import ExactLike, RoiLike
     from .fields import AnnotationsLike, ExifLike, MetadataLike
     from .options import ImageTypeLike
+    from .preparing import ImageLike, Prepared
     from .side_data import SideData
 
-    ImageLike: TypeAlias = NDArray[Any] | Image.Image
-
-__all__ = ["EncodeOptions", "ImageLike", "encode", "encode_to"]
-
-_DEFAULT_EFFORT = 2
+__all__ = ["EncodeOptions", "encode", "encode_to"]
 
 
 class EncodeOptions(TypedDict, total=False):
@@ -208,87 +168,46 @@ def encode(
         PgiLimitError: the picture is larger than the limits allow.
         PgiModelError: the model is not there.
     """
-    if source_bytes is None:
-        source_bytes = source_bytes_of(image)
-    lossless = lossless or codec == "lossless"
-    rate = Rate(quality, lossless, max_bytes, ratio, bpp, min_psnr, source_bytes)
-    threads = thread_count(threads)
-    changed = changed_since_opening(image)
+    rate = RateRequest(
+        quality=quality,
+        lossless=lossless or codec == "lossless",
+        max_bytes=max_bytes,
+        ratio=ratio,
+        bpp=bpp,
+        min_psnr=min_psnr,
+        source_bytes=source_bytes_of(image) if source_bytes is None else source_bytes,
+    )
+    how = CodingOptions(
+        rate=rate,
+        codec=codec,
+        effort=DEFAULT_EFFORT if effort is None else effort,
+        roi=roi,
+        exact=exact,
+        model=model,
+        threads=thread_count(threads),
+        progress=progress,
+    )
+    profiles = Profiles(
+        exif=exif, icc_profile=icc_profile, xmp=xmp, dpi=dpi, segments=segments, side_data=side_data
+    )
+    description = Description(
+        metadata=metadata, annotations=annotations, extension=extension, image_type=image_type
+    )
     limits = limits or Limits.from_environment()
-    losses: list[str] = []
-    read = None
-    if not isinstance(image, np.ndarray) and hasattr(image, "info"):
-        # Not imported for arrays: they should not need Pillow in memory.
-        from .side_reading import read_side_data
+    prepared = prepare(image, profiles, description, preprocess, limits)
+    return _wrap(prepared, *code(prepared, how), limits)
 
-        read = read_side_data(image)
-        losses += losses_of(image, read, limits)
-    picture = Picture.from_image(image, losses=losses)
-    limits.check("pixels", picture.width * picture.height, "The picture")
-    brought = extras_of(image, read, changed=changed)
-    extras = merge_extras(
-        brought,
-        Extras(
-            exif=None if exif is None or _is_own(exif, image) else exif_to_bytes(exif),
-            icc_profile=icc_profile,
-            xmp=xmp.encode() if isinstance(xmp, str) else xmp,
-            dpi=dpi,
-            segments=None if segments is None else segments_to_bytes(segments),
-            side=side_data,
-        ),
-        opened=not changed,
-        place=not hides_place(metadata),
-    )
-    picture = replace(picture, image_type=_image_type(image_type, picture, brought, extras))
-    if not isinstance(image, np.ndarray):
-        report(name_of(image), losses)
-    # Not imported for those who only decode.
-    from ..hooks import collect_extension_fields
-    from .hooked import preprocessed, recognised
 
-    picture, steps = preprocessed(picture, preprocess or ())
-    given = vendor_fields(extension or {})
-    fields = collect_extension_fields(picture.to_array(), given, serialize_extension) | extras.to_fields()
-    if steps:
-        fields[ExtensionKey.PREPROCESS] = steps
-    orientation = orientation_of(extras.exif)
-    if isinstance(annotations, str):
-        annotations = recognised(annotations, picture, orientation) or None
-    if annotations is not None:
-        size = (picture.width, picture.height)
-        fields[ExtensionKey.ANNOTATIONS] = annotations_to_value(annotations, size, orientation)
-    a3 = merge_metadata(metadata, metadata_from_photo(extras.exif, extras.xmp))
-    codec = codec_name(codec, lossless, model is not None, picture.learnable)
-    if lossless and roi is not None:
-        raise PgiOptionError("roi and lossless contradict each other: without loss no region is better.")
-    a2 = ImageFields(
-        picture.image_type,
-        picture.width,
-        picture.height,
-        picture.sample_format.bits,
-        Compression.LOSSLESS,
-    )
-    effort = _DEFAULT_EFFORT if effort is None else effort
-    budget = rate.byte_budget(picture.width * picture.height)
-    room = None if budget is None else budget - len(build_file(a2, b"\0", metadata=a3, extension=fields)) + 1
+def _wrap(prepared: Prepared, compression: Compression, payload: Sequence[bytes], limits: Limits) -> bytes:
+    """Third step of encoding: the file, which can be read with the same limits.
 
-    def learned() -> list[bytes]:
-        regions = _regions(roi, exact, picture, orientation, fields)
-        return _encode_learned(picture, rate, room, effort, regions, model, threads, progress)
-
-    chosen, payload = code_picture(picture, codec, rate, room, effort, threads, progress, learned)
-    a2 = replace(a2, compression_type=chosen)
-    if budget is not None and room is not None and (taken := sum(map(len, payload))) > room:
-        raise PgiTargetError(
-            f"Coded {chosen.name.lower()}, the picture makes a file of {budget + taken - room:,} bytes, "
-            f"more than the {budget:,} asked for."
-        )
-    # What is written can be read with the same limits.
-    taken = sum(map(len, payload))
-    limits.check("block_bytes", taken + IMAGE_FIELDS_SIZE, "The coded picture")
-    per_byte = -(-picture.width * picture.height // taken)
-    limits.check("pixels_per_byte", per_byte, "The coded picture, for each of its bytes,")
-    return build_file(a2, payload, metadata=a3, extension=fields)
+    Raises:
+        PgiLimitError: it cannot.
+    """
+    size = sum(map(len, payload))
+    limits.check("block_bytes", size + IMAGE_FIELDS_SIZE, "The coded picture")
+    limits.check("pixels_per_byte", -(-prepared.pixels // size), "The coded picture, for each of its bytes,")
+    return prepared.wrapped(compression, payload)
 
 
 def encode_to(path: str | os.PathLike[str], image: ImageLike, **options: Unpack[EncodeOptions]) -> int:
@@ -308,84 +227,3 @@ def encode_to(path: str | os.PathLike[str], image: ImageLike, **options: Unpack[
     data = encode(image, **options)
     atomic_write(path, data)
     return len(data)
-
-
-def _is_own(exif: ExifLike, image: ImageLike) -> bool:
-    """Whether EXIF that is given is what the picture brings anyway, as scripts hand it on."""
-    return not isinstance(image, np.ndarray) and bool(exif) and exif == image.info.get("exif")
-
-
-def _image_type(given: ImageTypeLike | None, picture: Picture, *sources: Extras) -> int:
-    """What was asked for, else what a source says: also one that is not kept."""
-    if given is not None:
-        return image_type_number(given)
-    size = picture.width, picture.height
-    thermal = any(shows_temperatures(each.exif, each.xmp, each.segments, size) for each in sources)
-    return ImageType.INFRARED if thermal else ImageType.VISIBLE
-
-
-class _Regions(TypedDict):
-    """Regions of a picture, as the learned encoder takes them."""
-
-    roi: NDArray[np.int8] | None
-    exact: NDArray[np.bool_] | None
-
-
-def _regions(
-    roi: RoiLike | None,
-    exact: ExactLike | None,
-    picture: Picture,
-    orientation: int,
-    fields: Mapping[str, object],
-) -> _Regions:
-    if roi is None and exact is None:
-        return _Regions(roi=None, exact=None)
-    from ..roi import resolve_exact, resolve_roi
-
-    rgb = np.ascontiguousarray(picture.pixels[:, :, :3])
-    return _Regions(
-        roi=resolve_roi(roi, rgb, orientation=orientation, fields=fields),
-        exact=resolve_exact(exact, rgb, orientation=orientation, fields=fields),
-    )
-
-
-def _encode_learned(
-    picture: Picture,
-    rate: Rate,
-    room: int | None,
-    effort: int,
-    regions: _Regions,
-    model: Model | str | None,
-    threads: int,
-    progress: Progress | None,
-) -> list[bytes]:
-    # Not imported for pictures that need no network.
-    from ..codec.learned.encoder import RateTarget, encode_learned
-    from ..models import default_model, find_model
-
-    chosen = find_model(model) if isinstance(model, str) else model or default_model()
-    alpha: list[bytes] = []
-    if picture.channels.has_alpha:
-        alpha = encode_lossless(picture.pixels[:, :, 3:], effort=effort, threads=threads)
-    target = None
-    if room is not None:
-        room -= LENGTH_SIZE + sum(map(len, alpha))
-        if room <= 0:
-            raise PgiTargetError(
-                f"The file cannot be that small: even without colours it takes {-room:,} bytes too many."
-            )
-        budget = rate.byte_budget(picture.width * picture.height) or 0
-        target = RateTarget(max_bytes=room, bytes_beside=budget - room)
-    elif rate.min_psnr is not None:
-        target = RateTarget(min_psnr=rate.min_psnr)
-    learned = encode_learned(
-        picture.pixels[:, :, :3],
-        model=chosen,
-        quality=DEFAULT_QUALITY if rate.quality is None else rate.quality,
-        target=target,
-        effort=effort,
-        threads=threads,
-        progress=progress,
-        **regions,
-    )
-    return join_alpha(learned, alpha)

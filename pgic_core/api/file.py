@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ..camera import orientation_of
-from ..codec.parallel import thread_count
 from ..codec.picture import Channels, Picture, SampleFormat
 from ..container import (
+    IMAGE_FIELDS_SIZE,
     Annotation,
     ExtensionKey,
     ImageType,
@@ -18,10 +18,11 @@ from ..container import (
     annotations_from_maps,
     upright_size,
 )
-from ..errors import PgiLimitError, PgiOptionError, PgiUnsupportedError
+from ..errors import PgiLimitError, PgiUnsupportedError
 from ..limits import Limits
 from ..models import ROWS_PER_OCTAVE
-from .coded import CodedPicture, open_coded
+from ..options import DecodeOptions, Level, OnDamage, Window, thread_count
+from .coded import open_coded
 from .derived import contradictions
 from .info import BlockInfo, FileInfo
 from .side_data import SideData
@@ -35,19 +36,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..codec.parallel import Progress
+    from ..codec.base import CodedImage
     from ..container.source import SourceLike
+    from ..options import Progress
 
 __all__ = ["Decoded", "Level", "OnDamage", "PgiFile", "Window"]
-
-Level = Literal["preview", "fast"]
-"""How much to decode: "fast" gives every pixel, "preview" one for each 8 x 8."""
-
-OnDamage = Literal["raise", "conceal"]
-Window = tuple[int, int, int, int]
-"""x, y, width, height in pixels of the stored picture."""
-
-_LEVELS = ("preview", "fast")
 
 
 class Decoded(NamedTuple):
@@ -129,12 +122,12 @@ class PgiFile:
     @property
     def preview_bytes(self) -> int:
         """Length of the prefix of the file that is enough for a preview."""
-        return self._coded.preview_bytes
+        return self._reader.header.image.offset + IMAGE_FIELDS_SIZE + self._coded.preview_bytes
 
     @property
     def roi(self) -> NDArray[np.int8] | None:
         """By how many eighths of an octave the steps of each 64 x 64 block are finer; None if none are."""
-        return self._coded.roi
+        return self._coded.facts.roi
 
     @property
     def exact(self) -> NDArray[np.bool_] | None:
@@ -142,7 +135,7 @@ class PgiFile:
 
         (ceil(H / 8), ceil(W / 8)) of the stored picture, before EXIF orientation.
         """
-        return self._coded.exact
+        return self._coded.facts.exact
 
     @property
     def exact_boxes(self) -> list[tuple[int, int, int, int]]:
@@ -246,8 +239,7 @@ class PgiFile:
             PgiUnsupportedError: codec or model (PgiModelError) are not here, or the picture is encrypted.
             PgiLimitError: the picture asks for more than the limits allow.
         """
-        picture, _ = self.decode_picture(level, window, on_damage, threads, progress)
-        return picture.to_array()
+        return self.decode_with(DecodeOptions(level, window, on_damage, threads, progress))[0].to_array()
 
     def decode_with_mask(
         self,
@@ -258,7 +250,7 @@ class PgiFile:
         progress: Progress | None = None,
     ) -> Decoded:
         """As :meth:`decode` with ``on_damage="conceal"``, and the mask of what was concealed."""
-        picture, mask = self.decode_picture(level, window, "conceal", threads, progress)
+        picture, mask = self.decode_with(DecodeOptions(level, window, "conceal", threads, progress))
         assert mask is not None
         return Decoded(picture.to_array(), mask)
 
@@ -271,13 +263,12 @@ class PgiFile:
         progress: Progress | None = None,
     ) -> tuple[Picture, NDArray[np.bool_] | None]:
         """As :meth:`decode`, as a :class:`Picture`, with the mask or None."""
-        if level not in _LEVELS:
-            raise PgiOptionError(f"level must be one of {', '.join(_LEVELS)}, not {level!r}.")
-        if on_damage not in ("raise", "conceal"):
-            raise PgiOptionError(f"on_damage must be 'raise' or 'conceal', not {on_damage!r}.")
-        window = _checked_window(window)
+        return self.decode_with(DecodeOptions(level, window, on_damage, threads, progress))
+
+    def decode_with(self, options: DecodeOptions) -> tuple[Picture, NDArray[np.bool_] | None]:
+        """As :meth:`decode_picture`, with options that were checked when they were made."""
         try:
-            pixels, mask = self._coded.decode(level, window, on_damage, thread_count(threads), progress)
+            pixels, mask = self._coded.decode(options)
         except MemoryError as error:
             raise self._too_large() from error
         return Picture(pixels, self.image_type), mask
@@ -343,10 +334,11 @@ class PgiFile:
     def info(self) -> FileInfo:
         """What there is to know without decoding pixels."""
         coded = self._coded
+        facts = coded.facts
         kinds = {kind.value: kind.name.lower() for kind in ImageType}
         roi_octaves = None
-        if coded.roi is not None:
-            roi_octaves = float(coded.roi.min()) / ROWS_PER_OCTAVE, float(coded.roi.max()) / ROWS_PER_OCTAVE
+        if facts.roi is not None:
+            roi_octaves = float(facts.roi.min()) / ROWS_PER_OCTAVE, float(facts.roi.max()) / ROWS_PER_OCTAVE
         return FileInfo(
             format_version=self._reader.version,
             file_bytes=self._reader.size,
@@ -356,17 +348,17 @@ class PgiFile:
             channels=coded.channels.label,
             sample_format=coded.sample_format.name.lower(),
             codec=coded.codec,
-            quality=coded.quality,
-            model_digest=coded.model_digest,
+            quality=facts.quality,
+            model_digest=facts.model_digest,
             roi_octaves=roi_octaves,
-            filter_bytes=coded.filter_bytes,
-            exact_blocks=0 if coded.exact is None else int(coded.exact.sum()),
-            exact_share=0.0 if coded.exact is None else float(coded.exact.mean()),
-            exact_bytes=coded.exact_bytes,
-            near_blocks=coded.near_blocks,
+            filter_bytes=facts.filter_bytes,
+            exact_blocks=0 if facts.exact is None else int(facts.exact.sum()),
+            exact_share=0.0 if facts.exact is None else float(facts.exact.mean()),
+            exact_bytes=facts.exact_bytes,
+            near_blocks=facts.near_blocks,
             tile_size=coded.tile_size,
             tiles=coded.tiles,
-            preview_bytes=coded.preview_bytes,
+            preview_bytes=self.preview_bytes,
             bpp=self._reader.size * 8 / (self.width * self.height),
             blocks=tuple(
                 BlockInfo(block.name, block.offset, block.length, block.compressed, block.encrypted)
@@ -388,17 +380,5 @@ class PgiFile:
         )
 
     @cached_property
-    def _coded(self) -> CodedPicture:
+    def _coded(self) -> CodedImage:
         return open_coded(self._reader, self._limits)
-
-
-def _checked_window(window: object) -> Window | None:
-    if window is None:
-        return None
-    try:
-        x, y, width, height = (value.__index__() for value in window)  # type: ignore[attr-defined]
-    except (TypeError, ValueError, AttributeError):
-        raise PgiOptionError(
-            f"window must be four whole numbers (x, y, width, height), not {window!r}."
-        ) from None
-    return x, y, width, height

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING
 from ..codec.jxl_header import jxl_header
 from ..errors import PgiError, PgiInputError, PgiOptionError
 from ..limits import PHOTO_FORMATS, Limits
+from ..magic import MAGIC
 from .frames import FrameCount, count_frames
 
 if TYPE_CHECKING:
@@ -142,6 +143,6 @@ def _unidentified(source: str | os.PathLike[str] | bytes) -> str:
             return f"To read this kind of picture, install {package}."
         with open(source, "rb") as file:
             head = file.read(16)
-    if head.startswith(b"\x89PGI"):
+    if head.startswith(MAGIC):
         return "This is a .pgi file already."
     return "This is no picture, or one of a kind that is not read here."

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from ..codec.parallel import thread_count
+from ..codec.tiling import LATENT as LATENT_FACTOR
 from ..container import PgiReader
-from ..errors import PgiLimitError, PgiUnsupportedError
+from ..errors import PgiLimitError
 from ..limits import Limits
+from ..options import DecodeOptions
 from .coded import open_coded
-from .file import _checked_window
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..codec.learned.decoder import LearnedImage
     from ..container.source import SourceLike
-    from .file import Window
+    from ..options import Window
 
 __all__ = ["LATENT_FACTOR", "decode_latent"]
-
-LATENT_FACTOR = 16
-"""How many pixels one latent position spans each way."""
 
 
 def decode_latent(
@@ -54,12 +50,9 @@ def decode_latent(
         PgiError: as :meth:`PgiFile.decode`.
     """
     limits = limits or Limits.from_environment()
-    window = _checked_window(window)
+    options = DecodeOptions(window=window, threads=threads)
     with PgiReader(source, limits) as reader:
-        coded = open_coded(reader, limits)
-        if coded.codec != "learned":
-            raise PgiUnsupportedError(f"The picture has no latent: it is coded {coded.codec}.")
         try:
-            return cast("LearnedImage", coded.colours).latent(window, thread_count(threads))
+            return open_coded(reader, limits).latent(options.window, options.thread_count)
         except MemoryError as error:
             raise PgiLimitError("There is not enough memory for the latent; a window needs less.") from error

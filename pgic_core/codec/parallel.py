@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import zip_longest
 from threading import Lock, get_ident
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from ..errors import PgiOptionError
-from ..models import default_threads
+from ..options import Progress, thread_count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-__all__ = ["SMALL_PRODUCT", "Progress", "ahead", "beside", "map_tiles", "thread_count"]
-
-Progress: TypeAlias = Callable[[float], None]
-"""Called with the share done, 0 to 1."""
+__all__ = ["SMALL_PRODUCT", "ahead", "beside", "map_tiles"]
 
 SMALL_PRODUCT = 1 << 17
 """So many multiplications a matrix product may take to be left to one thread: half of OpenBLAS's bound. A
@@ -83,22 +78,6 @@ def _kept(pool: ThreadPoolExecutor, threads: int) -> list[ThreadPoolExecutor]:
         return [surplus for size in rare for surplus in _idle.pop(size)]
 
 
-def thread_count(threads: int | None) -> int:
-    """The number of threads to use.
-
-    Args:
-        threads: 1 or more, or None for :func:`default_threads`.
-
-    Raises:
-        PgiOptionError: it is less than 1.
-    """
-    if threads is None:
-        return default_threads()
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-        raise PgiOptionError(f"threads must be a whole number from 1, or None, not {threads!r}.")
-    return threads
-
-
 def map_tiles(
     work: Callable[[T], R],
     tiles: Sequence[T],
@@ -110,7 +89,7 @@ def map_tiles(
     Args:
         work: must be safe to call from several threads at once.
         tiles: what to work on.
-        threads: as :func:`thread_count`.
+        threads: as :func:`~pgic_core.options.thread_count`.
         progress: called in this thread after each, in order.
     """
     count = thread_count(threads)

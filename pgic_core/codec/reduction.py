@@ -9,10 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["PREVIEW_FACTOR", "box_reduce", "reduced_side"]
-
-PREVIEW_FACTOR = 8
-"""Pixels of the picture along one side of a preview pixel."""
+__all__ = ["box_reduce", "reduced_side"]
 
 
 def reduced_side(side: int, factor: int) -> int:

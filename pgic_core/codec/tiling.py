@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
 __all__ = [
@@ -47,6 +45,12 @@ class Box:
     top: int
     right: int
     bottom: int
+
+    @classmethod
+    def of_window(cls, window: tuple[int, int, int, int]) -> Box:
+        """The rectangle of a window, which gives x, y, width and height."""
+        x, y, width, height = window
+        return cls(x, y, x + width, y + height)
 
     @property
     def width(self) -> int:
@@ -108,26 +112,40 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A picture cut into tiles.
+    """A picture cut into tiles, in rows from the upper left. All in pixels.
 
     Attributes:
-        width, height: of the picture, in pixels.
-        tile: side of a tile in pixels, a multiple of 64.
+        width, height: of the picture.
+        tile_width, tile_height: of a tile; those at the right and lower edge are cut off.
+        unit: the coded area is the picture enlarged to multiples of this; tiles are, too. With 1 it is the
+            picture.
     """
 
     width: int
     height: int
-    tile: int
+    tile_width: int
+    tile_height: int
+    unit: int = 1
+
+    @classmethod
+    def square(cls, width: int, height: int, tile: int) -> Grid:
+        """Square tiles as the learned codec has them, in whole positions of z; ``tile`` is their side."""
+        return cls(width, height, tile, tile, UNIT)
+
+    @property
+    def tile(self) -> int:
+        """Side of a square tile."""
+        return self.tile_width
 
     @property
     def columns(self) -> int:
         """Tiles in a row."""
-        return -(-self.width // self.tile)
+        return -(-self.width // self.tile_width)
 
     @property
     def rows(self) -> int:
         """Rows of tiles."""
-        return -(-self.height // self.tile)
+        return -(-self.height // self.tile_height)
 
     @property
     def count(self) -> int:
@@ -141,20 +159,31 @@ class Grid:
 
     @property
     def padded(self) -> Box:
-        """The coded area: the picture, enlarged to whole positions of z."""
-        return Box(0, 0, -(-self.width // UNIT) * UNIT, -(-self.height // UNIT) * UNIT)
+        """The coded area: the picture, enlarged to multiples of ``unit``."""
+        unit = self.unit
+        return Box(0, 0, -(-self.width // unit) * unit, -(-self.height // unit) * unit)
 
     def box(self, index: int) -> Box:
         """Area of tile ``index`` (row-major), cut at the coded area."""
         row, column = divmod(index, self.columns)
-        whole = Box(column * self.tile, row * self.tile, (column + 1) * self.tile, (row + 1) * self.tile)
-        return whole.overlap(self.padded)
+        left, top = column * self.tile_width, row * self.tile_height
+        return Box(left, top, left + self.tile_width, top + self.tile_height).overlap(self.padded)
 
-    def touching(self, area: Box) -> Iterator[int]:
+    def touching(self, area: Box) -> list[int]:
         """Indexes of the tiles that ``area`` (inside the coded area, not empty) touches."""
-        for row in range(area.top // self.tile, -(-area.bottom // self.tile)):
-            for column in range(area.left // self.tile, -(-area.right // self.tile)):
-                yield row * self.columns + column
+        columns = range(area.left // self.tile_width, -(-area.right // self.tile_width))
+        rows = range(area.top // self.tile_height, -(-area.bottom // self.tile_height))
+        return [row * self.columns + column for row in rows for column in columns]
+
+    def reduced(self, factor: int) -> Grid:
+        """The same tiles after a reduction that divides their sides."""
+        return Grid(
+            -(-self.width // factor),
+            -(-self.height // factor),
+            self.tile_width // factor,
+            self.tile_height // factor,
+            max(1, self.unit // factor),
+        )
 
 
 def strips(area: Box, tile: int, pixels: int) -> list[Box]:

@@ -3,6 +3,7 @@
 Knows no codec, no network and no plugin: the coded picture is opaque here.
 """
 
+from ..magic import MAGIC
 from .annotations import (
     Annotation,
     Box,
@@ -15,7 +16,7 @@ from .annotations import (
 from .atomic import atomic_write
 from .extension import ExtensionKey, parse_extension, serialize_extension
 from .fields import IMAGE_FIELDS_SIZE, Compression, ImageFields, ImageType
-from .layout import FORMAT_VERSION, MAGIC, BlockEntry, BlockFlag, BlockType, is_pgi
+from .layout import FORMAT_VERSION, BlockEntry, BlockFlag, BlockType, is_pgi
 from .metadata import Location, Metadata, parse_metadata, serialize_metadata
 from .reader import PgiReader
 from .segments import Segment, other_segments, pack_segments, put_segments, unpack_segments

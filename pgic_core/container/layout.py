@@ -15,6 +15,7 @@ from ..errors import (
     PgiTruncatedError,
     PgiUnsupportedError,
 )
+from ..magic import MAGIC
 from .fields import IMAGE_FIELDS_SIZE
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ __all__ = [
     "ENTRY",
     "FIXED_HEADER_SIZE",
     "FORMAT_VERSION",
-    "MAGIC",
     "BlockEntry",
     "BlockFlag",
     "BlockType",
@@ -36,9 +36,6 @@ __all__ = [
     "parse_fixed_header",
     "parse_header",
 ]
-
-MAGIC = b"\x89PGI"
-"""The first four bytes of every file: ``magic_number`` 0x49475089 as a little-endian uint32."""
 
 FORMAT_VERSION = 0x0100
 """Major version in the high byte, minor version in the low byte."""

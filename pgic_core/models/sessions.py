@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from ..errors import PgiModelError, PgiOptionError
+from ..options import default_threads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Network", "default_providers", "default_threads", "engine_description", "read_checked"]
+__all__ = ["Network", "default_providers", "engine_description", "read_checked"]
 
 # Sessions have threads of their own: a program that tries every number of threads must not keep all of them.
 _KEPT_COUNTS = 3
@@ -37,16 +38,6 @@ def _forget_sessions() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_sessions)
-
-
-def default_threads() -> int:
-    """``PGIC_THREADS``, or as many as this process may use."""
-    text = os.environ.get("PGIC_THREADS")
-    if text is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise PgiOptionError(f"PGIC_THREADS must be a whole number above zero, not {text!r}.")
-    return int(text)
 
 
 def default_providers() -> tuple[str, ...]:

@@ -12,11 +12,12 @@ from torch.utils.data import get_worker_info
 from pgic_core.api import decode_latent, open_file
 from pgic_core.codec.picture import SampleFormat, upright_pixels
 from pgic_core.errors import PgiOptionError, PgiUnsupportedError
+from pgic_core.options import DecodeOptions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pgic_core.api.file import Level, Window
+    from pgic_core.options import Level, Window
 
 __all__ = ["MODES", "PgiSource", "decode_pgi", "decode_pgi_latent", "source_of", "threads_here"]
 
@@ -70,7 +71,7 @@ def decode_pgi(
                 f"Samples of {file.sample_format.name.lower()} do not fit into uint8; "
                 "pgic_core.decode gives them as they are."
             )
-        picture, _ = file.decode_picture(level, window, threads=threads_here(threads))
+        picture, _ = file.decode_with(DecodeOptions(level, window, threads=threads_here(threads)))
         orientation = file.orientation if apply_exif_orientation else 1
     pixels = upright_pixels(_eight_bits(picture.pixels), orientation)
     tensor = torch.from_numpy(pixels if wanted == "UNCHANGED" else _converted(pixels, wanted))

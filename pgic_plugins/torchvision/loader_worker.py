@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from pgic_core.api.file import Window
+    from pgic_core.options import Window
 
 __all__ = ["main", "run"]
 

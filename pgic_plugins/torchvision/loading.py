@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import torch
 from torchvision import tv_tensors
 
 from pgic_core.api import LATENT_FACTOR, open_file
-from pgic_core.codec.reduction import PREVIEW_FACTOR
 from pgic_core.errors import PgiOptionError
+from pgic_core.options import LEVELS, Level, check_level, level_scale
 
 from .decoding import decode_pgi, decode_pgi_latent, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pgic_core.api.file import Window
+    from pgic_core.options import Window
 
     from .decoding import PgiSource
 
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LoadLevel", "Loaded", "PgiLoader", "RandomWindow"]
 
-LoadLevel: TypeAlias = Literal["fast", "preview", "latent"]
-_FACTORS = {"fast": 1, "preview": PREVIEW_FACTOR, "latent": LATENT_FACTOR}
+LoadLevel: TypeAlias = Level | Literal["latent"]
 
 
 class RandomWindow:
@@ -93,10 +92,7 @@ class PgiLoader:
     mode: Any = "RGB"
 
     def __post_init__(self) -> None:
-        if self.level not in get_args(LoadLevel):
-            raise PgiOptionError(
-                f"level must be one of {', '.join(get_args(LoadLevel))}, not {self.level!r}."
-            )
+        check_level(self.level, (*LEVELS, "latent"))
 
     def __call__(self, source: PgiSource) -> torch.Tensor:
         """The picture alone, as ``DatasetFolder`` wants it.
@@ -117,9 +113,9 @@ class PgiLoader:
             with open_file(source_of(source)) as file:
                 window = window(file.width, file.height)
         if self.level == "latent":
-            image = decode_pgi_latent(source, window=window)
+            image, factor = decode_pgi_latent(source, window=window), LATENT_FACTOR
         else:
             image = tv_tensors.Image(decode_pgi(source, mode=self.mode, level=self.level, window=window))
-        factor = _FACTORS[self.level]
+            factor = level_scale(self.level)
         left, top = (0, 0) if window is None else (side // factor * factor for side in window[:2])
         return Loaded(image, left, top, factor)

@@ -14,6 +14,7 @@ from torchvision.transforms.v2 import functional as F
 
 from pgic_core.api import LATENT_FACTOR, decode, encode
 from pgic_core.errors import PgiOptionError
+from pgic_core.options import QUALITIES
 
 from .decoding import decode_pgi_latent, threads_here
 
@@ -143,7 +144,7 @@ class ToLatent(v2.Transform):
 def _quality_range(quality: int | Sequence[int]) -> tuple[int, int]:
     bounds = tuple(quality) if isinstance(quality, (list, tuple)) else (quality, quality)
     whole = all(isinstance(bound, int) and not isinstance(bound, bool) for bound in bounds)
-    if len(bounds) != 2 or not whole or not 1 <= bounds[0] <= bounds[1] <= 100:
+    if len(bounds) != 2 or not whole or not QUALITIES[0] <= bounds[0] <= bounds[1] <= QUALITIES[-1]:
         raise PgiOptionError(
             f"quality must be a whole number from 1 to 100, or the lowest and the highest, not {quality!r}."
         )

@@ -22,6 +22,7 @@ from pgic_core.codec.tiling import Box, Grid
 from pgic_core.errors import PgiError, PgiFormatError, PgiOptionError, PgiTruncatedError
 from pgic_core.limits import DEFAULT_LIMITS, Limits
 from pgic_core.models import default_model
+from pgic_core.options import DecodeOptions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,7 +68,7 @@ def marked() -> tuple[NDArray[np.bool_], bytes, NDArray[np.uint8], NDArray[np.ui
     blocks[0, 0] = blocks[-1, -1] = blocks[30, -1] = blocks[-1, 30] = True
     data = coded(rgb, quality=40, exact=blocks)
     image = opened(data, rgb)
-    return blocks, data, image.decode()[0], image.decode("preview")[0]
+    return blocks, data, image.decode()[0], image.decode(DecodeOptions("preview"))[0]
 
 
 def test_exact_blocks_come_back_bit_for_bit_and_the_rest_stays_what_it_was() -> None:
@@ -88,7 +89,7 @@ def test_every_window_shows_exact_blocks_bit_for_bit(data: st.DataObject) -> Non
     x = data.draw(st.one_of(st.integers(505, 520), st.integers(0, width - 1)))
     y = data.draw(st.one_of(st.integers(505, 520), st.integers(0, height - 1)))
     w, h = data.draw(st.integers(1, width - x)), data.draw(st.integers(1, height - y))
-    part, _ = opened(stream, rgb).decode(window=(x, y, w, h))
+    part, _ = opened(stream, rgb).decode(DecodeOptions(window=(x, y, w, h)))
     there = np.s_[y : y + h, x : x + w]
     inside = in_pixels(blocks, rgb)[there]
     np.testing.assert_array_equal(part[inside], rgb[there][inside])
@@ -99,12 +100,12 @@ def test_previews_show_the_means_of_exact_blocks() -> None:
     rgb, (blocks, stream, _, preview) = photo(), marked()
     np.testing.assert_array_equal(preview[blocks], box_reduce(rgb, 8)[blocks])
     image = opened(stream, rgb)
-    part, _ = image.decode("preview", window=(401, 403, 301, 203))
+    part, _ = image.decode(DecodeOptions("preview", window=(401, 403, 301, 203)))
     there = np.s_[50:76, 50:88]
     np.testing.assert_array_equal(part[blocks[there]], preview[there][blocks[there]])
     assert np.abs(part.astype(int) - preview[there]).max() <= 1
     prefix = opened(stream[: image.preview_bytes], rgb, len(stream))
-    np.testing.assert_array_equal(prefix.decode("preview")[0], preview)
+    np.testing.assert_array_equal(prefix.decode(DecodeOptions("preview"))[0], preview)
 
 
 def test_strips_and_blocks_show_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,11 +123,11 @@ def test_a_window_reads_only_the_parts_that_it_touches() -> None:
     for tile, part in opened(stream, rgb).index.exact.items():
         if tile != 3:
             broken[part.offset] ^= 1
-    part, _ = opened(bytes(broken), rgb).decode(window=(400, 600, 100, 30))
+    part, _ = opened(bytes(broken), rgb).decode(DecodeOptions(window=(400, 600, 100, 30)))
     inside = in_pixels(blocks, rgb)[600:630, 400:500]
     np.testing.assert_array_equal(part[inside], rgb[600:630, 400:500][inside])
     with pytest.raises(PgiFormatError, match="exact layer"):
-        opened(bytes(broken), rgb).decode(window=(560, 560, 20, 20))
+        opened(bytes(broken), rgb).decode(DecodeOptions(window=(560, 560, 20, 20)))
 
 
 @pytest.mark.parametrize("level", ["fast", "preview"])
@@ -137,10 +138,10 @@ def test_a_damaged_part_spoils_its_own_blocks_only(level: Any) -> None:
     part = opened(stream, rgb).index.exact[4]
     broken[part.offset + part.length // 2] ^= 4
     image = opened(bytes(broken), rgb)
-    for call in (lambda: image.decode(level), image.verify):
+    for call in (lambda: image.decode(DecodeOptions(level)), image.verify):
         with pytest.raises(PgiFormatError, match="Tile 4 of the exact layer is damaged"):
             call()
-    shown, mask = image.decode(level, on_damage="conceal")
+    shown, mask = image.decode(DecodeOptions(level, on_damage="conceal"))
     own = np.zeros_like(blocks)
     own[64:, 64:128] = blocks[64:, 64:128]
     np.testing.assert_array_equal(mask, own if level == "preview" else in_pixels(own, rgb))
@@ -154,7 +155,7 @@ def test_exact_blocks_outlive_the_damage_of_their_tile() -> None:
     for layer in ("preview", "detail"):
         for part in opened(stream, rgb).index.parts[layer]:
             broken[part.offset + 1] ^= 1
-    shown, mask = opened(bytes(broken), rgb).decode(on_damage="conceal")
+    shown, mask = opened(bytes(broken), rgb).decode(DecodeOptions(on_damage="conceal"))
     assert mask is not None
     inside = in_pixels(blocks, rgb)
     np.testing.assert_array_equal(mask, ~inside)
@@ -194,7 +195,7 @@ def test_no_blocks_are_no_blocks() -> None:
 def test_what_is_around_goes_on_below_them() -> None:
     rgb = photo()
     blocks = marked()[0]
-    given = Inpainted(rgb, blocks, Grid(1117, 637, 512), 2).area(Box(0, 0, 1117, 637))
+    given = Inpainted(rgb, blocks, Grid.square(1117, 637, 512), 2).area(Box(0, 0, 1117, 637))
     inside = in_pixels(blocks, rgb)
     np.testing.assert_array_equal(given[~inside], rgb[~inside])
     # A ramp is spanned again, whatever stood there, across borders of tiles too.
@@ -203,14 +204,14 @@ def test_what_is_around_goes_on_below_them() -> None:
     blocks = np.zeros((80, 140), np.bool_)
     blocks[60:70, 58:70] = True
     spoilt[in_pixels(blocks, ramp)] = 255
-    given = Inpainted(spoilt, blocks, Grid(1120, 640, 512), 1)
+    given = Inpainted(spoilt, blocks, Grid.square(1120, 640, 512), 1)
     whole = given.area(Box(0, 0, 1120, 640))
     part = given.area(Box(500, 490, 1300, 700))  # beyond the edges, which are repeated
     np.testing.assert_array_equal(part[:150, :620], whole[490:, 500:])
     assert (part[150:] == part[149]).all()
     given = whole
     assert np.abs(given.astype(int) - ramp).max() <= 3
-    nothing = Inpainted(ramp, np.ones_like(blocks), Grid(1120, 640, 512), 1)
+    nothing = Inpainted(ramp, np.ones_like(blocks), Grid.square(1120, 640, 512), 1)
     assert (nothing.area(Box(0, 0, 1120, 640)) == 128).all()
 
 
@@ -248,7 +249,7 @@ def test_parts_that_are_none_are_refused(data: bytes) -> None:
 
 
 def stream_of(blocks: NDArray[np.bool_], tile: int = 512) -> bytes:
-    grid = Grid(8 * blocks.shape[1] - 3, 8 * blocks.shape[0] - 3, tile)
+    grid = Grid.square(8 * blocks.shape[1] - 3, 8 * blocks.shape[0] - 3, tile)
     header = StreamHeader(DIGEST, 50, grid, None, exact=blocks)
     parts = [(4 + index % 5, bytes([index % 256]) * (index + 1)) for index in header.exact_tiles()]
     layers = [[b"abcd"] * grid.count, [b"efgh"] * grid.count]

@@ -16,6 +16,7 @@ from pgic_core.codec.learned.exact_search import near_depth, near_error
 from pgic_core.codec.learned.suspects import promised_error
 from pgic_core.limits import Limits
 from pgic_core.models import default_model
+from pgic_core.options import DecodeOptions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -124,7 +125,7 @@ def test_neutral_pictures_come_back_neutral(kind: str, quality: int) -> None:
     image = opened(coded(rgb, quality=quality), rgb)
     assert image.header.neutral
     for level in ("fast", "preview"):
-        picture, _ = image.decode(level)  # type: ignore[arg-type]
+        picture, _ = image.decode(DecodeOptions(level))  # type: ignore[arg-type]
         assert np.ptp(picture, axis=2).max() == 0
     almost = rgb.copy()
     almost[-1, -1, 0] ^= 1

@@ -22,6 +22,7 @@ from pgic_core.codec.tiling import Box
 from pgic_core.errors import PgiFormatError
 from pgic_core.limits import Limits
 from pgic_core.models import Network, default_model
+from pgic_core.options import DecodeOptions
 
 from . import torch_engine
 
@@ -293,9 +294,9 @@ def test_a_filter_that_cannot_be_read_is_an_error_of_ours() -> None:
     for read in (hostile.decode, hostile.verify):
         with pytest.raises(PgiFormatError):
             read()
-    picture, touched = hostile.decode(on_damage="conceal")
+    picture, touched = hostile.decode(DecodeOptions(on_damage="conceal"))
     assert error(picture, rgb) < 1.2 * error(image.decode()[0], rgb)
     assert touched is not None
     exact = np.zeros((64, 64), np.bool_) if image.header.exact is None else image.header.exact
     np.testing.assert_array_equal(touched, ~exact.repeat(8, 0).repeat(8, 1))
-    assert hostile.decode("preview")[0].shape == (64, 64, 3)
+    assert hostile.decode(DecodeOptions("preview"))[0].shape == (64, 64, 3)

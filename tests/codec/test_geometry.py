@@ -13,7 +13,7 @@ sizes = st.integers(1, 3000)
 
 @given(width=sizes, height=sizes, tile=st.sampled_from([64, 256, 512]))
 def test_tiles_cover_the_coded_area_once(width: int, height: int, tile: int) -> None:
-    grid = Grid(width, height, tile)
+    grid = Grid.square(width, height, tile)
     seen = np.zeros((grid.padded.height // 64, grid.padded.width // 64), int)
     for index in range(grid.count):
         seen[grid.box(index).inside(grid.padded, 64)] += 1
@@ -22,7 +22,7 @@ def test_tiles_cover_the_coded_area_once(width: int, height: int, tile: int) -> 
 
 @given(width=sizes, height=sizes, data=st.data())
 def test_touching_names_exactly_the_tiles_that_overlap(width: int, height: int, data: st.DataObject) -> None:
-    grid = Grid(width, height, 256)
+    grid = Grid.square(width, height, 256)
     left = data.draw(st.integers(0, width - 1))
     top = data.draw(st.integers(0, height - 1))
     area = Box(left, top, data.draw(st.integers(left + 1, width)), data.draw(st.integers(top + 1, height)))

@@ -17,6 +17,7 @@ from pgic_core.codec.learned.hyper_prediction import HyperPrediction
 from pgic_core.errors import PgiError, PgiFormatError, PgiModelError, PgiOptionError, PgiTruncatedError
 from pgic_core.limits import DEFAULT_LIMITS
 from pgic_core.models import Network, default_model
+from pgic_core.options import DecodeOptions
 
 from . import torch_engine
 
@@ -116,12 +117,12 @@ def test_symbols_and_rows_do_not_depend_on_threads_engine_or_float_noise(
     photo: NDArray[np.uint8], stream: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spy = Spy(monkeypatch)
-    plain, _ = opened(stream, photo).decode(threads=1)
+    plain, _ = opened(stream, photo).decode(DecodeOptions(threads=1))
     expected = spy.take()
     assert len(expected) == 3 * opened(stream, photo).grid.count + 1  # the filter
     assert sum(len(symbols) for _, symbols in expected) > 10_000
 
-    threaded, _ = opened(stream, photo).decode(threads=4)
+    threaded, _ = opened(stream, photo).decode(DecodeOptions(threads=4))
     assert spy.take() == expected
     np.testing.assert_array_equal(threaded, plain)
 
@@ -167,7 +168,7 @@ def test_a_window_shows_what_the_whole_picture_shows_there(data: st.DataObject) 
     y = data.draw(st.integers(0, height - 1))
     w = data.draw(st.integers(1, width - x))
     h = data.draw(st.integers(1, height - y))
-    part, _ = image.decode(window=(x, y, w, h))
+    part, _ = image.decode(DecodeOptions(window=(x, y, w, h)))
     assert np.abs(part.astype(int) - whole[y : y + h, x : x + w]).max() <= 1
 
 
@@ -201,11 +202,11 @@ def test_a_picture_decoded_in_blocks_equals_one_decoded_at_once(
 
 
 def test_the_preview_is_the_picture_made_small(photo: NDArray[np.uint8], stream: bytes) -> None:
-    preview, _ = opened(stream, photo).decode("preview")
+    preview, _ = opened(stream, photo).decode(DecodeOptions("preview"))
     small = photo.reshape(80, 8, 140, 8, 3).mean((1, 3))
     assert preview.shape == small.shape
     assert psnr(preview, small) > 37
-    part, _ = opened(stream, photo).decode("preview", window=(400, 100, 333, 222))
+    part, _ = opened(stream, photo).decode(DecodeOptions("preview", window=(400, 100, 333, 222)))
     assert np.abs(part.astype(int) - preview[12:41, 50:92]).max() <= 1
 
 
@@ -216,10 +217,11 @@ def tall(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def test_damage_low_in_a_preview_is_shown_with_any_threads(tall: NDArray[np.uint8]) -> None:
     data = coded(tall, quality=40, effort=1)
-    clean, _ = opened(data, tall).decode("preview")
+    clean, _ = opened(data, tall).decode(DecodeOptions("preview"))
     bad = damaged(data, tall, "preview", opened(data, tall).grid.count - 1)
     (one, mask), (two, other) = (
-        opened(bad, tall).decode("preview", on_damage="conceal", threads=threads) for threads in (1, 2)
+        opened(bad, tall).decode(DecodeOptions("preview", on_damage="conceal", threads=threads))
+        for threads in (1, 2)
     )
     assert mask is not None
     assert 0 < mask.mean() < 0.5
@@ -239,8 +241,8 @@ def test_a_prefix_shows_the_preview(photo: NDArray[np.uint8], stream: bytes) -> 
         return prefix[offset : offset + length]
 
     image = LearnedImage(read, len(stream), photo.shape[1], photo.shape[0], DEFAULT_LIMITS)
-    preview, _ = image.decode("preview")
-    np.testing.assert_array_equal(preview, whole.decode("preview")[0])
+    preview, _ = image.decode(DecodeOptions("preview"))
+    np.testing.assert_array_equal(preview, whole.decode(DecodeOptions("preview"))[0])
     with pytest.raises(PgiTruncatedError):
         image.decode()
 
@@ -275,7 +277,7 @@ def test_a_roi_map_moves_fidelity_to_where_it_is_wanted(photo: NDArray[np.uint8]
     kept, _ = opened(data, photo).decode()
     inside = np.s_[3 * 64 : 6 * 64, 5 * 64 : 10 * 64]
     assert psnr(kept[inside], photo[inside]) > psnr(plain[inside], photo[inside]) + 1.5
-    window, _ = opened(data, photo).decode(window=(300, 150, 99, 201))
+    window, _ = opened(data, photo).decode(DecodeOptions(window=(300, 150, 99, 201)))
     assert np.abs(window.astype(int) - kept[150:351, 300:399]).max() <= 1
 
 
@@ -298,7 +300,7 @@ def test_damage_is_an_error_or_is_concealed_and_shown(
         opened(bad, tall).decode()
     with pytest.raises(PgiFormatError):
         opened(bad, tall).verify()
-    picture, mask = opened(bad, tall).decode(on_damage="conceal")
+    picture, mask = opened(bad, tall).decode(DecodeOptions(on_damage="conceal"))
     assert mask is not None
     assert mask[:512].all()
     assert not mask[700:].any()
@@ -320,7 +322,7 @@ def test_a_hyper_latent_beyond_its_bound_is_concealed_as_any_damage(
     forged = coded(small, quality=40, effort=1)
     with pytest.raises(PgiFormatError, match="hyper-latent beyond its bound"):
         opened(forged, small).decode()
-    shown = [opened(data, small).decode(on_damage="conceal")[0] for data in (forged, damage)]
+    shown = [opened(data, small).decode(DecodeOptions(on_damage="conceal"))[0] for data in (forged, damage)]
     np.testing.assert_array_equal(*shown)
 
 
@@ -337,7 +339,7 @@ def test_a_truncated_picture_keeps_what_is_there(photo: NDArray[np.uint8]) -> No
         return cut[offset : offset + length]
 
     image = LearnedImage(read, len(data), 500, 5600, DEFAULT_LIMITS)
-    picture, mask = image.decode(on_damage="conceal")
+    picture, mask = image.decode(DecodeOptions(on_damage="conceal"))
     assert mask is not None
     assert not mask[:4400].any()
     assert mask[4608:].all()
@@ -368,7 +370,7 @@ def test_a_window_outside_the_picture_is_refused(
     photo: NDArray[np.uint8], stream: bytes, window: tuple[int, int, int, int]
 ) -> None:
     with pytest.raises(PgiOptionError, match="not inside the picture"):
-        opened(stream, photo).decode(window=window)
+        opened(stream, photo).decode(DecodeOptions(window=window))
 
 
 def test_an_unknown_model_is_named(photo: NDArray[np.uint8], stream: bytes) -> None:
@@ -402,7 +404,7 @@ def test_symbols_that_no_encoder_writes_never_do_worse_than_an_error(
             outcomes.add(picture.shape)
         except PgiError as error:
             outcomes.add(type(error).__name__)
-        picture, mask = image.decode(on_damage="conceal")
+        picture, mask = image.decode(DecodeOptions(on_damage="conceal"))
         assert picture.shape == rgb.shape
         assert mask is not None
     assert "PgiFormatError" in outcomes

@@ -26,6 +26,7 @@ from pgic_core.errors import (
     PgiUnsupportedError,
 )
 from pgic_core.limits import Limits
+from pgic_core.options import DecodeOptions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -132,9 +133,11 @@ def test_noise_is_stored_plain() -> None:
 def test_window_is_the_same_part(window: tuple[int, int, int, int], plain: bool) -> None:
     x, y, width, height = window
     image = opened(coded(PHOTO, effort=1, plain=plain), PHOTO.shape, plain=plain)
-    np.testing.assert_array_equal(image.decode(window=window)[0], PHOTO[y : y + height, x : x + width])
-    whole, _ = image.decode("preview")
-    part, _ = image.decode("preview", window)
+    np.testing.assert_array_equal(
+        image.decode(DecodeOptions(window=window))[0], PHOTO[y : y + height, x : x + width]
+    )
+    whole, _ = image.decode(DecodeOptions("preview"))
+    part, _ = image.decode(DecodeOptions("preview", window))
     expected = whole[y // 8 : -(-(y + height) // 8), x // 8 : -(-(x + width) // 8)]
     np.testing.assert_array_equal(part, expected)
 
@@ -149,7 +152,7 @@ def test_window_reads_only_its_tiles() -> None:
 
     image = LosslessImage(read, len(data), PHOTO.shape[1], PHOTO.shape[0])
     asked.clear()
-    image.decode(window=(10, 10, 20, 20))
+    image.decode(DecodeOptions(window=(10, 10, 20, 20)))
     assert len(asked) == 1
     assert asked[0][0] == HEADER + ENTRY * 6
 
@@ -158,13 +161,13 @@ def test_window_reads_only_its_tiles() -> None:
 def test_window_outside_is_refused(window: tuple[int, int, int, int]) -> None:
     image = opened(coded(PHOTO, effort=1), PHOTO.shape)
     with pytest.raises(PgiOptionError, match="window"):
-        image.decode(window=window)
+        image.decode(DecodeOptions(window=window))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_preview_is_the_mean_of_boxes(dtype: type) -> None:
     pixels = PHOTO[:101, :75].astype(dtype)
-    preview, _ = opened(coded(pixels, plain=True), pixels.shape, plain=True).decode("preview")
+    preview, _ = opened(coded(pixels, plain=True), pixels.shape, plain=True).decode(DecodeOptions("preview"))
     assert preview.shape == (13, 10, 3)
     for y, x in ((0, 0), (5, 9), (12, 9)):
         mean = pixels[8 * y : 8 * y + 8, 8 * x : 8 * x + 8].mean(axis=(0, 1), dtype=np.float64)
@@ -183,11 +186,11 @@ def test_damage_stays_in_its_tile(level: Any) -> None:
     data = damage_tile(coded(PHOTO, effort=1), 1)
     image = opened(data, PHOTO.shape)
     with pytest.raises(PgiChecksumError, match=r"\(512, 0\)"):
-        image.decode(level)
+        image.decode(DecodeOptions(level))
     with pytest.raises(PgiChecksumError):
         image.verify()
-    pixels, mask = image.decode(level, on_damage="conceal")
-    sound, _ = opened(coded(PHOTO, effort=1), PHOTO.shape).decode(level)
+    pixels, mask = image.decode(DecodeOptions(level, on_damage="conceal"))
+    sound, _ = opened(coded(PHOTO, effort=1), PHOTO.shape).decode(DecodeOptions(level))
     tile = np.zeros(mask.shape, bool)
     scale = 8 if level == "preview" else 1
     tile[: 512 // scale, 512 // scale : 1024 // scale] = True
@@ -202,12 +205,14 @@ def test_damage_stays_in_its_tile(level: Any) -> None:
     )
     np.testing.assert_array_equal(pixels[0, 600 // scale], np.rint(border.mean(axis=0)))
     # A window beside the damage never touches it.
-    image.decode(window=(0, 0, 512, 520))
+    image.decode(DecodeOptions(window=(0, 0, 512, 520)))
 
 
 def test_nothing_left_is_mid_grey_and_opaque() -> None:
     pixels = channels_of(PHOTO[:40, :40], 4)
-    filled, mask = opened(damage_tile(coded(pixels), 0), pixels.shape).decode(on_damage="conceal")
+    filled, mask = opened(damage_tile(coded(pixels), 0), pixels.shape).decode(
+        DecodeOptions(on_damage="conceal")
+    )
     assert mask.all()
     np.testing.assert_array_equal(filled[7, 7], [128, 128, 128, 255])
 
@@ -217,7 +222,7 @@ def test_missing_end_is_concealed() -> None:
     image = opened(data[: len(data) * 2 // 3], PHOTO.shape, length=len(data))
     with pytest.raises(PgiTruncatedError):
         image.decode()
-    pixels, mask = image.decode(on_damage="conceal")
+    pixels, mask = image.decode(DecodeOptions(on_damage="conceal"))
     assert 0 < mask.mean() < 1
     np.testing.assert_array_equal(pixels[~mask], PHOTO[~mask])
 

@@ -19,7 +19,7 @@ HEADER = 24
 
 
 def payload(width: int = 1300, height: int = 700, *, roi: bool = False, words: int = 30) -> bytes:
-    grid = Grid(width, height, 512)
+    grid = Grid.square(width, height, 512)
     offsets = None
     if roi:
         shape = grid.padded.height // 64, grid.padded.width // 64
@@ -60,7 +60,7 @@ def resealed(data: bytes, change: dict[int, int]) -> bytes:
 )
 @settings(max_examples=40, deadline=None)
 def test_what_is_written_is_read(width: int, height: int, roi: bool, quality: int) -> None:
-    grid = Grid(width, height, 512)
+    grid = Grid.square(width, height, 512)
     shape = grid.padded.height // 64, grid.padded.width // 64
     offsets = np.full(shape, -3, np.int8) if roi else None
     tiles = [[bytes([i % 256]) * 4 * (i % 5) for i in range(grid.count)] for _ in range(2)]
@@ -77,7 +77,7 @@ def test_what_is_written_is_read(width: int, height: int, roi: bool, quality: in
 
 
 def test_a_picture_with_nothing_to_say_has_bytes_enough_to_be_believed() -> None:
-    grid = Grid(40_000, 30_000, 512)
+    grid = Grid.square(40_000, 30_000, 512)
     data = b"".join(serialise(StreamHeader(DIGEST, 1, grid, None), [[b""] * grid.count] * 2))
     opened(data, 40_000, 30_000, Limits(pixels=1 << 40))
 
@@ -143,7 +143,7 @@ def test_two_kilobytes_that_claim_eighty_megapixels_are_refused() -> None:
     [(30_000_000, "larger than its tiles can need"), (232, "one value per block"), (230, "one value per")],
 )
 def test_a_roi_map_of_another_size_is_refused(values: int, message: str) -> None:
-    grid = Grid(1300, 700, 512)
+    grid = Grid.square(1300, 700, 512)
     good = payload(roi=True)
     bomb = zlib.compress(bytes(values), 9)
     (variable,) = struct.unpack_from("<I", good, 20)
@@ -165,14 +165,14 @@ def test_a_roi_map_of_another_size_is_refused(values: int, message: str) -> None
 
 def test_no_picture_gets_so_small_that_the_default_reader_refuses_it() -> None:
     for width, height in [(2048, 1024), (4096, 512), (65535, 512), (2592, 1944), (8192, 8192), (10000, 8000)]:
-        grid = Grid(width, height, 512)
+        grid = Grid.square(width, height, 512)
         data = b"".join(serialise(StreamHeader(DIGEST, 1, grid, None), [[b""] * grid.count] * 2))
         (header, _), _ = opened(data, width, height)
         assert header.grid == grid
 
 
 def test_a_part_longer_than_any_tile_needs_is_refused() -> None:
-    grid = Grid(100, 100, 64)
+    grid = Grid.square(100, 100, 64)
     tiles = [b"", b"", b"", bytes(64 * 64 * 8 + 4)]
     data = b"".join(serialise(StreamHeader(DIGEST, 50, grid, None), [tiles, [b""] * 4]))
     with pytest.raises(PgiFormatError, match="beyond its bound"):

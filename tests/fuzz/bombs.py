@@ -141,14 +141,14 @@ def _coded(forged: list[tuple[str, int]], *, before: bytes = b"", tail: bytes = 
     base[:1] = values.get("base", 0)
     part = encode_segments(bank, [(z_rows.counts, z), (rows.counts, base)])  # type: ignore[list-item]
     tiles = [[before + part + tail], [b""]]
-    header = StreamHeader(model.digest, quality, Grid(64, 48, 512), None)
+    header = StreamHeader(model.digest, quality, Grid.square(64, 48, 512), None)
     return _picture(_SMALL, bytes(4) + b"".join(serialise(header, tiles)))
 
 
 def _exact(part: bytes, depth: int = 8) -> bytes:
     """A picture of nothing, whose exact blocks are these bytes."""
     blocks = np.ones((6, 8), np.bool_)
-    header = StreamHeader(default_model().digest, 60, Grid(64, 48, 512), None, exact=blocks)
+    header = StreamHeader(default_model().digest, 60, Grid.square(64, 48, 512), None, exact=blocks)
     return _picture(_SMALL, bytes(4) + b"".join(serialise(header, [[b""], [b""]], [(depth, part)])))
 
 

@@ -14,7 +14,6 @@ import imageio
 import pytest
 
 import pgic_plugins
-from pgic_core.container import MAGIC
 from pgic_plugins import _autoload
 
 STARTUP_FILES = Path(pgic_plugins.__file__).parent
@@ -232,7 +231,3 @@ def test_a_fault_is_shown_by_verbose_python_only():
     quiet = run(code)
     assert "start-up hook" not in quiet.stderr
     assert "# pgic start-up hook: " in run(code, "-v").stderr
-
-
-def test_magic_is_that_of_the_format():
-    assert _autoload._MAGIC == MAGIC

@@ -113,7 +113,7 @@ def test_folder_in_every_level(folder: Path) -> None:
     latent, _ = PgiFolder(folder, level="latent", window=WINDOW)[0]
     assert type(latent) is torch.Tensor
     assert torch.equal(latent, decode_pgi_latent(path, window=WINDOW))
-    with pytest.raises(PgiOptionError, match="level must be one of fast, preview, latent"):
+    with pytest.raises(PgiOptionError, match="level must be one of preview, fast, latent"):
         PgiFolder(folder, level="full")
 
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ...errors import PgiFormatError, PgiOptionError
+from ...errors import PgiFormatError
 from ...limits import Limits
-from ...models import Model, default_threads, find_model
+from ...models import Model, find_model
+from ...options import PREVIEW_FACTOR, DecodeOptions, level_scale, thread_count, window_within
+from ..base import CodedFacts
 from ..parallel import ahead, beside
-from ..tiling import CELL, LATENT, UNIT, Box, Grid, block_pixels, blocks
+from ..picture import Channels, SampleFormat
+from ..tiling import CELL, LATENT, UNIT, Box, block_pixels, blocks
 from .entropy import Bank
 from .exact import ExactLayer
 from .post_filter import BLOCK, REACH, Filter, filtered
-from .reconstruction import PREVIEW, Demand, context_of, latent_of, margins, pixels_of, preview_of, state_of
+from .reconstruction import Demand, context_of, latent_of, margins, pixels_of, preview_of, state_of
 from .region import Rate
 from .stream import StreamHeader, parse
 from .tile_reader import TileReader
@@ -25,37 +28,108 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["LEVELS", "LearnedImage", "Level", "render"]
+    from ...options import Level, Window
 
-Level = Literal["preview", "fast"]
-LEVELS: tuple[Level, ...] = ("preview", "fast")
+__all__ = ["DecodedBlock", "LearnedImage", "render"]
+
+
+class DecodedBlock(NamedTuple):
+    """A block of a picture, decoded.
+
+    Attributes:
+        box: where it lies, in pixels of the picture.
+        pixels: uint8 ``(h, w, 3)`` at the scale of the level.
+        touched: bool ``(h, w)``, what damage may have changed; ``None`` for nothing.
+    """
+
+    box: Box
+    pixels: NDArray[np.uint8]
+    touched: NDArray[np.bool_] | None
+
+
+class GatheredBlock(NamedTuple):
+    """A block whose symbols were read.
+
+    Attributes:
+        plan: the block, and what it needs.
+        compute: runs the last networks. It gives the preview's pixels, uint8 ``(h, w, 3)``, where
+            ``plan.detailed`` is ``None``, else the latent of ``plan.seen``, float32 ``(1, h, w, M)``.
+        damaged: tiles that were found damaged so far.
+    """
+
+    plan: Demand
+    compute: Callable[[], NDArray[Any]]
+    damaged: frozenset[int]
 
 
 class LearnedImage:
-    """A coded picture. Opening reads header and index; pixels are decoded on demand.
+    """A coded picture of three channels. Opening reads header and index; pixels are decoded on demand.
 
     Args:
         read: gives ``(offset, length)`` of the payload; raises ``PgiTruncatedError`` where it ends early.
         length: of the payload, as the container says.
         width, height: of the picture.
         limits: what to allow.
+        start: bytes of the payload of the file that lie before this one.
+
+    Attributes:
+        codec: "learned".
+        channels: RGB.
+        sample_format: uint8.
 
     Raises:
         PgiFormatError, PgiUnsupportedError, PgiLimitError: the payload cannot be used.
     """
 
+    codec = "learned"
+    channels = Channels.RGB
+    sample_format = SampleFormat.UINT8
+
     def __init__(
-        self, read: Callable[[int, int], bytes], length: int, width: int, height: int, limits: Limits
+        self,
+        read: Callable[[int, int], bytes],
+        length: int,
+        width: int,
+        height: int,
+        limits: Limits,
+        *,
+        start: int = 0,
     ) -> None:
         self._read = read
+        self._start = start
         self.header: StreamHeader
         self.header, self.index = parse(read, length, width, height, limits)
         self.grid = self.header.grid
 
     @property
     def preview_bytes(self) -> int:
-        """Length of the payload's prefix that is enough for the preview."""
-        return self.index.preview_bytes
+        """Length of the prefix of the file's payload that is enough for the preview."""
+        return self._start + self.index.preview_bytes
+
+    @property
+    def tile_size(self) -> tuple[int, int]:
+        """Width and height of a tile in pixels."""
+        return self.grid.tile, self.grid.tile
+
+    @property
+    def tiles(self) -> int:
+        """Number of tiles."""
+        return self.grid.count
+
+    @cached_property
+    def facts(self) -> CodedFacts:
+        """What the header and the index say."""
+        exact, exact_bytes = self.exact.kept()
+        carried = 0 if self.header.exact is None else int(self.header.exact.sum())
+        return CodedFacts(
+            quality=self.header.quality,
+            model_digest=self.header.model_digest,
+            roi=self.header.offsets,
+            filter_bytes=len(self.header.filter),
+            exact=exact,
+            exact_bytes=exact_bytes,
+            near_blocks=carried - (0 if exact is None else int(exact.sum())),
+        )
 
     @cached_property
     def model(self) -> Model:
@@ -76,11 +150,13 @@ class LearnedImage:
         return Filter.unpack(self.header.filter, Bank.of(self.model)) if self.header.filter else None
 
     def verify(self) -> None:
-        """Check every tile's CRC32, and that its symbols, the filter and exact blocks decode.
+        """Check the model's files, every tile's CRC32, and that symbols, filter and exact blocks decode.
 
         Raises:
             PgiFormatError: something is damaged.
+            PgiModelError: the model is not what its digest stands for.
         """
+        self.model.check()
         tiles = self._reader(raise_damage=True)
         _ = self.filter
         for index in range(self.grid.count):
@@ -93,55 +169,41 @@ class LearnedImage:
         return ExactLayer(self.header, self.index, self._read)
 
     def decode(
-        self,
-        level: Level = "fast",
-        window: tuple[int, int, int, int] | None = None,
-        on_damage: Literal["raise", "conceal"] = "raise",
-        threads: int | None = None,
-        progress: Callable[[float], None] | None = None,
-        out: NDArray[np.uint8] | None = None,
+        self, options: DecodeOptions = DecodeOptions(), *, out: NDArray[np.uint8] | None = None
     ) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
         """Decode.
 
         Args:
-            level: ``"fast"`` for every pixel, ``"preview"`` for one in 8 x 8 from the preview layer alone.
-            window: left, top, width, height in pixels of the picture; a preview covers it with whole
-                preview pixels.
-            on_damage: whether a damaged tile raises, or is filled from what is left of it.
-            threads: for networks; ``None`` for all.
-            progress: called with the share done, 0 to 1.
+            options: a preview is decoded from the preview layer alone; a damaged tile is filled from what is
+                left of it.
             out: where to put the pixels, ``(h, w, 3)``; a new array if not given.
 
         Returns:
-            ``(h, w, 3)`` grey levels, and with ``on_damage="conceal"`` an ``(h, w)`` mask that is true where
+            ``(h, w, 3)`` grey levels, and with "conceal" an ``(h, w)`` mask that is true where
             damage may have changed a pixel.
 
         Raises:
             PgiFormatError: the payload is damaged.
             PgiOptionError: the window is not inside the picture.
         """
-        if level not in LEVELS:
-            raise PgiOptionError(f"level must be one of {', '.join(LEVELS)}, not {level!r}.")
-        scale = PREVIEW if level == "preview" else 1
-        area = _window(self.grid, window)
+        scale = options.scale
+        area = self._area(options.window)
         first = area.reduced(scale)
         picture = np.empty((first.height, first.width, 3), np.uint8) if out is None else out
-        mask = np.zeros(picture.shape[:2], np.bool_) if on_damage == "conceal" else None
-        tiles = self._reader(raise_damage=on_damage == "raise")
+        mask = np.zeros(picture.shape[:2], np.bool_) if options.conceals else None
+        tiles = self._reader(raise_damage=not options.conceals)
         done = 0
-        for block, pixels, touched in self._blocks(tiles, area, level, threads or default_threads()):
-            here = block.reduced(scale).inside(first)
-            picture[here] = pixels
-            if mask is not None and touched is not None:
-                mask[here] = touched
-            done += block.width * block.height
-            if progress is not None:
-                progress(done / (area.width * area.height))
+        for block in self._blocks(tiles, area, options.level, options.thread_count):
+            here = block.box.reduced(scale).inside(first)
+            picture[here] = block.pixels
+            if mask is not None and block.touched is not None:
+                mask[here] = block.touched
+            done += block.box.width * block.box.height
+            if options.progress is not None:
+                options.progress(done / (area.width * area.height))
         return picture, mask
 
-    def latent(
-        self, window: tuple[int, int, int, int] | None = None, threads: int | None = None
-    ) -> NDArray[np.float32]:
+    def latent(self, window: Window | None = None, threads: int | None = None) -> NDArray[np.float32]:
         """The latent alone, as the network ``means`` gives it; ``synthesis`` does not run.
 
         Args:
@@ -154,14 +216,18 @@ class LearnedImage:
         Raises:
             PgiFormatError, PgiOptionError: as for :meth:`decode`.
         """
-        area, model = _window(self.grid, window), self.model
+        area, model = self._area(window), self.model
         first = area.reduced(LATENT)
         out = np.empty((model.latent, first.height, first.width), np.float32)
         tiles, rate = self._reader(raise_damage=True), self._rate()
-        threads = threads or default_threads()
-        for part, (work, _) in self._gathered(tiles, rate, self._parts(area, (0, 0)), threads):
-            out[:, *part.block.reduced(LATENT).inside(first)] = work()[0].transpose(2, 0, 1)
+        threads = thread_count(threads)
+        for gathered in self._gathered(tiles, rate, self._parts(area, (0, 0)), threads):
+            place = gathered.plan.block.reduced(LATENT).inside(first)
+            out[:, *place] = gathered.compute()[0].transpose(2, 0, 1)
         return out
+
+    def _area(self, window: Window | None) -> Box:
+        return Box.of_window(window_within(window, self.grid.width, self.grid.height))
 
     def _reader(self, *, raise_damage: bool) -> TileReader:
         return TileReader(self.model, self.header, self.index, self._read, raise_damage=raise_damage)
@@ -176,30 +242,26 @@ class LearnedImage:
             ``(rows, W, 3)`` grey levels.
         """
         strip = np.empty((0, self.grid.width, 3), np.uint8)
-        for block, pixels in self.blocks(threads or default_threads()):
-            if block.left == 0:
-                strip = np.empty((block.height, self.grid.width, 3), np.uint8)
-            strip[:, block.left : block.right] = pixels
-            if block.right == self.grid.width:
+        for box, pixels, _ in self.blocks(thread_count(threads)):
+            if box.left == 0:
+                strip = np.empty((box.height, self.grid.width, 3), np.uint8)
+            strip[:, box.left : box.right] = pixels
+            if box.right == self.grid.width:
                 yield strip
 
-    def blocks(self, threads: int) -> Iterator[tuple[Box, NDArray[np.uint8]]]:
+    def blocks(self, threads: int) -> Iterator[DecodedBlock]:
         """The whole picture in blocks, in rows from the upper left."""
-        tiles = self._reader(raise_damage=True)
-        for block, pixels, _ in self._blocks(tiles, self.grid.picture, "fast", threads):
-            yield block, pixels
+        yield from self._blocks(self._reader(raise_damage=True), self.grid.picture, "fast", threads)
 
-    def _blocks(
-        self, tiles: TileReader, area: Box, level: Level, threads: int
-    ) -> Iterator[tuple[Box, NDArray[np.uint8], NDArray[np.bool_] | None]]:
-        """Blocks of ``area``, their pixels, and what damage may have changed of these (``None``: nothing)."""
+    def _blocks(self, tiles: TileReader, area: Box, level: Level, threads: int) -> Iterator[DecodedBlock]:
+        """Blocks of ``area``, in rows from the upper left."""
         rate, model = self._rate(), self.model
-        scale = PREVIEW if level == "preview" else 1
+        scale = level_scale(level)
         own = None if level == "preview" else self._filter(tiles)
         around = None if level == "preview" else margins(model, REACH + BLOCK - 1 if own else 0)
         reach = model.halo("means") + (around[1] if around else 0)
-        for part, (work, damaged) in self._gathered(tiles, rate, self._parts(area, around), threads):
-            pixels = work()
+        for part, compute, damaged in self._gathered(tiles, rate, self._parts(area, around), threads):
+            pixels = compute()
             if around is not None:
                 pixels = pixels_of(rate, part.seen, part.shown, pixels, threads)
                 pixels = (
@@ -213,7 +275,7 @@ class LearnedImage:
             grown = [box.grown(reach, 1, self.grid.padded) for box in spoilt]
             touched = self._touched(grown, part.block, scale)
             touched = self.exact.lay_over(pixels, part.block, scale, touched, raise_damage=tiles.raise_damage)
-            yield part.block, pixels, touched
+            yield DecodedBlock(part.block, pixels, touched)
 
     @staticmethod
     def _touched(spoilt: list[Box], block: Box, scale: int) -> NDArray[np.bool_] | None:
@@ -231,8 +293,8 @@ class LearnedImage:
     @staticmethod
     def _gathered(
         tiles: TileReader, rate: Rate, parts: list[Demand], threads: int
-    ) -> Iterator[tuple[Demand, tuple[Callable[[], NDArray[Any]], frozenset[int]]]]:
-        """Parts; what computes the preview of each, or its latent where one is wanted; damaged tiles so far.
+    ) -> Iterator[GatheredBlock]:
+        """Read the symbols of blocks, the next one's while the caller works on one.
 
         Networks for what is known run while the rest is read, which takes one thread.
         """
@@ -253,7 +315,11 @@ class LearnedImage:
                 detail = tiles.detail(detailed)
             return lambda: latent_of(rate, part, detailed, context(), detail, threads)
 
-        return ahead(lambda part: (read(part), frozenset(tiles.damaged)), parts, threads)
+        def gather(part: Demand) -> GatheredBlock:
+            compute = read(part)
+            return GatheredBlock(part, compute, frozenset(tiles.damaged))
+
+        return (gathered for _, gathered in ahead(gather, parts, threads))
 
     def _filter(self, tiles: TileReader) -> Filter | None:
         """The filter. If it cannot be read, there is none, and all tiles count as damaged."""
@@ -273,32 +339,13 @@ class LearnedImage:
         for block in blocks(area, self.grid.tile, block_pixels(area)):
             if around is None:
                 detailed = None
-                shown = seen = wanted = block.grown(0, PREVIEW, whole)
+                shown = seen = wanted = block.grown(0, PREVIEW_FACTOR, whole)
             else:
                 shown, seen = (block.grown(margin, LATENT, whole) for margin in around)
                 detailed = wanted = seen.grown(0, CELL, whole)
             known, needed = (wanted.grown(halo, UNIT, whole) for halo in (beyond, reach))
             parts.append(Demand(block, shown, seen, detailed, known, needed))
         return parts
-
-
-def _window(grid: Grid, window: tuple[int, int, int, int] | None) -> Box:
-    if window is None:
-        return grid.picture
-    left, top, width, height = window
-    if (
-        left < 0
-        or top < 0
-        or width < 1
-        or height < 1
-        or left + width > grid.width
-        or top + height > grid.height
-    ):
-        raise PgiOptionError(
-            f"The window {left},{top} {width}x{height} is not inside the picture "
-            f"of {grid.width}x{grid.height}."
-        )
-    return Box(left, top, left + width, top + height)
 
 
 def _without_tint(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -308,13 +355,13 @@ def _without_tint(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.repeat(grey[:, :, None], 3, axis=2)
 
 
-def render(payload: bytes, grid: Grid, model: Model, threads: int) -> Iterator[tuple[Box, NDArray[np.uint8]]]:
+def render(payload: bytes, width: int, height: int, model: Model, threads: int) -> Iterator[DecodedBlock]:
     """Decode a payload that was just made, in blocks, with the very model that made it."""
     image = LearnedImage(
         lambda offset, length: payload[offset : offset + length],
         len(payload),
-        grid.width,
-        grid.height,
+        width,
+        height,
         Limits.unlimited(),
     )
     image.model = model

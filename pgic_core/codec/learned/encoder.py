@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...errors import PgiOptionError, PgiTargetError
-from ...models import Model, default_threads
+from ...errors import PgiOptionError
+from ...options import DEFAULT_EFFORT, DEFAULT_QUALITY, check_effort, check_quality, thread_count
 from ..parallel import beside, map_tiles
 from ..tiling import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, blocks, columns, pixels_in
-from .decoder import render
 from .entropy import Z_BOUND, Bank, encode_segments
 from .exact import pack_exact
 from .exact_search import ExactSearch, near_depth, near_error
@@ -21,53 +19,38 @@ from .latent_rows import LatentRows
 from .post_filter import REACH
 from .post_filter_fit import FilterFit, samples
 from .quantisation import SYMBOL_LAYERS, Coding, fill_thresholds, row_thresholds
+from .rate_control import RateTarget, psnr, search
 from .reconstruction import margins, pixels_of
 from .refinement import REFINED_PIXELS, refine
 from .rows import from_cells
 from .stream import EXACT_SIDE, FULL_DEPTH, StreamHeader, serialise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
+    from ...models import Model
+    from ...options import Progress
     from .rows import SymbolRows
 
-__all__ = ["EFFORTS", "RateTarget", "encode_learned"]
+__all__ = ["RateTarget", "encode_learned"]
 
-EFFORTS = range(1, 4)
 SLOW = 3
 """The effort that refines latents."""
 TILE = 512
 _REFINING = 0.95  # share of the time that effort 3 spends on refining
 
 
-@dataclass(frozen=True, slots=True)
-class RateTarget:
-    """What the coded picture must meet. The best quality that does is chosen.
-
-    Attributes:
-        max_bytes: of the payload.
-        min_psnr: in dB over RGB; the smallest quality that reaches it is chosen.
-        bytes_beside: of the file beside the payload, for messages that speak of the file.
-    """
-
-    max_bytes: int | None = None
-    min_psnr: float | None = None
-    bytes_beside: int = 0
-
-
 def encode_learned(
     rgb: NDArray[np.uint8],
     *,
     model: Model,
-    quality: int = 50,
+    quality: int = DEFAULT_QUALITY,
     target: RateTarget | None = None,
-    effort: int = 2,
+    effort: int = DEFAULT_EFFORT,
     roi: NDArray[np.int8] | None = None,
     exact: NDArray[np.bool_] | None = None,
     threads: int | None = None,
-    progress: Callable[[float], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[bytes]:
     """Code a picture.
 
@@ -94,23 +77,22 @@ def encode_learned(
     """
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or not rgb.size:
         raise PgiOptionError("The learned codec takes 8-bit RGB pictures only.")
-    if effort not in EFFORTS:
-        raise PgiOptionError(f"effort must be from {EFFORTS[0]} to {EFFORTS[-1]}, not {effort}.")
-    if not 1 <= quality <= 100:
-        raise PgiOptionError(f"quality must be from 1 to 100, not {quality}.")
+    check_effort(effort)
+    check_quality(quality)
+    threads = thread_count(threads)
     encoder = Encoder(
         rgb,
         model,
         effort,
         roi,
-        threads or default_threads(),
+        threads,
         progress or (lambda share: None),
         exact=exact,
         keep=target is not None or effort == SLOW,
     )
     if target is None:
         return encoder.code(quality)
-    return encoder.search(target)
+    return search(encoder.code, target, lambda pieces: psnr(pieces, rgb, model, threads))
 
 
 class Encoder:
@@ -119,7 +101,7 @@ class Encoder:
     Args:
         rgb: as for :func:`encode_learned`, like all that follow.
         model: whose networks.
-        effort: one of :data:`EFFORTS`.
+        effort: one of :data:`~pgic_core.options.EFFORTS`.
         roi: the map, or ``None``.
         threads: for networks and tiles.
         progress: called with the share done.
@@ -136,7 +118,7 @@ class Encoder:
         effort: int,
         roi: NDArray[np.int8] | None,
         threads: int,
-        progress: Callable[[float], None],
+        progress: Progress,
         *,
         exact: NDArray[np.bool_] | None = None,
         search_exact: bool = True,
@@ -149,7 +131,7 @@ class Encoder:
         self._threads = threads
         self._progress = progress
         self._keep = keep
-        self.grid = Grid(width, height, TILE)
+        self.grid = Grid.square(width, height, TILE)
         shape = (self.grid.padded.height // UNIT, self.grid.padded.width // UNIT)
         if roi is not None and (roi.shape != shape or roi.dtype != np.int8):
             raise PgiOptionError(f"The ROI map of this picture must be int8 of shape {shape}.")
@@ -356,54 +338,7 @@ class Encoder:
         original = self._rgb[sample.inside(self.grid.picture)]
         fit.add(pixels_in(decoded, shown, sample.around(REACH)), original, importance, self._samples[sample])
 
-    def search(self, target: RateTarget) -> list[bytes]:
-        """The payload at the quality that meets ``target`` best, by bisection over whole qualities."""
-        tried: dict[int, list[bytes]] = {}
-
-        def fits(quality: int) -> bool:
-            pieces = tried[quality] = self.code(quality)
-            if target.max_bytes is not None and sum(map(len, pieces)) > target.max_bytes:
-                return False
-            return target.min_psnr is None or self._psnr(pieces) < target.min_psnr
-
-        if target.max_bytes is not None:
-            best = _last(fits, 0)
-            if best == 0:
-                least = sum(map(len, tried[1]))
-                error = PgiTargetError(
-                    f"Even quality 1 makes a file of {least + target.bytes_beside:,} bytes, "
-                    f"more than the {target.max_bytes + target.bytes_beside:,} asked for."
-                )
-                error.least = least
-                raise error
-            return tried[best]
-        best = _last(fits, 0) + 1
-        if best > 100:
-            raise PgiTargetError(
-                f"Even quality 100 stays below {target.min_psnr} dB; lossless=True keeps every pixel."
-            )
-        return tried[best] if best in tried else self.code(best)
-
-    def _psnr(self, pieces: list[bytes]) -> float:
-        error = 0.0
-        for box, pixels in render(b"".join(pieces), self.grid, self._model, self._threads):
-            difference = pixels - self._rgb[box.top : box.bottom, box.left : box.right].astype(np.float32)
-            error += float(np.square(difference).sum(dtype=np.float64))
-        return float(10 * np.log10(255**2 * self._rgb.size / error)) if error else float("inf")
-
 
 def _is_neutral(rgb: NDArray[np.uint8]) -> bool:
     green = rgb[:, :, 1]
     return np.array_equal(rgb[:, :, 0], green) and np.array_equal(rgb[:, :, 2], green)
-
-
-def _last(fits: Callable[[int], bool], low: int) -> int:
-    """The last of ``low`` .. 100 for which ``fits`` (true up to some point) holds; ``low`` is not asked."""
-    high = 101
-    while high - low > 1:
-        middle = (low + high) // 2
-        if fits(middle):
-            low = middle
-        else:
-            high = middle
-    return low

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...options import PREVIEW_FACTOR
 from ..tiling import CELL, LATENT
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from .region import Rate
 
 __all__ = [
-    "PREVIEW",
     "Context",
     "Demand",
     "context_of",
@@ -28,8 +28,6 @@ __all__ = [
     "state_of",
 ]
 
-PREVIEW = 8
-"""How many pixels one preview pixel spans each way."""
 _LATENT_BOUND = 65504.0
 """The largest number of float16, which accelerators compute in; a latent's deviation is about 1."""
 
@@ -146,4 +144,4 @@ def preview_of(
     """Preview pixels ``(h, w, 3)`` of a part's block, and of those that lie in it partly."""
     inputs = _of_base(rate, part, state, base)
     picture: NDArray[np.uint8] = rate.model.network("preview")(inputs, threads=threads)[0]
-    return picture[part.shown.inside(part.known, PREVIEW)]
+    return picture[part.shown.inside(part.known, PREVIEW_FACTOR)]

@@ -17,6 +17,7 @@ import numpy as np
 
 from ...errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
 from ...models import DIGEST_BYTES
+from ...options import QUALITIES
 from ..tiling import UNIT, Grid
 from .varint import varint
 
@@ -255,19 +256,19 @@ def parse(
         raise PgiFormatError("The image index is larger than the image data.")
     exact = bool(flags & _FLAG_EXACT)
     if tile_log2 in _TILE_LOG2 and variable_bytes > _longest_index(
-        Grid(width, height, 1 << tile_log2), exact=exact
+        Grid.square(width, height, 1 << tile_log2), exact=exact
     ):
         raise PgiFormatError("The image index is larger than its tiles can need.")
     rest = read(_FIXED.size, variable_bytes + 4)
     if zlib.crc32(fixed + rest[:-4]) != int.from_bytes(rest[-4:], "little"):
         raise PgiChecksumError("The header of the image data is damaged (checksum).")
-    if tile_log2 not in _TILE_LOG2 or not 1 <= quality <= 100 or not width or not height:
+    if tile_log2 not in _TILE_LOG2 or quality not in QUALITIES or not width or not height:
         raise PgiFormatError("The header of the image data holds a value out of range.")
     if exact and tile_log2 > _LARGEST_EXACT_LOG2:
         raise PgiFormatError("The tiles of the image data are too large for exact blocks.")
     limits.check("pixels", width * height, "The picture")
     limits.check("pixels_per_byte", -(-width * height // length), "Each byte of image data")
-    grid = Grid(width, height, 1 << tile_log2)
+    grid = Grid.square(width, height, 1 << tile_log2)
     limits.check("tiles", grid.count, "The picture")
     cursor = _Cursor(rest[:-4])
     offsets = _read_map(cursor, grid) if flags & _FLAG_MAP else None

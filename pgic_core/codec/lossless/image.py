@@ -8,26 +8,26 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...errors import (
     PgiChecksumError,
     PgiFormatError,
-    PgiOptionError,
     PgiTargetError,
     PgiUnsupportedError,
 )
 from ...limits import DEFAULT_LIMITS
+from ...options import DEFAULT_EFFORT, DecodeOptions, check_effort
+from ..base import CodedFacts, no_latent
 from ..concealment import fill_damaged
 from ..parallel import map_tiles
 from ..picture import Channels, SampleFormat
-from ..reduction import PREVIEW_FACTOR, box_reduce
-from ..tile_grid import TileGrid
-from ..tiling import Box
+from ..reduction import box_reduce
+from ..tiling import Box, Grid
 from .memory_budget import MemoryBudget
-from .tile_coders import EFFORTS, MAX_CODED_SIDE, TileCoder, decode_tile, decoding_memory, encode_tile
+from .tile_coders import MAX_CODED_SIDE, TileCoder, decode_tile, decoding_memory, encode_tile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...limits import Limits
-    from ..parallel import Progress
+    from ...options import Progress, Window
+    from ..base import CodedImage, Payload
 
-__all__ = ["LosslessImage", "encode_lossless"]
+__all__ = ["LosslessImage", "encode_lossless", "open_lossless", "open_raw"]
 
 _VERSION = 1
 # version, channels, sample format, 0, tile width / 8, tile height / 8, tiles, CRC32 of the rest and the index
@@ -58,7 +59,7 @@ def encode_lossless(
     pixels: NDArray[Any],
     *,
     plain: bool = False,
-    effort: int = 2,
+    effort: int = DEFAULT_EFFORT,
     at_most: int | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -71,7 +72,7 @@ def encode_lossless(
             to the predictive coder.
         effort: 1 fast, 2 smaller; 3 is as 2. It does not change the pixels.
         at_most: bytes that the payload may have; coding stops when it has more.
-        threads: as :func:`thread_count`.
+        threads: as :func:`~pgic_core.options.thread_count`.
         progress: called after each tile.
 
     Returns:
@@ -81,8 +82,7 @@ def encode_lossless(
         PgiOptionError: an argument is out of range.
         PgiTargetError: the payload has more than ``at_most`` bytes.
     """
-    if effort not in EFFORTS:
-        raise PgiOptionError(f"effort must be from {min(EFFORTS)} to {max(EFFORTS)}, not {effort!r}.")
+    check_effort(effort)
     height, width, channels = pixels.shape
     sample_format = SampleFormat.of(pixels.dtype)
     coder = TileCoder.PREDICTIVE
@@ -119,6 +119,21 @@ def encode_lossless(
     return [header + checksum + index, *(data for _, data in tiles)]
 
 
+def open_raw(payload: Payload) -> CodedImage:
+    """Open an image of ``compression_type`` 0; errors are those of :class:`LosslessImage`."""
+    return _opened(payload, plain=True)
+
+
+def open_lossless(payload: Payload) -> CodedImage:
+    """Open an image of ``compression_type`` 2; errors are those of :class:`LosslessImage`."""
+    return _opened(payload, plain=False)
+
+
+def _opened(payload: Payload, *, plain: bool) -> LosslessImage:
+    size = payload.width, payload.height
+    return LosslessImage(payload.read, payload.length, *size, plain=plain, limits=payload.limits)
+
+
 class LosslessImage:
     """A picture coded by :func:`encode_lossless`; opening reads its header and index only.
 
@@ -131,9 +146,12 @@ class LosslessImage:
         limits: ``tiles`` is checked, and ``tile_memory`` kept.
 
     Attributes:
+        codec: "raw" or "lossless".
         channels: meaning of the channels.
         sample_format: type of the samples.
         grid: where the tiles lie.
+        preview_bytes: of the payload; a preview needs all of it.
+        facts: nothing.
 
     Raises:
         PgiFormatError: header or index break a rule.
@@ -152,6 +170,9 @@ class LosslessImage:
         plain: bool = False,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
+        self.codec = "raw" if plain else "lossless"
+        self.preview_bytes = length
+        self.facts = CodedFacts()
         self._read = read
         self._limits = limits
         if length < _HEADER.size:
@@ -187,24 +208,24 @@ class LosslessImage:
         if self._index["coder"].max() > (TileCoder.PLAIN if plain else max(TileCoder)):
             raise PgiFormatError("The lossless picture has a tile of a coder that it cannot have.")
 
+    @property
+    def tile_size(self) -> tuple[int, int]:
+        """Width and height of a tile in pixels."""
+        return self.grid.tile_width, self.grid.tile_height
+
+    @property
+    def tiles(self) -> int:
+        """Number of tiles."""
+        return self.grid.count
+
     def decode(
-        self,
-        level: Literal["fast", "preview"] = "fast",
-        window: tuple[int, int, int, int] | None = None,
-        on_damage: Literal["raise", "conceal"] = "raise",
-        threads: int | None = None,
-        progress: Progress | None = None,
+        self, options: DecodeOptions = DecodeOptions()
     ) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
         """Decode the picture or a part of it; only the tiles that it touches are read and checked.
 
         Args:
-            level: "fast" for every pixel; "preview" for means of 8 x 8 pixels (fewer at the right and
-                lower edge).
-            window: left, top, width, height in pixels of the picture; a preview covers it with whole
-                preview pixels.
-            on_damage: "raise", or "conceal" to fill damaged tiles from what is around them.
-            threads: as :func:`thread_count`.
-            progress: called after each tile.
+            options: a preview shows means of 8 x 8 pixels (fewer at the right and lower edge); damaged tiles
+                are filled from what is around them; progress is told after each tile.
 
         Returns:
             (h, w, C) pixels, and with "conceal" an (h, w) mask that is True where they are made up.
@@ -215,9 +236,10 @@ class LosslessImage:
             PgiTruncatedError: the file ends before a tile.
             PgiOptionError: the window is not inside the picture.
         """
-        factor = PREVIEW_FACTOR if level == "preview" else 1
+        factor = options.scale
         grid = self.grid.reduced(factor)
-        area = self._area(window, factor)
+        window = options.window_in(self.grid.width, self.grid.height)
+        area = Box.of_window(window).reduced(factor)
         out = np.empty((area.height, area.width, self.channels), self.sample_format.dtype)
         damaged: list[Box] = []
 
@@ -227,14 +249,14 @@ class LosslessImage:
             try:
                 tile = box_reduce(self._decode_tile(index), factor)
             except PgiFormatError:
-                if on_damage == "raise":
+                if not options.conceals:
                     raise
                 damaged.append(part)
                 return
             out[part.inside(area)] = tile[part.inside(box)]
 
-        map_tiles(work, grid.touching(area), threads, progress)
-        if on_damage == "raise":
+        map_tiles(work, grid.touching(area), options.threads, options.progress)
+        if not options.conceals:
             return out, None
         moved = [
             Box(b.left - area.left, b.top - area.top, b.right - area.left, b.bottom - area.top)
@@ -254,7 +276,15 @@ class LosslessImage:
         grid = self.grid
         for top in range(0, grid.height, grid.tile_height):
             rows = min(grid.tile_height, grid.height - top)
-            yield self.decode(window=(0, top, grid.width, rows), threads=threads)[0]
+            yield self.decode(DecodeOptions(window=(0, top, grid.width, rows), threads=threads))[0]
+
+    def latent(self, window: Window | None, threads: int | None) -> NDArray[np.float32]:
+        """There is none.
+
+        Raises:
+            PgiUnsupportedError: always.
+        """
+        raise no_latent(self.codec)
 
     def verify(self, threads: int | None = None, progress: Progress | None = None) -> None:
         """Decode every tile.
@@ -267,17 +297,6 @@ class LosslessImage:
             self._decode_tile(index)
 
         map_tiles(check, range(self.grid.count), threads, progress)
-
-    def _area(self, window: tuple[int, int, int, int] | None, factor: int) -> Box:
-        """The window in pixels of the level."""
-        left, top, width, height = window or (0, 0, self.grid.width, self.grid.height)
-        right, bottom = left + width, top + height
-        if not (0 <= left < right <= self.grid.width and 0 <= top < bottom <= self.grid.height):
-            raise PgiOptionError(
-                f"The window {left},{top} {width}x{height} is not inside the picture "
-                f"of {self.grid.width}x{self.grid.height}."
-            )
-        return Box(left // factor, top // factor, -(-right // factor), -(-bottom // factor))
 
     def _decode_tile(self, index: int) -> NDArray[Any]:
         box = self.grid.box(index)
@@ -295,11 +314,11 @@ class LosslessImage:
 
 def _checked_grid(
     width: int, height: int, tile_width: int, tile_height: int, bytes_per_pixel: int, plain: bool
-) -> TileGrid:
+) -> Grid:
     """The tiles of a stream, whose sizes follow the rules of "Lossless" or "Raw"."""
     if not tile_width or not tile_height:
         raise PgiFormatError("The lossless picture has tiles without pixels.")
-    grid = TileGrid(width, height, tile_width, tile_height)
+    grid = Grid(width, height, tile_width, tile_height)
     if not plain:
         if not all(_MIN_SIDE <= side <= MAX_CODED_SIDE for side in (tile_width, tile_height)):
             raise PgiFormatError(
@@ -317,12 +336,12 @@ def _checked_grid(
     return grid
 
 
-def _squares(width: int, height: int) -> TileGrid:
-    return TileGrid(width, height, _TILE_SIDE, _TILE_SIDE)
+def _squares(width: int, height: int) -> Grid:
+    return Grid(width, height, _TILE_SIDE, _TILE_SIDE)
 
 
-def _strips(width: int, height: int, bytes_per_pixel: int) -> TileGrid:
+def _strips(width: int, height: int, bytes_per_pixel: int) -> Grid:
     """Tiles as wide as the picture, so that its samples stand in the file row after row."""
     rows = _STRIP_BYTES // (width * bytes_per_pixel) // _UNIT * _UNIT
     rows = min(max(rows, _UNIT), _MAX_SIDE_UNITS * _UNIT)
-    return TileGrid(width, height, -(-width // _UNIT) * _UNIT, rows)
+    return Grid(width, height, -(-width // _UNIT) * _UNIT, rows)

@@ -1,0 +1,157 @@
+"""Second step of encoding: the codec that is asked for, or serves best, makes a payload of the picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..codec.alpha import LENGTH_SIZE, join_alpha
+from ..codec.lossless.image import encode_lossless
+from ..errors import PgiOptionError, PgiTargetError
+from ..options import DEFAULT_QUALITY
+from .choice import choose_codec, codec_name
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..container import Compression
+    from ..models import Model
+    from ..options import Progress, RateRequest
+    from ..roi import ExactLike, RoiLike
+    from .choice import Coded
+    from .preparing import Prepared
+
+__all__ = ["CodingOptions", "code"]
+
+
+@dataclass(frozen=True, slots=True)
+class CodingOptions:
+    """How a picture is coded.
+
+    Attributes:
+        rate: what is asked of size and loss.
+        codec: "auto", "learned" or "lossless", or None.
+        effort: 1 to 3.
+        roi: regions to keep better, or None.
+        exact: regions to keep bit for bit, or None.
+        model: of the learned codec, its id or its digest; None for the default model.
+        threads: 1 or more.
+        progress: called with the share done, or None.
+    """
+
+    rate: RateRequest
+    codec: str | None
+    effort: int
+    roi: RoiLike | None
+    exact: ExactLike | None
+    model: Model | str | None
+    threads: int
+    progress: Progress | None
+
+
+def code(prepared: Prepared, options: CodingOptions) -> tuple[Compression, list[bytes]]:
+    """Code a picture.
+
+    Args:
+        prepared: what to code.
+        options: how.
+
+    Returns:
+        The codec, and the payload in pieces.
+
+    Raises:
+        PgiOptionError: options contradict each other, or the codec cannot have the picture.
+        PgiTargetError: the picture cannot be as small or as faithful as is asked for.
+        PgiModelError: the model is not there.
+    """
+    rate, picture = options.rate, prepared.picture
+    codec = codec_name(options.codec, rate.lossless, options.model is not None, picture.learnable)
+    if rate.lossless and options.roi is not None:
+        raise PgiOptionError("roi and lossless contradict each other: without loss no region is better.")
+    budget = rate.byte_budget(prepared.pixels)
+    room = None if budget is None else budget - prepared.bytes_beside()
+
+    def learned() -> Coded:
+        return _learned(prepared, options, room)
+
+    def lossless(at_most: int | None) -> Coded | None:
+        # The learned codec tells of the progress of both.
+        progress = options.progress if codec == "lossless" else None
+        try:
+            return encode_lossless(
+                picture.pixels,
+                effort=options.effort,
+                at_most=at_most,
+                threads=options.threads,
+                progress=progress,
+            )
+        except PgiTargetError:
+            return None
+
+    compression, payload = choose_codec(picture, codec, rate, room, learned, lossless)
+    if budget is not None and room is not None and (taken := sum(map(len, payload))) > room:
+        raise PgiTargetError(
+            f"Coded {compression.name.lower()}, the picture makes a file of {budget + taken - room:,} bytes, "
+            f"more than the {budget:,} asked for."
+        )
+    return compression, payload
+
+
+@dataclass(frozen=True, slots=True)
+class _Regions:
+    """Regions of a picture as the learned encoder takes them: maps of blocks, or None."""
+
+    roi: NDArray[np.int8] | None = None
+    exact: NDArray[np.bool_] | None = None
+
+
+def _regions(prepared: Prepared, options: CodingOptions) -> _Regions:
+    if options.roi is None and options.exact is None:
+        return _Regions()
+    # Not imported for pictures without regions.
+    from ..roi import resolve_exact, resolve_roi
+
+    rgb = np.ascontiguousarray(prepared.picture.pixels[:, :, :3])
+    orientation, fields = prepared.orientation, prepared.fields
+    return _Regions(
+        roi=resolve_roi(options.roi, rgb, orientation=orientation, fields=fields),
+        exact=resolve_exact(options.exact, rgb, orientation=orientation, fields=fields),
+    )
+
+
+def _learned(prepared: Prepared, options: CodingOptions, room: int | None) -> Coded:
+    # Not imported for pictures that need no network.
+    from ..codec.learned.encoder import RateTarget, encode_learned
+    from ..models import default_model, find_model
+
+    picture, rate = prepared.picture, options.rate
+    regions = _regions(prepared, options)
+    model = find_model(options.model) if isinstance(options.model, str) else options.model or default_model()
+    alpha: list[bytes] = []
+    if picture.channels.has_alpha:
+        alpha = encode_lossless(picture.pixels[:, :, 3:], effort=options.effort, threads=options.threads)
+    target = None
+    if room is not None:
+        room -= LENGTH_SIZE + sum(map(len, alpha))
+        if room <= 0:
+            raise PgiTargetError(
+                f"The file cannot be that small: even without colours it takes {-room:,} bytes too many."
+            )
+        budget = rate.byte_budget(prepared.pixels) or 0
+        target = RateTarget(max_bytes=room, bytes_beside=budget - room)
+    elif rate.min_psnr is not None:
+        target = RateTarget(min_psnr=rate.min_psnr)
+    learned = encode_learned(
+        picture.pixels[:, :, :3],
+        model=model,
+        quality=DEFAULT_QUALITY if rate.quality is None else rate.quality,
+        target=target,
+        effort=options.effort,
+        roi=regions.roi,
+        exact=regions.exact,
+        threads=options.threads,
+        progress=options.progress,
+    )
+    return join_alpha(learned, alpha)

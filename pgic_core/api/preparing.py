@@ -1,0 +1,191 @@
+"""First step of encoding: what is given becomes the picture to code and the fields beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..camera import orientation_of
+from ..codec.picture import Picture
+from ..container import (
+    Compression,
+    ExtensionKey,
+    ImageFields,
+    ImageType,
+    build_file,
+    serialize_extension,
+)
+from .derived import hides_place, metadata_from_photo
+from .fields import annotations_to_value, exif_to_bytes, merge_metadata, segments_to_bytes, vendor_fields
+from .losses import report
+from .options import image_type_number
+from .source_image import Extras, changed_since_opening, extras_of, losses_of, merge_extras, name_of
+from .thermal import shows_temperatures
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import TypeAlias
+
+    from numpy.typing import NDArray
+    from PIL import Image
+
+    from ..container import Metadata
+    from ..limits import Limits
+    from .fields import AnnotationsLike, ExifLike, MetadataLike
+    from .options import ImageTypeLike
+    from .side_data import SideData
+
+    ImageLike: TypeAlias = NDArray[Any] | Image.Image
+
+__all__ = ["Description", "ImageLike", "Prepared", "Profiles", "prepare"]
+
+
+@dataclass(frozen=True, slots=True)
+class Profiles:
+    """What is given in place of what the image brings; None for that. See :func:`.encoding.encode`."""
+
+    exif: ExifLike | None
+    icc_profile: bytes | None
+    xmp: bytes | str | None
+    dpi: tuple[float, float] | None
+    segments: bytes | None
+    side_data: SideData | None
+
+    def to_extras(self, image: ImageLike) -> Extras:
+        """The same in bytes; EXIF that the image brings anyway counts as not given."""
+        return Extras(
+            exif=None if self.exif is None or _is_own(self.exif, image) else exif_to_bytes(self.exif),
+            icc_profile=self.icc_profile,
+            xmp=self.xmp.encode() if isinstance(self.xmp, str) else self.xmp,
+            dpi=self.dpi,
+            segments=None if self.segments is None else segments_to_bytes(self.segments),
+            side=self.side_data,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What is said of a picture. See :func:`.encoding.encode`."""
+
+    metadata: MetadataLike | None
+    annotations: AnnotationsLike | str | None
+    extension: Mapping[str, object] | None
+    image_type: ImageTypeLike | None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A picture that is ready to be coded.
+
+    Attributes:
+        picture: its samples, after preprocessing.
+        orientation: EXIF orientation, 1 to 8, which is not applied to them.
+        metadata: A.3 fields.
+        fields: the extension block (A.4).
+    """
+
+    picture: Picture
+    orientation: int
+    metadata: Metadata
+    fields: Mapping[str, object]
+
+    @property
+    def pixels(self) -> int:
+        """Width x height."""
+        return self.picture.width * self.picture.height
+
+    def wrapped(self, compression: Compression, payload: Sequence[bytes]) -> bytes:
+        """The file with this payload."""
+        picture = self.picture
+        depth = picture.sample_format.bits
+        a2 = ImageFields(picture.image_type, picture.width, picture.height, depth, compression)
+        return build_file(a2, payload, metadata=self.metadata, extension=self.fields)
+
+    def bytes_beside(self) -> int:
+        """Bytes of the file beside its payload, which are the same for any payload."""
+        return len(self.wrapped(Compression.LOSSLESS, [b"\0"])) - 1
+
+
+def prepare(
+    image: ImageLike,
+    profiles: Profiles,
+    description: Description,
+    preprocess: Sequence[str] | str | None,
+    limits: Limits,
+) -> Prepared:
+    """Read an image, and merge what it brings with what is given.
+
+    Args:
+        image: as for :func:`.encoding.encode`, like all that follow.
+        profiles: those given.
+        description: likewise.
+        preprocess: names of steps.
+        limits: what the picture may take.
+
+    Warns:
+        PgiWarning: the image has more than a file holds.
+
+    Raises:
+        PgiOptionError: what is given is out of range.
+        PgiInputError: the Pillow image cannot be read to its end.
+        PgiLimitError: the picture is larger than the limits allow.
+    """
+    picture, extras = _read(image, profiles, description, limits)
+    # Not imported for those who only decode.
+    from ..hooks import collect_extension_fields
+    from .hooked import preprocessed, recognised
+
+    picture, steps = preprocessed(picture, preprocess or ())
+    given = vendor_fields(description.extension or {})
+    fields = collect_extension_fields(picture.to_array(), given, serialize_extension) | extras.to_fields()
+    if steps:
+        fields[ExtensionKey.PREPROCESS] = steps
+    orientation = orientation_of(extras.exif)
+    annotations = description.annotations
+    if isinstance(annotations, str):
+        annotations = recognised(annotations, picture, orientation) or None
+    if annotations is not None:
+        size = (picture.width, picture.height)
+        fields[ExtensionKey.ANNOTATIONS] = annotations_to_value(annotations, size, orientation)
+    metadata = merge_metadata(description.metadata, metadata_from_photo(extras.exif, extras.xmp))
+    return Prepared(picture, orientation, metadata, fields)
+
+
+def _read(
+    image: ImageLike, profiles: Profiles, description: Description, limits: Limits
+) -> tuple[Picture, Extras]:
+    """The picture, and the profiles that the file gets."""
+    changed = changed_since_opening(image)
+    losses: list[str] = []
+    side = None
+    if not isinstance(image, np.ndarray) and hasattr(image, "info"):
+        # Not imported for arrays: they should not need Pillow in memory.
+        from .side_reading import read_side_data
+
+        side = read_side_data(image)
+        losses += losses_of(image, side, limits)
+    picture = Picture.from_image(image, losses=losses)
+    limits.check("pixels", picture.width * picture.height, "The picture")
+    brought = extras_of(image, side, changed=changed)
+    place = not hides_place(description.metadata)
+    extras = merge_extras(brought, profiles.to_extras(image), opened=not changed, place=place)
+    picture = replace(picture, image_type=_image_type(description.image_type, picture, brought, extras))
+    if not isinstance(image, np.ndarray):
+        report(name_of(image), losses)
+    return picture, extras
+
+
+def _is_own(exif: ExifLike, image: ImageLike) -> bool:
+    """Whether EXIF that is given is what the picture brings anyway, as scripts hand it on."""
+    return not isinstance(image, np.ndarray) and bool(exif) and exif == image.info.get("exif")
+
+
+def _image_type(given: ImageTypeLike | None, picture: Picture, *sources: Extras) -> int:
+    """What was asked for, else what a source says: also one that is not kept."""
+    if given is not None:
+        return image_type_number(given)
+    size = picture.width, picture.height
+    thermal = any(shows_temperatures(each.exif, each.xmp, each.segments, size) for each in sources)
+    return ImageType.INFRARED if thermal else ImageType.VISIBLE

@@ -1,0 +1,125 @@
+"""A learned image as files hold it (``compression_type`` 1): its opacity plane, if any, lies before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...errors import PgiFormatError
+from ...options import DecodeOptions
+from ..alpha import LENGTH_SIZE, read_alpha_length
+from ..lossless.image import LosslessImage
+from ..picture import Channels, SampleFormat
+from .decoder import LearnedImage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from ...options import Window
+    from ..base import CodedFacts, CodedImage, Payload
+
+__all__ = ["LearnedWithOpacity", "open_learned"]
+
+
+def open_learned(payload: Payload) -> CodedImage:
+    """Open a learned image with or without opacity.
+
+    Raises:
+        PgiFormatError: headers are damaged or break a rule.
+        PgiUnsupportedError, PgiLimitError: they ask for what is not here, or for too much.
+    """
+    size = read_alpha_length(payload.read, payload.length)
+    start = LENGTH_SIZE + size
+    width, height, limits = payload.width, payload.height, payload.limits
+    opacity = None
+    if size:
+        opacity = LosslessImage(payload.part(LENGTH_SIZE), size, width, height, limits=limits)
+        if opacity.channels is not Channels.GREY or opacity.sample_format is not SampleFormat.UINT8:
+            raise PgiFormatError("The opacity plane is not one channel of 8 bits.")
+    rest = payload.length - start
+    colours = LearnedImage(payload.part(start), rest, width, height, limits, start=start)
+    return colours if opacity is None else LearnedWithOpacity(colours, opacity)
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedWithOpacity:
+    """Learned colours and lossless opacity.
+
+    Attributes:
+        colours: three channels of uint8.
+        opacity: one channel of uint8, of the same size.
+    """
+
+    colours: LearnedImage
+    opacity: LosslessImage
+
+    @property
+    def codec(self) -> str:
+        """That of the colours, as all but the channels are."""
+        return self.colours.codec
+
+    @property
+    def channels(self) -> Channels:
+        """Colours and opacity."""
+        return Channels.RGB_ALPHA
+
+    @property
+    def sample_format(self) -> SampleFormat:
+        """Type of the samples."""
+        return SampleFormat.UINT8
+
+    @property
+    def tile_size(self) -> tuple[int, int]:
+        """Width and height of a tile of the colours in pixels."""
+        return self.colours.tile_size
+
+    @property
+    def tiles(self) -> int:
+        """Tiles of the colours."""
+        return self.colours.tiles
+
+    @property
+    def preview_bytes(self) -> int:
+        """Length of the payload's prefix that is enough for the preview."""
+        return self.colours.preview_bytes
+
+    @property
+    def facts(self) -> CodedFacts:
+        """What the learned codec knows."""
+        return self.colours.facts
+
+    def decode(self, options: DecodeOptions) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+        """Decode both; see :meth:`~pgic_core.codec.base.CodedImage.decode`."""
+        opacity, opacity_mask = self.opacity.decode(replace(options, progress=None))
+        pixels = np.empty((*opacity.shape[:2], 4), np.uint8)
+        _, mask = self.colours.decode(options, out=pixels[:, :, :3])
+        pixels[:, :, 3:] = opacity
+        if mask is not None and opacity_mask is not None:
+            mask |= opacity_mask
+        return pixels, mask
+
+    def strips(self, threads: int | None) -> Iterator[NDArray[Any]]:
+        """All of both, (rows, W, 4) at a time, from top to bottom."""
+        top = 0
+        for colours in self.colours.strips(threads):
+            rows, width = colours.shape[:2]
+            opacity, _ = self.opacity.decode(DecodeOptions(window=(0, top, width, rows), threads=threads))
+            yield np.concatenate([colours, opacity], axis=2)
+            top += rows
+
+    def latent(self, window: Window | None, threads: int | None) -> NDArray[np.float32]:
+        """The latent of the colours; opacity has no part in it."""
+        return self.colours.latent(window, threads)
+
+    def verify(self) -> None:
+        """Check both.
+
+        Raises:
+            PgiFormatError: something is damaged.
+        """
+        self.colours.verify()
+        self.opacity.verify()
