@@ -30,6 +30,7 @@ PARSERS = (
     "codec/learned/stream.py",
     "codec/learned/entropy.py",
     "codec/learned/decoder.py",
+    "codec/learned/opacity.py",
     "codec/learned/exact.py",
     "codec/learned/tile_reader.py",
     "api/coded.py",
