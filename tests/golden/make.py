@@ -1,0 +1,104 @@
+"""Writes the golden files anew: ``python -m tests.golden.make``.
+
+Each file shows one codec, level or feature. With a provisional model they are renewed when that changes.
+Those of a released model are written once: files made then decode for ever.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import skimage.data
+
+import pgic_core
+from pgic_core.codec.learned.decoder import LearnedImage
+from pgic_core.container import PgiReader
+from pgic_core.features import encode_features
+from pgic_core.features.carry import attach_features
+from pgic_core.limits import Limits
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FOLDER = Path(__file__).parent
+LEVELS = ("fast", "preview")
+
+
+def pictures() -> dict[str, bytes]:
+    """Name to the bytes of a file."""
+    photo = skimage.data.astronaut()[60:188, 150:310]
+    learned = partial(pgic_core.encode, photo, codec="learned")
+    ramp = np.linspace(0, 65535, 64 * 72).reshape(64, 72)
+    alpha = np.linspace(0, 255, photo.shape[0] * photo.shape[1]).reshape(photo.shape[:2]).astype(np.uint8)
+    maps = np.maximum(np.random.default_rng(1).standard_normal((8, 14, 14)).astype(np.float32), 0)
+    return {
+        "learned": learned(quality=50),
+        "learned-fine": learned(quality=95),
+        "learned-no-filter": learned(quality=30, effort=1),
+        "learned-roi": learned(quality=30, roi=[(64, 32, 60, 50)]),
+        "learned-exact": learned(quality=40, exact=[(20, 30, 50, 20)]),
+        "learned-neutral": pgic_core.encode(photo[..., :1].repeat(3, 2), quality=40, codec="learned"),
+        "learned-alpha": pgic_core.encode(np.dstack([photo, alpha]), quality=40, codec="learned"),
+        "lossless-grey": pgic_core.encode(photo[:64, :72, 1], lossless=True),
+        "lossless-rgb": pgic_core.encode(photo[:64, :72], lossless=True),
+        "lossless-16": pgic_core.encode(ramp.astype(np.uint16), lossless=True),
+        "lossless-int16": pgic_core.encode((ramp - 32768).astype(np.int16), lossless=True),
+        "lossless-float": pgic_core.encode((ramp / 7).astype(np.float32), lossless=True),
+        "annotated": pgic_core.encode(
+            photo[:64, :72],
+            lossless=True,
+            annotations=[{"label": "crack", "box": [3, 4, 20, 30], "score": 0.5}],
+            metadata={
+                "device_id": "UAV-7",
+                "timestamp_ms": 1_700_000_000_000,
+                "location": (116.5, 39.75, 50),
+            },
+        ),
+        "features": attach_features(
+            pgic_core.encode(photo[:64, :72], lossless=True), encode_features(maps, codec="pgic")
+        ),
+    }
+
+
+def symbols_of(data: bytes) -> str | None:
+    """SHA-256 of the symbols of a learned picture, in hex; None of another one."""
+    with PgiReader(data) as reader:
+        if reader.fields.compression_type != 1:
+            return None
+        payload = reader.read_block(reader.header.image)[7:]
+        start = 4 + int.from_bytes(payload[:4], "little")
+        limits = Limits()
+        image = LearnedImage(
+            lambda offset, length: payload[start + offset : start + offset + length],
+            len(payload) - start,
+            reader.fields.width,
+            reader.fields.height,
+            limits,
+        )
+    tiles, area = image._reader(raise_damage=True), image.grid.padded
+    parts = tiles.z(area).astype(np.int16), tiles.base(area), tiles.detail(area)
+    return sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()
+
+
+def decoded(data: bytes) -> dict[str, NDArray[Any]]:
+    """Level to pixels."""
+    return {level: pgic_core.decode(data, level=level) for level in LEVELS}
+
+
+def main() -> None:
+    """Write the files, what they decode to, and what stands in them."""
+    facts = {}
+    for name, data in pictures().items():
+        (FOLDER / f"{name}.pgi").write_bytes(data)
+        np.savez_compressed(FOLDER / f"{name}.npz", **decoded(data))
+        facts[name] = {"sha256": sha256(data).hexdigest(), "symbols": symbols_of(data)}
+    (FOLDER / "facts.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
