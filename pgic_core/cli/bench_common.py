@@ -9,7 +9,7 @@ import click
 from ..errors import PgiOptionError
 from ..terminal import say
 from .base import option
-from .path_types import OUTPUT_FILE
+from .value_types import OUTPUT_FILE, QUALITY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +49,7 @@ def quality_option(default: int) -> Callable[[Callable[..., None]], Callable[...
     return option(
         "-q",
         "--quality",
-        type=click.IntRange(1, 100),
+        type=QUALITY,
         metavar="1-100",
         default=default,
         show_default=True,

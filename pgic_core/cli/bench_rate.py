@@ -10,8 +10,8 @@ from ..errors import PgiOptionError
 from ..terminal import console
 from .base import PgicCommand, option
 from .bench_common import available_codecs, csv_option, limit_option
-from .path_types import EXISTING, EXISTING_FILE, OUTPUT_FILE, OUTPUT_FOLDER
 from .progress import progress_bar
+from .value_types import EXISTING, EXISTING_FILE, OUTPUT_FILE, OUTPUT_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,8 +10,8 @@ from ..errors import PgiOptionError
 from ..terminal import console
 from .base import PgicCommand, option
 from .bench_common import available_codecs, csv_option, megapixels_option, quality_option
-from .path_types import EXISTING_FILE
 from .progress import progress_bar
+from .value_types import EXISTING_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path

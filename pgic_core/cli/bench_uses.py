@@ -10,8 +10,8 @@ from ..errors import PgiOptionError
 from ..terminal import console, say
 from .base import PgicCommand, option
 from .bench_common import csv_option, limit_option, megapixels_option, quality_option
-from .path_types import EXISTING, EXISTING_FILE, OUTPUT_FOLDER
 from .progress import progress_bar
+from .value_types import EXISTING, EXISTING_FILE, OUTPUT_FOLDER, QUALITY
 
 __all__ = ["compressai", "loader", "ratio", "roi", "worst"]
 
@@ -76,7 +76,7 @@ def roi(
     "-q",
     "--quality",
     "qualities",
-    type=click.IntRange(1, 100),
+    type=QUALITY,
     metavar="1-100",
     multiple=True,
     default=(10, 30, 50, 70, 90),
@@ -164,7 +164,7 @@ def ratio(images: tuple[Path, ...], megapixels: float, csv_path: Path | None, li
     "-q",
     "--quality",
     "qualities",
-    type=click.IntRange(1, 100),
+    type=QUALITY,
     metavar="1-100",
     multiple=True,
     group="Codecs",

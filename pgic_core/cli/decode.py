@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from ..container import atomic_write
+from ..options import LEVELS
 from ..terminal import say
 from .base import PgicCommand, option
 from .file_options import output_options, run_options, strict_option
 from .paths import PGI_SUFFIXES, STREAM, find_sources, place_targets, split_decoded
 from .photos import WRITTEN_SUFFIXES, read_stdin, streamed_photo, write_output
 from .running import Losses, Run, run_targets
+from .value_types import QUALITY
 
 if TYPE_CHECKING:
     from ..api import PgiFile
@@ -37,7 +39,7 @@ __all__ = ["decode"]
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT... [OUTPUT]")
 @option(
     "--level",
-    type=click.Choice(["preview", "fast"]),
+    type=click.Choice(LEVELS),
     default="fast",
     group="Decoding",
     help="fast decodes every pixel, preview 1/8 of the width and of the height.",
@@ -68,7 +70,7 @@ __all__ = ["decode"]
 @option(
     "-q",
     "--quality",
-    type=click.IntRange(1, 100),
+    type=QUALITY,
     metavar="1-100",
     group="Output",
     advanced=True,

@@ -13,6 +13,7 @@ from .paths import PGI_SUFFIXES, place_targets, split_output
 from .photos import open_photo, photo_sources, write_output
 from .roi_options import roi_options, show_roi_map
 from .running import Losses, Run, run_targets
+from .value_types import EFFORT, QUALITY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +45,7 @@ _RATES = ("quality", "lossless", "max_bytes", "ratio", "bpp", "min_psnr")
 @option(
     "-q",
     "--quality",
-    type=click.IntRange(1, 100),
+    type=QUALITY,
     metavar="1-100",
     group=_RATE,
     help="Quality of the picture. [default: 50]",
@@ -68,7 +69,7 @@ _RATES = ("quality", "lossless", "max_bytes", "ratio", "bpp", "min_psnr")
 @option(
     "-e",
     "--effort",
-    type=click.IntRange(1, 3),
+    type=EFFORT,
     metavar="1-3",
     group="Coding",
     help="1 is fast, 2 makes smaller files, 3 makes the smallest and is slow. [default: 2]",

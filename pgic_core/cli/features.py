@@ -18,7 +18,7 @@ from ..features.prequantise import BIT_DEPTHS, QUANTISERS
 from ..features.repack import PACKINGS
 from ..terminal import say, show
 from .base import PgicGroup, option
-from .path_types import EXISTING_FILE, EXISTING_FOLDER, OUTPUT_FILE
+from .value_types import EXISTING_FILE, EXISTING_FOLDER, OUTPUT_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ import click
 from ..data_files import read_json
 from ..errors import PgiInputError, PgiOptionError
 from .base import option
-from .path_types import OUTPUT_FILE
+from .value_types import OUTPUT_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

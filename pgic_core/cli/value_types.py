@@ -1,4 +1,4 @@
-"""Kinds of paths that options and arguments of commands take."""
+"""Kinds of values that options and arguments of commands take."""
 
 from __future__ import annotations
 
@@ -6,7 +6,20 @@ from pathlib import Path
 
 import click
 
-__all__ = ["EXISTING", "EXISTING_FILE", "EXISTING_FOLDER", "OUTPUT_FILE", "OUTPUT_FOLDER"]
+from ..options import EFFORTS, QUALITIES
+
+__all__ = [
+    "EFFORT",
+    "EXISTING",
+    "EXISTING_FILE",
+    "EXISTING_FOLDER",
+    "OUTPUT_FILE",
+    "OUTPUT_FOLDER",
+    "QUALITY",
+]
+
+QUALITY = click.IntRange(QUALITIES[0], QUALITIES[-1])
+EFFORT = click.IntRange(EFFORTS[0], EFFORTS[-1])
 
 EXISTING = click.Path(exists=True, path_type=Path)
 """A file or folder to read."""
