@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..codec.tiling import LATENT as LATENT_FACTOR
+from ..codec.tiling import Y_STRIDE as LATENT_FACTOR
 from ..container import PgiReader
 from ..errors import PgiLimitError
 from ..limits import Limits

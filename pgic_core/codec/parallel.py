@@ -14,7 +14,7 @@ from ..options import Progress, thread_count
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-__all__ = ["SMALL_PRODUCT", "ahead", "beside", "map_tiles"]
+__all__ = ["SMALL_PRODUCT", "map_tiles", "prefetch", "run_alongside"]
 
 SMALL_PRODUCT = 1 << 17
 """So many multiplications a matrix product may take to be left to one thread: half of OpenBLAS's bound. A
@@ -99,7 +99,7 @@ def map_tiles(
         return _collect(pool.map(work, tiles), len(tiles), progress)
 
 
-def ahead(work: Callable[[T], R], items: Sequence[T], threads: int) -> Iterator[tuple[T, R]]:
+def prefetch(work: Callable[[T], R], items: Sequence[T], threads: int) -> Iterator[tuple[T, R]]:
     """``(item, work(item))`` for each; with several threads the next is under way meanwhile.
 
     Args:
@@ -121,7 +121,7 @@ def ahead(work: Callable[[T], R], items: Sequence[T], threads: int) -> Iterator[
 
 
 @contextmanager
-def beside(work: Callable[[], R], threads: int) -> Iterator[Callable[[], R]]:
+def run_alongside(work: Callable[[], R], threads: int) -> Iterator[Callable[[], R]]:
     """Has ``work`` done by the end of the block, with several threads at the same time as the block.
 
     Yields:

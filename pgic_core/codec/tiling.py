@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
-    "CELL",
-    "LATENT",
-    "UNIT",
+    "CELL_STRIDE",
+    "Y_STRIDE",
+    "Z_STRIDE",
     "Box",
     "Grid",
     "bands",
@@ -30,9 +30,9 @@ __all__ = [
     "strips",
 ]
 
-LATENT = 16
-CELL = 32
-UNIT = 64
+Y_STRIDE = 16
+CELL_STRIDE = 32
+Z_STRIDE = 64
 """One position of z. Everything coded is a whole number of these."""
 _BLOCK_PIXELS = 1 << 21
 
@@ -130,7 +130,7 @@ class Grid:
     @classmethod
     def square(cls, width: int, height: int, tile: int) -> Grid:
         """Square tiles as the learned codec has them, in whole positions of z; ``tile`` is their side."""
-        return cls(width, height, tile, tile, UNIT)
+        return cls(width, height, tile, tile, Z_STRIDE)
 
     @property
     def tile(self) -> int:

@@ -7,19 +7,19 @@ import threading
 
 import pytest
 
-from pgic_core.codec.parallel import ahead, beside, map_tiles
+from pgic_core.codec.parallel import map_tiles, prefetch, run_alongside
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_result_is_there_in_the_block_and_after_it(threads: int) -> None:
-    with beside(lambda: 7, threads) as result:
+    with run_alongside(lambda: 7, threads) as result:
         assert result() == 7
     assert result() == 7
 
 
 def test_both_run_at_once() -> None:
     met = threading.Barrier(2, timeout=10)
-    with beside(met.wait, 2) as result:
+    with run_alongside(met.wait, 2) as result:
         assert {met.wait(), result()} == {0, 1}
 
 
@@ -28,7 +28,7 @@ def test_work_that_fails_fails_the_block(threads: int) -> None:
     def work() -> None:
         raise OSError("work")
 
-    with pytest.raises(OSError, match="work"), beside(work, threads):
+    with pytest.raises(OSError, match="work"), run_alongside(work, threads):
         pass
 
 
@@ -41,7 +41,7 @@ def test_the_error_of_the_block_goes_first_and_nothing_is_left_running() -> None
         finally:
             ended.set()
 
-    with pytest.raises(ValueError, match="block"), beside(work, 2):
+    with pytest.raises(ValueError, match="block"), run_alongside(work, 2):
         raise ValueError("block")
     assert ended.is_set()
 
@@ -62,7 +62,7 @@ def test_threads_are_kept_for_the_next_caller() -> None:
 
 
 def test_those_in_use_are_no_one_elses() -> None:
-    with beside(threading.get_ident, 2) as one, beside(threading.get_ident, 2) as other:
+    with run_alongside(threading.get_ident, 2) as one, run_alongside(threading.get_ident, 2) as other:
         assert one() != other()
 
 
@@ -94,7 +94,7 @@ def test_a_caller_that_stops_early_leaves_nothing_running() -> None:
             ended.set()
         return item
 
-    results = ahead(work, [0, 1, 2], 2)
+    results = prefetch(work, [0, 1, 2], 2)
     assert next(results) == (0, 0)
     assert running.wait(10)
     results.close()  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ from skimage import data
 
 import pgic_core
 from pgic_core.codec.learned import encoder
-from pgic_core.codec.learned.entropy import Bank, encode_segments
+from pgic_core.codec.learned.entropy import CdfTable, encode_segments
 from pgic_core.errors import PgiModelError
 from pgic_core.lab.bench.metrics import psnr
 from pgic_core.models import ROWS, Model, default_model
@@ -71,12 +71,12 @@ def test_a_model_that_was_not_made_for_it_is_named(tmp_path: Path) -> None:
 
 
 def test_cost_is_what_coding_takes() -> None:
-    bank = Bank.of(default_model())
+    cdfs = CdfTable.of(default_model())
     random = np.random.default_rng(4)
     counts = np.zeros(ROWS, np.int64)
     counts[[1, 20, 40]] = 3000
     scales = np.repeat([0.3, 1.4, 8.0], 3000)
     symbols = np.rint(random.normal(scale=scales)).astype(np.int16)
     symbols[::1000] = 20_000  # escapes
-    coded = encode_segments(bank, [(counts, symbols)])
-    assert bank.cost(counts, symbols).sum() == pytest.approx(8 * len(coded), rel=0.01, abs=64)
+    coded = encode_segments(cdfs, [(counts, symbols)])
+    assert cdfs.cost(counts, symbols).sum() == pytest.approx(8 * len(coded), rel=0.01, abs=64)

@@ -9,7 +9,7 @@ from functools import lru_cache
 import cbor2
 import numpy as np
 
-from pgic_core.codec.learned.entropy import Bank, encode_segments
+from pgic_core.codec.learned.entropy import CdfTable, encode_segments
 from pgic_core.codec.learned.rows import RowMap
 from pgic_core.codec.learned.stream import StreamHeader, serialise
 from pgic_core.codec.learned.varint import varint
@@ -131,7 +131,7 @@ def bombs() -> dict[str, bytes]:
 def _coded(forged: list[tuple[str, int]], *, before: bytes = b"", tail: bytes = b"") -> bytes:
     """A picture whose symbols are all zero but for one that no encoder would write."""
     model, quality = default_model(), 60
-    row_map, bank = RowMap.of(model, quality), Bank.of(model)
+    row_map, cdfs = RowMap.of(model, quality), CdfTable.of(model)
     z_rows = row_map.rows_of_z(1)
     z = np.zeros(len(z_rows.index), np.int16)
     values = dict(forged)
@@ -139,7 +139,7 @@ def _coded(forged: list[tuple[str, int]], *, before: bytes = b"", tail: bytes = 
     rows = row_map.rows("base", np.zeros((model.hyper, 1, 1), np.int16), None)
     base = np.zeros(len(rows.index), np.int32)
     base[:1] = values.get("base", 0)
-    part = encode_segments(bank, [(z_rows.counts, z), (rows.counts, base)])  # type: ignore[list-item]
+    part = encode_segments(cdfs, [(z_rows.counts, z), (rows.counts, base)])  # type: ignore[list-item]
     tiles = [[before + part + tail], [b""]]
     header = StreamHeader(model.digest, quality, Grid.square(64, 48, 512), None)
     return _picture(_SMALL, bytes(4) + b"".join(serialise(header, tiles)))

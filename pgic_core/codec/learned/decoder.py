@@ -12,14 +12,14 @@ from ...limits import Limits
 from ...models import Model, find_model
 from ...options import PREVIEW_FACTOR, DecodeOptions, level_scale, thread_count, window_within
 from ..base import CodedFacts
-from ..parallel import ahead, beside
+from ..parallel import prefetch, run_alongside
 from ..picture import Channels, SampleFormat
-from ..tiling import CELL, LATENT, UNIT, Box, block_pixels, blocks
-from .entropy import Bank
+from ..tiling import CELL_STRIDE, Y_STRIDE, Z_STRIDE, Box, block_pixels, blocks
+from .entropy import CdfTable
 from .exact import ExactLayer
 from .post_filter import BLOCK, REACH, Filter, filtered
-from .reconstruction import Demand, context_of, latent_of, margins, pixels_of, preview_of, state_of
-from .region import Rate
+from .reconstruction import BlockPlan, context_of, latent_of, margins, pixels_of, preview_of, state_of
+from .step_sizes import StepSizes
 from .stream import StreamHeader, parse
 from .tile_reader import TileReader
 
@@ -53,11 +53,12 @@ class GatheredBlock(NamedTuple):
     Attributes:
         plan: the block, and what it needs.
         compute: runs the last networks. It gives the preview's pixels, uint8 ``(h, w, 3)``, where
-            ``plan.detailed`` is ``None``, else the latent of ``plan.seen``, float32 ``(1, h, w, M)``.
+            ``plan.detail_box`` is ``None``, else the latent of ``plan.synthesis_box``, float32
+            ``(1, h, w, M)``.
         damaged: tiles that were found damaged so far.
     """
 
-    plan: Demand
+    plan: BlockPlan
     compute: Callable[[], NDArray[Any]]
     damaged: frozenset[int]
 
@@ -147,7 +148,7 @@ class LearnedImage:
         Raises:
             PgiFormatError: what the payload holds is none.
         """
-        return Filter.unpack(self.header.filter, Bank.of(self.model)) if self.header.filter else None
+        return Filter.unpack(self.header.filter, CdfTable.of(self.model)) if self.header.filter else None
 
     def verify(self) -> None:
         """Check the model's files, every tile's CRC32, and that symbols, filter and exact blocks decode.
@@ -217,12 +218,12 @@ class LearnedImage:
             PgiFormatError, PgiOptionError: as for :meth:`decode`.
         """
         area, model = self._area(window), self.model
-        first = area.reduced(LATENT)
+        first = area.reduced(Y_STRIDE)
         out = np.empty((model.latent, first.height, first.width), np.float32)
         tiles, rate = self._reader(raise_damage=True), self._rate()
         threads = thread_count(threads)
         for gathered in self._gathered(tiles, rate, self._parts(area, (0, 0)), threads):
-            place = gathered.plan.block.reduced(LATENT).inside(first)
+            place = gathered.plan.block.reduced(Y_STRIDE).inside(first)
             out[:, *place] = gathered.compute()[0].transpose(2, 0, 1)
         return out
 
@@ -232,8 +233,8 @@ class LearnedImage:
     def _reader(self, *, raise_damage: bool) -> TileReader:
         return TileReader(self.model, self.header, self.index, self._read, raise_damage=raise_damage)
 
-    def _rate(self) -> Rate:
-        return Rate(self.model, self.header.quality, self.header.offsets)
+    def _rate(self) -> StepSizes:
+        return StepSizes(self.model, self.header.quality, self.header.offsets)
 
     def strips(self, threads: int | None = None) -> Iterator[NDArray[np.uint8]]:
         """The whole picture, a strip of full width at a time, from top to bottom.
@@ -263,15 +264,15 @@ class LearnedImage:
         for part, compute, damaged in self._gathered(tiles, rate, self._parts(area, around), threads):
             pixels = compute()
             if around is not None:
-                pixels = pixels_of(rate, part.seen, part.shown, pixels, threads)
+                pixels = pixels_of(rate, part.synthesis_box, part.render_box, pixels, threads)
                 pixels = (
-                    filtered(own, pixels, part.shown, part.block, self.grid.padded, threads)
+                    filtered(own, pixels, part.render_box, part.block, self.grid.padded, threads)
                     if own
-                    else pixels[part.block.inside(part.shown)]
+                    else pixels[part.block.inside(part.render_box)]
                 )
             if self.header.neutral:
                 pixels = _without_tint(pixels)
-            spoilt = [self.grid.box(i) for i in self.grid.touching(part.needed) if i in damaged]
+            spoilt = [self.grid.box(i) for i in self.grid.touching(part.hyper_box) if i in damaged]
             grown = [box.grown(reach, 1, self.grid.padded) for box in spoilt]
             touched = self._touched(grown, part.block, scale)
             touched = self.exact.lay_over(pixels, part.block, scale, touched, raise_damage=tiles.raise_damage)
@@ -292,34 +293,36 @@ class LearnedImage:
 
     @staticmethod
     def _gathered(
-        tiles: TileReader, rate: Rate, parts: list[Demand], threads: int
+        tiles: TileReader, rate: StepSizes, parts: list[BlockPlan], threads: int
     ) -> Iterator[GatheredBlock]:
         """Read the symbols of blocks, the next one's while the caller works on one.
 
         Networks for what is known run while the rest is read, which takes one thread.
         """
 
-        def of_z(part: Demand, z: NDArray[np.float32]) -> NDArray[np.float32]:
-            state = state_of(rate, part.needed, z, threads)
-            if part.detailed is not None and threads > 1:
-                tiles.foresee(part.detailed)
+        def of_z(part: BlockPlan, z: NDArray[np.float32]) -> NDArray[np.float32]:
+            state = state_of(rate, part.hyper_box, z, threads)
+            if part.detail_box is not None and threads > 1:
+                tiles.precompute_rows(part.detail_box)
             return state
 
-        def read(part: Demand) -> Callable[[], NDArray[Any]]:
-            z = tiles.z(part.needed)
-            with beside(lambda: of_z(part, z), threads) as state:
-                base = tiles.base(part.known)
-            if (detailed := part.detailed) is None:
+        def read(part: BlockPlan) -> Callable[[], NDArray[Any]]:
+            z = tiles.z(part.hyper_box)
+            with run_alongside(lambda: of_z(part, z), threads) as state:
+                base = tiles.base(part.base_box)
+            if (detailed := part.detail_box) is None:
                 return lambda: preview_of(rate, part, state(), base, threads)
-            with beside(lambda: context_of(rate, part, detailed, state(), base, threads), threads) as context:
+            with run_alongside(
+                lambda: context_of(rate, part, detailed, state(), base, threads), threads
+            ) as context:
                 detail = tiles.detail(detailed)
             return lambda: latent_of(rate, part, detailed, context(), detail, threads)
 
-        def gather(part: Demand) -> GatheredBlock:
+        def gather(part: BlockPlan) -> GatheredBlock:
             compute = read(part)
             return GatheredBlock(part, compute, frozenset(tiles.damaged))
 
-        return (gathered for _, gathered in ahead(gather, parts, threads))
+        return (gathered for _, gathered in prefetch(gather, parts, threads))
 
     def _filter(self, tiles: TileReader) -> Filter | None:
         """The filter. If it cannot be read, there is none, and all tiles count as damaged."""
@@ -331,7 +334,7 @@ class LearnedImage:
             tiles.damaged.update(range(self.grid.count))
             return None
 
-    def _parts(self, area: Box, around: tuple[int, int] | None) -> list[Demand]:
+    def _parts(self, area: Box, around: tuple[int, int] | None) -> list[BlockPlan]:
         """Cut ``area`` into blocks, with the margins of what is shown and seen; ``None`` for previews."""
         whole, reach = self.grid.padded, self.model.halo("means")
         beyond = self.model.halo("context")
@@ -341,10 +344,10 @@ class LearnedImage:
                 detailed = None
                 shown = seen = wanted = block.grown(0, PREVIEW_FACTOR, whole)
             else:
-                shown, seen = (block.grown(margin, LATENT, whole) for margin in around)
-                detailed = wanted = seen.grown(0, CELL, whole)
-            known, needed = (wanted.grown(halo, UNIT, whole) for halo in (beyond, reach))
-            parts.append(Demand(block, shown, seen, detailed, known, needed))
+                shown, seen = (block.grown(margin, Y_STRIDE, whole) for margin in around)
+                detailed = wanted = seen.grown(0, CELL_STRIDE, whole)
+            known, needed = (wanted.grown(halo, Z_STRIDE, whole) for halo in (beyond, reach))
+            parts.append(BlockPlan(block, shown, seen, detailed, known, needed))
         return parts
 
 

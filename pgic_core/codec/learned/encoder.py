@@ -9,16 +9,27 @@ import numpy as np
 
 from ...errors import PgiOptionError
 from ...options import DEFAULT_EFFORT, DEFAULT_QUALITY, check_effort, check_quality, thread_count
-from ..parallel import beside, map_tiles
-from ..tiling import CELL, LATENT, UNIT, Box, Grid, bands, block_pixels, blocks, columns, pixels_in
-from .entropy import Z_BOUND, Bank, encode_segments
+from ..parallel import map_tiles, run_alongside
+from ..tiling import (
+    CELL_STRIDE,
+    Y_STRIDE,
+    Z_STRIDE,
+    Box,
+    Grid,
+    bands,
+    block_pixels,
+    blocks,
+    columns,
+    pixels_in,
+)
+from .entropy import Z_BOUND, CdfTable, encode_segments
 from .exact import pack_exact
 from .exact_search import ExactSearch, near_depth, near_error
 from .inpainting import Inpainted
 from .latent_rows import LatentRows
 from .post_filter import REACH
 from .post_filter_fit import FilterFit, samples
-from .quantisation import SYMBOL_LAYERS, Coding, fill_thresholds, row_thresholds
+from .quantisation import SYMBOL_LAYERS, QuantState, fill_thresholds, row_thresholds
 from .rate_control import RateTarget, psnr, search
 from .reconstruction import margins, pixels_of
 from .refinement import REFINED_PIXELS, refine
@@ -132,20 +143,20 @@ class Encoder:
         self._progress = progress
         self._keep = keep
         self.grid = Grid.square(width, height, TILE)
-        shape = (self.grid.padded.height // UNIT, self.grid.padded.width // UNIT)
+        shape = (self.grid.padded.height // Z_STRIDE, self.grid.padded.width // Z_STRIDE)
         if roi is not None and (roi.shape != shape or roi.dtype != np.int8):
             raise PgiOptionError(f"The ROI map of this picture must be int8 of shape {shape}.")
         self._roi = roi if roi is not None and roi.any() else None
         shape = -(-height // EXACT_SIDE), -(-width // EXACT_SIDE)
         if exact is not None and (exact.shape != shape or exact.dtype != np.bool_):
             raise PgiOptionError(f"The exact blocks of this picture must be bool of shape {shape}.")
-        self._neutral = _is_neutral(rgb[::UNIT]) and _is_neutral(rgb)  # a few rows tell most photos
+        self._neutral = _is_neutral(rgb[::Z_STRIDE]) and _is_neutral(rgb)  # a few rows tell most photos
         self._wanted = np.zeros(shape, np.bool_) if exact is None else exact
-        self._bank = Bank.of(model)
-        self._thresholds = row_thresholds(self._bank, drop=effort > 1)
+        self._cdfs = CdfTable.of(model)
+        self._thresholds = row_thresholds(self._cdfs, drop=effort > 1)
         self._search = None
         if search_exact and model.weighs_errors:
-            self._search = ExactSearch(rgb, self.grid, model, self._bank, self._thresholds, threads)
+            self._search = ExactSearch(rgb, self.grid, model, self._cdfs, self._thresholds, threads)
         self._block_pixels = block_pixels(self.grid.padded)
         self._exact: NDArray[np.bool_] | None = None
         self._begin(self._wanted)
@@ -158,7 +169,7 @@ class Encoder:
         self._latent = LatentRows(model.latent, grid.padded.width)
         self._samples: dict[Box, float] = {}
         if self._effort > 1 and model.weighs_errors:
-            margin = -(-(model.halo("synthesis") + REACH) // LATENT) * LATENT
+            margin = -(-(model.halo("synthesis") + REACH) // Y_STRIDE) * Y_STRIDE
             cut = blocks(grid.padded, TILE, self._block_pixels)
             self._samples = samples(self._rgb, cut, grid.padded, margin, self._exact)
 
@@ -175,7 +186,7 @@ class Encoder:
         """The payload at one quality."""
         self._choose_exact(quality)
         whole, reach = self.grid.padded, self._model.halo("means")
-        picture = Coding(self._model, quality, self._roi, whole)
+        picture = QuantState(self._model, quality, self._roi, whole)
         latent, refining = self._latent, 0.0
         if self._effort == SLOW:
             self._hyper(picture, whole.bottom)
@@ -183,19 +194,19 @@ class Encoder:
         packed: dict[int, tuple[bytes, bytes]] = {}
         fit = FilterFit()
         for band in bands(whole, TILE, self._block_pixels):
-            self._hyper(picture, band.grown(reach, UNIT, whole).bottom)
+            self._hyper(picture, band.grown(reach, Z_STRIDE, whole).bottom)
             for block in columns(band, TILE, self._block_pixels):
                 packed |= self._pack(picture, latent, block, fit)
                 self._progress(refining + (1 - refining) * len(packed) / self.grid.count)
             if not self._keep:
-                self._latent.forget(band.bottom - reach - UNIT)
+                self._latent.forget(band.bottom - reach - Z_STRIDE)
         if not self._keep:
             self._latent = LatentRows(self._model.latent, whole.width)
         own = b""
         if self._samples:
             pixels = self.grid.width * self.grid.height
-            found = fit.best(self._bank, self._model.error_weight(quality), pixels)
-            own = found.pack(self._bank) if found else b""
+            found = fit.best(self._cdfs, self._model.error_weight(quality), pixels)
+            own = found.pack(self._cdfs) if found else b""
         header = StreamHeader(
             self._model.digest, quality, self.grid, self._roi, own, self._exact, self._neutral
         )
@@ -226,15 +237,15 @@ class Encoder:
             return
         network, halo = self._model.network("analysis"), self._model.halo("analysis")
         for block in columns(self._latent.grow(bottom), TILE, self._block_pixels):
-            area = block.grown(halo, UNIT, self.grid.padded)
+            area = block.grown(halo, Z_STRIDE, self.grid.padded)
             out = network({"picture": self._padded(area)}, threads=self._threads)
-            self._latent.put(block, out[:, *block.inside(area, LATENT)])
+            self._latent.put(block, out[:, *block.inside(area, Y_STRIDE)])
 
     def _padded(self, area: Box) -> NDArray[np.uint8]:
         """Pixels of ``area``; beyond the picture its last row and column are repeated."""
         return np.ascontiguousarray(self._seen.area(area))[None]
 
-    def _hyper(self, picture: Coding, bottom: int) -> None:
+    def _hyper(self, picture: QuantState, bottom: int) -> None:
         """Have z down to a pixel row."""
         whole = self.grid.padded
         if bottom <= picture.z_bottom:
@@ -242,21 +253,21 @@ class Encoder:
         network, halo = self._model.network("hyper_analysis"), self._model.halo("hyper_analysis")
         strip = Box(0, picture.z_bottom, whole.width, bottom)
         picture.z_bottom = bottom
-        self._analyse(strip.grown(halo, UNIT, whole).bottom)
+        self._analyse(strip.grown(halo, Z_STRIDE, whole).bottom)
         for block in columns(strip, TILE, self._block_pixels):
-            area = block.grown(halo, UNIT, whole)
+            area = block.grown(halo, Z_STRIDE, whole)
             out = network(
                 {
                     "latent": self._latent.take(area),
-                    "embedding": picture.rate.embedding("hyper_analysis", area, CELL),
+                    "embedding": picture.rate.embedding("hyper_analysis", area, CELL_STRIDE),
                 },
                 threads=self._threads,
             )
-            z = np.clip(np.rint(out[0][:, *block.inside(area, UNIT)]), -Z_BOUND, Z_BOUND)
+            z = np.clip(np.rint(out[0][:, *block.inside(area, Z_STRIDE)]), -Z_BOUND, Z_BOUND)
             z[picture.row_map.z_rows == 0] = 0
-            picture.z[:, *block.inside(whole, UNIT)] = z
+            picture.z[:, *block.inside(whole, Z_STRIDE)] = z
 
-    def _refined(self, picture: Coding) -> LatentRows:
+    def _refined(self, picture: QuantState) -> LatentRows:
         """A better latent than that of the analysis network, for one quality."""
         whole, reach = self.grid.padded, self._model.halo("means")
         cut = blocks(whole, TILE, REFINED_PIXELS)
@@ -265,10 +276,10 @@ class Encoder:
         for block in cut:
             latent.put(block, self._latent.take(block))
         for done, block in enumerate(cut):
-            area = block.grown(reach, UNIT, whole)
+            area = block.grown(reach, Z_STRIDE, whole)
             refined = refine(
                 picture,
-                self._bank,
+                self._cdfs,
                 self._thresholds,
                 latent.take(area),
                 self._padded(area),
@@ -281,16 +292,18 @@ class Encoder:
         return latent
 
     def _pack(
-        self, picture: Coding, latent: LatentRows, block: Box, fit: FilterFit
+        self, picture: QuantState, latent: LatentRows, block: Box, fit: FilterFit
     ) -> dict[int, tuple[bytes, bytes]]:
         """Tile index to preview and detail part, for the tiles of a block; ``fit`` sees its samples."""
-        area = block.grown(self._model.halo("means"), UNIT, self.grid.padded)
-        limits = np.empty((area.height // CELL, area.width // CELL, 4 * self._model.latent), np.float16)
+        area = block.grown(self._model.halo("means"), Z_STRIDE, self.grid.padded)
+        limits = np.empty(
+            (area.height // CELL_STRIDE, area.width // CELL_STRIDE, 4 * self._model.latent), np.float16
+        )
 
         def choose(box: Box) -> list[SymbolRows]:
             chosen = [picture.rows(layer, box) for layer in SYMBOL_LAYERS]
             for layer, rows in zip(SYMBOL_LAYERS, chosen, strict=True):
-                cells = limits[box.inside(area, CELL)][:, :, picture.row_map.channels[layer]]
+                cells = limits[box.inside(area, CELL_STRIDE)][:, :, picture.row_map.channels[layer]]
                 fill_thresholds(self._thresholds, rows, cells)
             return chosen
 
@@ -308,28 +321,28 @@ class Encoder:
         def pack(at: int) -> tuple[bytes, bytes]:
             z = picture.row_map.prediction.residual(picture.z_of(boxes[at]))
             z_rows = picture.row_map.rows_of_z(z[0].size)
-            cells = symbols[boxes[at].inside(area, CELL)]
+            cells = symbols[boxes[at].inside(area, CELL_STRIDE)]
             segments = [(z_rows.counts, z.reshape(-1)[z_rows.index])]
             for layer, rows in zip(SYMBOL_LAYERS, chosen[at], strict=True):
                 part = cells[:, :, picture.row_map.channels[layer]]
                 segments.append((rows.counts, from_cells(rows, part)))
-            return encode_segments(self._bank, segments[:2]), encode_segments(self._bank, segments[2:])
+            return encode_segments(self._cdfs, segments[:2]), encode_segments(self._cdfs, segments[2:])
 
-        with beside(learn, self._threads):
+        with run_alongside(learn, self._threads):
             packed = map_tiles(pack, range(len(tiles)), self._threads)
         return dict(zip(tiles, packed, strict=True))
 
     def _learn(
-        self, picture: Coding, latent: NDArray[np.float32], area: Box, sample: Box, fit: FilterFit
+        self, picture: QuantState, latent: NDArray[np.float32], area: Box, sample: Box, fit: FilterFit
     ) -> None:
         """Decode a sample of ``area``, whose decoded latent is given, and tell the filter of it."""
         whole, rate = self.grid.padded, picture.rate
-        shown, seen = (sample.grown(by, LATENT, whole) for by in margins(self._model, REACH))
-        decoded = pixels_of(rate, seen, shown, latent[:, *seen.inside(area, LATENT)], self._threads)
-        units = sample.grown(0, UNIT, whole)
-        shape = units.height // UNIT, units.width // UNIT
+        shown, seen = (sample.grown(by, Y_STRIDE, whole) for by in margins(self._model, REACH))
+        decoded = pixels_of(rate, seen, shown, latent[:, *seen.inside(area, Y_STRIDE)], self._threads)
+        units = sample.grown(0, Z_STRIDE, whole)
+        shape = units.height // Z_STRIDE, units.width // Z_STRIDE
         importance = np.broadcast_to(np.float32(4) ** rate.octaves(units), shape)
-        importance = importance.repeat(UNIT, 0).repeat(UNIT, 1)[sample.inside(units)]
+        importance = importance.repeat(Z_STRIDE, 0).repeat(Z_STRIDE, 1)[sample.inside(units)]
         if self._exact is not None:
             around = sample.reduced(EXACT_SIDE)
             exact = self._exact[around.inside(self.grid.picture)]

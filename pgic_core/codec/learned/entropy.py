@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["LARGEST", "Z_BOUND", "Bank", "SegmentReader", "encode_segments"]
+__all__ = ["LARGEST", "Z_BOUND", "CdfTable", "SegmentReader", "encode_segments"]
 
 LARGEST = 32767
 """Largest magnitude of a symbol."""
@@ -31,7 +31,7 @@ _EXCESS = 1 << 16
 _BITS = 32
 
 
-class Bank:
+class CdfTable:
     """The distribution rows of a model. Make it with :meth:`of`.
 
     Args:
@@ -51,9 +51,9 @@ class Bank:
 
     @staticmethod
     @lru_cache(maxsize=4)
-    def of(model: Model) -> Bank:
-        """The bank of ``model``; kept for the next caller."""
-        return Bank(model)
+    def of(model: Model) -> CdfTable:
+        """The cdfs of ``model``; kept for the next caller."""
+        return CdfTable(model)
 
     def row(self, row: int) -> Any:
         """The distribution of a row above 0."""
@@ -81,11 +81,11 @@ class Bank:
         return np.asarray(bits + escaped * np.log2(_EXCESS), np.float32)
 
 
-def encode_segments(bank: Bank, segments: Sequence[tuple[NDArray[np.int64], NDArray[np.int16]]]) -> bytes:
+def encode_segments(cdfs: CdfTable, segments: Sequence[tuple[NDArray[np.int64], NDArray[np.int16]]]) -> bytes:
     """Code segments that will be decoded in this order.
 
     Args:
-        bank: the rows.
+        cdfs: the rows.
         segments: of each, how many symbols every row has ``(ROWS,)`` (row 0 none), and the symbols ``(n,)``
             row by row.
 
@@ -94,18 +94,18 @@ def encode_segments(bank: Bank, segments: Sequence[tuple[NDArray[np.int64], NDAr
     """
     coder = constriction.stream.stack.AnsCoder()
     for counts, symbols in reversed(segments):  # last in, first out
-        bound = np.repeat(bank.bounds, counts)
+        bound = np.repeat(cdfs.bounds, counts)
         values = symbols.astype(np.int32)
         excess = np.abs(values) - bound - 1
         escaped = excess >= 0
         if escaped.any():
             tail = 2 * excess[escaped] + (values[escaped] < 0)
-            coder.encode_reverse(tail.astype(np.int32), bank.excess)
+            coder.encode_reverse(tail.astype(np.int32), cdfs.excess)
         coded = np.where(escaped, 2 * bound + 1, values + bound).astype(np.int32)
         ends = np.cumsum(counts)
         for row in range(ROWS - 1, 0, -1):
             if ends[row] > ends[row - 1]:
-                coder.encode_reverse(coded[ends[row - 1] : ends[row]], bank.row(row))
+                coder.encode_reverse(coded[ends[row - 1] : ends[row]], cdfs.row(row))
     words: NDArray[np.uint32] = coder.get_compressed()
     return words.astype("<u4").tobytes()
 
@@ -127,20 +127,20 @@ class SegmentReader:
     """Reads what :func:`encode_segments` wrote, segment by segment.
 
     Args:
-        bank: the rows.
+        cdfs: the rows.
         data: the bytes.
 
     Raises:
         PgiFormatError: they cannot be such a stream.
     """
 
-    def __init__(self, bank: Bank, data: bytes) -> None:
+    def __init__(self, cdfs: CdfTable, data: bytes) -> None:
         if len(data) % 4:
             raise PgiFormatError("An entropy-coded part is not a whole number of 32-bit words.")
         words = np.frombuffer(data, "<u4").astype(np.uint32)
         if len(words) and words[-1] == 0:
             raise PgiFormatError("An entropy-coded part ends with a zero word.")
-        self._bank = bank
+        self._cdfs = cdfs
         self._coder = constriction.stream.stack.AnsCoder(words)
 
     def read(self, counts: NDArray[np.int64]) -> NDArray[np.int32]:
@@ -155,17 +155,17 @@ class SegmentReader:
         rows = np.flatnonzero(counts)
         if not len(rows):
             return np.zeros(0, np.int32)
-        bank, sizes, decode = self._bank, counts[rows], self._coder.decode
-        runs = [(bank.row(row), size) for row, size in zip(rows.tolist(), sizes.tolist(), strict=True)]
+        cdfs, sizes, decode = self._cdfs, counts[rows], self._coder.decode
+        runs = [(cdfs.row(row), size) for row, size in zip(rows.tolist(), sizes.tolist(), strict=True)]
         with _damage():
             symbols: NDArray[np.int32] = np.concatenate([decode(*run) for run in runs])
-        bounds = np.repeat(bank.bounds[rows], sizes)
+        bounds = np.repeat(cdfs.bounds[rows], sizes)
         symbols -= bounds
         beyond = np.flatnonzero(symbols > bounds)
         if len(beyond):
             # An escape reads as bound + 1, which is also the smallest magnitude it can stand for.
             with _damage():
-                tail = decode(bank.excess, len(beyond))
+                tail = decode(cdfs.excess, len(beyond))
             magnitude = symbols[beyond] + tail // 2
             if magnitude.max() > LARGEST:
                 raise PgiFormatError("A symbol is larger than the format allows.")

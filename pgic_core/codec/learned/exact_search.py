@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..parallel import map_tiles
-from ..tiling import UNIT, Box, pixels_in
+from ..tiling import Z_STRIDE, Box, pixels_in
 from .stream import DEPTHS, EXACT_SIDE, FULL_DEPTH
 from .suspects import lossless_bits, promised_error, suspects
 from .trial import attempt
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ...models import Model
     from ..tiling import Grid
-    from .entropy import Bank
+    from .entropy import CdfTable
 
 __all__ = ["ExactSearch", "near_depth", "near_error"]
 
@@ -69,7 +69,7 @@ class ExactSearch:
         rgb: ``(H, W, 3)``.
         grid: its tiles.
         model: which says what errors are worth.
-        bank: of the model.
+        cdfs: of the model.
         by_row: of :func:`.quantisation.row_thresholds`.
         threads: for networks and tiles.
     """
@@ -77,7 +77,7 @@ class ExactSearch:
     rgb: NDArray[np.uint8]
     grid: Grid
     model: Model
-    bank: Bank
+    cdfs: CdfTable
     by_row: NDArray[np.float16]
     threads: int
 
@@ -136,7 +136,7 @@ class ExactSearch:
         for place, (row, column) in zip(places, cores.tolist(), strict=True):
             area = Box(column * _CORE, row * _CORE, (column + 1) * _CORE, (row + 1) * _CORE).around(_MARGIN)
             mosaic[place.inside(whole)] = pixels_in(self.rgb, self.grid.picture, area)
-        shown, model_bits = attempt(mosaic, self.model, self.bank, self.by_row, quality, self.threads)
+        shown, model_bits = attempt(mosaic, self.model, self.cdfs, self.by_row, quality, self.threads)
         errors = np.square(shown.astype(np.float32) - mosaic).mean(2)
         side = _CORE // EXACT_SIDE
         weight = self.model.error_weight(quality)
@@ -147,7 +147,7 @@ class ExactSearch:
             needed = bits[here]
             error = core.reshape(side, EXACT_SIDE, side, EXACT_SIDE).mean((1, 3))
             error = error[: needed.shape[0], : needed.shape[1]]
-            saved = _MODEL_BITS * float(model_bits[place.top // UNIT, place.left // UNIT]) / _CROP**2
+            saved = _MODEL_BITS * float(model_bits[place.top // Z_STRIDE, place.left // Z_STRIDE]) / _CROP**2
             found = weight * (error - near) + saved - needed
             taken = (needed > 0) & (found > 0) & (drawn[here] | (error > far))
             gain[here] = np.where(taken, found * EXACT_SIDE**2, 0)

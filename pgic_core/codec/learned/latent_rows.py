@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..tiling import LATENT, Box
+from ..tiling import Y_STRIDE, Box
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,7 +47,7 @@ class LatentRows:
         for box, piece in self._pieces:
             shared = box.overlap(area)
             if shared.height > 0:
-                piece[:, *shared.inside(box, LATENT)] = latent[:, *shared.inside(area, LATENT)]
+                piece[:, *shared.inside(box, Y_STRIDE)] = latent[:, *shared.inside(area, Y_STRIDE)]
 
     def take(self, area: Box) -> NDArray[np.float32]:
         """The latent of ``area``, contiguous. All of it must be here."""
@@ -55,7 +55,7 @@ class LatentRows:
         for box, piece in self._pieces:
             shared = box.overlap(area)
             if shared.height > 0:
-                out[:, *shared.inside(area, LATENT)] = piece[:, *shared.inside(box, LATENT)]
+                out[:, *shared.inside(area, Y_STRIDE)] = piece[:, *shared.inside(box, Y_STRIDE)]
         return out
 
     def forget(self, above: int) -> None:
@@ -63,4 +63,4 @@ class LatentRows:
         self._pieces = [(box, piece) for box, piece in self._pieces if box.bottom > above]
 
     def _empty(self, box: Box) -> NDArray[np.float32]:
-        return np.empty((1, box.height // LATENT, box.width // LATENT, self._channels), np.float32)
+        return np.empty((1, box.height // Y_STRIDE, box.width // Y_STRIDE, self._channels), np.float32)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..tiling import Box
-    from .entropy import Bank
+    from .entropy import CdfTable
 
 __all__ = [
     "ACTIVITY_STEP",
@@ -75,19 +75,19 @@ class Filter:
     weights: NDArray[np.int16]
     shift: int
 
-    def pack(self, bank: Bank) -> bytes:
+    def pack(self, cdfs: CdfTable) -> bytes:
         """What the stream holds: how many sets, the shift, the row of the symbols, and the symbols."""
         symbols = self.weights.reshape(-1)
-        row = int(_bits_by_row(bank, symbols).argmin()) + 1
-        coded = encode_segments(bank, [(_counts(row, symbols.size), symbols)])
+        row = int(_bits_by_row(cdfs, symbols).argmin()) + 1
+        coded = encode_segments(cdfs, [(_counts(row, symbols.size), symbols)])
         return bytes([len(self.weights), self.shift, row]) + coded
 
-    def bits(self, bank: Bank) -> float:
+    def bits(self, cdfs: CdfTable) -> float:
         """About how many bits :meth:`pack` takes."""
-        return 24.0 + float(_bits_by_row(bank, self.weights.reshape(-1)).min())
+        return 24.0 + float(_bits_by_row(cdfs, self.weights.reshape(-1)).min())
 
     @staticmethod
-    def unpack(data: bytes, bank: Bank) -> Filter:
+    def unpack(data: bytes, cdfs: CdfTable) -> Filter:
         """The inverse of :meth:`pack`.
 
         Raises:
@@ -95,7 +95,7 @@ class Filter:
         """
         if len(data) < 3 or data[0] not in _SETS or data[1] not in SHIFTS or not 1 <= data[2] < ROWS:
             raise PgiFormatError("The picture's filter holds a value out of range.")
-        reader = SegmentReader(bank, data[3:])
+        reader = SegmentReader(cdfs, data[3:])
         symbols = reader.read(_counts(data[2], data[0] * FEATURES * 3))
         reader.finish()
         return Filter(symbols.astype(np.int16).reshape(data[0], FEATURES, 3), data[1])
@@ -127,11 +127,11 @@ def _counts(row: int, count: int) -> NDArray[np.int64]:
     return counts
 
 
-def _bits_by_row(bank: Bank, symbols: NDArray[np.int16]) -> NDArray[np.float32]:
+def _bits_by_row(cdfs: CdfTable, symbols: NDArray[np.int16]) -> NDArray[np.float32]:
     values, times = np.unique(symbols, return_counts=True)
     counts = np.full(ROWS, values.size)
     counts[0] = 0
-    bits = bank.cost(counts, np.tile(values, ROWS - 1)).reshape(ROWS - 1, -1)
+    bits = cdfs.cost(counts, np.tile(values, ROWS - 1)).reshape(ROWS - 1, -1)
     total: NDArray[np.float32] = (bits * times).sum(1)
     return total
 

@@ -19,7 +19,7 @@ from .stream import EXACT_SIDE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .entropy import Bank
+    from .entropy import CdfTable
 
 __all__ = ["FilterFit", "samples"]
 
@@ -193,14 +193,14 @@ class FilterFit:
             )
         )
 
-    def best(self, bank: Bank, error_weight: float, pixels: int) -> Filter | None:
+    def best(self, cdfs: CdfTable, error_weight: float, pixels: int) -> Filter | None:
         """The filter that is most worth its bits, or ``None`` where none is.
 
         Each sample judges what the others would choose: a filter must be good for what it has not seen, too.
         A single sample is all of the picture.
 
         Args:
-            bank: codes it.
+            cdfs: codes it.
             error_weight: bits that a squared error is worth, averaged over colours, in one pixel.
             pixels: of the whole picture, for which the samples stand.
         """
@@ -216,7 +216,7 @@ class FilterFit:
                 weights = np.clip(np.rint(exact * 2.0**shift), -_LARGEST, _LARGEST)
                 candidate = Filter(weights.astype(np.int16).reshape(-1, FEATURES, 3), shift)
                 gain = whole.gain(weights * 2.0**-shift) - doubt
-                cost = candidate.bits(bank) - scale * gain
+                cost = candidate.bits(cdfs) - scale * gain
                 if cost < least:
                     found, least = candidate, cost
         return found

@@ -6,25 +6,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..tiling import CELL, UNIT, Box
+from ..tiling import CELL_STRIDE, Z_STRIDE, Box
 from .dead_zone import DEAD_ZONE
-from .region import Rate
 from .rows import RowMap, SymbolRows, to_cells
+from .step_sizes import StepSizes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...models import Model
-    from .entropy import Bank
+    from .entropy import CdfTable
 
-__all__ = ["SYMBOL_LAYERS", "Coding", "fill_thresholds", "row_thresholds"]
+__all__ = ["SYMBOL_LAYERS", "QuantState", "fill_thresholds", "row_thresholds"]
 
 SYMBOL_LAYERS = ("base", "detail")
 
 
-def row_thresholds(bank: Bank, *, drop: bool) -> NDArray[np.float16]:
+def row_thresholds(cdfs: CdfTable, *, drop: bool) -> NDArray[np.float16]:
     """By row: below which residual a symbol becomes zero, plainly or because it is not worth its bits."""
-    bits = bank.bits()
+    bits = cdfs.bits()
     saved = np.maximum(bits[:, 1] - bits[:, 0], 0)
     thresholds = 0.5 + DEAD_ZONE * saved * drop
     thresholds[0] = np.inf
@@ -32,7 +32,7 @@ def row_thresholds(bank: Bank, *, drop: bool) -> NDArray[np.float16]:
 
 
 def fill_thresholds(by_row: NDArray[np.float16], rows: SymbolRows, cells: NDArray[np.float16]) -> None:
-    """Put the thresholds of a layer's symbols where :meth:`Coding.symbols` takes them.
+    """Put the thresholds of a layer's symbols where :meth:`QuantState.symbols` takes them.
 
     Args:
         by_row: of :func:`row_thresholds`.
@@ -43,7 +43,7 @@ def fill_thresholds(by_row: NDArray[np.float16], rows: SymbolRows, cells: NDArra
     to_cells(rows, np.repeat(by_row, rows.counts), cells)
 
 
-class Coding:
+class QuantState:
     """What one quality makes of a picture: steps, rows, and z as far as it is known.
 
     Attributes:
@@ -52,20 +52,20 @@ class Coding:
     """
 
     def __init__(self, model: Model, quality: int, roi: NDArray[np.int8] | None, whole: Box) -> None:
-        self.rate = Rate(model, quality, roi)
+        self.rate = StepSizes(model, quality, roi)
         self.row_map = RowMap.of(model, quality)
-        self.z = np.zeros((model.hyper, whole.height // UNIT, whole.width // UNIT), np.int16)
+        self.z = np.zeros((model.hyper, whole.height // Z_STRIDE, whole.width // Z_STRIDE), np.int16)
         self.z_bottom = 0
         self._roi = roi
         self._whole = whole
 
     def z_of(self, area: Box) -> NDArray[np.int16]:
         """Values of z in an area."""
-        return self.z[:, *area.inside(self._whole, UNIT)]
+        return self.z[:, *area.inside(self._whole, Z_STRIDE)]
 
     def offsets_of(self, area: Box) -> NDArray[np.int8] | None:
         """The ROI map of an area."""
-        return None if self._roi is None else self._roi[area.inside(self._whole, UNIT)]
+        return None if self._roi is None else self._roi[area.inside(self._whole, Z_STRIDE)]
 
     def rows(self, layer: str, area: Box) -> SymbolRows:
         """Rows of a layer's symbols in an area."""
@@ -93,7 +93,7 @@ class Coding:
             "latent": latent,
             "step": self.rate.steps(area),
             "z": self.z_of(area)[None].astype(np.float32),
-            "embedding": self.rate.embedding("means", area, CELL),
+            "embedding": self.rate.embedding("means", area, CELL_STRIDE),
             "threshold": thresholds[None],
         }
         network, outputs = self.rate.model.network("code"), ("symbols", "decoded")

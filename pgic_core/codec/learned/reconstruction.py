@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...options import PREVIEW_FACTOR
-from ..tiling import CELL, LATENT
+from ..tiling import CELL_STRIDE, Y_STRIDE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...models import Model
     from ..tiling import Box
-    from .region import Rate
+    from .step_sizes import StepSizes
 
 __all__ = [
+    "BlockPlan",
     "Context",
-    "Demand",
     "context_of",
     "latent_of",
     "margins",
@@ -33,25 +33,27 @@ _LATENT_BOUND = 65504.0
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
+class BlockPlan:
     """A block of a picture, and what must be known to decode it.
 
     Attributes:
         block: in pixels.
-        shown: what the last network gives: the block, and what lies around it as far as the renderer and
-            the picture's own filter see.
-        seen: what ``synthesis`` takes: the block with all of its halo; for previews the same as ``shown``.
-        detailed: for which the latent is computed, aligned to 32 px; ``None`` where the base group is enough.
-        known: for which the base group is read, aligned to 64 px.
-        needed: for which z is read, likewise.
+        render_box: what the last network gives: the block, and what lies around it as far as the renderer
+            and the post-filter see.
+        synthesis_box: what ``synthesis`` takes: the block with all of its halo; for previews the same as
+            ``render_box``.
+        detail_box: for which the latent is computed, aligned to 32 px; ``None`` where the base group is
+            enough.
+        base_box: for which the base group is read, aligned to 64 px.
+        hyper_box: for which z is read, likewise.
     """
 
     block: Box
-    shown: Box
-    seen: Box
-    detailed: Box | None
-    known: Box
-    needed: Box
+    render_box: Box
+    synthesis_box: Box
+    detail_box: Box | None
+    base_box: Box
+    hyper_box: Box
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,32 +69,37 @@ class Context:
     state: NDArray[np.float32]
 
 
-def state_of(rate: Rate, area: Box, z: NDArray[np.float32], threads: int) -> NDArray[np.float32]:
+def state_of(rate: StepSizes, area: Box, z: NDArray[np.float32], threads: int) -> NDArray[np.float32]:
     """What z says of the cells of an area, ``(1, rows, columns, T)``."""
-    inputs = {"z": z, "embedding": rate.embedding("means", area, CELL)}
+    inputs = {"z": z, "embedding": rate.embedding("means", area, CELL_STRIDE)}
     return rate.model.network("state")(inputs, threads=threads)
 
 
 def context_of(
-    rate: Rate, part: Demand, detailed: Box, state: NDArray[np.float32], base: NDArray[np.int16], threads: int
+    rate: StepSizes,
+    part: BlockPlan,
+    detailed: Box,
+    state: NDArray[np.float32],
+    base: NDArray[np.int16],
+    threads: int,
 ) -> Context:
     """What the base group says of the cells of ``detailed``, with their neighbours' symbols and state."""
     inputs = _of_base(rate, part, state, base)
-    rows, columns = detailed.inside(part.known, CELL)
+    rows, columns = detailed.inside(part.base_box, CELL_STRIDE)
     inputs["inside"] = np.array([rows.start, columns.start, rows.stop, columns.stop], np.int64)
     return Context(*rate.model.network("context").run(inputs, ("known", "context"), threads=threads))
 
 
 def _of_base(
-    rate: Rate, part: Demand, state: NDArray[np.float32], base: NDArray[np.int16]
+    rate: StepSizes, part: BlockPlan, state: NDArray[np.float32], base: NDArray[np.int16]
 ) -> dict[str, NDArray[Any]]:
     """What networks take: base symbols of ``known``, ``(1, rows, columns, 4 B)``, and the state from z."""
-    state = np.ascontiguousarray(state[:, *part.known.inside(part.needed, CELL)])
-    return {"state": state, "base": base, "step": rate.steps(part.known, slice(rate.model.base))}
+    state = np.ascontiguousarray(state[:, *part.base_box.inside(part.hyper_box, CELL_STRIDE)])
+    return {"state": state, "base": base, "step": rate.steps(part.base_box, slice(rate.model.base))}
 
 
 def latent_of(
-    rate: Rate, part: Demand, detailed: Box, context: Context, detail: NDArray[np.int16], threads: int
+    rate: StepSizes, part: BlockPlan, detailed: Box, context: Context, detail: NDArray[np.int16], threads: int
 ) -> NDArray[np.float32]:
     """Latent of what is seen of a part, ``(1, h, w, M)``; context and symbols are those of ``detailed``."""
     inputs: dict[str, NDArray[Any]] = {
@@ -102,7 +109,7 @@ def latent_of(
         "step": rate.steps(detailed, slice(rate.model.base, None)),
     }
     latent = rate.model.network("means")(inputs, threads=threads)
-    return _bounded(latent[:, *part.seen.inside(detailed, LATENT)])
+    return _bounded(latent[:, *part.synthesis_box.inside(detailed, Y_STRIDE)])
 
 
 def _bounded(latent: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -123,25 +130,25 @@ def margins(model: Model, around: int) -> tuple[int, int]:
 
 
 def pixels_of(
-    rate: Rate, area: Box, shown: Box, latent: NDArray[np.float32], threads: int
+    rate: StepSizes, area: Box, shown: Box, latent: NDArray[np.float32], threads: int
 ) -> NDArray[np.uint8]:
     """Pixels ``(H, W, 3)`` of the part ``shown`` of an area, of which the latent is given."""
-    rows, columns = shown.inside(area, LATENT)
+    rows, columns = shown.inside(area, Y_STRIDE)
     latent = np.ascontiguousarray(latent)
     inputs: dict[str, NDArray[Any]] = {
         "latent": latent,
         "shown": np.ascontiguousarray(latent[:, rows, columns]),
         "inside": np.array([rows.start, columns.start, rows.stop, columns.stop], np.int64),
-        "embedding": rate.embedding("synthesis", area, LATENT),
+        "embedding": rate.embedding("synthesis", area, Y_STRIDE),
     }
     picture: NDArray[np.uint8] = rate.model.network("synthesis")(inputs, threads=threads)[0]
     return picture
 
 
 def preview_of(
-    rate: Rate, part: Demand, state: NDArray[np.float32], base: NDArray[np.int16], threads: int
+    rate: StepSizes, part: BlockPlan, state: NDArray[np.float32], base: NDArray[np.int16], threads: int
 ) -> NDArray[np.uint8]:
     """Preview pixels ``(h, w, 3)`` of a part's block, and of those that lie in it partly."""
     inputs = _of_base(rate, part, state, base)
     picture: NDArray[np.uint8] = rate.model.network("preview")(inputs, threads=threads)[0]
-    return picture[part.shown.inside(part.known, PREVIEW_FACTOR)]
+    return picture[part.render_box.inside(part.base_box, PREVIEW_FACTOR)]

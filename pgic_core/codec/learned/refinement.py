@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..tiling import CELL, LATENT, UNIT, Box
-from .quantisation import SYMBOL_LAYERS, Coding, fill_thresholds
+from ..tiling import CELL_STRIDE, Y_STRIDE, Z_STRIDE, Box
+from .quantisation import SYMBOL_LAYERS, QuantState, fill_thresholds
 from .rows import from_cells
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .entropy import Bank
+    from .entropy import CdfTable
 
 __all__ = ["REFINED_PIXELS", "refine"]
 
@@ -36,8 +36,8 @@ _FASTER, _SLOWER = 1.2, 0.5
 
 
 def refine(
-    picture: Coding,
-    bank: Bank,
+    picture: QuantState,
+    cdfs: CdfTable,
     by_row: NDArray[np.float16],
     latent: NDArray[np.float32],
     pixels: NDArray[np.uint8],
@@ -49,7 +49,7 @@ def refine(
 
     Args:
         picture: whose z covers ``area``.
-        bank: of its model.
+        cdfs: of its model.
         by_row: of :func:`.quantisation.row_thresholds`.
         latent: of ``area``, ``(1, h, w, M)``.
         pixels: of ``area``, ``(1, H, W, 3)``.
@@ -62,19 +62,21 @@ def refine(
     """
     rate, model = picture.rate, picture.rate.model
     rows = {layer: picture.rows(layer, area) for layer in SYMBOL_LAYERS}
-    thresholds = np.empty((area.height // CELL, area.width // CELL, 4 * model.latent), np.float16)
+    thresholds = np.empty(
+        (area.height // CELL_STRIDE, area.width // CELL_STRIDE, 4 * model.latent), np.float16
+    )
     for layer in SYMBOL_LAYERS:
         fill_thresholds(by_row, rows[layer], thresholds[:, :, picture.row_map.channels[layer]])
-    blocks = (area.height // UNIT, area.width // UNIT)
+    blocks = (area.height // Z_STRIDE, area.width // Z_STRIDE)
     weight = _ERROR_SHARE * model.error_weight(rate.quality) * 4.0 ** rate.octaves(area)
     farthest = _to_latent(np.broadcast_to(rate.steps(area), (1, model.latent, *_cells(area))))
-    embedding = rate.embedding("synthesis", area, LATENT)
+    embedding = rate.embedding("synthesis", area, Y_STRIDE)
 
     best = latent.copy()
     heading = np.zeros_like(latent)
     least = np.full(blocks, np.inf)
     pace = np.zeros(blocks, np.float32)
-    pace[block.inside(area, UNIT)] = _PACE / _FASTER
+    pace[block.inside(area, Z_STRIDE)] = _PACE / _FASTER
     for _ in range(_TURNS + 1):
         trial = (best + _spread(pace) * heading).astype(np.float32, copy=False)
         symbols, values = picture.symbols(area, trial, thresholds, threads)
@@ -84,7 +86,7 @@ def refine(
         for layer in SYMBOL_LAYERS:
             coded = from_cells(rows[layer], symbols[:, :, picture.row_map.channels[layer]])
             where = rows[layer].index % cost.size
-            bits = np.bincount(where, bank.cost(rows[layer].counts, coded), minlength=cost.size)
+            bits = np.bincount(where, cdfs.cost(rows[layer].counts, coded), minlength=cost.size)
             cost += bits.reshape(blocks)
         better = cost < least
         least[better] = cost[better]
@@ -92,11 +94,11 @@ def refine(
         here = _spread(better)
         best = np.where(here, trial, best)
         heading = np.where(here, np.clip(values + move - trial, -farthest, farthest), heading)
-    return best[:, *block.inside(area, LATENT)]
+    return best[:, *block.inside(area, Y_STRIDE)]
 
 
 def _cells(area: Box) -> tuple[int, int]:
-    return area.height // CELL, area.width // CELL
+    return area.height // CELL_STRIDE, area.width // CELL_STRIDE
 
 
 def _to_latent(cells: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -18,7 +18,7 @@ import numpy as np
 from ...errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
 from ...models import DIGEST_BYTES
 from ...options import QUALITIES
-from ..tiling import UNIT, Grid
+from ..tiling import Z_STRIDE, Grid
 from .varint import varint
 
 if TYPE_CHECKING:
@@ -315,7 +315,7 @@ def _read_parts(cursor: _Cursor, header: StreamHeader, start: int, length: int) 
 
 def _longest_index(grid: Grid, *, exact: bool) -> int:
     """Most bytes of maps, filter and index; a map that zlib cannot shrink grows by less than 1/8 + 64."""
-    values = grid.padded.width // UNIT * (grid.padded.height // UNIT)
+    values = grid.padded.width // Z_STRIDE * (grid.padded.height // Z_STRIDE)
     longest = 5 + values + values // 8 + 64 + 5 + _LONGEST_FILTER + 2 * (5 + 4) * grid.count
     if exact:
         packed = _exact_rows(grid) * _exact_row_bytes(grid)
@@ -332,7 +332,7 @@ def _exact_row_bytes(grid: Grid) -> int:
 
 
 def _read_map(cursor: _Cursor, grid: Grid) -> NDArray[np.int8]:
-    rows, columns = grid.padded.height // UNIT, grid.padded.width // UNIT
+    rows, columns = grid.padded.height // Z_STRIDE, grid.padded.width // Z_STRIDE
     data = _inflated(cursor, rows * columns, "The ROI map")
     return np.frombuffer(data, np.int8).reshape(rows, columns)
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import PgiFormatError, PgiTruncatedError
-from ..tiling import CELL, UNIT, Box
-from .entropy import Z_BOUND, Bank, SegmentReader
+from ..tiling import CELL_STRIDE, Z_STRIDE, Box
+from .entropy import Z_BOUND, CdfTable, SegmentReader
 from .rows import RowMap, SymbolRows, to_cells
 from .stream import LAYERS, StreamHeader, StreamIndex
 
@@ -75,7 +75,7 @@ class TileReader:
         self._index = index
         self._read_bytes = read
         self.raise_damage = raise_damage
-        self._bank = Bank.of(model)
+        self._cdfs = CdfTable.of(model)
         self._row_map = RowMap.of(model, header.quality)
         self._tiles: dict[int, Tile] = {}
         self.damaged: set[int] = set()
@@ -98,18 +98,18 @@ class TileReader:
         self.forget(area.top // grid.tile * grid.columns)
         touched = list(grid.touching(area))
         self._read_z([index for index in touched if index not in self._tiles])
-        z = np.empty((1, self._model.hyper, area.height // UNIT, area.width // UNIT), np.float32)
+        z = np.empty((1, self._model.hyper, area.height // Z_STRIDE, area.width // Z_STRIDE), np.float32)
         for index in touched:
             box = grid.box(index)
             common = box.overlap(area)
-            z[0][:, *common.inside(area, UNIT)] = self._tiles[index].z[:, *common.inside(box, UNIT)]
+            z[0][:, *common.inside(area, Z_STRIDE)] = self._tiles[index].z[:, *common.inside(box, Z_STRIDE)]
         return z
 
     def base(self, area: Box) -> NDArray[np.int16]:
         """Base symbols of an area whose z was read, ``(1, h, w, 4 B)`` of cells."""
         return self._collected(area, self._base, 4 * self._model.base)
 
-    def foresee(self, area: Box) -> None:
+    def precompute_rows(self, area: Box) -> None:
         """Find the rows of an area's detail symbols, which follow from z, while another thread reads."""
         for index in self._header.grid.touching(area):
             tile = self._tiles[index]
@@ -123,18 +123,18 @@ class TileReader:
     def _collected(
         self, area: Box, read: Callable[[int], NDArray[np.int16]], channels: int
     ) -> NDArray[np.int16]:
-        out = np.empty((1, area.height // CELL, area.width // CELL, channels), np.int16)
+        out = np.empty((1, area.height // CELL_STRIDE, area.width // CELL_STRIDE, channels), np.int16)
         # One after the other: most of it holds Python's lock, and a second thread would only wait for that.
         for index in self._header.grid.touching(area):
             box = self._header.grid.box(index)
             common = box.overlap(area)
-            out[0][common.inside(area, CELL)] = read(index)[common.inside(box, CELL)]
+            out[0][common.inside(area, CELL_STRIDE)] = read(index)[common.inside(box, CELL_STRIDE)]
         return out
 
     def _read_z(self, indexes: list[int]) -> None:
         """The hyper-latents of tiles. What cannot be read is zeros, here and below."""
         boxes = {index: self._header.grid.box(index) for index in indexes}
-        shapes = {index: (box.height // UNIT, box.width // UNIT) for index, box in boxes.items()}
+        shapes = {index: (box.height // Z_STRIDE, box.width // Z_STRIDE) for index, box in boxes.items()}
         for shape in set(shapes.values()):
             self._read_alike([index for index in indexes if shapes[index] == shape], shape)
 
@@ -197,12 +197,12 @@ class TileReader:
             self.damaged.add(tile)
 
     def _reader(self, layer: str, tile: int) -> SegmentReader:
-        return SegmentReader(self._bank, self._index.read_tile(layer, tile, self._read_bytes))
+        return SegmentReader(self._cdfs, self._index.read_tile(layer, tile, self._read_bytes))
 
     def _rows(self, layer: str, tile: int, z: NDArray[np.int16]) -> SymbolRows:
         grid, offsets = self._header.grid, self._header.offsets
         if offsets is not None:
-            offsets = offsets[grid.box(tile).inside(grid.padded, UNIT)]
+            offsets = offsets[grid.box(tile).inside(grid.padded, Z_STRIDE)]
         return self._row_map.rows(layer, z, offsets)
 
     @staticmethod

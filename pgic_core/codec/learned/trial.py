@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..tiling import CELL, UNIT, Box
+from ..tiling import CELL_STRIDE, Z_STRIDE, Box
 from .entropy import Z_BOUND
-from .quantisation import SYMBOL_LAYERS, Coding, fill_thresholds
+from .quantisation import SYMBOL_LAYERS, QuantState, fill_thresholds
 from .reconstruction import pixels_of
 from .rows import from_cells
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...models import Model
-    from .entropy import Bank
+    from .entropy import CdfTable
 
 __all__ = ["attempt"]
 
@@ -24,7 +24,7 @@ __all__ = ["attempt"]
 def attempt(
     pixels: NDArray[np.uint8],
     model: Model,
-    bank: Bank,
+    cdfs: CdfTable,
     by_row: NDArray[np.float16],
     quality: int,
     threads: int,
@@ -34,7 +34,7 @@ def attempt(
     Args:
         pixels: ``(H, W, 3)``, sides multiples of 64; all goes through the networks at once.
         model: whose networks.
-        bank: of the model.
+        cdfs: of the model.
         by_row: of :func:`.quantisation.row_thresholds`.
         quality: 1 to 100.
         threads: for networks.
@@ -43,19 +43,19 @@ def attempt(
         ``(H, W, 3)``, before the picture's own filter; and bits, ``(H / 64, W / 64)``, but for those of z.
     """
     whole = Box(0, 0, pixels.shape[1], pixels.shape[0])
-    picture = Coding(model, quality, None, whole)
+    picture = QuantState(model, quality, None, whole)
     latent = model.network("analysis")({"picture": pixels[None]}, threads=threads)
-    embedding = picture.rate.embedding("hyper_analysis", whole, CELL)
+    embedding = picture.rate.embedding("hyper_analysis", whole, CELL_STRIDE)
     hyper = model.network("hyper_analysis")({"latent": latent, "embedding": embedding}, threads=threads)[0]
     picture.z[:] = np.clip(np.rint(hyper), -Z_BOUND, Z_BOUND)
     picture.z[picture.row_map.z_rows == 0] = 0
     rows = {layer: picture.rows(layer, whole) for layer in SYMBOL_LAYERS}
-    limits = np.empty((whole.height // CELL, whole.width // CELL, 4 * model.latent), np.float16)
+    limits = np.empty((whole.height // CELL_STRIDE, whole.width // CELL_STRIDE, 4 * model.latent), np.float16)
     for layer, channels in picture.row_map.channels.items():
         fill_thresholds(by_row, rows[layer], limits[:, :, channels])
     symbols, decoded = picture.symbols(whole, latent, limits, threads)
-    bits = np.zeros((whole.height // UNIT, whole.width // UNIT))
+    bits = np.zeros((whole.height // Z_STRIDE, whole.width // Z_STRIDE))
     for layer, channels in picture.row_map.channels.items():
-        cost = bank.cost(rows[layer].counts, from_cells(rows[layer], symbols[:, :, channels]))
+        cost = cdfs.cost(rows[layer].counts, from_cells(rows[layer], symbols[:, :, channels]))
         bits += np.bincount(rows[layer].index % bits.size, cost, minlength=bits.size).reshape(bits.shape)
     return pixels_of(picture.rate, whole, whole, decoded, threads), bits

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ...models import ROWS_PER_OCTAVE, Model
-from ..tiling import CELL, UNIT, Box
+from ..tiling import CELL_STRIDE, Z_STRIDE, Box
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Rate"]
+__all__ = ["StepSizes"]
 
 
-class Rate:
+class StepSizes:
     """Steps and embeddings for one model, quality and ROI map.
 
     Args:
@@ -35,7 +35,7 @@ class Rate:
         """By how much finer the steps in ``box`` are: ``(rows, columns)`` of 64 px, or ``(1, 1)``."""
         if self.offsets is None:
             return np.zeros((1, 1), np.float32)
-        rows, columns = box.inside(Box(0, 0, 0, 0), UNIT)
+        rows, columns = box.inside(Box(0, 0, 0, 0), Z_STRIDE)
         return np.divide(self.offsets[rows, columns], ROWS_PER_OCTAVE, dtype=np.float32)
 
     def steps(self, box: Box, channels: slice = slice(None)) -> NDArray[np.float32]:
@@ -43,8 +43,8 @@ class Rate:
         step = self.step[:, channels]
         if self.offsets is None:
             return step
-        rows = np.arange(box.top, box.bottom, CELL) // UNIT
-        columns = np.arange(box.left, box.right, CELL) // UNIT
+        rows = np.arange(box.top, box.bottom, CELL_STRIDE) // Z_STRIDE
+        columns = np.arange(box.left, box.right, CELL_STRIDE) // Z_STRIDE
         octaves = self.offsets[np.ix_(rows, columns)].astype(np.float32) / ROWS_PER_OCTAVE
         steps: NDArray[np.float32] = step * np.exp2(-octaves)
         return steps
@@ -55,8 +55,8 @@ class Rate:
         """What a network is told of the rate in ``box``, with one position per ``pitch`` pixels."""
         if self.offsets is None:
             return self.model.embedding(part, self.quality, np.zeros((1, 1), np.float32))
-        whole = box.grown(0, UNIT, Box(0, 0, 1 << 30, 1 << 30))
+        whole = box.grown(0, Z_STRIDE, Box(0, 0, 1 << 30, 1 << 30))
         coarse = self.model.embedding(part, self.quality, self.octaves(whole))
-        rows = (np.arange(box.top, box.bottom, pitch) - whole.top) // UNIT
-        columns = (np.arange(box.left, box.right, pitch) - whole.left) // UNIT
+        rows = (np.arange(box.top, box.bottom, pitch) - whole.top) // Z_STRIDE
+        columns = (np.arange(box.left, box.right, pitch) - whole.left) // Z_STRIDE
         return np.ascontiguousarray(coarse[:, :, rows][:, :, :, columns])
