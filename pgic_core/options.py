@@ -1,7 +1,7 @@
 """Options of encoding and decoding: each type defined once, and checked once.
 
-Quality, effort, level, window, damage policy, threads and progress mean the same in every room; this module
-says what each may be. It imports nothing but errors, so that a plugin pays nothing for it.
+Quality, effort, level, window, damage policy, threads and progress mean the same in every package. This
+module says what each may be. It imports nothing but errors, so that a plugin pays nothing for it.
 """
 
 from __future__ import annotations
