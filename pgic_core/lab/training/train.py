@@ -16,6 +16,7 @@ import signal
 import sys
 import time
 import tomllib
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,7 @@ from .smoke import smoke
 from .step import CaptureError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 __all__ = ["Job", "jobs", "main", "train"]
 
@@ -137,30 +138,24 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     if given.threads:
         torch.set_num_threads(given.threads)
-    ended = False
-
-    def end(*_: object) -> None:
-        nonlocal ended
-        ended = True
-
     try:
         config, todo = _todo(given)
         if given.smoke:
             print(smoke(config, todo[0].stage, given.data, given.device, start=todo[0].start))
             return
-        signal.signal(signal.SIGTERM, end)
         last = time.monotonic() + 60 * given.minutes
-        train(
-            config,
-            given.data,
-            given.out,
-            todo,
-            device=given.device,
-            start_fine=given.start_fine,
-            eager=given.eager,
-            stop=lambda: ended or time.monotonic() > last,
-            began=STARTED,
-        )
+        with _asked_to_end() as ended:
+            train(
+                config,
+                given.data,
+                given.out,
+                todo,
+                device=given.device,
+                start_fine=given.start_fine,
+                eager=given.eager,
+                stop=lambda: ended() or time.monotonic() > last,
+                began=STARTED,
+            )
     except PgiError as error:
         parser.error(str(error))
     except CaptureError as error:
@@ -172,6 +167,23 @@ def main(arguments: list[str] | None = None) -> None:
         os.execv(
             sys.executable, [sys.executable, "-m", "pgic_core.lab.training.train", *arguments, "--eager"]
         )
+
+
+@contextmanager
+def _asked_to_end() -> Iterator[Callable[[], bool]]:
+    """Whether SIGTERM came within the block: a training then saves itself before it ends."""
+    ended = False
+
+    def end(*_: object) -> None:
+        nonlocal ended
+        ended = True
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield lambda: ended
+    finally:
+        # Whoever called this in a process of their own, a test for one, wants to be ended as before.
+        signal.signal(signal.SIGTERM, before)
 
 
 def _parser() -> argparse.ArgumentParser:

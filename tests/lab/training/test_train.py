@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import signal
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -194,7 +195,9 @@ def test_one_command_replays_the_stages(
     recipe, out = tmp_path / "small.toml", tmp_path / "out"
     recipe.write_text(RECIPE)
     command = [str(recipe), "--data", str(root), "--out", str(out)]
+    before = signal.getsignal(signal.SIGTERM)
     train.main([*command, "--stage", "1"])
+    assert signal.getsignal(signal.SIGTERM) is before  # else children of this process could not be ended
     train.main([*command, "--stage", "all"])
     steps = [load_codec(out / f"stage-{n}.pt")[2]["step"] for n in (1, 2, 3)]
     assert steps[:2] == [2, 5]
