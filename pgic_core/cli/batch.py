@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from ..terminal import say
@@ -128,27 +127,48 @@ def _run_threads(
     jobs: int,
     stop: threading.Event,
 ) -> None:
-    pool = ThreadPoolExecutor(jobs, thread_name_prefix="pgic-job")
-    try:
-        # Only as many as run are handed over, so that results do not pile up and an interrupt ends soon.
-        waiting = iter(range(count))
-        running: dict[Future[str | None], int] = {}
-        while True:
-            for index in islice(waiting, jobs - len(running)):
-                running[pool.submit(one, index)] = index
-            if not running:
+    # Not a pool of futures: an interrupt may reach this thread while it holds the lock of one, and its worker
+    # would wait for that for ever.
+    waiting = iter(range(count))
+    finished: SimpleQueue[tuple[int, Callable[[], str | None]]] = SimpleQueue()
+
+    def take() -> None:
+        for index in waiting:  # each goes to one thread, since the interpreter takes this step in one
+            if stop.is_set():
                 return
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                settle(running.pop(future), future.result)
+            finished.put((index, _outcome(one, index)))
+
+    threads = [threading.Thread(target=take, name=f"pgic-job_{n}") for n in range(min(jobs, count))]
+    try:
+        for thread in threads:
+            thread.start()
+        for _ in range(count):
+            settle(*finished.get())
     except KeyboardInterrupt:
         say("pgic: stopping; interrupt again to leave at once")
         raise
     finally:
         stop.set()
         try:
-            pool.shutdown(wait=True, cancel_futures=True)
+            for thread in threads:
+                if thread.ident is not None:
+                    thread.join()
         except KeyboardInterrupt:  # the second one: a worker does not stop
             _leave()
+
+
+def _outcome(one: Callable[[int], str | None], index: int) -> Callable[[], str | None]:
+    """What gives the result of ``one``, or raises what it raised."""
+    try:
+        line = one(index)
+    except BaseException as error:
+        failure = error
+
+        def fail() -> str | None:
+            raise failure
+
+        return fail
+    return lambda: line
 
 
 def _leave() -> NoReturn:
