@@ -18,9 +18,9 @@ from ..camera import (
 from ..container import KEEP, ExtensionKey, Keep, Metadata, PgiReader, atomic_write, rewrite
 from ..errors import PgiOptionError
 from ..limits import Limits
-from .derived import follow, hides_place, metadata_from_photo, without_place
 from .fields import annotations_to_value, exif_to_bytes, merge_metadata, vendor_fields
 from .file import PgiFile
+from .photo_metadata import follow, hides_place, metadata_from_photo, without_place
 from .side_data import SideData
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def annotate(
     with PgiFile(path, limits=limits) as file:
         if isinstance(annotations, str):
             # Not imported for those who bring annotations.
-            from .hooked import recognised
+            from .plugin_steps import recognised
 
             items: list[Annotation | Mapping[str, object]] = [
                 *recognised(annotations, file.decode_picture()[0], file.orientation)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypedDict
 from ..container import IMAGE_FIELDS_SIZE, atomic_write
 from ..limits import Limits
 from ..options import DEFAULT_EFFORT, RateRequest, thread_count
-from .coding import CodingOptions, code
+from .payload import CodingOptions, code
 from .preparing import Description, Profiles, prepare
 from .source_image import source_bytes_of
 

@@ -33,7 +33,7 @@ PARSERS = (
     "codec/learned/opacity.py",
     "codec/learned/exact.py",
     "codec/learned/tile_reader.py",
-    "api/coded.py",
+    "api/opened_image.py",
     "features/bitstream.py",
     "features/prequantise.py",
     "features/api.py",

@@ -22,6 +22,7 @@ from ..tiling import (
     columns,
     pixels_in,
 )
+from .cdf_rows import from_cells
 from .entropy import Z_BOUND, CdfTable, encode_segments
 from .exact import pack_exact
 from .exact_search import ExactSearch, near_depth, near_error
@@ -33,7 +34,6 @@ from .quantisation import SYMBOL_LAYERS, QuantState, fill_thresholds, row_thresh
 from .rate_control import RateTarget, psnr, search
 from .reconstruction import margins, pixels_of
 from .refinement import REFINED_PIXELS, refine
-from .rows import from_cells
 from .stream import EXACT_SIDE, FULL_DEPTH, StreamHeader, serialise
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from ...models import Model
     from ...options import Progress
-    from .rows import SymbolRows
+    from .cdf_rows import SymbolRows
 
 __all__ = ["RateTarget", "encode_learned"]
 

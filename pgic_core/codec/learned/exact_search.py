@@ -3,7 +3,7 @@
 A block is worth it where its bits without loss are fewer than those of the model and of the error that it
 leaves, weighed as the quality weighs them. Photographs have such blocks where a lamp, a mark or a pattern is
 finer than the model's channels; drawings are full of them. To decode all of a picture for this would take as
-long as to code it. So only what :mod:`.suspects` names is tried, in small crops side by side.
+long as to code it. So only what :mod:`.hard_blocks` names is tried, in small crops side by side.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import numpy as np
 
 from ..parallel import map_tiles
 from ..tiling import Z_STRIDE, Box, pixels_in
+from .hard_blocks import lossless_bits, promised_error, suspects
 from .stream import DEPTHS, EXACT_SIDE, FULL_DEPTH
-from .suspects import lossless_bits, promised_error, suspects
-from .trial import attempt
+from .trial_coding import attempt
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,7 +1,7 @@
 """What of the hyper-latent z follows from its neighbours within a tile, exactly (A-6.4.2d).
 
 Only the difference is coded. The prediction is linear with integer weights and is computed in float32 without
-rounding errors, as the map in :mod:`.rows` is.
+rounding errors, as the map in :mod:`.cdf_rows` is.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..tiling import CELL_STRIDE, Z_STRIDE, Box
+from .cdf_rows import RowMap, SymbolRows, to_cells
 from .dead_zone import DEAD_ZONE
-from .rows import RowMap, SymbolRows, to_cells
 from .step_sizes import StepSizes
 
 if TYPE_CHECKING:

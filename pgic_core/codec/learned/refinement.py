@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..tiling import CELL_STRIDE, Y_STRIDE, Z_STRIDE, Box
+from .cdf_rows import from_cells
 from .quantisation import SYMBOL_LAYERS, QuantState, fill_thresholds
-from .rows import from_cells
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

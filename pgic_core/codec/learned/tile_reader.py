@@ -14,8 +14,8 @@ import numpy as np
 
 from ...errors import PgiFormatError, PgiTruncatedError
 from ..tiling import CELL_STRIDE, Z_STRIDE, Box
+from .cdf_rows import RowMap, SymbolRows, to_cells
 from .entropy import Z_BOUND, CdfTable, SegmentReader
-from .rows import RowMap, SymbolRows, to_cells
 from .stream import LAYERS, StreamHeader, StreamIndex
 
 if TYPE_CHECKING:

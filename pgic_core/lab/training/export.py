@@ -23,7 +23,7 @@ from .graph import array
 from .graphs import GRAPHS, preview_graph, symbol_channels
 from .layers import Mix
 from .networks import Codec
-from .preview import fit_preview, linear_preview
+from .preview_fit import fit_preview, linear_preview
 from .quantise import calibrate, calibration_crops, equalise, grids_of, input_ranges, pattern_crops
 from .slim import slim
 

@@ -309,7 +309,7 @@ def preview_graph(
 ) -> onnx.ModelProto:
     """Decoder: base symbols, and the state of their cells, to a picture at 1/8.
 
-    It is a linear map of the base group (see :mod:`.preview`).
+    It is a linear map of the base group (see :mod:`.preview_fit`).
     """
     g, a = GraphWriter("preview", ranges), codec.architecture
     state, residuals = _state_input(g, a), _base_residuals(g, a)

@@ -20,7 +20,7 @@ from pgic_core.lab.training.filter_graph import filter_graph
 from pgic_core.lab.training.graphs import GRAPHS, preview_graph, symbol_channels
 from pgic_core.lab.training.layers import depth_to_space, space_to_depth
 from pgic_core.lab.training.networks import Codec, neighbours
-from pgic_core.lab.training.preview import fit_preview, linear_preview
+from pgic_core.lab.training.preview_fit import fit_preview, linear_preview
 from pgic_core.lab.training.quantise import Grid, calibrate, equalise, input_ranges, round_in_training
 
 from .architectures import SMALL

@@ -1,4 +1,4 @@
-"""From z to the distribution row of every symbol, exactly (A-6.4.2d).
+"""From z to the CDF index ("row" in STREAM.md) of every symbol, exactly (A-6.4.2d).
 
 The map is linear in z with integer weights. It is computed in float32 because that is fast, and it is exact
 there: weights are whole multiples of ``2 ** -shift``, and every partial sum, times ``2 ** shift``, stays

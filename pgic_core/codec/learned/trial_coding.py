@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..tiling import CELL_STRIDE, Z_STRIDE, Box
+from .cdf_rows import from_cells
 from .entropy import Z_BOUND
 from .quantisation import SYMBOL_LAYERS, QuantState, fill_thresholds
 from .reconstruction import pixels_of
-from .rows import from_cells
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
