@@ -106,19 +106,19 @@ class RowMap:
         index = channels.index[:, None] * positions + np.arange(positions)
         return SymbolRows(index.reshape(-1), channels.counts * positions)
 
-    def rows(self, layer: str, z: NDArray[np.int16], offsets: NDArray[np.int8] | None) -> SymbolRows:
+    def rows(self, layer: str, z: NDArray[np.int16], roi_map: NDArray[np.int8] | None) -> SymbolRows:
         """Rows of a layer's symbols in a tile.
 
         Args:
             layer: ``"base"`` or ``"detail"``.
             z: ``(Z, h, w)`` of the tile, each -127 to 127.
-            offsets: ``(h, w)`` rows to add (ROI), or ``None``.
+            roi_map: ``(h, w)`` rows to add (ROI), or ``None``.
         """
         values = np.ones((len(self._active) + 1, z[0].size), np.float32)
         values[:-1] = z.reshape(len(z), -1)[self._active]
         sums = (self._weights[layer] @ values).reshape(-1, z[0].size)
-        if offsets is not None:
-            sums += offsets.reshape(1, -1).astype(np.float32)
+        if roi_map is not None:
+            sums += roi_map.reshape(1, -1).astype(np.float32)
         return SymbolRows.of(sums, dense=layer == "base")
 
 

@@ -15,9 +15,9 @@ import numpy as np
 
 from ..parallel import map_tiles
 from ..tiling import Z_STRIDE, Box, pixels_in
-from .hard_blocks import lossless_bits, promised_error, suspects
+from .hard_blocks import find_hard_blocks, lossless_bits, promised_error
 from .stream import DEPTHS, EXACT_SIDE, FULL_DEPTH
-from .trial_coding import attempt
+from .trial_coding import try_coding
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,8 +34,9 @@ _MARGIN = (_CROP - _CORE) // 2
 _ACROSS = 16
 _TOGETHER = 256
 """Crops side by side, and as many as go through the networks at once: a megapixel."""
-_FAR = 4.0
-"""How many times the promised error a photographed block must have; a drawn one need only be worth it."""
+_MEASURED_ERROR_RATIO = 4.0
+"""A photographed block is taken if its decoded error is more than this many times the promised error."""
+# A drawn block is taken wherever it is worth its bits.
 _MODEL_BITS = 0.5
 """What share of the model's bits a block without loss saves: its surroundings still take theirs."""
 _LEAST_DEPTH = 5
@@ -89,7 +90,7 @@ class ExactSearch:
         drawn = np.zeros(bits.shape, np.bool_)
 
         def look(tile: int) -> None:
-            found = suspects(self._pixels(tile), weight, depth)
+            found = find_hard_blocks(self._pixels(tile), weight, depth)
             places = tuple(found.places.T)
             bits[self._there(tile)][places], drawn[self._there(tile)][places] = found.bits, found.drawn
 
@@ -136,11 +137,11 @@ class ExactSearch:
         for place, (row, column) in zip(places, cores.tolist(), strict=True):
             area = Box(column * _CORE, row * _CORE, (column + 1) * _CORE, (row + 1) * _CORE).around(_MARGIN)
             mosaic[place.inside(whole)] = pixels_in(self.rgb, self.grid.picture, area)
-        shown, model_bits = attempt(mosaic, self.model, self.cdfs, self.by_row, quality, self.threads)
+        shown, model_bits = try_coding(mosaic, self.model, self.cdfs, self.by_row, quality, self.threads)
         errors = np.square(shown.astype(np.float32) - mosaic).mean(2)
         side = _CORE // EXACT_SIDE
         weight = self.model.error_weight(quality)
-        far, near = _FAR * promised_error(weight), near_error(near_depth(weight))
+        far, near = _MEASURED_ERROR_RATIO * promised_error(weight), near_error(near_depth(weight))
         for place, (row, column) in zip(places, cores.tolist(), strict=True):
             core = errors[place.around(-_MARGIN).inside(whole)]
             here = np.s_[side * row : side * (row + 1), side * column : side * (column + 1)]

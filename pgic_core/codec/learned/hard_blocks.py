@@ -19,10 +19,10 @@ from .stream import EXACT_SIDE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Suspects", "lossless_bits", "promised_error", "suspects"]
+__all__ = ["HardBlocks", "find_hard_blocks", "lossless_bits", "promised_error"]
 
-_FAR = 8.0
-"""How many times the promised error a block must seem to lose."""
+_SUSPECTED_ERROR_RATIO = 8.0
+"""A block is suspected if its estimated error is this many times the promised error, or more."""
 _DRAWN_ENTROPY = 2.5
 """Up to so much entropy of its grey levels (6 is the most), a block counts as drawn, not photographed."""
 _WORTH = 2.0
@@ -50,7 +50,7 @@ def promised_error(error_weight: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Suspects:
+class HardBlocks:
     """Blocks of an area that may come out badly.
 
     Attributes:
@@ -64,8 +64,8 @@ class Suspects:
     drawn: NDArray[np.bool_]
 
 
-def suspects(pixels: NDArray[np.uint8], error_weight: float, depth: int) -> Suspects:
-    """Find them.
+def find_hard_blocks(pixels: NDArray[np.uint8], error_weight: float, depth: int) -> HardBlocks:
+    """Find the blocks of an area that a model may code badly.
 
     Args:
         pixels: ``(H + 2, W + 2, 3)``, an area with the pixel around it; H and W are multiples of 8.
@@ -78,13 +78,13 @@ def suspects(pixels: NDArray[np.uint8], error_weight: float, depth: int) -> Susp
         part = slice(at, at + _CHUNK)
         bits[part], drawn[part] = _measured(_planes(pixels, places[part]), error_weight, depth)
     kept = bits > 0
-    return Suspects(places[kept], bits[kept], drawn[kept])
+    return HardBlocks(places[kept], bits[kept], drawn[kept])
 
 
 def _screened(pixels: NDArray[np.uint8], error_weight: float) -> NDArray[np.bool_]:
     """Blocks that are worth measuring, ``(H / 8, W / 8)``."""
     height = pixels.shape[0] - 2
-    least = _FAR * promised_error(error_weight)
+    least = _SUSPECTED_ERROR_RATIO * promised_error(error_weight)
     chroma = _chroma_peaks(pixels)
     # Two of eight rows are enough for patterns, which go on: they, and the rows beside them.
     rows = (np.ascontiguousarray(pixels[k : k + height : EXACT_SIDE, :, 1]) for k in (3, 4, 5, 6))
@@ -169,7 +169,7 @@ def _measured(
     corner = np.square(_twice(_twice(green, 1), 2) / 16).mean((1, 2))
     lost = _CHROMA_LOST * chroma + _CORNER_LOST * corner
     lost += _CONTRAST_LOST * contrast * (contrast > _HIGH_CONTRAST)
-    lost *= lost > _FAR * promised_error(error_weight)
+    lost *= lost > _SUSPECTED_ERROR_RATIO * promised_error(error_weight)
     bits, drawn = np.zeros(len(green), np.float32), np.zeros(len(green), np.bool_)
     energy = (contrast + chroma) / _WORTH
     worth = error_weight * np.maximum(lost, energy) > _FIXED_BITS
@@ -203,7 +203,7 @@ def lossless_bits(pixels: NDArray[np.uint8], places: NDArray[np.intp], depth: in
     """About how many bits a lossless coder takes for each pixel of blocks, ``(n,)``.
 
     Args:
-        pixels: as for :func:`suspects`.
+        pixels: as for :func:`find_hard_blocks`.
         places: ``(n, 2)``, rows and columns of the blocks.
         depth: bits of a sample that it is given.
     """

@@ -137,12 +137,12 @@ def _bits_by_row(cdfs: CdfTable, symbols: NDArray[np.int16]) -> NDArray[np.float
 
 
 def filtered(
-    own: Filter, picture: NDArray[np.uint8], shown: Box, block: Box, whole: Box, threads: int
+    post_filter: Filter, picture: NDArray[np.uint8], shown: Box, block: Box, whole: Box, threads: int
 ) -> NDArray[np.uint8]:
     """The pixels of ``block``, filtered.
 
     Args:
-        own: the filter.
+        post_filter: the filter.
         picture: decoded pixels of ``shown``, ``(H, W, 3)``.
         shown: the block with at least 4 pixels around it, or up to the edges of ``whole``.
         block: what is wanted.
@@ -151,7 +151,7 @@ def filtered(
     """
     covered = block.grown(0, BLOCK, whole)
     pixels = pixels_in(picture, shown, covered.around(REACH))
-    kernels = own.kernels()
+    kernels = post_filter.kernels()
     out = np.empty((covered.height, covered.width, 3), np.uint8)
 
     down, across = _steps(covered.height, _TILE[0]), _steps(covered.width, _TILE[1])

@@ -47,12 +47,14 @@ class QuantState:
     """What one quality makes of a picture: steps, rows, and z as far as it is known.
 
     Attributes:
+        steps: quantisation steps and embeddings of the quality.
+        row_map: from z to the CDF index of each symbol.
         z: int16 ``(Z, rows, columns)``.
         z_bottom: the pixel row down to which it is.
     """
 
     def __init__(self, model: Model, quality: int, roi: NDArray[np.int8] | None, whole: Box) -> None:
-        self.rate = StepSizes(model, quality, roi)
+        self.steps = StepSizes(model, quality, roi)
         self.row_map = RowMap.of(model, quality)
         self.z = np.zeros((model.hyper, whole.height // Z_STRIDE, whole.width // Z_STRIDE), np.int16)
         self.z_bottom = 0
@@ -63,13 +65,13 @@ class QuantState:
         """Values of z in an area."""
         return self.z[:, *area.inside(self._whole, Z_STRIDE)]
 
-    def offsets_of(self, area: Box) -> NDArray[np.int8] | None:
+    def roi_map_of(self, area: Box) -> NDArray[np.int8] | None:
         """The ROI map of an area."""
         return None if self._roi is None else self._roi[area.inside(self._whole, Z_STRIDE)]
 
     def rows(self, layer: str, area: Box) -> SymbolRows:
         """Rows of a layer's symbols in an area."""
-        return self.row_map.rows(layer, self.z_of(area), self.offsets_of(area))
+        return self.row_map.rows(layer, self.z_of(area), self.roi_map_of(area))
 
     def symbols(
         self,
@@ -91,11 +93,11 @@ class QuantState:
         """
         inputs: dict[str, NDArray[Any]] = {
             "latent": latent,
-            "step": self.rate.steps(area),
+            "step": self.steps.at(area),
             "z": self.z_of(area)[None].astype(np.float32),
-            "embedding": self.rate.embedding("means", area, CELL_STRIDE),
+            "embedding": self.steps.embedding("means", area, CELL_STRIDE),
             "threshold": thresholds[None],
         }
-        network, outputs = self.rate.model.network("code"), ("symbols", "decoded")
+        network, outputs = self.steps.model.network("code"), ("symbols", "decoded")
         symbols, decoded = network.run(inputs, outputs, threads=threads)
         return symbols[0], decoded

@@ -36,7 +36,7 @@ _FASTER, _SLOWER = 1.2, 0.5
 
 
 def refine(
-    picture: QuantState,
+    state: QuantState,
     cdfs: CdfTable,
     by_row: NDArray[np.float16],
     latent: NDArray[np.float32],
@@ -48,7 +48,7 @@ def refine(
     """Refine the latent of a block. The hyper-latent, and with it all distributions, stays as it is.
 
     Args:
-        picture: whose z covers ``area``.
+        state: whose z covers ``area``.
         cdfs: of its model.
         by_row: of :func:`.quantisation.row_thresholds`.
         latent: of ``area``, ``(1, h, w, M)``.
@@ -60,17 +60,17 @@ def refine(
     Returns:
         The block's latent.
     """
-    rate, model = picture.rate, picture.rate.model
-    rows = {layer: picture.rows(layer, area) for layer in SYMBOL_LAYERS}
+    steps, model = state.steps, state.steps.model
+    rows = {layer: state.rows(layer, area) for layer in SYMBOL_LAYERS}
     thresholds = np.empty(
         (area.height // CELL_STRIDE, area.width // CELL_STRIDE, 4 * model.latent), np.float16
     )
     for layer in SYMBOL_LAYERS:
-        fill_thresholds(by_row, rows[layer], thresholds[:, :, picture.row_map.channels[layer]])
+        fill_thresholds(by_row, rows[layer], thresholds[:, :, state.row_map.channels[layer]])
     blocks = (area.height // Z_STRIDE, area.width // Z_STRIDE)
-    weight = _ERROR_SHARE * model.error_weight(rate.quality) * 4.0 ** rate.octaves(area)
-    farthest = _to_latent(np.broadcast_to(rate.steps(area), (1, model.latent, *_cells(area))))
-    embedding = rate.embedding("synthesis", area, Y_STRIDE)
+    weight = _ERROR_SHARE * model.error_weight(steps.quality) * 4.0 ** steps.octaves(area)
+    farthest = _to_latent(np.broadcast_to(steps.at(area), (1, model.latent, *_cells(area))))
+    embedding = steps.embedding("synthesis", area, Y_STRIDE)
 
     best = latent.copy()
     heading = np.zeros_like(latent)
@@ -79,12 +79,12 @@ def refine(
     pace[block.inside(area, Z_STRIDE)] = _PACE / _FASTER
     for _ in range(_TURNS + 1):
         trial = (best + _spread(pace) * heading).astype(np.float32, copy=False)
-        symbols, values = picture.symbols(area, trial, thresholds, threads)
+        symbols, values = state.symbols(area, trial, thresholds, threads)
         inputs: dict[str, NDArray[Any]] = {"latent": values, "embedding": embedding, "picture": pixels}
         move, error = model.network("descent").run(inputs, ("move", "error"), threads=threads)
         cost = weight * error.reshape(blocks[0], 4, blocks[1], 4).sum((1, 3))
         for layer in SYMBOL_LAYERS:
-            coded = from_cells(rows[layer], symbols[:, :, picture.row_map.channels[layer]])
+            coded = from_cells(rows[layer], symbols[:, :, state.row_map.channels[layer]])
             where = rows[layer].index % cost.size
             bits = np.bincount(where, cdfs.cost(rows[layer].counts, coded), minlength=cost.size)
             cost += bits.reshape(blocks)

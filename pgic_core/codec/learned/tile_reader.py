@@ -200,10 +200,10 @@ class TileReader:
         return SegmentReader(self._cdfs, self._index.read_tile(layer, tile, self._read_bytes))
 
     def _rows(self, layer: str, tile: int, z: NDArray[np.int16]) -> SymbolRows:
-        grid, offsets = self._header.grid, self._header.offsets
-        if offsets is not None:
-            offsets = offsets[grid.box(tile).inside(grid.padded, Z_STRIDE)]
-        return self._row_map.rows(layer, z, offsets)
+        grid, roi_map = self._header.grid, self._header.roi_map
+        if roi_map is not None:
+            roi_map = roi_map[grid.box(tile).inside(grid.padded, Z_STRIDE)]
+        return self._row_map.rows(layer, z, roi_map)
 
     @staticmethod
     def _read(reader: SegmentReader, rows: SymbolRows, cells: NDArray[np.int16]) -> None:

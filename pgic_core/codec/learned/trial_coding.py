@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from ...models import Model
     from .entropy import CdfTable
 
-__all__ = ["attempt"]
+__all__ = ["try_coding"]
 
 
-def attempt(
+def try_coding(
     pixels: NDArray[np.uint8],
     model: Model,
     cdfs: CdfTable,
@@ -43,19 +43,19 @@ def attempt(
         ``(H, W, 3)``, before the picture's own filter; and bits, ``(H / 64, W / 64)``, but for those of z.
     """
     whole = Box(0, 0, pixels.shape[1], pixels.shape[0])
-    picture = QuantState(model, quality, None, whole)
+    state = QuantState(model, quality, None, whole)
     latent = model.network("analysis")({"picture": pixels[None]}, threads=threads)
-    embedding = picture.rate.embedding("hyper_analysis", whole, CELL_STRIDE)
+    embedding = state.steps.embedding("hyper_analysis", whole, CELL_STRIDE)
     hyper = model.network("hyper_analysis")({"latent": latent, "embedding": embedding}, threads=threads)[0]
-    picture.z[:] = np.clip(np.rint(hyper), -Z_BOUND, Z_BOUND)
-    picture.z[picture.row_map.z_rows == 0] = 0
-    rows = {layer: picture.rows(layer, whole) for layer in SYMBOL_LAYERS}
+    state.z[:] = np.clip(np.rint(hyper), -Z_BOUND, Z_BOUND)
+    state.z[state.row_map.z_rows == 0] = 0
+    rows = {layer: state.rows(layer, whole) for layer in SYMBOL_LAYERS}
     limits = np.empty((whole.height // CELL_STRIDE, whole.width // CELL_STRIDE, 4 * model.latent), np.float16)
-    for layer, channels in picture.row_map.channels.items():
+    for layer, channels in state.row_map.channels.items():
         fill_thresholds(by_row, rows[layer], limits[:, :, channels])
-    symbols, decoded = picture.symbols(whole, latent, limits, threads)
+    symbols, decoded = state.symbols(whole, latent, limits, threads)
     bits = np.zeros((whole.height // Z_STRIDE, whole.width // Z_STRIDE))
-    for layer, channels in picture.row_map.channels.items():
+    for layer, channels in state.row_map.channels.items():
         cost = cdfs.cost(rows[layer].counts, from_cells(rows[layer], symbols[:, :, channels]))
         bits += np.bincount(rows[layer].index % bits.size, cost, minlength=bits.size).reshape(bits.shape)
-    return pixels_of(picture.rate, whole, whole, decoded, threads), bits
+    return pixels_of(state.steps, whole, whole, decoded, threads), bits
