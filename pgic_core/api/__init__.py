@@ -4,7 +4,7 @@ from .decoding import decode, decode_many, decode_with_mask, inspect, open_file,
 from .editing import annotate, set_metadata, strip_metadata
 from .encoding import EncodeOptions, encode, encode_to
 from .file import Decoded, PgiFile
-from .info import BlockInfo, FileInfo
+from .file_info import BlockInfo, FileInfo
 from .latent import LATENT_FACTOR, decode_latent
 from .side_data import PngText, SideData
 

@@ -18,7 +18,7 @@ from ..camera import (
 from ..container import KEEP, ExtensionKey, Keep, Metadata, PgiReader, atomic_write, rewrite
 from ..errors import PgiOptionError
 from ..limits import Limits
-from .fields import annotations_to_value, exif_to_bytes, merge_metadata, vendor_fields
+from .conversion import annotations_to_value, exif_to_bytes, merge_metadata, vendor_fields
 from .file import PgiFile
 from .photo_metadata import follow, hides_place, metadata_from_photo, without_place
 from .side_data import SideData
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..container import Annotation
-    from .fields import AnnotationsLike, ExifLike, MetadataLike
+    from .conversion import AnnotationsLike, ExifLike, MetadataLike
 
 __all__ = ["annotate", "set_metadata", "strip_metadata"]
 

@@ -22,7 +22,7 @@ from ..errors import PgiLimitError, PgiUnsupportedError
 from ..limits import Limits
 from ..models import ROWS_PER_OCTAVE
 from ..options import DecodeOptions, Level, OnDamage, Window, thread_count
-from .info import BlockInfo, FileInfo
+from .file_info import BlockInfo, FileInfo
 from .opened_image import open_coded
 from .photo_metadata import contradictions
 from .side_data import SideData

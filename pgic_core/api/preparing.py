@@ -17,9 +17,9 @@ from ..container import (
     build_file,
     serialize_extension,
 )
-from .fields import annotations_to_value, exif_to_bytes, merge_metadata, segments_to_bytes, vendor_fields
+from .conversion import annotations_to_value, exif_to_bytes, merge_metadata, segments_to_bytes, vendor_fields
+from .image_type import image_type_number
 from .losses import report
-from .options import image_type_number
 from .photo_metadata import hides_place, metadata_from_photo
 from .source_image import Extras, changed_since_opening, extras_of, losses_of, merge_extras, name_of
 from .thermal import shows_temperatures
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from ..container import Metadata
     from ..limits import Limits
-    from .fields import AnnotationsLike, ExifLike, MetadataLike
-    from .options import ImageTypeLike
+    from .conversion import AnnotationsLike, ExifLike, MetadataLike
+    from .image_type import ImageTypeLike
     from .side_data import SideData
 
     ImageLike: TypeAlias = NDArray[Any] | Image.Image

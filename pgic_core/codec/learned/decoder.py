@@ -16,7 +16,7 @@ from ..parallel import prefetch, run_alongside
 from ..picture import Channels, SampleFormat
 from ..tiling import CELL_STRIDE, Y_STRIDE, Z_STRIDE, Box, block_pixels, blocks
 from .entropy import CdfTable
-from .exact import ExactLayer
+from .exact_layer import ExactLayer
 from .post_filter import BLOCK, REACH, Filter, filtered
 from .reconstruction import BlockPlan, context_of, latent_of, margins, pixels_of, preview_of, state_of
 from .step_sizes import StepSizes

@@ -24,7 +24,7 @@ from ..tiling import (
 )
 from .cdf_rows import from_cells
 from .entropy import Z_BOUND, CdfTable, encode_segments
-from .exact import pack_exact
+from .exact_layer import pack_exact
 from .exact_search import ExactSearch, near_depth, near_error
 from .inpainting import Inpainted
 from .latent_rows import LatentRows
