@@ -12,8 +12,8 @@ import numpy as np
 from onnx import TensorProto
 
 from ...codec.learned.entropy import LARGEST
+from .coding_order import BASE_STEPS, detail_position
 from .graph import GraphWriter, array
-from .networks import BASE_STEPS, Codec, detail_position
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from .config import Architecture
     from .layers import Pointwise
+    from .networks import Codec
 
     Ranges = Mapping[nn.Module, tuple[float, float]]
     # The number of a turn of a group and the means of what it codes, to the values of its symbols.

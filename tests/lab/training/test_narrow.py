@@ -14,6 +14,7 @@ from skimage import data
 from pgic_core.lab.training import narrow, train
 from pgic_core.lab.training.config import Schedule, Stage, TrainingConfig
 from pgic_core.lab.training.export import load_codec
+from pgic_core.lab.training.klt_start import start_from_klt
 from pgic_core.lab.training.layers import hidden_layers
 from pgic_core.lab.training.networks import Codec
 
@@ -31,7 +32,7 @@ CROPS = np.stack([data.astronaut()[y : y + 128, y : y + 128] for y in range(0, 3
 def codec() -> Codec:
     torch.manual_seed(3)
     codec = Codec(SMALL)
-    codec.start_from_klt(torch.from_numpy(CROPS[:, :64, :64]).float() / 256 - 0.5)
+    start_from_klt(codec, torch.from_numpy(CROPS[:, :64, :64]).float() / 256 - 0.5)
     with torch.no_grad():
         for branch in hidden_layers(codec):
             branch.closing.weight.normal_(std=0.1)
