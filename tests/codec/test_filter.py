@@ -1,4 +1,4 @@
-"""The picture's own filter: its weights, its arithmetic, and what it is worth."""
+"""The post-filter of a picture: its weights, its arithmetic, and what it is worth."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def wider(picture: NDArray[Any]) -> NDArray[Any]:
 
 
 def by_the_book(post_filter: Filter, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """STREAM.md, "The picture's own filter", word for word."""
+    """STREAM.md, "Post-filter", word for word."""
     x = wider(picture.astype(np.float64))
     height, width = picture.shape[:2]
 
