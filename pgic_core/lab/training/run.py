@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .data import CropSampler
     from .quantise import Grid
 
-__all__ = ["FIELDS", "Run", "first_weights", "inputs"]
+__all__ = ["FIELDS", "TrainingRun", "first_weights", "inputs"]
 
 FIELDS = (
     "step",
@@ -126,7 +126,7 @@ class _Clock:
         return self.before + time.monotonic() - self.began
 
 
-class Run:
+class TrainingRun:
     """One stage under way.
 
     Args:
