@@ -1,10 +1,12 @@
 """Effort 3: moving the latent of a picture to where it costs less.
 
-The analysis network gives latents that are good for pictures in general. Gradient descent on the error of the
-picture at hand finds better ones for any decoder (Campos et al., "Content adaptive optimization for neural
-image compression", 2019). Here each element makes a part of its own Newton step towards less error, symbols
-are chosen anew by the encoder's usual rule, and every block of 64 x 64 pixels keeps the best that it has seen
-in error and true bits together. What has got worse is tried again with smaller steps.
+The analysis network gives latents that are good for pictures in general. Gradient descent on the error of one
+picture finds better ones, for any decoder (Campos et al., "Content adaptive optimization for neural image
+compression", 2019).
+
+In each turn every element makes a part of its Newton step towards less error. Then symbols are chosen anew by
+the usual rule of the encoder. Every block of 64 x 64 pixels keeps the best latent so far, by error and true
+bits together. A block that got worse tries again with smaller steps.
 """
 
 from __future__ import annotations
@@ -25,12 +27,12 @@ if TYPE_CHECKING:
 __all__ = ["REFINED_PIXELS", "refine"]
 
 REFINED_PIXELS = 1 << 20
-"""About how many pixels to refine at once; each takes some 250 bytes."""
+"""About how many pixels to refine at once. Each takes some 250 bytes of memory."""
 _TURNS = 10
 # The dead zone makes files smaller than the rate-distortion weight of their quality asks for. With less
-# weight on errors, refined files stay near them, and gain most. Chosen on training pictures, as are the rest.
+# weight on errors, refined files stay near that size and gain most. All numbers were chosen on training pictures.
 _ERROR_SHARE = 0.7
-# Elements move all at once and share what they correct, so that each makes a small part of its step.
+# All elements move at once and correct the same errors, so each makes a small part of its step only.
 _PACE = 0.1
 _FASTER, _SLOWER = 1.2, 0.5
 

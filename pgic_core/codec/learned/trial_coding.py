@@ -1,4 +1,4 @@
-"""Coding a small picture to see what comes of it, without writing it."""
+"""Coding a small picture on trial: its decoded pixels and its cost, without a stream."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def try_coding(
     quality: int,
     threads: int,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """What a decoder would show of a picture, and what it would cost.
+    """The pixels that a decoder would show of a picture, and the bits that it would take.
 
     Args:
-        pixels: ``(H, W, 3)``, sides multiples of 64; all goes through the networks at once.
+        pixels: uint8 ``(H, W, 3)``, sides multiples of 64; all of it goes through the networks at once.
         model: whose networks.
         cdfs: of the model.
         by_row: of :func:`.quantisation.row_thresholds`.
@@ -40,7 +40,8 @@ def try_coding(
         threads: for networks.
 
     Returns:
-        ``(H, W, 3)``, before the picture's own filter; and bits, ``(H / 64, W / 64)``, but for those of z.
+        Pixels, uint8 ``(H, W, 3)``, before the post-filter; and bits, float64 ``(H / 64, W / 64)``, without
+        those of z.
     """
     whole = Box(0, 0, pixels.shape[1], pixels.shape[0])
     state = QuantState(model, quality, None, whole)
