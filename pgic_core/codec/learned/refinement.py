@@ -30,7 +30,8 @@ REFINED_PIXELS = 1 << 20
 """About how many pixels to refine at once. Each takes some 250 bytes of memory."""
 _TURNS = 10
 # The dead zone makes files smaller than the rate-distortion weight of their quality asks for. With less
-# weight on errors, refined files stay near that size and gain most. All numbers were chosen on training pictures.
+# weight on errors, refined files stay near that size and gain most. All numbers are those that did best
+# on training pictures.
 _ERROR_SHARE = 0.7
 # All elements move at once and correct the same errors, so each makes a small part of its step only.
 _PACE = 0.1
