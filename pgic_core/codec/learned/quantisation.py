@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..tiling import CELL_STRIDE, Z_STRIDE, Box
-from .cdf_rows import RowMap, SymbolRows, to_cells
+from .cdf_rows import RowMap, SymbolRows, from_cells, to_cells
 from .dead_zone import DEAD_ZONE
 from .step_sizes import StepSizes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from ...models import Model
@@ -72,6 +74,42 @@ class QuantState:
     def rows(self, layer: str, area: Box) -> SymbolRows:
         """Rows of a layer's symbols in an area."""
         return self.row_map.rows(layer, self.z_of(area), self.roi_map_of(area))
+
+    def thresholds(
+        self, area: Box, by_row: NDArray[np.float16]
+    ) -> tuple[dict[str, SymbolRows], NDArray[np.float16]]:
+        """Rows of an area's symbols, by layer, and the thresholds that :meth:`symbols` takes.
+
+        Args:
+            area: where; z covers it.
+            by_row: of :func:`row_thresholds`.
+        """
+        rows = {layer: self.rows(layer, area) for layer in SYMBOL_LAYERS}
+        height, width = area.height // CELL_STRIDE, area.width // CELL_STRIDE
+        limits = np.empty((height, width, 4 * self.steps.model.latent), np.float16)
+        for layer, channels in self.row_map.channels.items():
+            fill_thresholds(by_row, rows[layer], limits[:, :, channels])
+        return rows, limits
+
+    def add_bits(
+        self,
+        total: NDArray[np.floating[Any]],
+        cdfs: CdfTable,
+        rows: Mapping[str, SymbolRows],
+        symbols: NDArray[np.int16],
+    ) -> None:
+        """Add the bits of an area's symbols to the total of each z position.
+
+        Args:
+            total: ``(H / 64, W / 64)``; changed.
+            cdfs: of the model.
+            rows: of :meth:`thresholds`.
+            symbols: of :meth:`symbols`.
+        """
+        for layer, channels in self.row_map.channels.items():
+            cost = cdfs.cost(rows[layer].counts, from_cells(rows[layer], symbols[:, :, channels]))
+            bits = np.bincount(rows[layer].index % total.size, cost, minlength=total.size)
+            total += bits.reshape(total.shape)
 
     def symbols(
         self,

@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..tiling import CELL_STRIDE, Y_STRIDE, Z_STRIDE, Box
-from .cdf_rows import from_cells
-from .quantisation import SYMBOL_LAYERS, QuantState, fill_thresholds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .entropy import CdfTable
+    from .quantisation import QuantState
 
 __all__ = ["REFINED_PIXELS", "refine"]
 
@@ -64,12 +63,7 @@ def refine(
         The block's latent.
     """
     steps, model = state.steps, state.steps.model
-    rows = {layer: state.rows(layer, area) for layer in SYMBOL_LAYERS}
-    thresholds = np.empty(
-        (area.height // CELL_STRIDE, area.width // CELL_STRIDE, 4 * model.latent), np.float16
-    )
-    for layer in SYMBOL_LAYERS:
-        fill_thresholds(by_row, rows[layer], thresholds[:, :, state.row_map.channels[layer]])
+    rows, thresholds = state.thresholds(area, by_row)
     blocks = (area.height // Z_STRIDE, area.width // Z_STRIDE)
     weight = _ERROR_SHARE * model.error_weight(steps.quality) * 4.0 ** steps.octaves(area)
     farthest = _to_latent(np.broadcast_to(steps.at(area), (1, model.latent, *_cells(area))))
@@ -86,11 +80,7 @@ def refine(
         inputs: dict[str, NDArray[Any]] = {"latent": values, "embedding": embedding, "picture": pixels}
         move, error = model.network("descent").run(inputs, ("move", "error"), threads=threads)
         cost = weight * error.reshape(blocks[0], 4, blocks[1], 4).sum((1, 3))
-        for layer in SYMBOL_LAYERS:
-            coded = from_cells(rows[layer], symbols[:, :, state.row_map.channels[layer]])
-            where = rows[layer].index % cost.size
-            bits = np.bincount(where, cdfs.cost(rows[layer].counts, coded), minlength=cost.size)
-            cost += bits.reshape(blocks)
+        state.add_bits(cost, cdfs, rows, symbols)
         better = cost < least
         least[better] = cost[better]
         pace *= np.where(better, np.float32(_FASTER), np.float32(_SLOWER))

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..tiling import CELL_STRIDE, Z_STRIDE, Box
-from .cdf_rows import from_cells
 from .entropy import Z_BOUND
-from .quantisation import SYMBOL_LAYERS, QuantState, fill_thresholds
+from .quantisation import QuantState
 from .reconstruction import pixels_of
 
 if TYPE_CHECKING:
@@ -50,13 +49,8 @@ def try_coding(
     hyper = model.network("hyper_analysis")({"latent": latent, "embedding": embedding}, threads=threads)[0]
     state.z[:] = np.clip(np.rint(hyper), -Z_BOUND, Z_BOUND)
     state.z[state.row_map.z_rows == 0] = 0
-    rows = {layer: state.rows(layer, whole) for layer in SYMBOL_LAYERS}
-    limits = np.empty((whole.height // CELL_STRIDE, whole.width // CELL_STRIDE, 4 * model.latent), np.float16)
-    for layer, channels in state.row_map.channels.items():
-        fill_thresholds(by_row, rows[layer], limits[:, :, channels])
+    rows, limits = state.thresholds(whole, by_row)
     symbols, decoded = state.symbols(whole, latent, limits, threads)
     bits = np.zeros((whole.height // Z_STRIDE, whole.width // Z_STRIDE))
-    for layer, channels in state.row_map.channels.items():
-        cost = cdfs.cost(rows[layer].counts, from_cells(rows[layer], symbols[:, :, channels]))
-        bits += np.bincount(rows[layer].index % bits.size, cost, minlength=bits.size).reshape(bits.shape)
+    state.add_bits(bits, cdfs, rows, symbols)
     return pixels_of(state.steps, whole, whole, decoded, threads), bits
