@@ -1,4 +1,4 @@
-"""The one way in: pictures to files, files to pictures, and what files say."""
+"""The Python API: encode pictures to files, decode files, and read what they say."""
 
 from .decoding import decode, decode_many, decode_with_mask, inspect, open_file, verify
 from .editing import annotate, set_metadata, strip_metadata

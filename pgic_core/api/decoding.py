@@ -1,4 +1,4 @@
-"""``.pgi`` files to pixels and facts, in one call each."""
+"""Decoding ``.pgi`` files to pixels and facts, in one call each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changing what stands beside the pixels of a file, without coding them again."""
+"""Editing metadata, annotations and profiles of a file without coding its pixels again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An opened ``.pgi`` file: parsed once, decoded as often and as partly as wanted."""
+"""An open ``.pgi`` file: parsed once, decoded on demand, whole or in part."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What there is to know about a file without decoding its pixels."""
+"""Facts about a file that are known without decoding its pixels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What plugins do to a picture on its way into a file: preprocessing steps and recognisers."""
+"""Running preprocessing steps and recognisers of plugins on a picture before it is coded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""First step of encoding: what is given becomes the picture to code and the fields beside it."""
+"""First step of encoding: turn the arguments into the picture to code and the fields beside it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Copies of what hooks are given and of what they answer: neither side keeps a hold on the other's data."""
+"""Copies of the arguments and answers of hooks, so that neither side can change the other's data."""
 
 from __future__ import annotations
 

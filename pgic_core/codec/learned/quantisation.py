@@ -1,4 +1,4 @@
-"""What one quality makes of a picture, and the symbols of its latent (A-6.4.2)."""
+"""Quantisation of a picture at one quality: steps, CDF rows and symbols of its latent (A-6.4.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What both sides know about an area: the quantities that quality and ROI make of it."""
+"""Quantisation steps and rate embeddings of an area, from quality and ROI map; for encoder and decoder."""
 
 from __future__ import annotations
 

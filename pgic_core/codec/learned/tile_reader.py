@@ -1,4 +1,4 @@
-"""Reading the symbols of tiles, and handing them on in blocks as the networks take them.
+"""Reading the symbols of tiles, arranged in blocks as the networks take them.
 
 Symbols are decoded exactly, by integer arithmetic alone. Networks may run meanwhile, but nothing of them
 comes in here, so that their rounding, threads or hardware cannot change which symbols are read.

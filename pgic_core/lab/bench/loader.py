@@ -1,4 +1,4 @@
-"""How fast a torch DataLoader gets pictures for training, by what they are stored as (A-6.5.1a)."""
+"""Pictures per second of a torch DataLoader, by the format in which they are stored (A-6.5.1a)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a region of interest gains inside, at the same bytes (A-6.4.1b, A-6.4.2b)."""
+"""How much a region of interest gains at the same bytes (A-6.4.1b, A-6.4.2b)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From trained weights to a folder that :mod:`pgic_core.models` reads.
+"""Exporting trained weights to a folder that :mod:`pgic_core.models` reads.
 
 ``python -m pgic_core.lab.training.export CHECKPOINT FOLDER`` writes the ONNX graphs, the integer tables, the
 resumable half-precision weights and the manifest.

@@ -1,4 +1,4 @@
-r"""Pack a training for a lent machine.
+r"""Packing a training to run on another machine.
 
 ``python -m pgic_core.lab.training.pack CONFIG --data ROOT --out DIR``.
 

@@ -1,4 +1,4 @@
-"""What the tools share that change weights between two trainings: :mod:`.prune` and :mod:`.narrow`."""
+"""Shared by :mod:`.prune` and :mod:`.narrow`, the tools that change weights between two trainings."""
 
 from __future__ import annotations
 
