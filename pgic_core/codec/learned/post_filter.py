@@ -95,7 +95,7 @@ class Filter:
             PgiFormatError: the data is no such filter.
         """
         if len(data) < 3 or data[0] not in _SETS or data[1] not in SHIFTS or not 1 <= data[2] < ROWS:
-            raise PgiFormatError("The picture's filter holds a value out of range.")
+            raise PgiFormatError("The post-filter holds a value out of range.")
         reader = SegmentReader(cdfs, data[3:])
         symbols = reader.read(_counts(data[2], data[0] * FEATURES * 3))
         reader.finish()

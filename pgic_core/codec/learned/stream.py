@@ -75,7 +75,7 @@ class StreamHeader:
         grid: the tiles.
         roi_map: int8 ``(H / 64, W / 64)`` rounded up: eighths of an octave by which a block's steps are finer
             than the quality's (ROI, A-6.4.2b); ``None`` where they are the same everywhere.
-        filter: the picture's own filter as :meth:`.post_filter.Filter.pack` writes it; empty for none.
+        filter: the post-filter as :meth:`.post_filter.Filter.pack` writes it; empty for none.
         exact: bool ``(H / 8, W / 8)`` rounded up: which blocks are carried without loss; ``None`` if none.
         neutral: red, green and blue are equal everywhere.
     """
@@ -274,7 +274,7 @@ def parse(
     roi_map = _read_map(cursor, grid) if flags & _FLAG_MAP else None
     post_filter = cursor.take(cursor.varint(_LONGEST_FILTER)) if flags & _FLAG_FILTER else b""
     if flags & _FLAG_FILTER and not post_filter:
-        raise PgiFormatError("The picture's filter is empty.")
+        raise PgiFormatError("The post-filter is empty.")
     header = StreamHeader(
         digest.hex(),
         quality,
