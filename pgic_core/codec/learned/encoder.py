@@ -70,9 +70,9 @@ def encode_learned(
         model: whose networks.
         quality: 1 to 100; ignored with a target.
         target: what to meet instead of a quality.
-        effort: 1 rounds plainly; 2 drops symbols that cost more bits than they are worth, and sends the
-            picture's own filter; 3 also moves the latent to where this very picture costs less, which takes
-            some tens of times as long.
+        effort: 1 rounds plainly; 2 drops symbols that cost more bits than they are worth, and sends a
+            post-filter; 3 also moves the latent to where this picture costs less, which takes some tens of
+            times as long.
         roi: ``(ceil(H / 64), ceil(W / 64))``, eighths of an octave by which steps are finer (A-6.4.1b).
         exact: ``(ceil(H / 8), ceil(W / 8))``, blocks to carry without loss, besides those that would come out
             badly otherwise.
