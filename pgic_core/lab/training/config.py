@@ -162,7 +162,9 @@ class Schedule:
         if self.crop < 64 or self.crop % 64 or self.batch < 1:
             raise PgiOptionError("The schedule's crop must be a multiple of 64 pixels, its batch 1 or more.")
         if self.curve not in ("cosine", "linear") or self.fine not in _FINE:
-            raise PgiOptionError(f"The curve is cosine or linear; the fine decoder is one of {', '.join(_FINE)}.")
+            raise PgiOptionError(
+                f"The curve is cosine or linear; the fine decoder is one of {', '.join(_FINE)}."
+            )
         if not all(0 < scale < 1 for scale in self.scales):
             raise PgiOptionError("The schedule's scales must lie between 0 and 1.")
 

@@ -1,10 +1,10 @@
 """Tuning a fine decoder for the eye at low rates: adversarial and feature losses beside fidelity (A-6.5.2).
 
 Squared error makes texture that was not transmitted blurred. The perceptual decoder has the fine decoder's
-architecture and reads the same latents. A critic that sees patches beside what the fine decoder shows of them
-(Isola et al. 2017, with spectral norm and hinge loss as in Miyato et al. 2018) and distances between features of a
-given network (Zhang et al. 2018) tune it. Blocks of finer steps, which hold key regions, weigh their errors more,
-so that they stay true.
+architecture and reads the same latents. Two losses tune it beside the squared error: a critic of patches
+(Isola et al. 2017, with spectral norm and hinge loss as in Miyato et al. 2018), and distances between
+features of a given network (Zhang et al. 2018). Blocks of finer steps hold key regions. Their errors weigh
+more, so that they stay true.
 """
 
 from __future__ import annotations
@@ -28,16 +28,22 @@ if TYPE_CHECKING:
 
 __all__ = ["Critic", "FeatureNetwork", "PerceptualStep", "blended"]
 
-_MEAN = (122.67891434, 116.66876762, 104.00698793)  # what VGG networks of this kind subtract from red, green, blue
+_MEAN = (
+    122.67891434,
+    116.66876762,
+    104.00698793,
+)  # what VGG networks of this kind subtract from red, green, blue
 _TINY = 1e-10
+_ENLARGED = 16.0
+_MOMENTUM = 0.5  # Opponents that change their minds are followed at once.
 
 
 class FeatureNetwork(nn.Module):
     """The first blocks of a VGG-16 of given weights: 3x3 convolutions with rectifiers, halved between blocks.
 
     Args:
-        weights: ``B.N.weight`` and ``B.N.bias`` of convolution N of block B, both from 0, for red, green and blue
-            in grey levels around the mean.
+        weights: ``B.N.weight`` and ``B.N.bias`` of convolution N of block B, both from 0. The first takes
+            red, green and blue in grey levels around the mean.
     """
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
@@ -77,15 +83,17 @@ class FeatureNetwork(nn.Module):
         return found
 
     def distance(self, one: Tensor, other: Tensor) -> Tensor:
-        """Mean squared distance of features, summed over blocks, ``(B,)``."""
-        pairs = zip(self(one), self(other), strict=True)
+        """Mean squared distance of features, summed over blocks, ``(B,)``; it has the gradient of ``one``."""
+        with torch.no_grad():
+            wanted = self(other)
+        pairs = zip(self(one), wanted, strict=True)
         return torch.stack([(a - b).float().square().sum(1).mean((1, 2)) for a, b in pairs]).sum(0)
 
 
 class Critic(nn.Module):
     """Scores patches of about 70 pixels: above 0 for photographs, below for what a decoder made.
 
-    It sees a picture beside what the fine decoder shows, so that it judges what is added to that.
+    It sees what the fine decoder shows, and enlarged what a picture adds to that: texture of few grey levels.
     """
 
     def __init__(self, width: int = 64) -> None:
@@ -103,7 +111,7 @@ class Critic(nn.Module):
             picture: ``(B, H, W, 3)``, in units of 256 grey levels around 0.
             shown: likewise, of the fine decoder.
         """
-        t = 2 * torch.cat([picture, shown], -1).permute(0, 3, 1, 2)
+        t = torch.cat([2 * shown, _ENLARGED * (picture - shown)], -1).permute(0, 3, 1, 2)
         seen = []
         for layer in self.layers:
             t = F.leaky_relu(layer(t), 0.2)
@@ -139,14 +147,12 @@ class PerceptualStep(TrainingStep):
         fine.requires_grad_(False).eval()
         self.features = features.to(device)
         self.learners = {
-            "perceptual": Learner(perceptual, device, schedule.clip),
-            "critic": Learner(Critic(), device, schedule.clip),
+            "perceptual": Learner(perceptual, device, schedule.clip, _MOMENTUM),
+            "critic": Learner(Critic(), device, schedule.clip, _MOMENTUM),
         }
         self.perceptual = perceptual
         self.critic = cast("Critic", self.learners["critic"].net)
-        self.name_figures(
-            ["loss", "fine_psnr", "psnr", "fine_features", "features", "adversarial", "matching", "critic"]
-        )
+        self.name_figures(["loss", "fine_psnr", "psnr", "features", "adversarial", "matching", "critic"])
 
     def compile(self) -> None:
         """See :meth:`.TrainingStep.compile`."""
@@ -158,15 +164,13 @@ class PerceptualStep(TrainingStep):
         """Losses of both, and their gradients."""
         picture = (self.crops.float() - 128) / 256
         weight = self.codec.error_weight(self.rate)
-        local = enlarge(torch.exp2(2 * self.offsets), 64)
+        local = enlarge(torch.exp2(2 * self.roi_map), 64)
         schedule = self.schedule
         with self.cast():
             with torch.no_grad():
-                coded = self.codec(picture, self.rate, self.offsets, noise=False, drop=True)
-                fine = cast("FineSynthesis", self.fine)(coded.latent, self.rate, self.offsets)
-            shown = self.perceptual(coded.latent, self.rate, self.offsets)
-            with torch.no_grad():
-                fine_features = self.features.distance(fine, picture).mean()
+                coded = self.codec(picture, self.rate, self.roi_map, noise=False, drop=True)
+                fine = cast("FineSynthesis", self.fine)(coded.latent, self.rate, self.roi_map)
+            shown = self.perceptual(coded.latent, self.rate, self.roi_map)
             features = self.features.distance(shown, picture).mean()
             self.critic.requires_grad_(False)
             score, seen = self.critic(shown, fine)
@@ -188,15 +192,16 @@ class PerceptualStep(TrainingStep):
         judged = F.relu(1 - score_of_true.float()).mean() + F.relu(1 + score_of_made.float()).mean()
         judged.backward()
         fine_squares = (256.0 * (fine - picture)).square()
-        psnr, fine_psnr = (
-            (10 * torch.log10(255.0**2 / s.detach().flatten(1).mean(1))).mean() for s in (squares, fine_squares)
-        )
-        return [loss, fine_psnr, psnr, fine_features, features, adversarial, matching, judged]
+        psnr, fine_psnr = (_psnr(error.detach()) for error in (squares, fine_squares))
+        return [loss, fine_psnr, psnr, features, adversarial, matching, judged]
 
 
-def blended(
-    fine: Mapping[str, Tensor], perceptual: Mapping[str, Tensor], share: float
-) -> dict[str, Tensor]:
+def _psnr(squares: Tensor) -> Tensor:
+    """Mean PSNR of squared errors ``(B, H, W, 3)``."""
+    return (10 * torch.log10(255.0**2 / squares.flatten(1).mean(1))).mean()
+
+
+def blended(fine: Mapping[str, Tensor], perceptual: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
     """Weights between a fine decoder and the one that was tuned from it (Wang et al. 2018, section 3.4).
 
     Args:

@@ -17,9 +17,10 @@ from .augment import to_device
 from .checkpoint import Weights, halved, load_state, load_weights, start_fine, write_state
 from .config import TrainingConfig
 from .fine import FineSynthesis, fine_weights
+from .klt_start import start_from_klt
 from .networks import Codec
-from .quantise import CALIBRATION_CROPS, CALIBRATION_SIDE, calibrate, grids_of, pattern_crops
 from .perceptual import FeatureNetwork, PerceptualStep
+from .quantise import CALIBRATION_CROPS, CALIBRATION_SIDE, calibrate, grids_of, pattern_crops
 from .step import CaptureError, TrainingStep
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from .data import CropSampler
     from .quantise import Grid
 
-__all__ = ["FIELDS", "Run", "first_weights", "inputs"]
+__all__ = ["FIELDS", "TrainingRun", "first_weights", "inputs"]
 
 FIELDS = (
     "step",
@@ -51,14 +52,13 @@ FIELDS = (
     "fine_norm",
     "left_out",
     "fine_left_out",
-    "fine_features",
     "features",
     "adversarial",
     "matching",
     "critic",
 )
 """Columns of the log."""
-_SHOWN = ("loss", "bpp", "psnr", "fine_psnr", "features", "fine_features", "adversarial", "critic")
+_SHOWN = ("loss", "bpp", "psnr", "fine_psnr", "features", "adversarial", "critic")
 _LOG_EVERY = 100  # steps
 _SAVE_EVERY = 90.0  # seconds
 _KLT_PATCHES = 600
@@ -70,7 +70,7 @@ def first_weights(config: TrainingConfig, stage: Stage, start: Path | None, samp
         torch.manual_seed(stage.schedule.seed)
         codec = Codec(config.architecture)
         patches = sampler.crops(np.random.default_rng(stage.schedule.seed), _KLT_PATCHES, 64).cpu()
-        codec.start_from_klt((patches.float() - 128) / 256)
+        start_from_klt(codec, (patches.float() - 128) / 256)
         weights = Weights(config, codec)
     else:
         weights = load_weights(start)
@@ -103,14 +103,14 @@ def inputs(
     random = np.random.default_rng([schedule.seed, number, step])
     torch.manual_seed(int(random.integers(2**62)))
     rate = random.random(schedule.batch, dtype=np.float32) ** np.float32(schedule.low) * (rates - 1)
-    offsets = _offsets(schedule.batch, schedule.crop // 64, schedule.roi, random)
+    roi_map = _roi_map(schedule.batch, schedule.crop // 64, schedule.roi, random)
     crops = sampler.crops(
         random, schedule.batch, schedule.crop, harsh=schedule.harsh, generated=schedule.generated
     )
-    return crops, to_device(rate, crops.device), to_device(offsets, crops.device)
+    return crops, to_device(rate, crops.device), to_device(roi_map, crops.device)
 
 
-def _offsets(count: int, blocks: int, share: float, random: np.random.Generator) -> NDArray[np.float32]:
+def _roi_map(count: int, blocks: int, share: float, random: np.random.Generator) -> NDArray[np.float32]:
     """Random ROI maps: a rectangle of finer blocks on a coarser ground, in eighths of an octave."""
     maps = np.zeros((count, blocks, blocks, 1), np.float32)
     for m in maps[random.random(count) < share]:
@@ -133,7 +133,7 @@ class _Clock:
         return self.before + time.monotonic() - self.began
 
 
-class Run:
+class TrainingRun:
     """One stage under way.
 
     Args:

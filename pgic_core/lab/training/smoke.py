@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from .data import load_sampler
-from .run import Run, inputs
+from .run import TrainingRun, inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,7 +37,8 @@ def smoke(
 ) -> Iterator[str]:
     """Measure steps of some stages, with and without integer layers' rounding; nothing is kept.
 
-    All start from the weights of the first one. If asked, they are measured again as ``torch.compile`` makes them.
+    All start from the weights of the first one. If ``compiled``, they are measured again with kernels that
+    ``torch.compile`` made.
 
     Yields:
         A report for people, a line per figure.
@@ -49,8 +50,17 @@ def smoke(
     runs = []
     with tempfile.TemporaryDirectory() as folder:
         for job in todo:
-            first = {"start": todo[0].start, "start_fine_from": start_fine, "features": features}
-            runs.append((f"stage {job.number}", Run(config, job.stage, job.number, sampler, Path(folder), **first)))
+            run = TrainingRun(
+                config,
+                job.stage,
+                job.number,
+                sampler,
+                Path(folder),
+                start=todo[0].start,
+                start_fine_from=start_fine,
+                features=features,
+            )
+            runs.append((f"stage {job.number}", run))
         for how in ("", "compiled, ")[: 1 + compiled]:
             for name, run in runs:
                 if how:
@@ -59,7 +69,7 @@ def smoke(
                     yield f"{name}, {how}{line}"
 
 
-def _measured(run: Run) -> Iterator[str]:
+def _measured(run: TrainingRun) -> Iterator[str]:
     frozen = run.schedule.fine in ("frozen", "perceptual")
     for rounding in (True,) if frozen else (False, True):
         if rounding:
@@ -73,7 +83,7 @@ def _measured(run: Run) -> Iterator[str]:
         yield f"{'rounding' if rounding else 'float'}: {_speed(run)}"
 
 
-def _same(run: Run) -> str:
+def _same(run: TrainingRun) -> str:
     """How near the graph comes to the step kernel by kernel, with the same crops and noise."""
     seen = []
     run.step.hold.fill_(1)
@@ -86,7 +96,7 @@ def _same(run: Run) -> str:
     return ", ".join(f"{name} {graph:.6g}/{eager:.6g}" for name, graph, eager in pairs) + " (graph/eager)"
 
 
-def _speed(run: Run) -> str:
+def _speed(run: TrainingRun) -> str:
     """Median milliseconds per step, crops included, and the memory that was in use at most."""
     step, schedule = run.step, run.schedule
     cuda = step.device.type == "cuda"

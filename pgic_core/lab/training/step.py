@@ -28,7 +28,7 @@ __all__ = ["CaptureError", "Learner", "TrainingStep"]
 
 _OUTLIER = 10.0  # A gradient so many times larger than usual is left out.
 _WARM_UP = 3  # steps before a graph is recorded: libraries choose and load their kernels in them
-_BETAS = (0.9, 0.99)
+_MOMENTUM = 0.9
 
 
 class CaptureError(RuntimeError):
@@ -42,9 +42,12 @@ class Learner:
         net: to train; it is moved to the device.
         device: where.
         clip: gradient norm above which a step is scaled down.
+        momentum: of Adam's mean of gradients.
     """
 
-    def __init__(self, net: nn.Module, device: torch.device, clip: float) -> None:
+    def __init__(
+        self, net: nn.Module, device: torch.device, clip: float, momentum: float = _MOMENTUM
+    ) -> None:
         self.net = net.to(device)
         self.averaged = copy.deepcopy(self.net).requires_grad_(False).eval()
         self.clip = clip
@@ -55,7 +58,7 @@ class Learner:
         self.optimiser = torch.optim.Adam(
             self._parameters,
             lr=self.learning_rate,
-            betas=_BETAS,
+            betas=(momentum, 0.99),
             fused=True,
             capturable=device.type == "cuda",
         )
@@ -144,7 +147,7 @@ class TrainingStep:
             schedule.batch, schedule.crop, schedule.crop, 3, dtype=torch.uint8, device=device
         )
         self.rate = torch.zeros(schedule.batch, device=device)
-        self.offsets = torch.zeros(schedule.batch, blocks, blocks, 1, device=device)
+        self.roi_map = torch.zeros(schedule.batch, blocks, blocks, 1, device=device)
         self.blend = torch.zeros((), device=device)
         self.hold = torch.zeros((), device=device)
         self.names: list[str] = []
@@ -153,7 +156,14 @@ class TrainingStep:
         self._sums: Tensor
         self._count = 0
         self.name_figures(
-            ["loss", "cost", "bpp", "bpp_z", "psnr", *(["fine_loss", "fine_psnr"] if fine is not None else [])]
+            [
+                "loss",
+                "cost",
+                "bpp",
+                "bpp_z",
+                "psnr",
+                *(["fine_loss", "fine_psnr"] if fine is not None else []),
+            ]
         )
         self.drop = True
         self.grids: Mapping[str, Grid] = {}
@@ -168,10 +178,11 @@ class TrainingStep:
         self._sums = torch.zeros(len(self.names), device=self.device)
 
     def cast(self) -> torch.autocast:
-        """Where the device is faster in half precision: casts to it. They are not cached: a graph must hold all."""
-        return torch.autocast(
-            self.device.type, torch.bfloat16, enabled=self.bfloat16, cache_enabled=False
-        )
+        """Casts to half precision where the device is faster in it.
+
+        They are not cached: a graph must hold all of them.
+        """
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16, cache_enabled=False)
 
     @property
     def averaged(self) -> Codec:
@@ -197,13 +208,13 @@ class TrainingStep:
             self.drop, self.grids = drop, grids
             round_in_training(self.codec, self.grids)
 
-    def run(self, crops: Tensor, rate: Tensor, offsets: Tensor, *, fraction: float, keep: float) -> None:
+    def run(self, crops: Tensor, rate: Tensor, roi_map: Tensor, *, fraction: float, keep: float) -> None:
         """One step.
 
         Args:
             crops: ``(batch, crop, crop, 3)`` uint8.
             rate: ``(batch,)``, positions between the anchors.
-            offsets: ``(batch, crop / 64, crop / 64, 1)``, octaves.
+            roi_map: ``(batch, crop / 64, crop / 64, 1)``, octaves.
             fraction: learning rate as a fraction of its peak.
             keep: share of the averages that stays.
 
@@ -212,7 +223,7 @@ class TrainingStep:
         """
         self.crops.copy_(crops)
         self.rate.copy_(rate)
-        self.offsets.copy_(offsets)
+        self.roi_map.copy_(roi_map)
         self.blend.fill_(1 - keep)
         for name, learner in self.learners.items():
             peak = self.schedule.learning_rate if name == "codec" else self.schedule.fine_learning_rate
@@ -285,10 +296,10 @@ class TrainingStep:
         picture = (self.crops.float() - 128) / 256
         frozen = "codec" not in self.learners
         with self.cast(), torch.set_grad_enabled(not frozen):
-            coded = self.codec(picture, self.rate, self.offsets, noise=not frozen, drop=self.drop)
+            coded = self.codec(picture, self.rate, self.roi_map, noise=not frozen, drop=self.drop)
         weight = self.codec.error_weight(self.rate)
         # A block whose steps are finer by k octaves counts 4^k times as much.
-        local = enlarge(torch.exp2(2 * self.offsets), 64)
+        local = enlarge(torch.exp2(2 * self.roi_map), 64)
 
         def judge(shown: Tensor) -> tuple[Tensor, Tensor]:
             """Distortion ``(B,)``, and mean PSNR."""
@@ -305,7 +316,7 @@ class TrainingStep:
         total = loss.new_zeros(()) if frozen else loss
         if self.fine is not None:
             with self.cast():
-                shown = self.fine(coded.latent.detach(), self.rate, self.offsets)
+                shown = self.fine(coded.latent.detach(), self.rate, self.roi_map)
             fine_distortion, fine_psnr = judge(shown)
             fine_loss = 0.1 * (weight.sqrt() * fine_distortion).mean()
             seen += [fine_loss, fine_psnr]
