@@ -17,6 +17,7 @@ from ..parallel import map_tiles
 from ..tiling import Box, pixels_in
 from .stream import DEPTHS, EXACT_SIDE, FULL_DEPTH
 from .suspects import lossless_bits, promised_error, suspects
+from .transform_cost import transform_cost
 from .trial import attempt
 
 if TYPE_CHECKING:
@@ -43,6 +44,11 @@ search to go on. Photographs seldom get beyond the first."""
 _FAR, _WORTH_FAR, _BESIDE_FAR = 8.0, 4.0, 6.0
 """How many times the error of its surroundings a block has that is taken at any cost; where it is worth its bits;
 and beside one that is taken, where a part of a letter or lamp would be left."""
+_FOREIGN, _INKED_FOREIGN = 1.25, 0.75
+"""How many times the cost of a transform coder its error must weigh, if it is not worth its bits; less where one
+ink fills much of the block, as in letters."""
+_INKED = 1 / 8
+"""Share of pixels that are as those to their left."""
 _CHEAP_BITS = 4.0
 """Up to so many bits a pixel, a block need only be worth them."""
 _EVEN_SHARE, _EVENEST, _UNSEEN = 25, 0.25, 5.0
@@ -182,9 +188,26 @@ class ExactSearch:
         saved = _MODEL_BITS / _CROP**2 * model_bits.reshape(-1, 1, 1)[:count]
         found = weight * (errors - near_error(depth)) + saved - bits
         worth = (found > 0) & ((bits < _CHEAP_BITS) | (errors > _WORTH_FAR * usual))
-        taken = suspected & (worth | (errors > _FAR * usual))
-        beside = (bits > 0) & (errors > _BESIDE_FAR * usual)
+        inner = pixels.reshape(down, side, EXACT_SIDE, across, side, EXACT_SIDE, 3)[
+            :, around:-around, :, :, around:-around
+        ]
+        inner = inner.transpose(0, 3, 1, 4, 2, 5, 6)
+        inner = inner.reshape(-1, _SIDE, _SIDE, EXACT_SIDE, EXACT_SIDE, 3)[:count]
+        known = bits > 0
+        foreign = known & (bits < _CHEAP_BITS)
+        foreign[known] |= self._are_foreign(inner[known], errors[known], weight)
+        taken = suspected & (worth | (foreign & (errors > _FAR * usual)))
+        beside = foreign & (errors > _BESIDE_FAR * usual)
         return _Judged(bits, np.where(taken, np.maximum(found, bits) * EXACT_SIDE**2, 0), beside)
+
+    @staticmethod
+    def _are_foreign(
+        blocks: NDArray[np.uint8], errors: NDArray[np.float32], weight: float
+    ) -> NDArray[np.bool_]:
+        """Whether the model errs so much in blocks, ``(n, 8, 8, 3)``, that it seems not to know what they show."""
+        same = (blocks[:, :, 1:] == blocks[:, :, :-1]).all(3).mean((1, 2))
+        least = np.where(same > _INKED, _INKED_FOREIGN, _FOREIGN)
+        return weight * errors > least * transform_cost(blocks, weight)
 
     def _grow(self, chosen: NDArray[np.bool_], bits: NDArray[np.float32], depth: int) -> None:
         """Add what is beside chosen blocks and next to free, and the rest of tiles that are drawn."""
