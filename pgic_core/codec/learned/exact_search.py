@@ -1,9 +1,11 @@
 """Which blocks of a picture to carry without loss because the model would show them badly.
 
-A block is worth it where its bits without loss are fewer than those of the model and of the error that it
-leaves, weighed as the quality weighs them. Photographs have such blocks where a lamp, a mark or a pattern is
-finer than the model's channels; drawings are full of them. To decode all of a picture for this would take as
-long as to code it. So only what :mod:`.suspects` names is tried, in small crops side by side.
+The search compares two costs of a block: its bits without loss, and the model's bits plus the error that the
+model leaves, weighed as the quality weighs errors. The cheaper one wins. In photographs, lamps, marks and
+patterns finer than the model's channels make such blocks. Drawings are full of them.
+
+Decoding the whole picture for this would take as long as coding it. So only the blocks that
+:mod:`.hard_blocks` names are tried, in small crops side by side.
 """
 
 from __future__ import annotations
@@ -15,10 +17,10 @@ import numpy as np
 
 from ..parallel import map_tiles
 from ..tiling import Box, pixels_in
+from .hard_blocks import find_hard_blocks, lossless_bits, promised_error
 from .stream import DEPTHS, EXACT_SIDE, FULL_DEPTH
-from .suspects import lossless_bits, promised_error, suspects
 from .transform_cost import transform_cost
-from .trial import attempt
+from .trial_coding import try_coding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,49 +34,55 @@ if TYPE_CHECKING:
 __all__ = ["ExactSearch", "near_depth", "near_error"]
 
 _CORE, _CROP = 32, 64
-"""Pixels along a side of what is judged of a crop, and of the crop: 16 around are about what one sees."""
+"""Sides in pixels of the part of a crop that is judged, and of the crop. 16 pixels around it are about what a
+network sees."""
 _SIDE = _CORE // EXACT_SIDE
 _MARGIN = (_CROP - _CORE) // 2
 _ACROSS = 16
 _TOGETHER = 256
-"""Crops side by side, and as many as go through the networks at once: a megapixel."""
-_FIRST, _FIRST_SHARE, _LEAST_YIELD = 4, 1 / 256, 1 / 8
-"""How many cores are tried at first, or what share of all; and of how many tried a block must be taken for the
-search to go on. Photographs seldom get beyond the first."""
-_FAR, _WORTH_FAR, _BESIDE_FAR = 8.0, 4.0, 6.0
-"""How many times the error of its surroundings a block has that is taken at any cost; where it is worth its bits;
-and beside one that is taken, where a part of a letter or lamp would be left."""
-_FOREIGN, _INKED_FOREIGN = 1.25, 0.75
-"""How many times the cost of a transform coder its error must weigh, if it is not worth its bits; less where one
-ink fills much of the block, as in letters."""
-_INKED = 1 / 8
-"""Share of pixels that are as those to their left."""
+"""Crops side by side, and the most crops that go through the networks at once: a megapixel."""
+_FIRST, _FIRST_SHARE = 4, 1 / 256
+"""The first batch has this many cores at least, or this share of all of them."""
+_LEAST_YIELD = 1 / 4
+"""The search ends after a batch in which a smaller share of the cores gave exact blocks. Photographs seldom
+get beyond the first batch."""
+_FAR_RATIO, _WORTH_RATIO, _BESIDE_RATIO = 8.0, 4.0, 6.0
+"""A block is taken if its decoded error is more than so many times the usual error around it: if the block is
+foreign to the model; if it is worth its bits; and if it is foreign and touches one that is taken. Else a part
+of a letter or lamp would be left."""
+_FOREIGN_RATIO, _INKED_RATIO = 1.25, 0.75
+"""A block is foreign if its error weighs so many times what a transform coder would cost. The second is for
+blocks with ink: one colour fills part of them, as in letters."""
+_INK_SHARE = 1 / 8
+"""A block has ink if more than this share of its pixels equals the pixel to the left."""
 _CHEAP_BITS = 4.0
-"""Up to so many bits a pixel, a block need only be worth them."""
-_EVEN_SHARE, _EVENEST, _UNSEEN = 25, 0.25, 5.0
-"""Surroundings are so many per cent of a crop, the best shown. They count as so much of the promised error at least,
-and as a squared error of so many grey levels, which is 41 dB."""
+"""A block of fewer bits per pixel is taken wherever it is worth its bits, or counts as foreign."""
+_USUAL_PERCENTILE, _LEAST_USUAL_RATIO, _LEAST_USUAL = 25, 0.25, 5.0
+"""The usual error is this percentile of the blocks of a crop. It is at least this share of the promised error
+and this squared error (41 dB), and at most the promised error."""
 _MODEL_BITS = 0.5
-"""What share of the model's bits a block without loss saves: its surroundings still take theirs."""
+"""The share of the model's bits that a block without loss saves; the blocks around it still take theirs."""
 _LEAST_DEPTH = 6
-"""Fewer bits show steps in even areas, and their error is below 40 dB."""
+"""Samples of fewer bits shift flat colours by up to 4 levels, and their PSNR may be below 40 dB."""
 _ROUNDS = 2
 _FREE_BITS = 1.0
-"""Up to so many bits a pixel, a block beside an exact one is taken too: its border would cost more."""
+"""A block beside an exact one is taken too if it costs at most this many bits per pixel: a border
+between them would cost more."""
 _MOST, _ALIKE = 0.4, 1.5
-"""A tile is taken whole of which more than this share is, if the rest takes not many times the bits."""
+"""A tile is taken whole if more than the first share of it is exact, and the rest costs at most the second
+number times the bits."""
 _PART_BITS = 320.0
-"""What the first exact block of a tile costs besides its pixels."""
+"""Bits that the first exact block of a tile costs besides its pixels."""
 
 
 def near_error(depth: int) -> float:
-    """The mean squared error of samples of so many bits, in grey levels of 8."""
+    """The mean squared error, in grey levels of 8 bits, of samples stored in ``depth`` bits."""
     step = 255 / ((1 << depth) - 1)
     return step**2 / 12 if depth < FULL_DEPTH else 0.0
 
 
 def near_depth(error_weight: float) -> int:
-    """Bits of a sample that come near enough: their error is a third of the promised one, or less."""
+    """The fewest bits per sample whose error is at most a third of the promised one."""
     enough = promised_error(error_weight) / 3
     return next(depth for depth in DEPTHS if near_error(depth) <= enough and depth >= _LEAST_DEPTH)
 
@@ -115,7 +123,7 @@ class ExactSearch:
     threads: int
 
     def blocks(self, quality: int) -> NDArray[np.bool_]:
-        """Those worth it at a quality, ``(H / 8, W / 8)`` rounded up."""
+        """The blocks to carry without loss at a quality, ``(H / 8, W / 8)`` rounded up."""
         weight = self.model.error_weight(quality)
         depth = near_depth(weight)
         height, width = (-(-size // EXACT_SIDE) for size in (self.grid.height, self.grid.width))
@@ -123,7 +131,7 @@ class ExactSearch:
         bits, lost = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
 
         def look(tile: int) -> None:
-            found = suspects(self._pixels(tile), weight, depth)
+            found = find_hard_blocks(self._pixels(tile), weight, depth)
             places = tuple(found.places.T)
             bits[self._there(tile)][places], lost[self._there(tile)][places] = found.bits, found.lost
 
@@ -159,58 +167,37 @@ class ExactSearch:
         return pixels_in(self.rgb, self.grid.picture, self._box(tile).times(EXACT_SIDE).around(1))
 
     def _judged(self, cores: NDArray[np.intp], quality: int, bits: NDArray[np.float32]) -> _Judged:
-        """What comes of some cores, whose suspected blocks take so many bits without loss."""
-        count = len(cores)
-        down, across = -(-count // _ACROSS), min(count, _ACROSS)
-        mosaic = np.zeros((down, _CROP, across, _CROP, 3), np.uint8)
-        for number, (row, column) in enumerate(cores.tolist()):
-            area = Box(column * _CORE, row * _CORE, (column + 1) * _CORE, (row + 1) * _CORE).around(_MARGIN)
-            crop = pixels_in(self.rgb, self.grid.picture, area)
-            mosaic[number // across, :, number % across] = crop
-        pixels = mosaic.reshape(down * _CROP, across * _CROP, 3)
-        shown, model_bits = attempt(pixels, self.model, self.cdfs, self.by_row, quality, self.threads)
-        squares = np.square(shown.astype(np.float32) - pixels).mean(2)
-        side = _CROP // EXACT_SIDE
-        errors = squares.reshape(down, side, EXACT_SIDE, across, side, EXACT_SIDE).mean((2, 5))
-        errors = errors.transpose(0, 2, 1, 3).reshape(-1, side, side)[:count]
+        """Decode some cores, ``(n, 2)``, and decide on their blocks.
+
+        Args:
+            cores: rows and columns.
+            quality: 1 to 100.
+            bits: ``(n, 4, 4)``, bits per pixel without loss of suspected blocks, 0 for the others.
+        """
         weight = self.model.error_weight(quality)
-        promised, depth = promised_error(weight), near_depth(weight)
-        least = max(_UNSEEN, _EVENEST * promised)
-        usual = np.percentile(errors, _EVEN_SHARE, (1, 2), keepdims=True).clip(least, max(least, promised))
-        around = _MARGIN // EXACT_SIDE
-        errors = errors[:, around:-around, around:-around]
+        depth = near_depth(weight)
+        crops = _Crops.of(self.rgb, self.grid.picture, cores)
+        shown, model_bits = try_coding(
+            crops.pixels, self.model, self.cdfs, self.by_row, quality, self.threads
+        )
+        errors = crops.blocks(np.square(shown.astype(np.float32) - crops.pixels).mean(2)).mean((3, 4))
+        usual = _usual(errors, promised_error(weight))
+        errors = _inner(errors)
         suspected, bits = bits > 0, bits.copy()
-        unknown = (bits == 0) & (errors > _BESIDE_FAR * usual)
-        number, row, column = np.nonzero(unknown)
-        places = [side * (number // across) + around + row, side * (number % across) + around + column]
-        edged = np.pad(pixels, ((1, 1), (1, 1), (0, 0)))
-        bits[unknown] = lossless_bits(edged, np.stack(places, 1), depth)
-        saved = _MODEL_BITS / _CROP**2 * model_bits.reshape(-1, 1, 1)[:count]
-        found = weight * (errors - near_error(depth)) + saved - bits
-        worth = (found > 0) & ((bits < _CHEAP_BITS) | (errors > _WORTH_FAR * usual))
-        inner = pixels.reshape(down, side, EXACT_SIDE, across, side, EXACT_SIDE, 3)[
-            :, around:-around, :, :, around:-around
-        ]
-        inner = inner.transpose(0, 3, 1, 4, 2, 5, 6)
-        inner = inner.reshape(-1, _SIDE, _SIDE, EXACT_SIDE, EXACT_SIDE, 3)[:count]
+        asked = ~suspected & (errors > _BESIDE_RATIO * usual)
+        bits[asked] = crops.lossless_bits(asked, depth)
+        saved = _MODEL_BITS / _CROP**2 * model_bits.reshape(-1, 1, 1)[: len(cores)]
+        gain = weight * (errors - near_error(depth)) + saved - bits
+        worth = (gain > 0) & ((bits < _CHEAP_BITS) | (errors > _WORTH_RATIO * usual))
         known = bits > 0
         foreign = known & (bits < _CHEAP_BITS)
-        foreign[known] |= self._are_foreign(inner[known], errors[known], weight)
-        taken = suspected & (worth | (foreign & (errors > _FAR * usual)))
-        beside = foreign & (errors > _BESIDE_FAR * usual)
-        return _Judged(bits, np.where(taken, np.maximum(found, bits) * EXACT_SIDE**2, 0), beside)
-
-    @staticmethod
-    def _are_foreign(
-        blocks: NDArray[np.uint8], errors: NDArray[np.float32], weight: float
-    ) -> NDArray[np.bool_]:
-        """Whether the model errs so much in blocks, ``(n, 8, 8, 3)``, that it seems not to know what they show."""
-        same = (blocks[:, :, 1:] == blocks[:, :, :-1]).all(3).mean((1, 2))
-        least = np.where(same > _INKED, _INKED_FOREIGN, _FOREIGN)
-        return weight * errors > least * transform_cost(blocks, weight)
+        foreign[known] |= _are_foreign(_inner(crops.blocks(crops.pixels))[known], errors[known], weight)
+        taken = suspected & (worth | (foreign & (errors > _FAR_RATIO * usual)))
+        beside = foreign & (errors > _BESIDE_RATIO * usual)
+        return _Judged(bits, np.where(taken, np.maximum(gain, bits) * EXACT_SIDE**2, 0), beside)
 
     def _grow(self, chosen: NDArray[np.bool_], bits: NDArray[np.float32], depth: int) -> None:
-        """Add what is beside chosen blocks and next to free, and the rest of tiles that are drawn."""
+        """Add the cheap blocks beside chosen ones, and the rest of tiles that are mostly chosen."""
         wide = np.pad(chosen, 1)
         rows, columns = chosen.shape
         beside = np.logical_or.reduce(
@@ -233,6 +220,66 @@ class ExactSearch:
             here[rows, columns] = True
 
         map_tiles(add, range(self.grid.count), self.threads)
+
+
+@dataclass(frozen=True, slots=True)
+class _Crops:
+    """Crops around cores, side by side.
+
+    Attributes:
+        pixels: ``(H, W, 3)``, rows of crops.
+        count: how many there are; what is left of the last row is black.
+    """
+
+    pixels: NDArray[np.uint8]
+    count: int
+
+    @classmethod
+    def of(cls, rgb: NDArray[np.uint8], picture: Box, cores: NDArray[np.intp]) -> _Crops:
+        """Cut them out of ``rgb``, which shows ``picture``."""
+        across = min(len(cores), _ACROSS)
+        pixels = np.zeros((-(-len(cores) // across), _CROP, across, _CROP, 3), np.uint8)
+        for number, (row, column) in enumerate(cores.tolist()):
+            area = Box(column * _CORE, row * _CORE, (column + 1) * _CORE, (row + 1) * _CORE).around(_MARGIN)
+            pixels[number // across, :, number % across] = pixels_in(rgb, picture, area)
+        return cls(pixels.reshape(pixels.shape[0] * _CROP, across * _CROP, 3), len(cores))
+
+    def blocks(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Values of pixels, ``(H, W, ...)``, by crop and block: ``(n, 8, 8, 8, 8, ...)``."""
+        down, across = (size // _CROP for size in values.shape[:2])
+        side = _CROP // EXACT_SIDE
+        split = values.reshape(down, side, EXACT_SIDE, across, side, EXACT_SIDE, *values.shape[2:])
+        by_crop = np.moveaxis(split, (3, 1, 4), (1, 2, 3))
+        return by_crop.reshape(-1, side, side, EXACT_SIDE, EXACT_SIDE, *values.shape[2:])[: self.count]
+
+    def lossless_bits(self, chosen: NDArray[np.bool_], depth: int) -> NDArray[np.float32]:
+        """Those of chosen blocks of cores, ``(n, 4, 4)``."""
+        number, row, column = np.nonzero(chosen)
+        across, side = self.pixels.shape[1] // _CROP, _CROP // EXACT_SIDE
+        first = _MARGIN // EXACT_SIDE
+        places = np.stack([side * (number // across) + row, side * (number % across) + column], 1)
+        return lossless_bits(np.pad(self.pixels, ((1, 1), (1, 1), (0, 0))), places + first, depth)
+
+
+def _inner(blocks: NDArray[Any]) -> NDArray[Any]:
+    """Of blocks of crops, ``(n, 8, 8, ...)``, those of their cores, ``(n, 4, 4, ...)``."""
+    around = _MARGIN // EXACT_SIDE
+    return blocks[:, around:-around, around:-around]
+
+
+def _usual(errors: NDArray[np.float32], promised: float) -> NDArray[np.float32]:
+    """The error that surroundings have, ``(n, 1, 1)``, of those of all blocks, ``(n, 8, 8)``."""
+    least = max(_LEAST_USUAL, _LEAST_USUAL_RATIO * promised)
+    usual: NDArray[np.float32] = np.percentile(errors, _USUAL_PERCENTILE, (1, 2), keepdims=True)
+    return usual.clip(least, max(least, promised))
+
+
+def _are_foreign(blocks: NDArray[np.uint8], errors: NDArray[np.float32], weight: float) -> NDArray[np.bool_]:
+    """Whether a model errs so much in blocks, ``(n, 8, 8, 3)``, that what they show must be foreign to it."""
+    same = (blocks[:, :, 1:] == blocks[:, :, :-1]).all(3).mean((1, 2))
+    least = np.where(same > _INK_SHARE, _INKED_RATIO, _FOREIGN_RATIO)
+    foreign: NDArray[np.bool_] = weight * errors > least * transform_cost(blocks, weight)
+    return foreign
 
 
 def _joined(seeds: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -71,8 +71,9 @@ def search(
 
 
 def squared_error(pieces: Sequence[bytes], rgb: NDArray[np.uint8], model: Model, threads: int) -> float:
-    """Squared error of a payload against the picture (H, W, 3) that it was made of: summed over pixels, averaged
-    over colours.
+    """Squared error of a payload against the picture (H, W, 3) that it was made of.
+
+    It is averaged over colours and summed over pixels.
     """
     height, width = rgb.shape[:2]
     error = 0.0

@@ -1,7 +1,8 @@
 """What a plain transform coder would make of blocks, as a measure for the model.
 
-A transform coder such as JPEG's or AVIF's quantises cosines: its error is bounded by its step, whatever a block shows.
-A model's is not. Where a model errs much more than is worth it to such a coder, the block is foreign to it.
+JPEG and AVIF quantise the coefficients of a cosine transform. So their error stays below a bound, whatever
+a block shows. The error of a model has no bound: where it is worth much more than such a coder would cost,
+the block shows what the model never learned.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ _COSINES = (
 _YCBCR = np.array([[0.299, 0.587, 0.114], [-0.1687, -0.3313, 0.5], [0.5, -0.4187, -0.0813]])
 _GAINS = np.square(np.linalg.inv(_YCBCR)).sum(0) / 3
 """The squared error, averaged over colours, that one of Y, Cb or Cr makes."""
-# A uniform quantiser whose errors weigh so much has this step at its best: the optimum of many bits, less a fifth.
+# The best step of a uniform quantiser is this over the root of the weight: the optimum at many bits, less a
+# fifth.
 _STEP = 0.8 * (6 / np.log(2)) ** 0.5
 _ROUNDING = 1 / 3
-# About what an adaptive coder takes for a zero, and for any other symbol and each of its doublings.
+# Estimated bits of an adaptive entropy coder: of a zero, of any other symbol, and of each doubling of it.
 _ZERO_BITS, _SYMBOL_BITS, _DOUBLING_BITS = 0.12, 2.5, 2.0
 
 

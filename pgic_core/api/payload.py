@@ -1,4 +1,4 @@
-"""Second step of encoding: the codec that is asked for, or serves best, makes a payload of the picture."""
+"""Second step of encoding: code the picture with the codec asked for, or with the better one."""
 
 from __future__ import annotations
 
@@ -124,8 +124,8 @@ def _regions(prepared: Prepared, options: CodingOptions) -> _Regions:
 def _learned(prepared: Prepared, options: CodingOptions, room: int | None) -> LearnedPicture:
     # Not imported for pictures that need no network.
     from ..codec.learned.encoder import RateTarget, encode_learned
+    from ..codec.learned.hard_blocks import promised_error
     from ..codec.learned.rate_control import squared_error
-    from ..codec.learned.suspects import promised_error
     from ..models import default_model, find_model
 
     picture, rate = prepared.picture, options.rate
