@@ -150,14 +150,16 @@ def _chosen(
         assert exact is not None
         return Compression.LOSSLESS, exact
     size = sum(map(len, coded.payload))
-    allowed = float(size)
+    allowed = bound = float(size)
     if rate.min_psnr is None:
-        allowed *= _WORTH
+        allowed = bound = _WORTH * size
         expected = guess.size / _DOUBT_IF_FLAT if flat else guess.size
-        if size < expected <= allowed + (_OFF_IF_FLAT if flat else _OFF) * coded.promised:
-            allowed += coded.measured()
-    if least <= allowed:
-        exact = lossless(int(allowed))
-        if exact is not None:
+        most = allowed + (_OFF_IF_FLAT if flat else _OFF) * coded.promised
+        if expected <= most:
+            bound = most
+    exact = lossless(int(bound)) if least <= bound else None
+    if exact is not None:
+        taken = sum(map(len, exact))
+        if taken <= allowed or taken <= allowed + coded.measured():
             return Compression.LOSSLESS, exact
     return Compression.LEARNED, coded.payload

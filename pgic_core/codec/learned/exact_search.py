@@ -56,7 +56,8 @@ blocks with ink: one colour fills part of them, as in letters."""
 _INK_SHARE = 1 / 8
 """A block has ink if more than this share of its pixels equals the pixel to the left."""
 _CHEAP_BITS = 4.0
-"""A block of fewer bits per pixel is taken wherever it is worth its bits, or counts as foreign."""
+"""A block of fewer bits per pixel counts as foreign. Like one with ink, it is taken wherever it is worth its
+bits."""
 _USUAL_PERCENTILE, _LEAST_USUAL_RATIO, _LEAST_USUAL = 25, 0.25, 5.0
 """The usual error is this percentile of the blocks of a crop. It is at least this share of the promised error
 and this squared error (41 dB), and at most the promised error."""
@@ -188,10 +189,14 @@ class ExactSearch:
         bits[asked] = crops.lossless_bits(asked, depth)
         saved = _MODEL_BITS / _CROP**2 * model_bits.reshape(-1, 1, 1)[: len(cores)]
         gain = weight * (errors - near_error(depth)) + saved - bits
-        worth = (gain > 0) & ((bits < _CHEAP_BITS) | (errors > _WORTH_RATIO * usual))
         known = bits > 0
+        pixels = _inner(crops.blocks(crops.pixels))
+        inked = _have_ink(pixels)
+        simple = inked | (bits < _CHEAP_BITS)
+        worth = (gain > 0) & (simple | (errors > _WORTH_RATIO * usual))
         foreign = known & (bits < _CHEAP_BITS)
-        foreign[known] |= _are_foreign(_inner(crops.blocks(crops.pixels))[known], errors[known], weight)
+        least = np.where(inked[known], _INKED_RATIO, _FOREIGN_RATIO)
+        foreign[known] |= weight * errors[known] > least * transform_cost(pixels[known], weight)
         taken = suspected & (worth | (foreign & (errors > _FAR_RATIO * usual)))
         beside = foreign & (errors > _BESIDE_RATIO * usual)
         return _Judged(bits, np.where(taken, np.maximum(gain, bits) * EXACT_SIDE**2, 0), beside)
@@ -274,12 +279,11 @@ def _usual(errors: NDArray[np.float32], promised: float) -> NDArray[np.float32]:
     return usual.clip(least, max(least, promised))
 
 
-def _are_foreign(blocks: NDArray[np.uint8], errors: NDArray[np.float32], weight: float) -> NDArray[np.bool_]:
-    """Whether a model errs so much in blocks, ``(n, 8, 8, 3)``, that what they show must be foreign to it."""
-    same = (blocks[:, :, 1:] == blocks[:, :, :-1]).all(3).mean((1, 2))
-    least = np.where(same > _INK_SHARE, _INKED_RATIO, _FOREIGN_RATIO)
-    foreign: NDArray[np.bool_] = weight * errors > least * transform_cost(blocks, weight)
-    return foreign
+def _have_ink(blocks: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Whether one colour fills a part of blocks, ``(..., 8, 8, 3)``."""
+    same = (blocks[..., 1:, :] == blocks[..., :-1, :]).all(-1).mean((-2, -1))
+    ink: NDArray[np.bool_] = same > _INK_SHARE
+    return ink
 
 
 def _joined(seeds: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
