@@ -1,7 +1,7 @@
 """How many groups of prefix codes a WebP lossless bitstream names (RFC 9649, section 3).
 
-A decoder builds five tables for each group, so that a forged tile takes thirty times as long as any
-photograph. The number stands behind the transforms, which are images themselves: they must be read to find it.
+A decoder builds five tables for each group, so a forged tile takes thirty times as long as any photograph.
+The number stands behind the transforms. These are images themselves, which must be read to find it.
 """
 
 from __future__ import annotations
