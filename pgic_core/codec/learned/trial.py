@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...options import FAST
 from ..tiling import CELL_STRIDE, Z_STRIDE, Box
 from .entropy import Z_BOUND
 from .quantisation import SYMBOL_LAYERS, QuantState, fill_thresholds
-from .reconstruction import pixels_of
+from .reconstruction import RenderPlan, pixels_of
 from .rows import from_cells
 
 if TYPE_CHECKING:
@@ -58,4 +59,5 @@ def attempt(
     for layer, channels in picture.row_map.channels.items():
         cost = cdfs.cost(rows[layer].counts, from_cells(rows[layer], symbols[:, :, channels]))
         bits += np.bincount(rows[layer].index % bits.size, cost, minlength=bits.size).reshape(bits.shape)
-    return pixels_of(picture.rate, whole, whole, decoded, threads), bits
+    plan = RenderPlan(model.renderer(FAST), whole, whole, whole)
+    return pixels_of(picture.rate, plan, decoded, threads), bits
