@@ -21,11 +21,11 @@ from ..container import (
 )
 from ..errors import PgiLimitError, PgiUnsupportedError
 from ..limits import Limits
-from ..models import ROWS_PER_OCTAVE
+from ..models import ROWS_PER_OCTAVE, find_model
 from ..options import ADAPTIVE, DecodeOptions, Level, OnDamage, Window, thread_count
 from .coded import open_coded
 from .derived import contradictions
-from .info import BlockInfo, FileInfo
+from .info import BlockInfo, FileInfo, RendererInfo
 from .side_data import SideData
 from .thermal import radiometric_maker
 
@@ -389,6 +389,7 @@ class PgiFile:
             codec=coded.codec,
             quality=facts.quality,
             model_digest=facts.model_digest,
+            renderers=_renderers(facts.model_digest),
             roi_octaves=roi_octaves,
             filter_bytes=facts.filter_bytes,
             exact_blocks=0 if facts.exact is None else int(facts.exact.sum()),
@@ -421,3 +422,14 @@ class PgiFile:
     @cached_property
     def _coded(self) -> CodedImage:
         return open_coded(self._reader, self._limits)
+
+
+def _renderers(model_digest: str | None) -> tuple[RendererInfo, ...]:
+    """What can draw pictures of a model here."""
+    if model_digest is None:
+        return ()
+    try:
+        found = find_model(model_digest).renderers
+    except PgiUnsupportedError:
+        return ()
+    return tuple(RendererInfo(r.level, r.scale, r.digest, r.synthesised) for r in found)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from ..codec.learned.stream import EXACT_SIDE
-from ..errors import PgiOptionError
 from .blocks import BLOCK, grid_shape
 from .exact import blocks_of
 
@@ -44,10 +43,10 @@ def key_cells(
         orientation: EXIF orientation, 1 to 8.
 
     Returns:
-        bool (ceil(H / 8), ceil(W / 8)) of the stored picture.
+        bool (ceil(H / 8), ceil(W / 8)) of the stored picture; all False where there are none.
 
     Raises:
-        PgiOptionError: regions are none of these, or lie outside the picture; or the file has none.
+        PgiOptionError: regions are none of these, or lie outside the picture.
     """
     if regions is not None:
         return blocks_of(regions, height, width, orientation, name="regions")
@@ -58,6 +57,4 @@ def key_cells(
         cells |= finest.repeat(side, 0).repeat(side, 1)[: cells.shape[0], : cells.shape[1]]
     if annotations:
         cells |= blocks_of(annotations, height, width, orientation, name="regions")
-    if not cells.any():
-        raise PgiOptionError("The file has neither a ROI map nor annotations; say which regions to decode finely.")
     return cells
