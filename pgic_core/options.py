@@ -40,7 +40,6 @@ __all__ = [
     "default_threads",
     "is_level_name",
     "known_levels",
-    "level_scale",
     "set_level_source",
     "thread_count",
     "window_within",
@@ -260,11 +259,6 @@ def set_level_source(source: Callable[[], Iterable[Level]]) -> None:
     """Let ``source`` say which levels installed models have. Models do, because options cannot ask them."""
     global _further_levels
     _further_levels = source
-
-
-def level_scale(level: Level) -> int:
-    """Pixels of the picture along one side of a pixel of ``level``, before any further reduction."""
-    return PREVIEW_FACTOR if level == PREVIEW else 1
 
 
 def checked_window(window: object) -> Window | None:
