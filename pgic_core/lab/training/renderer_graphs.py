@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from .networks import Codec
 
     Ranges = dict[nn.Module, tuple[float, float]]
-    Affine = tuple[NDArray[np.float32], NDArray[np.float32]]
 
-__all__ = ["fine_graph", "half_graph", "quarter_affine", "quarter_graph"]
+__all__ = ["fine_graph", "half_graph", "quarter_graph"]
 
 _OUTSIDE = -1e4  # what is added to the score of a position that is not there
 
@@ -39,7 +38,11 @@ def half_graph(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     """
     g, a, net = GraphWriter("half", ranges), codec.architecture, codec.synthesis
     r = a.renderer
-    latent, corners, body = _opening(g, codec)
+    latent = g.input("latent", [1, "h", "w", a.latent])
+    corners = g.split(g.input("inside", [4], TensorProto.INT64), [2, 2])
+    embedding = g.channels_last(g.input("embedding", [1, a.decoder, "he", "we"]))
+    body = g.layer(g.add(g.layer(latent, net.enter, exact=True), embedding), net.body)
+    body = g.crop(g.prepared(body, net.lift), *corners)
     height, width = g.size(body)
     places = g.times(height, width)
     t = g.reshape(g.layer(body, net.lift), [1, places, 16, r])
@@ -47,12 +50,14 @@ def half_graph(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     u = g.depth_to_space(g.reshape(u, [1, height, width, 32 * r]), 4, 2 * r)
     u = g.space_to_depth(g.prepared(g.layer(u, net.rd), net.r2), 4, 2 * r)
     u = g.layer(g.reshape(u, [1, places, 16, 2 * r]), net.r2)
-    weight, bias = _mean_of_leave(net.leave, 2)
+    weight = array(net.leave.weight).reshape(2, 2, 2, 2, 3, r).mean((1, 3)).reshape(12, r)
+    bias = array(net.leave.bias).reshape(2, 2, 2, 2, 3).mean((1, 3)).reshape(12)
     t = g.product(g.prepared(g.add(t, u), net.leave), weight.T, bias, ranges.get(net.leave))
-    # Rows of the linear path's weights in the order of t: quarters, then pixels within them.
-    linear, constant = _mean_of_linear(net, 2)
-    linear = linear.reshape(4, 2, 4, 2, 3, -1).transpose(0, 2, 1, 3, 4, 5).reshape(192, -1)
-    constant = constant.reshape(4, 2, 4, 2, 3).transpose(0, 2, 1, 3, 4).reshape(192)
+    # Rows of the linear path's weights run over halves, then 8x8 pixels in them; those of t over quarters.
+    linear = (array(net.linear.weight) * array(net.deviation)).reshape(2, 2, 2, 2, 2, 2, 2, 2, 3, -1)
+    linear = linear.mean((4, 7)).transpose(0, 2, 1, 4, 3, 5, 6, 7).reshape(192, -1)
+    constant = array(net.linear.bias).reshape(2, 2, 2, 2, 2, 2, 2, 2, 3).mean((4, 7))
+    constant = constant.transpose(0, 2, 1, 4, 3, 5, 6).reshape(192)
     linear_path = g.crop(g.product(latent, linear.T, constant), *corners)
     x = grey_levels(g, g.add(linear_path, g.reshape(t, [1, height, width, 192])))
     x = g.transpose(g.reshape(x, [height, width, 4, 4, 2, 6]), [0, 2, 4, 1, 3, 5])
@@ -61,62 +66,14 @@ def half_graph(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     return g.finish()
 
 
-def quarter_affine(codec: Codec) -> tuple[Affine, Affine]:
-    """What the picture at 1/4 is of the latent, and of the synthesis body, but for the branch at 1/4.
-
-    Returns:
-        Weights and biases ``(48, M)``, ``(48,)`` and ``(48, D)``, ``(48,)``; rows run over rows, columns and
-        colours of a latent position's 4x4 pixels, in units of 256 grey levels around 128.
-    """
-    net, r = codec.synthesis, codec.architecture.renderer
-    leave, bias = _mean_of_leave(net.leave, 4)  # (3, r)
-    lift = array(net.lift.weight).reshape(16, r, -1)
-    weight = np.einsum("cr,prd->pcd", leave, lift).reshape(48, -1)
-    constant = (array(net.lift.bias).reshape(16, r) @ leave.T + bias).reshape(48)
-    linear, shift = _mean_of_linear(net, 4)
-    return (linear.reshape(48, -1), shift.reshape(48)), (weight, constant)
-
-
-def quarter_graph(codec: Codec, ranges: Ranges, latent_part: Affine, body_part: Affine) -> onnx.ModelProto:
-    """Decoder: latent to picture at 1/4, as affine maps of the latent and of the synthesis body.
-
-    The branch that works at 1/4 is left out: it sharpens what means of 4x4 pixels hardly show.
-    """
-    g = GraphWriter("quarter", ranges)
-    latent, corners, body = _opening(g, codec, prepared=False)
-    weight, bias = latent_part
-    linear_path = g.crop(g.product(latent, weight.T, bias), *corners)
-    x = g.add(linear_path, g.product(body, body_part[0].T, body_part[1]))
-    g.output("picture", g.depth_to_space(grey_levels(g, x), 4, 3), [1, "H", "W", 3], TensorProto.UINT8)
-    return g.finish()
-
-
-def _opening(g: GraphWriter, codec: Codec, *, prepared: bool = True) -> tuple[str, list[str], str]:
-    """The synthesis body: the latent, the corners of ``inside``, and what the body gives there."""
-    a, net = codec.architecture, codec.synthesis
+def quarter_graph(codec: Codec, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> onnx.ModelProto:
+    """Decoder: latent to picture at 1/4, an affine map of each position (see :func:`.preview.fit_quarter`)."""
+    g, a = GraphWriter("quarter"), codec.architecture
     latent = g.input("latent", [1, "h", "w", a.latent])
     corners = g.split(g.input("inside", [4], TensorProto.INT64), [2, 2])
-    embedding = g.channels_last(g.input("embedding", [1, a.decoder, "he", "we"]))
-    t = g.layer(g.add(g.layer(latent, net.enter, exact=True), embedding), net.body)
-    return latent, corners, g.crop(g.prepared(t, net.lift) if prepared else t, *corners)
-
-
-def _mean_of_leave(layer: nn.Module, scale: int) -> Affine:
-    """A closing layer of 4x4 pixels, for means of ``scale`` x ``scale``: ``(3 (4 / scale)^2, r)``."""
-    k = 4 // scale
-    weight = array(layer.weight).reshape(k, scale, k, scale, 3, -1).mean((1, 3))
-    bias = array(layer.bias).reshape(k, scale, k, scale, 3).mean((1, 3))
-    return weight.reshape(k * k * 3, -1), bias.reshape(-1)
-
-
-def _mean_of_linear(net: nn.Module, scale: int) -> Affine:
-    """The linear path, for means: ``(n, n, 3, M)`` and ``(n, n, 3)`` with n of 16 / scale rows and columns."""
-    k = 8 // scale
-    weight = (array(net.linear.weight) * array(net.deviation)).reshape(2, 2, k, scale, k, scale, 3, -1)
-    bias = array(net.linear.bias).reshape(2, 2, k, scale, k, scale, 3)
-    weight, bias = weight.mean((3, 5)), bias.mean((3, 5))  # halves: row, column; then row, column in them
-    weight = weight.transpose(0, 2, 1, 3, 4, 5).reshape(2 * k, 2 * k, 3, -1)
-    return weight, bias.transpose(0, 2, 1, 3, 4).reshape(2 * k, 2 * k, 3)
+    x = g.crop(g.product(latent, weight.T, bias), *corners)
+    g.output("picture", g.depth_to_space(grey_levels(g, x), 4, 3), [1, "H", "W", 3], TensorProto.UINT8)
+    return g.finish()
 
 
 def fine_graph(net: FineSynthesis) -> onnx.ModelProto:
