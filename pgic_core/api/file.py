@@ -1,4 +1,4 @@
-"""An opened ``.pgi`` file: parsed once, decoded as often and as partly as wanted."""
+"""An open ``.pgi`` file: parsed once, decoded on demand, whole or in part."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from ..errors import PgiLimitError, PgiUnsupportedError
 from ..limits import Limits
 from ..models import ROWS_PER_OCTAVE, find_model
 from ..options import ADAPTIVE, DecodeOptions, Level, OnDamage, Window, thread_count
-from .coded import open_coded
-from .derived import contradictions
-from .info import BlockInfo, FileInfo, RendererInfo
+from .file_info import BlockInfo, FileInfo, RendererInfo
+from .opened_image import open_coded
+from .photo_metadata import contradictions
 from .side_data import SideData
 from .thermal import radiometric_maker
 
@@ -300,7 +300,9 @@ class PgiFile:
         # Not imported for those who decode at other levels.
         from ..roi import key_cells
 
-        return key_cells(regions, self._coded.facts.roi, self.annotations, self.width, self.height, self.orientation)
+        return key_cells(
+            regions, self._coded.facts.roi, self.annotations, self.width, self.height, self.orientation
+        )
 
     def renderer(self, level: Level = "fast", scale: int = 1) -> Renderer | None:
         """What draws the picture at a level; None for pictures that no model draws.

@@ -110,7 +110,7 @@ class Carried:
         """The same, with a note in XMP that pixels were synthesised.
 
         Args:
-            losses: gets a predicate if the XMP of the file is too broken for that, and makes room for a new one.
+            losses: gets a predicate if the XMP is too broken for that, and makes room for a new packet.
         """
         try:
             xmp = xmp_with_synthesised(self.xmp)

@@ -1,4 +1,4 @@
-"""Taking private or stale properties out of an XMP packet, and noting one; all else stays as it is written."""
+"""Taking private or stale properties out of an XMP packet, and noting one; all else stays as written."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .xmp import packet_bytes, packet_text, scan_xmp
 
 __all__ = [
     "xmp_with_synthesised",
-    "xmp_without_device", 
+    "xmp_without_device",
     "xmp_without_location",
     "xmp_without_size",
     "xmp_without_thumbnail",

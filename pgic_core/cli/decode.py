@@ -45,8 +45,9 @@ __all__ = ["decode"]
     type=LEVEL,
     default=FAST,
     group="Decoding",
-    help="fast decodes every pixel, preview 1/8 of the width and of the height. fine decodes better and takes "
-    "longer, adaptive does so in key regions only. perceptual makes up detail: for looking at, no evidence.",
+    help="fast decodes every pixel, preview 1/8 of the width and of the height. fine decodes better and "
+    "takes longer, adaptive does so in key regions only. perceptual makes up detail: for looking at, "
+    "no evidence.",
     show_default=True,
 )
 @option(

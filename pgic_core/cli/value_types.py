@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +12,10 @@ from ..options import EFFORTS, LEVELS, QUALITIES, SCALES, check_level
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+    _TextType = click.ParamType[str]
+else:
+    _TextType = click.ParamType  # generic from click 8.2 on
 
 __all__ = [
     "EFFORT",
@@ -29,7 +32,7 @@ __all__ = [
 QUALITY = click.IntRange(QUALITIES[0], QUALITIES[-1])
 
 
-class _LevelType(click.ParamType):
+class _LevelType(_TextType):
     """A level: one of the usual ones, or a further one of an installed model."""
 
     name = "level"

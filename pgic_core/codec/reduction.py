@@ -54,5 +54,5 @@ def any_reduce(mask: NDArray[np.bool_], factor: int) -> NDArray[np.bool_]:
         return mask
     high, wide = (reduced_side(side, factor) * factor for side in mask.shape)
     padded = np.pad(mask, ((0, high - mask.shape[0]), (0, wide - mask.shape[1])))
-    reduced: NDArray[np.bool_] = padded.reshape(high // factor, factor, wide // factor, factor).any((1, 3))
-    return reduced
+    boxes = padded.reshape(high // factor, factor, wide // factor, factor)
+    return np.asarray(boxes.any((1, 3)), np.bool_)

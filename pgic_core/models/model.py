@@ -153,7 +153,9 @@ class Model:
         return Tables.load(path)
 
     def network(self, name: str) -> Network:
-        """The network called ``name``, with or without ".onnx". Its SHA-256 is held against the manifest's when it is first used.
+        """The network called ``name``, with or without ".onnx".
+
+        Its SHA-256 is held against the manifest's when it is first used.
 
         Raises:
             PgiModelError: the model has no such network; when it is used, also where it was changed.

@@ -111,7 +111,9 @@ def parse_renderers(entries: object, files: Mapping[str, str]) -> tuple[Renderer
             raise PgiModelError(f"no renderer draws the level {level} at its full size.")
     for entry, renderer in zip(entries, found, strict=True):
         if entry.get("digest") != renderer.digest:
-            raise PgiModelError(f"the digest of the renderer {renderer.name} is not that of its entry and file.")
+            raise PgiModelError(
+                f"the digest of the renderer {renderer.name} is not that of its entry and file."
+            )
     return found
 
 

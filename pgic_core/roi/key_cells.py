@@ -8,7 +8,7 @@ import numpy as np
 
 from ..codec.learned.stream import EXACT_SIDE
 from .blocks import BLOCK, grid_shape
-from .exact import blocks_of
+from .exact_regions import blocks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

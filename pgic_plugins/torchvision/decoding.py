@@ -71,9 +71,7 @@ def decode_pgi(
         PgiLimitError: it asks for more than the limits allow.
     """
     wanted = _mode_name(mode)
-    options = DecodeOptions(
-        level, window, threads=threads_here(threads), scale=scale, regions=regions
-    )
+    options = DecodeOptions(level, window, threads=threads_here(threads), scale=scale, regions=regions)
     with open_file(source_of(source)) as file:
         if file.sample_format not in (SampleFormat.UINT8, SampleFormat.UINT16):
             raise PgiUnsupportedError(

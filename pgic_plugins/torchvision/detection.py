@@ -30,8 +30,8 @@ class PgiDetection(VisionDataset):
     An item is the picture, as of :class:`.PgiFolder`, and a dict:
 
     - ``boxes``: float32 ``tv_tensors.BoundingBoxes`` (N, 4), XYXY, in units of the picture that is returned,
-      whose (height, width) is ``canvas_size``: divided by the scale, by 8 for previews and by 16 for latents, shifted and
-      clipped to a window. What has no area left is dropped.
+      whose (height, width) is ``canvas_size``: divided by the scale, by 8 for previews
+      and by 16 for latents, shifted and clipped to a window. What has no area left is dropped.
     - ``labels``: int64 (N,). 0 is left to the background.
     - ``area``: float32 (N,), of the boxes.
     - ``iscrowd``: int64 (N,), 1 where COCO says so.

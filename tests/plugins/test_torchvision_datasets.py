@@ -115,7 +115,7 @@ def test_folder_in_every_level(folder: Path) -> None:
     assert torch.equal(latent, decode_pgi_latent(path, window=WINDOW))
     quarter, _ = PgiFolder(folder, scale=4)[0]
     assert torch.equal(quarter, decode_pgi(path, scale=4))
-    with pytest.raises(PgiOptionError, match="level must be one of preview, fast, .*latent, not 'full'"):
+    with pytest.raises(PgiOptionError, match=r"level must be one of preview, fast, .*latent, not 'full'"):
         PgiFolder(folder, level="full")
     with pytest.raises(PgiOptionError, match="A latent has no scale"):
         PgiFolder(folder, level="latent", scale=2)

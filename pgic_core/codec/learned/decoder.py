@@ -17,7 +17,7 @@ from ..picture import Channels, SampleFormat
 from ..reduction import any_reduce, box_reduce
 from ..tiling import CELL_STRIDE, Y_STRIDE, Z_STRIDE, Box, block_pixels, blocks, hull
 from .entropy import CdfTable
-from .exact import ExactLayer
+from .exact_layer import ExactLayer
 from .key_regions import KeyRegions
 from .post_filter import BLOCK, REACH, Filter, filtered
 from .reconstruction import (
@@ -155,7 +155,7 @@ class LearnedImage:
         return CodedFacts(
             quality=self.header.quality,
             model_digest=self.header.model_digest,
-            roi=self.header.offsets,
+            roi=self.header.roi_map,
             filter_bytes=len(self.header.filter),
             exact=exact,
             exact_bytes=exact_bytes,
@@ -273,12 +273,10 @@ class LearnedImage:
         area, model = self._area(window), self.model
         first = area.reduced(Y_STRIDE)
         out = np.empty((model.latent, first.height, first.width), np.float32)
-        tiles, rate = self._reader(raise_damage=True), self._rate()
+        tiles, steps = self._reader(raise_damage=True), self._steps()
         threads = thread_count(threads)
-        parts = [
-            self._part(block, block.grown(0, Y_STRIDE, self.grid.padded)) for block in self._cut(area)
-        ]
-        for gathered in self._gathered(tiles, rate, parts, threads):
+        parts = [self._part(block, block.grown(0, Y_STRIDE, self.grid.padded)) for block in self._cut(area)]
+        for gathered in self._gathered(tiles, steps, parts, threads):
             place = gathered.plan.block.reduced(Y_STRIDE).inside(first)
             out[:, *place] = gathered.compute()[0].transpose(2, 0, 1)
         return out
@@ -289,8 +287,8 @@ class LearnedImage:
     def _reader(self, *, raise_damage: bool) -> TileReader:
         return TileReader(self.model, self.header, self.index, self._read, raise_damage=raise_damage)
 
-    def _rate(self) -> StepSizes:
-        return StepSizes(self.model, self.header.quality, self.header.offsets)
+    def _steps(self) -> StepSizes:
+        return StepSizes(self.model, self.header.quality, self.header.roi_map)
 
     def strips(self, threads: int | None = None) -> Iterator[NDArray[np.uint8]]:
         """The whole picture, a strip of full width at a time, from top to bottom.
@@ -313,15 +311,15 @@ class LearnedImage:
 
     def _blocks(self, tiles: TileReader, area: Box, look: Look, threads: int) -> Iterator[DecodedBlock]:
         """Blocks of ``area``, in rows from the upper left."""
-        rate, scale = self._rate(), look.renderer.scale
-        own = self._filter(tiles) if look.renderer.post_filter else None
-        margin = REACH + BLOCK - 1 if own else 0
+        steps, scale = self._steps(), look.renderer.scale
+        post_filter = self._filter(tiles) if look.renderer.post_filter else None
+        margin = REACH + BLOCK - 1 if post_filter else 0
         reach = self.model.halo("means") + margin + look.reach
         plans = {block: self._plans(block, look, margin) for block in self._cut(area)}
         parts = [self._part_of(block, renderings) for block, renderings in plans.items()]
-        for part, compute, damaged in self._gathered(tiles, rate, parts, threads):
+        for part, compute, damaged in self._gathered(tiles, steps, parts, threads):
             block = part.block
-            pixels = self._drawn(rate, part, plans[block], compute, look, own, threads)
+            pixels = self._drawn(steps, part, plans[block], compute, look, post_filter, threads)
             if self.header.neutral:
                 pixels = _without_tint(pixels)
             spoilt = [self.grid.box(i) for i in self.grid.touching(part.hyper_box) if i in damaged]
@@ -340,12 +338,12 @@ class LearnedImage:
 
     def _drawn(
         self,
-        rate: StepSizes,
+        steps: StepSizes,
         part: BlockPlan,
         plans: list[RenderPlan],
         compute: Callable[..., NDArray[Any]],
         look: Look,
-        own: Filter | None,
+        post_filter: Filter | None,
         threads: int,
     ) -> NDArray[np.uint8]:
         """Pixels of a block, ``(h, w, 3)``, by its plans."""
@@ -357,11 +355,11 @@ class LearnedImage:
 
         def draw(plan: RenderPlan) -> NDArray[np.uint8]:
             seen = plan.synthesis_box.inside(part.latent_box, Y_STRIDE)
-            return pixels_of(rate, plan, latent[:, *seen], threads)
+            return pixels_of(steps, plan, latent[:, *seen], threads)
 
         pixels = draw(plans[0])
-        if own and plans[0].renderer.post_filter:
-            pixels = filtered(own, pixels, plans[0].render_box, block, self.grid.padded, threads)
+        if post_filter and plans[0].renderer.post_filter:
+            pixels = filtered(post_filter, pixels, plans[0].render_box, block, self.grid.padded, threads)
         else:
             pixels = pixels[there]
         for plan in plans[1:]:
@@ -384,7 +382,7 @@ class LearnedImage:
 
     @staticmethod
     def _gathered(
-        tiles: TileReader, rate: StepSizes, parts: list[BlockPlan], threads: int
+        tiles: TileReader, steps: StepSizes, parts: list[BlockPlan], threads: int
     ) -> Iterator[GatheredBlock]:
         """Read the symbols of blocks, the next one's while the caller works on one.
 
@@ -392,7 +390,7 @@ class LearnedImage:
         """
 
         def of_z(part: BlockPlan, z: NDArray[np.float32]) -> NDArray[np.float32]:
-            state = state_of(rate, part.hyper_box, z, threads)
+            state = state_of(steps, part.hyper_box, z, threads)
             if part.detail_box is not None and threads > 1:
                 tiles.precompute_rows(part.detail_box)
             return state
@@ -402,12 +400,12 @@ class LearnedImage:
             with run_alongside(lambda: of_z(part, z), threads) as state:
                 base = tiles.base(part.base_box)
             if (detailed := part.detail_box) is None:
-                return lambda plan: base_pixels_of(rate, plan, part, state(), base, threads)
+                return lambda plan: base_pixels_of(steps, plan, part, state(), base, threads)
             with run_alongside(
-                lambda: context_of(rate, part, detailed, state(), base, threads), threads
+                lambda: context_of(steps, part, detailed, state(), base, threads), threads
             ) as context:
                 detail = tiles.detail(detailed)
-            return lambda: latent_of(rate, part, detailed, context(), detail, threads)
+            return lambda: latent_of(steps, part, detailed, context(), detail, threads)
 
         def gather(part: BlockPlan) -> GatheredBlock:
             compute = read(part)

@@ -1,8 +1,8 @@
 """Key regions: parts of a picture that a finer renderer draws, while a faster one draws the rest (A-6.5.2c).
 
-A region is a set of cells of 8 x 8 pixels. Inside, the finer renderer's pixels are shown as they are; over the
-8 pixels around it they fade into the others. Weights follow from the cells alone, and they are whole numbers,
-so that a window shows what the whole picture shows there.
+A region is a set of cells of 8 x 8 pixels. Inside, the finer renderer draws alone. Over the 8 pixels around
+it, its pixels fade into the others. The weights are whole numbers that follow from the cells alone, so that a
+window shows what the whole picture shows there.
 """
 
 from __future__ import annotations
@@ -69,7 +69,9 @@ class KeyRegions:
         ]
         return self._joined([self._plan(box) for box in placed])
 
-    def blend(self, pixels: NDArray[np.uint8], block: Box, plan: RenderPlan, drawn: NDArray[np.uint8]) -> None:
+    def blend(
+        self, pixels: NDArray[np.uint8], block: Box, plan: RenderPlan, drawn: NDArray[np.uint8]
+    ) -> None:
         """Lay what was drawn over the pixels of a block.
 
         Args:
@@ -137,8 +139,8 @@ def _coarse(cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Squares of cells, of which one is true."""
     high, wide = (-(-side // _COARSE) for side in cells.shape)
     padded = np.pad(cells, ((0, high * _COARSE - cells.shape[0]), (0, wide * _COARSE - cells.shape[1])))
-    squares: NDArray[np.bool_] = padded.reshape(high, _COARSE, wide, _COARSE).any((1, 3))
-    return squares
+    squares = padded.reshape(high, _COARSE, wide, _COARSE)
+    return np.asarray(squares.any((1, 3)), np.bool_)
 
 
 def _overlap(a: Box, b: Box) -> bool:

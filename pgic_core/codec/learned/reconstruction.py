@@ -91,14 +91,14 @@ class Context:
     state: NDArray[np.float32]
 
 
-def state_of(rate: StepSizes, area: Box, z: NDArray[np.float32], threads: int) -> NDArray[np.float32]:
+def state_of(steps: StepSizes, area: Box, z: NDArray[np.float32], threads: int) -> NDArray[np.float32]:
     """What z says of the cells of an area, ``(1, rows, columns, T)``."""
-    inputs = {"z": z, "embedding": rate.embedding("means", area, CELL_STRIDE)}
-    return rate.model.network("state")(inputs, threads=threads)
+    inputs = {"z": z, "embedding": steps.embedding("means", area, CELL_STRIDE)}
+    return steps.model.network("state")(inputs, threads=threads)
 
 
 def context_of(
-    rate: StepSizes,
+    steps: StepSizes,
     part: BlockPlan,
     detailed: Box,
     state: NDArray[np.float32],
@@ -106,31 +106,36 @@ def context_of(
     threads: int,
 ) -> Context:
     """What the base group says of the cells of ``detailed``, with their neighbours' symbols and state."""
-    inputs = _of_base(rate, part, state, base)
+    inputs = _of_base(steps, part, state, base)
     rows, columns = detailed.inside(part.base_box, CELL_STRIDE)
     inputs["inside"] = np.array([rows.start, columns.start, rows.stop, columns.stop], np.int64)
-    return Context(*rate.model.network("context").run(inputs, ("known", "context"), threads=threads))
+    return Context(*steps.model.network("context").run(inputs, ("known", "context"), threads=threads))
 
 
 def _of_base(
-    rate: StepSizes, part: BlockPlan, state: NDArray[np.float32], base: NDArray[np.int16]
+    steps: StepSizes, part: BlockPlan, state: NDArray[np.float32], base: NDArray[np.int16]
 ) -> dict[str, NDArray[Any]]:
     """What networks take: base symbols of ``known``, ``(1, rows, columns, 4 B)``, and the state from z."""
     state = np.ascontiguousarray(state[:, *part.base_box.inside(part.hyper_box, CELL_STRIDE)])
-    return {"state": state, "base": base, "step": rate.steps(part.base_box, slice(rate.model.base))}
+    return {"state": state, "base": base, "step": steps.at(part.base_box, slice(steps.model.base))}
 
 
 def latent_of(
-    rate: StepSizes, part: BlockPlan, detailed: Box, context: Context, detail: NDArray[np.int16], threads: int
+    steps: StepSizes,
+    part: BlockPlan,
+    detailed: Box,
+    context: Context,
+    detail: NDArray[np.int16],
+    threads: int,
 ) -> NDArray[np.float32]:
-    """Latent of the ``latent_box`` of a part, ``(1, h, w, M)``; context and symbols are those of ``detailed``."""
+    """Latent of the ``latent_box`` of a part, ``(1, h, w, M)``; what is known is that of ``detailed``."""
     inputs: dict[str, NDArray[Any]] = {
         "known": context.known,
         "context": context.state,
         "detail": detail,
-        "step": rate.steps(detailed, slice(rate.model.base, None)),
+        "step": steps.at(detailed, slice(steps.model.base, None)),
     }
-    latent = rate.model.network("means")(inputs, threads=threads)
+    latent = steps.model.network("means")(inputs, threads=threads)
     return _bounded(latent[:, *part.latent_box.inside(detailed, Y_STRIDE)])
 
 
@@ -147,7 +152,7 @@ def _bounded(latent: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def pixels_of(
-    rate: StepSizes, plan: RenderPlan, latent: NDArray[np.float32], threads: int
+    steps: StepSizes, plan: RenderPlan, latent: NDArray[np.float32], threads: int
 ) -> NDArray[np.uint8]:
     """What a renderer of whole latents draws.
 
@@ -168,14 +173,14 @@ def pixels_of(
         "shown": lambda: np.ascontiguousarray(latent[:, rows, columns]),
         "inside": lambda: np.array([rows.start, columns.start, rows.stop, columns.stop], np.int64),
         "origin": lambda: np.array([area.top // Y_STRIDE, area.left // Y_STRIDE], np.int64),
-        "embedding": lambda: rate.embedding("synthesis", area, Y_STRIDE),
-        "rate": lambda: rate.places(area, Y_STRIDE),
+        "embedding": lambda: steps.embedding("synthesis", area, Y_STRIDE),
+        "rate": lambda: steps.places(area, Y_STRIDE),
     }
-    return _drawn(rate, plan.renderer, plan.render_box, offered, threads)
+    return _drawn(steps, plan.renderer, plan.render_box, offered, threads)
 
 
 def base_pixels_of(
-    rate: StepSizes,
+    steps: StepSizes,
     plan: RenderPlan,
     part: BlockPlan,
     state: NDArray[np.float32],
@@ -185,7 +190,7 @@ def base_pixels_of(
     """What a renderer of the base group draws.
 
     Args:
-        rate: of the picture.
+        steps: of the picture.
         plan: what to draw.
         part: what ``state`` and ``base`` are known of.
         state: what z says of the cells of its ``hyper_box``.
@@ -195,14 +200,14 @@ def base_pixels_of(
     Returns:
         ``(h, w, 3)``, the plan's ``render_box`` at the renderer's scale.
     """
-    inputs = _of_base(rate, part, state, base)
+    inputs = _of_base(steps, part, state, base)
     offered = {name: (lambda value=value: value) for name, value in inputs.items()}
-    picture = _drawn(rate, plan.renderer, part.base_box, offered, threads)
+    picture = _drawn(steps, plan.renderer, part.base_box, offered, threads)
     return picture[plan.render_box.inside(part.base_box, plan.renderer.scale)]
 
 
 def _drawn(
-    rate: StepSizes,
+    steps: StepSizes,
     renderer: Renderer,
     box: Box,
     offered: Mapping[str, Callable[[], NDArray[Any]]],
@@ -213,15 +218,17 @@ def _drawn(
     Raises:
         PgiModelError: it wants other inputs, fails, or gives something else.
     """
-    network = rate.model.network(renderer.network)
+    network = steps.model.network(renderer.network)
     names = network.input_names(threads=threads)
     if not names <= offered.keys():
         unknown = ", ".join(sorted(names - offered.keys()))
-        raise PgiModelError(f"The renderer {renderer.name} of the model {rate.model.id} asks for {unknown}.")
+        raise PgiModelError(
+            f"The renderer {renderer.name} of the model {steps.model.id} asks for {unknown}."
+        )
     picture: NDArray[np.uint8] = network({name: offered[name]() for name in names}, threads=threads)[0]
     size = box.height // renderer.scale, box.width // renderer.scale, 3
     if picture.dtype != np.uint8 or picture.shape != size:
         raise PgiModelError(
-            f"The renderer {renderer.name} of the model {rate.model.id} gives other pixels than it should."
+            f"The renderer {renderer.name} of the model {steps.model.id} gives other pixels than it should."
         )
     return picture

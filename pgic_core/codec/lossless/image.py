@@ -227,8 +227,8 @@ class LosslessImage:
         """Decode the picture or a part of it; only the tiles that it touches are read and checked.
 
         Args:
-            options: a smaller picture shows means of squares (of fewer pixels at the right and lower edge); damaged tiles
-                are filled from what is around them; progress is told after each tile.
+            options: a smaller picture shows means of squares (of fewer pixels at the right and lower edge);
+                damaged tiles are filled from what is around them; progress is told after each tile.
 
         Returns:
             (h, w, C) pixels, and with "conceal" an (h, w) mask that is True where they are made up.

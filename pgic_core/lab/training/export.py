@@ -1,4 +1,4 @@
-"""From trained weights to a folder that :mod:`pgic_core.models` reads.
+"""Exporting trained weights to a folder that :mod:`pgic_core.models` reads.
 
 ``python -m pgic_core.lab.training.export CHECKPOINT FOLDER`` writes the ONNX graphs, the integer tables, the
 resumable half-precision weights and the manifest.
@@ -24,7 +24,7 @@ from .graph import array
 from .graphs import GRAPHS, preview_graph, symbol_channels
 from .layers import Mix
 from .networks import Codec
-from .preview import fit_preview, linear_preview
+from .preview_fit import fit_preview, linear_preview
 from .quantise import calibrate, calibration_crops, equalise, grids_of, input_ranges, pattern_crops
 from .slim import slim
 
@@ -222,9 +222,7 @@ def main(arguments: list[str] | None = None) -> None:
     if given.int8 != (given.data is not None):
         parser.error("--int8 and --data go together")
     larger = {level: path for level in LARGER if (path := getattr(given, level)) is not None}
-    digest = export(
-        given.checkpoint, given.folder, data=given.data, released=given.released, larger=larger
-    )
+    digest = export(given.checkpoint, given.folder, data=given.data, released=given.released, larger=larger)
     print(json.dumps({"digest": digest}))
 
 

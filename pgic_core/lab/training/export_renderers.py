@@ -10,7 +10,7 @@ from ...errors import PgiInputError
 from .checkpoint import load_state
 from .config import FineArchitecture, TrainingConfig
 from .fine import FineSynthesis, fine_weights, halo_steps
-from .preview import fit_quarter
+from .preview_fit import fit_quarter
 from .renderer_graphs import fine_graph, half_graph, quarter_graph
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .config import Architecture
     from .networks import Codec
 
-__all__ = ["LARGER", "load_fine", "write_renderers"]
+__all__ = ["LARGER", "larger_entry", "load_fine", "write_renderers"]
 
 LARGER = {"fine": False, "perceptual": True}
 """Levels that a fine decoder draws, and whether they synthesise detail."""
@@ -83,13 +83,14 @@ def write_renderers(
         entries.insert(2, _entry("fast", 4, "synthesis-quarter", [[0, 16]], 0))
     for level, net in larger.items():
         graphs[level] = fine_graph(net)
-        entries.append(_larger_entry(level, net.architecture))
+        entries.append(larger_entry(level, net.architecture))
     for name, graph in graphs.items():
         (folder / f"{name}.onnx").write_bytes(graph.SerializeToString())
     return entries
 
 
-def _larger_entry(level: str, a: FineArchitecture) -> dict[str, Any]:
+def larger_entry(level: str, a: FineArchitecture) -> dict[str, Any]:
+    """The manifest's entry for a fine decoder; its network is called as the level."""
     inside = 8 * a.middle_blocks + 4 * a.last_blocks
     return _entry(level, 1, level, halo_steps(a), inside, synthesised=LARGER[level])
 

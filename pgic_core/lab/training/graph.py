@@ -143,9 +143,7 @@ class GraphWriter:
             numbers = [d for d in shape if isinstance(d, int)]
             whole = len(numbers) == len(shape)
             self._shapes[key] = (
-                self.constant(np.array(numbers))
-                if whole
-                else self.concat([self.number(d) for d in shape], 0)
+                self.constant(np.array(numbers)) if whole else self.concat([self.number(d) for d in shape], 0)
             )
         out = self._kept(value, self.node("Reshape", value, self._shapes[key]))
         if len(shape) == 4:

@@ -15,6 +15,8 @@ from .graph import GraphWriter, array
 from .graphs import grey_levels
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import onnx
     import torch
     from numpy.typing import NDArray
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from .fine import FineSynthesis, WindowAttention
     from .networks import Codec
 
-    Ranges = dict[nn.Module, tuple[float, float]]
+    Ranges = Mapping[nn.Module, tuple[float, float]]
 
 __all__ = ["fine_graph", "half_graph", "quarter_graph"]
 
@@ -67,7 +69,7 @@ def half_graph(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
 
 
 def quarter_graph(codec: Codec, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> onnx.ModelProto:
-    """Decoder: latent to picture at 1/4, an affine map of each position (see :func:`.preview.fit_quarter`)."""
+    """Decoder: latent to picture at 1/4, an affine map (see :func:`.preview_fit.fit_quarter`)."""
     g, a = GraphWriter("quarter"), codec.architecture
     latent = g.input("latent", [1, "h", "w", a.latent])
     corners = g.split(g.input("inside", [4], TensorProto.INT64), [2, 2])

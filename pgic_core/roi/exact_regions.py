@@ -1,4 +1,4 @@
-"""``exact=`` of the encoder: whatever a caller gives, as the blocks that the stream carries without loss."""
+"""``exact=`` of the encoder: turning what a caller gives into the blocks to carry without loss."""
 
 from __future__ import annotations
 
@@ -123,9 +123,7 @@ def _blocks_of_mask(
     return fit(there, height, width, EXACT_SIDE)
 
 
-def _blocks_of_shape(
-    item: object, height: int, width: int, orientation: int, name: str
-) -> NDArray[np.bool_]:
+def _blocks_of_shape(item: object, height: int, width: int, orientation: int, name: str) -> NDArray[np.bool_]:
     shape, _ = shape_of(item)
     points = [stored_point(point, orientation, height, width) for point in shape.points]
     if isinstance(shape, Polygon):
