@@ -132,7 +132,8 @@ class Model:
         Raises:
             PgiModelError: the model has no such level.
         """
-        wanted = (PREVIEW, PREVIEW_FACTOR) if (level, scale) == (FAST, PREVIEW_FACTOR) else (level, scale)
+        small = level == PREVIEW or (level, scale) == (FAST, PREVIEW_FACTOR)
+        wanted = (PREVIEW, PREVIEW_FACTOR) if small else (level, scale)
         found = {(renderer.level, renderer.scale): renderer for renderer in self.renderers}
         renderer = found.get(wanted) or found.get((level, 1))
         if renderer is None:

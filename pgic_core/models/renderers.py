@@ -150,14 +150,16 @@ def _digest_of(fields: Mapping[str, Any], sha256: str) -> str:
 
 def _first_wrong(entry: Mapping[str, Any], files: Mapping[str, str]) -> str | None:
     """The first key whose value breaks a rule; None if none does."""
-    network = entry.get("network")
-    if not isinstance(network, str) or not _FILE.fullmatch(network) or network not in files:
+    wrong = next((key for key, holds in _CHECKS.items() if not holds(entry.get(key))), None)
+    if wrong is not None:
+        return wrong
+    if entry["network"] not in files:
         return "network"
-    if entry.get("level") == PREVIEW and entry.get("scale") != PREVIEW_FACTOR:
+    if entry["level"] == PREVIEW and entry["scale"] != PREVIEW_FACTOR:
         return "scale"
-    if entry.get("post_filter") and entry.get("scale") != 1:  # it was fitted to pixels of the full size
+    if entry["post_filter"] and entry["scale"] != 1:  # it was fitted to pixels of the full size
         return "post_filter"
-    return next((key for key, holds in _CHECKS.items() if not holds(entry.get(key))), None)
+    return None
 
 
 def _is_count(value: object, most: int) -> bool:
@@ -167,7 +169,7 @@ def _is_count(value: object, most: int) -> bool:
 def _is_halo(value: object) -> bool:
     if not isinstance(value, list | tuple) or not 1 <= len(value) <= _MOST_STEPS:
         return False
-    return all(
+    sound = all(
         isinstance(step, list | tuple)
         and len(step) == 2
         and all(_is_count(number, _MOST_PIXELS) for number in step)
@@ -175,6 +177,8 @@ def _is_halo(value: object) -> bool:
         and step[1] % _POSITION == 0
         for step in value
     )
+    # All that it sees is in memory at once.
+    return sound and sum(map(sum, value)) <= _MOST_PIXELS + _POSITION * len(value)
 
 
 def _is_bool(value: object) -> bool:
@@ -185,7 +189,7 @@ _CHECKS = {
     "level": is_level_name,
     "scale": lambda value: _is_count(value, max(SCALES)) and value in SCALES,
     "layer": lambda value: value in ("base", "latent"),
-    "network": lambda value: isinstance(value, str),
+    "network": lambda value: isinstance(value, str) and _FILE.fullmatch(value) is not None,
     "halo": _is_halo,
     "inside_halo": lambda value: _is_count(value, _MOST_PIXELS),
     "post_filter": _is_bool,

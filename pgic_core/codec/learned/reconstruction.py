@@ -222,9 +222,7 @@ def _drawn(
     names = network.input_names(threads=threads)
     if not names <= offered.keys():
         unknown = ", ".join(sorted(names - offered.keys()))
-        raise PgiModelError(
-            f"The renderer {renderer.name} of the model {steps.model.id} asks for {unknown}."
-        )
+        raise PgiModelError(f"The renderer {renderer.name} of the model {steps.model.id} asks for {unknown}.")
     picture: NDArray[np.uint8] = network({name: offered[name]() for name in names}, threads=threads)[0]
     size = box.height // renderer.scale, box.width // renderer.scale, 3
     if picture.dtype != np.uint8 or picture.shape != size:
