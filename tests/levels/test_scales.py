@@ -29,7 +29,9 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 
 def means(picture: np.ndarray, scale: int) -> np.ndarray:
     deep = picture if picture.ndim == 3 else picture[:, :, None]
-    return box_reduce(deep, scale).reshape(*(-(-side // scale) for side in picture.shape[:2]), *picture.shape[2:])
+    return box_reduce(deep, scale).reshape(
+        *(-(-side // scale) for side in picture.shape[:2]), *picture.shape[2:]
+    )
 
 
 @pytest.mark.parametrize("quality", [5, 30, 60, 95])
@@ -91,7 +93,11 @@ def test_small_pictures_have_small_sizes() -> None:
         for options in ({"lossless": True}, {"quality": 60}):
             data = pgic_core.encode(PHOTO[:height, :width], **options)
             for scale in (2, 4, 8):
-                assert pgic_core.decode(data, scale=scale).shape == (-(-height // scale), -(-width // scale), 3)
+                assert pgic_core.decode(data, scale=scale).shape == (
+                    -(-height // scale),
+                    -(-width // scale),
+                    3,
+                )
 
 
 def test_damage_is_seen_at_every_scale() -> None:

@@ -63,7 +63,9 @@ def test_a_packet_that_is_too_broken(packet: bytes) -> None:
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tiff", "webp"])
 @pytest.mark.parametrize("strip", [False, True])
-def test_files_that_the_command_writes(larger: Model, data: bytes, tmp_path: Path, suffix: str, strip: bool) -> None:
+def test_files_that_the_command_writes(
+    larger: Model, data: bytes, tmp_path: Path, suffix: str, strip: bool
+) -> None:
     (tmp_path / "a.pgi").write_bytes(data)
     out = tmp_path / f"a.{suffix}"
     flags = ["--strip"] if strip else []
@@ -102,7 +104,10 @@ def test_info_and_verify_name_renderers(larger: Model, data: bytes, tmp_path: Pa
     listed = json.loads(pgic("info", "--json", tmp_path / "a.pgi").output)["renderers"]
     assert [r["level"] for r in listed if r["synthesised"]] == ["perceptual"]
     assert {r["digest"] for r in listed} == {r.digest for r in larger.renderers}
-    assert f"drawn by renderer {larger.renderer('fast').digest[:16]}" in pgic("verify", tmp_path / "a.pgi").output
+    assert (
+        f"drawn by renderer {larger.renderer('fast').digest[:16]}"
+        in pgic("verify", tmp_path / "a.pgi").output
+    )
 
 
 def test_pillow_says_so(larger: Model, data: bytes) -> None:
@@ -142,4 +147,6 @@ def test_regions_on_the_command_line(larger: Model, data: bytes, tmp_path: Path)
     pgic("decode", "--scale", 4, tmp_path / "a.pgi", out)
     with Image.open(out) as image:
         assert image.size == (203, 126)
-    assert "level must be one of" in pgic("decode", "--level", "sharp", tmp_path / "a.pgi", out, status=2).output
+    assert (
+        "level must be one of" in pgic("decode", "--level", "sharp", tmp_path / "a.pgi", out, status=2).output
+    )
