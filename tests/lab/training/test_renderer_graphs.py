@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnx
 import onnxruntime
 import pytest
 import torch
@@ -28,6 +27,8 @@ from .architectures import SMALL, SMALL_FINE
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import onnx
 
 ONE = FineArchitecture(width=16, blocks=3, attention=(2,), window=4, heads=2, middle=12, last=8)
 MANY = FineArchitecture(width=16, blocks=3, attention=(1, 2, 3), window=2, heads=2, middle=12, last=8)
