@@ -1,4 +1,4 @@
-"""One .pgi file, three readers: a preview, a window, and the whole picture at its best (A-6.5.2).
+"""One .pgi file, three readers: a preview, a window, and the whole picture at its best (A-6.5.2b).
 
     python examples/three_readers.py
     python examples/three_readers.py photo.pgi --window 800,400,512,512
