@@ -4,7 +4,7 @@ from .decoding import decode, decode_many, decode_with_mask, inspect, open_file,
 from .editing import annotate, set_metadata, strip_metadata
 from .encoding import EncodeOptions, encode, encode_to
 from .file import Decoded, PgiFile
-from .file_info import BlockInfo, FileInfo
+from .file_info import BlockInfo, FileInfo, RendererInfo
 from .latent import LATENT_FACTOR, decode_latent
 from .side_data import PngText, SideData
 
@@ -16,6 +16,7 @@ __all__ = [
     "FileInfo",
     "PgiFile",
     "PngText",
+    "RendererInfo",
     "SideData",
     "annotate",
     "decode",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
 from functools import lru_cache
 from pathlib import Path
 
 from ..errors import PgiModelError
+from ..options import set_level_source
 from .manifest import MANIFEST_NAME
 from .model import Model
 
@@ -41,6 +43,18 @@ def available_models() -> tuple[Model, ...]:
     return _models(os.environ.get("PGIC_MODEL_PATH", ""))
 
 
+def _installed_levels() -> set[str]:
+    """Levels of all models that can be found; of one that does not know its own, none."""
+    found: set[str] = set()
+    for model in available_models():
+        with contextlib.suppress(PgiModelError):
+            found.update(model.levels)
+    return found
+
+
+set_level_source(_installed_levels)
+
+
 def default_model() -> Model:
     """The model that new files are coded with: ``PGIC_MODEL`` (an id or a digest), or the newest shipped.
 
@@ -53,11 +67,18 @@ def default_model() -> Model:
 def find_model(name: str) -> Model:
     """The model with this id, or whose digest begins with this (at least 16 hex digits).
 
+    Of several folders with one digest, those of ``PGIC_MODEL_PATH`` come first: they may hold better
+    renderers, or more of them, for the same files.
+
     Raises:
         PgiModelError: there is none.
     """
-    for model in available_models():
-        if model.id == name or (len(name) >= 16 and model.digest.startswith(name.lower())):
+    models = available_models()
+    for model in models:
+        if model.id == name:
+            return model
+    for model in sorted(models, key=lambda model: model.folder.parent == _SHIPPED):
+        if len(name) >= 16 and model.digest.startswith(name.lower()):
             return model
     known = ", ".join(f"{m.id} ({m.digest[: 2 * DIGEST_BYTES]})" for m in available_models()) or "none"
     raise PgiModelError(
