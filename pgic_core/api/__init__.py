@@ -6,6 +6,7 @@ from .encoding import EncodeOptions, encode, encode_to
 from .file import Decoded, PgiFile
 from .info import BlockInfo, FileInfo
 from .latent import LATENT_FACTOR, decode_latent
+from .safekeeping import Repair, protect, repair, replicate
 from .side_data import PngText, SideData
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "FileInfo",
     "PgiFile",
     "PngText",
+    "Repair",
     "SideData",
     "annotate",
     "decode",
@@ -26,6 +28,9 @@ __all__ = [
     "encode_to",
     "inspect",
     "open_file",
+    "protect",
+    "repair",
+    "replicate",
     "set_metadata",
     "strip_metadata",
     "verify",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,10 +17,32 @@ __all__ = [
     "OUTPUT_FILE",
     "OUTPUT_FOLDER",
     "QUALITY",
+    "SHARE",
 ]
 
 QUALITY = click.IntRange(QUALITIES[0], QUALITIES[-1])
 EFFORT = click.IntRange(EFFORTS[0], EFFORTS[-1])
+
+
+
+class _Share(click.ParamType):
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        text = str(value).strip()
+        try:
+            share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            share = 0.0
+        if not 0.0001 <= share <= 1:
+            self.fail(f"{text!r} is no share from 0.01% to 100%.", param, ctx)
+        return share
+
+
+SHARE = _Share()
+"""A share such as ``5%`` or ``0.05``."""
 
 EXISTING = click.Path(exists=True, path_type=Path)
 """A file or folder to read."""
