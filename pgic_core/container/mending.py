@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..errors import PgiFormatError
+from ..errors import PgiFormatError, PgiUnsupportedError
 from .layout import BlockType
 from .parity import bare_header, protected
 from .protection import Protection, lost_header, packets_of
@@ -79,7 +79,7 @@ def mend(source: ByteSource, limits: Limits, other: ByteSource | None = None) ->
 def _bare_file(source: ByteSource, limits: Limits, other: ByteSource | None) -> Protection:
     try:
         raw, header = read_header(source, limits)
-    except PgiFormatError:
+    except (PgiFormatError, PgiUnsupportedError):
         restored = lost_header(source, limits, other)
         if restored is None:
             raise

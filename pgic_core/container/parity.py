@@ -139,7 +139,7 @@ def share_of(protect: float) -> int:
     Raises:
         PgiOptionError: it is out of range.
     """
-    share = round(protect * SHARE_UNIT) if protect == protect else 0
+    share = round(protect * SHARE_UNIT) if 0 < protect <= 1 else 0
     if not 1 <= share <= SHARE_UNIT:
         raise PgiOptionError(f"The share of parity must be from 0.0001 to 1 (0.01 % to 100 %), not {protect}.")
     return share

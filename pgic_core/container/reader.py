@@ -249,7 +249,7 @@ class PgiReader:
         source, limits = self._source, self._limits
         try:
             raw, header = read_header(source, limits)
-        except PgiFormatError:
+        except (PgiFormatError, PgiUnsupportedError):  # the latter where the version is damaged
             restored = lost_header(source, limits)
             if restored is None:
                 raise
