@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypedDict
 
+from ..audit import audited
 from ..container import IMAGE_FIELDS_SIZE, atomic_write
 from ..container.parity import share_of
 from ..limits import Limits
 from ..options import DEFAULT_EFFORT, RateRequest, thread_count
+from .auditing import facts_of_coded, path_of
 from .coding import CodingOptions, code
 from .preparing import Description, Profiles, prepare
 from .source_image import source_bytes_of
@@ -201,8 +203,11 @@ def encode(
     )
     limits = limits or Limits.from_environment()
     share = None if protect is None else share_of(protect)
-    prepared = replace(prepare(image, profiles, description, preprocess, limits), share=share)
-    return _wrap(prepared, *code(prepared, how), limits)
+    with audited("encode", file=path_of(image)) as event:
+        prepared = replace(prepare(image, profiles, description, preprocess, limits), share=share)
+        data = _wrap(prepared, *code(prepared, how), limits)
+        event.facts |= facts_of_coded(data)
+    return data
 
 
 def _wrap(prepared: Prepared, compression: Compression, payload: Sequence[bytes], limits: Limits) -> bytes:

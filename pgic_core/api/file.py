@@ -6,6 +6,7 @@ import contextlib
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from ..audit import audited, note
 from ..camera import orientation_of
 from ..codec.picture import Channels, Picture, SampleFormat
 from ..container import (
@@ -22,6 +23,7 @@ from ..errors import PgiLimitError, PgiUnsupportedError
 from ..limits import Limits
 from ..models import ROWS_PER_OCTAVE
 from ..options import DecodeOptions, Level, OnDamage, Window, thread_count
+from .auditing import facts_of, facts_of_options, path_of
 from .coded import open_coded
 from .derived import contradictions
 from .info import BlockInfo, FileInfo
@@ -75,7 +77,9 @@ class PgiFile:
 
     def __init__(self, source: SourceLike, *, limits: Limits | None = None) -> None:
         self._limits = limits or Limits.from_environment()
-        self._reader = PgiReader(source, self._limits)
+        with audited("open", file=path_of(source)) as event:
+            self._reader = PgiReader(source, self._limits)
+            event.facts |= facts_of(self._reader)
 
     def close(self) -> None:
         """Close what was opened here."""
@@ -267,10 +271,11 @@ class PgiFile:
 
     def decode_with(self, options: DecodeOptions) -> tuple[Picture, NDArray[np.bool_] | None]:
         """As :meth:`decode_picture`, with options that were checked when they were made."""
-        try:
-            pixels, mask = self._coded.decode(options)
-        except MemoryError as error:
-            raise self._too_large() from error
+        with audited("decode", **facts_of(self._reader), **facts_of_options(options)):
+            try:
+                pixels, mask = self._coded.decode(options)
+            except MemoryError as error:
+                raise self._too_large() from error
         return Picture(pixels, self.image_type), mask
 
     def strips(
@@ -289,6 +294,8 @@ class PgiFile:
             PgiError: as :meth:`decode`; what was yielded before was sound.
         """
         done = 0
+        # Logged before the first strip is out of hand.
+        note("decode", **facts_of(self._reader), level="fast")
         try:
             for strip in self._coded.strips(thread_count(threads)):
                 yield strip

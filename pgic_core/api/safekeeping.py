@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+from ..audit import audited
 from ..container import PgiReader, atomic_write, open_source
 from ..container.mending import mend, with_parity
 from ..container.parity import share_of
 from ..errors import PgiError, PgiFormatError, PgiInputError
 from ..limits import Limits
+from .auditing import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -53,7 +55,7 @@ def protect(path: str | os.PathLike[str], share: float | None = 0.05, *, limits:
         PgiInputError: it cannot be read or written.
     """
     wanted = None if share is None else share_of(share)
-    with PgiReader(path, limits or Limits.from_environment()) as reader:
+    with audited("edit", file=path_of(path), what="parity"), PgiReader(path, limits or Limits.from_environment()) as reader:
         if reader.parity_share == wanted and reader.protection is None:
             return
         atomic_write(path, with_parity(reader, wanted))
@@ -71,7 +73,7 @@ def repair(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Rep
         PgiInputError: it cannot be read or written.
     """
     limits = limits or Limits.from_environment()
-    with open_source(path, limits) as source:
+    with audited("edit", file=path_of(path), what="repair"), open_source(path, limits) as source:
         if source.size() is None:
             raise PgiInputError("Only a file can be repaired, not a pipe or device.")
         mended = mend(source, limits)
@@ -106,8 +108,12 @@ def replicate(
             copy was changed last.
         PgiFormatError: both are damaged, and cannot be restored even together.
     """
-    limits = limits or Limits.from_environment()
     source, copy = os.fspath(source), os.fspath(copy)
+    with audited("edit", file=path_of(copy), what="replicate"):
+        return _replicated(source, copy, force, limits or Limits.from_environment())
+
+
+def _replicated(source: str, copy: str, force: bool, limits: Limits) -> Outcome:
     if os.path.exists(source) and os.path.exists(copy) and os.path.samefile(source, copy):
         raise PgiInputError(f"{copy} is the file itself, not a second copy.")
     for here, there, outcome in ((source, copy, "copied"), (copy, source, "healed source")):
@@ -135,7 +141,7 @@ def replicate(
 def _fault(path: str, limits: Limits) -> PgiFormatError | None:
     """What is wrong with a file's bytes, of which none is decoded; None if it is sound."""
     try:
-        with PgiReader(path, limits) as reader:
+        with PgiReader(path, limits, quiet=True) as reader:
             reader.verify()
     except PgiFormatError as error:
         return error

@@ -46,6 +46,7 @@ class PgiReader:
     Args:
         source: whatever :func:`open_source` takes.
         limits: what the file may ask for.
+        quiet: whether to restore lost sectors without a warning.
 
     Warns:
         PgiWarning: something was restored.
@@ -59,10 +60,13 @@ class PgiReader:
         PgiInputError: the file cannot be opened or read.
     """
 
-    def __init__(self, source: SourceLike, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self, source: SourceLike, limits: Limits = DEFAULT_LIMITS, *, quiet: bool = False
+    ) -> None:
         self._source = open_source(source, limits)
         self._owned = not isinstance(source, ByteSource)
         self._limits = limits
+        self._quiet = quiet
         self._packets: PacketSet | None = None
         try:
             self._header = self._open()
@@ -255,14 +259,17 @@ class PgiReader:
                 raise
             self._source = restored
             restored.quiet = True  # one warning is enough
-            _warn_of_header(source.name)
+            if not self._quiet:
+                _warn_of_header(source.name)
             return read_header(restored, limits)[1]
         parity = header.find(BlockType.PARITY)
         if parity is not None and source.size() is not None:
             self._packets = packets_of(source, parity)
             if self._packets is not None:
                 with contextlib.suppress(PgiFormatError):  # verify says why
-                    self._source = Protection(source, self._packets, raw, limits)
+                    protection = Protection(source, self._packets, raw, limits)
+                    protection.quiet = self._quiet
+                    self._source = protection
         return header
 
     def _check_parity(self) -> None:
