@@ -41,7 +41,9 @@ class Repair:
     sectors: int
 
 
-def protect(path: str | os.PathLike[str], share: float | None = 0.05, *, limits: Limits | None = None) -> None:
+def protect(
+    path: str | os.PathLike[str], share: float | None = 0.05, *, limits: Limits | None = None
+) -> None:
     """Give a file parity, or take it away. All other bytes stay, so that a signature holds.
 
     Args:
@@ -55,7 +57,10 @@ def protect(path: str | os.PathLike[str], share: float | None = 0.05, *, limits:
         PgiInputError: it cannot be read or written.
     """
     wanted = None if share is None else share_of(share)
-    with audited("edit", file=path_of(path), what="parity"), PgiReader(path, limits or Limits.from_environment()) as reader:
+    with (
+        audited("edit", file=path_of(path), what="parity"),
+        PgiReader(path, limits or Limits.from_environment()) as reader,
+    ):
         if reader.parity_share == wanted and reader.protection is None:
             return
         atomic_write(path, with_parity(reader, wanted))

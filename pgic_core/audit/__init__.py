@@ -1,7 +1,7 @@
 """The audit log 安全审计日志: who opened, decoded, coded or changed what (A-6.5.3g).
 
-Nothing is logged, and nothing of this room is imported, unless the environment variable ``PGIC_AUDIT`` names a
-file. AUDIT.md beside this file specifies that file.
+Nothing is logged, and nothing of this room is imported, unless the environment variable ``PGIC_AUDIT`` names
+a file. AUDIT.md beside this file specifies that file.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ..errors import PgiInputError
@@ -71,7 +72,7 @@ def read_lines(path: str) -> Iterator[Line]:
 def verify(path: str, *, key: Ed25519PublicKey | None = None, head: Head | None = None) -> Report:
     """Check a log and its older files.
 
-    A log proves its own order and content only back from something that a forger cannot make anew: a checkpoint
+    A log proves its order and content only back from something that a forger cannot make anew: a checkpoint
     whose signature is checked, or a head that was kept elsewhere. Lines after the last of these may have
     been cut off without a trace.
 
@@ -145,7 +146,9 @@ class _Checker:
                 report.faults.append(f"{place}: there is another line {line.seq:,}.")
             return
         if line.seq < self._highest:
-            report.faults.append(f"{place}: line {line.seq:,} stands after line {self._highest:,}; the order was changed.")
+            report.faults.append(
+                f"{place}: line {line.seq:,} stands after line {self._highest:,}; the order was changed."
+            )
         report.lines += 1
         self._highest = max(self._highest, line.seq)
         self._hashes[line.seq] = line.hash
@@ -162,7 +165,9 @@ class _Checker:
         for start in range(len(pending)):
             rest = b"\n".join(place.raw for place in pending[start:])
             if torn and hashlib.sha256(rest).hexdigest() == torn:
-                self._report.notes.append(f"{pending[start]}: a writer was interrupted; nothing relied on its line.")
+                self._report.notes.append(
+                    f"{pending[start]}: a writer was interrupted; nothing relied on its line."
+                )
                 pending = pending[:start]
                 break
         for place in pending:
@@ -183,7 +188,7 @@ class _Checker:
 
     def _check_gaps(self) -> None:
         numbers = sorted(self._hashes)
-        for before, after in zip(numbers, numbers[1:], strict=False):
+        for before, after in pairwise(numbers):
             if after == before + 2:
                 self._report.faults.append(f"Line {before + 1:,} is missing.")
             elif after > before + 2:
@@ -224,7 +229,7 @@ class _Checker:
             faults.append(f"The head is that of another log, {head.log}; this one was started anew.")
         elif head.seq > self._highest:
             faults.append(
-                f"The log is cut off: it ends with line {self._highest:,}, and the head names line {head.seq:,}."
+                f"The log is cut off: it ends with line {self._highest:,}; the head names line {head.seq:,}."
             )
         elif self._hashes.get(head.seq) != head.hash:
             faults.append(f"Line {head.seq:,} is not the one that the head names; the log was made anew.")

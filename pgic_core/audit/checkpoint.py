@@ -46,7 +46,9 @@ class Head:
         Raises:
             PgiInputError: it cannot be written.
         """
-        atomic_write(path, (json.dumps({name: getattr(self, name) for name in self.__slots__}) + "\n").encode())
+        atomic_write(
+            path, (json.dumps({name: getattr(self, name) for name in self.__slots__}) + "\n").encode()
+        )
 
 
 class Signer:
@@ -114,7 +116,7 @@ def load_public_key(path: str) -> Ed25519PublicKey:
     """
     ed25519, serialization = _cryptography()
     try:
-        key = serialization.load_pem_public_key(_read(path))
+        key: Ed25519PublicKey = serialization.load_pem_public_key(_read(path))
     except ValueError as error:
         raise PgiInputError(f"{path} is no public key in PEM.") from error
     if not isinstance(key, ed25519.Ed25519PublicKey):
@@ -146,7 +148,9 @@ def read_head(path: str) -> Head:
     """
     value = read_json(path, most_bytes=_MOST_KEY_BYTES)
     kinds = {"log": str, "seq": int, "hash": str, "key_id": str, "signature": str}
-    if not isinstance(value, dict) or any(not isinstance(value.get(name), kind) for name, kind in kinds.items()):
+    if not isinstance(value, dict) or any(
+        not isinstance(value.get(name), kind) for name, kind in kinds.items()
+    ):
         raise PgiInputError(f"{path} is no head of an audit log.")
     return Head(**{name: value[name] for name in kinds})
 

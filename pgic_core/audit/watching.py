@@ -55,10 +55,11 @@ class Finding:
     text: str
 
 
-def watch(lines: Iterable[Line], rules: Rules = Rules()) -> Iterator[Finding]:  # noqa: B008 - it is frozen
+def watch(lines: Iterable[Line], rules: Rules = Rules()) -> Iterator[Finding]:
     """Go through the lines of a log, and tell what is unusual as soon as it shows.
 
-    A burst or an export is told once, and again only after it has ended; odd hours once for each user and day.
+    A burst or an export is told once, and again only after it has ended; odd hours once for each user and
+    day.
 
     Args:
         lines: in their order.
@@ -77,7 +78,9 @@ def watch(lines: Iterable[Line], rules: Rules = Rules()) -> Iterator[Finding]:  
             recent.append(moment)
             _forget(recent, moment, rules.failure_minutes)
             if _crossed(told, ("failures", user), len(recent) >= rules.failures):
-                yield _finding(line, "failures", f"{user}: {len(recent)} failures in {rules.failure_minutes:g} min")
+                yield _finding(
+                    line, "failures", f"{user}: {len(recent)} failures in {rules.failure_minutes:g} min"
+                )
         elif line.event == "decode" and line.facts.get("level") != "preview" and "window" not in line.facts:
             pictures = exports[user]
             pictures.append((moment, line.text("picture") or line.text("file")))

@@ -32,12 +32,16 @@ def audit() -> None:
     """
 
 
-@audit.command("show", examples=("pgic audit show audit.log", "pgic audit show audit.log --event deny --user lin --json"))
+@audit.command(
+    "show", examples=("pgic audit show audit.log", "pgic audit show audit.log --event deny --user lin --json")
+)
 @click.argument("log", metavar="LOG", type=click.Path(path_type=Path))
 @option("--event", metavar="NAME", help="Only events of this name: open, decode, encode, edit, key or deny.")
 @option("--user", metavar="NAME", help="Only events of this user.")
 @option("--file", "name", metavar="TEXT", help="Only events whose file or picture digest has this in it.")
-@option("--since", metavar="ISO", help="Only events from this time on, such as 2026-11-27 or 2026-11-27T08:00Z.")
+@option(
+    "--since", metavar="ISO", help="Only events from this time on, such as 2026-11-27 or 2026-11-27T08:00Z."
+)
 @option("--failed", is_flag=True, help="Only what failed or was denied.")
 @option("--json", "as_json", is_flag=True, help="A JSON list of whole lines.")
 def show_(
@@ -82,10 +86,10 @@ def show_(
 @option("--key", type=EXISTING_FILE, metavar="FILE.pub", help="Public key of the checkpoints.")
 @option("--head", type=EXISTING_FILE, metavar="HEAD.json", help="The newest head that was kept elsewhere.")
 def verify(log: Path, key: Path | None, head: Path | None) -> None:
-    """Check that no line of a log was edited, dropped, moved or cut.
+    """Check that no line was edited, dropped, moved or cut.
 
-    Whoever can write to the log can make it anew, back to the last signed checkpoint. Lines that were cut off at
-    its end show only against a head that was kept elsewhere.
+    Whoever can write to the log can make it anew, back to the last signed checkpoint. Lines that were cut off
+    at its end show only against a head that was kept elsewhere.
     """
     from ..audit.chain import verify as check
     from ..audit.checkpoint import load_public_key, read_head
@@ -108,8 +112,19 @@ def verify(log: Path, key: Path | None, head: Path | None) -> None:
 @audit.command(examples=("pgic audit watch audit.log", "pgic audit watch audit.log --follow --hours 7-19"))
 @click.argument("log", metavar="LOG", type=click.Path(path_type=Path))
 @option("--follow", is_flag=True, help="Go on as the log grows, until interrupted.")
-@option("--failures", type=click.IntRange(min=1), default=5, metavar="N", help="Failures in a minute. [default: 5]")
-@option("--hours", default="6-22", metavar="FROM-TO", help="The usual day, by this machine's clock. [default: 6-22]")
+@option(
+    "--failures",
+    type=click.IntRange(min=1),
+    default=5,
+    metavar="N",
+    help="Failures in a minute. [default: 5]",
+)
+@option(
+    "--hours",
+    default="6-22",
+    metavar="FROM-TO",
+    help="The usual day, by this machine's clock. [default: 6-22]",
+)
 @option(
     "--exports",
     type=click.IntRange(min=1),
@@ -118,7 +133,10 @@ def verify(log: Path, key: Path | None, head: Path | None) -> None:
     help="Pictures that one user decodes in ten minutes. [default: 200]",
 )
 def watch(log: Path, follow: bool, failures: int, hours: str, exports: int) -> None:
-    """Tell bursts of failures, work at unusual hours, and mass export.
+    """Tell failures, unusual hours and mass export.
+
+    That is: bursts of failed or denied events of one user, work outside the usual day, and many pictures
+    decoded in full size in a short time.
 
     The exit status is 1 if there was any.
     """
@@ -136,11 +154,15 @@ def watch(log: Path, follow: bool, failures: int, hours: str, exports: int) -> N
 
 
 @audit.command(
-    examples=("pgic audit checkpoint audit.log --key audit.key --head /mnt/elsewhere/head.json",),
+    examples=("pgic audit checkpoint audit.log --key audit.key --head /mnt/head.json",),
 )
 @click.argument("log", metavar="LOG", type=click.Path(path_type=Path))
-@option("--key", required=True, type=EXISTING_FILE, metavar="FILE", help="Private key, made by 'pgic audit key'.")
-@option("--head", type=OUTPUT_FILE, metavar="HEAD.json", help="Write the head to this file, to keep it elsewhere.")
+@option(
+    "--key", required=True, type=EXISTING_FILE, metavar="FILE", help="Private key, made by 'pgic audit key'."
+)
+@option(
+    "--head", type=OUTPUT_FILE, metavar="HEAD.json", help="Write the head to this file, to keep it elsewhere."
+)
 def checkpoint(log: Path, key: Path, head: Path | None) -> None:
     """Sign the end of a log."""
     from ..audit.recording import checkpoint as sign
@@ -152,7 +174,10 @@ def checkpoint(log: Path, key: Path, head: Path | None) -> None:
 @audit.command(examples=("pgic audit key audit.key",))
 @click.argument("name", metavar="NAME", type=OUTPUT_FILE)
 def key(name: Path) -> None:
-    """Make a key for checkpoints: NAME for those who sign, NAME.pub for those who check."""
+    """Make a key for checkpoints.
+
+    NAME is for those who sign, NAME.pub for those who check.
+    """
     from ..audit.checkpoint import make_key
 
     made = make_key(str(name))

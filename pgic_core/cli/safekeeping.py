@@ -25,10 +25,13 @@ __all__ = ["protect", "repair", "replicate"]
 
 
 @click.command(
-    cls=PgicCommand, examples=("pgic protect photo.pgi", "pgic protect archive --share 10%", "pgic protect --remove a.pgi")
+    cls=PgicCommand,
+    examples=("pgic protect photo.pgi", "pgic protect archive --share 10%", "pgic protect --remove a.pgi"),
 )
 @click.argument("inputs", nargs=-1, required=True, metavar="FILE...")
-@option("--share", type=SHARE, default="5%", metavar="X%", help="Parity, in percent of the file. [default: 5%]")
+@option(
+    "--share", type=SHARE, default="5%", metavar="X%", help="Parity, in percent of the file. [default: 5%]"
+)
 @option("--remove", is_flag=True, help="Remove the parity.")
 @run_options
 def protect(inputs: tuple[str, ...], share: float, remove: bool, running: RunOptions) -> None:
@@ -65,7 +68,8 @@ def repair(inputs: tuple[str, ...], running: RunOptions) -> None:
 
 
 @click.command(
-    cls=PgicCommand, examples=("pgic replicate photo.pgi /backup/photo.pgi", "pgic replicate archive /backup/archive")
+    cls=PgicCommand,
+    examples=("pgic replicate photo.pgi /backup/photo.pgi", "pgic replicate archive /backup/archive"),
 )
 @click.argument("source", metavar="SRC")
 @click.argument("copy", metavar="DST")
@@ -74,8 +78,8 @@ def repair(inputs: tuple[str, ...], running: RunOptions) -> None:
 def replicate(source: str, copy: str, force: bool, running: RunOptions) -> None:
     """Keep a second copy of a file or folder, and heal damage in either.
 
-    A damaged file is restored from its parity and from its other copy. A sound copy that differs is made anew if
-    its source was changed last. Files that are only in DST are copied back to SRC.
+    A damaged file is restored from its parity and from its other copy. A sound copy that differs is made anew
+    if its source was changed last. Files that are only in DST are copied back to SRC.
     """
     from ..api import replicate as keep_copy
 

@@ -24,8 +24,7 @@ QUALITY = click.IntRange(QUALITIES[0], QUALITIES[-1])
 EFFORT = click.IntRange(EFFORTS[0], EFFORTS[-1])
 
 
-
-class _Share(click.ParamType):
+class _Share(click.ParamType[float]):
     name = "share"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:

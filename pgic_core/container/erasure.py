@@ -64,7 +64,8 @@ def parity_logs(parity: Sequence[int] | NDArray[np.int32], position: int) -> Log
         One for each j.
     """
     rows = np.asarray(parity, np.int32) + _FIRST_PARITY
-    return (_ORDER - _tables()[1][rows ^ position]) % _ORDER
+    logs: Logs = (_ORDER - _tables()[1][rows ^ position]) % _ORDER
+    return logs
 
 
 def add_products(sums: Symbols, factors: Logs, symbols: Symbols) -> None:
@@ -94,14 +95,15 @@ def restore(lost: Sequence[int], parity: Sequence[int], sums: Symbols) -> Symbol
     Returns:
         (e, w), the lost sectors.
     """
-    exp, log = _tables()
+    log = _tables()[1]
     x = np.asarray(lost, np.int32)
     y = np.asarray(parity, np.int32) + _FIRST_PARITY
 
     def product(values: NDArray[np.int32], others: NDArray[np.int32]) -> NDArray[np.int64]:
         """Logarithms of the products of all differences, a difference of zero left out."""
         differences = values[:, None] ^ others[None]
-        return np.where(differences == 0, 0, log[differences]).sum(axis=1, dtype=np.int64)
+        logs: NDArray[np.int64] = np.where(differences == 0, 0, log[differences]).sum(axis=1, dtype=np.int64)
+        return logs
 
     # The inverse of a Cauchy matrix in closed form.
     inverse = (

@@ -1,4 +1,4 @@
-"""The parity block: its layout, how it is made, and the bare file that it speaks of (FORMAT.md, section 10)."""
+"""The parity block: its layout, and how it is made of the bare file (FORMAT.md, section 10)."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def share_of(protect: float) -> int:
     """
     share = round(protect * SHARE_UNIT) if 0 < protect <= 1 else 0
     if not 1 <= share <= SHARE_UNIT:
-        raise PgiOptionError(f"The share of parity must be from 0.0001 to 1 (0.01 % to 100 %), not {protect}.")
+        raise PgiOptionError(f"The share of parity must be from 0.0001 (0.01 %) to 1, not {protect}.")
     return share
 
 
@@ -331,7 +331,7 @@ def _rows(pieces: Iterable[bytes | memoryview], size: int) -> Iterator[bytes]:
 
 
 def _moved(entry: bytes, after: int, entry_size: int, block: int) -> bytes:
-    """An entry whose block moves by the room for an entry, and for the parity block where that precedes it."""
+    """An entry whose block moves by an entry, and by the parity block where that precedes it."""
     offset = int.from_bytes(entry[4:12], "little")
     offset += entry_size + (block if offset >= after else 0)
     return entry[:4] + offset.to_bytes(8, "little") + entry[12:]

@@ -111,7 +111,7 @@ def packets_of(source: ByteSource, parity: BlockEntry) -> PacketSet | None:
 
 
 def find_packets(source: ByteSource) -> PacketSet | None:
-    """The packets of a file whose directory is lost: of the set that has most of them; None if there are none."""
+    """The packets of a file whose directory is lost, of the largest set; None if there are none."""
     size = source.size() or 0
     sets: dict[tuple[Layout, bytes], dict[int, int]] = {}
     waste = _WASTE * size
@@ -285,16 +285,16 @@ class Protection(ByteSource):
 
     def _raw(self, low: int, high: int, other: ByteSource | None = None) -> bytes:
         """What is coded, as it stands in the file or in another; zeros where that ends."""
-        head, place, end = len(self.bare), self._place + GAP, self._packets.layout.bare_size + GAP
-        shift = self._moved - GAP
+        layout, source = self._packets.layout, other or self._source
+        place, moved = self._place + GAP, self._moved - GAP
         pieces = [(self.bare + bytes(GAP))[low:high]]
-        for start, end, shift in (
-            (head + GAP, place, shift),
-            (place, end, shift + self._packets.layout.length),
+        for first, last, shift in (
+            (len(self.bare) + GAP, place, moved),
+            (place, layout.bare_size + GAP, moved + layout.length),
         ):
-            start, end = max(start, low), min(end, high)
+            start, end = max(first, low), min(last, high)
             if start < end:
-                piece = (other or self._source).read_up_to(start + shift, end - start)
+                piece = source.read_up_to(start + shift, end - start)
                 pieces.append(piece.ljust(end - start, b"\0"))
         return b"".join(pieces).ljust(high - low, b"\0")
 
@@ -337,7 +337,7 @@ class Protection(ByteSource):
         """Remember what was restored, and say so once."""
         if found and not self.restored and not self.quiet:
             message = (
-                f"{self.name} is damaged. What is lost is restored as it is read; 'pgic repair' mends the file."
+                f"{self.name} is damaged. What is lost is restored as it is read; 'pgic repair' mends it."
             )
             warnings.warn(PgiWarning(message), stacklevel=2)
         self.restored |= set(found)

@@ -60,9 +60,7 @@ class PgiReader:
         PgiInputError: the file cannot be opened or read.
     """
 
-    def __init__(
-        self, source: SourceLike, limits: Limits = DEFAULT_LIMITS, *, quiet: bool = False
-    ) -> None:
+    def __init__(self, source: SourceLike, limits: Limits = DEFAULT_LIMITS, *, quiet: bool = False) -> None:
         self._source = open_source(source, limits)
         self._owned = not isinstance(source, ByteSource)
         self._limits = limits
@@ -337,9 +335,7 @@ def read_header(source: ByteSource, limits: Limits) -> tuple[bytes, Header]:
 
 
 def _warn_of_header(name: str) -> None:
-    message = (
-        f"{name} is damaged in its header. What is lost is restored as it is read; 'pgic repair' mends the file."
-    )
+    message = f"{name} is damaged. Its header is restored as it is read; 'pgic repair' mends the file."
     warnings.warn(PgiWarning(message), stacklevel=2)
 
 

@@ -147,8 +147,9 @@ def rewrite(
 ) -> Iterator[bytes | memoryview]:
     """The same file with other metadata or another extension, in pieces.
 
-    A parity block is made anew. Image data and unknown ancillary blocks are copied byte for byte; their CRC32 and SHA-256 are checked
-    on the way, so damage is never sealed anew: PgiChecksumError is raised after the last piece of a block.
+    A parity block is made anew. Image data and unknown ancillary blocks are copied byte for byte; their CRC32
+    and SHA-256 are checked on the way, so damage is never sealed anew: PgiChecksumError is raised after the
+    last piece of a block.
 
     Args:
         source: the file, or a reader of it, which stays open.

@@ -118,7 +118,9 @@ def test_a_forged_mark_of_an_interrupted_writer_shows(tmp_path: Path, lines: lis
 
 
 @given(st.integers(0, 10**9))
-def test_any_changed_byte_is_named(tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], seed: int) -> None:
+def test_any_changed_byte_is_named(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], seed: int
+) -> None:
     numbers = random.Random(seed)
     data = bytearray(b"".join(lines))
     at = numbers.randrange(len(data))
