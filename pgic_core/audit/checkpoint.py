@@ -116,11 +116,12 @@ def load_public_key(path: str) -> Ed25519PublicKey:
     """
     ed25519, serialization = _cryptography()
     try:
-        key: Ed25519PublicKey = serialization.load_pem_public_key(_read(path))
+        found = serialization.load_pem_public_key(_read(path))
     except ValueError as error:
         raise PgiInputError(f"{path} is no public key in PEM.") from error
-    if not isinstance(key, ed25519.Ed25519PublicKey):
+    if not isinstance(found, ed25519.Ed25519PublicKey):
         raise PgiInputError(f"{path} is no Ed25519 key.")
+    key: Ed25519PublicKey = found
     return key
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,7 +24,13 @@ QUALITY = click.IntRange(QUALITIES[0], QUALITIES[-1])
 EFFORT = click.IntRange(EFFORTS[0], EFFORTS[-1])
 
 
-class _Share(click.ParamType[float]):
+if TYPE_CHECKING:
+    _FloatType = click.ParamType[float]
+else:  # click 8.1 has no parameter there
+    _FloatType = click.ParamType
+
+
+class _Share(_FloatType):
     name = "share"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
