@@ -206,7 +206,8 @@ class _Checker:
                     )
 
     def _check_checkpoint(self, place: _Place, line: Line) -> None:
-        from .checkpoint import Head, is_signed_by, key_id_of
+        from ..signing import key_id_of
+        from .checkpoint import Head, is_signed_by
 
         head = Head(self._log, line.seq - 1, line.prev, line.text("key_id"), line.text("signature"))
         if self._key is None:

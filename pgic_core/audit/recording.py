@@ -8,12 +8,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ..errors import PgiError, PgiOptionError, PgiWarning
+from .checkpoint import sign_head
 from .log import MOST_LOG_BYTES, append, log_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .checkpoint import Head, Signer
+    from ..signing import Signer
+    from .checkpoint import Head
 
 __all__ = ["checkpoint", "record"]
 
@@ -64,7 +66,7 @@ def checkpoint(path: str, key: str, head: str | None = None) -> Head:
     signed: list[Head] = []
 
     def also(seq: int, digest: str) -> Mapping[str, object]:
-        signed.append(_signer(key).sign(log_id(path), seq, digest))
+        signed.append(sign_head(_signer(key), log_id(path), seq, digest))
         return {"key_id": signed[0].key_id, "signature": signed[0].signature}
 
     # A line of its own, since only lines that are there can be signed.
@@ -81,7 +83,7 @@ def _record(path: str, event: str, facts: Mapping[str, object]) -> None:
     def also(seq: int, digest: str) -> Mapping[str, object] | None:
         if key is None or seq % _EVERY < _EVERY - 2:
             return None
-        heads.append(_signer(key).sign(log_id(path), seq, digest))
+        heads.append(sign_head(_signer(key), log_id(path), seq, digest))
         return {"key_id": heads[0].key_id, "signature": heads[0].signature}
 
     append(path, event, facts, most_bytes=_most_bytes(), also=also if key else None)
@@ -91,7 +93,7 @@ def _record(path: str, event: str, facts: Mapping[str, object]) -> None:
 
 @lru_cache(maxsize=4)
 def _signer(path: str) -> Signer:
-    from .checkpoint import Signer
+    from ..signing import Signer
 
     return Signer(path)
 

@@ -30,6 +30,7 @@ _COMMANDS = {
     "audit": ("pgic_core.cli.audit", "Show, check and watch the audit log."),
     "meta": ("pgic_core.cli.meta", "Show or change metadata without coding pixels again."),
     "features": ("pgic_core.cli.features", "Code deep feature maps."),
+    "model": ("pgic_core.cli.model", "List models, and sign model folders."),
     "plugins": ("pgic_core.cli.plugins", "List plugins, and say why one is broken."),
     "bench": ("pgic_core.cli.bench", "Measure quality, rate, speed and memory beside other codecs."),
 }

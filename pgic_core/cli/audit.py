@@ -92,7 +92,8 @@ def verify(log: Path, key: Path | None, head: Path | None) -> None:
     at its end show only against a head that was kept elsewhere.
     """
     from ..audit.chain import verify as check
-    from ..audit.checkpoint import load_public_key, read_head
+    from ..audit.checkpoint import read_head
+    from ..signing import load_public_key
 
     report = check(
         str(log),
@@ -178,7 +179,7 @@ def key(name: Path) -> None:
 
     NAME is for those who sign, NAME.pub for those who check.
     """
-    from ..audit.checkpoint import make_key
+    from ..signing import make_key
 
     made = make_key(str(name))
     show(f"{name} and {name}.pub: key {made}")
