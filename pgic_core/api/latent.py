@@ -11,7 +11,7 @@ from ..errors import PgiLimitError
 from ..limits import Limits
 from ..options import DecodeOptions
 from .auditing import facts_of
-from .coded import open_coded
+from .opened_image import open_coded
 
 if TYPE_CHECKING:
     import numpy as np
