@@ -6,6 +6,7 @@ from .encoding import EncodeOptions, encode, encode_to
 from .file import Decoded, PgiFile
 from .file_info import BlockInfo, FileInfo, RendererInfo
 from .latent import LATENT_FACTOR, decode_latent
+from .safekeeping import Repair, protect, repair, replicate
 from .side_data import PngText, SideData
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "PgiFile",
     "PngText",
     "RendererInfo",
+    "Repair",
     "SideData",
     "annotate",
     "decode",
@@ -27,6 +29,9 @@ __all__ = [
     "encode_to",
     "inspect",
     "open_file",
+    "protect",
+    "repair",
+    "replicate",
     "set_metadata",
     "strip_metadata",
     "verify",

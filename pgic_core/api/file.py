@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from ..audit import audited, note
 from ..camera import orientation_of
 from ..codec.picture import Channels, Picture, SampleFormat
 from ..container import (
@@ -23,6 +24,7 @@ from ..errors import PgiLimitError, PgiUnsupportedError
 from ..limits import Limits
 from ..models import ROWS_PER_OCTAVE, find_model
 from ..options import ADAPTIVE, DecodeOptions, Level, OnDamage, Window, thread_count
+from .auditing import facts_of, facts_of_options, path_of
 from .file_info import BlockInfo, FileInfo, RendererInfo
 from .opened_image import open_coded
 from .photo_metadata import contradictions
@@ -78,7 +80,9 @@ class PgiFile:
 
     def __init__(self, source: SourceLike, *, limits: Limits | None = None) -> None:
         self._limits = limits or Limits.from_environment()
-        self._reader = PgiReader(source, self._limits)
+        with audited("open", file=path_of(source)) as event:
+            self._reader = PgiReader(source, self._limits)
+            event.facts |= facts_of(self._reader)
 
     def close(self) -> None:
         """Close what was opened here."""
@@ -285,10 +289,11 @@ class PgiFile:
         """As :meth:`decode_picture`, with options that were checked when they were made."""
         if options.level == ADAPTIVE:
             options = replace(options, regions=self._key_cells(options.regions))
-        try:
-            pixels, mask = self._coded.decode(options)
-        except MemoryError as error:
-            raise self._too_large() from error
+        with audited("decode", **facts_of(self._reader), **facts_of_options(options)):
+            try:
+                pixels, mask = self._coded.decode(options)
+            except MemoryError as error:
+                raise self._too_large() from error
         return Picture(pixels, self.image_type), mask
 
     def _key_cells(self, regions: RegionsLike | None) -> NDArray[np.bool_]:
@@ -330,6 +335,8 @@ class PgiFile:
             PgiError: as :meth:`decode`; what was yielded before was sound.
         """
         done = 0
+        # Logged before the first strip is out of hand.
+        note("decode", **facts_of(self._reader), level="fast")
         try:
             for strip in self._coded.strips(thread_count(threads)):
                 yield strip

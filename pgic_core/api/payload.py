@@ -71,7 +71,7 @@ def code(prepared: Prepared, options: CodingOptions) -> tuple[Compression, list[
     if rate.lossless and options.roi is not None:
         raise PgiOptionError("roi and lossless contradict each other: without loss no region is better.")
     budget = rate.byte_budget(prepared.pixels)
-    room = None if budget is None else budget - prepared.bytes_beside()
+    room = None if budget is None else prepared.room(budget)
 
     def learned() -> LearnedPicture:
         return _learned(prepared, options, room)

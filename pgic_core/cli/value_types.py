@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,6 +27,7 @@ __all__ = [
     "OUTPUT_FOLDER",
     "QUALITY",
     "SCALE",
+    "SHARE",
 ]
 
 QUALITY = click.IntRange(QUALITIES[0], QUALITIES[-1])
@@ -64,6 +65,32 @@ class _LevelType(_TextType):
 LEVEL = _LevelType()
 SCALE = click.Choice([str(scale) for scale in SCALES])
 EFFORT = click.IntRange(EFFORTS[0], EFFORTS[-1])
+
+
+if TYPE_CHECKING:
+    _FloatType = click.ParamType[float]
+else:  # click 8.1 has no parameter there
+    _FloatType = click.ParamType
+
+
+class _Share(_FloatType):
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        text = str(value).strip()
+        try:
+            share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            share = 0.0
+        if not 0.0001 <= share <= 1:
+            self.fail(f"{text!r} is no share from 0.01% to 100%.", param, ctx)
+        return share
+
+
+SHARE = _Share()
+"""A share such as ``5%`` or ``0.05``."""
 
 EXISTING = click.Path(exists=True, path_type=Path)
 """A file or folder to read."""

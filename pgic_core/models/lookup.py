@@ -1,4 +1,4 @@
-"""Finding models: those shipped with pgic, then those in the folders of ``PGIC_MODEL_PATH``."""
+"""Finding models: those shipped with pgic, then trusted ones in the folders of ``PGIC_MODEL_PATH``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ..errors import PgiModelError
 from ..options import set_level_source
 from .manifest import MANIFEST_NAME
 from .model import Model
+from .trust import KEYS_VARIABLE, UNSIGNED_VARIABLE, check_trusted
 
 __all__ = ["DIGEST_BYTES", "PgiModelWarning", "available_models", "default_model", "find_model"]
 
@@ -26,11 +27,13 @@ class PgiModelWarning(UserWarning):
 
 
 @lru_cache(maxsize=8)
-def _models(search: str) -> tuple[Model, ...]:
+def _models(search: str, keys: str, unsigned: str) -> tuple[Model, ...]:
     roots = [_SHIPPED, *(Path(part) for part in search.split(os.pathsep) if part)]
     found = []
     for path in [path for root in roots for path in sorted(root.glob(f"*/{MANIFEST_NAME}"))]:
         try:
+            if path.parent.parent != _SHIPPED:
+                check_trusted(path.parent)
             found.append(Model(path.parent))
         except PgiModelError as error:  # one that is broken must not hide the others
             message = f"The model folder {path.parent} is left out: {error}"
@@ -40,7 +43,8 @@ def _models(search: str) -> tuple[Model, ...]:
 
 def available_models() -> tuple[Model, ...]:
     """All models that can be found; shipped ones first."""
-    return _models(os.environ.get("PGIC_MODEL_PATH", ""))
+    search = (os.environ.get(name, "") for name in ("PGIC_MODEL_PATH", KEYS_VARIABLE, UNSIGNED_VARIABLE))
+    return _models(*search)
 
 
 def _installed_levels() -> set[str]:
