@@ -27,6 +27,7 @@ _COMMANDS = {
     "meta": ("pgic_core.cli.meta", "Show or change metadata without coding pixels again."),
     "features": ("pgic_core.cli.features", "Code deep feature maps."),
     "plugins": ("pgic_core.cli.plugins", "List plugins, and say why one is broken."),
+    "evaluate": ("pgic_core.cli.evaluate", "Measure a folder beside other codecs, as one page."),
     "conformance": ("pgic_core.cli.conformance", "Show the demands of the standard, and which are met."),
     "bench": ("pgic_core.cli.bench", "Measure quality, rate, speed and memory beside other codecs."),
 }
