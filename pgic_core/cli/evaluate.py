@@ -132,8 +132,8 @@ def evaluate(
     table of the standard's Appendix B, and every figure of every picture. It needs no network. The figures
     stand beside it as CSV, and as Parquet where pyarrow is installed.
 
-    Visible pictures go through pgic and every other codec at several qualities. Infrared pictures and those of
-    more than 8 bits are stored without loss, beside formats that do so too. A run that was cut off goes on
+    Visible pictures go through pgic and every other codec at several qualities. Infrared pictures and those
+    of more than 8 bits are stored without loss, beside formats that do so too. A run that was cut off goes on
     where it stopped: what is measured is kept in the folder 'work' of the report.
     """
     from ..lab.bench.peers import PEERS

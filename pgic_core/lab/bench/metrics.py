@@ -277,7 +277,7 @@ def _ssim_factors(
     mean_a += 128
     mean_b += 128
     luminance = (2 * mean_a * mean_b + _C1) / (mean_a * mean_a + mean_b * mean_b + _C1)
-    return luminance, contrast
+    return np.asarray(luminance, np.float32), np.asarray(contrast, np.float32)
 
 
 def _block_ssim(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:

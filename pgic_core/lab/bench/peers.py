@@ -1,7 +1,7 @@
 """The codecs that are measured side by side, each as whole files in memory.
 
-JPEG, WebP, AVIF and JPEG 2000 come with Pillow; HEIC and JPEG XL through their Pillow plugins (extra ``[eval]``). A
-codec that is not installed is named with the reason and left out.
+JPEG, WebP, AVIF and JPEG 2000 come with Pillow; HEIC and JPEG XL through their Pillow plugins (extra
+``[eval]``). A codec that is not installed is named with the reason and left out.
 """
 
 from __future__ import annotations

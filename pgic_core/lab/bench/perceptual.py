@@ -93,9 +93,7 @@ class StLpips:
 
         total = 0.0
         with torch.inference_mode():
-            for layer, first, second in zip(
-                _network().lins, self._features, _features(decoded), strict=True
-            ):
+            for layer, first, second in zip(_network().lins, self._features, _features(decoded), strict=True):
                 total += float(layer((first - second) ** 2).mean())
         return total
 

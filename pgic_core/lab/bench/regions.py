@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -57,7 +57,7 @@ def region_quality(
     errors = np.square(original.astype(np.int32) - decoded).sum(axis=2)
     large = min(original.shape[:2]) >= _LEAST_SIDE
     similarity = ssim_map(original, decoded) if large else None
-    figures = {}
+    figures: dict[str, Any] = {}
     for name, part in () if mask is None else (("roi", mask), ("background", ~mask)):
         figures[f"psnr_{name}"] = _psnr(errors[part])
         if similarity is not None:

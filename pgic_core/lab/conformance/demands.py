@@ -76,7 +76,9 @@ def read_demands(text: str | None = None) -> list[Demand]:
     for name, entry in _tables(text).items():
         if name == "clauses":
             continue
-        values = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()
+        }
         try:
             demands.append(Demand(name, **values))
         except TypeError as error:

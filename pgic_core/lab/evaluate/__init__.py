@@ -1,4 +1,4 @@
-"""A folder of pictures measured beside other codecs, as one page, and as tables (A-8.1, A-8.2, Appendix B)."""
+"""A folder of pictures measured beside other codecs, as one page and as tables (A-8.1, A-8.2)."""
 
 from .run import EvaluateOptions, Report, evaluate
 

@@ -74,13 +74,17 @@ def cards(figures: Figures) -> list[Card]:
 
 def _smaller(figures: Figures) -> Card | None:
     try:
-        rates = {name: rate for name, (rate, _) in bd_against(figures.points, "pgic").items() if rate is not None}
+        rates = {
+            name: rate for name, (rate, _) in bd_against(figures.points, "pgic").items() if rate is not None
+        }
     except PgiUnsupportedError as error:
         return Card("How much smaller?", "?", str(error))
     if not rates:
         return None
     anchor = "jpeg" if "jpeg" in rates else min(rates)
-    others = ", ".join(f"{rate:+.0f} % against {name}" for name, rate in sorted(rates.items()) if name != anchor)
+    others = ", ".join(
+        f"{rate:+.0f} % against {name}" for name, rate in sorted(rates.items()) if name != anchor
+    )
     return Card(
         "How much smaller?",
         f"{rates[anchor]:+.0f} %",
@@ -96,8 +100,8 @@ def _good(usual: Mean | None) -> Card | None:
     return Card(
         "How good?",
         f"{values['psnr']:.1f} dB",
-        f"Mean PSNR at quality {usual.quality}, {values['bpp']:.2f} bits a pixel, {values['ratio_raw']:.0f} times"
-        f" smaller than raw. MS-SSIM {values['ms_ssim']:.4f}.",
+        f"Mean PSNR at quality {usual.quality}, {values['bpp']:.2f} bits a pixel,"
+        f" {values['ratio_raw']:.0f} times smaller than raw. MS-SSIM {values['ms_ssim']:.4f}.",
     )
 
 
@@ -106,7 +110,10 @@ def _fast(figures: Figures) -> Card | None:
     if ("pgic", "encode") not in speeds:
         return None
     encode, decode = speeds["pgic", "encode"], speeds["pgic", "decode"]
-    text = f"Megapixels a second to encode and to decode, {default_threads()} threads, quality {encode['quality']}."
+    text = (
+        f"Megapixels a second to encode and to decode, {default_threads()} threads,"
+        f" quality {encode['quality']}."
+    )
     if ("avif", "encode") in speeds:
         text += (
             f" AVIF: {speeds['avif', 'encode']['megapixels_per_second']:.1f} and"
@@ -127,8 +134,8 @@ def _worst(figures: Figures, usual: Mean | None) -> Card | None:
     return Card(
         "Where does it fail?",
         f"SSIM {worst.worst_tile:.2f}",
-        f"Worst tile of 64 pixels at quality {usual.quality}: {worst.picture} at {worst.worst_x}, {worst.worst_y}."
-        " The crops below begin with it.",
+        f"Worst tile of 64 pixels at quality {usual.quality}: {worst.picture} at {worst.worst_x},"
+        f" {worst.worst_y}. The crops below begin with it.",
     )
 
 
@@ -140,12 +147,17 @@ def appendix_b(figures: Figures) -> list[Clause]:
         _infrared_clause(figures),
         *(_speed_clause(figures, operation) for operation in ("encode", "decode")),
         *(_ratio_clause(figures, quality, share) for quality, share in RATIOS),
-        Clause("A-B.2d", "Recognition differs by less than 5 %", "", "not measured", "No recogniser was named."),
+        Clause(
+            "A-B.2d", "Recognition differs by less than 5 %", "", "not measured", "No recogniser was named."
+        ),
         _cost_clause(figures),
         Clause("A-B.2e", "30 x 24 hours without failure", "", "not measured", "A run of its own: pgic soak."),
         _damage_clause(figures, usual),
         Clause(
-            "A-8.2d", "Evaluation by eye", f"{len(figures.crops)} pictures side by side", "reported",
+            "A-8.2d",
+            "Evaluation by eye",
+            f"{len(figures.crops)} pictures side by side",
+            "reported",
             "The crops on this page, at equal bytes, the worst first.",
         ),
     ]
@@ -181,7 +193,8 @@ def _infrared_clause(figures: Figures) -> Clause:
     return Clause(
         "A-8.1b",
         asked,
-        f"{exact} of {len(own)} come back exactly, {statistics.mean(row['bpp'] for row in own):.2f} bits a pixel",
+        f"{exact} of {len(own)} come back exactly,"
+        f" {statistics.mean(row['bpp'] for row in own):.2f} bits a pixel",
         "met" if exact == len(own) else "not met",
         "Coded without loss, decoded, and every sample compared.",
     )
@@ -202,7 +215,8 @@ def _speed_clause(figures: Figures, operation: str) -> Clause:
         asked,
         f"{rate:.2f} a second on {cores} cores ({rate / cores:.2f} for each)",
         verdict,
-        f"A picture of {figures.speed_megapixels:g} megapixels in a fresh process, second and third call; {processor_name()}.",
+        f"A picture of {figures.speed_megapixels:g} megapixels in a fresh process, second and third call;"
+        f" {processor_name()}.",
     )
 
 
@@ -230,7 +244,8 @@ def _cost_clause(figures: Figures) -> Clause:
     if not rows:
         return Clause("A-B.2f", asked, "", "not measured", "")
     told = "; ".join(
-        f"{row['operation']}: {row['cpu']:.2f} s of processor time in {row['warm']:.2f} s, {row['peak'] / 1e6:.0f} MB"
+        f"{row['operation']}: {row['cpu']:.2f} s of processor time in {row['warm']:.2f} s,"
+        f" {row['peak'] / 1e6:.0f} MB"
         for row in rows
     )
     return Clause(

@@ -12,12 +12,11 @@ from ..bench.peers import find_codec
 from ..bench.regions import WORST_TILE
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from ..bench.peers import Codec
     from .subjects import Subject
-
-    import numpy as np
 
 __all__ = ["CROP_SIDE", "CropTask", "file_of_size"]
 
@@ -93,15 +92,15 @@ def file_of_size(codec: Codec, picture: NDArray[np.uint8], size: int) -> tuple[i
         size: bytes.
     """
     low, high = codec.qualities[0], codec.qualities[-1]
-    best = high, codec.encode(picture, high)
+    files: dict[int, bytes] = {}
     while low < high:
         middle = (low + high) // 2
-        data = codec.encode(picture, middle)
-        if len(data) >= size:
-            high, best = middle, (middle, data)
+        files[middle] = codec.encode(picture, middle)
+        if len(files[middle]) >= size:
+            high = middle
         else:
             low = middle + 1
-    return best
+    return low, files[low] if low in files else codec.encode(picture, low)
 
 
 def _view(

@@ -221,7 +221,8 @@ class _Measure:
         self._originals = {1: original}
         self._mask = None if roi is None else _roi_mask(roi, original)
         large = min(original.shape[:2]) >= StLpips.LEAST_SIDE
-        self._st_lpips = StLpips(original) if perceptual and large else None
+        self._perceptual = perceptual and large
+        self._st_lpips: StLpips | None = None
 
     def __call__(self, decoded: NDArray[np.uint8], scale: int) -> dict[str, Any]:
         if scale not in self._originals:
@@ -238,10 +239,17 @@ class _Measure:
         }
         if scale > 1:
             return figures
-        if self._st_lpips is not None:
-            figures["st_lpips"] = self._st_lpips.distance(decoded)
+        if self._perceptual:
+            figures["st_lpips"] = self._st_lpips_of(original, decoded)
         parts = region_quality(original, decoded, self._mask)
         return figures | {field.name: getattr(parts, field.name) for field in fields(parts)}
+
+    def _st_lpips_of(self, original: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> float:
+        if np.array_equal(original, decoded):
+            return 0.0  # as it would find, after a while
+        if self._st_lpips is None:
+            self._st_lpips = StLpips(original)
+        return self._st_lpips.distance(decoded)
 
 
 def _reduced(picture: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
@@ -250,7 +258,7 @@ def _reduced(picture: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
     padded = np.pad(picture, ((0, -height % scale), (0, -width % scale), (0, 0)), "edge").astype(np.float32)
     rows, columns = padded.shape[0] // scale, padded.shape[1] // scale
     means = padded.reshape(rows, scale, columns, scale, 3).mean(axis=(1, 3))
-    return np.rint(means).astype(np.uint8)
+    return np.asarray(np.rint(means), np.uint8)
 
 
 def _roi_mask(name: str, picture: NDArray[np.uint8]) -> NDArray[np.bool_] | None:

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 __all__ = ["Subject", "find_subjects"]
 
 _SUFFIXES = frozenset(
-    ".avif .bmp .gif .heic .heif .jp2 .jpe .jpeg .jpg .jxl .pgm .png .pnm .ppm .tif .tiff .webp".split()
+    f".{ending}"
+    for ending in (
+        *("avif", "bmp", "gif", "heic", "heif", "jp2", "jpe", "jpeg", "jpg", "jxl"),
+        *("pgm", "png", "pnm", "ppm", "tif", "tiff", "webp"),
+    )
 )
 _LEAST_SIDE = 16
 
@@ -67,9 +71,7 @@ class Subject:
         return self.load().pixels[..., :3]
 
 
-def find_subjects(
-    folder: Path, limit: int | None = None
-) -> tuple[list[Subject], list[tuple[str, str]]]:
+def find_subjects(folder: Path, limit: int | None = None) -> tuple[list[Subject], list[tuple[str, str]]]:
     """All pictures in a folder and the folders below it, in the order of their names.
 
     Args:
@@ -100,9 +102,7 @@ def find_subjects(
             continue
         data = path.read_bytes()
         digest = hashlib.sha256(data).hexdigest()
-        subjects.append(
-            Subject(path, name, digest, len(data), picture.width, picture.height, _kind(picture))
-        )
+        subjects.append(Subject(path, name, digest, len(data), picture.width, picture.height, _kind(picture)))
     if not subjects:
         raise PgiOptionError(f"There is no picture to measure in {folder}.")
     return subjects, refused
@@ -110,9 +110,13 @@ def find_subjects(
 
 def _load(path: Path) -> Picture:
     with warnings.catch_warnings(), open_foreign_photo(path) as image:
-        warnings.simplefilter("ignore", PgiWarning)  # what a file would lose beside its pixels matters not here
+        warnings.simplefilter(
+            "ignore", PgiWarning
+        )  # what a file would lose beside its pixels matters not here
         nothing = Profiles(None, None, None, None, None, None)
-        prepared = prepare(image, nothing, Description(None, None, None, None), None, Limits.from_environment())
+        prepared = prepare(
+            image, nothing, Description(None, None, None, None), None, Limits.from_environment()
+        )
     pixels = upright_pixels(prepared.picture.pixels, prepared.orientation)
     if pixels.shape[2] in (2, 4):
         pixels = pixels[..., :-1]

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Figures", "Mean", "bd_against", "means", "shared_quality"]
 
-_AVERAGED = tuple(
-    f.name for f in fields(EvalPoint) if f.type == "float" and f.name not in TIMES
-)
+_AVERAGED = tuple(f.name for f in fields(EvalPoint) if f.type == "float" and f.name not in TIMES)
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ __all__ = ["write_tables"]
 
 
 def write_tables(folder: Path, figures: Figures) -> None:
-    """Write ``points`` and, where there are any, ``exact``, ``ratio`` and ``speed``, each as .csv and .parquet.
+    """Write ``points`` and, where there are any, ``exact``, ``ratio`` and ``speed``: .csv and .parquet.
 
     Floats stand in full, so that two runs can be compared to the last digit. A figure that is not there is
     empty in CSV and null in Parquet.

@@ -45,7 +45,9 @@ def test_st_lpips_is_that_of_its_package() -> None:
     package = pytest.importorskip("stlpips_pytorch.stlpips")
     network = package.LPIPS(net="alex", variant="shift_tolerant", verbose=False)
     first, second = PHOTO[:128, 100:260], noisy(20)[:128, 100:260]
-    tensors = [torch.tensor(each.transpose(2, 0, 1)[None].copy()).float() / 127.5 - 1 for each in (first, second)]
+    tensors = [
+        torch.tensor(each.transpose(2, 0, 1)[None].copy()).float() / 127.5 - 1 for each in (first, second)
+    ]
     with torch.inference_mode():
         theirs = float(network(*tensors))
     measure = StLpips(first)

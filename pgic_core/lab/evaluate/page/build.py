@@ -64,14 +64,14 @@ def report_page(
     text = json.dumps(_plain(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     here = files(__package__)
     page = (here / "report.html").read_text(encoding="utf-8")
-    for name, content in (
+    for name, content in (  # the data last: nothing in it is taken for a place to fill
         ("title", escape(folder)),
         ("style", (here / "report.css").read_text(encoding="utf-8")),
         ("script", (here / "report.js").read_text(encoding="utf-8")),
         # Inside a script element only this could end it; JSON may spell it so.
         ("data", text.replace("<", "\\u003c")),
     ):
-        page = page.replace(f"<!-- {name} -->", content, 1)
+        page = page.replace(f"<!-- {name} -->", content)
     return page
 
 
@@ -84,10 +84,11 @@ def _facts(pictures: Mapping[str, str]) -> dict[str, str]:
     return {
         "Pictures": f"{len(pictures)}: {visible} visible, {len(pictures) - visible} stored without loss",
         "Made": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC",
-        "pgic": f"{__version__}, model {model.id} {model.digest}",
+        "pgic": f"{__version__}, model {model.id} {model.digest[:12]}",
         "Engine": engine_description(),
         "Processor": f"{processor_name()}, {default_threads()} threads",
-        "Libraries": f"NumPy {numpy.__version__}, Pillow {PIL.__version__}, Python {platform.python_version()}",
+        "Libraries": f"NumPy {numpy.__version__}, Pillow {PIL.__version__}",
+        "Python": platform.python_version(),
     }
 
 

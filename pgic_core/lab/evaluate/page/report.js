@@ -35,7 +35,7 @@ function number(value, digits = 4) {
   if (value === "Infinity") return "∞";
   if (typeof value !== "number") return String(value);
   if (Number.isInteger(value)) return value.toLocaleString("en");
-  return Math.abs(value) >= 100 ? value.toFixed(1) : value.toPrecision(digits);
+  return Math.abs(value) >= 100 ? value.toFixed(1) : String(Number(value.toPrecision(digits)));
 }
 function fillSelect(select, options, chosen) {
   select.replaceChildren(...options.map(([value, text]) => element("option", text, { value })));
