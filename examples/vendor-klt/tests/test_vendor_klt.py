@@ -25,10 +25,12 @@ def photo() -> NDArray[np.uint8]:
 
 
 def psnr(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
+    """In dB."""
     return float(10 * np.log10(255**2 / np.square(first.astype(float) - second).mean()))
 
 
 def test_pgic_reads_what_the_codec_writes(photo: NDArray[np.uint8]) -> None:
+    """Whole, in part, with metadata."""
     data = encode_file(photo, step=8, metadata=pgic_core.Metadata(device_id="drone 7"))
     assert len(data) < photo.nbytes / 4
     decoded = pgic_core.decode(data)
@@ -40,18 +42,21 @@ def test_pgic_reads_what_the_codec_writes(photo: NDArray[np.uint8]) -> None:
 
 
 def test_smaller_steps_are_better_and_larger(photo: NDArray[np.uint8]) -> None:
+    """The step trades bytes for quality."""
     coarse, fine = encode_file(photo, step=30), encode_file(photo, step=4)
     assert len(coarse) < len(fine)
     assert psnr(photo, pgic_core.decode(coarse)) < psnr(photo, pgic_core.decode(fine))
 
 
 def test_one_colour_and_one_pixel() -> None:
+    """Pictures in which nothing differs."""
     for shape in ((1, 1, 3), (9, 7, 3)):
         flat = np.full(shape, 77, np.uint8)
         assert np.array_equal(decode(encode(flat, 10), shape[1], shape[0]), flat)
 
 
 def test_foreign_bytes_are_refused(photo: NDArray[np.uint8]) -> None:
+    """Any bytes end in a picture of the right size or in an error."""
     data = encode(photo, 10)
     generator = np.random.default_rng(1)
     for _ in range(100):
@@ -68,6 +73,7 @@ def test_foreign_bytes_are_refused(photo: NDArray[np.uint8]) -> None:
 
 
 def test_what_is_no_photo_is_refused(photo: NDArray[np.uint8]) -> None:
+    """Grey pictures, and steps out of range."""
     with pytest.raises(ValueError, match="uint8"):
         encode(photo[..., 0], 10)
     with pytest.raises(ValueError, match="step"):

@@ -1,8 +1,8 @@
 """The Karhunen-Loève transform of 8 x 8 blocks, learned from each picture and stored with it.
 
-The stream is, little-endian: version (uint8), number of patterns K (uint8), quantisation step (float32), mean block
-(192 x uint8), for each pattern a scale (float32) and 192 x int8, then a zlib stream of K x blocks coefficients
-(int16), one pattern after the other.
+The stream is, little-endian: version (uint8), number of patterns K (uint8), quantisation step (float32), mean
+block (192 x uint8), for each pattern a scale (float32) and 192 x int8, then a zlib stream of K x blocks
+coefficients (int16), one pattern after the other.
 """
 
 from __future__ import annotations
@@ -124,5 +124,6 @@ def _to_blocks(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def _from_blocks(blocks: NDArray[np.floating], down: int, across: int) -> NDArray[np.uint8]:
+    """The whole picture of blocks, grown to multiples of a block's side."""
     tiles = np.clip(np.rint(blocks), 0, 255).astype(np.uint8).reshape(down, across, _SIDE, _SIDE, 3)
     return tiles.swapaxes(1, 2).reshape(down * _SIDE, across * _SIDE, 3)
