@@ -96,9 +96,8 @@ def _report(result: Soak) -> bool:
 
     from ..lab.soak import DAYS, drifts
 
-    show(
-        f"{result.rounds} rounds in {result.readings[-1].seconds / 3600:.2f} hours, {len(result.failures)} failures"
-    )
+    hours = result.readings[-1].seconds / 3600
+    show(f"{result.rounds} rounds in {hours:.2f} hours, {len(result.failures)} failures")
     for failure in result.failures[:20]:
         show(failure)
     found = drifts(result.readings)
