@@ -9,7 +9,7 @@ from ..container import PgiReader
 from ..errors import PgiLimitError
 from ..limits import Limits
 from ..options import DecodeOptions
-from .coded import open_coded
+from .opened_image import open_coded
 
 if TYPE_CHECKING:
     import numpy as np

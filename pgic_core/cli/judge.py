@@ -21,7 +21,7 @@ __all__ = ["judge"]
     cls=PgicCommand,
     examples=(
         "pgic judge photos -o judge.html",
-        "pgic judge photos -o judge.html --codec avif --codec jxl -q 30 --trials 40 --seed 7",
+        "pgic judge photos -o judge.html --codec jxl -q 30 --trials 40 --seed 7",
     ),
 )
 @click.argument("folder", type=EXISTING)
