@@ -56,6 +56,17 @@ def test_st_lpips_is_that_of_its_package() -> None:
     assert measure.distance(noisy(5)[:128, 100:260]) < theirs
 
 
+def test_st_lpips_of_a_large_picture_is_the_mean_over_squares() -> None:
+    pytest.importorskip("stlpips_pytorch.stlpips")
+    first = np.tile(PHOTO, (1, 2, 1))[:, :900]
+    second = noisy(20, first)
+    parts = [
+        np.s_[top : top + 256, left : left + 256] for top in (170 - 128, 341 - 128) for left in (172, 472)
+    ]
+    mean = np.mean([StLpips(first[part]).distance(second[part]) for part in parts])
+    assert StLpips(first).distance(second) == pytest.approx(mean, abs=1e-6)
+
+
 def test_distances_need_equal_shapes() -> None:
     with pytest.raises(PgiOptionError, match="cannot be compared"):
         gmsd(PHOTO, PHOTO[:-1])
