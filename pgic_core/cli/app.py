@@ -32,6 +32,10 @@ _COMMANDS = {
     "features": ("pgic_core.cli.features", "Code deep feature maps."),
     "model": ("pgic_core.cli.model", "List models, and sign model folders."),
     "plugins": ("pgic_core.cli.plugins", "List plugins, and say why one is broken."),
+    "evaluate": ("pgic_core.cli.evaluate", "Measure a folder beside other codecs, as one page."),
+    "judge": ("pgic_core.cli.judge", "Make a page for judging pictures by eye, blind."),
+    "soak": ("pgic_core.cli.soak", "Code and decode for hours, and watch what the process holds."),
+    "conformance": ("pgic_core.cli.conformance", "Show the demands of the standard, and which are met."),
     "bench": ("pgic_core.cli.bench", "Measure quality, rate, speed and memory beside other codecs."),
 }
 
