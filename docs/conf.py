@@ -53,3 +53,16 @@ lexers["hex"] = TextLexer()
 
 html_theme = "furo"
 html_title = f"pgic {release}"
+
+
+def _put_in_demands(app: object, docname: str, source: list[str]) -> None:
+    """The page of conformance shows what the package itself says of it."""
+    if docname == "conformance":
+        from pgic_core.lab.conformance import markdown_page, read_demands
+
+        source[0] = source[0].replace("<!-- demands -->", markdown_page(read_demands()))
+
+
+def setup(app: object) -> None:
+    """Called by Sphinx."""
+    app.connect("source-read", _put_in_demands)  # type: ignore[attr-defined]

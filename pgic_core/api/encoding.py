@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypedDict
 
+from ..audit import audited
 from ..container import IMAGE_FIELDS_SIZE, atomic_write
+from ..container.parity import share_of
 from ..limits import Limits
 from ..options import DEFAULT_EFFORT, RateRequest, thread_count
+from .auditing import facts_of_coded, path_of
 from .payload import CodingOptions, code
 from .preparing import Description, Profiles, prepare
 from .source_image import source_bytes_of
@@ -54,6 +58,7 @@ class EncodeOptions(TypedDict, total=False):
     image_type: ImageTypeLike | None
     model: Model | str | None
     source_bytes: int | None
+    protect: float | None
     threads: int | None
     limits: Limits | None
     progress: Progress | None
@@ -85,6 +90,7 @@ def encode(
     image_type: ImageTypeLike | None = None,
     model: Model | str | None = None,
     source_bytes: int | None = None,
+    protect: float | None = None,
     threads: int | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
@@ -150,6 +156,8 @@ def encode(
         model: model of the learned codec, its id or its digest; the default model if not given.
         source_bytes: bytes of the file that the picture came from, for ``ratio``; known of a Pillow image
             that was opened from a path.
+        protect: bytes of parity for each byte of the file, such as 0.05, from which lost bytes are restored
+            (:func:`~pgic_core.repair`). They count for ``max_bytes``, ``ratio`` and ``bpp``.
         threads: 1 or more; ``PGIC_THREADS`` or all processors if not given.
         limits: those that a reader would check of the picture; the defaults and the environment if not given.
         progress: called with the share done, 0 to 1.
@@ -194,8 +202,12 @@ def encode(
         metadata=metadata, annotations=annotations, extension=extension, image_type=image_type
     )
     limits = limits or Limits.from_environment()
-    prepared = prepare(image, profiles, description, preprocess, limits)
-    return _wrap(prepared, *code(prepared, how), limits)
+    share = None if protect is None else share_of(protect)
+    with audited("encode", file=path_of(image)) as event:
+        prepared = replace(prepare(image, profiles, description, preprocess, limits), share=share)
+        data = _wrap(prepared, *code(prepared, how), limits)
+        event.facts |= facts_of_coded(data)
+    return data
 
 
 def _wrap(prepared: Prepared, compression: Compression, payload: Sequence[bytes], limits: Limits) -> bytes:

@@ -17,6 +17,7 @@ from ..container import (
     build_file,
     serialize_extension,
 )
+from ..container.parity import bare_budget, protected
 from .conversion import annotations_to_value, exif_to_bytes, merge_metadata, segments_to_bytes, vendor_fields
 from .image_type import image_type_number
 from .losses import report
@@ -84,12 +85,14 @@ class Prepared:
         orientation: EXIF orientation, 1 to 8, which is not applied to them.
         metadata: A.3 fields.
         fields: the extension block (A.4).
+        share: parity in 1/10,000 of the file, or None.
     """
 
     picture: Picture
     orientation: int
     metadata: Metadata
     fields: Mapping[str, object]
+    share: int | None = None
 
     @property
     def pixels(self) -> int:
@@ -101,11 +104,19 @@ class Prepared:
         picture = self.picture
         depth = picture.sample_format.bits
         a2 = ImageFields(picture.image_type, picture.width, picture.height, depth, compression)
-        return build_file(a2, payload, metadata=self.metadata, extension=self.fields)
+        data = build_file(a2, payload, metadata=self.metadata, extension=self.fields)
+        return data if self.share is None else b"".join(protected(lambda: [data], self.share))
 
-    def bytes_beside(self) -> int:
-        """Bytes of the file beside its payload, which are the same for any payload."""
-        return len(self.wrapped(Compression.LOSSLESS, [b"\0"])) - 1
+    def room(self, budget: int) -> int:
+        """Bytes that a payload may take.
+
+        Args:
+            budget: bytes of the whole file.
+        """
+        if self.share is not None:
+            budget = bare_budget(budget, self.share)
+        bare = replace(self, share=None)
+        return budget - len(bare.wrapped(Compression.LOSSLESS, [b"\0"])) + 1
 
 
 def prepare(

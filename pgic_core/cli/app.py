@@ -24,9 +24,18 @@ _COMMANDS = {
     "decode": ("pgic_core.cli.decode", "Turn .pgi files into PNG, JPEG, TIFF, WebP or NumPy files."),
     "info": ("pgic_core.cli.info", "Say what .pgi files hold."),
     "verify": ("pgic_core.cli.verify", "Check every byte of .pgi files."),
+    "protect": ("pgic_core.cli.safekeeping", "Add parity, from which lost bytes are restored."),
+    "repair": ("pgic_core.cli.safekeeping", "Restore damaged .pgi files from their parity."),
+    "replicate": ("pgic_core.cli.safekeeping", "Keep a second copy of files, and heal damage in either."),
+    "audit": ("pgic_core.cli.audit", "Show, check and watch the audit log."),
     "meta": ("pgic_core.cli.meta", "Show or change metadata without coding pixels again."),
     "features": ("pgic_core.cli.features", "Code deep feature maps."),
+    "model": ("pgic_core.cli.model", "List models, and sign model folders."),
     "plugins": ("pgic_core.cli.plugins", "List plugins, and say why one is broken."),
+    "evaluate": ("pgic_core.cli.evaluate", "Measure a folder beside other codecs, as one page."),
+    "judge": ("pgic_core.cli.judge", "Make a page for judging pictures by eye, blind."),
+    "soak": ("pgic_core.cli.soak", "Code and decode for hours, and watch what the process holds."),
+    "conformance": ("pgic_core.cli.conformance", "Show the demands of the standard, and which are met."),
     "bench": ("pgic_core.cli.bench", "Measure quality, rate, speed and memory beside other codecs."),
 }
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..limits import Limits
-    from ..options import DecodeOptions, Window
+    from ..models import Renderer
+    from ..options import DecodeOptions, Level, Window
     from .picture import Channels, SampleFormat
 
 __all__ = ["CodedFacts", "CodedImage", "Payload", "no_latent", "open_image"]
@@ -111,6 +112,13 @@ class CodedImage(Protocol):
     @property
     def facts(self) -> CodedFacts:
         """What only some codecs know."""
+
+    def renderer(self, level: Level, scale: int) -> Renderer | None:
+        """What draws the image at a level and scale; None where no model draws it.
+
+        Raises:
+            PgiModelError: the model is not here, or does not have the level.
+        """
 
     def decode(self, options: DecodeOptions) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
         """Decode the image or a part of it.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..options import DecodeOptions, Window
+    from ..options import DecodeOptions, Level, Window
     from .base import Payload
     from .picture import Channels, SampleFormat
 
@@ -66,6 +66,9 @@ class VendorImage:
     def tiles(self) -> int:
         """Number of tiles in memory."""
         return self.pixels.tiles
+
+    def renderer(self, level: Level, scale: int) -> None:
+        """None: it shows its pixels as they are."""
 
     def decode(self, options: DecodeOptions) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
         """See :meth:`~pgic_core.codec.base.CodedImage.decode`."""

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import site
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +11,8 @@ import numpy as np
 import pytest
 
 import pgic_core
+
+from .environment import install_example, run
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "vendor-thermal"
 WRITE = """
@@ -34,20 +33,7 @@ with pgic_core.open_file("hot.pgi") as file:
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of a fresh environment that sees what is installed here, and the example beside it."""
-    folder = tmp_path_factory.mktemp("environment")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    own = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
-    lines = [f"import site; site.addsitedir({path!r})" for path in site.getsitepackages()]
-    (Path(own) / "outer.pth").write_text("\n".join(lines) + "\n")
-    pip = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps"]
-    # pip builds beside the sources: a copy keeps the repository clean.
-    sources = folder / "vendor-thermal"
-    shutil.copytree(EXAMPLE, sources)
-    subprocess.run([*pip, "--no-build-isolation", sources], check=True)
-    return python
+    return install_example(EXAMPLE, tmp_path_factory.mktemp("environment"))
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +42,6 @@ def folder(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("photos")
     subprocess.run([python, "-W", "error::UserWarning", "-c", WRITE], check=True, cwd=folder)
     return folder
-
-
-def run(python: Path, folder: Path, *arguments: object) -> str:
-    return subprocess.run(
-        [python, *map(str, arguments)], check=True, cwd=folder, capture_output=True, text=True
-    ).stdout
 
 
 def test_fields_are_shown_where_the_package_is(python: Path, folder: Path) -> None:

@@ -23,12 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["HardBlocks", "find_hard_blocks", "lossless_bits", "promised_error"]
 
-_SUSPECTED_ERROR_RATIO = 8.0
+_SUSPECTED_ERROR_RATIO = 4.0
 """A block is suspected if its estimated error is this many times the promised error, or more."""
 _DRAWN_ENTROPY = 2.5
 """A block is drawn, not photographed, if its grey levels have at most this entropy: bits, up to 6."""
-_WORTH = 2.0
-"""The energy of a drawn block must be worth at least this many times the bits of the block."""
 # The largest share of each measure that a model loses of the patterns it is made for.
 _CHROMA_LOST, _CORNER_LOST, _CONTRAST_LOST = 0.7, 0.9, 0.1
 _HIGH_CONTRAST = 2000.0
@@ -57,13 +55,13 @@ class HardBlocks:
 
     Attributes:
         places: int ``(n, 2)``, rows and columns of blocks.
-        bits: float32 ``(n,)``, estimated bits per pixel without loss.
-        drawn: bool ``(n,)``, whether they hold few grey levels, as drawings and text do.
+        bits: float32 ``(n,)``, estimated bits per pixel without loss, above 0.
+        lost: float32 ``(n,)``, the squared error, averaged over colours, that a model may leave.
     """
 
     places: NDArray[np.intp]
     bits: NDArray[np.float32]
-    drawn: NDArray[np.bool_]
+    lost: NDArray[np.float32]
 
 
 def find_hard_blocks(pixels: NDArray[np.uint8], error_weight: float, depth: int) -> HardBlocks:
@@ -75,12 +73,12 @@ def find_hard_blocks(pixels: NDArray[np.uint8], error_weight: float, depth: int)
         depth: bits of a sample that a lossless coder would take.
     """
     places = np.argwhere(_screened(pixels, error_weight))
-    bits, drawn = np.zeros(len(places), np.float32), np.zeros(len(places), np.bool_)
+    bits, lost = np.zeros(len(places), np.float32), np.zeros(len(places), np.float32)
     for at in range(0, len(places), _CHUNK):
         part = slice(at, at + _CHUNK)
-        bits[part], drawn[part] = _measured(_planes(pixels, places[part]), error_weight, depth)
+        bits[part], lost[part] = _measured(_planes(pixels, places[part]), error_weight, depth)
     kept = bits > 0
-    return HardBlocks(places[kept], bits[kept], drawn[kept])
+    return HardBlocks(places[kept], bits[kept], lost[kept])
 
 
 def _screened(pixels: NDArray[np.uint8], error_weight: float) -> NDArray[np.bool_]:
@@ -163,21 +161,24 @@ def _means(values: NDArray[np.int16]) -> NDArray[np.float32]:
 
 def _measured(
     planes: NDArray[np.float32], error_weight: float, depth: int
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Bits per pixel of the blocks that stay suspected, 0 for the others; and which blocks are drawn."""
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Bits of a pixel of those blocks that stay suspected, 0 of the others; and what they may lose."""
     green = planes[1]
     chroma = sum(_energy(planes[c] - green) for c in (0, 2))
     contrast = _energy(green)
     corner = np.square(_twice(_twice(green, 1), 2) / 16).mean((1, 2))
-    lost = _CHROMA_LOST * chroma + _CORNER_LOST * corner
+    lost = np.asarray(_CHROMA_LOST * chroma + _CORNER_LOST * corner, np.float32)
     lost += _CONTRAST_LOST * contrast * (contrast > _HIGH_CONTRAST)
-    lost *= lost > _SUSPECTED_ERROR_RATIO * promised_error(error_weight)
-    bits, drawn = np.zeros(len(green), np.float32), np.zeros(len(green), np.bool_)
-    energy = (contrast + chroma) / _WORTH
-    worth = error_weight * np.maximum(lost, energy) > _FIXED_BITS
-    bits[worth] = _bits(planes[:, worth], depth)
-    drawn[worth] = _entropy(planes[:, worth, 1:-1, 1:-1]).max(0) < _DRAWN_ENTROPY
-    return bits * (error_weight * np.where(drawn, np.maximum(lost, energy), lost) > bits), drawn
+    far = lost > _SUSPECTED_ERROR_RATIO * promised_error(error_weight)
+    # A thing that was drawn may be lost as a whole.
+    whole = planes.var((2, 3)).mean(0)
+    bits = np.zeros(len(green), np.float32)
+    tried = far | (error_weight * whole > _FIXED_BITS)
+    bits[tried] = _bits(planes[:, tried], depth)
+    drawn = np.zeros(len(green), np.bool_)
+    drawn[tried] = _entropy(planes[:, tried, 1:-1, 1:-1]).max(0) < _DRAWN_ENTROPY
+    drawn &= error_weight * whole > bits
+    return bits * (far | drawn), np.where(drawn, np.maximum(whole, lost), lost)
 
 
 def _twice(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:

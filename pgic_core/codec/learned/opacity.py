@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ...options import Window
+    from ...models import Renderer
+    from ...options import Level, Window
     from ..base import CodedFacts, CodedImage, Payload
 
 __all__ = ["LearnedWithOpacity", "open_learned"]
@@ -91,6 +92,10 @@ class LearnedWithOpacity:
     def facts(self) -> CodedFacts:
         """What the learned codec knows."""
         return self.colours.facts
+
+    def renderer(self, level: Level, scale: int) -> Renderer:
+        """What draws the colours."""
+        return self.colours.renderer(level, scale)
 
     def decode(self, options: DecodeOptions) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
         """Decode both; see :meth:`~pgic_core.codec.base.CodedImage.decode`."""

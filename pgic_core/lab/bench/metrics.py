@@ -22,6 +22,7 @@ __all__ = [
     "ms_ssim",
     "psnr",
     "ssim",
+    "ssim_map",
     "ssim_region_product",
     "worst_tile_ms_ssim",
 ]
@@ -82,6 +83,23 @@ def ssim(original: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> float:
     """
     first, second = _luma_pair(original, decoded)
     return _ssim_and_contrast(first, second)[0]
+
+
+def ssim_map(original: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Structural similarity at every place where the window of :func:`ssim` lies inside.
+
+    Args:
+        original: ``(H, W, 3)`` or ``(H, W)``, each side at least 11.
+        decoded: same shape.
+
+    Returns:
+        float32 ``(H - 10, W - 10)``, at most 1; its value at ``(y, x)`` belongs to pixel ``(y + 5, x + 5)``.
+
+    Raises:
+        PgiOptionError: the shapes differ or the picture is smaller than the window.
+    """
+    luminance, contrast = _ssim_factors(*_luma_pair(original, decoded))
+    return luminance * contrast
 
 
 def ms_ssim(original: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> float:
@@ -240,6 +258,14 @@ def _blurred(plane: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _ssim_and_contrast(first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[float, float]:
     """Means over the plane of SSIM and of its contrast-structure factor."""
+    luminance, contrast = _ssim_factors(first, second)
+    return float((luminance * contrast).mean(dtype=np.float64)), float(contrast.mean(dtype=np.float64))
+
+
+def _ssim_factors(
+    first: NDArray[np.float32], second: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Luminance and contrast-structure of SSIM at every place."""
     # Second moments are taken around mid-grey, where float32 loses nothing that matters.
     a, b = first - np.float32(128), second - np.float32(128)
     mean_a, mean_b = _blurred(a), _blurred(b)
@@ -251,7 +277,7 @@ def _ssim_and_contrast(first: NDArray[np.float32], second: NDArray[np.float32]) 
     mean_a += 128
     mean_b += 128
     luminance = (2 * mean_a * mean_b + _C1) / (mean_a * mean_a + mean_b * mean_b + _C1)
-    return float((luminance * contrast).mean(dtype=np.float64)), float(contrast.mean(dtype=np.float64))
+    return np.asarray(luminance, np.float32), np.asarray(contrast, np.float32)
 
 
 def _block_ssim(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:

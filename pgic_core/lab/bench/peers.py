@@ -1,7 +1,7 @@
 """The codecs that are measured side by side, each as whole files in memory.
 
-JPEG, WebP and AVIF come with Pillow; HEIC and JPEG XL through their Pillow plugins (extra ``[eval]``). A
-codec that is not installed is named with the reason and left out.
+JPEG, WebP, AVIF and JPEG 2000 come with Pillow; HEIC and JPEG XL through their Pillow plugins (extra
+``[eval]``). A codec that is not installed is named with the reason and left out.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ class _Format:
     feature: str = ""
     plugin: str = ""
     distribution: str = "pillow"
+    quality_option: str = "quality"
 
     def missing(self) -> str | None:
         """Why it cannot be used; None if it can."""
@@ -82,7 +83,8 @@ class _Format:
         from PIL import Image
 
         buffer = io.BytesIO()
-        Image.fromarray(picture).save(buffer, self.pillow_name, quality=quality, **self.options)
+        wanted = {self.quality_option: [quality] if self.quality_option == "quality_layers" else quality}
+        Image.fromarray(picture).save(buffer, self.pillow_name, **wanted, **self.options)
         return buffer.getvalue()
 
     def decode(self, data: bytes) -> NDArray[np.uint8]:
@@ -141,6 +143,16 @@ _FORMATS = (
         75,
         plugin="pillow_jxl",
         distribution="pillow-jxl-plugin",
+    ),
+    _Format(
+        "jp2",
+        "JPEG2000",
+        "9-7 wavelet, aimed at a PSNR in dB",
+        {"quality_mode": "dB", "irreversible": True, "mct": 1},
+        (24, 27, 30, 33, 36, 39, 42, 45, 48),
+        36,
+        feature="jpg_2000",
+        quality_option="quality_layers",
     ),
 )
 PEERS = tuple(entry.name for entry in _FORMATS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from PIL import Image
 
 from ...api import decode, encode
 from ...errors import PgiOptionError
-from .metrics import psnr
+from .metrics import ms_ssim, psnr
 from .pictures import fit_megapixels, load_rgb
 from .printed_tables import new_table
 
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.table import Table
 
-__all__ = ["RATIOS", "RatioRow", "measure_ratio", "ratio_table"]
+__all__ = ["RATIOS", "RatioRow", "measure_ratio", "ratio_rows", "ratio_table"]
 
 RATIOS = ((95, 0.10), (80, 0.20))
 """JPEG quality of the input, and the share of its bytes that the file may take."""
 _LEAST_PSNR = 35.0
+_LEAST_SIDE = 11
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class RatioRow:
         jpeg_bytes: of the input.
         file_bytes: of ours, at most the share asked for; 0 if no quality is as small.
         psnr: of our picture against what the JPEG shows, in dB; 0 likewise.
+        ms_ssim: likewise; NaN where there is none, or the picture is too small for it.
     """
 
     picture: str
@@ -46,6 +49,7 @@ class RatioRow:
     jpeg_bytes: int
     file_bytes: int
     psnr: float
+    ms_ssim: float = math.nan
 
     @property
     def reached(self) -> bool:
@@ -64,18 +68,30 @@ def measure_ratio(paths: Sequence[Path], megapixels: float) -> Iterator[RatioRow
         A row per picture and pair of :data:`RATIOS`.
     """
     for path in paths:
-        picture = fit_megapixels(load_rgb(path), megapixels)
-        for quality, share in RATIOS:
-            stream = io.BytesIO()
-            Image.fromarray(picture).save(stream, "JPEG", quality=quality)
-            size = stream.tell()
-            shown: NDArray[np.uint8] = np.asarray(Image.open(stream, formats=["JPEG"]).convert("RGB"))
-            try:
-                data = encode(shown, max_bytes=int(share * size))
-            except PgiOptionError:
-                yield RatioRow(path.name, quality, size, 0, 0.0)
-                continue
-            yield RatioRow(path.name, quality, size, len(data), psnr(shown, decode(data)))
+        yield from ratio_rows(path.name, fit_megapixels(load_rgb(path), megapixels))
+
+
+def ratio_rows(name: str, picture: NDArray[np.uint8]) -> Iterator[RatioRow]:
+    """The same for one picture at its own size.
+
+    Args:
+        name: of the picture.
+        picture: ``(H, W, 3)``.
+    """
+    for quality, share in RATIOS:
+        stream = io.BytesIO()
+        Image.fromarray(picture).save(stream, "JPEG", quality=quality)
+        size = stream.tell()
+        shown: NDArray[np.uint8] = np.asarray(Image.open(stream, formats=["JPEG"]).convert("RGB"))
+        try:
+            data = encode(shown, max_bytes=int(share * size))
+        except PgiOptionError:
+            yield RatioRow(name, quality, size, 0, 0.0)
+            continue
+        decoded = decode(data)
+        large = min(picture.shape[:2]) >= _LEAST_SIDE
+        index = ms_ssim(shown, decoded) if large else math.nan
+        yield RatioRow(name, quality, size, len(data), psnr(shown, decoded), index)
 
 
 def ratio_table(rows: Sequence[RatioRow]) -> Table:

@@ -40,5 +40,5 @@ def test_a_codec_without_its_plugin_is_named_and_left_out(monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("name", ["gif", "pgic-e", "pgic-e0", "pgic-e12", ""])
 def test_an_unknown_name_says_what_there_is(name: str) -> None:
-    with pytest.raises(PgiOptionError, match="jpeg, webp, avif, heic, jxl, pgic"):
+    with pytest.raises(PgiOptionError, match="jpeg, webp, avif, heic, jxl, jp2, pgic"):
         find_codec(name)

@@ -1,0 +1,161 @@
+"""``pgic evaluate``."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from ..terminal import say
+from .base import PgicCommand, option
+from .progress import progress_bar
+from .value_types import EXISTING, OUTPUT_FOLDER, QUALITY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["evaluate"]
+
+
+@click.command(
+    cls=PgicCommand,
+    examples=(
+        "pgic evaluate photos -o report",
+        "pgic evaluate photos -o report --codec jpeg --codec avif",
+        "pgic evaluate photos -o report --megapixels 5 -j 4",
+    ),
+)
+@click.argument("folder", type=EXISTING)
+@option(
+    "-o",
+    "--output",
+    type=OUTPUT_FOLDER,
+    required=True,
+    group="Output",
+    help="Folder for the report.",
+)
+@option(
+    "--limit",
+    type=click.IntRange(1),
+    metavar="N",
+    group="Pictures",
+    help="Pictures at most.",
+)
+@option(
+    "--codec",
+    "codecs",
+    multiple=True,
+    group="Codecs",
+    help="Codec to compare with; again for more. [default: every one that is installed]",
+)
+@option(
+    "-q",
+    "--quality",
+    "qualities",
+    type=QUALITY,
+    multiple=True,
+    metavar="1-100",
+    default=(10, 30, 50, 70, 90),
+    show_default=True,
+    group="Codecs",
+    help="Quality of pgic; again for more.",
+)
+@option(
+    "--points",
+    type=click.IntRange(2),
+    metavar="N",
+    default=5,
+    show_default=True,
+    group="Codecs",
+    advanced=True,
+    help="Qualities of each other codec at most.",
+)
+@option(
+    "--roi",
+    metavar="MODEL",
+    default="saliency",
+    show_default=True,
+    group="Figures",
+    help="Model that tells regions of interest from background; 'none' for no figures of regions.",
+)
+@option(
+    "--perceptual/--no-perceptual",
+    default=None,
+    group="Figures",
+    help="Measure ST-LPIPS; needs the extra [perceptual]. [default: where that is installed]",
+)
+@option(
+    "--crops",
+    type=click.IntRange(0),
+    metavar="N",
+    default=12,
+    show_default=True,
+    group="Figures",
+    advanced=True,
+    help="Pictures to show side by side at most, the worst first.",
+)
+@option(
+    "--megapixels",
+    type=click.FloatRange(0, 80),
+    metavar="0-80",
+    default=1.0,
+    show_default=True,
+    group="Figures",
+    help="Size of the picture by which speed and memory are measured; 0 leaves them out.",
+)
+@option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1),
+    metavar="N",
+    group="Running",
+    help="Processes at a time. [default: as many as there are processors]",
+)
+def evaluate(
+    folder: Path,
+    output: Path,
+    limit: int | None,
+    codecs: tuple[str, ...],
+    qualities: tuple[int, ...],
+    points: int,
+    roi: str,
+    perceptual: bool | None,
+    crops: int,
+    megapixels: float,
+    jobs: int | None,
+) -> None:
+    """Measure the pictures of a folder beside other codecs, and write it all as one page.
+
+    The page is report.html in the folder that -o names. It shows how much smaller files are, how good, how
+    fast, and where they fail: rate-distortion curves, crops side by side with a slider, speed and memory, the
+    table of the standard's Appendix B, and every figure of every picture. It needs no network. The figures
+    stand beside it as CSV, and as Parquet where pyarrow is installed.
+
+    Visible pictures go through pgic and every other codec at several qualities. Infrared pictures and those
+    of more than 8 bits are stored without loss, beside formats that do so too. A run that was cut off goes on
+    where it stopped: what is measured is kept in the folder 'work' of the report.
+    """
+    from ..lab.bench.peers import PEERS
+    from ..lab.evaluate import EvaluateOptions
+    from ..lab.evaluate import evaluate as measure
+
+    options = EvaluateOptions(
+        codecs=codecs or PEERS,
+        qualities=tuple(sorted(set(qualities))),
+        points=points,
+        roi=None if roi == "none" else roi,
+        perceptual=perceptual,
+        crops=crops,
+        megapixels=megapixels,
+        limit=limit,
+        jobs=jobs,
+    )
+    report = measure(folder, output, options, progress_bar)
+    for name, reason in report.missing.items():
+        say(f"{name} is left out: {reason}")
+    for name, reason in report.failures:
+        say(f"pgic: {name}: {reason}")
+    say(f"{report.page}: {report.pictures} picture{'s' * (report.pictures != 1)}")
+    if report.failures:
+        sys.exit(1)

@@ -1,0 +1,196 @@
+"""From a folder of pictures to the report."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ...container import atomic_write
+from ...models import default_model, default_threads
+from ..bench.peers import PEERS, available
+from ..bench.perceptual import has_st_lpips
+from ..bench.pictures import fit_megapixels
+from ..bench.speed import measure_speed, steps_of
+from .crops import CropTask
+from .exact import ExactTask
+from .page import report_page
+from .points import RAW, EvalPoint, PointTask
+from .subjects import find_subjects
+from .summary import Figures
+from .tables import write_tables
+from .tasks import RatioTask, Store, run_tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from ..bench.peers import Codec
+    from .subjects import Subject
+    from .tasks import Task
+
+    Bar = Callable[[int], AbstractContextManager[Callable[[float, str], None]]]
+
+__all__ = ["QUALITIES", "EvaluateOptions", "Report", "evaluate"]
+
+QUALITIES = (10, 30, 50, 70, 90)
+"""Qualities of pgic."""
+CROP_QUALITY = 50
+_PAGE = "report.html"
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateOptions:
+    """How to measure.
+
+    Attributes:
+        codecs: names of peers.
+        qualities: of pgic.
+        points: qualities of each peer at most.
+        roi: name of the model that finds regions of interest, or None for no figures of regions.
+        perceptual: whether ST-LPIPS is measured; None where its package is installed.
+        crops: pictures shown side by side at most, the worst first.
+        megapixels: size of the picture by which speed and memory are measured; 0 leaves both out.
+        limit: of pictures.
+        jobs: processes at a time; None for as many as there are processors.
+    """
+
+    codecs: tuple[str, ...] = PEERS
+    qualities: tuple[int, ...] = QUALITIES
+    points: int = 5
+    roi: str | None = "saliency"
+    perceptual: bool | None = None
+    crops: int = 12
+    megapixels: float = 1.0
+    limit: int | None = None
+    jobs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an evaluation made.
+
+    Attributes:
+        page: the page.
+        pictures: how many were measured.
+        missing: codecs that are not installed, with the reason.
+        failures: label and reason of what could not be measured.
+    """
+
+    page: Path
+    pictures: int
+    missing: dict[str, str]
+    failures: list[tuple[str, str]]
+
+
+def evaluate(folder: Path, output: Path, options: EvaluateOptions, bar: Bar) -> Report:
+    """Measure a folder and write the report.
+
+    Args:
+        folder: of pictures, or one picture.
+        output: folder for the page, the tables, and in ``work`` what a run that is cut off goes on from.
+        options: how to measure.
+        bar: makes a progress bar of so many steps.
+
+    Raises:
+        PgiOptionError: there is no picture, or a name is unknown.
+        PgiInputError: the report cannot be written.
+    """
+    codecs, missing = available(options.codecs)
+    subjects, refused = find_subjects(folder, options.limit)
+    visible = [subject for subject in subjects if subject.visible]
+    store = Store(output / "work")
+    jobs = options.jobs or default_threads()
+    failures = list(refused)
+
+    def measured(tasks: Sequence[Task]) -> list[list[dict[str, Any]]]:
+        with bar(len(tasks)) as advance:
+            results, failed = run_tasks(tasks, store, jobs, lambda task: advance(1, task.label))
+        failures.extend(failed)
+        return results
+
+    model = default_model().digest
+    tasks: list[Task] = [
+        *_point_tasks(visible, codecs, options),
+        *(ExactTask(subject) for subject in subjects if not subject.visible),
+        *(RatioTask(subject, model) for subject in visible),
+    ]
+    figures = Figures.collect(zip(tasks, measured(tasks), strict=True))
+    crops = _crop_tasks(visible, figures.points, codecs, options, model)
+    figures.crops = [row for rows in measured(crops) for row in rows]
+    if visible and options.megapixels:
+        figures.speed_megapixels = options.megapixels
+        figures.speed = _speed(visible, codecs, options.megapixels, store, bar)
+    write_tables(output, figures)
+    page = output / _PAGE
+    names = {subject.name: subject.kind for subject in subjects}
+    atomic_write(page, report_page(folder.resolve().name, figures, names, missing, failures).encode())
+    return Report(page, len(subjects), missing, failures)
+
+
+def _point_tasks(
+    subjects: Sequence[Subject], codecs: Sequence[Codec], options: EvaluateOptions
+) -> list[PointTask]:
+    perceptual = has_st_lpips() if options.perceptual is None else options.perceptual
+    qualities = {codec.name: _spread(codec.qualities, options.points) for codec in codecs}
+    qualities |= {"pgic": options.qualities, RAW: ()}
+    return [
+        PointTask(subject, name, steps, options.roi, perceptual)
+        for subject in subjects
+        for name, steps in qualities.items()
+    ]
+
+
+def _spread(qualities: Sequence[int], count: int) -> tuple[int, ...]:
+    """At most ``count`` of them, both ends included."""
+    if count >= len(qualities):
+        return tuple(qualities)
+    last = len(qualities) - 1
+    return tuple(dict.fromkeys(qualities[round(i * last / max(1, count - 1))] for i in range(count)))
+
+
+def _crop_tasks(
+    subjects: Sequence[Subject],
+    points: Sequence[EvalPoint],
+    codecs: Sequence[Codec],
+    options: EvaluateOptions,
+    model: str,
+) -> list[CropTask]:
+    """The pictures whose worst tile is worst, in that order."""
+    quality = min(options.qualities, key=lambda q: abs(q - CROP_QUALITY))
+    by_name = {subject.name: subject for subject in subjects}
+    found = [p for p in points if p.codec == "pgic" and p.quality == quality]
+    found.sort(key=lambda p: (p.worst_tile, p.picture))
+    peers = tuple(codec.name for codec in codecs)
+    return [
+        CropTask(by_name[p.picture], quality, (p.worst_x, p.worst_y), peers, model)
+        for p in found[: options.crops]
+    ]
+
+
+def _speed(
+    subjects: Sequence[Subject], codecs: Sequence[Codec], megapixels: float, store: Store, bar: Bar
+) -> list[dict[str, Any]]:
+    """Speed and memory of whole processes, one after the other, on the picture of median size."""
+    sizes = sorted(subjects, key=lambda s: (s.width * s.height, s.name))
+    subject = sizes[len(sizes) // 2]
+    identity = {
+        "speed": subject.digest,
+        "codecs": [codec.name for codec in codecs],
+        "megapixels": megapixels,
+        "model": default_model().digest,
+        "threads": default_threads(),
+    }
+    kept = store.find(identity)
+    if kept is not None:
+        return kept
+    contenders = [*available(("pgic",))[0], *codecs]
+    picture = fit_megapixels(subject.rgb(), megapixels)
+    with bar(steps_of(contenders, 1)) as advance:
+        rows = measure_speed(
+            picture, contenders, runs=1, repeats=2, on_step=lambda: advance(1, "speed and memory")
+        )
+    result = [dataclasses.asdict(row) for row in rows]
+    store.keep(identity, result)
+    return result

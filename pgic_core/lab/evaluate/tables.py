@@ -1,0 +1,60 @@
+"""The figures as CSV, and as Parquet where pyarrow is installed."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import astuple, fields
+from typing import TYPE_CHECKING, Any
+
+from ...container import atomic_write
+from .points import EvalPoint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from .summary import Figures
+
+__all__ = ["write_tables"]
+
+
+def write_tables(folder: Path, figures: Figures) -> None:
+    """Write ``points`` and, where there are any, ``exact``, ``ratio`` and ``speed``: .csv and .parquet.
+
+    Floats stand in full, so that two runs can be compared to the last digit. A figure that is not there is
+    empty in CSV and null in Parquet.
+
+    Raises:
+        PgiInputError: a file cannot be written.
+    """
+    names = tuple(field.name for field in fields(EvalPoint))
+    _write(folder / "points", names, [astuple(point) for point in figures.points])
+    for name, rows in (("exact", figures.exact), ("ratio", figures.ratio), ("speed", figures.speed)):
+        if rows:
+            columns = tuple(rows[0])
+            _write(folder / name, columns, [tuple(row[column] for column in columns) for row in rows])
+
+
+def _write(path: Path, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([["" if _missing(v) else v for v in row] for row in rows])
+    atomic_write(path.with_suffix(".csv"), text.getvalue().encode())
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        return
+    columns = {
+        name: [None if _missing(row[index]) else row[index] for row in rows]
+        for index, name in enumerate(names)
+    }
+    sink = pyarrow.BufferOutputStream()
+    parquet.write_table(pyarrow.table(columns), sink)
+    atomic_write(path.with_suffix(".parquet"), sink.getvalue().to_pybytes())
+
+
+def _missing(value: object) -> bool:
+    return isinstance(value, float) and value != value
