@@ -44,7 +44,7 @@ _TOGETHER = 256
 _FIRST, _FIRST_SHARE = 4, 1 / 256
 """The first batch has this many cores at least, or this share of all of them."""
 _FEW = 256
-"""Up to so many blocks of a tile are measured with those of other tiles: one call takes less time than many."""
+"""Up to so many blocks of a tile are measured with those of other tiles: one call is faster than many."""
 _LEAST_YIELD = 1 / 4
 """The search ends after a batch in which a smaller share of the cores gave exact blocks. Photographs seldom
 get beyond the first batch."""
