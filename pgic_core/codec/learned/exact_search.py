@@ -52,6 +52,9 @@ _FAR_RATIO, _WORTH_RATIO, _BESIDE_RATIO = 8.0, 4.0, 6.0
 """A block is taken if its decoded error is more than so many times the usual error around it: if the block is
 foreign to the model; if it is worth its bits; and if it is foreign and touches one that is taken. Else a part
 of a letter or lamp would be left."""
+_CUT_RATIO = 2.0
+"""Beside an exact block, this is enough for a suspected one with ink: both may show parts of one thing, and what
+stands in for the exact one would cut it."""
 _FOREIGN_RATIO, _INKED_RATIO = 1.4, 0.75
 """A block is foreign if its error weighs so many times what a transform coder would cost. The second is for
 blocks with ink: one colour fills part of them, as in letters."""
@@ -211,6 +214,7 @@ class ExactSearch:
         foreign[known] |= weight * errors[known] > least * transform_cost(pixels[known], weight)
         taken = suspected & (worth | (foreign & (errors > _FAR_RATIO * usual)))
         beside = foreign & (errors > _BESIDE_RATIO * usual)
+        beside |= suspected & inked & (errors > _CUT_RATIO * usual)
         return _Judged(bits, np.where(taken, np.maximum(gain, bits) * EXACT_SIDE**2, 0), beside)
 
     def _grow(self, chosen: NDArray[np.bool_], bits: NDArray[np.float32], depth: int) -> None:
