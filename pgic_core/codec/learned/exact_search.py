@@ -53,8 +53,8 @@ _FAR_RATIO, _WORTH_RATIO, _BESIDE_RATIO = 8.0, 4.0, 6.0
 foreign to the model; if it is worth its bits; and if it is foreign and touches one that is taken. Else a part
 of a letter or lamp would be left."""
 _CUT_RATIO = 2.0
-"""Beside an exact block, this is enough for a suspected one with ink: both may show parts of one thing, and what
-stands in for the exact one would cut it."""
+"""Beside an exact block, this is enough for a suspected one with ink: both may show parts of one thing, which
+would be cut between them."""
 _FOREIGN_RATIO, _INKED_RATIO = 1.4, 0.75
 """A block is foreign if its error weighs so many times what a transform coder would cost. The second is for
 blocks with ink: one colour fills part of them, as in letters."""
