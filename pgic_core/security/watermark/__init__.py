@@ -1,8 +1,8 @@
 """Invisible watermarks 数字水印: whose copy of a picture this is, and what was changed in it (A-6.5.3c).
 
-A watermark carries an id of 64 bits. Whoever has the key finds the id in a decoded, re-coded, scaled or cropped copy,
-without the original; without the key nobody can tell it from noise. WATERMARK.md beside this file specifies it.
-A watermark is a trace, not a proof: a signature proves.
+A watermark carries an id of 64 bits. Whoever has the key finds the id in a decoded, re-coded, scaled or
+cropped copy, without the original. WATERMARK.md beside this file specifies it. A watermark is a trace, not a
+proof: a signature proves.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ def embed(
     Args:
         image: (H, W, 3) RGB, both sides 256 pixels or more. Only its luma is changed.
         watermark: key and id.
-        quality: at which it will be coded, 1 to 100: the lower, the stronger the watermark. At 50 the PSNR of what
-            comes out is about 42 dB.
+        quality: at which it will be coded, 1 to 100: the lower, the stronger the watermark. At 50 the PSNR of
+            what comes out is about 42 dB.
 
     Returns:
         (H, W, 3) uint8.
@@ -109,8 +109,8 @@ def detect(image: NDArray[Any], key: bytes) -> Found | None:
     A picture without one of this key gives None but for one in ten million.
 
     Args:
-        image: (H, W) or (H, W, 3) uint8. It may have been coded, scaled from 0.4 to 2.6, cropped, mirrored, and
-            turned by 90 degrees, since it was marked.
+        image: (H, W) or (H, W, 3) uint8. Since it was marked, it may have been coded, scaled from 0.4 to 2.6,
+            cropped, mirrored, and turned by 90 degrees.
         key: of the watermark.
 
     Raises:
@@ -126,7 +126,8 @@ def find_edits(image: NDArray[Any], key: bytes) -> Edits | None:
     """Find out which blocks of a marked picture were changed since.
 
     Args:
-        image: (H, W) or (H, W, 3) uint8, of the size in which it was marked, perhaps decoded and saved as a JPEG.
+        image: (H, W) or (H, W, 3) uint8, of the size in which it was marked; it may have been decoded and
+            saved as a JPEG.
         key: of the watermark.
 
     Returns:

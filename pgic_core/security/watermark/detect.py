@@ -109,13 +109,13 @@ def _comb(part: NDArray[np.float32], carrier: Carrier) -> NDArray[np.float64]:
         score[start : start + 64] = sums / np.maximum(inside.sum(axis=1), 1e-9)
     # The spectrum is not quite flat: each scale is held against those around it.
     padded = np.pad(score, 96, mode="reflect")
-    around = np.lib.stride_tricks.sliding_window_view(padded, 193)[:: 8]
+    around = np.lib.stride_tricks.sliding_window_view(padded, 193)[::8]
     usual = np.interp(np.arange(len(score)), np.arange(len(around)) * 8, np.median(around, axis=1))
-    return np.asarray(score / usual)
+    return np.asarray(score / np.maximum(usual, 1e-12))
 
 
 def _refined(flat: NDArray[np.float32], carrier: Carrier, scale: float) -> tuple[float, float]:
-    """The size of the tile near a scale at which its waves are strongest; the two sides may differ a little."""
+    """The size of the tile near a scale at which its waves are strongest; its sides may differ a little."""
 
     def energy(across: float, down: float) -> float:
         waves = waves_in(flat, carrier, (across, down))
@@ -172,7 +172,7 @@ def _trust(aligned: NDArray[np.complex128], carrier: Carrier) -> NDArray[np.floa
     known = carrier.sync != 0
     strength = (np.conj(carrier.sync) * aligned).real[known]
     fitted = np.polyval(np.polyfit(carrier.radius[known], strength, 2), carrier.radius)
-    return np.maximum(fitted, 0.02 * np.abs(strength).mean())
+    return np.asarray(np.maximum(fitted, 0.02 * np.abs(strength).mean()), np.float64)
 
 
 def _turned(waves: NDArray[np.complex128], carrier: Carrier, orientation: int) -> NDArray[np.complex128]:

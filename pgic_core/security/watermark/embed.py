@@ -33,9 +33,7 @@ def psnr_of_quality(quality: int) -> float:
     return 43.3 + 0.1 * max(quality - 60, 0)
 
 
-def spread(
-    image: NDArray[np.uint8], key: bytes, identity: bytes, psnr: float
-) -> NDArray[np.uint8]:
+def spread(image: NDArray[np.uint8], key: bytes, identity: bytes, psnr: float) -> NDArray[np.uint8]:
     """A picture with the pattern of an id.
 
     Args:
@@ -64,7 +62,7 @@ def spread(
 def _host(
     image: NDArray[np.uint8], carrier: Carrier, wanted: NDArray[np.complex128], strength: float
 ) -> NDArray[np.complex128]:
-    """(K,), what the picture itself says at the waves, in amplitudes of the pattern, each at most as strong."""
+    """(K,), what the picture itself says at the waves, in amplitudes of the pattern, at most as strong."""
     tile = carrier.tile(wanted)
     tile *= strength / tile.std()
     said = np.zeros(len(wanted), np.complex128)

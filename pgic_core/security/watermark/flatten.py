@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,14 +35,16 @@ _FLOOR = 0.2
 
 def luma_of(image: NDArray[Any]) -> NDArray[np.float32]:
     """(H, W), luma of an RGB picture (H, W, 3), or grey (H, W) as it is."""
-    return image.astype(np.float32) if image.ndim == 2 else image[:, :, :3].astype(np.float32) @ _WEIGHTS
+    if image.ndim == 2:
+        return image.astype(np.float32)
+    return np.asarray(image[:, :, :3].astype(np.float32) @ _WEIGHTS, np.float32)
 
 
 def blocks_of(height: int, width: int) -> Iterator[tuple[slice, slice]]:
-    """Parts of at most about :data:`BLOCK` pixels a side that make up a picture, all of about the same size."""
+    """Parts of at most :data:`BLOCK` pixels a side that make up a picture, all of about the same size."""
     rows, columns = (np.linspace(0, side, -(-side // BLOCK) + 1).astype(int) for side in (height, width))
-    for top, bottom in zip(rows[:-1], rows[1:], strict=True):
-        for left, right in zip(columns[:-1], columns[1:], strict=True):
+    for top, bottom in pairwise(rows):
+        for left, right in pairwise(columns):
             yield slice(top, bottom), slice(left, right)
 
 
@@ -63,7 +66,7 @@ def flattened(luma: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def local_rms(values: NDArray[np.float32], box: int = _BOX) -> NDArray[np.float32]:
     """(H, W), root mean square in a box around each pixel."""
-    return np.sqrt(np.maximum(box_mean(values * values, box), 0))
+    return np.asarray(np.sqrt(np.maximum(box_mean(values * values, box), 0)), np.float32)
 
 
 def box_mean(values: NDArray[np.float32], box: int) -> NDArray[np.float32]:
@@ -105,4 +108,4 @@ def waves_in(
     across = np.exp(-2j * np.pi * np.outer(x, u)).astype(np.complex64)
     down = np.exp(-2j * np.pi * np.outer(v, y)).astype(np.complex64)
     sums = down @ (flat @ across)
-    return sums[carrier.v, carrier.u + reach].astype(np.complex128)
+    return np.asarray(sums[carrier.v, carrier.u + reach], np.complex128)

@@ -1,4 +1,4 @@
-"""The pattern of a watermark: a keyed tile whose waves carry bits, repeated over the picture (WATERMARK.md)."""
+"""The pattern of a watermark: a keyed tile whose waves carry bits, repeated (WATERMARK.md)."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ __all__ = ["TILE", "Carrier", "carrier_of"]
 TILE = 128
 """Pixels after which the pattern repeats, in both directions."""
 
-# Periods of the waves, in pixels: longer ones drown in the picture, shorter ones do not survive coding. A narrow
-# band makes its waves strong enough to be coded at all.
+# Periods of the waves, in pixels: longer ones drown in the picture, shorter ones do not survive coding. In a
+# narrow band they are strong enough to be coded at all.
 _LONGEST, _SHORTEST = 13.0, 8.0
 _SYNC_SHARE = 4
 # The amplitude of waves falls with their frequency, but less than that of pictures does.
@@ -73,7 +73,7 @@ class Carrier:
         """
         values = np.stack([waves.real, waves.imag]) * self.signs * trust
         carried = self.slots >= 0
-        return np.bincount(self.slots[carried], values[carried], CODED_BITS)
+        return np.bincount(self.slots[carried], values[carried], CODED_BITS).astype(np.float64)
 
 
 @lru_cache(maxsize=8)

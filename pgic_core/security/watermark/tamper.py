@@ -1,8 +1,8 @@
 """The semi-fragile part of a watermark: which blocks of a picture were changed since (WATERMARK.md).
 
-Low coefficients of each block of 64 x 64 pixels are moved to the nearest point of a lattice that key and place
-determine. Coding and JPEG move them by less than half of the lattice's period; what is painted or pasted over a
-block puts them anywhere.
+Low coefficients of each block of 64 x 64 pixels are moved to the nearest point of a lattice that key and
+place determine. Coding and JPEG move them by less than half of the lattice's period; what is painted or
+pasted over a block puts them anywhere.
 """
 
 from __future__ import annotations
@@ -26,13 +26,26 @@ __all__ = ["SIDE", "Edits", "period_of_quality", "put_lattice", "read_lattice"]
 SIDE = 64
 """Pixels along one side of a block."""
 
-# Horizontal and vertical frequency of the coefficients, in half periods of a block: below the waves of the pattern.
-_COEFFICIENTS = ((1, 2), (2, 1), (2, 2), (1, 3), (3, 1), (2, 3), (3, 2), (1, 4), (4, 1), (3, 3), (2, 4), (4, 2))
+# Vertical and horizontal frequency of the coefficients, in half periods of a block: below the pattern's.
+_COEFFICIENTS = (
+    (1, 2),
+    (2, 1),
+    (2, 2),
+    (1, 3),
+    (3, 1),
+    (2, 3),
+    (3, 2),
+    (1, 4),
+    (4, 1),
+    (3, 3),
+    (2, 4),
+    (4, 2),
+)
 _COUNT = len(_COEFFICIENTS)
 _ROWS, _COLUMNS = (np.array(each) for each in zip(*_COEFFICIENTS, strict=True))
 # Periods of the lattice, in grey levels of an orthonormal transform; a reader tries them all.
 _PERIODS = 20.0 * 2.0 ** (np.arange(13) / 4)
-# Agreement of a block is 1 if all of its coefficients lie on the lattice, and 0 on average if none was put there.
+# Agreement of a block is 1 if all of its coefficients lie on the lattice, and 0 on average if none was moved.
 _LEAST_AGREEMENT = 0.3
 _SHARE_OF_USUAL = 0.5
 # A block that is black or white holds no lattice: there is no room below or above.
@@ -81,7 +94,9 @@ def put_lattice(image: NDArray[np.uint8], key: bytes, period: float) -> NDArray[
         wanted = _dither(key, row, found.shape[0]) * period
         moved = wanted + period * np.rint((found - wanted) / period) - found
         change = np.einsum("bk,kyx->ybx", moved, basis).reshape(SIDE, -1)
-        out[row * SIDE : (row + 1) * SIDE, : strip.shape[1]] = np.clip(np.rint(strip + change[:, :, None]), 0, 255)
+        out[row * SIDE : (row + 1) * SIDE, : strip.shape[1]] = np.clip(
+            np.rint(strip + change[:, :, None]), 0, 255
+        )
     return out
 
 
@@ -126,7 +141,7 @@ def _coefficients(image: NDArray[Any]) -> NDArray[np.float64]:
     luma = luma_of(image)
     rows, columns = luma.shape[0] // SIDE, luma.shape[1] // SIDE
     blocks = luma.reshape(rows, SIDE, columns, SIDE)
-    return np.einsum("rybx,kyx->rbk", blocks, _basis(), optimize=True)
+    return np.asarray(np.einsum("rybx,kyx->rbk", blocks, _basis(), optimize=True), np.float64)
 
 
 def _dither(key: bytes, row: int, columns: int) -> NDArray[np.float64]:
