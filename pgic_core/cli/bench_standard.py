@@ -45,9 +45,9 @@ def standard(
     """Measure the standard's own numbers at its own size.
 
     Speed with one and with all threads, and with one and with all processes of one thread each, with
-    processor time beside the clock. Then each of IMAGES is saved as JPEG 95 and JPEG 80 and coded into a tenth
-    and a fifth of the bytes: PSNR and MS-SSIM of every picture, the worst first. Without IMAGES, a made-up
-    picture is used for speed alone.
+    processor time beside the clock. Then each of IMAGES is saved as JPEG 95 and JPEG 80, and coded into a
+    tenth and a fifth of the bytes: PSNR and MS-SSIM of every picture, the worst first. Without IMAGES, a
+    made-up picture is used for speed alone.
     """
     from ..lab.bench.pictures import find_samples, fit_megapixels, load_rgb, synthetic_picture
     from ..lab.bench.ratio import RATIOS, RatioRow, ratio_rows, ratio_table
