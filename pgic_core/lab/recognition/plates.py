@@ -45,7 +45,7 @@ def draw_plate(generator: np.random.Generator) -> tuple[NDArray[np.uint8], str]:
     count = int(generator.integers(3, 6))
     lines = [_line(generator) for _ in range(count)]
     step = (_SIZE[1] - 90) / count
-    font = ImageFont.load_default(int(min(step * 0.62, generator.integers(12, 30))))
+    font = ImageFont.load_default(min(int(step * 0.62), int(generator.integers(12, 30))))
     for number, line in enumerate(lines):
         draw.text((52, 45 + step * number), line, fill=ink, font=font)
     return _photographed(image, generator), "".join("".join(line.split()) for line in lines)
