@@ -132,7 +132,7 @@ __all__ = ["evaluate"]
     type=click.IntRange(1),
     metavar="N",
     group="Running",
-    help="Processes at a time. [default: as many as there are processors]",
+    help="Processes at a time. [default: as many as there are processors, at most 4]",
 )
 def evaluate(
     folder: Path,

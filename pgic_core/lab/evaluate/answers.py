@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ...errors import PgiUnsupportedError
-from ...models import default_threads
+from ...models import default_threads, engine_description
 from ..bench.ratio import RATIOS
 from .cost import processor_name
 from .summary import bd_against, means, shared_quality
@@ -214,7 +214,7 @@ def _speed_clause(figures: Figures, operation: str) -> Clause:
         asked,
         f"{rate:.2f} a second on {cores} cores ({rate / cores:.2f} for each)",
         verdict,
-        f"A picture of {figures.speed_megapixels:g} megapixels in a fresh process, second and third call;"
+        f"A picture of {figures.speed_megapixels:g} MP in a fresh process, second and third call;"
         f" {processor_name()}.",
     )
 
@@ -269,10 +269,17 @@ def _cost_clause(figures: Figures) -> Clause:
     return Clause(
         "A-B.2f",
         asked,
-        f"{told}; no GPU is used",
+        f"{told}; {_gpu_use()}",
         "reported",
         "Processor time of all threads, and peak memory of a fresh process, interpreter included.",
     )
+
+
+def _gpu_use() -> str:
+    engine = engine_description()
+    if any(name in engine for name in ("CUDA", "Tensorrt", "ROCM", "Dml")):
+        return "a GPU is used, and how much of it was not measured"
+    return "no GPU is used"
 
 
 def _damage_clause(figures: Figures, usual: Mean | None) -> Clause:

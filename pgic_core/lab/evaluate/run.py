@@ -40,6 +40,7 @@ QUALITIES = (10, 30, 50, 70, 90)
 """Qualities of pgic."""
 CROP_QUALITY = 50
 _PAGE = "report.html"
+_MOST_JOBS = 4  # unless asked for: each takes up to two gigabytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class EvaluateOptions:
         recogniser_peers: codecs that it looks at beside pgic.
         recogniser_roi: model of the regions that pgic keeps in more detail for it, or None.
         limit: of pictures.
-        jobs: processes at a time; None for as many as there are processors.
+        jobs: processes at a time; None for as many as there are processors, at most four.
     """
 
     codecs: tuple[str, ...] = PEERS
@@ -112,7 +113,7 @@ def evaluate(folder: Path, output: Path, options: EvaluateOptions, bar: Bar) -> 
     subjects, refused = find_subjects(folder, options.limit)
     visible = [subject for subject in subjects if subject.visible]
     store = Store(output / "work")
-    jobs = options.jobs or default_threads()
+    jobs = options.jobs or min(default_threads(), _MOST_JOBS)
     failures = list(refused)
 
     def measured(tasks: Sequence[Task]) -> list[list[dict[str, Any]]]:

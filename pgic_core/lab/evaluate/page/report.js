@@ -44,7 +44,7 @@ function fillSelect(select, options, chosen) {
 function tableOf(head, rows, ownRow = () => false) {
   const table = element("table");
   const top = element("tr");
-  const numeric = head.map((_, i) => rows.every((r) => r[i] === null || typeof r[i] === "number" || r[i] === "Infinity"));
+  const numeric = head.map((_, i) => rows.every((r) => r[i] === null || typeof r[i] === "number" || r[i] === "Infinity" || r[i].className === "number"));
   head.forEach((text, i) => top.append(element("th", text, numeric[i] ? { class: "number" } : {})));
   const body = element("tbody");
   for (const row of rows) {
