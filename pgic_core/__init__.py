@@ -23,26 +23,34 @@ if TYPE_CHECKING:
         FileInfo,
         PgiFile,
         PngText,
+        RecipientInfo,
+        SecurityInfo,
         SideData,
+        add_recipients,
         annotate,
         decode,
         decode_latent,
         decode_many,
         decode_with_mask,
+        decrypt,
         encode,
         encode_to,
+        encrypt,
         inspect,
         open_file,
+        rekey,
         set_metadata,
         strip_metadata,
         verify,
     )
     from .container import KEEP, Annotation, Box, ImageType, Location, Metadata, Polygon, Severity
     from .errors import (
+        PgiAuthenticationError,
         PgiChecksumError,
         PgiError,
         PgiFormatError,
         PgiInputError,
+        PgiKeyError,
         PgiLimitError,
         PgiModelError,
         PgiOptionError,
@@ -54,6 +62,7 @@ if TYPE_CHECKING:
     from .limits import Limits
     from .models import available_models, default_model, find_model
     from .roi import Roi, draw_roi
+    from .security import Passphrase, PublicKey, Recipient, SecretKey, generate_key
 
 __all__ = [
     "KEEP",
@@ -67,11 +76,14 @@ __all__ = [
     "Limits",
     "Location",
     "Metadata",
+    "Passphrase",
+    "PgiAuthenticationError",
     "PgiChecksumError",
     "PgiError",
     "PgiFile",
     "PgiFormatError",
     "PgiInputError",
+    "PgiKeyError",
     "PgiLimitError",
     "PgiModelError",
     "PgiOptionError",
@@ -81,29 +93,39 @@ __all__ = [
     "PgiWarning",
     "PngText",
     "Polygon",
+    "PublicKey",
+    "Recipient",
+    "RecipientInfo",
     "Roi",
+    "SecretKey",
+    "SecurityInfo",
     "Severity",
     "SideData",
     "__version__",
+    "add_recipients",
     "annotate",
     "available_models",
     "decode",
     "decode_latent",
     "decode_many",
     "decode_with_mask",
+    "decrypt",
     "default_model",
     "draw_roi",
     "encode",
     "encode_to",
+    "encrypt",
     "find_model",
+    "generate_key",
     "inspect",
     "open_file",
+    "rekey",
     "set_metadata",
     "strip_metadata",
     "verify",
 ]
 
-_HOMES = ("errors", "limits", "container", "models", "api", "roi")
+_HOMES = ("errors", "limits", "container", "models", "api", "roi", "security")
 
 
 def __getattr__(name: str) -> object:

@@ -6,6 +6,7 @@ from .encoding import EncodeOptions, encode, encode_to
 from .file import Decoded, PgiFile
 from .info import BlockInfo, FileInfo
 from .latent import LATENT_FACTOR, decode_latent
+from .protection import RecipientInfo, SecurityInfo, add_recipients, decrypt, encrypt, rekey
 from .side_data import PngText, SideData
 
 __all__ = [
@@ -16,16 +17,22 @@ __all__ = [
     "FileInfo",
     "PgiFile",
     "PngText",
+    "RecipientInfo",
+    "SecurityInfo",
     "SideData",
+    "add_recipients",
     "annotate",
     "decode",
     "decode_latent",
     "decode_many",
     "decode_with_mask",
+    "decrypt",
     "encode",
     "encode_to",
+    "encrypt",
     "inspect",
     "open_file",
+    "rekey",
     "set_metadata",
     "strip_metadata",
     "verify",

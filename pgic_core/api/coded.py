@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 __all__ = ["open_coded"]
 
 
+def _checked(reader: PgiReader) -> bytes:
+    if reader.sealed is not None:  # each message is authenticated
+        return reader.read_payload(0, reader.payload_length)
+    return reader.read_block(reader.header.image)[IMAGE_FIELDS_SIZE:]
+
+
 def open_coded(reader: PgiReader, limits: Limits) -> CodedImage:
     """Read the stream headers of a file's picture.
 
@@ -27,7 +33,7 @@ def open_coded(reader: PgiReader, limits: Limits) -> CodedImage:
     fields = reader.fields
     payload = Payload(
         read=reader.read_payload,
-        checked=lambda: reader.read_block(reader.header.image)[IMAGE_FIELDS_SIZE:],
+        checked=lambda: _checked(reader),
         length=reader.payload_length,
         width=fields.width,
         height=fields.height,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypedDict
 
-from ..container import IMAGE_FIELDS_SIZE, atomic_write
+from ..container import IMAGE_FIELDS_SIZE, PgiReader, atomic_write
 from ..limits import Limits
 from ..options import DEFAULT_EFFORT, RateRequest, thread_count
+from ..security.recipients import recipients_of
 from .coding import CodingOptions, code
 from .preparing import Description, Profiles, prepare
 from .source_image import source_bytes_of
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from ..models import Model
     from ..options import Progress
     from ..roi import ExactLike, RoiLike
+    from ..security.recipients import RecipientsLike
     from .fields import AnnotationsLike, ExifLike, MetadataLike
     from .options import ImageTypeLike
     from .preparing import ImageLike, Prepared
@@ -57,6 +60,7 @@ class EncodeOptions(TypedDict, total=False):
     threads: int | None
     limits: Limits | None
     progress: Progress | None
+    recipients: RecipientsLike | None
 
 
 def encode(
@@ -88,6 +92,7 @@ def encode(
     threads: int | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
+    recipients: RecipientsLike | None = None,
 ) -> bytes:
     """Encode a picture as a ``.pgi`` file (A-6.3.1).
 
@@ -153,6 +158,9 @@ def encode(
         threads: 1 or more; ``PGIC_THREADS`` or all processors if not given.
         limits: those that a reader would check of the picture; the defaults and the environment if not given.
         progress: called with the share done, 0 to 1.
+        recipients: encrypt the file for these (:func:`~pgic_core.encrypt`): public keys, paths of ``.pub`` files,
+            a :class:`~pgic_core.Passphrase`, or pairs of one of these and a tier. Two such files of one picture
+            differ in every byte of their content.
 
     Returns:
         The file.
@@ -167,7 +175,10 @@ def encode(
         PgiInputError: the Pillow image cannot be read to its end.
         PgiLimitError: the picture is larger than the limits allow.
         PgiModelError: the model is not there.
+        PgiUnsupportedError: there are recipients, and the extra "security" is missing.
     """
+    # Before the long work, so that a wrong key shows at once.
+    chosen = None if recipients is None else recipients_of(recipients)
     rate = RateRequest(
         quality=quality,
         lossless=lossless or codec == "lossless",
@@ -195,7 +206,15 @@ def encode(
     )
     limits = limits or Limits.from_environment()
     prepared = prepare(image, profiles, description, preprocess, limits)
-    return _wrap(prepared, *code(prepared, how), limits)
+    if chosen is None:
+        return _wrap(prepared, *code(prepared, how), limits)
+    # Not imported for plain files.
+    from ..security.sealing import encrypted, overhead
+
+    prepared = replace(prepared, reserve=overhead(chosen, prepared.tiles))
+    plain = _wrap(prepared, *code(prepared, how), limits)
+    with PgiReader(plain, limits) as reader:
+        return b"".join(encrypted(reader, chosen))
 
 
 def _wrap(prepared: Prepared, compression: Compression, payload: Sequence[bytes], limits: Limits) -> bytes:

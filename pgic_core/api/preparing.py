@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
     ImageLike: TypeAlias = NDArray[Any] | Image.Image
 
+_TILE = 512
+
 __all__ = ["Description", "ImageLike", "Prepared", "Profiles", "prepare"]
 
 
@@ -84,12 +86,14 @@ class Prepared:
         orientation: EXIF orientation, 1 to 8, which is not applied to them.
         metadata: A.3 fields.
         fields: the extension block (A.4).
+        reserve: further bytes that the file takes, at most, which :meth:`wrapped` does not put in.
     """
 
     picture: Picture
     orientation: int
     metadata: Metadata
     fields: Mapping[str, object]
+    reserve: int = 0
 
     @property
     def pixels(self) -> int:
@@ -105,7 +109,12 @@ class Prepared:
 
     def bytes_beside(self) -> int:
         """Bytes of the file beside its payload, which are the same for any payload."""
-        return len(self.wrapped(Compression.LOSSLESS, [b"\0"])) - 1
+        return len(self.wrapped(Compression.LOSSLESS, [b"\0"])) - 1 + self.reserve
+
+    @property
+    def tiles(self) -> int:
+        """Tiles of the picture in any codec of this software, at most; those of opacity included."""
+        return 2 * -(-self.picture.width // _TILE) * -(-self.picture.height // _TILE)
 
 
 def prepare(

@@ -218,6 +218,11 @@ class LosslessImage:
         """Number of tiles."""
         return self.grid.count
 
+    @property
+    def tile_lengths(self) -> list[int]:
+        """Bytes of each tile, in order; they stand at the end of the payload."""
+        return [int(length) for length in self._index["length"]]
+
     def decode(
         self, options: DecodeOptions = DecodeOptions()
     ) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
