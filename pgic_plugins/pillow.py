@@ -55,8 +55,10 @@ if TYPE_CHECKING:
     from pgic_core.container import Metadata
     from pgic_core.limits import Limits
     from pgic_core.options import Level, OnDamage
+    from pgic_core.security.keyring import KeysLike
 
 __all__ = [
+    "KEYS",
     "LEVEL",
     "LIMITS",
     "ON_DAMAGE",
@@ -74,6 +76,8 @@ LIMITS: Limits | None = None
 """What a file may ask for, beside Pillow's own guard; None for the defaults and the environment."""
 ON_DAMAGE: OnDamage = "raise"
 """Whether damage raises or is filled; ``ImageFile.LOAD_TRUNCATED_IMAGES`` means "conceal" too."""
+KEYS: KeysLike | None = None
+"""Keys of encrypted files, as :func:`pgic_core.open_file` takes them; ``PGIC_KEYS`` names others."""
 LEVEL: Level = "fast"
 """What to decode: "preview" opens every file at 1/8 of its size."""
 
@@ -106,6 +110,7 @@ def register_pgi_opener(
     limits: Limits | None = None,
     on_damage: OnDamage = "raise",
     level: Level = "fast",
+    keys: KeysLike | None = None,
 ) -> None:
     """Register the plugin with Pillow and set how files are decoded from now on in this process.
 
@@ -114,13 +119,14 @@ def register_pgi_opener(
         limits: see :data:`LIMITS`.
         on_damage: see :data:`ON_DAMAGE`.
         level: see :data:`LEVEL`.
+        keys: see :data:`KEYS`.
 
     Raises:
         PgiOptionError: an argument is none of its values.
     """
-    global THREADS, LIMITS, ON_DAMAGE, LEVEL
+    global THREADS, LIMITS, ON_DAMAGE, LEVEL, KEYS
     DecodeOptions(level, None, on_damage, threads)  # checks them
-    THREADS, LIMITS, ON_DAMAGE, LEVEL = threads, limits, on_damage, level
+    THREADS, LIMITS, ON_DAMAGE, LEVEL, KEYS = threads, limits, on_damage, level, keys
     Image.register_open(PgiImageFile.format, PgiImageFile, _accept)
     Image.register_save(PgiImageFile.format, _save)
     Image.register_extension(PgiImageFile.format, ".pgi")
@@ -176,7 +182,7 @@ class PgiImageFile(ImageFile.ImageFile):
         with _pillow_errors():
             from pgic_core.api import open_file
 
-            self._file = file = open_file(self.fp, limits=LIMITS)
+            self._file = file = open_file(self.fp, limits=LIMITS, keys=KEYS)
             self._full_size = self._size = (file.width, file.height)
             # Image.open() checks later on and warns; what it would refuse must not get as far.
             if Image.MAX_IMAGE_PIXELS is not None and file.width * file.height > 2 * Image.MAX_IMAGE_PIXELS:
@@ -193,7 +199,9 @@ class PgiImageFile(ImageFile.ImageFile):
             except PgiError:
                 if not _conceals():
                     raise
-        if LEVEL == "preview":
+            if file.tier is not None:
+                self.info["tier"] = file.tier
+        if LEVEL == "preview" or self.info.get("tier") == "preview":
             self._reduce()
         # Pillow takes an image without tiles for loaded; load() decodes without them.
         self.tile = [ImageFile._Tile("pgi", None)]

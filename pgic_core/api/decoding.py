@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["decode", "decode_many", "decode_with_mask", "inspect", "open_file", "verify"]
 
 
-def open_file(
-    source: SourceLike, *, limits: Limits | None = None, keys: KeysLike | None = None
-) -> PgiFile:
+def open_file(source: SourceLike, *, limits: Limits | None = None, keys: KeysLike | None = None) -> PgiFile:
     """Open a ``.pgi`` file without decoding it; see :class:`PgiFile`, which is a context manager."""
     return PgiFile(source, limits=limits, keys=keys)
 
@@ -119,9 +117,7 @@ def decode_many(
     return arrays
 
 
-def inspect(
-    source: SourceLike, *, limits: Limits | None = None, keys: KeysLike | None = None
-) -> FileInfo:
+def inspect(source: SourceLike, *, limits: Limits | None = None, keys: KeysLike | None = None) -> FileInfo:
     """Return what a file says about itself, without decoding pixels.
 
     Args:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..codec.base import CodedFacts
 from ..container import Compression, ImageType, Metadata
 from ..models import ROWS_PER_OCTAVE
 from .derived import contradictions
@@ -16,6 +15,7 @@ from .thermal import radiometric_maker
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ..codec.base import CodedFacts
     from ..container import PgiReader
     from .file import PgiFile
 

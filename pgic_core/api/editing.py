@@ -182,7 +182,9 @@ def strip_metadata(
         beside = {"segments": None, "side_data": None}
     elif thumbnail:
         beside = {"side_data": replace_fields(SideData.from_fields(fields), photoshop=b"")}
-    set_metadata(path, metadata=changes, exif=exif or None, xmp=xmp or None, **beside, limits=limits, keys=keys)
+    set_metadata(
+        path, metadata=changes, exif=exif or None, xmp=xmp or None, **beside, limits=limits, keys=keys
+    )
 
 
 def _profiles(fields: Mapping[str, object]) -> tuple[bytes, bytes]:

@@ -158,9 +158,9 @@ def encode(
         threads: 1 or more; ``PGIC_THREADS`` or all processors if not given.
         limits: those that a reader would check of the picture; the defaults and the environment if not given.
         progress: called with the share done, 0 to 1.
-        recipients: encrypt the file for these (:func:`~pgic_core.encrypt`): public keys, paths of ``.pub`` files,
-            a :class:`~pgic_core.Passphrase`, or pairs of one of these and a tier. Two such files of one picture
-            differ in every byte of their content.
+        recipients: encrypt the file for these (:func:`~pgic_core.encrypt`): public keys, paths of ``.pub``
+            files, a :class:`~pgic_core.Passphrase`, or pairs of one of these and a tier. Two such files of
+            one picture differ in all of their content.
 
     Returns:
         The file.

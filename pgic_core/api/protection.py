@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from ..security.access import open_reader, tier_of
 from ..security.recipients import recipients_of
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Mapping
 
     from ..container import Metadata

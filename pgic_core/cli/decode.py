@@ -13,6 +13,7 @@ from ..options import LEVELS
 from ..terminal import say
 from .base import PgicCommand, option
 from .file_options import output_options, run_options, strict_option
+from .key_options import key_options
 from .paths import PGI_SUFFIXES, STREAM, find_sources, place_targets, split_decoded
 from .photos import WRITTEN_SUFFIXES, read_stdin, streamed_photo, write_output
 from .running import Losses, Run, run_targets
@@ -20,6 +21,7 @@ from .value_types import QUALITY
 
 if TYPE_CHECKING:
     from ..api import PgiFile
+    from ..security.keyring import KeyLike
     from .batch import Progress
     from .file_options import OutputOptions, RunOptions
     from .paths import Target
@@ -83,6 +85,7 @@ __all__ = ["decode"]
     advanced=True,
     help="Leave out EXIF, GPS, ICC, XMP, comments and resolution; the picture is turned upright.",
 )
+@key_options(advanced=False)
 @strict_option
 @output_options
 @run_options
@@ -97,6 +100,7 @@ def decode(
     quality: int | None,
     strip: bool,
     strict: bool,
+    keys: list[KeyLike],
 ) -> None:
     """Turn .pgi files into photos.
 
@@ -118,7 +122,7 @@ def decode(
         raise click.UsageError(f"--format {suffix} contradicts the output's suffix {named}.")
     run = Run.plan(len(targets), running)
     losses = Losses(strict=strict, quiet=run.quiet)
-    work = _Decoding(level, window, conceal, chosen, quality, strip, run.threads, losses)
+    work = _Decoding(level, window, conceal, chosen, quality, strip, run.threads, losses, keys)
     run_targets(targets, work, run, outputs, losses)
 
 
@@ -135,6 +139,7 @@ class _Decoding:
         strip: write pixels only.
         threads: for each file.
         losses: what is told what pictures lose.
+        keys: of encrypted files.
     """
 
     level: str
@@ -145,6 +150,7 @@ class _Decoding:
     strip: bool
     threads: int
     losses: Losses
+    keys: list[KeyLike]
 
     def __call__(self, target: Target, progress: Progress) -> str:
         """Make ``target``, and return the line to say about it."""
@@ -152,7 +158,7 @@ class _Decoding:
 
         name = target.source.name
         kind = self.stream_suffix if target.name == STREAM else Path(target.name).suffix.lower()
-        with open_file(read_stdin() if name == STREAM else name) as file:
+        with open_file(read_stdin() if name == STREAM else name, keys=self.keys) as file:
             described = self._write_strips(file, target, kind, progress)
             if described is None:
                 described = self._write_whole(file, target, kind, progress)

@@ -283,7 +283,9 @@ def parse_header(raw: bytes, limits: Limits) -> Header:
         raise PgiFormatError("The directory has no blocks.")
     limits.check("blocks", count, "The directory")
     if entry_size < ENTRY.size or (entry_size > ENTRY.size and not newer):
-        raise PgiFormatError(f"Directory entries have {entry_size} bytes where this version has {ENTRY.size}.")
+        raise PgiFormatError(
+            f"Directory entries have {entry_size} bytes where this version has {ENTRY.size}."
+        )
     directory_end = FIXED_HEADER_SIZE + entry_size * count
     if directory_end > size or (directory_end < size and not newer):
         raise PgiFormatError(f"header_size is {size}, but header and directory take {directory_end} bytes.")

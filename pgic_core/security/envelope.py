@@ -148,7 +148,9 @@ class Envelope:
             PgiAuthenticationError: it is another file's key, or the envelope was changed.
         """
         if not same(key.commitment(self.binding), self.commit):
-            raise PgiAuthenticationError("The key that was unwrapped is not the one that the file commits to.")
+            raise PgiAuthenticationError(
+                "The key that was unwrapped is not the one that the file commits to."
+            )
         if not same(key.mac(self.raw, self.binding), self.mac):
             raise PgiAuthenticationError("The list of recipients and seals was changed after it was written.")
 
@@ -264,12 +266,12 @@ def _seal(item: object) -> Seal:
         raise PgiFormatError("The security block has a seal that is none.")
     take = _Taker(dict(zip(("type", "tier", "salt"), item, strict=True)), "seals")
     seal = Seal(take.number("type"), _tier(take.number("tier")), take.bytes("salt", _SALT))
-    allowed = {
+    allowed: dict[int, tuple[Tier, ...]] = {
         BlockType.METADATA: (Tier.METADATA,),
         BlockType.EXTENSION: (Tier.METADATA, Tier.PREVIEW, Tier.FULL),
         BlockType.IMAGE: (Tier.FULL,),
     }
-    if seal.tier not in allowed.get(BlockType(seal.type) if seal.type in list(BlockType) else None, ()):
+    if seal.tier not in allowed.get(seal.type, ()):
         raise PgiFormatError("The security block has a seal of a block or tier that cannot have one.")
     return seal
 
@@ -322,7 +324,9 @@ def parse_records(data: bytes) -> list[Record]:
         if records and (kind < records[-1].kind or kind == records[-1].kind == RecordKind.ENVELOPE):
             raise PgiFormatError("The records of the security block are not in their order.")
         if kind not in list(RecordKind) and not kind & _MAY_SKIP:
-            raise PgiUnsupportedError(f"The security block has a record of kind {kind}, which is unknown here.")
+            raise PgiUnsupportedError(
+                f"The security block has a record of kind {kind}, which is unknown here."
+            )
         if len(records) == _MOST_RECORDS:
             raise PgiLimitError(f"The security block has more than {_MOST_RECORDS} records.")
         records.append(Record(kind, data[at : at + length]))

@@ -52,7 +52,9 @@ class Keyring:
             elif isinstance(key, PublicKey):
                 raise PgiOptionError("A public key encrypts only; decrypting takes the secret one.")
             else:
-                raise PgiOptionError(f"A key is a SecretKey, a Passphrase or a path, not {type(key).__name__}.")
+                raise PgiOptionError(
+                    f"A key is a SecretKey, a Passphrase or a path, not {type(key).__name__}."
+                )
 
     def __repr__(self) -> str:
         return f"Keyring({len(self._secrets)} keys, {len(self.passphrases)} passphrases)"

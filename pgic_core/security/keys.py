@@ -1,7 +1,7 @@
 """Keys of people and devices, the files that hold them, and passphrases.
 
-A key file is text: one key a line, ``pgic-public KIND ID BASE64`` or ``pgic-secret KIND ID BASE64``; lines that
-start with ``#`` are remarks. The id is that of FORMAT.md, section 9.5, so that a typing error shows.
+A key file is text: one key a line, ``pgic-public KIND ID BASE64`` or ``pgic-secret KIND ID BASE64``; lines
+that start with ``#`` are remarks. The id is that of FORMAT.md, section 9.5, so that a typing error shows.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..errors import PgiInputError, PgiOptionError, PgiUnsupportedError
+from ..errors import PgiInputError, PgiOptionError
 from .schemes import SCHEMES, find_scheme
+from .suites import require_extra
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -139,6 +140,7 @@ class Passphrase:
 
     def derive(self, salt: bytes, memory: int, passes: int, lanes: int) -> bytes:
         """32 bytes of Argon2id (RFC 9106); ``memory`` is in KiB."""
+        require_extra()
         from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
         return Argon2id(salt=salt, length=32, iterations=passes, lanes=lanes, memory_cost=memory).derive(
@@ -252,7 +254,9 @@ def _read(path: str | os.PathLike[str]) -> str:
         with open(path, "rb") as file:
             data = file.read(_MOST_BYTES + 1)
     except OSError as error:
-        raise PgiInputError(error.errno, f"The key cannot be read: {error.strerror}", os.fspath(path)) from error
+        raise PgiInputError(
+            error.errno, f"The key cannot be read: {error.strerror}", os.fspath(path)
+        ) from error
     if len(data) > _MOST_BYTES:
         raise PgiInputError(f"{os.fspath(path)} is too large to be a key file.")
     try:

@@ -19,7 +19,7 @@ from ..errors import PgiAuthenticationError, PgiFormatError, PgiKeyError
 from .envelope import PASSPHRASE, Envelope, RecordKind, parse_records
 from .messages import PADDING, TABLE, Place, associated_data, parse_content, parse_table
 from .sorting import join_fields, parse_fields
-from .suites import INTERNATIONAL, TAG_BYTES, find_suite
+from .suites import INTERNATIONAL, TAG_BYTES, find_suite, require_extra
 from .tiers import KEY_BYTES, Tier, TierKey
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ def open_content(reader: PgiReader, keyring: Keyring) -> OpenedContent:
     envelope = find_envelope(reader)
     if envelope is None:
         raise PgiFormatError("The file is not encrypted.")
+    require_extra()
     key = _best_key(envelope, keyring)
     envelope.check(key)
     return OpenedContent(reader, envelope, key)
@@ -158,10 +159,12 @@ def _missing(stanzas: Sequence[Stanza], *, tried_passphrase: bool) -> str:
         "a passphrase" if stanza.kind == PASSPHRASE else f"key {stanza.key_id.hex()} ({stanza.tier.label})"
         for stanza in stanzas
     ]
-    wrong = " The passphrase is wrong." if tried_passphrase and PASSPHRASE in {s.kind for s in stanzas} else ""
+    wrong = tried_passphrase and any(stanza.kind == PASSPHRASE for stanza in stanzas)
     return (
-        f"The file is encrypted, and no key for it was given; it opens with {' or '.join(dict.fromkeys(ways))}. "
-        f"Name the key with keys=, --key or PGIC_KEYS.{wrong}"
+        "The file is encrypted, and no key for it was given; "
+        f"it opens with {' or '.join(dict.fromkeys(ways))}. Name the key with keys=, --key or PGIC_KEYS."
+        + " The passphrase is wrong."
+        * wrong
     )
 
 
@@ -259,8 +262,8 @@ class OpenedContent:
             ids = [s.key_id.hex() for s in self.envelope.stanzas if s.tier >= tier and s.key_id]
             which = f"key {' or '.join(ids)}" if ids else "another key"
             raise PgiKeyError(
-                f"{what} takes the tier {tier.label}, which {which} opens; the key that was given opens the tier "
-                f"{self.tier.label}."
+                f"{what} takes the tier {tier.label}, which {which} opens; "
+                f"the key that was given opens the tier {self.tier.label}."
             )
 
     @property

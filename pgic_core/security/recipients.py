@@ -48,8 +48,8 @@ def recipients_of(given: RecipientsLike, tier: TierLike = Tier.FULL) -> list[Rec
     """Recipients as a caller names them.
 
     Args:
-        given: one or several public keys, passphrases, paths of ``.pub`` files, :class:`Recipient`, or pairs of
-            one of these and a tier.
+        given: one or several public keys, passphrases, paths of ``.pub`` files, :class:`Recipient`, or pairs
+            of one of these and a tier.
         tier: of those that come without one.
 
     Raises:
@@ -57,7 +57,9 @@ def recipients_of(given: RecipientsLike, tier: TierLike = Tier.FULL) -> list[Rec
         PgiInputError: a file cannot be read.
     """
     one = isinstance(given, (str, os.PathLike, PublicKey, SecretKey, Passphrase, Recipient)) or (
-        isinstance(given, tuple) and len(given) == 2 and given[1] in [each.label for each in Tier] + list(Tier)
+        isinstance(given, tuple)
+        and len(given) == 2
+        and given[1] in [each.label for each in Tier] + list(Tier)
     )
     items = [given] if one or not isinstance(given, Iterable) else list(given)
     found = [_recipient(item, tier_named(tier)) for item in items]

@@ -6,7 +6,7 @@ import secrets
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import PgiAuthenticationError, PgiOptionError, PgiUnsupportedError
-from .suites import INTERNATIONAL, NATIONAL, find_suite
+from .suites import INTERNATIONAL, NATIONAL, find_suite, require_extra
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.hpke import (
@@ -109,7 +109,10 @@ class _HybridScheme:
         from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
         from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-        return MLKEM768PrivateKey.generate().private_bytes_raw() + X25519PrivateKey.generate().private_bytes_raw()
+        return (
+            MLKEM768PrivateKey.generate().private_bytes_raw()
+            + X25519PrivateKey.generate().private_bytes_raw()
+        )
 
     def public_of(self, private: bytes) -> bytes:
         from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
@@ -129,7 +132,9 @@ class _HybridScheme:
         try:
             return _hpke(KEM.MLKEM768_X25519).encrypt(key, self._public(public), info)
         except ValueError as error:
-            raise PgiOptionError("The public key cannot be used: it is none of ML-KEM-768 and X25519.") from error
+            raise PgiOptionError(
+                "The public key cannot be used: it is none of ML-KEM-768 and X25519."
+            ) from error
 
     def unwrap(self, private: bytes, data: bytes, info: bytes) -> bytes:
         from cryptography.exceptions import InvalidTag
@@ -223,5 +228,5 @@ def find_scheme(kind: str) -> Scheme:
     """
     if kind not in SCHEMES:
         raise PgiUnsupportedError(f"Keys of the kind {kind!r} are not known here.")
-    find_suite(SCHEMES[kind].suite)  # names the extra where it is missing
+    require_extra()
     return SCHEMES[kind]

@@ -82,7 +82,9 @@ class _Sealer:
         plain = pack_content(content, pad=pad)
         return self.message(self.seal_key(seal, tier), Place(block_type, tier), plain)
 
-    def small_blocks(self, metadata: BlockEntry | None, stored: bytes, fields: Mapping[str, object], pad: bool) -> list[Block]:
+    def small_blocks(
+        self, metadata: BlockEntry | None, stored: bytes, fields: Mapping[str, object], pad: bool
+    ) -> list[Block]:
         """Metadata and extension block of an encrypted file."""
         blocks: list[Block] = []
         if metadata is not None:
@@ -153,6 +155,9 @@ def encrypted(
         PgiFormatError: the file is damaged.
     """
     _require_all(reader)
+    if reader.sealed is None:
+        for _ in reader.iter_block(reader.header.image):  # so that damage is not sealed anew
+            pass
     plan = payload_plan(reader.fields.compression_type, _payload_of(reader))
     _check_tiers(plan, recipients)
     _check_blocks(reader)

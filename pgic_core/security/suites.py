@@ -9,15 +9,14 @@ from __future__ import annotations
 import hmac
 import struct
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import PgiAuthenticationError, PgiUnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
-__all__ = ["INTERNATIONAL", "NATIONAL", "TAG_BYTES", "Aead", "Suite", "find_suite", "same"]
+__all__ = ["INTERNATIONAL", "NATIONAL", "TAG_BYTES", "Aead", "Suite", "find_suite", "require_extra", "same"]
 
 INTERNATIONAL, NATIONAL = 1, 2
 TAG_BYTES = 16
@@ -36,21 +35,29 @@ class Aead(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """A family of algorithms.
+    """A family of algorithms. They are loaded when they are first needed.
 
     Attributes:
         number: in the envelope.
         algorithm: in the security mark.
         key_bytes: of the AEAD.
-        aead: makes an AEAD of a key.
-        hash: makes the hash.
     """
 
     number: int
     algorithm: str
     key_bytes: int
-    aead: Callable[[bytes], Aead]
-    hash: Callable[[], Any]
+
+    def _aead(self, key: bytes) -> Aead:
+        if self.number == NATIONAL:
+            return _Sm4Gcm(key)
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        return AESGCM(key)
+
+    def _hash(self) -> HashAlgorithm:
+        from cryptography.hazmat.primitives import hashes
+
+        return hashes.SM3() if self.number == NATIONAL else hashes.SHA256()
 
     def seal(self, key: bytes, index: int, data: bytes, associated: bytes) -> bytes:
         """Encrypt one message.
@@ -61,7 +68,7 @@ class Suite:
             data: plain bytes.
             associated: what is authenticated with it.
         """
-        return self.aead(key).encrypt(_NONCE.pack(index), data, associated)
+        return self._aead(key).encrypt(_NONCE.pack(index), data, associated)
 
     def open(self, key: bytes, index: int, data: bytes, associated: bytes, what: str) -> bytes:
         """Decrypt one message.
@@ -79,7 +86,7 @@ class Suite:
         from cryptography.exceptions import InvalidTag
 
         try:
-            return self.aead(key).decrypt(_NONCE.pack(index), data, associated)
+            return self._aead(key).decrypt(_NONCE.pack(index), data, associated)
         except (InvalidTag, ValueError) as error:
             raise PgiAuthenticationError(f"{what} was changed after it was encrypted.") from error
 
@@ -87,19 +94,19 @@ class Suite:
         """HKDF-Expand (RFC 5869)."""
         from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-        return HKDFExpand(self.hash(), length, info).derive(key)
+        return HKDFExpand(self._hash(), length, info).derive(key)
 
     def derive(self, key: bytes, salt: bytes, info: bytes) -> bytes:
         """HKDF (RFC 5869), a key of the AEAD."""
         from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-        return HKDF(self.hash(), self.key_bytes, salt, info).derive(key)
+        return HKDF(self._hash(), self.key_bytes, salt, info).derive(key)
 
     def mac(self, key: bytes, data: bytes) -> bytes:
         """HMAC (RFC 2104), 32 bytes."""
         from cryptography.hazmat.primitives.hmac import HMAC
 
-        context = HMAC(key, self.hash())
+        context = HMAC(key, self._hash())
         context.update(data)
         return context.finalize()
 
@@ -132,25 +139,36 @@ class _Sm4Gcm:
         return plain + cipher.finalize()
 
 
-@cache
+_SUITES = {
+    INTERNATIONAL: Suite(INTERNATIONAL, "AES-256-GCM", 32),
+    NATIONAL: Suite(NATIONAL, "SM4-GCM", 16),
+}
+
+
 def find_suite(number: int) -> Suite:
     """The suite of this number.
 
     Raises:
-        PgiUnsupportedError: there is none, or ``cryptography`` is not installed.
+        PgiUnsupportedError: there is none.
     """
-    if number not in (INTERNATIONAL, NATIONAL):
-        raise PgiUnsupportedError(f"The file is encrypted by suite {number}, which this software does not know.")
+    if number not in _SUITES:
+        raise PgiUnsupportedError(f"The file is encrypted by the unknown suite {number}.")
+    return _SUITES[number]
+
+
+def require_extra() -> None:
+    """Raise unless the algorithms are installed.
+
+    Raises:
+        PgiUnsupportedError: they are not; the message names the extra.
+    """
     try:
-        from cryptography.hazmat.primitives import hashes
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+        import cryptography  # noqa: F401
     except ImportError as error:
         raise PgiUnsupportedError(
-            "Encryption needs the extra 'security': pip install 'pgic[security]'."
+            "The file is encrypted; to open or make such files, install the extra 'security': "
+            "pip install 'pgic[security]'."
         ) from error
-    if number == NATIONAL:
-        return Suite(NATIONAL, "SM4-GCM", 16, _Sm4Gcm, hashes.SM3)
-    return Suite(INTERNATIONAL, "AES-256-GCM", 32, AESGCM, hashes.SHA256)
 
 
 def same(first: bytes, second: bytes) -> bool:

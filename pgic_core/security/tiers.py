@@ -66,7 +66,9 @@ class Binding:
 
     def labelled(self, label: str) -> bytes:
         """X(label) of FORMAT.md."""
-        return label.encode() + bytes([0, self.suite.number]) + self.version.to_bytes(2, "little") + self.file_id
+        return (
+            label.encode() + bytes([0, self.suite.number]) + self.version.to_bytes(2, "little") + self.file_id
+        )
 
 
 @dataclass(frozen=True, slots=True)
