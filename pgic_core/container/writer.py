@@ -69,6 +69,17 @@ class Block:
     pieces: Iterable[bytes | memoryview]
 
 
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """The stored bytes of a block, checked whenever they are read."""
+
+    reader: PgiReader
+    entry: BlockEntry
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self.reader.iter_block(self.entry)
+
+
 def build_file(
     fields: ImageFields,
     payload: Payload,
@@ -280,7 +291,7 @@ def make_block(kind: int, flags: int, pieces: Iterable[bytes | memoryview]) -> B
 
 def copied_block(reader: PgiReader, entry: BlockEntry) -> Block:
     """A block of another file as it is; its CRC32 and SHA-256 are checked when it is written."""
-    return Block(entry, reader.iter_block(entry))
+    return Block(entry, _Stored(reader, entry))
 
 
 def assemble(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..container import PgiReader
+from ..container import BlockType, PgiReader
 from ..errors import PgiUnsupportedError
 from .keyring import Keyring
 from .tiers import Tier
@@ -32,13 +32,16 @@ def unlock(reader: PgiReader, keys: KeysLike | None) -> None:
         PgiInputError: a key file cannot be read.
     """
     keyring = Keyring(keys)
-    if not reader.header.image.encrypted:
+    if reader.header.find(BlockType.SECURITY) is None:
         return
     # Not imported for plain files.
-    from .opening import open_content
+    from .opening import find_envelope, open_content
 
     try:
-        reader.unlock(open_content(reader, keyring))
+        envelope = find_envelope(reader)
+        if envelope is None:  # signed, perhaps, but not encrypted
+            return
+        reader.unlock(open_content(reader, envelope, keyring))
     except PgiUnsupportedError as error:
         reader.explain_lock(error)
 

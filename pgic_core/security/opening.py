@@ -97,21 +97,19 @@ def _check_blocks(reader: PgiReader, envelope: Envelope) -> None:
         raise PgiFormatError("The extension block does not say what the security block says.")
 
 
-def open_content(reader: PgiReader, keyring: Keyring) -> OpenedContent:
+def open_content(reader: PgiReader, envelope: Envelope, keyring: Keyring) -> OpenedContent:
     """Find the key that opens most of an encrypted file.
 
     Args:
-        reader: of the file, which is encrypted.
+        reader: of the file.
+        envelope: of the file.
         keyring: where to look.
 
     Raises:
         PgiKeyError: none opens it; the message names those that would.
         PgiAuthenticationError: the file was changed.
-        PgiFormatError, PgiLimitError, PgiUnsupportedError: as :func:`find_envelope`.
+        PgiUnsupportedError: the extra "security" is missing.
     """
-    envelope = find_envelope(reader)
-    if envelope is None:
-        raise PgiFormatError("The file is not encrypted.")
     require_extra()
     key = _best_key(envelope, keyring)
     envelope.check(key)

@@ -262,6 +262,7 @@ def add_recipients(reader: PgiReader, recipients: Sequence[Recipient]) -> Iterat
         PgiLimitError: there are too many.
     """
     opened = _opened(reader)
+    _check_blocks(reader)
     envelope = opened.envelope
     present = {stanza.key_id for stanza in envelope.stanzas if stanza.kind != PASSPHRASE}
     added = [wrap(recipient, opened.key, envelope.binding) for recipient in recipients]
