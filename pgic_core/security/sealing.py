@@ -29,7 +29,7 @@ from .messages import (
 from .opening import OpenedContent, records_of
 from .recipients import suite_of, wrap
 from .sorting import pack_fields, split_fields
-from .suites import TAG_BYTES, find_suite
+from .suites import TAG_BYTES, find_suite, require_extra
 from .tiers import KEY_BYTES, Binding, Tier, TierKey
 
 if TYPE_CHECKING:
@@ -155,12 +155,13 @@ def encrypted(
         PgiFormatError: the file is damaged.
     """
     _require_all(reader)
+    _check_blocks(reader)
     if reader.sealed is None:
         for _ in reader.iter_block(reader.header.image):  # so that damage is not sealed anew
             pass
     plan = payload_plan(reader.fields.compression_type, _payload_of(reader))
     _check_tiers(plan, recipients)
-    _check_blocks(reader)
+    require_extra()
     suite = find_suite(suite_of(recipients))
     binding = Binding(suite, LEAST_VERSION, secrets.token_bytes(_FILE_ID))
     key = TierKey(Tier.FULL, secrets.token_bytes(KEY_BYTES))
