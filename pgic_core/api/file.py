@@ -1,4 +1,4 @@
-"""An opened ``.pgi`` file: parsed once, decoded as often and as partly as wanted."""
+"""An open ``.pgi`` file: parsed once, decoded on demand, whole or in part."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from ..errors import PgiLimitError, PgiUnsupportedError
 from ..limits import Limits
 from ..options import DecodeOptions, Level, OnDamage, Window, thread_count
 from ..security.access import open_reader, require_pixels, tier_of, verify_sealed
-from .coded import open_coded
-from .describing import describe
+from .file_description import describe
+from .opened_image import open_coded
 from .side_data import SideData
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ..container.source import SourceLike
     from ..options import Progress
     from ..security.keyring import KeysLike
-    from .info import FileInfo
+    from .file_info import FileInfo
 
 __all__ = ["Decoded", "Level", "OnDamage", "PgiFile", "Window"]
 

@@ -9,7 +9,7 @@ from ..errors import PgiLimitError
 from ..limits import Limits
 from ..options import DecodeOptions
 from ..security.access import open_reader, require_pixels
-from .coded import open_coded
+from .opened_image import open_coded
 
 if TYPE_CHECKING:
     import numpy as np

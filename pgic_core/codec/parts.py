@@ -115,9 +115,9 @@ def _learned(payload: Payload) -> PayloadPlan:
         payload.part(start), payload.length - start, payload.width, payload.height, payload.limits
     )
     parts.append(PayloadPart(index.header_bytes + (0 if alpha else LENGTH_SIZE), Layer.HEADER))
-    grid, offsets = header.grid, header.offsets
+    grid, roi_map = header.grid, header.roi_map
     inside = [
-        offsets is not None and bool((offsets[grid.box(tile).inside(grid.padded, Z_STRIDE)] > 0).any())
+        roi_map is not None and bool((roi_map[grid.box(tile).inside(grid.padded, Z_STRIDE)] > 0).any())
         for tile in range(grid.count)
     ]
     coarse, fine = (index.parts[layer] for layer in LAYERS)

@@ -1,6 +1,6 @@
 """A reader of encrypted files that was written from FORMAT.md and shares no code with pgic.
 
-It takes AES, SM4, hashes and curves from ``cryptography`` and ``gmalg``; HPKE, HKDF and everything else is here.
+It takes ciphers, hashes and curves from ``cryptography`` and ``gmalg``. HPKE, HKDF and the rest are here.
 """
 
 from __future__ import annotations

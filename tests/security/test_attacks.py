@@ -522,7 +522,7 @@ def test_parts_above_a_key(sealed_learned: bytes, keys: Keys, tier: Tier) -> Non
 
 @pytest.mark.parametrize("at", range(20))
 def test_tables_that_an_insider_forges(sealed_learned: bytes, keys: Keys, at: int) -> None:
-    """With the key of the metadata tier a table can be forged, but no part moves into another tier by that."""
+    """With the key of the metadata tier a table can be forged, but that moves no part into another tier."""
     content = opened(sealed_learned, keys.metadata)
     (group,) = content.groups
     at %= len(group.parts)

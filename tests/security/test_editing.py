@@ -41,7 +41,7 @@ def path(tmp_path: Path, small: bytes, keys: Keys) -> Path:
 
 @pytest.fixture
 def sealings(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[bytes, int], tuple[bytes, bytes]]:
-    """Every key and index that a message was sealed with; one that is used for two messages fails the test."""
+    """Every key and index that a message was sealed with; using one for two messages fails the test."""
     seen: dict[tuple[bytes, int], tuple[bytes, bytes]] = {}
     plain = Suite.seal
 
@@ -89,7 +89,7 @@ def test_edits_never_use_a_nonce_twice(
 def test_a_writer_that_is_killed_and_starts_again_draws_new_salts(
     path: Path, keys: Keys, sealings: dict[tuple[bytes, int], tuple[bytes, bytes]]
 ) -> None:
-    from pgic_core.api.protection import rewritten
+    from pgic_core.api.encryption import rewritten
 
     before = path.read_bytes()
     for attempt in range(2):
@@ -211,7 +211,7 @@ def test_what_cannot_be_encrypted(path: Path, small: bytes, keys: Keys, tmp_path
 def test_nothing_plain_is_written_on_the_way(
     path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Rekeying and editing write one file, and that is ciphertext; decrypting fails before it leaves a file."""
+    """Rekeying and editing write ciphertext only; decrypting what was changed leaves no file."""
     from pgic_core.container import atomic
 
     written: list[bytes] = []

@@ -1,4 +1,4 @@
-"""What an opened file says about itself, as a :class:`.info.FileInfo`."""
+"""What an opened file says about itself, as a :class:`.file_info.FileInfo`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..container import Compression, ImageType, Metadata
 from ..models import ROWS_PER_OCTAVE
-from .derived import contradictions
-from .info import BlockInfo, FileInfo
-from .protection import security_info
+from .encryption import security_info
+from .file_info import BlockInfo, FileInfo
+from .photo_metadata import contradictions
 from .side_data import SideData
 from .thermal import radiometric_maker
 
