@@ -11,6 +11,7 @@ from PIL import Image
 import pgic_core
 from pgic_core import Passphrase, SecretKey, generate_key
 from pgic_core.container import ByteSource, PgiReader
+from pgic_core.security import sealing
 from pgic_core.security.recipients import recipients_of
 from pgic_core.security.sealing import encrypted
 
@@ -121,6 +122,15 @@ def small() -> bytes:
 def sealed_learned(learned: bytes, keys: Keys) -> bytes:
     tiers = ("full", "regions", "preview", "metadata")
     return sealed(learned, *((getattr(keys, tier).public, tier) for tier in tiers))
+
+
+@pytest.fixture(scope="session")
+def sealed_apart(learned: bytes, keys: Keys) -> bytes:
+    """The same as a writer makes it that puts no tiles together, so with more messages."""
+    tiers = ("full", "regions", "preview", "metadata")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sealing, "_JOINED_BYTES", 0)
+        return sealed(learned, *((getattr(keys, tier).public, tier) for tier in tiers))
 
 
 @pytest.fixture(scope="session")

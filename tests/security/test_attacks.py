@@ -24,6 +24,7 @@ from pgic_core.errors import (
     PgiTruncatedError,
     PgiUnsupportedError,
 )
+from pgic_core.security import sealing
 from pgic_core.security.access import open_reader, opened_content, verify_sealed
 from pgic_core.security.messages import TABLE, Place, associated_data, pack_table
 from pgic_core.security.tiers import Tier
@@ -115,6 +116,14 @@ def other(small: bytes, keys: Keys) -> bytes:
     return sealed(
         small, keys.full.public, (keys.preview.public, "preview"), (keys.metadata.public, "metadata")
     )
+
+
+@pytest.fixture(scope="module")
+def another(learned: bytes, keys: Keys) -> bytes:
+    """A second encryption of the picture in ``sealed_apart``."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sealing, "_JOINED_BYTES", 0)
+        return sealed(learned, keys.full.public)
 
 
 def test_what_is_not_changed_is_accepted(one: bytes, keys: Keys) -> None:
@@ -232,23 +241,23 @@ def messages(data: bytes, key: SecretKey) -> tuple[bytes, list[bytes]]:
 
 
 @pytest.mark.parametrize("at", range(16))
-def test_tiles_that_change_places(sealed_learned: bytes, keys: Keys, at: int) -> None:
-    head, tiles = messages(sealed_learned, keys.full)
+def test_tiles_that_change_places(sealed_apart: bytes, keys: Keys, at: int) -> None:
+    head, tiles = messages(sealed_apart, keys.full)
     assert len(tiles) > 17
     tiles[at], tiles[at + 1] = tiles[at + 1], tiles[at]
-    parts = Parts.of(sealed_learned)
+    parts = Parts.of(sealed_apart)
     parts.blocks[IMAGE].content = head + b"".join(tiles)
     refused(parts.file(), keys.full, AUTH)
 
 
 @pytest.mark.parametrize("at", range(0, 18, 2))
 def test_tiles_of_another_file_of_the_same_picture(
-    learned: bytes, sealed_learned: bytes, keys: Keys, at: int
+    sealed_apart: bytes, another: bytes, keys: Keys, at: int
 ) -> None:
-    head, tiles = messages(sealed_learned, keys.full)
-    second = sealed(learned, keys.full.public)
+    head, tiles = messages(sealed_apart, keys.full)
+    second = another
     tiles[at] = messages(second, keys.full)[1][at]
-    parts = Parts.of(sealed_learned)
+    parts = Parts.of(sealed_apart)
     parts.blocks[IMAGE].content = head + b"".join(tiles)
     refused(parts.file(), keys.full, AUTH)
 
@@ -508,8 +517,8 @@ def test_lists_of_seals_that_do_not_fit(one: bytes, keys: Keys, seals: Any) -> N
 
 
 @pytest.mark.parametrize("tier", [Tier.METADATA, Tier.PREVIEW, Tier.REGIONS])
-def test_parts_above_a_key(sealed_learned: bytes, keys: Keys, tier: Tier) -> None:
-    content = opened(sealed_learned, getattr(keys, tier.label))
+def test_parts_above_a_key(sealed_apart: bytes, keys: Keys, tier: Tier) -> None:
+    content = opened(sealed_apart, getattr(keys, tier.label))
     (group,) = content.groups
     seen = 0
     for start, part in zip(group.starts, group.parts, strict=True):
@@ -521,9 +530,9 @@ def test_parts_above_a_key(sealed_learned: bytes, keys: Keys, tier: Tier) -> Non
 
 
 @pytest.mark.parametrize("at", range(20))
-def test_tables_that_an_insider_forges(sealed_learned: bytes, keys: Keys, at: int) -> None:
+def test_tables_that_an_insider_forges(sealed_apart: bytes, keys: Keys, at: int) -> None:
     """With the key of the metadata tier a table can be forged, but that moves no part into another tier."""
-    content = opened(sealed_learned, keys.metadata)
+    content = opened(sealed_apart, keys.metadata)
     (group,) = content.groups
     at %= len(group.parts)
     forged = list(group.parts)
@@ -535,7 +544,7 @@ def test_tables_that_an_insider_forges(sealed_learned: bytes, keys: Keys, at: in
     key = content.key.seal_key(group.seal.salt, IMAGE, Tier.METADATA, binding)
     fields = content.reader.fields.to_bytes()
     table = binding.suite.seal(key, 0, plain, associated_data(binding, fields, place, len(plain)))
-    parts = Parts.of(sealed_learned)
+    parts = Parts.of(sealed_apart)
     block = parts.blocks[IMAGE].content
     parts.blocks[IMAGE].content = block[:7] + struct.pack("<I", len(table)) + table + block[group.stored[0] :]
     refused(parts.file(), keys.full, AUTH)
