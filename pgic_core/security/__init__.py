@@ -6,6 +6,7 @@ which is loaded when it is first needed.
 
 from .keyring import KEYS_VARIABLE, Keyring
 from .keys import (
+    ModuleKey,
     Passphrase,
     PublicKey,
     SecretKey,
@@ -20,6 +21,7 @@ from .tiers import Tier
 __all__ = [
     "KEYS_VARIABLE",
     "Keyring",
+    "ModuleKey",
     "Passphrase",
     "PublicKey",
     "Recipient",

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..errors import PgiInputError, PgiOptionError
-from .keys import Passphrase, PublicKey, SecretKey, parse_keys, read_secret_keys
+from .keys import ModuleKey, Passphrase, PublicKey, SecretKey, parse_keys, read_secret_keys
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    KeyLike: TypeAlias = SecretKey | Passphrase | str | os.PathLike[str]
+    KeyLike: TypeAlias = SecretKey | ModuleKey | Passphrase | str | os.PathLike[str]
     KeysLike: TypeAlias = KeyLike | Iterable[KeyLike]
 
 __all__ = ["KEYS_VARIABLE", "Keyring"]
@@ -28,7 +28,7 @@ class Keyring:
     """Keys to try.
 
     Args:
-        keys: secret keys, passphrases, or paths of ``.key`` files.
+        keys: secret keys, those of modules, passphrases, or paths of ``.key`` files.
 
     Attributes:
         passphrases: those given.
@@ -39,11 +39,11 @@ class Keyring:
     """
 
     def __init__(self, keys: KeysLike | None = None) -> None:
-        self._secrets: dict[bytes, SecretKey] = {}
+        self._secrets: dict[bytes, SecretKey | ModuleKey] = {}
         self._environment_read = False
         self.passphrases: list[Passphrase] = []
         for key in _several(keys):
-            if isinstance(key, SecretKey):
+            if isinstance(key, (SecretKey, ModuleKey)):
                 self._secrets[key.key_id] = key
             elif isinstance(key, Passphrase):
                 self.passphrases.append(key)
@@ -59,7 +59,7 @@ class Keyring:
     def __repr__(self) -> str:
         return f"Keyring({len(self._secrets)} keys, {len(self.passphrases)} passphrases)"
 
-    def find(self, kind: str, key_id: bytes, *, ask: bool) -> SecretKey | None:
+    def find(self, kind: str, key_id: bytes, *, ask: bool) -> SecretKey | ModuleKey | None:
         """The secret key of a recipient, or None.
 
         Args:
@@ -102,6 +102,6 @@ class Keyring:
 def _several(keys: KeysLike | None) -> list[KeyLike]:
     if keys is None:
         return []
-    if isinstance(keys, (str, os.PathLike, SecretKey, Passphrase)) or not isinstance(keys, Iterable):
+    if isinstance(keys, (str, os.PathLike)) or not isinstance(keys, Iterable):
         return [keys]
     return list(keys)

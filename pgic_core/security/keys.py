@@ -15,16 +15,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import PgiInputError, PgiOptionError
-from .schemes import SCHEMES, find_scheme
+from .schemes import SCHEMES, find_scheme, unwrap_sm2
 from .suites import require_extra
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from .schemes import Scheme
 
 __all__ = [
     "KEY_ID_BYTES",
+    "ModuleKey",
     "Passphrase",
     "PublicKey",
     "SecretKey",
@@ -113,6 +115,40 @@ class SecretKey:
     def to_text(self) -> str:
         """The line of a key file. It holds the secret."""
         return _line(_SECRET, self.kind, self.key_id, self._data)
+
+
+class ModuleKey:
+    """A private key of SM2 that never leaves a certified module (SDF, GM/T 0018) or a key service.
+
+    Args:
+        public: the public key, 64 bytes: X and Y.
+        decrypt: SM2 decryption (GB/T 32918.4) in the module. It gets C1 C3 C2, C1 with its leading 04, and
+            returns the plain bytes.
+
+    Raises:
+        PgiOptionError: ``public`` is no point of the curve.
+    """
+
+    __slots__ = ("_decrypt", "public")
+
+    kind = "sm2"
+
+    def __init__(self, public: bytes, decrypt: Callable[[bytes], bytes]) -> None:
+        self.public = PublicKey(self.kind, public)
+        self.public.scheme.check_public(public)
+        self._decrypt = decrypt
+
+    def __repr__(self) -> str:
+        return f"ModuleKey(id {self.key_id.hex()})"
+
+    @property
+    def key_id(self) -> bytes:
+        """8 bytes."""
+        return self.public.key_id
+
+    def unwrap(self, data: bytes, info: bytes) -> bytes:
+        """As :meth:`SecretKey.unwrap`; errors of the module pass through."""
+        return unwrap_sm2(self._decrypt, data, info)
 
 
 class Passphrase:

@@ -9,6 +9,8 @@ from ..errors import PgiAuthenticationError, PgiOptionError, PgiUnsupportedError
 from .suites import INTERNATIONAL, NATIONAL, find_suite, require_extra
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cryptography.hazmat.primitives.hpke import (
         KEM,
         MLKEM768X25519PrivateKey,
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
         Suite,
     )
 
-__all__ = ["SCHEMES", "Scheme", "find_scheme"]
+__all__ = ["SCHEMES", "Scheme", "find_scheme", "unwrap_sm2"]
 
 _WRONG_KEY = "The key that is wrapped for this recipient was changed, or taken from another file."
 _X25519, _MLKEM_PUBLIC, _MLKEM_SEED = 32, 1184, 64
@@ -194,14 +196,30 @@ class _Sm2Scheme:
         return bytes(_sm2(public=_POINT + public).encrypt(outer)) + suite.seal(outer, 0, key, info)
 
     def unwrap(self, private: bytes, data: bytes, info: bytes) -> bytes:
-        suite = find_suite(NATIONAL)
-        try:
-            outer = bytes(_sm2(private).decrypt(data[:_SM2_WRAPPED]))
-        except Exception as error:  # gmalg has no base of its errors
-            raise PgiAuthenticationError(_WRONG_KEY) from error
-        if len(outer) != suite.key_bytes:
-            raise PgiAuthenticationError(_WRONG_KEY)
-        return suite.open(outer, 0, data[_SM2_WRAPPED:], info, "The key that is wrapped for this recipient")
+        def decrypt(cipher: bytes) -> bytes:
+            try:
+                return bytes(_sm2(private).decrypt(cipher))
+            except Exception as error:  # gmalg has no base of its errors
+                raise PgiAuthenticationError(_WRONG_KEY) from error
+
+        return unwrap_sm2(decrypt, data, info)
+
+
+def unwrap_sm2(decrypt: Callable[[bytes], bytes], data: bytes, info: bytes) -> bytes:
+    """A key that was wrapped by SM2.
+
+    Args:
+        decrypt: SM2 decryption (GB/T 32918.4) of C1 C3 C2, C1 with its leading 04.
+        data: the wrapped key.
+        info: what it is bound to.
+
+    Raises:
+        PgiAuthenticationError: it was not wrapped for this key and ``info``.
+    """
+    outer, suite = decrypt(data[:_SM2_WRAPPED]), find_suite(NATIONAL)
+    if len(outer) != suite.key_bytes:
+        raise PgiAuthenticationError(_WRONG_KEY)
+    return suite.open(outer, 0, data[_SM2_WRAPPED:], info, "The key that is wrapped for this recipient")
 
 
 def _sm2(private: bytes | None = None, public: bytes | None = None) -> Any:

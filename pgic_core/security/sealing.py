@@ -344,7 +344,7 @@ def _tier_of(part: PayloadPart, plan: PayloadPlan) -> Tier:
 
 
 def _joined(parts: Iterable[SealedPart]) -> list[SealedPart]:
-    """Parts, with small neighbours of one tier and layer put together: a message of its own costs 19 bytes."""
+    """Put small neighbours of one tier and layer together, since each message costs 19 bytes."""
     joined: list[SealedPart] = []
     for part in parts:
         last = joined[-1] if joined else None
