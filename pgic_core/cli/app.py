@@ -28,6 +28,7 @@ _COMMANDS = {
     "keygen": ("pgic_core.cli.keygen", "Make a pair of keys for encrypted files."),
     "encrypt": ("pgic_core.cli.encrypt", "Encrypt .pgi files for the owners of keys."),
     "decrypt": ("pgic_core.cli.encrypt", "Make plain .pgi files of encrypted ones."),
+    "policy": ("pgic_core.cli.policy", "Sign or show who gets which tier of encrypted files."),
     "features": ("pgic_core.cli.features", "Code deep feature maps."),
     "plugins": ("pgic_core.cli.plugins", "List plugins, and say why one is broken."),
     "bench": ("pgic_core.cli.bench", "Measure quality, rate, speed and memory beside other codecs."),

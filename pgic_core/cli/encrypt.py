@@ -81,7 +81,7 @@ def encrypt(
     INPUT is a .pgi file, a pattern, a folder with all folders below it, or - for standard input.
     """
     if recipients is None:
-        raise click.UsageError("Say for whom: --to NAME.pub ('pgic keygen NAME' makes one).")
+        raise click.UsageError("Say for whom: --to NAME.pub ('pgic keygen NAME' makes one), or --policy.")
     if add and rekey:
         raise click.UsageError("--add and --rekey contradict each other.")
     if add:

@@ -57,17 +57,39 @@ def key_options(*, advanced: bool) -> Callable[[Callable[..., None]], Callable[.
 
 
 def recipient_options(command: Callable[..., None]) -> Callable[..., None]:
-    """``--to`` and ``--tier``, which the command gets as its argument ``recipients``, a list or None."""
+    """``--to``, ``--tier`` and ``--policy``, which the command gets as ``recipients``, a list or None."""
 
     @functools.wraps(command)
-    def bundled(*, to: tuple[str, ...], tier: str | None, **others: Any) -> None:
+    def bundled(
+        *, to: tuple[str, ...], tier: str | None, policy: str | None, trust: str | None, **others: Any
+    ) -> None:
         if tier is not None and not to:
             raise click.UsageError("--tier says what those may see whom --to names; name one.")
+        if (policy is None) != (trust is None):
+            raise click.UsageError("--policy and --trust belong together: a policy has to be signed.")
         found = [_recipient(text, tier_named(tier or Tier.FULL)) for text in to]
+        if policy is not None and trust is not None:
+            from ..security.policy import recipients_by_policy
+
+            found += recipients_by_policy(policy, trust)
         command(recipients=found or None, **others)
 
     made: Callable[..., None] = bundled
     for decorate in (
+        option(
+            "--trust",
+            metavar="PEM",
+            group=_GROUP,
+            advanced=True,
+            help="Ed25519 public key of who signs policies.",
+        ),
+        option(
+            "--policy",
+            metavar="FILE",
+            group=_GROUP,
+            advanced=True,
+            help="Encrypt for the people of a signed policy, each for the tier of the role ('pgic policy').",
+        ),
         option(
             "--tier",
             type=TIER,

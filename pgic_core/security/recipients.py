@@ -38,10 +38,12 @@ class Recipient:
     Attributes:
         key: a public key or a passphrase.
         tier: what it opens.
+        fitting: take the next tier below where a picture does not have this one, rather than refuse it.
     """
 
     key: PublicKey | Passphrase
     tier: Tier = Tier.FULL
+    fitting: bool = False
 
 
 def recipients_of(given: RecipientsLike, tier: TierLike = Tier.FULL) -> list[Recipient]:

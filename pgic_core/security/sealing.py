@@ -161,7 +161,7 @@ def encrypted(
         for _ in reader.iter_block(reader.header.image):  # so that damage is not sealed anew
             pass
     plan = payload_plan(reader.fields.compression_type, _payload_of(reader))
-    _check_tiers(plan, recipients)
+    recipients = _fitted(plan, recipients)
     require_extra()
     suite = find_suite(suite_of(recipients))
     binding = Binding(suite, LEAST_VERSION, secrets.token_bytes(_FILE_ID))
@@ -320,14 +320,23 @@ def _check_blocks(reader: PgiReader) -> None:
         raise PgiUnsupportedError("The file has a security block already.")
 
 
-def _check_tiers(plan: PayloadPlan, recipients: Sequence[Recipient]) -> None:
+def _fitted(plan: PayloadPlan, recipients: Sequence[Recipient]) -> list[Recipient]:
+    """Recipients with tiers that the picture has."""
+    missing = {}
+    if not plan.layered:
+        missing[Tier.PREVIEW] = (
+            "Only a picture of the learned codec has the tier preview; this one has metadata and full."
+        )
+    if not plan.regional:
+        missing[Tier.REGIONS] = "Only a learned picture with regions of interest has the tier regions."
+    fitted = []
     for recipient in recipients:
-        if recipient.tier == Tier.PREVIEW and not plan.layered:
-            raise PgiOptionError(
-                "Only a picture of the learned codec has the tier preview; this one has metadata and full."
-            )
-        if recipient.tier == Tier.REGIONS and not plan.regional:
-            raise PgiOptionError("Only a learned picture with regions of interest has the tier regions.")
+        while recipient.tier in missing:
+            if not recipient.fitting:
+                raise PgiOptionError(missing[recipient.tier])
+            recipient = replace(recipient, tier=Tier(recipient.tier - 1))
+        fitted.append(recipient)
+    return fitted
 
 
 def _check_has_tiers(opened: OpenedContent, recipients: Sequence[Recipient]) -> None:
