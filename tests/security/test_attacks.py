@@ -18,6 +18,7 @@ from pgic_core import Limits, Passphrase, SecretKey, generate_key
 from pgic_core.container import PgiReader
 from pgic_core.errors import (
     PgiAuthenticationError,
+    PgiChecksumError,
     PgiFormatError,
     PgiKeyError,
     PgiLimitError,
@@ -294,16 +295,48 @@ def test_messages_of_the_extension_that_change_places(
     refused(parts.file(), keys.full, AUTH)
 
 
-@pytest.mark.parametrize("newer", [METADATA, EXTENSION, SECURITY])
-def test_blocks_of_an_older_state(one: bytes, keys: Keys, newer: int, tmp_path: Any) -> None:
-    """Somebody who kept an older state of a file puts one of its blocks into the present one."""
-    path = tmp_path / "a.pgi"
+@pytest.fixture(scope="module")
+def states(one: bytes, keys: Keys, tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    """A file as it was after each of some edits."""
+    path = tmp_path_factory.mktemp("states") / "a.pgi"
     path.write_bytes(one)
-    pgic_core.set_metadata(path, metadata={"device_id": "D2"}, extension={"acme.line": "L-8"}, keys=keys.full)
-    now = Parts.of(path.read_bytes())
+    found = [one]
+    for number in range(7):
+        # The same lengths each time, so that a block of one state fits into another.
+        changes = {"device_id": f"UAV-{number}"}
+        extension = {"acme.line": f"L-{number}"}
+        pgic_core.set_metadata(path, metadata=changes, extension=extension, keys=keys.full)
+        found.append(path.read_bytes())
+    return found
+
+
+@pytest.mark.parametrize("age", range(1, 8))
+@pytest.mark.parametrize("older", [METADATA, EXTENSION, SECURITY])
+def test_blocks_of_an_older_state(states: list[bytes], keys: Keys, older: int, age: int) -> None:
+    """Somebody who kept an older state of a file puts one of its blocks into the present one."""
+    now = Parts.of(states[-1])
     everything(now.file(), keys.full)
-    now.blocks[newer] = Parts.of(one).blocks[newer]
+    now.blocks[older] = Parts.of(states[-1 - age]).blocks[older]
     refused(now.file(), keys.full, AUTH)
+
+
+@pytest.mark.parametrize("age", range(1, 6))
+@pytest.mark.parametrize("older", [METADATA, EXTENSION, SECURITY, None])
+def test_an_old_directory_with_new_blocks(
+    states: list[bytes], keys: Keys, older: int | None, age: int
+) -> None:
+    """The directory, or all but one block, is that of an older state, and no checksum is made to fit."""
+    new, old = states[-1], states[-1 - age]
+    with PgiReader(new) as reader, PgiReader(old) as before:
+        assert [block.end for block in reader.blocks] == [block.end for block in before.blocks]
+        start = reader.blocks[0].offset
+        entry = reader.header.find(older) if older is not None else None
+    mixed = old[:start] + new[start:]
+    if entry is not None:
+        mixed = new[: entry.offset] + old[entry.offset : entry.end] + new[entry.end :]
+    refused(mixed, keys.full, PgiChecksumError)
+    with pytest.raises(PgiChecksumError):
+        pgic_core.verify(mixed)
 
 
 # Recipients
@@ -562,6 +595,17 @@ def test_keys_of_others(one: bytes, kind: str) -> None:
     refused(one, generate_key(kind), KEY)
     refused(one, Passphrase("words"), KEY)
     refused(one, None, KEY)
+
+
+@pytest.mark.parametrize("at", range(0, 32, 4))
+def test_keys_that_differ_in_one_byte(one: bytes, keys: Keys, at: int) -> None:
+    refused(one, SecretKey("x25519", flipped(keys.full._data, at, 6)), KEY)
+
+
+def test_keys_of_another_kind_with_the_same_bytes(one: bytes, keys: Keys) -> None:
+    refused(one, SecretKey("sm2", keys.full._data), KEY)
+    refused(one, SecretKey("mlkem768-x25519", bytes(64) + keys.full._data), KEY)
+    everything(one, [SecretKey("sm2", keys.full._data), keys.full])
 
 
 @pytest.mark.parametrize("text", ["", "Words", "words ", " words", "words\n", "wor", "wordss", "ẁords"])
