@@ -9,9 +9,8 @@ from ..camera import DEVICE_PARAMETERS, LOCATION_PARAMETERS, orientation_of, ori
 from ..container import KEEP, ExtensionKey, Keep, Metadata, atomic_write
 from ..errors import PgiOptionError
 from ..limits import Limits
-from ..security.access import open_reader
+from ..security.access import open_reader, rewritten
 from .conversion import annotations_to_value, exif_to_bytes, merge_metadata, vendor_fields
-from .encryption import rewritten
 from .file import PgiFile
 from .photo_metadata import (
     follow,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..container import PgiReader, atomic_write, rewrite
+from ..container import PgiReader, atomic_write
 from ..errors import PgiKeyError, PgiOptionError
 from ..limits import Limits
 from ..security.access import open_reader, tier_of
@@ -13,9 +13,7 @@ from ..security.recipients import recipients_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
 
-    from ..container import Metadata
     from ..container.source import SourceLike
     from ..security.keyring import KeysLike
     from ..security.recipients import RecipientsLike
@@ -28,7 +26,6 @@ __all__ = [
     "decrypt",
     "encrypt",
     "rekey",
-    "rewritten",
     "security_info",
 ]
 
@@ -98,21 +95,6 @@ def security_info(reader: PgiReader) -> SecurityInfo | None:
         ),
         tier=None if tier is None else tier.label,
     )
-
-
-def rewritten(
-    reader: PgiReader, metadata: Metadata, extension: Mapping[str, object]
-) -> Iterator[bytes | memoryview]:
-    """The same file, plain or opened, with other metadata and extension.
-
-    Raises:
-        PgiError: as :func:`~pgic_core.container.rewrite` and :func:`~pgic_core.security.sealing.rewritten`.
-    """
-    if reader.sealed is None:
-        return rewrite(reader, metadata=metadata, extension=extension)
-    from ..security.sealing import rewritten as rewritten_sealed
-
-    return rewritten_sealed(reader, metadata, extension)
 
 
 def encrypt(

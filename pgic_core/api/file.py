@@ -200,7 +200,8 @@ class PgiFile:
     def segments(self) -> bytes | None:
         """Further APPn segments of the JPEG that the picture came from (:mod:`pgic_core.container.segments`).
 
-        Raw temperatures of a thermal camera are among them; EXIF, ICC and XMP are not.
+        Raw temperatures of a thermal camera are among them; EXIF, ICC and XMP are not. Of an encrypted file,
+        None also where the keys do not open the tier "full".
         """
         return cast("bytes | None", self._reader.extension.get(ExtensionKey.SEGMENTS))
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..codec.base import Payload, open_image
-from ..container import IMAGE_FIELDS_SIZE
+from ..container import IMAGE_FIELDS_SIZE, ExtensionKey
 from ..errors import PgiFormatError
+from ..security.access import tier_of
+from ..security.tiers import Tier
 
 if TYPE_CHECKING:
     from ..codec.base import CodedImage
@@ -22,6 +24,18 @@ def _checked(reader: PgiReader) -> bytes:
     return reader.read_block(reader.header.image)[IMAGE_FIELDS_SIZE:]
 
 
+def _stored_preview(reader: PgiReader, limits: Limits) -> CodedImage | None:
+    """The preview of a lossless picture, where the keys open no more than that."""
+    if tier_of(reader) is not Tier.PREVIEW or ExtensionKey.PREVIEW not in reader.extension:
+        return None
+    # Not imported for others.
+    from ..codec.lossless.stored_preview import StoredPreview
+
+    data = reader.extension[ExtensionKey.PREVIEW]
+    assert isinstance(data, bytes)
+    return StoredPreview(data, reader.fields.width, reader.fields.height, limits)
+
+
 def open_coded(reader: PgiReader, limits: Limits) -> CodedImage:
     """Read the stream headers of a file's picture.
 
@@ -31,6 +45,9 @@ def open_coded(reader: PgiReader, limits: Limits) -> CodedImage:
         PgiLimitError: the picture has too many tiles.
     """
     fields = reader.fields
+    stored = _stored_preview(reader, limits)
+    if stored is not None:
+        return stored
     payload = Payload(
         read=reader.read_payload,
         checked=lambda: _checked(reader),

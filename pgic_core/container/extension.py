@@ -63,6 +63,7 @@ class ExtensionKey(StrEnum):
     TEXT = "pgic.text"
     SECURITY = "pgic.security"
     SEALED = "pgic.sealed"
+    PREVIEW = "pgic.preview"
 
 
 _BYTE_STRINGS = (
@@ -73,6 +74,7 @@ _BYTE_STRINGS = (
     ExtensionKey.IPTC,
     ExtensionKey.PHOTOSHOP,
     ExtensionKey.SEGMENTS,
+    ExtensionKey.PREVIEW,
 )
 _TEXT_NAMES = ("keyword", "text", "language", "translated")
 

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..container import BlockType, PgiReader
+from ..container import BlockType, PgiReader, rewrite
 from ..errors import PgiUnsupportedError
 from .keyring import Keyring
 from .tiers import Tier
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ..container import Metadata
     from ..container.source import SourceLike
     from ..limits import Limits
     from .keyring import KeysLike
     from .opening import OpenedContent
 
-__all__ = ["open_reader", "opened_content", "require_pixels", "tier_of", "unlock", "verify_sealed"]
+__all__ = [
+    "open_reader",
+    "opened_content",
+    "require_pixels",
+    "rewritten",
+    "tier_of",
+    "unlock",
+    "verify_sealed",
+]
 
 
 def unlock(reader: PgiReader, keys: KeysLike | None) -> None:
@@ -69,6 +80,21 @@ def opened_content(reader: PgiReader) -> OpenedContent | None:
 
     assert isinstance(reader.sealed, OpenedContent)
     return reader.sealed
+
+
+def rewritten(
+    reader: PgiReader, metadata: Metadata, extension: Mapping[str, object]
+) -> Iterator[bytes | memoryview]:
+    """The same file, plain or opened, with other metadata and extension.
+
+    Raises:
+        PgiError: as :func:`~pgic_core.container.rewrite` and :func:`~pgic_core.security.sealing.rewritten`.
+    """
+    if reader.sealed is None:
+        return rewrite(reader, metadata=metadata, extension=extension)
+    from .sealing import rewritten as rewritten_sealed
+
+    return rewritten_sealed(reader, metadata, extension)
 
 
 def tier_of(reader: PgiReader) -> Tier | None:

@@ -10,11 +10,11 @@ import secrets
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from ..codec.base import Payload
-from ..codec.parts import Layer, payload_plan
+from ..codec.parts import payload_plan
 from ..container import BlockFlag, BlockType, ExtensionKey, serialize_extension
 from ..container.writer import Block, assemble, copied_block, located_fields, make_block, small_blocks
 from ..errors import PgiKeyError, PgiOptionError, PgiUnsupportedError
+from ..limits import DEFAULT_LIMITS
 from .envelope import LEAST_VERSION, PASSPHRASE, Envelope, Record, RecordKind, Seal, pack_records
 from .messages import (
     PADDING,
@@ -24,25 +24,23 @@ from .messages import (
     associated_data,
     pack_content,
     pack_table,
-    padded_length,
 )
 from .opening import OpenedContent, records_of
+from .plan import fitted, is_lossless, payload_of, preview_of, sealed_parts, without_preview
 from .recipients import suite_of, wrap
 from .sorting import pack_fields, split_fields
 from .suites import TAG_BYTES, find_suite, require_extra
 from .tiers import KEY_BYTES, Binding, Tier, TierKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from ..codec.parts import PayloadPart, PayloadPlan
     from ..container import BlockEntry, Metadata, PgiReader
     from .recipients import Recipient
 
 __all__ = ["add_recipients", "decrypted", "encrypted", "overhead", "rewritten"]
 
 _SALT = _FILE_ID = 16
-_JOINED_BYTES = 8192
 _PICTURE_BLOCKS = (BlockType.METADATA, BlockType.EXTENSION, BlockType.IMAGE, BlockType.SECURITY)
 
 
@@ -84,7 +82,7 @@ class _Sealer:
         return self.message(self.seal_key(seal, tier), Place(block_type, tier), plain)
 
     def small_blocks(
-        self, metadata: BlockEntry | None, stored: bytes, fields: Mapping[str, object], pad: bool
+        self, metadata: BlockEntry | None, stored: bytes, fields: Mapping[str, object], *, pad: bool
     ) -> list[Block]:
         """Metadata and extension block of an encrypted file."""
         blocks: list[Block] = []
@@ -101,6 +99,7 @@ class _Sealer:
             "key": self.key.commitment(self.binding)[:8],
         }
         content = serialize_extension({ExtensionKey.SECURITY: mark, ExtensionKey.SEALED: parts})
+        DEFAULT_LIMITS.check("metadata_bytes", len(content), "The encrypted extension block")
         blocks.append(make_block(BlockType.EXTENSION, 0, [content]))
         return blocks
 
@@ -160,19 +159,20 @@ def encrypted(
     if reader.sealed is None:
         for _ in reader.iter_block(reader.header.image):  # so that damage is not sealed anew
             pass
-    plan = payload_plan(reader.fields.compression_type, _payload_of(reader))
-    recipients = _fitted(plan, recipients)
+    plan = payload_plan(reader.fields.compression_type, payload_of(reader))
+    recipients = fitted(plan, recipients, lossless=is_lossless(reader))
+    extension = without_preview(reader.extension)
+    if is_lossless(reader) and any(recipient.tier == Tier.PREVIEW for recipient in recipients):
+        extension[ExtensionKey.PREVIEW] = preview_of(reader)
     require_extra()
     suite = find_suite(suite_of(recipients))
     binding = Binding(suite, LEAST_VERSION, secrets.token_bytes(_FILE_ID))
     key = TierKey(Tier.FULL, secrets.token_bytes(KEY_BYTES))
     sealer = _Sealer(binding, key, reader.fields.to_bytes(), [])
     metadata = reader.header.find(BlockType.METADATA)
-    blocks = sealer.small_blocks(metadata, _stored_metadata(reader), reader.extension, pad)
+    blocks = sealer.small_blocks(metadata, _stored_metadata(reader), extension, pad=pad)
     seal = sealer.start(BlockType.IMAGE, Tier.FULL)
-    parts = _joined(SealedPart(_tier_of(part, plan), part.layer, part.length) for part in plan.parts)
-    if pad:
-        parts += _padding(parts)
+    parts = sealed_parts(plan, pad=pad)
     payload = _SealedPayload(sealer, seal, reader, parts, plan.context)
     blocks.append(make_block(BlockType.IMAGE, BlockFlag.ENCRYPTED, payload))
     stanzas = tuple(wrap(recipient, key, binding) for recipient in recipients)
@@ -199,7 +199,7 @@ def decrypted(reader: PgiReader) -> Iterator[bytes | memoryview]:
         )
     blocks += [
         block
-        for block in small_blocks(reader.metadata, reader.extension, compress=True)
+        for block in small_blocks(reader.metadata, without_preview(reader.extension), compress=True)
         if block.entry.type == BlockType.EXTENSION
     ]
     blocks.append(make_block(BlockType.IMAGE, 0, _PlainPayload(reader)))
@@ -320,67 +320,13 @@ def _check_blocks(reader: PgiReader) -> None:
         raise PgiUnsupportedError("The file has a security block already.")
 
 
-def _fitted(plan: PayloadPlan, recipients: Sequence[Recipient]) -> list[Recipient]:
-    """Recipients with tiers that the picture has."""
-    missing = {}
-    if not plan.layered:
-        missing[Tier.PREVIEW] = (
-            "Only a picture of the learned codec has the tier preview; this one has metadata and full."
-        )
-    if not plan.regional:
-        missing[Tier.REGIONS] = "Only a learned picture with regions of interest has the tier regions."
-    fitted = []
-    for recipient in recipients:
-        while recipient.tier in missing:
-            if not recipient.fitting:
-                raise PgiOptionError(missing[recipient.tier])
-            recipient = replace(recipient, tier=Tier(recipient.tier - 1))
-        fitted.append(recipient)
-    return fitted
-
-
 def _check_has_tiers(opened: OpenedContent, recipients: Sequence[Recipient]) -> None:
     tiers = {part.tier for group in opened.groups for part in group.parts}
+    if ExtensionKey.PREVIEW in opened.extension():
+        tiers.add(Tier.PREVIEW)
     for recipient in recipients:
         if recipient.tier in (Tier.PREVIEW, Tier.REGIONS) and recipient.tier not in tiers:
             raise PgiOptionError(f"This picture does not have the tier {recipient.tier.label}.")
-
-
-def _tier_of(part: PayloadPart, plan: PayloadPlan) -> Tier:
-    if part.layer in (Layer.EXACT, Layer.DETAIL):
-        return Tier.REGIONS if part.region else Tier.FULL
-    return Tier.PREVIEW if plan.layered else Tier.FULL
-
-
-def _joined(parts: Iterable[SealedPart]) -> list[SealedPart]:
-    """Put small neighbours of one tier and layer together, since each message costs 19 bytes."""
-    joined: list[SealedPart] = []
-    for part in parts:
-        last = joined[-1] if joined else None
-        alike = last is not None and (last.tier, last.layer) == (part.tier, part.layer)
-        if last is not None and alike and last.length + part.length <= _JOINED_BYTES:
-            joined[-1] = replace(last, length=last.length + part.length)
-        else:
-            joined.append(part)
-    return joined
-
-
-def _padding(parts: Sequence[SealedPart]) -> list[SealedPart]:
-    stored = sum(part.stored for part in parts)
-    more = padded_length(stored + TAG_BYTES + 1) - stored - TAG_BYTES
-    return [SealedPart(Tier.METADATA, PADDING, more)]
-
-
-def _payload_of(reader: PgiReader) -> Payload:
-    fields = reader.fields
-    return Payload(
-        read=reader.read_payload,
-        checked=lambda: reader.read_payload(0, reader.payload_length),
-        length=reader.payload_length,
-        width=fields.width,
-        height=fields.height,
-        limits=reader.limits,
-    )
 
 
 def _stored_metadata(reader: PgiReader) -> bytes:

@@ -110,7 +110,7 @@ def parse_fields(content: bytes, limits: Limits) -> dict[str, object]:
 def _tier_of(key: str, value: object) -> Tier:
     if key in _PICTURES:
         return Tier.FULL
-    if key in (ExtensionKey.PHOTOSHOP, ExtensionKey.XMP_EXTENDED):
+    if key in (ExtensionKey.PHOTOSHOP, ExtensionKey.XMP_EXTENDED, ExtensionKey.PREVIEW):
         return Tier.PREVIEW  # small pictures are what both are mostly there for
     if key == ExtensionKey.IPTC and isinstance(value, bytes) and _JPEG_START in value:
         return Tier.PREVIEW

@@ -89,7 +89,7 @@ def test_edits_never_use_a_nonce_twice(
 def test_a_writer_that_is_killed_and_starts_again_draws_new_salts(
     path: Path, keys: Keys, sealings: dict[tuple[bytes, int], tuple[bytes, bytes]]
 ) -> None:
-    from pgic_core.api.encryption import rewritten
+    from pgic_core.security.access import rewritten
 
     before = path.read_bytes()
     for attempt in range(2):

@@ -51,7 +51,7 @@ def test_roles_become_tiers(folder: Path, learned: bytes, lossless: bytes, small
     for data, region, preview in (
         (learned, "regions", "preview"),
         (small, "preview", "preview"),  # without regions of interest
-        (lossless, "metadata", "metadata"),  # without layers
+        (lossless, "preview", "preview"),  # without layers, but with a stored preview
     ):
         pgic_core.encrypt(data, "a.pgi", recipients)
         sealed = (folder / "a.pgi").read_bytes()

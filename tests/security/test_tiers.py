@@ -147,10 +147,9 @@ def test_a_window_reads_the_tiles_that_it_touches(sealed_learned: bytes, learned
     assert source.within(image.offset, image.end) < beside + 0.75 * detail + 500
 
 
-def test_lossless_pictures_have_two_tiers(lossless: bytes, keys: Keys) -> None:
-    for tier in ("preview", "regions"):
-        with pytest.raises(PgiOptionError, match=tier):
-            sealed(lossless, (keys.full.public, tier))
+def test_lossless_pictures(lossless: bytes, keys: Keys) -> None:
+    with pytest.raises(PgiOptionError, match="regions"):
+        sealed(lossless, (keys.full.public, "regions"))
     data = sealed(lossless, keys.full.public, (keys.metadata.public, "metadata"))
     assert (pgic_core.decode(data, keys=keys.full) == pgic_core.decode(lossless)).all()
     assert open_file(data, keys=keys.metadata).metadata.device_id == "IR-1"
@@ -159,6 +158,47 @@ def test_lossless_pictures_have_two_tiers(lossless: bytes, keys: Keys) -> None:
         file.decode(window=(0, 0, 8, 8))
         image = file.reader.header.image
     assert source.within(image.offset, image.end) < 0.7 * image.length
+
+
+def test_the_preview_of_a_lossless_picture_is_stored(lossless: bytes, keys: Keys, tmp_path: Path) -> None:
+    path = tmp_path / "a.pgi"
+    path.write_bytes(sealed(lossless, keys.full.public, (keys.preview.public, "preview")))
+    pgic_core.set_metadata(path, metadata={"device_id": "IR-2"}, keys=keys.full)
+    data = path.read_bytes()
+    with open_file(data, keys=keys.preview) as file:
+        assert (file.decode(level="preview") == pgic_core.decode(lossless, level="preview")).all()
+        for window in ((0, 0, 8, 8), (333, 77, 100, 99), (699, 599, 1, 1), (0, 0, 700, 600)):
+            part = pgic_core.decode(lossless, level="preview", window=window)
+            assert (file.decode(level="preview", window=window) == part).all()
+        for read in (file.decode, lambda: next(file.strips())):
+            with pytest.raises(PgiKeyError, match="full"):
+                read()
+        facts = file.info()
+        assert (facts.codec, facts.sample_format, facts.channels) == ("lossless", "uint16", "grey")
+        assert file.extension == {}
+        assert file.metadata.device_id == "IR-2"
+        file.verify()
+        shown, mask = file.decode_with_mask(level="preview")
+        assert shown.shape == mask.shape == (75, 88)
+    assert (pgic_core.decode(data, keys=keys.full) == pgic_core.decode(lossless)).all()
+    pgic_core.add_recipients(path, keys.regions.public, keys=keys.full, tier="preview")
+    assert open_file(path.read_bytes(), keys=keys.regions).tier == "preview"
+    pgic_core.decrypt(
+        sealed(lossless, (keys.preview.public, "preview"), keys.full.public), path, keys=keys.full
+    )
+    assert path.read_bytes() == lossless
+
+
+def test_a_lossless_file_without_a_stored_preview_gets_none(
+    lossless: bytes, keys: Keys, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.pgi"
+    path.write_bytes(sealed(lossless, keys.full.public))
+    with pytest.raises(PgiOptionError, match="does not have the tier preview"):
+        pgic_core.add_recipients(path, keys.preview.public, keys=keys.full, tier="preview")
+    pgic_core.rekey(path, path, [keys.full.public, (keys.preview.public, "preview")], keys=keys.full)
+    with open_file(path, keys=keys.preview) as file:
+        assert file.decode(level="preview").shape == (75, 88)
 
 
 def test_a_learned_picture_without_regions_has_no_tier_for_them(small: bytes, keys: Keys) -> None:
@@ -172,20 +212,32 @@ def test_raw_pictures_and_those_of_other_codecs(keys: Keys) -> None:
 
     pixels = np.arange(64 * 48 * 3, dtype=np.uint8).reshape(48, 64, 3)
     raw = build_file(ImageFields(0, 64, 48, 8, 0), encode_lossless(pixels, plain=True))
-    assert (pgic_core.decode(sealed(raw, keys.full.public), keys=keys.full) == pixels).all()
+    data = sealed(raw, keys.full.public, (keys.preview.public, "preview"))
+    assert (pgic_core.decode(data, keys=keys.full) == pixels).all()
+    shown = pgic_core.decode(data, keys=keys.preview, level="preview")
+    assert (shown == pgic_core.decode(raw, level="preview")).all()
     payload = bytes(range(256)) * 9000
     other = build_file(ImageFields(0, 64, 48, 8, 200), payload)
+    with pytest.raises(PgiOptionError, match="another codec"):
+        sealed(other, (keys.preview.public, "preview"))
     with open_reader(sealed(other, keys.full.public), pgic_core.Limits(), keys.full) as reader:
         assert reader.read_payload(0, reader.payload_length) == payload
         assert reader.read_payload(1_048_570, 20) == payload[1_048_570:1_048_590]
 
 
 def test_features_are_for_those_who_may_see_everything(small: bytes, keys: Keys) -> None:
-    from pgic_core.features import attach_features, encode_features
+    from pgic_core.features import attach_features, encode_features, read_features
 
     stream = encode_features({"conv": np.zeros((4, 8, 8), np.float32)})
     data = sealed(attach_features(small, stream), keys.full.public, (keys.preview.public, "preview"))
     assert open_file(data, keys=keys.full).reader.extension["pgic.features"] == stream
+    assert read_features(data, keys=keys.full) == stream
+    with pytest.raises(PgiKeyError, match="full"):
+        read_features(data, keys=keys.preview)
+    again = attach_features(data, stream, keys=keys.full)
+    assert read_features(again, keys=keys.full) == stream
+    with pytest.raises(PgiKeyError):
+        attach_features(data, stream, keys=keys.preview)
     assert "pgic.features" not in open_file(data, keys=keys.preview).reader.extension
     assert stream[:32] not in data
 
