@@ -111,7 +111,7 @@ class _SealedPayload:
     Attributes:
         sealer: of the file.
         seal: of the one group.
-        read: gives plain bytes of the payload.
+        reader: gives plain bytes of the payload.
         parts: the table's.
         context: of the group.
     """
@@ -245,7 +245,8 @@ def rewritten(
     plain = {block.entry.type: block for block in small_blocks(metadata, {}, compress=True)}
     entry = plain.get(BlockType.METADATA)
     stored = b"" if entry is None else b"".join(bytes(piece) for piece in entry.pieces)
-    blocks = sealer.small_blocks(None if entry is None else entry.entry, stored, fields, pad=False)
+    padded = any(part.layer == PADDING for group in opened.groups for part in group.parts)
+    blocks = sealer.small_blocks(None if entry is None else entry.entry, stored, fields, pad=padded)
     blocks.append(copied_block(reader, reader.header.image))
     seals = [*sealer.seals, *opened.envelope.seals_of(BlockType.IMAGE)]
     blocks.append(_security_block(opened.envelope.with_seals(seals), opened.key, _other_records(reader)))
