@@ -53,8 +53,8 @@ class Event:
 def audited(event: str, /, **facts: object) -> Iterator[Event]:
     """Log what a block does when it ends, before its caller sees a result; with ``error`` if it fails.
 
-    Where no key opens what it needs, the event is ``deny`` and the fact ``what`` names the event that was
-    refused.
+    Where no key opens what it needs, the event is ``deny``; the fact ``what`` then names the event, unless it
+    says more already.
 
     Args:
         event: as for :func:`note`.
@@ -70,7 +70,7 @@ def audited(event: str, /, **facts: object) -> Iterator[Event]:
         if os.environ.get(VARIABLE):
             facts = going_on.facts | {"error": type(error).__name__, "reason": str(error)[:400]}
             if isinstance(error, PgiKeyError):
-                event, facts = "deny", facts | {"what": event}
+                event, facts = "deny", {"what": event} | facts
             note(event, **facts)
         raise
     if os.environ.get(VARIABLE):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
@@ -43,6 +44,7 @@ _RECORD = struct.Struct("<HI")
 _MAY_SKIP = 0x8000
 _FILE_ID, _SALT, _KEY_ID, _COMMIT = 16, 16, 8, 32
 _LANES = range(1, 17)
+_KIND = re.compile(r"[a-z0-9-]{1,32}")
 _LEAST_MEMORY_PER_LANE = 8
 
 
@@ -242,7 +244,7 @@ class _Taker:
         return data
 
     def text(self, name: str) -> str:
-        text: str = self._take(name, lambda value: isinstance(value, str) and bool(value))
+        text: str = self._take(name, lambda value: isinstance(value, str) and bool(_KIND.fullmatch(value)))
         return text
 
     def list(self, name: str) -> list[Any]:

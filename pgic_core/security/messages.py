@@ -37,6 +37,7 @@ _ASSOCIATED = struct.Struct("<HBBIIQI")
 _LENGTH = struct.Struct("<I")
 _LAYERS = range(8)
 _MOST_VARINT = 5
+_LEAST_PADDED = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 def pack_content(content: bytes, *, pad: bool) -> bytes:
     """The plain bytes of a message of metadata or extension."""
     plain = _LENGTH.pack(len(content)) + content
-    return plain.ljust(padded_length(len(plain)), b"\0") if pad else plain
+    return plain.ljust(max(_LEAST_PADDED, padded_length(len(plain))), b"\0") if pad else plain
 
 
 def parse_content(plain: bytes, what: str) -> bytes:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..codec.parts import payload_plan
 from ..container import BlockFlag, BlockType, ExtensionKey, serialize_extension
+from ..container.layout import PLAIN_VERSION
 from ..container.writer import Block, assemble, copied_block, located_fields, make_block, small_blocks
 from ..errors import PgiKeyError, PgiOptionError, PgiUnsupportedError
 from ..limits import DEFAULT_LIMITS
@@ -112,7 +113,7 @@ class _SealedPayload:
     Attributes:
         sealer: of the file.
         seal: of the one group.
-        read: gives plain bytes of the payload.
+        reader: gives plain bytes of the payload.
         parts: the table's.
         context: of the group.
     """
@@ -180,8 +181,7 @@ def encrypted(
     stanzas = tuple(wrap(recipient, key, binding) for recipient in recipients)
     envelope = Envelope(binding, key.commitment(binding), (), stanzas).with_seals(sealer.seals)
     blocks.append(_security_block(envelope, key, []))
-    share = reader.parity_share if share is None else share
-    return assemble(blocks, reader.header.fields_crc32, LEAST_VERSION, share)
+    return _file(reader, blocks, LEAST_VERSION, share)
 
 
 def decrypted(reader: PgiReader) -> Iterator[bytes | memoryview]:
@@ -206,7 +206,7 @@ def decrypted(reader: PgiReader) -> Iterator[bytes | memoryview]:
         if block.entry.type == BlockType.EXTENSION
     ]
     blocks.append(make_block(BlockType.IMAGE, 0, _PlainPayload(reader)))
-    return assemble(blocks, reader.header.fields_crc32, share=reader.parity_share)
+    return _file(reader, blocks, PLAIN_VERSION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,11 +248,12 @@ def rewritten(
     plain = {block.entry.type: block for block in small_blocks(metadata, {}, compress=True)}
     entry = plain.get(BlockType.METADATA)
     stored = b"" if entry is None else b"".join(bytes(piece) for piece in entry.pieces)
-    blocks = sealer.small_blocks(None if entry is None else entry.entry, stored, fields, pad=False)
+    padded = any(part.layer == PADDING for group in opened.groups for part in group.parts)
+    blocks = sealer.small_blocks(None if entry is None else entry.entry, stored, fields, pad=padded)
     blocks.append(copied_block(reader, reader.header.image))
     seals = [*sealer.seals, *opened.envelope.seals_of(BlockType.IMAGE)]
     blocks.append(_security_block(opened.envelope.with_seals(seals), opened.key, _other_records(reader)))
-    return assemble(blocks, reader.header.fields_crc32, reader.header.version, reader.parity_share)
+    return _file(reader, blocks, reader.header.version)
 
 
 def add_recipients(reader: PgiReader, recipients: Sequence[Recipient]) -> Iterator[bytes | memoryview]:
@@ -279,11 +280,11 @@ def add_recipients(reader: PgiReader, recipients: Sequence[Recipient]) -> Iterat
     reader.limits.check("recipients", len(stanzas), "The security block")
     if sum(stanza.kind == PASSPHRASE for stanza in stanzas) > 4:
         raise PgiOptionError("A file has at most 4 passphrases.")
-    renewed = (BlockType.SECURITY, BlockType.PARITY)
-    blocks = [copied_block(reader, entry) for entry in reader.blocks if entry.type not in renewed]
+    kept = (BlockType.METADATA, BlockType.EXTENSION, BlockType.IMAGE)
+    blocks = [copied_block(reader, entry) for entry in reader.blocks if entry.type in kept]
     envelope = replace(envelope, stanzas=stanzas)
     blocks.append(_security_block(envelope, opened.key, _other_records(reader)))
-    return assemble(blocks, reader.header.fields_crc32, reader.header.version, reader.parity_share)
+    return _file(reader, blocks, reader.header.version)
 
 
 def overhead(recipients: Sequence[Recipient], tiles: int) -> int:
@@ -296,6 +297,14 @@ def overhead(recipients: Sequence[Recipient], tiles: int) -> int:
     wrapped = {"mlkem768-x25519": 1300}
     stanzas = sum(wrapped.get(getattr(each.key, "kind", PASSPHRASE), 300) for each in recipients)
     return 1200 + stanzas + (TAG_BYTES + 5) * (3 * tiles + 8)
+
+
+def _file(
+    reader: PgiReader, blocks: Sequence[Block], version: int, share: int | None = None
+) -> Iterator[bytes | memoryview]:
+    """A file of these blocks, which takes the place of the reader's; it has as much parity, or ``share``."""
+    share = reader.parity_share if share is None else share
+    return assemble(blocks, reader.header.fields_crc32, version, share)
 
 
 def _opened(reader: PgiReader) -> OpenedContent:

@@ -662,6 +662,8 @@ def words_stanza(**values: object) -> dict[str, object]:
         ([{"kind": "x25519", "tier": 4, "key": bytes(7), "data": bytes(80)}], FORMAT),
         ([{"kind": "x25519", "tier": 4, "data": bytes(80)}], FORMAT),
         ([{"kind": "", "tier": 4, "key": bytes(8), "data": bytes(80)}], FORMAT),
+        ([{"kind": "x" * 33, "tier": 4, "key": bytes(8), "data": bytes(80)}], FORMAT),
+        ([{"kind": "\x1b[2J", "tier": 4, "key": bytes(8), "data": bytes(80)}], FORMAT),
         ([1], FORMAT),
     ],
 )

@@ -260,7 +260,7 @@ def test_damage_is_concealed_in_an_encrypted_file_too(
     assert (shown == pgic_core.decode(learned))[~mask].all()
 
 
-def test_padding_hides_sizes(small: bytes, keys: Keys) -> None:
+def test_padding_hides_sizes(small: bytes, keys: Keys, tmp_path: Path) -> None:
     data = sealed(small, keys.full.public, pad=True)
     assert (pgic_core.decode(data, keys=keys.full) == pgic_core.decode(small)).all()
     pgic_core.verify(data, keys=keys.full)
@@ -270,6 +270,12 @@ def test_padding_hides_sizes(small: bytes, keys: Keys) -> None:
     assert lengths[0] is not None
     assert lengths[1] is not None
     assert lengths[0].length == lengths[1].length
+    path = tmp_path / "a.pgi"
+    path.write_bytes(data)
+    pgic_core.set_metadata(path, metadata={"device_id": "UAV-9999"}, keys=keys.full)
+    edited = PgiReader(path.read_bytes()).header.find(BlockType.METADATA)
+    assert edited is not None
+    assert edited.length == lengths[0].length  # an edit keeps what was padded so
 
 
 def test_a_stream_that_cannot_seek(sealed_learned: bytes, learned: bytes, keys: Keys) -> None:
