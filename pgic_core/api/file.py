@@ -149,10 +149,10 @@ class PgiFile:
     def preview_bytes(self) -> int:
         """Length of the prefix of the file that is enough for a preview.
 
-        Of an encrypted file the security block at its end is needed too.
+        Of an encrypted file that is all of it, since its security block stands last.
         """
         if self.encrypted:
-            return self._reader.header.image.end
+            return self._reader.size
         return self._reader.header.image.offset + IMAGE_FIELDS_SIZE + self._coded.preview_bytes
 
     @property

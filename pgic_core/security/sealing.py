@@ -6,6 +6,7 @@ the same bytes, of which only the second leaves the process.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from ..codec.parts import payload_plan
 from ..container import BlockFlag, BlockType, ExtensionKey, serialize_extension
 from ..container.layout import PLAIN_VERSION
 from ..container.writer import Block, assemble, copied_block, located_fields, make_block, small_blocks
-from ..errors import PgiKeyError, PgiOptionError, PgiUnsupportedError
+from ..errors import PgiInputError, PgiKeyError, PgiOptionError, PgiUnsupportedError
 from ..limits import DEFAULT_LIMITS
 from .envelope import LEAST_VERSION, PASSPHRASE, Envelope, Record, RecordKind, Seal, pack_records
 from .messages import (
@@ -110,12 +111,16 @@ class _Sealer:
 class _SealedPayload:
     """The groups of an image data block, encrypted each time they are gone through.
 
+    Each time gives the same bytes. A source that changes meanwhile is an error, so that no key and nonce is
+    used for two messages.
+
     Attributes:
         sealer: of the file.
         seal: of the one group.
         reader: gives plain bytes of the payload.
         parts: the table's.
         context: of the group.
+        seen: digests of the plain parts that were encrypted so far.
     """
 
     sealer: _Sealer
@@ -123,6 +128,7 @@ class _SealedPayload:
     reader: PgiReader
     parts: list[SealedPart]
     context: bytes
+    seen: list[bytes] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[bytes]:
         sealer, keys = self.sealer, {tier: self.sealer.seal_key(self.seal, tier) for tier in Tier}
@@ -134,6 +140,11 @@ class _SealedPayload:
         for index, part in enumerate(self.parts, 1):
             padding = part.layer == PADDING
             plain = bytes(part.length) if padding else self.reader.read_payload(offset, part.length)
+            digest = hashlib.sha256(plain).digest()
+            if index > len(self.seen):
+                self.seen.append(digest)
+            elif self.seen[index - 1] != digest:
+                raise PgiInputError("The file changed while it was being encrypted.")
             place = Place(BlockType.IMAGE, part.tier, part.layer, 0, index, offset)
             yield sealer.message(keys[part.tier], place, plain, self.context)
             offset += 0 if padding else part.length

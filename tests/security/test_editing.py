@@ -208,6 +208,19 @@ def test_what_cannot_be_encrypted(path: Path, small: bytes, keys: Keys, tmp_path
     assert not target.exists()
 
 
+def test_a_source_that_changes_meanwhile(small: bytes, keys: Keys, tmp_path: Path) -> None:
+    from pgic_core.security.recipients import recipients_of
+    from pgic_core.security.sealing import encrypted
+
+    source = tmp_path / "s.pgi"
+    source.write_bytes(small)
+    with PgiReader(source) as reader:
+        pieces = encrypted(reader, recipients_of(keys.full.public))
+        source.write_bytes(small[:-9] + b"tampering")
+        with pytest.raises(PgiInputError, match="changed while"):
+            b"".join(pieces)
+
+
 def test_nothing_plain_is_written_on_the_way(
     path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
