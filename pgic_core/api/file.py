@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from ..audit import audited, note
+from ..audit import audited
 from ..audit.facts import facts_of, facts_of_options, path_of
 from ..camera import orientation_of
 from ..codec.picture import Channels, Picture, SampleFormat
@@ -22,7 +22,7 @@ from ..container import (
 )
 from ..errors import PgiLimitError, PgiUnsupportedError
 from ..limits import Limits
-from ..options import ADAPTIVE, DecodeOptions, Level, OnDamage, Window, thread_count
+from ..options import ADAPTIVE, DecodeOptions, Level, OnDamage, Window
 from ..security.access import open_reader, require_pixels, tier_of, verify_sealed
 from .file_description import describe
 from .opened_image import open_coded
@@ -315,13 +315,17 @@ class PgiFile:
         with audited("decode", **facts_of(self._reader), **facts_of_options(options)):
             if options.level != "preview":
                 require_pixels(self._reader)
-            if options.level == ADAPTIVE:
-                options = replace(options, regions=self._key_cells(options.regions))
             try:
-                pixels, mask = self._coded.decode(options)
+                pixels, mask = self._coded.decode(self._resolved(options))
             except MemoryError as error:
                 raise self._too_large() from error
         return Picture(pixels, self.image_type), mask
+
+    def _resolved(self, options: DecodeOptions) -> DecodeOptions:
+        """Options with regions as codecs take them."""
+        if options.level != ADAPTIVE:
+            return options
+        return replace(options, regions=self._key_cells(options.regions))
 
     def _key_cells(self, regions: RegionsLike | None) -> NDArray[np.bool_]:
         """Key regions as cells of 8 x 8 pixels of the stored picture.
@@ -347,11 +351,20 @@ class PgiFile:
         return self._coded.renderer(level, scale)
 
     def strips(
-        self, *, threads: int | None = None, progress: Progress | None = None
+        self,
+        *,
+        level: Level = "fast",
+        scale: int = 1,
+        regions: RegionsLike | None = None,
+        threads: int | None = None,
+        progress: Progress | None = None,
     ) -> Iterator[NDArray[Any]]:
-        """Decode every pixel, a strip of full width at a time, so that memory does not grow with the height.
+        """Decode the picture a strip of full width at a time, so that memory does not grow with the height.
 
         Args:
+            level: as for :meth:`decode`, like the next two.
+            scale: 1, 2, 4 or 8.
+            regions: with "adaptive", what to decode as "fine".
             threads: 1 or more; as many as there are processors if not given.
             progress: called with the share done, 0 to 1.
 
@@ -361,16 +374,19 @@ class PgiFile:
         Raises:
             PgiError: as :meth:`decode`; what was yielded before was sound.
         """
-        done = 0
-        require_pixels(self._reader)
+        options = DecodeOptions(level, threads=threads, scale=scale, regions=regions)
         # Logged before the first strip is out of hand.
-        note("decode", **facts_of(self._reader), level="fast")
+        with audited("decode", **facts_of(self._reader), **facts_of_options(options)):
+            if options.level != "preview":
+                require_pixels(self._reader)
+            options = self._resolved(options)
+        done, rows = 0, -(-self.height // options.scale)
         try:
-            for strip in self._coded.strips(thread_count(threads)):
+            for strip in self._coded.strips(options):
                 yield strip
                 done += len(strip)
                 if progress is not None:
-                    progress(done / self.height)
+                    progress(done / rows)
         except MemoryError as error:
             raise self._too_large() from error
 

@@ -96,20 +96,20 @@ class StoredPreview:
         Raises:
             PgiUnsupportedError: pixels in full size are asked for.
         """
-        if options.level != "preview":
-            raise self._too_small()
+        self._require_preview(options)
         window = options.window_in(self._picture.width, self._picture.height)
         area = Box.of_window(window).reduced(PREVIEW_FACTOR)
         here = (area.left, area.top, area.width, area.height)
         return self._image.decode(replace(options, level="fast", scale=1, window=here))
 
-    def strips(self, threads: int | None) -> Iterator[NDArray[Any]]:
-        """There are none.
+    def strips(self, options: DecodeOptions) -> Iterator[NDArray[Any]]:
+        """Decode the preview, (rows, W, C) at a time.
 
         Raises:
-            PgiUnsupportedError: always.
+            PgiUnsupportedError: as :meth:`decode`.
         """
-        raise self._too_small()
+        self._require_preview(options)
+        return self._image.strips(replace(options, level="fast", scale=1))
 
     def latent(self, window: Window | None, threads: int | None) -> NDArray[np.float32]:
         """There is none.
@@ -128,5 +128,6 @@ class StoredPreview:
         self._image.verify()
 
     @staticmethod
-    def _too_small() -> PgiUnsupportedError:
-        return PgiUnsupportedError("Of this picture only the preview can be decoded.")
+    def _require_preview(options: DecodeOptions) -> None:
+        if options.level != "preview":
+            raise PgiUnsupportedError("Of this picture only the preview can be decoded.")
