@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..audit import audited
+from ..audit.facts import facts_of
 from ..codec.tiling import Y_STRIDE as LATENT_FACTOR
-from ..container import PgiReader
 from ..errors import PgiLimitError
 from ..limits import Limits
 from ..options import DecodeOptions
-from .auditing import facts_of
+from ..security.access import open_reader, require_pixels
 from .opened_image import open_coded
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from ..container.source import SourceLike
     from ..options import Window
+    from ..security.keyring import KeysLike
 
 __all__ = ["LATENT_FACTOR", "decode_latent"]
 
@@ -29,6 +30,7 @@ def decode_latent(
     window: Window | None = None,
     threads: int | None = None,
     limits: Limits | None = None,
+    keys: KeysLike | None = None,
 ) -> NDArray[np.float32]:
     """Decode the dequantised latent of a picture, as the model's network ``means`` gives it (A-6.4.1a).
 
@@ -41,6 +43,7 @@ def decode_latent(
             and only the tiles that it needs are read.
         threads: 1 or more; ``PGIC_THREADS`` or all processors if not given.
         limits: what the file may ask for.
+        keys: for an encrypted file, as of :class:`.PgiFile`.
 
     Returns:
         float32 (M, h, w). M is ``model.latent``; a position spans 16 x 16 pixels, so h and w are a
@@ -53,7 +56,8 @@ def decode_latent(
     """
     limits = limits or Limits.from_environment()
     options = DecodeOptions(window=window, threads=threads)
-    with PgiReader(source, limits) as reader, audited("decode", **facts_of(reader), level="latent"):
+    with open_reader(source, limits, keys) as reader, audited("decode", **facts_of(reader), level="latent"):
+        require_pixels(reader)
         try:
             return open_coded(reader, limits).latent(options.window, options.thread_count)
         except MemoryError as error:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...errors import PgiError, PgiUnsupportedError
 from ...models import default_model
-from ...options import LEVELS, level_scale
+from ...options import LEVELS, DecodeOptions
 from ..bench.metrics import bits_per_pixel, ms_ssim, psnr, ssim, ssim_region_product
 from ..bench.peers import find_codec
 from ..bench.perceptual import StLpips, gmsd
@@ -187,14 +187,14 @@ class PointTask:
             subject.kind,
             codec,
             quality,
-            level_scale(level),
+            DecodeOptions(level).scale,
             subject.width,
             subject.height,
             size,
             bits_per_pixel(size, subject.width, subject.height),
             subject.file_bytes / size,
             3 * subject.width * subject.height / size,
-            **measure(decoded, level_scale(level)),
+            **measure(decoded, DecodeOptions(level).scale),
             encode_seconds=encoding.seconds,
             encode_cpu=encoding.cpu,
             encode_memory=encoding.memory,
