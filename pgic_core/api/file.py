@@ -95,6 +95,11 @@ class PgiFile:
         return self._reader
 
     @property
+    def coded(self) -> CodedImage:
+        """The coded picture, for engines of their own (:func:`pgic_core.codec.learned.opacity.symbols_of`)."""
+        return self._coded
+
+    @property
     def width(self) -> int:
         """Width in pixels as stored, before EXIF orientation."""
         return self._reader.fields.width

@@ -122,6 +122,14 @@ class Network:
         self._path = path
         self._sha256 = sha256
 
+    def read(self) -> bytes:
+        """The bytes of its ONNX file, for another engine.
+
+        Raises:
+            PgiModelError: it cannot be read, or was changed.
+        """
+        return read_checked(self._path, self._sha256)
+
     def __call__(
         self,
         inputs: Mapping[str, NDArray[Any]],

@@ -158,7 +158,7 @@ class LearnedImage:
             PgiModelError: the model is not what its digest stands for.
         """
         self.model.check()
-        tiles = self._reader(raise_damage=True)
+        tiles = self.reader(raise_damage=True)
         _ = self.filter
         for index in range(self.grid.count):
             tiles.verify(index)
@@ -188,11 +188,11 @@ class LearnedImage:
             PgiOptionError: the window is not inside the picture.
         """
         scale = options.scale
-        area = self._area(options.window)
+        area = self.area(options.window)
         first = area.reduced(scale)
         picture = np.empty((first.height, first.width, 3), np.uint8) if out is None else out
         mask = np.zeros(picture.shape[:2], np.bool_) if options.conceals else None
-        tiles = self._reader(raise_damage=not options.conceals)
+        tiles = self.reader(raise_damage=not options.conceals)
         done = 0
         for block in self._blocks(tiles, area, options.level, options.thread_count):
             here = block.box.reduced(scale).inside(first)
@@ -217,20 +217,26 @@ class LearnedImage:
         Raises:
             PgiFormatError, PgiOptionError: as for :meth:`decode`.
         """
-        area, model = self._area(window), self.model
+        area, model = self.area(window), self.model
         first = area.reduced(Y_STRIDE)
         out = np.empty((model.latent, first.height, first.width), np.float32)
-        tiles, rate = self._reader(raise_damage=True), self._rate()
+        tiles, rate = self.reader(raise_damage=True), self._rate()
         threads = thread_count(threads)
         for gathered in self._gathered(tiles, rate, self._parts(area, (0, 0)), threads):
             place = gathered.plan.block.reduced(Y_STRIDE).inside(first)
             out[:, *place] = gathered.compute()[0].transpose(2, 0, 1)
         return out
 
-    def _area(self, window: Window | None) -> Box:
+    def area(self, window: Window | None) -> Box:
+        """A window as a box; all of the picture if there is none.
+
+        Raises:
+            PgiOptionError: it is not inside the picture.
+        """
         return Box.of_window(window_within(window, self.grid.width, self.grid.height))
 
-    def _reader(self, *, raise_damage: bool) -> TileReader:
+    def reader(self, *, raise_damage: bool) -> TileReader:
+        """What reads the symbols, from the first tile on."""
         return TileReader(self.model, self.header, self.index, self._read, raise_damage=raise_damage)
 
     def _rate(self) -> StepSizes:
@@ -252,13 +258,13 @@ class LearnedImage:
 
     def blocks(self, threads: int) -> Iterator[DecodedBlock]:
         """The whole picture in blocks, in rows from the upper left."""
-        yield from self._blocks(self._reader(raise_damage=True), self.grid.picture, "fast", threads)
+        yield from self._blocks(self.reader(raise_damage=True), self.grid.picture, "fast", threads)
 
     def _blocks(self, tiles: TileReader, area: Box, level: Level, threads: int) -> Iterator[DecodedBlock]:
         """Blocks of ``area``, in rows from the upper left."""
         rate, model = self._rate(), self.model
         scale = level_scale(level)
-        own = None if level == "preview" else self._filter(tiles)
+        own = None if level == "preview" else self.filter_of(tiles)
         around = None if level == "preview" else margins(model, REACH + BLOCK - 1 if own else 0)
         reach = model.halo("means") + (around[1] if around else 0)
         for part, compute, damaged in self._gathered(tiles, rate, self._parts(area, around), threads):
@@ -324,7 +330,7 @@ class LearnedImage:
 
         return (gathered for _, gathered in prefetch(gather, parts, threads))
 
-    def _filter(self, tiles: TileReader) -> Filter | None:
+    def filter_of(self, tiles: TileReader) -> Filter | None:
         """The filter. If it cannot be read, there is none, and all tiles count as damaged."""
         try:
             return self.filter
@@ -335,11 +341,20 @@ class LearnedImage:
             return None
 
     def _parts(self, area: Box, around: tuple[int, int] | None) -> list[BlockPlan]:
-        """Cut ``area`` into blocks, with the margins of what is shown and seen; ``None`` for previews."""
+        """Cut ``area`` into blocks, and plan each as :meth:`plans` does."""
+        return self.plans(blocks(area, self.grid.tile, block_pixels(area)), around)
+
+    def plans(self, areas: list[Box], around: tuple[int, int] | None) -> list[BlockPlan]:
+        """What must be known to decode blocks.
+
+        Args:
+            areas: the blocks.
+            around: the margins of what is shown and seen; ``None`` for previews.
+        """
         whole, reach = self.grid.padded, self.model.halo("means")
         beyond = self.model.halo("context")
         parts = []
-        for block in blocks(area, self.grid.tile, block_pixels(area)):
+        for block in areas:
             if around is None:
                 detailed = None
                 shown = seen = wanted = block.grown(0, PREVIEW_FACTOR, whole)
