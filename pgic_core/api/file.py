@@ -96,7 +96,7 @@ class PgiFile:
 
     @property
     def coded(self) -> CodedImage:
-        """The coded picture, for engines of their own (:func:`pgic_core.codec.learned.opacity.symbols_of`)."""
+        """The coded picture, for other engines: see :func:`pgic_core.codec.learned.opacity.symbols_of`."""
         return self._coded
 
     @property

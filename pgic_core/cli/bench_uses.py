@@ -1,4 +1,4 @@
-"""``pgic bench roi | compressai | ratio | worst | loader``: how well files serve particular uses."""
+"""``pgic bench roi | compressai | ratio | worst | loader | device``: how well files serve particular uses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .bench_common import csv_option, limit_option, megapixels_option, quality_o
 from .progress import progress_bar
 from .value_types import EXISTING, EXISTING_FILE, OUTPUT_FOLDER, QUALITY
 
-__all__ = ["compressai", "loader", "ratio", "roi", "worst"]
+__all__ = ["compressai", "device", "loader", "ratio", "roi", "worst"]
 
 
 @click.command(cls=PgicCommand, examples=("pgic bench roi instances.json --limit 20",))
@@ -286,3 +286,65 @@ def loader(
     if csv_path is not None:
         write_records(LoaderRow, rows, csv_path)
     console().print(loader_table(rows))
+
+
+@click.command(
+    cls=PgicCommand, examples=("pgic bench device photo.jpg", "pgic bench device photo.jpg --device cpu")
+)
+@click.argument("images", nargs=-1, required=True, type=EXISTING_FILE)
+@option(
+    "--device",
+    metavar="NAME",
+    default="cuda",
+    show_default=True,
+    group="Running",
+    help="The device, as torch names it.",
+)
+@option(
+    "--seconds",
+    type=click.FloatRange(0, min_open=True),
+    metavar="S",
+    default=2.0,
+    show_default=True,
+    group="Running",
+    help="How long each measurement goes on.",
+)
+@option(
+    "--workers",
+    type=click.IntRange(1),
+    metavar="N",
+    default=8,
+    show_default=True,
+    group="Running",
+    help="Workers of the DataLoader that feeds the device.",
+)
+@megapixels_option(6.0, "Size of each picture.")
+@quality_option(50)
+@csv_option("the figures")
+def device(
+    images: tuple[Path, ...],
+    device: str,
+    seconds: float,
+    workers: int,
+    megapixels: float,
+    quality: int,
+    csv_path: Path | None,
+) -> None:
+    """Measure decoding on a device.
+
+    Networks run there in torch, in float32 and with synthesis in float16. The bench compares with torchvision's
+    decode_jpeg on the same device and with two workers on the CPU, and says how far pixels differ from those of
+    ONNX Runtime.
+    """
+    from ..lab.bench.device import DeviceRow, device_table, measure_device
+    from ..lab.bench.records import write_records
+
+    rows = []
+    for row in measure_device(
+        images, device=device, seconds=seconds, workers=workers, megapixels=megapixels, quality=quality
+    ):
+        say(str(row))
+        rows.append(row)
+    if csv_path is not None:
+        write_records(DeviceRow, rows, csv_path)
+    console().print(device_table(rows))

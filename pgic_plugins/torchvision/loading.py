@@ -6,20 +6,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import torch
+from torch.utils.data import get_worker_info
 from torchvision import tv_tensors
 
 from pgic_core.api import LATENT_FACTOR, open_file
 from pgic_core.errors import PgiOptionError
-from pgic_core.options import LEVELS, Level, check_level, level_scale
+from pgic_core.options import LEVELS, DecodeOptions, Level, check_level, level_scale
 
-from .decoding import decode_pgi, decode_pgi_latent, source_of
+from .decoding import decode_pgi, decode_pgi_latent, mode_name, source_of
+from .device import read_symbols
+from .naming import naming
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pgic_core.options import Window
+    from pgic_core.options import OnDamage, Window
 
     from .decoding import PgiSource
+    from .device import PgiSymbols
 
     WindowLike: TypeAlias = Window | Callable[[int, int], Window | None] | None
 
@@ -62,12 +66,13 @@ class Loaded(NamedTuple):
     """A picture, and where it lies in the stored one.
 
     Attributes:
-        image: uint8 ``tv_tensors.Image`` (C, H, W), or for "latent" a float32 tensor (M, h, w).
+        image: uint8 ``tv_tensors.Image`` (C, H, W), or for "latent" a float32 tensor (M, h, w); in a worker
+            that reads for another device, symbols.
         left, top: of its upper left corner, in stored pixels.
         factor: stored pixels that one of its positions spans each way.
     """
 
-    image: torch.Tensor
+    image: torch.Tensor | PgiSymbols
     left: int
     top: int
     factor: int
@@ -82,19 +87,30 @@ class PgiLoader:
         window: x, y, width, height in stored pixels; or what gives one for the width and height of a
             picture, such as :class:`RandomWindow`; or None for all of it.
         mode: as for :func:`.decoding.decode_pgi`; a latent has none.
+        device: where pixels are wanted. In a worker process of a DataLoader a loader for another device than
+            the CPU gives :class:`.device.PgiSymbols`, which :class:`.device_loader.DeviceLoader` decodes in
+            the main process.
+        half: as for :func:`.decoding.decode_pgi`.
+        on_damage: "raise", or "conceal" to fill damaged tiles.
 
     Raises:
-        PgiOptionError: ``level`` is none of these.
+        PgiOptionError: an argument is none of its values.
     """
 
     level: LoadLevel = "fast"
     window: WindowLike = None
     mode: Any = "RGB"
+    device: torch.device | str = "cpu"
+    half: bool = False
+    on_damage: OnDamage = "raise"
 
     def __post_init__(self) -> None:
         check_level(self.level, (*LEVELS, "latent"))
+        mode_name(self.mode)
+        DecodeOptions(on_damage=self.on_damage)  # checks it
+        torch.device(self.device)
 
-    def __call__(self, source: PgiSource) -> torch.Tensor:
+    def __call__(self, source: PgiSource) -> torch.Tensor | PgiSymbols:
         """The picture alone, as ``DatasetFolder`` wants it.
 
         Raises:
@@ -108,14 +124,32 @@ class PgiLoader:
         Raises:
             PgiError: as :func:`.decoding.decode_pgi`.
         """
-        window = self.window
-        if callable(window):
-            with open_file(source_of(source)) as file:
-                window = window(file.width, file.height)
+        with naming(source):
+            window = self.window
+            if callable(window):
+                with open_file(source_of(source)) as file:
+                    window = window(file.width, file.height)
+            factor = LATENT_FACTOR if self.level == "latent" else level_scale(self.level)
+            left, top = (0, 0) if window is None else (side // factor * factor for side in window[:2])
+            return Loaded(self._image(source, window), left, top, factor)
+
+    def _image(self, source: PgiSource, window: Window | None) -> torch.Tensor | PgiSymbols:
+        if get_worker_info() is not None and torch.device(self.device).type != "cpu":
+            level = "fast" if self.level == "latent" else self.level
+            options = DecodeOptions(level, window, self.on_damage, 1)
+            return read_symbols(
+                source_of(source), options, latent=self.level == "latent", mode=mode_name(self.mode)
+            )
         if self.level == "latent":
-            image, factor = decode_pgi_latent(source, window=window), LATENT_FACTOR
-        else:
-            image = tv_tensors.Image(decode_pgi(source, mode=self.mode, level=self.level, window=window))
-            factor = level_scale(self.level)
-        left, top = (0, 0) if window is None else (side // factor * factor for side in window[:2])
-        return Loaded(image, left, top, factor)
+            return decode_pgi_latent(source, window=window, device=self.device)
+        return tv_tensors.Image(
+            decode_pgi(
+                source,
+                mode=self.mode,
+                level=self.level,
+                window=window,
+                device=self.device,
+                half=self.half,
+                on_damage=self.on_damage,
+            )
+        )

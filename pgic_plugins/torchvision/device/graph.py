@@ -62,7 +62,9 @@ class TorchNetwork:
             ) from error
         graph = onnx.load_model_from_string(data).graph
         self._outputs = [output.name for output in graph.output]
-        constants = {i.name: torch.from_numpy(onnx.numpy_helper.to_array(i).copy()) for i in graph.initializer}
+        constants = {
+            i.name: torch.from_numpy(onnx.numpy_helper.to_array(i).copy()) for i in graph.initializer
+        }
         reader = _Reader(constants, dtype)
         self._steps = _with_ends(reader.read(graph.node), [*self._outputs, *reader.constants])
         self._dtype = dtype
@@ -149,7 +151,9 @@ class _Reader:
         if kind == "DequantizeLinear":
             attributes["dtype"] = dtype
         if kind not in OPERATORS:
-            raise PgiModelError(f"A network of the model has the operator {kind}, which is not known in torch.")
+            raise PgiModelError(
+                f"A network of the model has the operator {kind}, which is not known in torch."
+            )
         return partial(OPERATORS[kind], **attributes), inputs
 
     def _is_undone(self, name: str, scale: float, zero: int) -> bool:

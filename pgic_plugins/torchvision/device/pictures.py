@@ -15,6 +15,7 @@ from pgic_core.errors import PgiUnsupportedError
 from pgic_core.options import PREVIEW_FACTOR
 
 from .networks import DeviceNetworks
+from .symbols import SCALES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -99,7 +100,7 @@ class _Picture:
     @property
     def scale(self) -> int:
         """Pixels of the picture along one side of what is shown."""
-        return _SCALES[self.symbols.level]
+        return SCALES[self.symbols.level]
 
     def preview(self, block: BlockTensors) -> Tensor:
         """Pixels ``(h, w, 3)`` of the block at 1/8, and of those that lie in it partly."""
@@ -186,4 +187,3 @@ _RENDERERS: Mapping[str, Callable[[_Picture, BlockTensors], Tensor]] = {
     "fast": _Picture.fast,
 }
 """By level: what makes the pixels of a block."""
-_SCALES: Mapping[str, int] = {"preview": PREVIEW_FACTOR, "fast": 1, "latent": Y_STRIDE}

@@ -10,11 +10,12 @@ import torch
 from pgic_core.api import open_file
 from pgic_core.codec.learned.opacity import symbols_of
 from pgic_core.codec.picture import SampleFormat
+from pgic_core.codec.tiling import Y_STRIDE
 from pgic_core.errors import PgiUnsupportedError
-from pgic_core.options import DecodeOptions
+from pgic_core.options import PREVIEW_FACTOR, DecodeOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
     from pgic_core.codec.tiling import Box
     from pgic_core.container.source import SourceLike
 
-__all__ = ["BlockTensors", "ExactTensors", "PgiSymbols", "read_symbols"]
+__all__ = ["SCALES", "BlockTensors", "ExactTensors", "PgiSymbols", "read_symbols"]
+
+SCALES: Mapping[str, int] = {"preview": PREVIEW_FACTOR, "fast": 1, "latent": Y_STRIDE}
+"""Pixels of the picture along one side of a position of what a level shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class PgiSymbols:
         pixels: uint8 (C, h, w) of a picture that was decoded on the CPU, for its codec has no networks; all
             else is empty then.
         orientation: of EXIF, to be applied; 1 for none.
+        mode: of the result, a name of :data:`..decoding.MODES`.
     """
 
     level: SymbolLevel
@@ -78,6 +83,21 @@ class PgiSymbols:
     opacity: Tensor | None = None
     pixels: Tensor | None = None
     orientation: int = 1
+    mode: str = "RGB"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of what will be shown; of a latent -1 channels."""
+        if self.pixels is not None:
+            stored, height, width = self.pixels.shape
+        else:
+            assert self.area is not None
+            first = self.area.reduced(SCALES[self.level])
+            stored, height, width = 3 + (self.opacity is not None), first.height, first.width
+        if self.orientation >= 5:
+            height, width = width, height
+        channels = {"UNCHANGED": stored, "GRAY": 1, "GRAY_ALPHA": 2, "RGB": 3, "RGB_ALPHA": 4}[self.mode]
+        return -1 if self.level == "latent" else channels, height, width
 
     def pin_memory(self) -> PgiSymbols:
         """The same in page-locked memory, from which copies to a device do not wait."""
@@ -94,6 +114,7 @@ def read_symbols(
     *,
     latent: bool = False,
     upright: bool = False,
+    mode: str = "RGB",
 ) -> PgiSymbols:
     """Read a file as far as it goes without networks; it takes one thread.
 
@@ -102,6 +123,7 @@ def read_symbols(
         options: level, window and damage policy; and threads, for pictures of codecs without networks.
         latent: read for the latent.
         upright: have EXIF orientation applied.
+        mode: channels of the result.
 
     Raises:
         PgiUnsupportedError: samples do not fit into uint8, the picture has no latent, or codec or model are
@@ -122,14 +144,14 @@ def read_symbols(
             if latent:
                 raise PgiUnsupportedError(f"The picture has no latent: it is coded {file.coded.codec}.")
             pixels = _eight_bits(file.decode_with(options)[0].pixels)
-            return PgiSymbols(options.level, pixels=_channels_first(pixels), orientation=orientation)
+            return PgiSymbols(
+                options.level, pixels=_channels_first(pixels), orientation=orientation, mode=mode
+            )
         picture, opacity = found
-    return _as_tensors(picture, opacity, orientation)
+    return replace(_as_tensors(picture, opacity), orientation=orientation, mode=mode)
 
 
-def _as_tensors(
-    picture: PictureSymbols, opacity: NDArray[np.uint8] | None, orientation: int
-) -> PgiSymbols:
+def _as_tensors(picture: PictureSymbols, opacity: NDArray[np.uint8] | None) -> PgiSymbols:
     def tensor(array: NDArray[Any] | None) -> Tensor | None:
         return None if array is None else torch.from_numpy(array)
 
@@ -155,7 +177,6 @@ def _as_tensors(
         ),
         tuple(map(exact, picture.exact)),
         None if opacity is None else _channels_first(opacity),
-        orientation=orientation,
     )
 
 
