@@ -288,9 +288,7 @@ def loader(
     console().print(loader_table(rows))
 
 
-@click.command(
-    cls=PgicCommand, examples=("pgic bench device photo.jpg", "pgic bench device photo.jpg --device cpu")
-)
+@click.command(cls=PgicCommand, examples=("pgic bench device photo.jpg --seconds 1",))
 @click.argument("images", nargs=-1, required=True, type=EXISTING_FILE)
 @option(
     "--device",
@@ -332,9 +330,9 @@ def device(
 ) -> None:
     """Measure decoding on a device.
 
-    Networks run there in torch, in float32 and with synthesis in float16. The bench compares with torchvision's
-    decode_jpeg on the same device and with two workers on the CPU, and says how far pixels differ from those of
-    ONNX Runtime.
+    Networks run there in torch, in float32 and with synthesis in float16. The bench compares with
+    torchvision's decode_jpeg on the same device and with two workers on the CPU, and says how far pixels
+    differ from those of ONNX Runtime.
     """
     from ..lab.bench.device import DeviceRow, device_table, measure_device
     from ..lab.bench.records import write_records

@@ -79,9 +79,9 @@ def decode_pgi(
 ) -> torch.Tensor | list[torch.Tensor]:
     """Decode a ``.pgi`` file, or a part of it, or several files (A-6.5.1a).
 
-    On a device other than the CPU the networks run there, in torch: symbols are read on the CPU, which takes a
-    tenth of the work, and pixels are made where they stay. Symbols are the same; pixels differ from those of
-    the CPU by a grey level here and there, seldom by a few.
+    On a device other than the CPU the networks run there, in torch: symbols are read on the CPU, which takes
+    a tenth of the work, and pixels are made where they stay. Symbols are the same; pixels differ from those
+    of the CPU by a grey level here and there, seldom by a few.
 
     Args:
         source: a path, bytes or anything else that holds them in one piece (``bytearray``, ``memoryview``, a
@@ -265,6 +265,7 @@ def threads_here(threads: int | None = None) -> int | None:
 
 
 def precision(half: bool) -> torch.dtype:
+    """What synthesis computes in."""
     return torch.float16 if half else torch.float32
 
 
@@ -284,6 +285,11 @@ def engine_for(engine: Engine | None, device: torch.device, half: bool) -> Engin
 
 
 def mode_name(mode: object) -> str:
+    """A name of :data:`MODES` for one in any case, or for torchvision's enumeration.
+
+    Raises:
+        PgiOptionError: it is neither.
+    """
     name = getattr(mode, "name", mode)
     if not isinstance(name, str) or name.upper() not in MODES:
         raise PgiOptionError(f"mode must be one of {', '.join(MODES)}, not {mode!r}.")

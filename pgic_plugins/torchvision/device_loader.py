@@ -26,7 +26,8 @@ class DeviceLoader:
         for pictures, targets in DeviceLoader(loader, "cuda", half=True):
             ...
 
-    Every :class:`.device.PgiSymbols` in a batch becomes a picture; tensors move to the device; all else stays.
+    Every :class:`.device.PgiSymbols` in a batch becomes a picture; tensors move to the device; all else
+    stays.
     On a CUDA device that happens on a stream of its own, one batch ahead of the one that is trained on.
 
     Args:

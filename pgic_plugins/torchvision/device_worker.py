@@ -1,4 +1,4 @@
-"""What decoding on a device takes, in a fresh process: ``python -m pgic_plugins.torchvision.device_worker JOBS``.
+"""What decoding on a device takes: ``python -m pgic_plugins.torchvision.device_worker JOBS``.
 
 JOBS is a JSON array of objects; ``pgic bench device`` starts this.
 """

@@ -31,7 +31,7 @@ def naming(source: object) -> Iterator[None]:
 
 
 def named_error(error: PgiError, name: str) -> PgiError:
-    """An error of the same class whose message begins with a name; it can be pickled, as all of pgic's can."""
+    """An error of the same class whose message begins with a name; it can be pickled like the other."""
     return type(error)(f"{name}: {error}")
 
 

@@ -151,9 +151,7 @@ class _Reader:
         if kind == "DequantizeLinear":
             attributes["dtype"] = dtype
         if kind not in OPERATORS:
-            raise PgiModelError(
-                f"A network of the model has the operator {kind}, which is not known in torch."
-            )
+            raise PgiModelError(f"The operator {kind} of the model is not known in torch.")
         return partial(OPERATORS[kind], **attributes), inputs
 
     def _is_undone(self, name: str, scale: float, zero: int) -> bool:

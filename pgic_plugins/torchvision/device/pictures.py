@@ -1,4 +1,4 @@
-"""Symbols to pixels and latents on a device, step by step as :mod:`pgic_core.codec.learned.reconstruction`."""
+"""Symbols to pixels and latents on a device, as :mod:`pgic_core.codec.learned.reconstruction` does it."""
 
 from __future__ import annotations
 
