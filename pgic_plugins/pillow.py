@@ -31,6 +31,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import sys
 import threading
 from typing import IO, TYPE_CHECKING, Any
 
@@ -69,7 +70,8 @@ __all__ = [
 
 # Image.open takes no options, so they are settings of the module, as in Pillow's AVIF plugin.
 THREADS: int | None = None
-"""Threads for one picture, 1 or more; None for ``PGIC_THREADS`` or all processors."""
+"""Threads for one picture, 1 or more; None for ``PGIC_THREADS`` or all processors, and for 1 in a worker
+process of a torch DataLoader."""
 LIMITS: Limits | None = None
 """What a file may ask for, beside Pillow's own guard; None for the defaults and the environment."""
 ON_DAMAGE: OnDamage = "raise"
@@ -214,7 +216,7 @@ class PgiImageFile(ImageFile.ImageFile):
             raise ValueError("Operation on closed image")
         with _pillow_errors():
             on_damage: OnDamage = "conceal" if _conceals() else "raise"
-            options = DecodeOptions(self._level, None, on_damage, THREADS)
+            options = DecodeOptions(self._level, None, on_damage, _threads())
             picture, self.damaged = self._file.decode_with(options)
             self.im = picture.to_pil().im
             if picture.sample_format.bits == 16 and len(self.getbands()) > 1:
@@ -287,7 +289,7 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
         from pgic_core.api import EncodeOptions, SideData, encode
         from pgic_core.container import Metadata
 
-        options: dict[str, Any] = {"threads": THREADS, "limits": LIMITS}
+        options: dict[str, Any] = {"threads": _threads(), "limits": LIMITS}
         if isinstance(im.info.get("metadata"), Metadata):
             options["metadata"] = _metadata_of(im)
         if isinstance(im.info.get("side_data"), SideData):
@@ -349,6 +351,12 @@ def _tags(exif: Image.Exif) -> str:
     there = [tag for tag in _INNER_DIRECTORIES if tag in exif or tag in getattr(exif, "_ifds", ())]
     inner = {tag: found for tag in there if (found := dict(exif.get_ifd(tag)))}
     return repr((sorted((tag, value) for tag, value in exif.items() if tag not in there), inner))
+
+
+def _threads() -> int | None:
+    """The threads to use: workers of a torch DataLoader would only take processors from each other."""
+    data = sys.modules.get("torch.utils.data")  # a worker has imported it
+    return 1 if THREADS is None and data is not None and data.get_worker_info() is not None else THREADS
 
 
 def _conceals() -> bool:

@@ -278,6 +278,26 @@ class PgiFile:
             raise self._too_large() from error
         return Picture(pixels, self.image_type), mask
 
+    def latent(self, window: Window | None = None, threads: int | None = None) -> NDArray[np.float32]:
+        """The dequantised latent, without synthesis: see :func:`pgic_core.decode_latent`.
+
+        Args:
+            window: x, y, width, height in pixels of the stored picture; covered with whole latent positions.
+            threads: 1 or more; ``PGIC_THREADS`` or all processors if not given.
+
+        Returns:
+            float32 (M, h, w).
+
+        Raises:
+            PgiUnsupportedError: the picture has no latent.
+            PgiError: as :meth:`decode`.
+        """
+        options = DecodeOptions(window=window, threads=threads)
+        try:
+            return self._coded.latent(options.window, options.thread_count)
+        except MemoryError as error:
+            raise PgiLimitError("There is not enough memory for the latent; a window needs less.") from error
+
     def strips(
         self, *, threads: int | None = None, progress: Progress | None = None
     ) -> Iterator[NDArray[Any]]:

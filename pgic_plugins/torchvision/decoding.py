@@ -12,12 +12,12 @@ import torch
 from torch.utils.data import get_worker_info
 
 from pgic_core.api import decode_latent, open_file
-from pgic_core.codec.picture import SampleFormat, upright_pixels
-from pgic_core.errors import PgiOptionError, PgiUnsupportedError
+from pgic_core.codec.picture import upright_pixels
+from pgic_core.errors import PgiOptionError
 from pgic_core.options import DecodeOptions
 
 from .channels import converted, upright_tensor
-from .device import latent_on, pixels_on, read_symbols
+from .device import check_samples, eight_bits, latent_on, pixels_on, read_symbols
 from .naming import naming
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pgic_core.api import PgiFile
     from pgic_core.options import Level, OnDamage, Window
 
     from .device import PgiSymbols
@@ -36,6 +37,7 @@ __all__ = [
     "MODES",
     "Engine",
     "PgiSource",
+    "decode_open",
     "decode_pgi",
     "decode_pgi_latent",
     "engine_for",
@@ -220,17 +222,32 @@ def show_symbols(symbols: PgiSymbols, device: torch.device, dtype: torch.dtype) 
     return converted(pixels, symbols.mode)
 
 
+def decode_open(
+    file: PgiFile, options: Sequence[DecodeOptions], mode: str, upright: bool
+) -> list[torch.Tensor]:
+    """Pixels of an open file as ONNX Runtime gives them, uint8 (C, H, W), one for each of the options.
+
+    Args:
+        file: the file.
+        options: which may differ in their windows alone.
+        mode: name of :data:`MODES`.
+        upright: have EXIF orientation applied.
+
+    Raises:
+        PgiError: as :func:`decode_pgi`.
+    """
+    check_samples(file)
+    orientation = file.orientation if upright else 1
+    shown = []
+    for one in options:
+        pixels = upright_pixels(eight_bits(file.decode_with(one)[0].pixels), orientation)
+        shown.append(converted(torch.from_numpy(pixels).permute(2, 0, 1), mode))
+    return shown
+
+
 def _on_cpu(source: PgiSource, options: DecodeOptions, mode: str, upright: bool) -> torch.Tensor:
     with naming(source), open_file(source_of(source)) as file:
-        if file.sample_format not in (SampleFormat.UINT8, SampleFormat.UINT16):
-            raise PgiUnsupportedError(
-                f"Samples of {file.sample_format.name.lower()} do not fit into uint8; "
-                "pgic_core.decode gives them as they are."
-            )
-        picture, _ = file.decode_with(options)
-        orientation = file.orientation if upright else 1
-    pixels = upright_pixels(_eight_bits(picture.pixels), orientation)
-    return converted(torch.from_numpy(pixels).permute(2, 0, 1), mode)
+        return decode_open(file, [options], mode, upright)[0]
 
 
 def source_of(source: Any) -> Any:
@@ -294,9 +311,3 @@ def mode_name(mode: object) -> str:
     if not isinstance(name, str) or name.upper() not in MODES:
         raise PgiOptionError(f"mode must be one of {', '.join(MODES)}, not {mode!r}.")
     return name.upper()
-
-
-def _eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    if pixels.dtype == np.uint8:
-        return pixels
-    return ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)

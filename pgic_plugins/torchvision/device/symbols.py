@@ -21,12 +21,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from pgic_core.api import PgiFile
     from pgic_core.codec.learned.reconstruction import BlockPlan
     from pgic_core.codec.learned.symbols import ExactPart, PictureSymbols, SymbolLevel
     from pgic_core.codec.tiling import Box
     from pgic_core.container.source import SourceLike
 
-__all__ = ["SCALES", "BlockTensors", "ExactTensors", "PgiSymbols", "read_symbols"]
+__all__ = [
+    "SCALES",
+    "BlockTensors",
+    "ExactTensors",
+    "PgiSymbols",
+    "check_samples",
+    "eight_bits",
+    "read_symbols",
+    "symbols_in",
+]
 
 SCALES: Mapping[str, int] = {"preview": PREVIEW_FACTOR, "fast": 1, "latent": Y_STRIDE}
 """Pixels of the picture along one side of a position of what a level shows."""
@@ -131,24 +141,40 @@ def read_symbols(
         PgiError: as :func:`pgic_core.decode`.
     """
     with open_file(source) as file:
-        if file.sample_format not in (SampleFormat.UINT8, SampleFormat.UINT16):
-            raise PgiUnsupportedError(
-                f"Samples of {file.sample_format.name.lower()} do not fit into uint8; "
-                "pgic_core.decode gives them as they are."
-            )
-        orientation = file.orientation if upright else 1
+        return symbols_in(file, options, latent=latent, upright=upright, mode=mode)
+
+
+def symbols_in(
+    file: PgiFile, options: DecodeOptions, *, latent: bool = False, upright: bool = False, mode: str = "RGB"
+) -> PgiSymbols:
+    """As :func:`read_symbols`, of a file that is open."""
+    check_samples(file)
+    orientation = file.orientation if upright else 1
+    if latent:
+        options = replace(options, level="fast")
+    found = symbols_of(file.coded, options, latent=latent)
+    if found is None:
         if latent:
-            options = replace(options, level="fast")
-        found = symbols_of(file.coded, options, latent=latent)
-        if found is None:
-            if latent:
-                raise PgiUnsupportedError(f"The picture has no latent: it is coded {file.coded.codec}.")
-            pixels = _eight_bits(file.decode_with(options)[0].pixels)
-            return PgiSymbols(
-                options.level, pixels=_channels_first(pixels), orientation=orientation, mode=mode
-            )
-        picture, opacity = found
-    return replace(_as_tensors(picture, opacity), orientation=orientation, mode=mode)
+            raise PgiUnsupportedError(f"The picture has no latent: it is coded {file.coded.codec}.")
+        pixels = _channels_first(eight_bits(file.decode_with(options)[0].pixels))
+        return PgiSymbols(options.level, pixels=pixels, orientation=orientation, mode=mode)
+    return replace(_as_tensors(*found), orientation=orientation, mode=mode)
+
+
+def check_samples(file: PgiFile) -> None:
+    """Raise PgiUnsupportedError unless samples are of 8 or 16 bits without sign."""
+    if file.sample_format not in (SampleFormat.UINT8, SampleFormat.UINT16):
+        raise PgiUnsupportedError(
+            f"Samples of {file.sample_format.name.lower()} do not fit into uint8; "
+            "pgic_core.decode gives them as they are."
+        )
+
+
+def eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    """Samples of 8 or 16 bits, rounded to 8."""
+    if pixels.dtype.itemsize == 1:
+        return pixels
+    return ((pixels.astype("u4") * 255 + 32767) // 65535).astype("u1")
 
 
 def _as_tensors(picture: PictureSymbols, opacity: NDArray[np.uint8] | None) -> PgiSymbols:
@@ -182,12 +208,6 @@ def _as_tensors(picture: PictureSymbols, opacity: NDArray[np.uint8] | None) -> P
 
 def _channels_first(pixels: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
-
-
-def _eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    if pixels.dtype.itemsize == 1:
-        return pixels
-    return ((pixels.astype("u4") * 255 + 32767) // 65535).astype("u1")
 
 
 def _mapped(value: Any, work: Callable[[Tensor], Tensor]) -> Any:
