@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
+from ..errors import PgiOptionError
 from ..options import DecodeOptions, thread_count
 from .file import PgiFile
 
@@ -27,33 +28,62 @@ def open_file(source: SourceLike, *, limits: Limits | None = None) -> PgiFile:
     return PgiFile(source, limits=limits)
 
 
+@overload
+def decode(
+    source: SourceLike,
+    *,
+    level: Level = ...,
+    window: Window | None = ...,
+    on_damage: OnDamage = ...,
+    threads: int | None = ...,
+    limits: Limits | None = ...,
+    progress: Progress | None = ...,
+) -> NDArray[Any]: ...
+@overload
+def decode(
+    source: SourceLike,
+    *,
+    windows: Sequence[Window],
+    level: Level = ...,
+    on_damage: OnDamage = ...,
+    threads: int | None = ...,
+    limits: Limits | None = ...,
+) -> list[NDArray[Any]]: ...
 def decode(
     source: SourceLike,
     *,
     level: Level = "fast",
     window: Window | None = None,
+    windows: Sequence[Window] | None = None,
     on_damage: OnDamage = "raise",
     threads: int | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
-) -> NDArray[Any]:
+) -> NDArray[Any] | list[NDArray[Any]]:
     """Decode the picture of a file, or a part of it.
 
     Args:
         source: a path, bytes, or a binary file object.
         level: "fast" for all pixels, "preview" for 1/8 of each side (see :meth:`PgiFile.decode`).
         window: x, y, width, height in pixels of the stored picture; all of it by default.
+        windows: several such instead. What they have in common is decoded once, so that windows that overlap
+            cost little more than the picture.
         on_damage: "raise", or "conceal" to fill damaged tiles.
         threads: 1 or more; ``PGIC_THREADS`` or all processors by default.
         limits: what the file may ask for.
         progress: called with the fraction done, 0 to 1.
 
     Returns:
-        (H, W) for grey, else (H, W, C), in the sample type of the file.
+        (H, W) for grey, else (H, W, C), in the sample type of the file; a list of such for ``windows``.
 
     Raises:
         PgiError: as :class:`PgiFile` and :meth:`PgiFile.decode`.
     """
+    if windows is not None:
+        if window is not None or progress is not None:
+            raise PgiOptionError("windows goes with neither window nor progress.")
+        with PgiFile(source, limits=limits) as file:
+            return file.decode_windows(windows, level=level, on_damage=on_damage, threads=threads)
     return _decoded(source, DecodeOptions(level, window, on_damage, threads, progress), limits)
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+import numpy as np
+
 from ..camera import orientation_of
 from ..codec.picture import Channels, Picture, SampleFormat
+from ..codec.tiling import Box
+from ..codec.windows import grouped
 from ..container import (
     IMAGE_FIELDS_SIZE,
     Annotation,
@@ -29,11 +34,10 @@ from .side_data import SideData
 from .thermal import radiometric_maker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
     from typing import Self
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from ..codec.base import CodedImage
@@ -258,6 +262,42 @@ class PgiFile:
         picture, mask = self.decode_with(DecodeOptions(level, window, "conceal", threads, progress))
         assert mask is not None
         return Decoded(picture.to_array(), mask)
+
+    def decode_windows(
+        self,
+        windows: Sequence[Window],
+        *,
+        level: Level = "fast",
+        on_damage: OnDamage = "raise",
+        threads: int | None = None,
+    ) -> list[NDArray[Any]]:
+        """Decode several windows, and what they have in common once.
+
+        Args:
+            windows: each as for :meth:`decode`.
+            level, on_damage, threads: as for :meth:`decode`.
+
+        Returns:
+            An array for each, as :meth:`decode` gives it, in order.
+
+        Raises:
+            PgiError: as :meth:`decode`.
+        """
+        options = DecodeOptions(level, None, on_damage, threads)
+        return [picture.to_array() for picture in self.decode_windows_with(options, windows)]
+
+    def decode_windows_with(self, options: DecodeOptions, windows: Sequence[Window]) -> list[Picture]:
+        """As :meth:`decode_windows`, with options that were checked when they were made."""
+        checked = [replace(options, window=window).window_in(self.width, self.height) for window in windows]
+        boxes, scale = [Box.of_window(window) for window in checked], options.scale
+        found: dict[int, Picture] = {}
+        for around, members in grouped(boxes):
+            window = (around.left, around.top, around.width, around.height)
+            picture, _ = self.decode_with(replace(options, window=window))
+            for member in members:
+                here = boxes[member].reduced(scale).inside(around.reduced(scale))
+                found[member] = Picture(np.ascontiguousarray(picture.pixels[here]), self.image_type)
+        return [found[number] for number in range(len(boxes))]
 
     def decode_picture(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, overload
 
 import numpy as np
@@ -13,11 +14,13 @@ from torch.utils.data import get_worker_info
 
 from pgic_core.api import decode_latent, open_file
 from pgic_core.codec.picture import upright_pixels
+from pgic_core.codec.tiling import Box
+from pgic_core.codec.windows import grouped
 from pgic_core.errors import PgiOptionError
 from pgic_core.options import DecodeOptions
 
 from .channels import converted, upright_tensor
-from .device import check_samples, eight_bits, latent_on, pixels_on, read_symbols
+from .device import check_samples, eight_bits, latent_on, pixels_on, read_symbols, symbols_in
 from .naming import naming
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ __all__ = [
     "precision",
     "read_ahead",
     "show_symbols",
+    "show_windows",
     "source_of",
     "threads_here",
 ]
@@ -72,6 +76,7 @@ def decode_pgi(
     mode: Any = "RGB",
     level: Level = "fast",
     window: Window | None = None,
+    windows: Sequence[Window] | None = None,
     device: torch.device | str = "cpu",
     half: bool = False,
     engine: Engine | None = None,
@@ -95,6 +100,7 @@ def decode_pgi(
         level: "fast" for every pixel, "preview" for one for each 8 x 8 from a prefix of the file.
         window: x, y, width, height in pixels of the stored picture; only the tiles that it needs are read.
             A preview covers it with whole preview pixels.
+        windows: several such of one file instead; what they have in common is decoded once.
         device: where the pixels are wanted.
         half: have the synthesis network compute in float16, which is faster on a device and changes more
             pixels by a grey level; with the engine "torch" alone.
@@ -105,8 +111,8 @@ def decode_pgi(
         on_damage: "raise", or "conceal" to fill damaged tiles.
 
     Returns:
-        uint8 (C, H, W), 0 to 255, C from 1 to 4 as ``mode`` says; a list of such for a list. Samples of 16
-        bits are rounded to 8.
+        uint8 (C, H, W), 0 to 255, C from 1 to 4 as ``mode`` says; a list of such for a list of files or for
+        ``windows``. Samples of 16 bits are rounded to 8.
 
     Raises:
         PgiOptionError (ValueError): an argument is none of its values, or the window is not inside the
@@ -122,6 +128,17 @@ def decode_pgi(
     place, dtype = torch.device(device), precision(half)
     options = DecodeOptions(level, window, on_damage, threads_here(threads))
     several = isinstance(source, (list, tuple))
+    if windows is not None:
+        if several or window is not None:
+            raise PgiOptionError("windows takes one file, and no window beside it.")
+        engine = engine_for(engine, place, half)
+        with naming(source), open_file(source_of(source)) as file:
+            if engine == "onnxruntime":
+                shown = decode_open(file, options, wanted, apply_exif_orientation, windows)
+                return [picture.to(place) for picture in shown]
+            return show_windows(
+                file, options, windows, place, dtype, mode=wanted, upright=apply_exif_orientation
+            )
     sources: Sequence[PgiSource] = source if several else [source]  # type: ignore[assignment,list-item]
     if engine_for(engine, place, half) == "onnxruntime":
         shown = [_on_cpu(item, options, wanted, apply_exif_orientation).to(place) for item in sources]
@@ -223,13 +240,18 @@ def show_symbols(symbols: PgiSymbols, device: torch.device, dtype: torch.dtype) 
 
 
 def decode_open(
-    file: PgiFile, options: Sequence[DecodeOptions], mode: str, upright: bool
+    file: PgiFile,
+    options: DecodeOptions,
+    mode: str,
+    upright: bool,
+    windows: Sequence[Window] | None = None,
 ) -> list[torch.Tensor]:
-    """Pixels of an open file as ONNX Runtime gives them, uint8 (C, H, W), one for each of the options.
+    """Pixels of an open file as ONNX Runtime gives them, uint8 (C, H, W).
 
     Args:
         file: the file.
-        options: which may differ in their windows alone.
+        options: its window is what to decode, without ``windows``.
+        windows: several instead; what they have in common is decoded once.
         mode: name of :data:`MODES`.
         upright: have EXIF orientation applied.
 
@@ -238,16 +260,57 @@ def decode_open(
     """
     check_samples(file)
     orientation = file.orientation if upright else 1
+    if windows is None:
+        pictures = [file.decode_with(options)[0]]
+    else:
+        pictures = file.decode_windows_with(options, windows)
     shown = []
-    for one in options:
-        pixels = upright_pixels(eight_bits(file.decode_with(one)[0].pixels), orientation)
+    for picture in pictures:
+        pixels = upright_pixels(eight_bits(picture.pixels), orientation)
         shown.append(converted(torch.from_numpy(pixels).permute(2, 0, 1), mode))
     return shown
 
 
+def show_windows(
+    file: PgiFile,
+    options: DecodeOptions,
+    windows: Sequence[Window],
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    mode: str = "RGB",
+    upright: bool = False,
+) -> list[torch.Tensor]:
+    """Windows of an open file on a device, uint8 (C, h, w); what they have in common is decoded once.
+
+    Args:
+        file: the file.
+        options: level and damage policy.
+        windows: in pixels of the stored picture.
+        device, dtype: as for :func:`show_symbols`.
+        mode: name of :data:`MODES`.
+        upright: have EXIF orientation applied.
+
+    Raises:
+        PgiError: as :func:`decode_pgi`.
+    """
+    orientation, scale = file.orientation if upright else 1, options.scale
+    checked = [replace(options, window=window).window_in(file.width, file.height) for window in windows]
+    boxes = [Box.of_window(window) for window in checked]
+    found: dict[int, torch.Tensor] = {}
+    for around, members in grouped(boxes):
+        window = (around.left, around.top, around.width, around.height)
+        pixels = pixels_on(symbols_in(file, replace(options, window=window)), device, dtype)
+        for member in members:
+            rows, columns = boxes[member].reduced(scale).inside(around.reduced(scale))
+            part = upright_tensor(pixels[:, rows, columns], orientation)
+            found[member] = converted(part, mode).contiguous()
+    return [found[number] for number in range(len(boxes))]
+
+
 def _on_cpu(source: PgiSource, options: DecodeOptions, mode: str, upright: bool) -> torch.Tensor:
     with naming(source), open_file(source_of(source)) as file:
-        return decode_open(file, [options], mode, upright)[0]
+        return decode_open(file, options, mode, upright)[0]
 
 
 def source_of(source: Any) -> Any:

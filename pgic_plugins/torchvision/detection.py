@@ -12,6 +12,7 @@ from torchvision.datasets import VisionDataset
 from pgic_core.errors import PgiInputError, PgiOptionError
 
 from .annotated import Pictures, read_coco, read_own, read_voc
+from .latent_cache import LatentCache
 from .loading import PgiLoader
 from .naming import naming
 from .others import tell_left_out
@@ -76,6 +77,8 @@ class PgiDetection(VisionDataset):
         on_damage: what to do with a file that cannot be read as it was coded. "raise"; "conceal" fills what
             is damaged; "skip" warns, which names the file, and gives the next sound item in its place.
         device, half: as for :class:`.PgiLoader`.
+        latent_cache: bytes of memory in each worker for whole latents of the epoch before; see
+            :class:`.LatentCache`.
 
     Attributes:
         classes: names of the classes by number.
@@ -108,13 +111,21 @@ class PgiDetection(VisionDataset):
         on_damage: DatasetDamage = "raise",
         device: torch.device | str = "cpu",
         half: bool = False,
+        latent_cache: int = 0,
     ) -> None:
         super().__init__(root, transforms, transform, target_transform)
         if not 0 <= min_visible <= 1:
             raise PgiOptionError(f"min_visible must be from 0 to 1, not {min_visible!r}.")
         self._skipping = Skipping(on_damage)
         self.loader = PgiLoader(
-            level, window, mode, device, half, self._skipping.of_loader, exif_transpose=exif_transpose
+            level,
+            window,
+            mode,
+            device,
+            half,
+            self._skipping.of_loader,
+            exif_transpose=exif_transpose,
+            latents=LatentCache(latent_cache),
         )
         self.masks, self.keypoints, self.min_visible = masks, keypoints, min_visible
         folder = Path(self.root)

@@ -9,6 +9,7 @@ from torchvision.datasets import DatasetFolder
 
 from pgic_core.folders import files_below
 
+from .latent_cache import LatentCache
 from .loading import PgiLoader
 from .others import OTHER_EXTENSIONS, tell_left_out
 from .skipping import Skipping
@@ -42,7 +43,8 @@ class PgiFolder(DatasetFolder):
         window: x, y, width, height in stored pixels, or what gives one for the width and height of a
             picture, such as :class:`.RandomWindow`.
         mode: as for :func:`.decode_pgi`.
-        others, exif_transpose, on_damage, device, half: as for :class:`.PgiDetection`.
+        others, exif_transpose, on_damage, device, half, latent_cache: as for
+            :class:`.PgiDetection`.
 
     Attributes:
         classes: names of the classes, sorted.
@@ -73,13 +75,21 @@ class PgiFolder(DatasetFolder):
         on_damage: DatasetDamage = "raise",
         device: torch.device | str = "cpu",
         half: bool = False,
+        latent_cache: int = 0,
     ) -> None:
         self._skipping = Skipping(on_damage)
         extensions = (*EXTENSIONS, *OTHER_EXTENSIONS) if others else EXTENSIONS
         super().__init__(
             root,
             PgiLoader(
-                level, window, mode, device, half, self._skipping.of_loader, exif_transpose=exif_transpose
+                level,
+                window,
+                mode,
+                device,
+                half,
+                self._skipping.of_loader,
+                exif_transpose=exif_transpose,
+                latents=LatentCache(latent_cache),
             ),
             extensions if is_valid_file is None else None,
             transform=transform,

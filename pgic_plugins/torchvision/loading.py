@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
 import torch
 from torch.utils.data import get_worker_info
@@ -13,11 +13,20 @@ from torchvision import tv_tensors
 from pgic_core.api import LATENT_FACTOR, open_file
 from pgic_core.container import upright_size
 from pgic_core.errors import PgiOptionError, PgiUnsupportedError
-from pgic_core.options import LEVELS, DecodeOptions, Level, check_level, checked_window, level_scale
+from pgic_core.options import (
+    LEVELS,
+    DecodeOptions,
+    Level,
+    check_level,
+    checked_window,
+    level_scale,
+    window_within,
+)
 from pgic_core.roi.shapes import stored_point
 
 from .decoding import decode_open, mode_name, precision, show_symbols, source_of, threads_here
 from .device import symbols_in
+from .latent_cache import LatentCache
 from .naming import naming
 from .others import is_other, open_other, read_other
 
@@ -115,6 +124,7 @@ class PgiLoader:
         half: as for :func:`.decoding.decode_pgi`.
         on_damage: "raise", or "conceal" to fill damaged tiles.
         exif_transpose: turn pictures upright, as EXIF says; not for latents, which have a direction.
+        latents: keeps latents of whole pictures for the next epoch; by default nothing.
 
     Raises:
         PgiOptionError: an argument is none of its values.
@@ -127,6 +137,7 @@ class PgiLoader:
     half: bool = False
     on_damage: OnDamage = "raise"
     exif_transpose: bool = False
+    latents: LatentCache = field(default_factory=LatentCache)
 
     def __post_init__(self) -> None:
         check_level(self.level, (*LEVELS, "latent"))
@@ -165,7 +176,7 @@ class PgiLoader:
             turned = upright_size(file.width, file.height, orientation)
             windows, several = self._windows(*turned)
             stored = [_stored_window(window, orientation, file.width, file.height) for window in windows]
-            images = self._images(file, stored)
+            images = self._images(file, stored, source)
             places = [_corner(window, self.factor, orientation, file.width, file.height) for window in stored]
         found = [
             Loaded(image, *place, self.factor, *turned, orientation)
@@ -196,24 +207,40 @@ class PgiLoader:
             return window, True
         return [window], False
 
-    def _images(self, file: PgiFile, windows: list[Window | None]) -> list[torch.Tensor | PgiSymbols]:
+    def _images(
+        self, file: PgiFile, windows: list[Window | None], source: PgiSource
+    ) -> list[torch.Tensor | PgiSymbols]:
         """What is read of an open file, a picture for each window."""
         latent, mode = self.level == "latent", mode_name(self.mode)
         level: Level = "fast" if self.level == "latent" else self.level
-        options = [DecodeOptions(level, window, self.on_damage, threads_here()) for window in windows]
+        options = DecodeOptions(level, None, self.on_damage, threads_here())
         place = torch.device(self.device)
         if place.type == "cpu" and not self.half:
             if latent:
-                return [torch.from_numpy(file.latent(window, options[0].threads)) for window in windows]
-            shown = decode_open(file, options, mode, self.exif_transpose)
+                return [self._latent(file, window, source) for window in windows]
+            several = None if None in windows else cast("list[Window]", windows)
+            shown = decode_open(file, options, mode, self.exif_transpose, several)
             return [tv_tensors.Image(picture) for picture in shown]
         symbols = [
-            symbols_in(file, one, latent=latent, upright=self.exif_transpose, mode=mode) for one in options
+            symbols_in(
+                file, replace(options, window=window), latent=latent, upright=self.exif_transpose, mode=mode
+            )
+            for window in windows
         ]
         if get_worker_info() is not None and place.type != "cpu":
             return list(symbols)
         pictures = [show_symbols(one, place, precision(self.half)) for one in symbols]
         return pictures if latent else [tv_tensors.Image(picture) for picture in pictures]
+
+    def _latent(self, file: PgiFile, window: Window | None, source: PgiSource) -> torch.Tensor:
+        threads = threads_here()
+        if not self.latents.most_bytes:
+            return torch.from_numpy(file.latent(window, threads))
+        whole = self.latents.get(source, lambda: torch.from_numpy(file.latent(None, threads)))
+        x, y, width, height = window_within(checked_window(window), file.width, file.height)
+        rows = slice(y // LATENT_FACTOR, -(-(y + height) // LATENT_FACTOR))
+        columns = slice(x // LATENT_FACTOR, -(-(x + width) // LATENT_FACTOR))
+        return whole[:, rows, columns].clone()
 
 
 def _stored_window(window: Window | None, orientation: int, width: int, height: int) -> Window | None:
