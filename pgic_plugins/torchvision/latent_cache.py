@@ -6,12 +6,12 @@ import os
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from pgic_core.errors import PgiOptionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import torch
 
 __all__ = ["LatentCache"]
 
