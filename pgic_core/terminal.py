@@ -1,4 +1,4 @@
-"""The one place that writes to the terminal: what a file says must not steer it, nor break on its encoding.
+"""Writing to the terminal, in one place: text of files is made safe for it and fits its encoding.
 
 File names, metadata and error messages hold whatever a stranger wrote: escape sequences, C1 controls,
 characters that reverse the direction of text, letters that the console has no code for. They are spelled out

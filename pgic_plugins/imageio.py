@@ -27,7 +27,7 @@ from pgic_core.magic import MAGIC
 from pgic_core.options import DecodeOptions
 
 from ._autoload import register_imageio
-from ._info import info_of
+from ._image_info import info_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

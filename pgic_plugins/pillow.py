@@ -43,7 +43,7 @@ from pgic_core.magic import MAGIC
 from pgic_core.options import PREVIEW_FACTOR, DecodeOptions
 
 from ._autoload import keep_file_until_saved
-from ._info import info_of
+from ._image_info import info_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -311,8 +311,8 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
 
 def _metadata_of(im: Image.Image) -> Metadata:
     """The metadata of the image, without what it took from EXIF or XMP that are not saved with it."""
-    from pgic_core.api.derived import follow, metadata_from_photo
-    from pgic_core.api.fields import exif_to_bytes
+    from pgic_core.api.conversion import exif_to_bytes
+    from pgic_core.api.photo_metadata import follow, metadata_from_photo
 
     metadata: Metadata = im.info["metadata"]
     if not {"exif", "xmp"} & im.encoderinfo.keys():

@@ -1,10 +1,10 @@
-"""The one way in: pictures to files, files to pictures, and what files say."""
+"""The Python API: encode pictures to files, decode files, and read what they say."""
 
 from .decoding import decode, decode_many, decode_with_mask, inspect, open_file, verify
 from .editing import annotate, set_metadata, strip_metadata
 from .encoding import EncodeOptions, encode, encode_to
 from .file import Decoded, PgiFile
-from .info import BlockInfo, FileInfo
+from .file_info import BlockInfo, FileInfo
 from .latent import LATENT_FACTOR, decode_latent
 from .side_data import PngText, SideData
 

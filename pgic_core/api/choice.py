@@ -1,4 +1,4 @@
-"""Which codec a picture goes to where both may have it: the learned one, or the one without loss.
+"""Choosing between the learned and the lossless codec where both can take a picture.
 
 Photos take three to seventy times as many bytes without loss, drawings, screenshots and flat colours as
 few as a thirtieth. A guess from a few squares tells these kinds apart; only where it leaves a doubt is

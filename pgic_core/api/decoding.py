@@ -1,4 +1,4 @@
-"""``.pgi`` files to pixels and facts, in one call each."""
+"""Decoding ``.pgi`` files to pixels and facts, in one call each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..limits import Limits
     from ..options import Level, OnDamage, Progress, Window
     from .file import Decoded
-    from .info import FileInfo
+    from .file_info import FileInfo
 
 __all__ = ["decode", "decode_many", "decode_with_mask", "inspect", "open_file", "verify"]
 

@@ -1,26 +1,24 @@
-"""Changing what stands beside the pixels of a file, without coding them again."""
+"""Editing metadata, annotations and profiles of a file without coding its pixels again."""
 
 from __future__ import annotations
 
 from dataclasses import replace as replace_fields
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from ..camera import (
-    DEVICE_PARAMETERS,
-    LOCATION_PARAMETERS,
-    orientation_of,
-    orientation_only,
-    without_device,
-    without_thumbnail,
-    xmp_without_device,
-    xmp_without_thumbnail,
-)
+from ..camera import DEVICE_PARAMETERS, LOCATION_PARAMETERS, orientation_of, orientation_only
 from ..container import KEEP, ExtensionKey, Keep, Metadata, PgiReader, atomic_write, rewrite
 from ..errors import PgiOptionError
 from ..limits import Limits
-from .derived import follow, hides_place, metadata_from_photo, without_place
-from .fields import annotations_to_value, exif_to_bytes, merge_metadata, vendor_fields
+from .conversion import annotations_to_value, exif_to_bytes, merge_metadata, vendor_fields
 from .file import PgiFile
+from .photo_metadata import (
+    follow,
+    hides_place,
+    metadata_from_photo,
+    without_maker,
+    without_place,
+    without_thumbnails,
+)
 from .side_data import SideData
 
 if TYPE_CHECKING:
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..container import Annotation
-    from .fields import AnnotationsLike, ExifLike, MetadataLike
+    from .conversion import AnnotationsLike, ExifLike, MetadataLike
 
 __all__ = ["annotate", "set_metadata", "strip_metadata"]
 
@@ -152,6 +150,8 @@ def strip_metadata(
     limits = limits or Limits.from_environment()
     with PgiReader(path, limits) as reader:
         fields = reader.extension
+        exif: bytes | None
+        xmp: bytes | None
         exif, xmp = _profiles(fields)
         a3 = reader.metadata
     if everything:
@@ -161,12 +161,12 @@ def strip_metadata(
     changes: dict[str, object] = {}
     if location:
         changes["location"] = None
-        exif, xmp = (profile or b"" for profile in without_place(exif, xmp))
+        exif, xmp = without_place(exif, xmp)
     if device:
         changes["device_id"] = ""
-        exif, xmp = without_device(exif) if exif else exif, xmp_without_device(xmp) if xmp else xmp
+        exif, xmp = without_maker(exif, xmp)
     if thumbnail:
-        exif, xmp = without_thumbnail(exif) if exif else exif, xmp_without_thumbnail(xmp) if xmp else xmp
+        exif, xmp = without_thumbnails(exif, xmp)
     told = LOCATION_PARAMETERS * location + DEVICE_PARAMETERS * device
     changes["sensor_params"] = dict.fromkeys(told)
     beside: dict[str, Any] = {}
@@ -206,7 +206,7 @@ def annotate(
     with PgiFile(path, limits=limits) as file:
         if isinstance(annotations, str):
             # Not imported for those who bring annotations.
-            from .hooked import recognised
+            from .plugin_steps import recognised
 
             items: list[Annotation | Mapping[str, object]] = [
                 *recognised(annotations, file.decode_picture()[0], file.orientation)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypedDict
 from ..container import IMAGE_FIELDS_SIZE, atomic_write
 from ..limits import Limits
 from ..options import DEFAULT_EFFORT, RateRequest, thread_count
-from .coding import CodingOptions, code
+from .payload import CodingOptions, code
 from .preparing import Description, Profiles, prepare
 from .source_image import source_bytes_of
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from ..models import Model
     from ..options import Progress
     from ..roi import ExactLike, RoiLike
-    from .fields import AnnotationsLike, ExifLike, MetadataLike
-    from .options import ImageTypeLike
+    from .conversion import AnnotationsLike, ExifLike, MetadataLike
+    from .image_type import ImageTypeLike
     from .preparing import ImageLike, Prepared
     from .side_data import SideData
 
@@ -127,8 +127,8 @@ def encode(
             or the name of a region-of-interest model (:func:`~pgic_core.roi.resolve_exact`). They grow to
             blocks of 8 x 8 pixels. They have no effect on a lossless picture.
         metadata: A.3 fields. A mapping gives some of them. The rest comes from EXIF and drone XMP
-            (:func:`~pgic_core.api.fields.merge_metadata`). ``location`` None removes the position from EXIF
-            and XMP too.
+            (:func:`~pgic_core.api.conversion.merge_metadata`). ``location`` None removes the position from
+            EXIF and XMP too.
         annotations: faults, in pixels of the upright picture (A-6.3.1c), or the name of a recogniser that
             finds them; ``pgic plugins`` lists recognisers.
         exif: EXIF. By default it comes from a Pillow image, and so do ``icc_profile``, ``xmp``, ``dpi`` and

@@ -1,4 +1,4 @@
-"""An opened ``.pgi`` file: parsed once, decoded as often and as partly as wanted."""
+"""An open ``.pgi`` file: parsed once, decoded on demand, whole or in part."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from ..errors import PgiLimitError, PgiUnsupportedError
 from ..limits import Limits
 from ..models import ROWS_PER_OCTAVE
 from ..options import DecodeOptions, Level, OnDamage, Window, thread_count
-from .coded import open_coded
-from .derived import contradictions
-from .info import BlockInfo, FileInfo
+from .file_info import BlockInfo, FileInfo
+from .opened_image import open_coded
+from .photo_metadata import contradictions
 from .side_data import SideData
 from .thermal import radiometric_maker
 

@@ -1,4 +1,4 @@
-"""What a picture loses on its way into a file or out of one: gathered, then named in one warning."""
+"""What a picture loses when it is converted: collected, then named in one warning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""First step of encoding: what is given becomes the picture to code and the fields beside it."""
+"""First step of encoding: turn the arguments into the picture to code and the fields beside it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ..container import (
     build_file,
     serialize_extension,
 )
-from .derived import hides_place, metadata_from_photo
-from .fields import annotations_to_value, exif_to_bytes, merge_metadata, segments_to_bytes, vendor_fields
+from .conversion import annotations_to_value, exif_to_bytes, merge_metadata, segments_to_bytes, vendor_fields
+from .image_type import image_type_number
 from .losses import report
-from .options import image_type_number
+from .photo_metadata import hides_place, metadata_from_photo
 from .source_image import Extras, changed_since_opening, extras_of, losses_of, merge_extras, name_of
 from .thermal import shows_temperatures
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from ..container import Metadata
     from ..limits import Limits
-    from .fields import AnnotationsLike, ExifLike, MetadataLike
-    from .options import ImageTypeLike
+    from .conversion import AnnotationsLike, ExifLike, MetadataLike
+    from .image_type import ImageTypeLike
     from .side_data import SideData
 
     ImageLike: TypeAlias = NDArray[Any] | Image.Image
@@ -135,7 +135,7 @@ def prepare(
     picture, extras = _read(image, profiles, description, limits)
     # Not imported for those who only decode.
     from ..hooks import collect_extension_fields
-    from .hooked import preprocessed, recognised
+    from .plugin_steps import preprocessed, recognised
 
     picture, steps = preprocessed(picture, preprocess or ())
     given = vendor_fields(description.extension or {})

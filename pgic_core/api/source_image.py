@@ -25,8 +25,8 @@ from ..camera import (
 from ..container import ExtensionKey, other_segments, pack_segments
 from ..container.extension import LEAST_DPI, MOST_DPI
 from ..errors import PgiLimitError, PgiUnsupportedError, PgiWarning
-from .derived import without_place
 from .frames import count_frames
+from .photo_metadata import without_place
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

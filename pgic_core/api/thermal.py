@@ -1,4 +1,4 @@
-"""Which pictures show temperatures (A-6.1a): those are infrared, and kept without loss."""
+"""Recognising pictures of temperatures (A-6.1a), which are marked infrared and kept without loss."""
 
 from __future__ import annotations
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from .base import PgicGroup
+from .bench_device import device
 from .bench_rate import quality, rd
 from .bench_speed import memory, speed
-from .bench_uses import compressai, device, loader, ratio, roi, worst
+from .bench_uses import compressai, loader, ratio, roi, worst
 
 __all__ = ["bench"]
 

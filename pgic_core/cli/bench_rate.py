@@ -9,9 +9,17 @@ import click
 from ..errors import PgiOptionError
 from ..terminal import console
 from .base import PgicCommand, option
-from .bench_common import available_codecs, csv_option, limit_option
+from .bench_common import (
+    ALL_CODECS,
+    available_codecs,
+    codecs_option,
+    csv_option,
+    images_argument,
+    jobs_option,
+    limit_option,
+)
 from .progress import progress_bar
-from .value_types import EXISTING, EXISTING_FILE, OUTPUT_FILE, OUTPUT_FOLDER
+from .value_types import EXISTING_FILE, OUTPUT_FILE, OUTPUT_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,17 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["quality", "rd"]
 
-_jobs_option = option(
-    "-j",
-    "--jobs",
-    type=click.IntRange(1),
-    metavar="N",
-    default=1,
-    show_default=True,
-    group="Running",
-    help="Processes at a time.",
-)
-
 
 @click.command(
     cls=PgicCommand,
@@ -42,14 +39,8 @@ _jobs_option = option(
         "pgic bench rd --from points.csv        prints the tables again",
     ),
 )
-@click.argument("images", nargs=-1, type=EXISTING)
-@option(
-    "--codec",
-    "names",
-    multiple=True,
-    group="Codecs",
-    help="Codec to measure; again for more. [default: pgic and every peer that is installed]",
-)
+@images_argument(required=False)
+@codecs_option(ALL_CODECS)
 @option(
     "--points",
     type=click.IntRange(2),
@@ -76,7 +67,7 @@ _jobs_option = option(
     advanced=True,
     help="Write results.csv and rd.png into this folder, such as a model's.",
 )
-@_jobs_option
+@jobs_option()
 def rd(
     images: tuple[Path, ...],
     names: tuple[str, ...],
@@ -121,11 +112,11 @@ def rd(
 
 
 @click.command(cls=PgicCommand, examples=("pgic bench quality photos --limit 5",))
-@click.argument("images", nargs=-1, required=True, type=EXISTING)
+@images_argument()
 @option("--codec", "name", default="pgic", show_default=True, group="Codecs", help="Codec to check.")
 @limit_option("Pictures from each folder at most.")
 @csv_option("every point")
-@_jobs_option
+@jobs_option()
 def quality(images: tuple[Path, ...], name: str, csv_path: Path | None, limit: int | None, jobs: int) -> None:
     """Check that bytes and PSNR rise with the quality.
 

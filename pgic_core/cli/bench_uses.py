@@ -1,4 +1,4 @@
-"""``pgic bench roi | compressai | ratio | worst | loader | device``: how well files serve particular uses."""
+"""``pgic bench roi | compressai | ratio | worst | loader``: how well files serve particular uses."""
 
 from __future__ import annotations
 
@@ -9,11 +9,20 @@ import click
 from ..errors import PgiOptionError
 from ..terminal import console, say
 from .base import PgicCommand, option
-from .bench_common import csv_option, limit_option, megapixels_option, quality_option
+from .bench_common import (
+    csv_option,
+    images_argument,
+    limit_option,
+    megapixels_option,
+    print_rows,
+    qualities_option,
+    quality_option,
+    runs_option,
+)
 from .progress import progress_bar
-from .value_types import EXISTING, EXISTING_FILE, OUTPUT_FOLDER, QUALITY
+from .value_types import EXISTING_FILE, OUTPUT_FOLDER
 
-__all__ = ["compressai", "device", "loader", "ratio", "roi", "worst"]
+__all__ = ["compressai", "loader", "ratio", "roi", "worst"]
 
 
 @click.command(cls=PgicCommand, examples=("pgic bench roi instances.json --limit 20",))
@@ -52,7 +61,6 @@ def roi(
     ANNOTATIONS is a COCO file beside its pictures. A picture whose boxes cover at most a fifth of it is coded
     twice: plainly, then in at most as many bytes with its boxes as region of interest.
     """
-    from ..lab.bench.records import write_records
     from ..lab.bench.roi_gain import RegionRow, find_boxed, measure_regions, region_table
     from ..roi import Roi
 
@@ -65,25 +73,12 @@ def roi(
                 rows.append(row)
     if not rows:
         raise PgiOptionError("No picture has boxes that cover some of it and at most a fifth.")
-    if csv_path is not None:
-        write_records(RegionRow, rows, csv_path)
-    console().print(region_table(rows, quality))
+    print_rows(RegionRow, rows, region_table(rows, quality), csv_path)
 
 
 @click.command(cls=PgicCommand, examples=("pgic bench compressai photos -q 30 -q 70",))
-@click.argument("images", nargs=-1, required=True, type=EXISTING)
-@option(
-    "-q",
-    "--quality",
-    "qualities",
-    type=QUALITY,
-    metavar="1-100",
-    multiple=True,
-    default=(10, 30, 50, 70, 90),
-    show_default=True,
-    group="Codecs",
-    help="Quality of pgic, JPEG and WebP; again for more.",
-)
+@images_argument()
+@qualities_option("Quality of pgic, JPEG and WebP; again for more.", (10, 30, 50, 70, 90))
 @limit_option("Pictures from each folder at most.")
 @csv_option("every point")
 def compressai(
@@ -104,7 +99,6 @@ def compressai(
         write_pictures,
     )
     from ..lab.bench.pictures import find_samples
-    from ..lab.bench.records import write_records
 
     points = []
     samples = find_samples(images, limit)
@@ -114,13 +108,11 @@ def compressai(
             for point in measure_compressai(paths, qualities, say):
                 points.append(point)
                 advance(1, point.codec)
-    if csv_path is not None:
-        write_records(CompressaiPoint, points, csv_path)
-    console().print(compressai_table(points))
+    print_rows(CompressaiPoint, points, compressai_table(points), csv_path)
 
 
 @click.command(cls=PgicCommand, examples=("pgic bench ratio photos --megapixels 5",))
-@click.argument("images", nargs=-1, required=True, type=EXISTING)
+@images_argument()
 @megapixels_option(5.0, "Size of each picture.")
 @limit_option("Pictures from each folder at most.")
 @csv_option("the figures of every picture")
@@ -133,7 +125,6 @@ def ratio(images: tuple[Path, ...], megapixels: float, csv_path: Path | None, li
     """
     from ..lab.bench.pictures import find_samples
     from ..lab.bench.ratio import RATIOS, RatioRow, measure_ratio, ratio_table
-    from ..lab.bench.records import write_records
 
     paths = list(dict.fromkeys(sample.path for sample in find_samples(images, limit)))
     rows = []
@@ -141,16 +132,14 @@ def ratio(images: tuple[Path, ...], megapixels: float, csv_path: Path | None, li
         for row in measure_ratio(paths, megapixels):
             advance(1, row.picture)
             rows.append(row)
-    if csv_path is not None:
-        write_records(RatioRow, rows, csv_path)
-    console().print(ratio_table(rows))
+    print_rows(RatioRow, rows, ratio_table(rows), csv_path)
 
 
 @click.command(
     cls=PgicCommand,
     examples=("pgic bench worst photos --crops bad", "pgic bench worst --patterns 20 -q 50"),
 )
-@click.argument("images", nargs=-1, type=EXISTING)
+@images_argument(required=False)
 @option(
     "--patterns",
     type=click.IntRange(0),
@@ -160,16 +149,7 @@ def ratio(images: tuple[Path, ...], megapixels: float, csv_path: Path | None, li
     group="Pictures",
     help="Generated pictures of each kind.",
 )
-@option(
-    "-q",
-    "--quality",
-    "qualities",
-    type=QUALITY,
-    metavar="1-100",
-    multiple=True,
-    group="Codecs",
-    help="Quality of pgic; again for more. [default: those that this bench is made for]",
-)
+@qualities_option("Quality of pgic; again for more. [default: those that this bench is made for]")
 @limit_option("Pictures from each folder at most.")
 @csv_option("the figures of every picture")
 @option("--crops", type=OUTPUT_FOLDER, group="Output", help="Folder for PNG files of the bad blocks.")
@@ -189,7 +169,6 @@ def worst(
     keep Cb and Cr within 6 levels. The exit status is 1 where that does not hold.
     """
     from ..lab.bench.pictures import find_samples
-    from ..lab.bench.records import write_records
     from ..lab.bench.worst import QUALITIES, WorstRow, generated_pictures, measure_worst, worst_table
 
     samples = find_samples(images, limit) if images else []
@@ -207,9 +186,7 @@ def worst(
             name = "-".join(sample.picture)
             rows += measure_worst(name, sample.load(), qualities or QUALITIES, crops)
             advance(1, name)
-    if csv_path is not None:
-        write_records(WorstRow, rows, csv_path)
-    console().print(worst_table(rows))
+    print_rows(WorstRow, rows, worst_table(rows), csv_path)
     bad = sum(not row.holds for row in rows)
     console().print(f"{bad} of {len(rows)} pictures and qualities are out of bounds.", highlight=False)
     if bad:
@@ -217,7 +194,7 @@ def worst(
 
 
 @click.command(cls=PgicCommand, examples=("pgic bench loader photos --workers 4 --megapixels 2",))
-@click.argument("images", nargs=-1, required=True, type=EXISTING)
+@images_argument()
 @megapixels_option(None, "Size of each picture. [default: as it is]")
 @option(
     "--count",
@@ -238,16 +215,7 @@ def worst(
     group="Running",
     help="Workers of the DataLoader.",
 )
-@option(
-    "--runs",
-    type=click.IntRange(1),
-    metavar="N",
-    default=3,
-    show_default=True,
-    group="Running",
-    advanced=True,
-    help="Turns; in each, every reader is measured once.",
-)
+@runs_option("reader")
 @csv_option("the figures")
 def loader(
     images: tuple[Path, ...],
@@ -266,7 +234,6 @@ def loader(
     process, over one epoch after its workers have started. Readers take turns.
     """
     from ..lab.bench.loader import LoaderRow, find_pictures, loader_table, measure_loader, readers
-    from ..lab.bench.records import write_records
 
     chosen, missing = readers()
     for name, reason in missing.items():
@@ -283,66 +250,4 @@ def loader(
             runs=runs,
             on_step=lambda: advance(1, ""),
         )
-    if csv_path is not None:
-        write_records(LoaderRow, rows, csv_path)
-    console().print(loader_table(rows))
-
-
-@click.command(cls=PgicCommand, examples=("pgic bench device photo.jpg --seconds 1",))
-@click.argument("images", nargs=-1, required=True, type=EXISTING_FILE)
-@option(
-    "--device",
-    metavar="NAME",
-    default="cuda",
-    show_default=True,
-    group="Running",
-    help="The device, as torch names it.",
-)
-@option(
-    "--seconds",
-    type=click.FloatRange(0, min_open=True),
-    metavar="S",
-    default=2.0,
-    show_default=True,
-    group="Running",
-    help="How long each measurement goes on.",
-)
-@option(
-    "--workers",
-    type=click.IntRange(1),
-    metavar="N",
-    default=8,
-    show_default=True,
-    group="Running",
-    help="Workers of the DataLoader that feeds the device.",
-)
-@megapixels_option(6.0, "Size of each picture.")
-@quality_option(50)
-@csv_option("the figures")
-def device(
-    images: tuple[Path, ...],
-    device: str,
-    seconds: float,
-    workers: int,
-    megapixels: float,
-    quality: int,
-    csv_path: Path | None,
-) -> None:
-    """Measure decoding on a device.
-
-    Networks run there in torch, in float32 and with synthesis in float16. The bench compares with
-    torchvision's decode_jpeg on the same device and with two workers on the CPU, and says how far pixels
-    differ from those of ONNX Runtime.
-    """
-    from ..lab.bench.device import DeviceRow, device_table, measure_device
-    from ..lab.bench.records import write_records
-
-    rows = []
-    for row in measure_device(
-        images, device=device, seconds=seconds, workers=workers, megapixels=megapixels, quality=quality
-    ):
-        say(str(row))
-        rows.append(row)
-    if csv_path is not None:
-        write_records(DeviceRow, rows, csv_path)
-    console().print(device_table(rows))
+    print_rows(LoaderRow, rows, loader_table(rows), csv_path)

@@ -150,11 +150,10 @@ def encode(
 
     An output that you name is overwritten. One that pgic names after its input is not, unless you say -f.
     """
-    from ..api.options import Rate
+    from ..options import RateRequest
 
-    Rate(
-        **{name: options[name] for name in _RATES}
-    )  # wrong options end the command before any file is opened
+    # Wrong options end the command before any file is opened.
+    RateRequest(**{name: options[name] for name in _RATES})
     arguments, output = split_output(inputs, outputs.output, PGI_SUFFIXES)
     sources, unread = photo_sources(arguments)
     targets = place_targets(sources, output, PGI_SUFFIXES[0], PGI_SUFFIXES)

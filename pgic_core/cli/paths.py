@@ -1,4 +1,4 @@
-"""Which files a command works on, and where what it makes goes."""
+"""Which files a command reads, and where its outputs go."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way commands that make files go about it: in parallel, with a report of losses and failures."""
+"""Running a command that makes files: in parallel, with a report of losses and failures."""
 
 from __future__ import annotations
 

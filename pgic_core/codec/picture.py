@@ -119,7 +119,7 @@ class Picture:
         Args:
             image: (H, W) or (H, W, 1-4) array of a type of :class:`SampleFormat` or of bool (False is 0,
                 True 255), of any byte order; or a Pillow image, whose present frame is taken as
-                :func:`pgic_core.codec.pillow_modes.pixels_of` says.
+                :func:`pgic_core.codec.pillow_modes.samples_of_image` says.
             image_type: as in A.2.
             losses: gets a predicate for each way in which what is taken is not what the image holds.
 
@@ -130,9 +130,9 @@ class Picture:
         if isinstance(image, np.ndarray):
             return cls(_tidy(image), image_type)
         # Not imported for arrays: they should not need Pillow in memory.
-        from .pillow_modes import pixels_of
+        from .pillow_modes import samples_of_image
 
-        return cls(_tidy(pixels_of(image, [] if losses is None else losses)), image_type)
+        return cls(_tidy(samples_of_image(image, [] if losses is None else losses)), image_type)
 
     @property
     def width(self) -> int:

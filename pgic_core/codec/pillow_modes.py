@@ -14,7 +14,7 @@ from .deep_samples import deep_samples
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["keeps_profile", "pixels_of"]
+__all__ = ["keeps_profile", "samples_of_image"]
 
 _AS_THEY_ARE = {"L", "LA", "RGB", "RGBA", "F", "I;16", "I;16L", "I;16B", "I;16N"}
 _CONVERTED = {
@@ -45,11 +45,11 @@ _SAID = {
 
 
 def keeps_profile(image: Image.Image) -> bool:
-    """Whether the image's ICC profile still describes what :func:`pixels_of` returns."""
+    """Whether the image's ICC profile still describes what :func:`samples_of_image` returns."""
     return image.mode not in _OTHER_COLOUR_SPACE
 
 
-def pixels_of(image: object, losses: list[str]) -> NDArray[Any]:
+def samples_of_image(image: object, losses: list[str]) -> NDArray[Any]:
     """The pixels of the present frame.
 
     Grey, 16-bit, float and RGB modes with and without alpha stay what they are, and so do several channels

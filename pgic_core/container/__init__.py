@@ -15,7 +15,7 @@ from .annotations import (
 )
 from .atomic import atomic_write
 from .extension import ExtensionKey, parse_extension, serialize_extension
-from .fields import IMAGE_FIELDS_SIZE, Compression, ImageFields, ImageType
+from .image_fields import IMAGE_FIELDS_SIZE, Compression, ImageFields, ImageType
 from .layout import FORMAT_VERSION, BlockEntry, BlockFlag, BlockType, is_pgi
 from .metadata import Location, Metadata, parse_metadata, serialize_metadata
 from .reader import PgiReader

@@ -16,7 +16,7 @@ from ..errors import (
     PgiUnsupportedError,
 )
 from ..magic import MAGIC
-from .fields import IMAGE_FIELDS_SIZE
+from .image_fields import IMAGE_FIELDS_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
 from ..limits import DEFAULT_LIMITS
 from .extension import ExtensionKey, location_from_map, parse_extension
-from .fields import IMAGE_FIELDS_SIZE, ImageFields
+from .image_fields import IMAGE_FIELDS_SIZE, ImageFields
 from .layout import FIXED_HEADER_SIZE, BlockEntry, BlockType, Header, parse_fixed_header, parse_header
 from .metadata import Metadata, agrees, parse_metadata
 from .packing import inflate

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from ..limits import Limits
-    from .fields import ImageFields
+    from .image_fields import ImageFields
     from .source import SourceLike
 
     Piece: TypeAlias = bytes | bytearray | memoryview

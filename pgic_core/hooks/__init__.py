@@ -5,11 +5,11 @@ hooks. Plugins are loaded when a hook is first needed.
 """
 
 from .calling import PgiPluginWarning, plugin_set, running_calls
-from .fields import ShownField, collect_extension_fields, extension_schemas, read_extension_fields
+from .entry_points import installed, load_entry
 from .loading import ENTRY_GROUPS, Plugin, PluginSet
-from .named import find_key, find_roi, offered, preprocess_image, recognise_objects
-from .registry import installed, load_entry
+from .offers import find_key, find_roi, offered, preprocess_image, recognise_objects
 from .specs import Field, hookimpl
+from .vendor_fields import ShownField, collect_extension_fields, extension_schemas, read_extension_fields
 
 __all__ = [
     "ENTRY_GROUPS",

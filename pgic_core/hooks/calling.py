@@ -11,7 +11,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import PgiOptionError, PgiWarning
-from .copies import answered, handed
+from .copies import copy_of_answer, copy_of_argument
 from .loading import Plugin, PluginSet
 from .trace import Stopwatch, brief, trace
 
@@ -102,7 +102,7 @@ def _call(
     try:
         # Whoever interrupts from here on is told the plugin's name.
         trace(f"call {hook} of {plugin.name} ({plugin.source}): {shown}")
-        answer = _ask(implementation.function, [handed(arguments[name]) for name in names], seconds)
+        answer = _ask(implementation.function, [copy_of_argument(arguments[name]) for name in names], seconds)
         result = None if answer is None else check(answer)
     except (Exception, SystemExit) as error:  # whatever a stranger's code raises
         problem = " ".join(f"{type(error).__name__}: {error}".split())
@@ -126,12 +126,12 @@ def _call(
 def _ask(function: Callable[..., Any], arguments: Sequence[object], seconds: float) -> object:
     """What a hook answers, asked in a thread of its own so that it can be left behind if it hangs."""
     if seconds == 0:
-        return answered(function(*arguments))
+        return copy_of_answer(function(*arguments))
     outcome: Future[object] = Future()
 
     def run() -> None:
         try:
-            outcome.set_result(answered(function(*arguments)))
+            outcome.set_result(copy_of_answer(function(*arguments)))
         except BaseException as error:
             outcome.set_exception(error)
 

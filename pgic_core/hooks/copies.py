@@ -1,4 +1,4 @@
-"""Copies of what hooks are given and of what they answer: neither side keeps a hold on the other's data."""
+"""Copies of the arguments and answers of hooks, so that neither side can change the other's data."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-__all__ = ["answered", "handed"]
+__all__ = ["copy_of_answer", "copy_of_argument"]
 
 _DEEPEST = 64
 
 
-def handed(value: object) -> object:
+def copy_of_argument(value: object) -> object:
     """What a hook is given for a value: a copy of its own. Arrays say that they cannot be written to."""
     copy = _copied(value, 0)
     if isinstance(copy, np.ndarray):
@@ -19,7 +19,7 @@ def handed(value: object) -> object:
     return copy
 
 
-def answered(value: object) -> object:
+def copy_of_answer(value: object) -> object:
     """What pgic keeps of an answer, whatever the plugin does to it later.
 
     Arrays become plain arrays, mappings dicts, sequences lists and byte strings bytes.

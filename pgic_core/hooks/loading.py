@@ -1,4 +1,4 @@
-"""Finding and loading plugins, one by one, so that a broken one harms nobody else."""
+"""Finding and loading plugins, one by one, so that a broken one does not affect the others."""
 
 from __future__ import annotations
 

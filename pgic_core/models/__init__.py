@@ -1,8 +1,8 @@
 """Running networks: models on disk, where they are found, and the engine that runs them."""
 
 from ..options import default_threads
+from .lookup import DIGEST_BYTES, PgiModelWarning, available_models, default_model, find_model
 from .model import Model
-from .registry import DIGEST_BYTES, PgiModelWarning, available_models, default_model, find_model
 from .sessions import Network, default_providers, engine_description
 from .tables import PRECISION, ROWS, ROWS_PER_OCTAVE, Tables
 

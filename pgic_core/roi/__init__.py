@@ -2,7 +2,7 @@
 
 from .blocks import BLOCK, grid_shape
 from .drawing import draw_roi
-from .exact import ExactLike, exact_boxes, resolve_exact
+from .exact_regions import ExactLike, exact_boxes, resolve_exact
 from .network import HeatModel, hot_boxes, shipped_heat_model
 from .resolve import DEFAULT_STRENGTH, Roi, RoiLike, resolve_roi
 from .saliency import saliency

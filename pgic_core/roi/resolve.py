@@ -1,4 +1,4 @@
-"""``roi=`` of the encoder: whatever a caller gives, as the map that the stream holds (A-6.4.1b, A-6.4.2b)."""
+"""``roi=`` of the encoder: turning what a caller gives into the stream's ROI map (A-6.4.1b, A-6.4.2b)."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pgic_core.codec.learned.decoder import LearnedImage
 from pgic_core.codec.learned.encoder import RateTarget, encode_learned
-from pgic_core.codec.learned.exact import lowered, pack_exact, raised, unpack_exact
+from pgic_core.codec.learned.exact_layer import lowered, pack_exact, raised, unpack_exact
 from pgic_core.codec.learned.inpainting import Inpainted
 from pgic_core.codec.learned.stream import StreamHeader, parse, serialise
 from pgic_core.codec.reduction import box_reduce

@@ -13,7 +13,7 @@ from PIL import Image
 from pgic_core.codec.learned.decoder import LearnedImage
 from pgic_core.codec.learned.encoder import Encoder, RateTarget, encode_learned
 from pgic_core.codec.learned.exact_search import near_depth, near_error
-from pgic_core.codec.learned.suspects import promised_error
+from pgic_core.codec.learned.hard_blocks import promised_error
 from pgic_core.limits import Limits
 from pgic_core.models import default_model
 from pgic_core.options import DecodeOptions

@@ -1,4 +1,4 @@
-"""The picture's own filter: its weights, its arithmetic, and what it is worth."""
+"""The post-filter of a picture: its weights, its arithmetic, and what it is worth."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def wider(picture: NDArray[Any]) -> NDArray[Any]:
     return np.pad(picture, ((REACH, REACH), (REACH, REACH), (0, 0)), "edge")
 
 
-def by_the_book(own: Filter, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """STREAM.md, "The picture's own filter", word for word."""
+def by_the_book(post_filter: Filter, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """STREAM.md, "Post-filter", word for word."""
     x = wider(picture.astype(np.float64))
     height, width = picture.shape[:2]
 
@@ -57,7 +57,7 @@ def by_the_book(own: Filter, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         for k in range(3):
             for number, (dy, dx) in enumerate(HALF):
                 pair = (at(dy, dx) + at(-dy, -dx) - 2 * at(0, 0))[:, :, k]
-                out += pair[:, :, None] * (weights[k * len(HALF) + number] * 2.0**-own.shift)
+                out += pair[:, :, None] * (weights[k * len(HALF) + number] * 2.0**-post_filter.shift)
         return out
 
     s = x.sum(2)
@@ -66,8 +66,8 @@ def by_the_book(own: Filter, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     mean = h.reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK).mean((1, 3))
     activity = np.minimum(64, np.floor(mean / 2)) / 64
     activity = activity.repeat(BLOCK, 0).repeat(BLOCK, 1)[:, :, None]
-    first = correction(own.weights[0])
-    second = correction(own.weights[1]) if len(own.weights) > 1 else first
+    first = correction(post_filter.weights[0])
+    second = correction(post_filter.weights[1]) if len(post_filter.weights) > 1 else first
     filtered = picture + first + activity * (second - first)
     return np.clip(np.rint(filtered), 0, 255).astype(np.uint8)
 
@@ -80,10 +80,10 @@ def by_the_book(own: Filter, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 @settings(max_examples=30, deadline=None)
 def test_what_is_packed_is_unpacked(values: list[int], sets: int, shift: int) -> None:
     weights = np.resize(np.array(values, np.int16), (sets, FEATURES, 3))
-    own = Filter(weights, shift)
-    packed = own.pack(BANK)
+    post_filter = Filter(weights, shift)
+    packed = post_filter.pack(BANK)
     assert len(packed) <= 2048
-    assert own.bits(BANK) == pytest.approx(8 * len(packed), abs=80)
+    assert post_filter.bits(BANK) == pytest.approx(8 * len(packed), abs=80)
     again = Filter.unpack(packed, BANK)
     np.testing.assert_array_equal(again.weights, weights)
     assert again.shift == shift
@@ -92,10 +92,10 @@ def test_what_is_packed_is_unpacked(values: list[int], sets: int, shift: int) ->
 @given(data=st.binary(max_size=300))
 def test_no_bytes_do_more_than_be_refused(data: bytes) -> None:
     try:
-        own = Filter.unpack(data, BANK)
+        post_filter = Filter.unpack(data, BANK)
     except PgiFormatError:
         return
-    assert own.weights.shape in ((1, FEATURES, 3), (2, FEATURES, 3))
+    assert post_filter.weights.shape in ((1, FEATURES, 3), (2, FEATURES, 3))
 
 
 @pytest.mark.parametrize(("at", "value"), [(0, 0), (0, 3), (1, 4), (1, 10), (2, 0), (2, 80), (2, 255)])
@@ -110,19 +110,19 @@ def test_values_out_of_range_are_refused(at: int, value: int) -> None:
 def test_the_network_does_what_the_format_says(sets: int) -> None:
     picture = skimage.data.astronaut()[100:300, 60:340]
     whole = Box(0, 0, picture.shape[1], picture.shape[0])
-    own = some_filter(sets, sets)
-    expected = by_the_book(own, picture)
+    post_filter = some_filter(sets, sets)
+    expected = by_the_book(post_filter, picture)
     assert np.abs(expected.astype(int) - picture).max() > 20
-    found = filtered(own, picture, whole, whole, whole, 2)
+    found = filtered(post_filter, picture, whole, whole, whole, 2)
     np.testing.assert_array_equal(found, expected)
 
 
 def test_another_engine_gives_the_very_same_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = skimage.data.chelsea()[:200, :300]
-    whole, own = Box(0, 0, 300, 200), some_filter(3)
-    here = filtered(own, picture, whole, whole, whole, 2)
+    whole, post_filter = Box(0, 0, 300, 200), some_filter(3)
+    here = filtered(post_filter, picture, whole, whole, whole, 2)
     monkeypatch.setattr(Network, "run", torch_engine.run)
-    there = filtered(own, picture, whole, whole, whole, 1)
+    there = filtered(post_filter, picture, whole, whole, whole, 1)
     np.testing.assert_array_equal(there, here)
 
 
@@ -132,21 +132,21 @@ def test_another_engine_gives_the_very_same_pixels(monkeypatch: pytest.MonkeyPat
 @settings(max_examples=25, deadline=None)
 def test_a_part_is_filtered_as_the_whole_is(left: int, top: int, width: int, height: int) -> None:
     picture = skimage.data.chelsea()[:200, :300]
-    whole, own = Box(0, 0, 300, 200), some_filter(4)
-    everything = filtered(own, picture, whole, whole, whole, 1)
+    whole, post_filter = Box(0, 0, 300, 200), some_filter(4)
+    everything = filtered(post_filter, picture, whole, whole, whole, 1)
     block = Box(left, top, left + width, top + height)
     seen = block.grown(REACH + BLOCK - 1, 1, whole)
-    part = filtered(own, picture[seen.inside(whole)], seen, block, whole, 1)
+    part = filtered(post_filter, picture[seen.inside(whole)], seen, block, whole, 1)
     np.testing.assert_array_equal(part, everything[block.inside(whole)])
 
 
 def test_the_strongest_filter_gives_grey_levels() -> None:
     picture = skimage.data.chelsea()[:64, :64]
     whole = Box(0, 0, 64, 64)
-    own = Filter(np.full((2, FEATURES, 3), -32767, np.int16), SHIFTS[0])
-    found = filtered(own, picture, whole, whole, whole, 1)
+    post_filter = Filter(np.full((2, FEATURES, 3), -32767, np.int16), SHIFTS[0])
+    found = filtered(post_filter, picture, whole, whole, whole, 1)
     # Its sums are beyond what float32 adds up exactly, which shows where they almost cancel.
-    assert np.mean(found != by_the_book(own, picture)) < 0.01
+    assert np.mean(found != by_the_book(post_filter, picture)) < 0.01
 
 
 def blurred(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -165,9 +165,9 @@ def test_a_blur_is_found_and_undone_where_bits_are_cheap() -> None:
     whole = Box(0, 0, 512, 512)
     fit = FilterFit()
     fit.add(wider(soft), picture, EVEN, 1.0)
-    own = fit.best(BANK, 1.0, 512 * 512)
-    assert own is not None
-    sharp = filtered(own, soft, whole, whole, whole, 2)
+    post_filter = fit.best(BANK, 1.0, 512 * 512)
+    assert post_filter is not None
+    sharp = filtered(post_filter, soft, whole, whole, whole, 2)
     assert error(sharp, picture) < 0.3 * error(soft, picture)
     assert fit.best(BANK, 1e-9, 512 * 512) is None
 

@@ -273,7 +273,7 @@ def test_a_roi_map_moves_fidelity_to_where_it_is_wanted(photo: NDArray[np.uint8]
     roi[3:6, 5:10] = 12
     plain, _ = opened(coded(photo, quality=40), photo).decode()
     data = coded(photo, quality=40, roi=roi)
-    np.testing.assert_array_equal(opened(data, photo).header.offsets, roi)
+    np.testing.assert_array_equal(opened(data, photo).header.roi_map, roi)
     kept, _ = opened(data, photo).decode()
     inside = np.s_[3 * 64 : 6 * 64, 5 * 64 : 10 * 64]
     assert psnr(kept[inside], photo[inside]) > psnr(plain[inside], photo[inside]) + 1.5

@@ -20,15 +20,15 @@ HEADER = 24
 
 def payload(width: int = 1300, height: int = 700, *, roi: bool = False, words: int = 30) -> bytes:
     grid = Grid.square(width, height, 512)
-    offsets = None
+    roi_map = None
     if roi:
         shape = grid.padded.height // 64, grid.padded.width // 64
-        offsets = np.random.default_rng(0).integers(-8, 9, shape).astype(np.int8)
+        roi_map = np.random.default_rng(0).integers(-8, 9, shape).astype(np.int8)
     random = np.random.default_rng(1)
     layers = [
         [random.bytes(4 * int(random.integers(words + 1))) for _ in range(grid.count)] for _ in range(2)
     ]
-    return b"".join(serialise(StreamHeader(DIGEST, 50, grid, offsets), layers))
+    return b"".join(serialise(StreamHeader(DIGEST, 50, grid, roi_map), layers))
 
 
 def opened(data: bytes, width: int = 1300, height: int = 700, limits: Limits = DEFAULT_LIMITS):
@@ -62,15 +62,15 @@ def resealed(data: bytes, change: dict[int, int]) -> bytes:
 def test_what_is_written_is_read(width: int, height: int, roi: bool, quality: int) -> None:
     grid = Grid.square(width, height, 512)
     shape = grid.padded.height // 64, grid.padded.width // 64
-    offsets = np.full(shape, -3, np.int8) if roi else None
+    roi_map = np.full(shape, -3, np.int8) if roi else None
     tiles = [[bytes([i % 256]) * 4 * (i % 5) for i in range(grid.count)] for _ in range(2)]
-    data = b"".join(serialise(StreamHeader(DIGEST, quality, grid, offsets), tiles))
+    data = b"".join(serialise(StreamHeader(DIGEST, quality, grid, roi_map), tiles))
     # Empty tiles make few bytes of many pixels, which is what that limit is there to refuse.
     (header, index), read = opened(data, width, height, Limits(pixels_per_byte=1 << 40))
     assert (header.model_digest, header.quality, header.grid) == (DIGEST, quality, grid)
-    assert (header.offsets is None) == (offsets is None)
-    if offsets is not None:
-        np.testing.assert_array_equal(header.offsets, offsets)
+    assert (header.roi_map is None) == (roi_map is None)
+    if roi_map is not None:
+        np.testing.assert_array_equal(header.roi_map, roi_map)
     for number, layer in enumerate(("preview", "detail")):
         assert [index.read_tile(layer, tile, read) for tile in range(grid.count)] == tiles[number]
     assert index.total_bytes == len(data)

@@ -9,8 +9,8 @@ from functools import lru_cache
 import cbor2
 import numpy as np
 
+from pgic_core.codec.learned.cdf_rows import RowMap
 from pgic_core.codec.learned.entropy import CdfTable, encode_segments
-from pgic_core.codec.learned.rows import RowMap
 from pgic_core.codec.learned.stream import StreamHeader, serialise
 from pgic_core.codec.learned.varint import varint
 from pgic_core.codec.tiling import Grid

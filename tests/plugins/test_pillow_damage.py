@@ -198,11 +198,11 @@ def test_a_library_that_only_this_picture_needs_is_named(photo: Image.Image, mon
 
 
 def test_an_unknown_model_is_an_os_error(photo: Image.Image, monkeypatch: pytest.MonkeyPatch):
-    from pgic_core.models import registry
+    from pgic_core.models import lookup
 
     file = io.BytesIO()
     photo.save(file, "PGI", quality=50)
-    monkeypatch.setattr(registry, "available_models", lambda: ())
+    monkeypatch.setattr(lookup, "available_models", lambda: ())
     with Image.open(file) as image:
         assert image.size == photo.size
         with pytest.raises(OSError, match="is not installed"):

@@ -1,4 +1,4 @@
-"""How much wider the encoder's bin of zero is: a constant that the encoder and the trainer share.
+"""The dead zone: by how much the zero bin is widened. Encoder and trainer share this constant.
 
 It stands alone so that a training machine needs no entropy coder.
 """

@@ -16,7 +16,7 @@ from ..parallel import prefetch, run_alongside
 from ..picture import Channels, SampleFormat
 from ..tiling import CELL_STRIDE, Y_STRIDE, Z_STRIDE, Box, block_pixels, blocks
 from .entropy import CdfTable
-from .exact import ExactLayer
+from .exact_layer import ExactLayer
 from .post_filter import BLOCK, REACH, Filter, filtered
 from .reconstruction import BlockPlan, context_of, latent_of, margins, pixels_of, preview_of, state_of
 from .step_sizes import StepSizes
@@ -125,7 +125,7 @@ class LearnedImage:
         return CodedFacts(
             quality=self.header.quality,
             model_digest=self.header.model_digest,
-            roi=self.header.offsets,
+            roi=self.header.roi_map,
             filter_bytes=len(self.header.filter),
             exact=exact,
             exact_bytes=exact_bytes,
@@ -220,9 +220,9 @@ class LearnedImage:
         area, model = self.area(window), self.model
         first = area.reduced(Y_STRIDE)
         out = np.empty((model.latent, first.height, first.width), np.float32)
-        tiles, rate = self.reader(raise_damage=True), self._rate()
+        tiles, steps = self.reader(raise_damage=True), self._steps()
         threads = thread_count(threads)
-        for gathered in self._gathered(tiles, rate, self._parts(area, (0, 0)), threads):
+        for gathered in self._gathered(tiles, steps, self._parts(area, (0, 0)), threads):
             place = gathered.plan.block.reduced(Y_STRIDE).inside(first)
             out[:, *place] = gathered.compute()[0].transpose(2, 0, 1)
         return out
@@ -239,8 +239,8 @@ class LearnedImage:
         """What reads the symbols, from the first tile on."""
         return TileReader(self.model, self.header, self.index, self._read, raise_damage=raise_damage)
 
-    def _rate(self) -> StepSizes:
-        return StepSizes(self.model, self.header.quality, self.header.offsets)
+    def _steps(self) -> StepSizes:
+        return StepSizes(self.model, self.header.quality, self.header.roi_map)
 
     def strips(self, threads: int | None = None) -> Iterator[NDArray[np.uint8]]:
         """The whole picture, a strip of full width at a time, from top to bottom.
@@ -262,18 +262,18 @@ class LearnedImage:
 
     def _blocks(self, tiles: TileReader, area: Box, level: Level, threads: int) -> Iterator[DecodedBlock]:
         """Blocks of ``area``, in rows from the upper left."""
-        rate, model = self._rate(), self.model
+        steps, model = self._steps(), self.model
         scale = level_scale(level)
-        own = None if level == "preview" else self.filter_of(tiles)
-        around = None if level == "preview" else margins(model, REACH + BLOCK - 1 if own else 0)
+        post_filter = None if level == "preview" else self.filter_of(tiles)
+        around = None if level == "preview" else margins(model, REACH + BLOCK - 1 if post_filter else 0)
         reach = model.halo("means") + (around[1] if around else 0)
-        for part, compute, damaged in self._gathered(tiles, rate, self._parts(area, around), threads):
+        for part, compute, damaged in self._gathered(tiles, steps, self._parts(area, around), threads):
             pixels = compute()
             if around is not None:
-                pixels = pixels_of(rate, part.synthesis_box, part.render_box, pixels, threads)
+                pixels = pixels_of(steps, part.synthesis_box, part.render_box, pixels, threads)
                 pixels = (
-                    filtered(own, pixels, part.render_box, part.block, self.grid.padded, threads)
-                    if own
+                    filtered(post_filter, pixels, part.render_box, part.block, self.grid.padded, threads)
+                    if post_filter
                     else pixels[part.block.inside(part.render_box)]
                 )
             if self.header.neutral:
@@ -299,7 +299,7 @@ class LearnedImage:
 
     @staticmethod
     def _gathered(
-        tiles: TileReader, rate: StepSizes, parts: list[BlockPlan], threads: int
+        tiles: TileReader, steps: StepSizes, parts: list[BlockPlan], threads: int
     ) -> Iterator[GatheredBlock]:
         """Read the symbols of blocks, the next one's while the caller works on one.
 
@@ -307,7 +307,7 @@ class LearnedImage:
         """
 
         def of_z(part: BlockPlan, z: NDArray[np.float32]) -> NDArray[np.float32]:
-            state = state_of(rate, part.hyper_box, z, threads)
+            state = state_of(steps, part.hyper_box, z, threads)
             if part.detail_box is not None and threads > 1:
                 tiles.precompute_rows(part.detail_box)
             return state
@@ -317,12 +317,12 @@ class LearnedImage:
             with run_alongside(lambda: of_z(part, z), threads) as state:
                 base = tiles.base(part.base_box)
             if (detailed := part.detail_box) is None:
-                return lambda: preview_of(rate, part, state(), base, threads)
+                return lambda: preview_of(steps, part, state(), base, threads)
             with run_alongside(
-                lambda: context_of(rate, part, detailed, state(), base, threads), threads
+                lambda: context_of(steps, part, detailed, state(), base, threads), threads
             ) as context:
                 detail = tiles.detail(detailed)
-            return lambda: latent_of(rate, part, detailed, context(), detail, threads)
+            return lambda: latent_of(steps, part, detailed, context(), detail, threads)
 
         def gather(part: BlockPlan) -> GatheredBlock:
             compute = read(part)

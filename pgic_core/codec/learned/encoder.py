@@ -22,8 +22,9 @@ from ..tiling import (
     columns,
     pixels_in,
 )
+from .cdf_rows import from_cells
 from .entropy import Z_BOUND, CdfTable, encode_segments
-from .exact import pack_exact
+from .exact_layer import pack_exact
 from .exact_search import ExactSearch, near_depth, near_error
 from .inpainting import Inpainted
 from .latent_rows import LatentRows
@@ -33,7 +34,6 @@ from .quantisation import SYMBOL_LAYERS, QuantState, fill_thresholds, row_thresh
 from .rate_control import RateTarget, psnr, search
 from .reconstruction import margins, pixels_of
 from .refinement import REFINED_PIXELS, refine
-from .rows import from_cells
 from .stream import EXACT_SIDE, FULL_DEPTH, StreamHeader, serialise
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from ...models import Model
     from ...options import Progress
-    from .rows import SymbolRows
+    from .cdf_rows import SymbolRows
 
 __all__ = ["RateTarget", "encode_learned"]
 
@@ -70,9 +70,9 @@ def encode_learned(
         model: whose networks.
         quality: 1 to 100; ignored with a target.
         target: what to meet instead of a quality.
-        effort: 1 rounds plainly; 2 drops symbols that cost more bits than they are worth, and sends the
-            picture's own filter; 3 also moves the latent to where this very picture costs less, which takes
-            some tens of times as long.
+        effort: 1 rounds plainly; 2 drops symbols that cost more bits than they are worth, and sends a
+            post-filter; 3 also moves the latent to where this picture costs less, which takes some tens of
+            times as long.
         roi: ``(ceil(H / 64), ceil(W / 64))``, eighths of an octave by which steps are finer (A-6.4.1b).
         exact: ``(ceil(H / 8), ceil(W / 8))``, blocks to carry without loss, besides those that would come out
             badly otherwise.
@@ -186,29 +186,29 @@ class Encoder:
         """The payload at one quality."""
         self._choose_exact(quality)
         whole, reach = self.grid.padded, self._model.halo("means")
-        picture = QuantState(self._model, quality, self._roi, whole)
+        state = QuantState(self._model, quality, self._roi, whole)
         latent, refining = self._latent, 0.0
         if self._effort == SLOW:
-            self._hyper(picture, whole.bottom)
-            latent, refining = self._refined(picture), _REFINING
+            self._hyper(state, whole.bottom)
+            latent, refining = self._refined(state), _REFINING
         packed: dict[int, tuple[bytes, bytes]] = {}
         fit = FilterFit()
         for band in bands(whole, TILE, self._block_pixels):
-            self._hyper(picture, band.grown(reach, Z_STRIDE, whole).bottom)
+            self._hyper(state, band.grown(reach, Z_STRIDE, whole).bottom)
             for block in columns(band, TILE, self._block_pixels):
-                packed |= self._pack(picture, latent, block, fit)
+                packed |= self._pack(state, latent, block, fit)
                 self._progress(refining + (1 - refining) * len(packed) / self.grid.count)
             if not self._keep:
                 self._latent.forget(band.bottom - reach - Z_STRIDE)
         if not self._keep:
             self._latent = LatentRows(self._model.latent, whole.width)
-        own = b""
+        post_filter = b""
         if self._samples:
             pixels = self.grid.width * self.grid.height
             found = fit.best(self._cdfs, self._model.error_weight(quality), pixels)
-            own = found.pack(self._cdfs) if found else b""
+            post_filter = found.pack(self._cdfs) if found else b""
         header = StreamHeader(
-            self._model.digest, quality, self.grid, self._roi, own, self._exact, self._neutral
+            self._model.digest, quality, self.grid, self._roi, post_filter, self._exact, self._neutral
         )
         tiles = [packed[index] for index in range(self.grid.count)]
         return serialise(header, list(zip(*tiles, strict=True)), self._exact_parts(header))
@@ -245,29 +245,29 @@ class Encoder:
         """Pixels of ``area``; beyond the picture its last row and column are repeated."""
         return np.ascontiguousarray(self._seen.area(area))[None]
 
-    def _hyper(self, picture: QuantState, bottom: int) -> None:
+    def _hyper(self, state: QuantState, bottom: int) -> None:
         """Have z down to a pixel row."""
         whole = self.grid.padded
-        if bottom <= picture.z_bottom:
+        if bottom <= state.z_bottom:
             return
         network, halo = self._model.network("hyper_analysis"), self._model.halo("hyper_analysis")
-        strip = Box(0, picture.z_bottom, whole.width, bottom)
-        picture.z_bottom = bottom
+        strip = Box(0, state.z_bottom, whole.width, bottom)
+        state.z_bottom = bottom
         self._analyse(strip.grown(halo, Z_STRIDE, whole).bottom)
         for block in columns(strip, TILE, self._block_pixels):
             area = block.grown(halo, Z_STRIDE, whole)
             out = network(
                 {
                     "latent": self._latent.take(area),
-                    "embedding": picture.rate.embedding("hyper_analysis", area, CELL_STRIDE),
+                    "embedding": state.steps.embedding("hyper_analysis", area, CELL_STRIDE),
                 },
                 threads=self._threads,
             )
             z = np.clip(np.rint(out[0][:, *block.inside(area, Z_STRIDE)]), -Z_BOUND, Z_BOUND)
-            z[picture.row_map.z_rows == 0] = 0
-            picture.z[:, *block.inside(whole, Z_STRIDE)] = z
+            z[state.row_map.z_rows == 0] = 0
+            state.z[:, *block.inside(whole, Z_STRIDE)] = z
 
-    def _refined(self, picture: QuantState) -> LatentRows:
+    def _refined(self, state: QuantState) -> LatentRows:
         """A better latent than that of the analysis network, for one quality."""
         whole, reach = self.grid.padded, self._model.halo("means")
         cut = blocks(whole, TILE, REFINED_PIXELS)
@@ -278,7 +278,7 @@ class Encoder:
         for done, block in enumerate(cut):
             area = block.grown(reach, Z_STRIDE, whole)
             refined = refine(
-                picture,
+                state,
                 self._cdfs,
                 self._thresholds,
                 latent.take(area),
@@ -292,7 +292,7 @@ class Encoder:
         return latent
 
     def _pack(
-        self, picture: QuantState, latent: LatentRows, block: Box, fit: FilterFit
+        self, state: QuantState, latent: LatentRows, block: Box, fit: FilterFit
     ) -> dict[int, tuple[bytes, bytes]]:
         """Tile index to preview and detail part, for the tiles of a block; ``fit`` sees its samples."""
         area = block.grown(self._model.halo("means"), Z_STRIDE, self.grid.padded)
@@ -301,9 +301,9 @@ class Encoder:
         )
 
         def choose(box: Box) -> list[SymbolRows]:
-            chosen = [picture.rows(layer, box) for layer in SYMBOL_LAYERS]
+            chosen = [state.rows(layer, box) for layer in SYMBOL_LAYERS]
             for layer, rows in zip(SYMBOL_LAYERS, chosen, strict=True):
-                cells = limits[box.inside(area, CELL_STRIDE)][:, :, picture.row_map.channels[layer]]
+                cells = limits[box.inside(area, CELL_STRIDE)][:, :, state.row_map.channels[layer]]
                 fill_thresholds(self._thresholds, rows, cells)
             return chosen
 
@@ -311,20 +311,20 @@ class Encoder:
         boxes = [self.grid.box(index) for index in tiles]
         chosen = map_tiles(choose, boxes, self._threads)
         map_tiles(choose, block.frame(area), self._threads)
-        symbols, decoded = picture.symbols(area, latent.take(area), limits, self._threads)
+        symbols, decoded = state.symbols(area, latent.take(area), limits, self._threads)
 
         def learn() -> None:
             for sample in self._samples:
                 if sample.overlap(block) == sample:
-                    self._learn(picture, decoded, area, sample, fit)
+                    self._learn(state, decoded, area, sample, fit)
 
         def pack(at: int) -> tuple[bytes, bytes]:
-            z = picture.row_map.prediction.residual(picture.z_of(boxes[at]))
-            z_rows = picture.row_map.rows_of_z(z[0].size)
+            z = state.row_map.prediction.residual(state.z_of(boxes[at]))
+            z_rows = state.row_map.rows_of_z(z[0].size)
             cells = symbols[boxes[at].inside(area, CELL_STRIDE)]
             segments = [(z_rows.counts, z.reshape(-1)[z_rows.index])]
             for layer, rows in zip(SYMBOL_LAYERS, chosen[at], strict=True):
-                part = cells[:, :, picture.row_map.channels[layer]]
+                part = cells[:, :, state.row_map.channels[layer]]
                 segments.append((rows.counts, from_cells(rows, part)))
             return encode_segments(self._cdfs, segments[:2]), encode_segments(self._cdfs, segments[2:])
 
@@ -333,15 +333,15 @@ class Encoder:
         return dict(zip(tiles, packed, strict=True))
 
     def _learn(
-        self, picture: QuantState, latent: NDArray[np.float32], area: Box, sample: Box, fit: FilterFit
+        self, state: QuantState, latent: NDArray[np.float32], area: Box, sample: Box, fit: FilterFit
     ) -> None:
         """Decode a sample of ``area``, whose decoded latent is given, and tell the filter of it."""
-        whole, rate = self.grid.padded, picture.rate
+        whole, steps = self.grid.padded, state.steps
         shown, seen = (sample.grown(by, Y_STRIDE, whole) for by in margins(self._model, REACH))
-        decoded = pixels_of(rate, seen, shown, latent[:, *seen.inside(area, Y_STRIDE)], self._threads)
+        decoded = pixels_of(steps, seen, shown, latent[:, *seen.inside(area, Y_STRIDE)], self._threads)
         units = sample.grown(0, Z_STRIDE, whole)
         shape = units.height // Z_STRIDE, units.width // Z_STRIDE
-        importance = np.broadcast_to(np.float32(4) ** rate.octaves(units), shape)
+        importance = np.broadcast_to(np.float32(4) ** steps.octaves(units), shape)
         importance = importance.repeat(Z_STRIDE, 0).repeat(Z_STRIDE, 1)[sample.inside(units)]
         if self._exact is not None:
             around = sample.reduced(EXACT_SIDE)

@@ -1,4 +1,4 @@
-"""Symbols to bytes and back: an asymmetric numeral system over the model's rows (A-6.4.2d).
+"""Entropy coding of symbols: rANS with the CDF tables of a model (A-6.4.2d).
 
 Symbols are coded row by row, so that each run of symbols shares one distribution. A symbol beyond its row's
 bound is coded as the row's escape; the excess of all escapes of a segment follows the segment.

@@ -1,9 +1,11 @@
 """Which blocks of a picture to carry without loss because the model would show them badly.
 
-A block is worth it where its bits without loss are fewer than those of the model and of the error that it
-leaves, weighed as the quality weighs them. Photographs have such blocks where a lamp, a mark or a pattern is
-finer than the model's channels; drawings are full of them. To decode all of a picture for this would take as
-long as to code it. So only what :mod:`.suspects` names is tried, in small crops side by side.
+The search compares two costs of a block: its bits without loss, and the model's bits plus the error that the
+model leaves, weighed as the quality weighs errors. The cheaper one wins. In photographs, lamps, marks and
+patterns finer than the model's channels make such blocks. Drawings are full of them.
+
+Decoding the whole picture for this would take as long as coding it. So only the blocks that
+:mod:`.hard_blocks` names are tried, in small crops side by side.
 """
 
 from __future__ import annotations
@@ -15,9 +17,9 @@ import numpy as np
 
 from ..parallel import map_tiles
 from ..tiling import Z_STRIDE, Box, pixels_in
+from .hard_blocks import find_hard_blocks, lossless_bits, promised_error
 from .stream import DEPTHS, EXACT_SIDE, FULL_DEPTH
-from .suspects import lossless_bits, promised_error, suspects
-from .trial import attempt
+from .trial_coding import try_coding
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,34 +31,38 @@ if TYPE_CHECKING:
 __all__ = ["ExactSearch", "near_depth", "near_error"]
 
 _CORE, _CROP = 32, 64
-"""Pixels along a side of what is judged of a crop, and of the crop: 16 around are about what one sees."""
+"""Sides in pixels of the part of a crop that is judged, and of the crop. 16 pixels around it are about what a
+network sees."""
 _MARGIN = (_CROP - _CORE) // 2
 _ACROSS = 16
 _TOGETHER = 256
-"""Crops side by side, and as many as go through the networks at once: a megapixel."""
-_FAR = 4.0
-"""How many times the promised error a photographed block must have; a drawn one need only be worth it."""
+"""Crops side by side, and crops that go through the networks at once: a megapixel."""
+_MEASURED_ERROR_RATIO = 4.0
+"""A photographed block is taken if its decoded error is more than this many times the promised error."""
+# A drawn block is taken wherever it is worth its bits.
 _MODEL_BITS = 0.5
-"""What share of the model's bits a block without loss saves: its surroundings still take theirs."""
+"""The share of the model's bits that a block without loss saves; the blocks around it still take theirs."""
 _LEAST_DEPTH = 5
-"""Fewer bits show steps in even areas, and their error is below 40 dB."""
+"""Samples of fewer bits show steps in even areas, and their PSNR is below 40 dB."""
 _ROUNDS = 2
 _FREE_BITS = 1.0
-"""Up to so many bits a pixel, a block beside an exact one is taken too: its border would cost more."""
+"""A block beside an exact one is taken too if it costs at most this many bits per pixel: a border
+between them would cost more."""
 _MOST, _ALIKE = 0.4, 1.5
-"""A tile is taken whole of which more than this share is, if the rest takes not many times the bits."""
+"""A tile is taken whole if more than the first share of it is exact, and the rest costs at most the second
+number times the bits."""
 _PART_BITS = 320.0
-"""What the first exact block of a tile costs besides its pixels."""
+"""Bits that the first exact block of a tile costs besides its pixels."""
 
 
 def near_error(depth: int) -> float:
-    """The mean squared error of samples of so many bits, in grey levels of 8."""
+    """The mean squared error, in grey levels of 8 bits, of samples stored in ``depth`` bits."""
     step = 255 / ((1 << depth) - 1)
     return step**2 / 12 if depth < FULL_DEPTH else 0.0
 
 
 def near_depth(error_weight: float) -> int:
-    """Bits of a sample that come near enough: their error is a third of the promised one, or less."""
+    """The fewest bits per sample whose error is at most a third of the promised one."""
     enough = promised_error(error_weight) / 3
     return next(depth for depth in DEPTHS if near_error(depth) <= enough and depth >= _LEAST_DEPTH)
 
@@ -82,14 +88,14 @@ class ExactSearch:
     threads: int
 
     def blocks(self, quality: int) -> NDArray[np.bool_]:
-        """Those worth it at a quality, ``(H / 8, W / 8)`` rounded up."""
+        """The blocks to carry without loss at a quality, ``(H / 8, W / 8)`` rounded up."""
         weight = self.model.error_weight(quality)
         depth = near_depth(weight)
         bits = np.zeros((-(-self.grid.height // EXACT_SIDE), -(-self.grid.width // EXACT_SIDE)), np.float32)
         drawn = np.zeros(bits.shape, np.bool_)
 
         def look(tile: int) -> None:
-            found = suspects(self._pixels(tile), weight, depth)
+            found = find_hard_blocks(self._pixels(tile), weight, depth)
             places = tuple(found.places.T)
             bits[self._there(tile)][places], drawn[self._there(tile)][places] = found.bits, found.drawn
 
@@ -127,7 +133,7 @@ class ExactSearch:
         drawn: NDArray[np.bool_],
         gain: NDArray[np.float32],
     ) -> None:
-        """Put into ``gain`` the bits that exact blocks of some cores save, where they are worth it."""
+        """Put into ``gain`` the bits that the exact blocks of some cores save; 0 where they save none."""
         down, across = -(-len(cores) // _ACROSS), min(len(cores), _ACROSS)
         whole = Box(0, 0, across * _CROP, down * _CROP)
         mosaic = np.zeros((whole.height, whole.width, 3), np.uint8)
@@ -136,11 +142,11 @@ class ExactSearch:
         for place, (row, column) in zip(places, cores.tolist(), strict=True):
             area = Box(column * _CORE, row * _CORE, (column + 1) * _CORE, (row + 1) * _CORE).around(_MARGIN)
             mosaic[place.inside(whole)] = pixels_in(self.rgb, self.grid.picture, area)
-        shown, model_bits = attempt(mosaic, self.model, self.cdfs, self.by_row, quality, self.threads)
+        shown, model_bits = try_coding(mosaic, self.model, self.cdfs, self.by_row, quality, self.threads)
         errors = np.square(shown.astype(np.float32) - mosaic).mean(2)
         side = _CORE // EXACT_SIDE
         weight = self.model.error_weight(quality)
-        far, near = _FAR * promised_error(weight), near_error(near_depth(weight))
+        far, near = _MEASURED_ERROR_RATIO * promised_error(weight), near_error(near_depth(weight))
         for place, (row, column) in zip(places, cores.tolist(), strict=True):
             core = errors[place.around(-_MARGIN).inside(whole)]
             here = np.s_[side * row : side * (row + 1), side * column : side * (column + 1)]
@@ -153,7 +159,7 @@ class ExactSearch:
             gain[here] = np.where(taken, found * EXACT_SIDE**2, 0)
 
     def _grow(self, chosen: NDArray[np.bool_], bits: NDArray[np.float32], depth: int) -> None:
-        """Add what is beside chosen blocks and next to free, and the rest of tiles that are drawn."""
+        """Add the cheap blocks beside chosen ones, and the rest of tiles that are mostly chosen."""
         wide = np.pad(chosen, 1)
         rows, columns = chosen.shape
         beside = np.logical_or.reduce(

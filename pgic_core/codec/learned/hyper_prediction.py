@@ -1,7 +1,7 @@
-"""What of the hyper-latent z follows from its neighbours within a tile, exactly (A-6.4.2d).
+"""Prediction of the hyper-latent z from its neighbours within a tile, exact on all machines (A-6.4.2d).
 
-Only the difference is coded. The prediction is linear with integer weights and is computed in float32 without
-rounding errors, as the map in :mod:`.rows` is.
+Only the difference to the prediction is coded. The prediction is linear with integer weights. It is computed
+in float32 without rounding errors, like the map in :mod:`.cdf_rows`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class HyperPrediction:
 
     Args:
         tables: of the model.
-        z_rows: uint8 ``(Z,)``, rows of z's channels; those of row 0 are zero and are not predicted.
+        z_rows: uint8 ``(Z,)``, CDF rows of z's channels; channels of row 0 are zero and are not predicted.
     """
 
     def __init__(self, tables: Tables, z_rows: NDArray[np.uint8]) -> None:
@@ -40,7 +40,7 @@ class HyperPrediction:
         self._bias = tables.z_bias[self._active].astype(np.float32) * scale
 
     def residual(self, z: NDArray[np.int16]) -> NDArray[np.int16]:
-        """What is coded for ``z``, of the same shape."""
+        """The differences to code for ``z``, int16 of the same shape."""
         known = self._positions(z[None])
         near = _neighbours(*z.shape[1:])
         known[:-1] -= self._mean(known, near)

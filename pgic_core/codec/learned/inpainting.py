@@ -1,7 +1,7 @@
 """What the model is given in place of exact blocks: a smooth surface between the pixels around them.
 
-Nobody sees it. It must cost few bits, and it must not disturb the pixels beside it, which share transform
-blocks with it. So it goes on where they end, and is even further in.
+Nobody sees this surface. It must cost few bits. And it must not disturb the pixels beside it, which share
+transform blocks with it. So it continues them at the border and is even further inside.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["Inpainted"]
 
 _ROUNDS = 12
-"""How often each pixel becomes the mean of its neighbours, which spreads those around by a few pixels."""
+"""How often each pixel becomes the mean of its neighbours; this spreads borders inwards by a few pixels."""
 _NOTHING = 128.0
-"""What stands for a picture of which nothing is known."""
+"""Grey level of a picture of which nothing is known."""
 
 
 class Inpainted:
@@ -85,7 +85,7 @@ class Inpainted:
 
 
 def _filled(colours: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Colours ``(h, w, 3)``, those that are not known from what is known around them, coarse to fine."""
+    """Colours ``(h, w, 3)``, with the unknown ones interpolated from known ones around, coarse to fine."""
     if known.all():
         return colours
     if known.size == 1:

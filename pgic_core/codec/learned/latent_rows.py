@@ -17,14 +17,16 @@ _PIECE_ROWS = 512
 
 
 class LatentRows:
-    """Grows at the bottom and is forgotten at the top, so that memory follows the work and not the picture.
+    """The rows of a latent that are in use: new ones are added at the bottom, old ones freed at the top.
+
+    So memory follows the work and not the size of the picture.
 
     Args:
         channels: M.
         width: of the coded area in pixels.
 
     Attributes:
-        bottom: the pixel row below the last one that is here.
+        bottom: the first pixel row below those that are here.
     """
 
     def __init__(self, channels: int, width: int) -> None:

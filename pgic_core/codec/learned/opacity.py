@@ -1,4 +1,4 @@
-"""A learned image as files hold it (``compression_type`` 1): its opacity plane, if any, lies before it."""
+"""A learned image as files hold it (``compression_type`` 1): an optional opacity plane, then the colours."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
-"""The picture's own filter: a last correction of decoded pixels, whose weights travel in the file.
+"""The post-filter: a last correction of decoded pixels, fitted to one picture and sent with it.
 
-One synthesis network serves all pictures. What it makes of one picture errs in ways of that picture: edges a
-little too soft, colours that follow each other less than they did. The encoder sees both, and sends the
-linear filter that corrects most, as the adaptive loop filter of VVC does (H.266, 8.8.5). It has 3 x 3
-symmetric taps over all three colours (5 x 5 gained 0.2 % of bytes more and took twice as long), and may have
-two sets of weights, for even and for busy blocks. Corrections that stay below 512 levels are exact in
-float32, so that engines agree on them.
+One synthesis network serves all pictures. Its errors in one picture have much in common: edges are a little
+too soft, or colours follow each other less than they did. The encoder sees both sides. It sends the linear
+filter that corrects most, as the adaptive loop filter of VVC does (H.266, 8.8.5).
+
+The filter has 3 x 3 symmetric taps over all three colours (5 x 5 saved 0.2 % more bytes and took twice as
+long). It may have two sets of weights, one for even and one for busy blocks. Corrections below 512 levels are
+exact in float32, so engines agree on them.
 """
 
 from __future__ import annotations
@@ -43,20 +44,20 @@ __all__ = [
 ]
 
 BLOCK = 4
-"""Side of the blocks that an activity is taken of, in pixels."""
+"""Side in pixels of the blocks that have an activity."""
 REACH = 1
-"""How many pixels the filter sees around one."""
+"""How many pixels around each pixel the filter reads."""
 HALF = tuple((dy, dx) for dy in range(-REACH, REACH + 1) for dx in range(-REACH, REACH + 1))[:4]
 """Of each pair of opposite taps the upper or left one: row and column, counted from the centre."""
 FEATURES = 3 * len(HALF)
-"""What a set of weights is for: of each colour, the sums of opposite taps, less twice the centre. In even
-areas all are zero: a filter does not move what it was not found for."""
+"""Inputs that a set weighs: for each colour and tap, the sum of opposite taps less twice the centre. In even
+areas all are zero, so a filter leaves them alone."""
 ACTIVITY_STEP, ACTIVITY_STEPS = 2, 64
-"""By how much the mean difference of a block must grow for a step of its activity, and how many there are."""
+"""Mean difference, in grey levels, for each step of activity; and the number of steps."""
 SHIFTS = range(5, 10)
 """Weights are whole multiples of ``2**-shift``."""
 PATH = Path(__file__).with_name("post_filter.onnx")
-"""The graph, which the trainer's tools write."""
+"""The ONNX graph; the trainer's tools write it."""
 _SETS = (1, 2)
 _NETWORK = Network(PATH)
 _TILE = 128, 512  # What stays in a core's cache: a third faster than in one piece.
@@ -64,11 +65,11 @@ _TILE = 128, 512  # What stays in a core's cache: a third faster than in one pie
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Filter:
-    """The weights.
+    """The weights of a post-filter.
 
     Attributes:
-        weights: int16 ``(sets, FEATURES, 3)``: by set, feature and corrected colour. Of two sets the first is
-            for even blocks and the second for busy ones, and the activity leads from one to the other.
+        weights: int16 ``(sets, FEATURES, 3)``: by set, feature and corrected colour. Of two sets, the first
+            is for even blocks and the second for busy ones; the activity of a block mixes them.
         shift: one of :data:`SHIFTS`.
     """
 
@@ -76,7 +77,7 @@ class Filter:
     shift: int
 
     def pack(self, cdfs: CdfTable) -> bytes:
-        """What the stream holds: how many sets, the shift, the row of the symbols, and the symbols."""
+        """The bytes of the stream: number of sets, shift, CDF index of the symbols, and the symbols."""
         symbols = self.weights.reshape(-1)
         row = int(_bits_by_row(cdfs, symbols).argmin()) + 1
         coded = encode_segments(cdfs, [(_counts(row, symbols.size), symbols)])
@@ -94,17 +95,17 @@ class Filter:
             PgiFormatError: the data is no such filter.
         """
         if len(data) < 3 or data[0] not in _SETS or data[1] not in SHIFTS or not 1 <= data[2] < ROWS:
-            raise PgiFormatError("The picture's filter holds a value out of range.")
+            raise PgiFormatError("The post-filter holds a value out of range.")
         reader = SegmentReader(cdfs, data[3:])
         symbols = reader.read(_counts(data[2], data[0] * FEATURES * 3))
         reader.finish()
         return Filter(symbols.astype(np.int16).reshape(data[0], FEATURES, 3), data[1])
 
     def kernels(self) -> NDArray[np.float32]:
-        """What the graph ``filter.onnx`` takes: kernels ``(7, 3, 3, 3)``.
+        """The input ``kernels`` of the graph, float32 ``(7, 3, 3, 3)``.
 
-        Of their results three are the filtered colours, three what the activity adds to them, and one is what
-        the activity is taken of.
+        Their seven results are the three filtered colours, the three additions that the activity weighs, and
+        the differences from which the activity comes.
         """
         side = 2 * REACH + 1
         kernels = np.zeros((2, 3, 3, side, side), np.float32)  # set, to colour, from colour, row, column
@@ -137,12 +138,12 @@ def _bits_by_row(cdfs: CdfTable, symbols: NDArray[np.int16]) -> NDArray[np.float
 
 
 def filtered(
-    own: Filter, picture: NDArray[np.uint8], shown: Box, block: Box, whole: Box, threads: int
+    post_filter: Filter, picture: NDArray[np.uint8], shown: Box, block: Box, whole: Box, threads: int
 ) -> NDArray[np.uint8]:
-    """The pixels of ``block``, filtered.
+    """The filtered pixels of ``block``, uint8 ``(H, W, 3)``.
 
     Args:
-        own: the filter.
+        post_filter: the filter.
         picture: decoded pixels of ``shown``, ``(H, W, 3)``.
         shown: the block with at least 4 pixels around it, or up to the edges of ``whole``.
         block: what is wanted.
@@ -151,7 +152,7 @@ def filtered(
     """
     covered = block.grown(0, BLOCK, whole)
     pixels = pixels_in(picture, shown, covered.around(REACH))
-    kernels = own.kernels()
+    kernels = post_filter.kernels()
     out = np.empty((covered.height, covered.width, 3), np.uint8)
 
     down, across = _steps(covered.height, _TILE[0]), _steps(covered.width, _TILE[1])

@@ -1,4 +1,4 @@
-"""Finding the filter that corrects most of a picture (see :mod:`.post_filter`), from samples of it."""
+"""Fitting the post-filter of a picture (:mod:`.post_filter`) by least squares, on samples of the picture."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ _EVERY = 2  # row of blocks
 _FEWEST = 3  # samples that can judge each other
 _LARGEST = 1024
 _TOGETHER = SMALL_PRODUCT // (2 * FEATURES) ** 2  # pixels of a row
-# Mean squares of features over training pictures, of a colour and of another's difference from it:
-# everywhere, and by how even and how busy a block is. A share of them draws weights towards zero, so that
-# samples without edges, or without colours, do not decide what is done to edges and colours elsewhere.
+# Mean squares of features over training pictures: of a colour, and of the difference of another colour to it.
+# With one set they are those of all blocks; with two, those of even and of busy blocks. A share of them draws
+# weights towards zero. So samples without edges or colours do not decide what happens to edges and colours
+# elsewhere.
 _USUAL = {1: ((150.0, 4.5),), 2: ((5.0, 1.0), (140.0, 2.6))}
 _RIDGE = 0.02
 
@@ -45,10 +46,10 @@ def samples(
     margin: int,
     exact: NDArray[np.bool_] | None = None,
 ) -> dict[Box, float]:
-    """The parts of a picture that its filter is found from, with how much each stands for.
+    """The parts of a picture to fit its filter on, and how much of the picture each stands for.
 
-    That is all of a small picture, else squares spread over it, more of them where it is busier. Each lies in
-    one block with what the synthesis sees around it, so that it can be decoded at once.
+    A small picture is its own sample. Of a larger one they are squares, more of them where it is busier. Each
+    lies in one block, together with the pixels that the synthesis sees around it, to be decoded at once.
 
     Args:
         rgb: the picture.

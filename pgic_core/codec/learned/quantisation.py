@@ -1,4 +1,4 @@
-"""What one quality makes of a picture, and the symbols of its latent (A-6.4.2)."""
+"""Quantisation of a picture at one quality: steps, CDF rows and symbols of its latent (A-6.4.2)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..tiling import CELL_STRIDE, Z_STRIDE, Box
+from .cdf_rows import RowMap, SymbolRows, from_cells, to_cells
 from .dead_zone import DEAD_ZONE
-from .rows import RowMap, SymbolRows, to_cells
 from .step_sizes import StepSizes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from ...models import Model
@@ -47,12 +49,14 @@ class QuantState:
     """What one quality makes of a picture: steps, rows, and z as far as it is known.
 
     Attributes:
+        steps: quantisation steps and embeddings of the quality.
+        row_map: from z to the CDF index of each symbol.
         z: int16 ``(Z, rows, columns)``.
         z_bottom: the pixel row down to which it is.
     """
 
     def __init__(self, model: Model, quality: int, roi: NDArray[np.int8] | None, whole: Box) -> None:
-        self.rate = StepSizes(model, quality, roi)
+        self.steps = StepSizes(model, quality, roi)
         self.row_map = RowMap.of(model, quality)
         self.z = np.zeros((model.hyper, whole.height // Z_STRIDE, whole.width // Z_STRIDE), np.int16)
         self.z_bottom = 0
@@ -63,13 +67,49 @@ class QuantState:
         """Values of z in an area."""
         return self.z[:, *area.inside(self._whole, Z_STRIDE)]
 
-    def offsets_of(self, area: Box) -> NDArray[np.int8] | None:
+    def roi_map_of(self, area: Box) -> NDArray[np.int8] | None:
         """The ROI map of an area."""
         return None if self._roi is None else self._roi[area.inside(self._whole, Z_STRIDE)]
 
     def rows(self, layer: str, area: Box) -> SymbolRows:
         """Rows of a layer's symbols in an area."""
-        return self.row_map.rows(layer, self.z_of(area), self.offsets_of(area))
+        return self.row_map.rows(layer, self.z_of(area), self.roi_map_of(area))
+
+    def thresholds(
+        self, area: Box, by_row: NDArray[np.float16]
+    ) -> tuple[dict[str, SymbolRows], NDArray[np.float16]]:
+        """Rows of an area's symbols, by layer, and the thresholds that :meth:`symbols` takes.
+
+        Args:
+            area: where; z covers it.
+            by_row: of :func:`row_thresholds`.
+        """
+        rows = {layer: self.rows(layer, area) for layer in SYMBOL_LAYERS}
+        height, width = area.height // CELL_STRIDE, area.width // CELL_STRIDE
+        limits = np.empty((height, width, 4 * self.steps.model.latent), np.float16)
+        for layer, channels in self.row_map.channels.items():
+            fill_thresholds(by_row, rows[layer], limits[:, :, channels])
+        return rows, limits
+
+    def add_bits(
+        self,
+        total: NDArray[np.floating[Any]],
+        cdfs: CdfTable,
+        rows: Mapping[str, SymbolRows],
+        symbols: NDArray[np.int16],
+    ) -> None:
+        """Add the bits of an area's symbols to the total of each z position.
+
+        Args:
+            total: ``(H / 64, W / 64)``; changed.
+            cdfs: of the model.
+            rows: of :meth:`thresholds`.
+            symbols: of :meth:`symbols`.
+        """
+        for layer, channels in self.row_map.channels.items():
+            cost = cdfs.cost(rows[layer].counts, from_cells(rows[layer], symbols[:, :, channels]))
+            bits = np.bincount(rows[layer].index % total.size, cost, minlength=total.size)
+            total += bits.reshape(total.shape)
 
     def symbols(
         self,
@@ -91,11 +131,11 @@ class QuantState:
         """
         inputs: dict[str, NDArray[Any]] = {
             "latent": latent,
-            "step": self.rate.steps(area),
+            "step": self.steps.at(area),
             "z": self.z_of(area)[None].astype(np.float32),
-            "embedding": self.rate.embedding("means", area, CELL_STRIDE),
+            "embedding": self.steps.embedding("means", area, CELL_STRIDE),
             "threshold": thresholds[None],
         }
-        network, outputs = self.rate.model.network("code"), ("symbols", "decoded")
+        network, outputs = self.steps.model.network("code"), ("symbols", "decoded")
         symbols, decoded = network.run(inputs, outputs, threads=threads)
         return symbols[0], decoded

@@ -70,14 +70,14 @@ class Context:
     state: NDArray[np.float32]
 
 
-def state_of(rate: StepSizes, area: Box, z: NDArray[np.float32], threads: int) -> NDArray[np.float32]:
+def state_of(steps: StepSizes, area: Box, z: NDArray[np.float32], threads: int) -> NDArray[np.float32]:
     """What z says of the cells of an area, ``(1, rows, columns, T)``."""
-    inputs = {"z": z, "embedding": rate.embedding("means", area, CELL_STRIDE)}
-    return rate.model.network("state")(inputs, threads=threads)
+    inputs = {"z": z, "embedding": steps.embedding("means", area, CELL_STRIDE)}
+    return steps.model.network("state")(inputs, threads=threads)
 
 
 def context_of(
-    rate: StepSizes,
+    steps: StepSizes,
     part: BlockPlan,
     detailed: Box,
     state: NDArray[np.float32],
@@ -85,31 +85,36 @@ def context_of(
     threads: int,
 ) -> Context:
     """What the base group says of the cells of ``detailed``, with their neighbours' symbols and state."""
-    inputs = _of_base(rate, part, state, base)
+    inputs = _of_base(steps, part, state, base)
     rows, columns = detailed.inside(part.base_box, CELL_STRIDE)
     inputs["inside"] = np.array([rows.start, columns.start, rows.stop, columns.stop], np.int64)
-    return Context(*rate.model.network("context").run(inputs, ("known", "context"), threads=threads))
+    return Context(*steps.model.network("context").run(inputs, ("known", "context"), threads=threads))
 
 
 def _of_base(
-    rate: StepSizes, part: BlockPlan, state: NDArray[np.float32], base: NDArray[np.int16]
+    steps: StepSizes, part: BlockPlan, state: NDArray[np.float32], base: NDArray[np.int16]
 ) -> dict[str, NDArray[Any]]:
     """What networks take: base symbols of ``known``, ``(1, rows, columns, 4 B)``, and the state from z."""
     state = np.ascontiguousarray(state[:, *part.base_box.inside(part.hyper_box, CELL_STRIDE)])
-    return {"state": state, "base": base, "step": rate.steps(part.base_box, slice(rate.model.base))}
+    return {"state": state, "base": base, "step": steps.at(part.base_box, slice(steps.model.base))}
 
 
 def latent_of(
-    rate: StepSizes, part: BlockPlan, detailed: Box, context: Context, detail: NDArray[np.int16], threads: int
+    steps: StepSizes,
+    part: BlockPlan,
+    detailed: Box,
+    context: Context,
+    detail: NDArray[np.int16],
+    threads: int,
 ) -> NDArray[np.float32]:
     """Latent of what is seen of a part, ``(1, h, w, M)``; context and symbols are those of ``detailed``."""
     inputs: dict[str, NDArray[Any]] = {
         "known": context.known,
         "context": context.state,
         "detail": detail,
-        "step": rate.steps(detailed, slice(rate.model.base, None)),
+        "step": steps.at(detailed, slice(steps.model.base, None)),
     }
-    latent = rate.model.network("means")(inputs, threads=threads)
+    latent = steps.model.network("means")(inputs, threads=threads)
     return _bounded(latent[:, *part.synthesis_box.inside(detailed, Y_STRIDE)])
 
 
@@ -131,7 +136,7 @@ def margins(model: Model, around: int) -> tuple[int, int]:
 
 
 def pixels_of(
-    rate: StepSizes, area: Box, shown: Box, latent: NDArray[np.float32], threads: int
+    steps: StepSizes, area: Box, shown: Box, latent: NDArray[np.float32], threads: int
 ) -> NDArray[np.uint8]:
     """Pixels ``(H, W, 3)`` of the part ``shown`` of an area, of which the latent is given."""
     rows, columns = shown.inside(area, Y_STRIDE)
@@ -140,16 +145,16 @@ def pixels_of(
         "latent": latent,
         "shown": np.ascontiguousarray(latent[:, rows, columns]),
         "inside": np.array([rows.start, columns.start, rows.stop, columns.stop], np.int64),
-        "embedding": rate.embedding("synthesis", area, Y_STRIDE),
+        "embedding": steps.embedding("synthesis", area, Y_STRIDE),
     }
-    picture: NDArray[np.uint8] = rate.model.network("synthesis")(inputs, threads=threads)[0]
+    picture: NDArray[np.uint8] = steps.model.network("synthesis")(inputs, threads=threads)[0]
     return picture
 
 
 def preview_of(
-    rate: StepSizes, part: BlockPlan, state: NDArray[np.float32], base: NDArray[np.int16], threads: int
+    steps: StepSizes, part: BlockPlan, state: NDArray[np.float32], base: NDArray[np.int16], threads: int
 ) -> NDArray[np.uint8]:
     """Preview pixels ``(h, w, 3)`` of a part's block, and of those that lie in it partly."""
-    inputs = _of_base(rate, part, state, base)
-    picture: NDArray[np.uint8] = rate.model.network("preview")(inputs, threads=threads)[0]
+    inputs = _of_base(steps, part, state, base)
+    picture: NDArray[np.uint8] = steps.model.network("preview")(inputs, threads=threads)[0]
     return picture[part.render_box.inside(part.base_box, PREVIEW_FACTOR)]

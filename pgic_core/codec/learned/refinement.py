@@ -1,10 +1,12 @@
 """Effort 3: moving the latent of a picture to where it costs less.
 
-The analysis network gives latents that are good for pictures in general. Gradient descent on the error of the
-picture at hand finds better ones for any decoder (Campos et al., "Content adaptive optimization for neural
-image compression", 2019). Here each element makes a part of its own Newton step towards less error, symbols
-are chosen anew by the encoder's usual rule, and every block of 64 x 64 pixels keeps the best that it has seen
-in error and true bits together. What has got worse is tried again with smaller steps.
+The analysis network gives latents that are good for pictures in general. Gradient descent on the error of one
+picture finds better ones, for any decoder (Campos et al., "Content adaptive optimization for neural image
+compression", 2019).
+
+In each turn every element makes a part of its Newton step towards less error. Then symbols are chosen anew by
+the usual rule of the encoder. Every block of 64 x 64 pixels keeps the best latent so far, by error and true
+bits together. A block that got worse tries again with smaller steps.
 """
 
 from __future__ import annotations
@@ -14,29 +16,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..tiling import CELL_STRIDE, Y_STRIDE, Z_STRIDE, Box
-from .quantisation import SYMBOL_LAYERS, QuantState, fill_thresholds
-from .rows import from_cells
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .entropy import CdfTable
+    from .quantisation import QuantState
 
 __all__ = ["REFINED_PIXELS", "refine"]
 
 REFINED_PIXELS = 1 << 20
-"""About how many pixels to refine at once; each takes some 250 bytes."""
+"""About how many pixels to refine at once. Each takes some 250 bytes of memory."""
 _TURNS = 10
 # The dead zone makes files smaller than the rate-distortion weight of their quality asks for. With less
-# weight on errors, refined files stay near them, and gain most. Chosen on training pictures, as are the rest.
+# weight on errors, refined files stay near that size and gain most. All numbers are those that did best
+# on training pictures.
 _ERROR_SHARE = 0.7
-# Elements move all at once and share what they correct, so that each makes a small part of its step.
+# All elements move at once and correct the same errors, so each makes a small part of its step only.
 _PACE = 0.1
 _FASTER, _SLOWER = 1.2, 0.5
 
 
 def refine(
-    picture: QuantState,
+    state: QuantState,
     cdfs: CdfTable,
     by_row: NDArray[np.float16],
     latent: NDArray[np.float32],
@@ -48,7 +50,7 @@ def refine(
     """Refine the latent of a block. The hyper-latent, and with it all distributions, stays as it is.
 
     Args:
-        picture: whose z covers ``area``.
+        state: whose z covers ``area``.
         cdfs: of its model.
         by_row: of :func:`.quantisation.row_thresholds`.
         latent: of ``area``, ``(1, h, w, M)``.
@@ -60,17 +62,12 @@ def refine(
     Returns:
         The block's latent.
     """
-    rate, model = picture.rate, picture.rate.model
-    rows = {layer: picture.rows(layer, area) for layer in SYMBOL_LAYERS}
-    thresholds = np.empty(
-        (area.height // CELL_STRIDE, area.width // CELL_STRIDE, 4 * model.latent), np.float16
-    )
-    for layer in SYMBOL_LAYERS:
-        fill_thresholds(by_row, rows[layer], thresholds[:, :, picture.row_map.channels[layer]])
+    steps, model = state.steps, state.steps.model
+    rows, thresholds = state.thresholds(area, by_row)
     blocks = (area.height // Z_STRIDE, area.width // Z_STRIDE)
-    weight = _ERROR_SHARE * model.error_weight(rate.quality) * 4.0 ** rate.octaves(area)
-    farthest = _to_latent(np.broadcast_to(rate.steps(area), (1, model.latent, *_cells(area))))
-    embedding = rate.embedding("synthesis", area, Y_STRIDE)
+    weight = _ERROR_SHARE * model.error_weight(steps.quality) * 4.0 ** steps.octaves(area)
+    farthest = _to_latent(np.broadcast_to(steps.at(area), (1, model.latent, *_cells(area))))
+    embedding = steps.embedding("synthesis", area, Y_STRIDE)
 
     best = latent.copy()
     heading = np.zeros_like(latent)
@@ -79,15 +76,11 @@ def refine(
     pace[block.inside(area, Z_STRIDE)] = _PACE / _FASTER
     for _ in range(_TURNS + 1):
         trial = (best + _spread(pace) * heading).astype(np.float32, copy=False)
-        symbols, values = picture.symbols(area, trial, thresholds, threads)
+        symbols, values = state.symbols(area, trial, thresholds, threads)
         inputs: dict[str, NDArray[Any]] = {"latent": values, "embedding": embedding, "picture": pixels}
         move, error = model.network("descent").run(inputs, ("move", "error"), threads=threads)
         cost = weight * error.reshape(blocks[0], 4, blocks[1], 4).sum((1, 3))
-        for layer in SYMBOL_LAYERS:
-            coded = from_cells(rows[layer], symbols[:, :, picture.row_map.channels[layer]])
-            where = rows[layer].index % cost.size
-            bits = np.bincount(where, cdfs.cost(rows[layer].counts, coded), minlength=cost.size)
-            cost += bits.reshape(blocks)
+        state.add_bits(cost, cdfs, rows, symbols)
         better = cost < least
         least[better] = cost[better]
         pace *= np.where(better, np.float32(_FASTER), np.float32(_SLOWER))

@@ -1,4 +1,4 @@
-"""What both sides know about an area: the quantities that quality and ROI make of it."""
+"""Quantisation steps and rate embeddings of an area, from quality and ROI map; for encoder and decoder."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ class StepSizes:
     Args:
         model: whose tables.
         quality: 1 to 100.
-        offsets: of :class:`.stream.StreamHeader`.
+        roi_map: of :class:`.stream.StreamHeader`.
     """
 
-    def __init__(self, model: Model, quality: int, offsets: NDArray[np.int8] | None) -> None:
+    def __init__(self, model: Model, quality: int, roi_map: NDArray[np.int8] | None) -> None:
         self.model = model
         self.quality = quality
-        self.offsets = offsets
+        self.roi_map = roi_map
         exponent = model.tables.step_exponent[quality - 1].astype(np.float32) / ROWS_PER_OCTAVE
         self.step: NDArray[np.float32] = np.exp2(exponent).reshape(1, -1, 1, 1).astype(np.float32)
 
     def octaves(self, box: Box) -> NDArray[np.float32]:
         """By how much finer the steps in ``box`` are: ``(rows, columns)`` of 64 px, or ``(1, 1)``."""
-        if self.offsets is None:
+        if self.roi_map is None:
             return np.zeros((1, 1), np.float32)
         rows, columns = box.inside(Box(0, 0, 0, 0), Z_STRIDE)
-        return np.divide(self.offsets[rows, columns], ROWS_PER_OCTAVE, dtype=np.float32)
+        return np.divide(self.roi_map[rows, columns], ROWS_PER_OCTAVE, dtype=np.float32)
 
-    def steps(self, box: Box, channels: slice = slice(None)) -> NDArray[np.float32]:
+    def at(self, box: Box, channels: slice = slice(None)) -> NDArray[np.float32]:
         """Steps of the latent's channels in ``box``: ``(1, channels, rows, columns)`` of cells, or of one."""
         step = self.step[:, channels]
-        if self.offsets is None:
+        if self.roi_map is None:
             return step
         rows = np.arange(box.top, box.bottom, CELL_STRIDE) // Z_STRIDE
         columns = np.arange(box.left, box.right, CELL_STRIDE) // Z_STRIDE
-        octaves = self.offsets[np.ix_(rows, columns)].astype(np.float32) / ROWS_PER_OCTAVE
+        octaves = self.roi_map[np.ix_(rows, columns)].astype(np.float32) / ROWS_PER_OCTAVE
         steps: NDArray[np.float32] = step * np.exp2(-octaves)
         return steps
 
@@ -53,7 +53,7 @@ class StepSizes:
         self, part: Literal["hyper_analysis", "means", "synthesis"], box: Box, pitch: int
     ) -> NDArray[np.float32]:
         """What a network is told of the rate in ``box``, with one position per ``pitch`` pixels."""
-        if self.offsets is None:
+        if self.roi_map is None:
             return self.model.embedding(part, self.quality, np.zeros((1, 1), np.float32))
         whole = box.grown(0, Z_STRIDE, Box(0, 0, 1 << 30, 1 << 30))
         coarse = self.model.embedding(part, self.quality, self.octaves(whole))

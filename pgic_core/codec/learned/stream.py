@@ -73,9 +73,9 @@ class StreamHeader:
         model_digest: first bytes of the model's digest, in hex.
         quality: 1 to 100.
         grid: the tiles.
-        offsets: int8 ``(H / 64, W / 64)`` rounded up: eighths of an octave by which a block's steps are finer
+        roi_map: int8 ``(H / 64, W / 64)`` rounded up: eighths of an octave by which a block's steps are finer
             than the quality's (ROI, A-6.4.2b); ``None`` where they are the same everywhere.
-        filter: the picture's own filter as :meth:`.post_filter.Filter.pack` writes it; empty for none.
+        filter: the post-filter as :meth:`.post_filter.Filter.pack` writes it; empty for none.
         exact: bool ``(H / 8, W / 8)`` rounded up: which blocks are carried without loss; ``None`` if none.
         neutral: red, green and blue are equal everywhere.
     """
@@ -83,7 +83,7 @@ class StreamHeader:
     model_digest: str
     quality: int
     grid: Grid
-    offsets: NDArray[np.int8] | None
+    roi_map: NDArray[np.int8] | None
     filter: bytes = b""
     exact: NDArray[np.bool_] | None = None
     neutral: bool = False
@@ -165,9 +165,9 @@ def serialise(
     grid = header.grid
     flags = _FLAG_NEUTRAL if header.neutral else 0
     variable = bytearray()
-    if header.offsets is not None:
+    if header.roi_map is not None:
         flags |= _FLAG_MAP
-        packed = zlib.compress(header.offsets.tobytes(), 9)
+        packed = zlib.compress(header.roi_map.tobytes(), 9)
         variable += varint(len(packed)) + packed
     if header.filter:
         flags |= _FLAG_FILTER
@@ -271,16 +271,16 @@ def parse(
     grid = Grid.square(width, height, 1 << tile_log2)
     limits.check("tiles", grid.count, "The picture")
     cursor = _Cursor(rest[:-4])
-    offsets = _read_map(cursor, grid) if flags & _FLAG_MAP else None
-    own = cursor.take(cursor.varint(_LONGEST_FILTER)) if flags & _FLAG_FILTER else b""
-    if flags & _FLAG_FILTER and not own:
-        raise PgiFormatError("The picture's filter is empty.")
+    roi_map = _read_map(cursor, grid) if flags & _FLAG_MAP else None
+    post_filter = cursor.take(cursor.varint(_LONGEST_FILTER)) if flags & _FLAG_FILTER else b""
+    if flags & _FLAG_FILTER and not post_filter:
+        raise PgiFormatError("The post-filter is empty.")
     header = StreamHeader(
         digest.hex(),
         quality,
         grid,
-        offsets,
-        own,
+        roi_map,
+        post_filter,
         _read_exact_map(cursor, grid) if exact else None,
         bool(flags & _FLAG_NEUTRAL),
     )

@@ -74,7 +74,7 @@ class PictureSymbols:
     Attributes:
         model_digest: in hex, of the model that shows them.
         quality: 1 to 100.
-        offsets: the ROI map of the stream, or ``None``.
+        roi_map: the ROI map of the stream, or ``None``.
         level: what they were read for.
         area: the window, or all of the picture, in pixels of the picture.
         whole: the coded area: the picture enlarged to whole positions of z.
@@ -86,7 +86,7 @@ class PictureSymbols:
 
     model_digest: str
     quality: int
-    offsets: NDArray[np.int8] | None
+    roi_map: NDArray[np.int8] | None
     level: SymbolLevel
     area: Box
     whole: Box
@@ -129,7 +129,7 @@ def read_symbols(image: LearnedImage, options: DecodeOptions, *, latent: bool = 
     return PictureSymbols(
         header.model_digest,
         header.quality,
-        header.offsets,
+        header.roi_map,
         level,
         area,
         image.grid.padded,

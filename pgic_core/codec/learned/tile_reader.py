@@ -1,4 +1,4 @@
-"""Reading the symbols of tiles, and handing them on in blocks as the networks take them.
+"""Reading the symbols of tiles, arranged in blocks as the networks take them.
 
 Symbols are decoded exactly, by integer arithmetic alone. Networks may run meanwhile, but nothing of them
 comes in here, so that their rounding, threads or hardware cannot change which symbols are read.
@@ -14,8 +14,8 @@ import numpy as np
 
 from ...errors import PgiFormatError, PgiTruncatedError
 from ..tiling import CELL_STRIDE, Z_STRIDE, Box
+from .cdf_rows import RowMap, SymbolRows, to_cells
 from .entropy import Z_BOUND, CdfTable, SegmentReader
-from .rows import RowMap, SymbolRows, to_cells
 from .stream import LAYERS, StreamHeader, StreamIndex
 
 if TYPE_CHECKING:
@@ -200,10 +200,10 @@ class TileReader:
         return SegmentReader(self._cdfs, self._index.read_tile(layer, tile, self._read_bytes))
 
     def _rows(self, layer: str, tile: int, z: NDArray[np.int16]) -> SymbolRows:
-        grid, offsets = self._header.grid, self._header.offsets
-        if offsets is not None:
-            offsets = offsets[grid.box(tile).inside(grid.padded, Z_STRIDE)]
-        return self._row_map.rows(layer, z, offsets)
+        grid, roi_map = self._header.grid, self._header.roi_map
+        if roi_map is not None:
+            roi_map = roi_map[grid.box(tile).inside(grid.padded, Z_STRIDE)]
+        return self._row_map.rows(layer, z, roi_map)
 
     @staticmethod
     def _read(reader: SegmentReader, rows: SymbolRows, cells: NDArray[np.int16]) -> None:

@@ -1,4 +1,4 @@
-"""How many bytes a picture takes without loss, guessed from a few squares of it."""
+"""Estimating how many bytes a picture takes without loss, from a few squares of it."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...errors import PgiOptionError
 from ...hooks import load_entry
+from .printed_tables import new_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -118,13 +119,11 @@ def measure_compressai(
 
 def compressai_table(points: Sequence[CompressaiPoint]) -> Table:
     """All points, codec by codec."""
-    from rich.table import Table
-
-    table = Table(title="By CompressAI's own measurement (means)")
-    for name in ("codec", "measured by"):
-        table.add_column(name)
-    for name in ("quality", "bpp", "PSNR", "MS-SSIM", "encode ms", "decode ms"):
-        table.add_column(name, justify="right")
+    table = new_table(
+        "By CompressAI's own measurement (means)",
+        ["codec", "measured by"],
+        ["quality", "bpp", "PSNR", "MS-SSIM", "encode ms", "decode ms"],
+    )
     last = None
     for point in points:
         if last not in (None, (point.codec, point.measured_by)):

@@ -9,24 +9,24 @@ spread over the folder, until its share of the time is used, and says how many i
 
 from __future__ import annotations
 
-import contextlib
 import csv
+import io
 import math
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pgic_core.errors import PgiOptionError, PgiUnsupportedError
-
+from ...container import atomic_write
+from ...errors import PgiOptionError, PgiUnsupportedError
 from ...features.api import decode_features, encode_features
 from ...features.repack import PACKINGS
 from .feature_networks import NETWORKS, Staged, load_network
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 __all__ = ["COLUMNS", "QPS", "run"]
@@ -95,6 +95,7 @@ def run(
         threads: of torch.
 
     Raises:
+        PgiInputError: the table cannot be written.
         PgiOptionError: the folder holds no photos.
         PgiUnsupportedError: torch or a package that carries weights is missing.
     """
@@ -110,9 +111,8 @@ def run(
     order = sorted(range(len(paths)), key=lambda number: number * _GOLDEN % 1)
     paths = [paths[number] for number in order[:limit]]
     names = networks or NETWORKS
-    with _table(output) as table, torch.inference_mode():
-        writer = csv.writer(table, lineterminator="\n")
-        writer.writerow(COLUMNS)
+    table = _Table(output)
+    with torch.inference_mode():
         for name in names:
             network = load_network(name)
             taps, _ = network.taps(network.picture(paths[0]))
@@ -123,8 +123,8 @@ def run(
             parts = sum(weight for of_row in groups.values() for weight, _ in of_row)
             for row in rows:
                 for line in _measure(network, row, groups[row], paths, seconds / len(names) / parts):
-                    writer.writerow([name, row, *line])
-                table.flush()
+                    table.add([name, row, *line])
+                table.save()
 
 
 def _groups(
@@ -227,11 +227,30 @@ def _interval(kept: list[float], classes: bool) -> tuple[str, str, str]:
     return low_high[0], low_high[1], low_high[2]
 
 
-@contextlib.contextmanager
-def _table(output: Path | None) -> Iterator[TextIO]:
-    """The CSV's file, or standard output, which stays open."""
-    if output is None:
-        yield sys.stdout
-        return
-    with output.open("w", newline="") as file:
-        yield file
+class _Table:
+    """The CSV table, in a file or on standard output.
+
+    Args:
+        output: file to make or replace; None for standard output.
+    """
+
+    def __init__(self, output: Path | None) -> None:
+        self._output = output
+        self._text = io.StringIO()
+        self._writer = csv.writer(sys.stdout if output is None else self._text, lineterminator="\n")
+        self.add(COLUMNS)
+
+    def add(self, line: Sequence[Any]) -> None:
+        """Add a line."""
+        self._writer.writerow(line)
+
+    def save(self) -> None:
+        """Have all lines up to here in the file, whole, so that a later failure costs none of them.
+
+        Raises:
+            PgiInputError: it cannot be written.
+        """
+        if self._output is None:
+            sys.stdout.flush()
+        else:
+            atomic_write(self._output, self._text.getvalue().encode())

@@ -1,4 +1,4 @@
-"""How fast a torch DataLoader gets pictures for training, by what they are stored as (A-6.5.1a)."""
+"""Pictures per second of a torch DataLoader, by the format in which they are stored (A-6.5.1a)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
 from ...errors import PgiUnsupportedError
 from .peers import available, find_codec
 from .pictures import find_samples, fit_megapixels, load_rgb
+from .printed_tables import new_table
 from .speed import run_worker
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+    from rich.table import Table
 
 __all__ = ["READERS", "LoaderRow", "Reader", "find_pictures", "loader_table", "measure_loader", "readers"]
 
@@ -191,10 +191,11 @@ def measure_loader(
 def loader_table(rows: Sequence[LoaderRow]) -> Table:
     """For people."""
     first = rows[0]
-    table = Table(title=f"DataLoader, {first.workers} workers, {first.pictures} pictures (medians of runs)")
-    table.add_column("reader")
-    for name in ("quality", "file kB", "images/s", "from", "to", "MP/s", f"x {_ANCHOR}"):
-        table.add_column(name, justify="right")
+    table = new_table(
+        f"DataLoader, {first.workers} workers, {first.pictures} pictures (medians of runs)",
+        ["reader"],
+        ["quality", "file kB", "images/s", "from", "to", "MP/s", f"x {_ANCHOR}"],
+    )
     for row in rows:
         table.add_row(
             row.reader,

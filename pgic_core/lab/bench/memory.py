@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
+from .printed_tables import new_table
 from .speed import in_fresh_process, operations, workplace
 
 if TYPE_CHECKING:
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+    from rich.table import Table
 
     from .peers import Codec
 
@@ -89,11 +89,11 @@ def measure_memory(
 
 def memory_table(rows: Sequence[MemoryRow]) -> Table:
     """For people."""
-    table = Table(title="Peak memory, one process for each line")
-    for name in ("codec", "operation"):
-        table.add_column(name)
-    for name in ("quality", "file MB", "seconds", "peak MB", "x RGB bytes"):
-        table.add_column(name, justify="right")
+    table = new_table(
+        "Peak memory, one process for each line",
+        ["codec", "operation"],
+        ["quality", "file MB", "seconds", "peak MB", "x RGB bytes"],
+    )
     for row in rows:
         table.add_row(
             row.codec,

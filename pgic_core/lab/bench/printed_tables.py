@@ -14,17 +14,40 @@ if TYPE_CHECKING:
     from .speed import SpeedRow
     from .steps import StepReport
 
-__all__ = ["bd_table", "quality_table", "speed_table", "stage_table", "step_table", "worst_tile_line"]
+__all__ = [
+    "bd_table",
+    "new_table",
+    "quality_table",
+    "speed_table",
+    "stage_table",
+    "step_table",
+    "worst_tile_line",
+]
+
+
+def new_table(title: str, words: Sequence[str], figures: Sequence[str]) -> Table:
+    """A table without rows.
+
+    Args:
+        title: above it.
+        words: heads of the first columns, which are aligned to the left.
+        figures: heads of the columns behind, which are aligned to the right.
+    """
+    table = Table(title=title)
+    for name in words:
+        table.add_column(name)
+    for name in figures:
+        table.add_column(name, justify="right")
+    return table
 
 
 def bd_table(rows: Sequence[BdRow], anchors: Sequence[str]) -> Table:
     """BD-rates; a cell names the number of pictures where it is not all of the group."""
-    table = Table(title="BD-rate (PSNR over RGB; below zero: fewer bytes than the other codec)")
-    table.add_column("codec")
-    table.add_column("group")
-    table.add_column("pictures", justify="right")
-    for anchor in anchors:
-        table.add_column(f"against {anchor}", justify="right")
+    table = new_table(
+        "BD-rate (PSNR over RGB; below zero: fewer bytes than the other codec)",
+        ["codec", "group"],
+        ["pictures", *(f"against {anchor}" for anchor in anchors)],
+    )
     for row in rows:
         cells = []
         for anchor in anchors:
@@ -39,11 +62,11 @@ def bd_table(rows: Sequence[BdRow], anchors: Sequence[str]) -> Table:
 
 def quality_table(rows: Sequence[QualityRow]) -> Table:
     """Means by quality of the codecs in ``rows``, and the worst tile."""
-    table = Table(title="By quality (means; worst tile of 512 x 512 by MS-SSIM of luma)")
-    for name in ("codec", "folder"):
-        table.add_column(name)
-    for name in ("quality", "bpp", "PSNR", "MS-SSIM", "worst tile"):
-        table.add_column(name, justify="right")
+    table = new_table(
+        "By quality (means; worst tile of 512 x 512 by MS-SSIM of luma)",
+        ["codec", "folder"],
+        ["quality", "bpp", "PSNR", "MS-SSIM", "worst tile"],
+    )
     table.add_column("in")
     last = None
     for row in rows:
@@ -77,9 +100,7 @@ def worst_tile_line(rows: Sequence[QualityRow], least_quality: int = 50) -> str:
 
 def step_table(report: StepReport) -> Table:
     """Mean rate and PSNR at each quality step."""
-    table = Table(title="Quality steps")
-    for name in ("quality", "bpp", "PSNR"):
-        table.add_column(name, justify="right")
+    table = new_table("Quality steps", [], ["quality", "bpp", "PSNR"])
     table.add_column("")
     for quality, (bpp, psnr) in report.means.items():
         note = "does not rise" if quality in report.falling_means else ""
@@ -89,12 +110,11 @@ def step_table(report: StepReport) -> Table:
 
 def speed_table(rows: Sequence[SpeedRow], anchor: str) -> Table:
     """Speed, latency, processor time and memory; medians."""
-    table = Table(title=f"Speed (fresh processes, medians; ratio against {anchor} in the same turn)")
-    table.add_column("operation")
-    table.add_column("codec")
-    names = ("quality", "bpp", "PSNR", "MP/s", "warm ms", "cold ms", "CPU ms", "peak MB", f"x {anchor}")
-    for name in names:
-        table.add_column(name, justify="right")
+    table = new_table(
+        f"Speed (fresh processes, medians; ratio against {anchor} in the same turn)",
+        ["operation", "codec"],
+        ["quality", "bpp", "PSNR", "MP/s", "warm ms", "cold ms", "CPU ms", "peak MB", f"x {anchor}"],
+    )
     for operation in dict.fromkeys(row.operation for row in rows):
         for row in rows:
             if row.operation == operation:
@@ -117,11 +137,8 @@ def speed_table(rows: Sequence[SpeedRow], anchor: str) -> Table:
 
 def stage_table(codec: str, times: Mapping[str, Mapping[str, float]]) -> Table:
     """Milliseconds and share of the whole by stage, for each operation."""
-    table = Table(title=f"{codec}: time by stage (warm, mean of a call)")
-    table.add_column("stage")
-    for operation in times:
-        table.add_column(f"{operation} ms", justify="right")
-        table.add_column("share", justify="right")
+    figures = [name for operation in times for name in (f"{operation} ms", "share")]
+    table = new_table(f"{codec}: time by stage (warm, mean of a call)", ["stage"], figures)
     totals = {operation: sum(stages.values()) for operation, stages in times.items()}
     for stage in next(iter(times.values())):
         cells: list[str] = []

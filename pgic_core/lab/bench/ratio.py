@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
-from rich.table import Table
 
 from ...api import decode, encode
 from ...errors import PgiOptionError
 from .metrics import psnr
 from .pictures import fit_megapixels, load_rgb
+from .printed_tables import new_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from rich.table import Table
 
 __all__ = ["RATIOS", "RatioRow", "measure_ratio", "ratio_table"]
 
@@ -79,9 +80,11 @@ def measure_ratio(paths: Sequence[Path], megapixels: float) -> Iterator[RatioRow
 
 def ratio_table(rows: Sequence[RatioRow]) -> Table:
     """Share of pictures that fit, by JPEG quality."""
-    table = Table(title=f"Files within a share of their JPEG, above {_LEAST_PSNR:g} dB")
-    for name in ("input", "file at most", "pictures", "reached", "mean PSNR", "lowest"):
-        table.add_column(name, justify="right")
+    table = new_table(
+        f"Files within a share of their JPEG, above {_LEAST_PSNR:g} dB",
+        ["input"],
+        ["file at most", "pictures", "reached", "mean PSNR", "lowest"],
+    )
     for quality, share in RATIOS:
         inside = [row for row in rows if row.jpeg_quality == quality]
         if inside:

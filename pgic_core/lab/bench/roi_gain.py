@@ -1,4 +1,4 @@
-"""What a region of interest gains inside, at the same bytes (A-6.4.1b, A-6.4.2b)."""
+"""How much a region of interest gains at the same bytes (A-6.4.1b, A-6.4.2b)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.table import Table
 
 from ...api import decode, encode
 from ...data_files import read_json
@@ -16,12 +15,14 @@ from ...folders import file_inside
 from ...roi import Roi
 from .metrics import psnr
 from .pictures import load_rgb
+from .printed_tables import new_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from rich.table import Table
 
     Boxes = list[tuple[float, float, float, float]]
 
@@ -120,10 +121,11 @@ def measure_regions(files: Sequence[BoxedFile], quality: int, roi: Roi) -> Itera
 
 def region_table(rows: Sequence[RegionRow], quality: int) -> Table:
     """Mean gains by how much of the picture the boxes cover."""
-    table = Table(title=f"Region of interest: in no more bytes than quality {quality} without one")
-    table.add_column("boxes cover")
-    for name in ("pictures", "inside dB", "gain inside", "lowest", "whole picture", "bytes"):
-        table.add_column(name, justify="right")
+    table = new_table(
+        f"Region of interest: in no more bytes than quality {quality} without one",
+        ["boxes cover"],
+        ["pictures", "inside dB", "gain inside", "lowest", "whole picture", "bytes"],
+    )
     parts = [
         (f"{low:.0%} to {high:.0%}", [r for r in rows if low < r.share <= high])
         for low, high in pairwise(_BINS)

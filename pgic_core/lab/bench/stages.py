@@ -106,7 +106,7 @@ def stage_times(work: Callable[[], T], repeats: int = 1) -> tuple[dict[str, floa
 
 def stage_functions() -> dict[Callable[..., Any], str]:
     """Every function to watch, and its stage."""
-    from ...codec.learned import entropy, rows, stream
+    from ...codec.learned import cdf_rows, entropy, stream
     from ...codec.learned.hyper_prediction import HyperPrediction
     from ...container import PgiReader, writer
     from ...models import Network
@@ -118,10 +118,10 @@ def stage_functions() -> dict[Callable[..., Any], str]:
         ROWS: (
             HyperPrediction.residual,
             HyperPrediction.restore,
-            rows.RowMap.rows,
-            rows.RowMap.rows_of_z,
-            rows.to_cells,
-            rows.from_cells,
+            cdf_rows.RowMap.rows,
+            cdf_rows.RowMap.rows_of_z,
+            cdf_rows.to_cells,
+            cdf_rows.from_cells,
         ),
         CONTAINER: (
             stream.serialise,

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
-from rich.table import Table
 
 from ...api import decode, encode
 from ..patterns import PATTERNS
 from .peers import find_codec
+from .printed_tables import new_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from rich.table import Table
 
     from .peers import Codec
 
@@ -141,21 +142,11 @@ def worst_sheet(
 
 def worst_table(rows: Sequence[WorstRow], count: int = 20) -> Table:
     """The rows out of bounds and, up to ``count`` in all, the largest gaps."""
-    table = Table(
-        title=f"Worst blocks of {BLOCK} x {BLOCK} below {GOOD_PSNR:g} dB, against AVIF at the same bytes"
+    table = new_table(
+        f"Worst blocks of {BLOCK} x {BLOCK} below {GOOD_PSNR:g} dB, against AVIF at the same bytes",
+        ["picture"],
+        ["quality", "bytes", "AVIF bytes", "block", "dB", "AVIF dB", "gap", "neutral chroma"],
     )
-    for name in (
-        "picture",
-        "quality",
-        "bytes",
-        "AVIF bytes",
-        "block",
-        "dB",
-        "AVIF dB",
-        "gap",
-        "neutral chroma",
-    ):
-        table.add_column(name, justify="left" if name == "picture" else "right")
     worst = sorted(rows, key=lambda row: (row.holds, -row.gap, -row.chroma))
     failing = sum(not row.holds for row in rows)
     for row in worst[: max(count, failing)]:

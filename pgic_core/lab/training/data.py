@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CropSampler",
-    "Entry",
     "FlatPictures",
     "PictureIndex",
     "Places",
+    "SourcePicture",
     "load_folders",
     "load_sampler",
     "picture_paths",
@@ -87,7 +87,7 @@ def load_folders(root: str | Path, folders: Iterable[str]) -> dict[str, list[NDA
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SourcePicture:
     """A picture at one scale.
 
     Attributes:
@@ -157,7 +157,7 @@ class PictureIndex:
         scales: Sequence[float] = (),
     ) -> None:
         banned = tuple(exclude)
-        self.entries: list[Entry] = []
+        self.entries: list[SourcePicture] = []
         for folder, weight in weights.items():
             sizes = []
             for path in picture_paths(Path(root) / folder, banned):
@@ -170,9 +170,11 @@ class PictureIndex:
             for path, height, width in sizes:
                 share = weight * height * width / area
                 whole = 0.5 if scales else 1.0
-                self.entries.append(Entry(path, height, width, share * whole))
+                self.entries.append(SourcePicture(path, height, width, share * whole))
                 self.entries += [
-                    Entry(path, round(height * s), round(width * s), share * 0.5 / len(scales), copy=True)
+                    SourcePicture(
+                        path, round(height * s), round(width * s), share * 0.5 / len(scales), copy=True
+                    )
                     for s in scales
                 ]
         self._height = np.array([e.height for e in self.entries])
@@ -217,7 +219,7 @@ class FlatPictures:
     """
 
     def __init__(
-        self, entries: Sequence[Entry], device: torch.device, more: Sequence[tuple[int, int]] = ()
+        self, entries: Sequence[SourcePicture], device: torch.device, more: Sequence[tuple[int, int]] = ()
     ) -> None:
         height = np.array([e.height for e in entries] + [h for h, _ in more])
         width = np.array([e.width for e in entries] + [w for _, w in more])

@@ -1,4 +1,4 @@
-"""From trained weights to a folder that :mod:`pgic_core.models` reads.
+"""Exporting trained weights to a folder that :mod:`pgic_core.models` reads.
 
 ``python -m pgic_core.lab.training.export CHECKPOINT FOLDER`` writes the ONNX graphs, the integer tables, the
 resumable half-precision weights and the manifest.
@@ -23,7 +23,7 @@ from .graph import array
 from .graphs import GRAPHS, preview_graph, symbol_channels
 from .layers import Mix
 from .networks import Codec
-from .preview import fit_preview, linear_preview
+from .preview_fit import fit_preview, linear_preview
 from .quantise import calibrate, calibration_crops, equalise, grids_of, input_ranges, pattern_crops
 from .slim import slim
 

@@ -1,4 +1,4 @@
-"""A picture's own filter as an ONNX graph, which lies beside :mod:`pgic_core.codec.learned.post_filter`.
+"""The post-filter as an ONNX graph, which is stored beside :mod:`pgic_core.codec.learned.post_filter`.
 
 Nothing of it is trained: its weights are inputs, which come from the file. ``python -m
 pgic_core.lab.training.filter_graph`` writes it anew.

@@ -140,19 +140,19 @@ class FineSynthesis(nn.Module):
         self.deviation.copy_(codec.synthesis.deviation)
 
     def forward(
-        self, latent: Tensor, rate: Tensor, offsets: Tensor, origin: tuple[int, int] = (0, 0)
+        self, latent: Tensor, rate: Tensor, roi_map: Tensor, origin: tuple[int, int] = (0, 0)
     ) -> Tensor:
         """Render.
 
         Args:
             latent: quantised, as :class:`.networks.Coded` holds it.
             rate: ``(B,)``, position between the anchors.
-            offsets: ``(B, H/64, W/64, 1)`` rounded up, octaves by which a block's steps are finer (ROI).
+            roi_map: ``(B, H/64, W/64, 1)`` rounded up, octaves by which a block's steps are finer (ROI).
             origin: row and column of the first latent position in the whole picture.
         """
         with torch.autocast(latent.device.type, enabled=False):
             linear = depth_to_space(depth_to_space(self.linear(latent.float() * self.deviation), 2), 8)
-        place = 2 * rate[:, None, None, None] / (self.rates - 1) - 1 + 2 * offsets / self.octaves
+        place = 2 * rate[:, None, None, None] / (self.rates - 1) - 1 + 2 * roi_map / self.octaves
         embedding = enlarge(self.embed_in(F.relu(self.embed(place))), 4)
         t = self.enter(latent) + embedding[:, : latent.shape[1], : latent.shape[2]]
         for after, block in enumerate(self.body, 1):

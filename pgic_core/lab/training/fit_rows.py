@@ -1,4 +1,4 @@
-"""Fit the distribution rows of an exported model to the symbols that its encoder really writes.
+"""Fitting the CDF rows of an exported model to the symbols that its encoder writes.
 
 ``python -m pgic_core.lab.training.fit_rows FOLDER --data ROOT``. Training takes the differences between
 latent and mean for Gaussian. They have longer tails, and an encoder that drops what is not worth its bits

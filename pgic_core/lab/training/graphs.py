@@ -12,8 +12,8 @@ import numpy as np
 from onnx import TensorProto
 
 from ...codec.learned.entropy import LARGEST
+from .coding_order import BASE_STEPS, detail_position
 from .graph import GraphWriter, array
-from .networks import BASE_STEPS, Codec, detail_position
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from .config import Architecture
     from .layers import Pointwise
+    from .networks import Codec
 
     Ranges = Mapping[nn.Module, tuple[float, float]]
     # The number of a turn of a group and the means of what it codes, to the values of its symbols.
@@ -309,7 +310,7 @@ def preview_graph(
 ) -> onnx.ModelProto:
     """Decoder: base symbols, and the state of their cells, to a picture at 1/8.
 
-    It is a linear map of the base group (see :mod:`.preview`).
+    It is a linear map of the base group (see :mod:`.preview_fit`).
     """
     g, a = GraphWriter("preview", ranges), codec.architecture
     state, residuals = _state_input(g, a), _base_residuals(g, a)

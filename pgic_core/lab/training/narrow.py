@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from .export import load_codec
-from .prune import backpropagate, crops_to_judge_by, tool_parser
+from .weight_tools import backpropagate, crops_to_judge_by, save_changed, tool_parser
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,19 +146,17 @@ def narrow(codec: Codec, name: str, width: int, crops: NDArray[np.uint8]) -> Cod
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = tool_parser("narrow", __doc__)
-    parser.add_argument("--width", action="append", required=True, metavar="STREAM=CHANNELS")
+    parser = tool_parser("narrow", __doc__, "--width", "STREAM=CHANNELS")
     given = parser.parse_args(arguments)
     codec, _, state = load_codec(given.weights)
     wanted = {}
-    for text in given.width:
-        name, _, width = text.partition("=")
+    for name, width in given.width.items():
         if (
             name not in STREAMS
             or not width.isdecimal()
             or not 0 < int(width) <= getattr(codec.architecture, name)
         ):
-            parser.error(f"--width {text} does not say how many channels of a stream to keep")
+            parser.error(f"--width {name}={width} does not say how many channels of a stream to keep")
         wanted[name] = int(width)
     crops = crops_to_judge_by(given)
     for name, width in wanted.items():
@@ -167,10 +165,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"{name}: {width} of {before} channels kept")
     old = state["config"]
     config = {**old, "architecture": {**old["architecture"], **wanted}}
-    torch.save(
-        {"config": config, "average": codec.state_dict()} | {k: state[k] for k in ("step", "seconds")},
-        given.out,
-    )
+    save_changed(codec, {**state, "config": config}, given.out)
 
 
 if __name__ == "__main__":

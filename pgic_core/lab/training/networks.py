@@ -4,8 +4,9 @@ Shapes are ``(batch, height, width, channels)``. With a picture of H x W pixels 
 latent y ``(H/16, W/16, M)``, hyper-latent z ``(H/64, W/64, Z)``. Everything between z and the means of y
 works on *cells*, the 2x2 latent positions under one element at 1/32.
 
-Both transforms are a linear 16x16 block transform, started as the Karhunen-Loeve transform of training
-patches, plus a nonlinear branch that starts at zero: step 0 already is a working transform codec.
+The parts have modules of their own: the transforms (:mod:`.transforms`), the order of coding
+(:mod:`.coding_order`), rounding and estimated bits (:mod:`.rate_estimation`), the start of training
+(:mod:`.klt_start`).
 """
 
 from __future__ import annotations
@@ -19,19 +20,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...codec.learned.dead_zone import DEAD_ZONE
-from ...models.tables import ROWS_PER_OCTAVE, row_of_log2_scale
-from .layers import (
-    Block,
-    Depthwise,
-    Mix,
-    Pointwise,
-    depth_to_space,
-    enlarge,
-    hidden_layers,
-    small,
-    space_to_depth,
+from .coding_order import BASE_STEPS, detail_position, neighbours
+from .layers import Block, Mix, Pointwise, depth_to_space, enlarge, hidden_layers, small, space_to_depth
+from .rate_estimation import (
+    LOG2_SCALE_MAX,
+    LOG2_SCALE_MIN,
+    bits_of,
+    dead_zone,
+    round_straight_through,
+    symbols_of,
+    with_gradient_of,
+    with_noise,
 )
+from .transforms import Analysis, Synthesis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -41,24 +42,9 @@ if TYPE_CHECKING:
 
     from .config import Architecture
 
-__all__ = ["BASE_STEPS", "Analysis", "Codec", "Coded", "Synthesis", "detail_position", "neighbours"]
+__all__ = ["Codec", "Coded"]
 
-# The base group is coded in three steps: cell position 0, then 3, which lies between four of those, then 1
-# and 2, which have both for neighbours.
-BASE_STEPS = ((0,), (3,), (1, 2))
 _EMBED = 32
-# Latent channels are scaled to about unit deviation; those much weaker than this, in 256 grey levels, less.
-_SOFT = 0.1
-_LOG2_ROW_MIN = -3.2
-_LOG2_ROW_MAX = 6.8
-
-
-def detail_position(step: int, group: int) -> int:
-    """Cell position that channel quarter ``group`` codes in detail step ``step`` (both 0 to 3).
-
-    The channel-space shuffle of A-6.4.1d: each step codes every position, but another quarter at each.
-    """
-    return (step - group) % 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,55 +61,6 @@ class Coded:
     latent: Tensor
     bits_y: Tensor
     bits_z: Tensor
-
-
-class Analysis(nn.Module):
-    """Picture to latent: ``(B, H, W, 3)`` to ``(B, H/16, W/16, M)``."""
-
-    def __init__(self, a: Architecture) -> None:
-        super().__init__()
-        self.linear = Pointwise(768, a.latent)
-        self.enter = Pointwise(192, a.encoder_fine)
-        self.fine = nn.Sequential(*[Block(a.encoder_fine) for _ in range(a.encoder_fine_blocks)])
-        self.down = Pointwise(4 * a.encoder_fine, a.encoder_coarse)
-        self.coarse = nn.Sequential(*[Mix(a.encoder_coarse) for _ in range(a.encoder_coarse_blocks)])
-        self.leave = small(Pointwise(a.encoder_coarse, a.latent))
-        self.deviation: Tensor
-        self.register_buffer("deviation", torch.ones(a.latent))
-
-    def forward(self, picture: Tensor) -> Tensor:
-        patches = space_to_depth(picture, 8)
-        with torch.autocast(picture.device.type, enabled=False):
-            linear = self.linear(space_to_depth(patches, 2))
-        t = self.coarse(self.down(space_to_depth(self.fine(self.enter(patches)), 2)))
-        return (linear + self.leave(t).float()) / self.deviation
-
-
-class Synthesis(nn.Module):
-    """Latent to picture: ``(B, H/16, W/16, M)`` to ``(B, H, W, 3)``."""
-
-    def __init__(self, a: Architecture) -> None:
-        super().__init__()
-        r = a.renderer
-        self.linear = Pointwise(a.latent, 768)
-        self.enter = Pointwise(a.latent, a.decoder)
-        self.body = nn.Sequential(*[Block(a.decoder) for _ in range(a.decoder_blocks)])
-        self.lift = Pointwise(a.decoder, 16 * r)
-        self.r1 = Pointwise(r, 2 * r)
-        self.rd = Depthwise(2 * r)
-        self.r2 = Pointwise(2 * r, r)
-        self.leave = small(Pointwise(r, 48))
-        self.deviation: Tensor
-        self.register_buffer("deviation", torch.ones(a.latent))
-
-    def forward(self, latent: Tensor, embedding: Tensor) -> Tensor:
-        with torch.autocast(latent.device.type, enabled=False):
-            linear = depth_to_space(depth_to_space(self.linear(latent * self.deviation), 2), 8)
-        t = depth_to_space(self.lift(self.body(self.enter(latent) + embedding)), 4)
-        t = t + self.r2(self.rd(F.relu(self.r1(t))))
-        # No rectifier stands before the closing layer: once all of the residual stream fell below zero,
-        # nothing of this branch would learn any more.
-        return linear + depth_to_space(self.leave(t), 4).float()
 
 
 class Codec(nn.Module):
@@ -226,17 +163,17 @@ class Codec(nn.Module):
         weight = (anchor == low[:, None]) * (1 - w)[:, None] + (anchor == low[:, None] + 1) * w[:, None]
         return (weight[:, :, None] * table).sum(1)[:, None, None, :]
 
-    def embedding(self, rate: Tensor, offsets: Tensor) -> Tensor:
+    def embedding(self, rate: Tensor, roi_map: Tensor) -> Tensor:
         """Hidden features of the rate, ``(B, H/64, W/64, 32)``."""
         t = 2 * rate / (self.architecture.rates - 1) - 1
-        t = t[:, None, None, None] + 2 * offsets / self.octaves
+        t = t[:, None, None, None] + 2 * roi_map / self.octaves
         return F.relu(self.embed(t))
 
     def forward(
         self,
         picture: Tensor,
         rate: Tensor,
-        offsets: Tensor,
+        roi_map: Tensor,
         *,
         noise: bool = True,
         drop: bool = False,
@@ -246,33 +183,33 @@ class Codec(nn.Module):
         Args:
             picture: ``(B, H, W, 3)``, grey levels minus 128, over 256.
             rate: ``(B,)``, position between the anchors, 0 to ``rates - 1``.
-            offsets: ``(B, H/64, W/64, 1)``, octaves by which a block's steps are finer (ROI).
+            roi_map: ``(B, H/64, W/64, 1)``, octaves by which a block's steps are finer (ROI).
             noise: additive noise in place of rounding where the rate is estimated.
             drop: quantise as the encoder does, which drops symbols that cost more bits than they are worth.
                 What follows from symbols then learns from those that will be coded; the analysis, which
                 has no gradient through them, still learns its rate from noise.
         """
-        e = self.embedding(rate, offsets)
-        log_step = self.interpolate(self.log_step, rate) - enlarge(offsets, 4)
+        e = self.embedding(rate, roi_map)
+        log_step = self.interpolate(self.log_step, rate) - enlarge(roi_map, 4)
         y = self.analysis(picture)
         z = self.hyper_analysis(y, e)
-        z_hat = _round(z)
+        z_hat = round_straight_through(z)
         with torch.autocast(picture.device.type, enabled=False):
             mean = self.z_mean(neighbours(z_hat))
         z_scale = torch.exp2(self.interpolate(self.z_scale, rate))
-        bits_z = _bits((z_hat - torch.round(mean)).detach(), z_scale)
+        bits_z = bits_of((z_hat - torch.round(mean)).detach(), z_scale)
         if noise:
-            bits_z = _with_gradient(bits_z, _bits(_noisy(z - mean), z_scale.detach()))
+            bits_z = with_gradient_of(bits_z, bits_of(with_noise(z - mean), z_scale.detach()))
         log_scale = depth_to_space(self.scale(z_hat).float(), 4) + self.interpolate(self.log_shift, rate)
-        log_scale = (log_scale + enlarge(offsets, 4)).clamp(_LOG2_ROW_MIN, _LOG2_ROW_MAX)
-        zone = _dead_zone(log_scale) if drop else None
+        log_scale = (log_scale + enlarge(roi_map, 4)).clamp(LOG2_SCALE_MIN, LOG2_SCALE_MAX)
+        zone = dead_zone(log_scale) if drop else None
         y_hat, residual = self.means(y, z_hat, e, torch.exp2(log_step), zone)
         scale = torch.exp2(log_scale)
         if noise and zone is not None:
-            smooth = _bits(_noisy(residual), scale.detach())
-            bits_y = _with_gradient(_bits(_symbols(residual, zone), scale), smooth)
+            smooth = bits_of(with_noise(residual), scale.detach())
+            bits_y = with_gradient_of(bits_of(symbols_of(residual, zone), scale), smooth)
         else:
-            bits_y = _bits(_noisy(residual) if noise else _symbols(residual, zone), scale)
+            bits_y = bits_of(with_noise(residual) if noise else symbols_of(residual, zone), scale)
         reconstruction = self.synthesis(y_hat, enlarge(self.embed_synthesis(e), 4))
         return Coded(reconstruction, y_hat, bits_y, bits_z)
 
@@ -295,8 +232,8 @@ class Codec(nn.Module):
         rates = torch.linspace(0, self.architecture.rates - 1, len(crops), device=device)
         for crop, rate in zip(crops, rates, strict=True):
             picture = (torch.from_numpy(crop.copy()).to(device).float()[None] - 128) / 256
-            offsets = torch.zeros(1, crop.shape[0] // 64, crop.shape[1] // 64, 1, device=device)
-            self(picture, rate[None], offsets, noise=False)
+            roi_map = torch.zeros(1, crop.shape[0] // 64, crop.shape[1] // 64, 1, device=device)
+            self(picture, rate[None], roi_map, noise=False)
         for hook in hooks:
             hook.remove()
 
@@ -332,7 +269,7 @@ class Codec(nn.Module):
                 for x in (cells, steps, zones)
             )
             r = (values - mean) / size
-            q = values + size * (_symbols(r, zero) - r).detach()
+            q = values + size * (symbols_of(r, zero) - r).detach()
             for i, part in enumerate(torch.chunk(r, len(keys), -1)):
                 residual[keys[i]] = part
             for i, part in enumerate(torch.chunk(q, len(keys), -1)):
@@ -357,37 +294,6 @@ class Codec(nn.Module):
             _from_cells([torch.cat([residual[p, g] for g in order], -1) for p in range(4)]),
         )
 
-    @torch.no_grad()
-    def start_from_klt(self, patches: Tensor) -> None:
-        """Start both linear paths as the KLT of ``patches`` ``(N, 16k, 16k, 3)`` and the tables to fit it.
-
-        The rest of the channels (all but the base group) are dealt to the four quarters in turn, so that
-        each holds its share of every frequency.
-        """
-        a = self.architecture
-        blocks = space_to_depth(patches, 8)
-        variance, basis = _klt(space_to_depth(blocks, 2))
-        rest = torch.arange(a.base, a.latent)
-        order = torch.cat([torch.arange(a.base), *[rest[g::4] for g in range(4)]])
-        basis, deviation = basis[:, order], variance[order].sqrt()
-        soft = torch.sqrt(variance[order] + _SOFT**2)
-        self.analysis.deviation.copy_(soft)
-        self.synthesis.deviation.copy_(soft)
-        self.analysis.linear.weight.copy_(basis.T)
-        self.analysis.linear.bias.zero_()
-        self.synthesis.linear.weight.copy_(basis)
-        self.synthesis.linear.bias.zero_()
-        variance, basis = _klt(blocks)
-        n = a.encoder_fine
-        self.analysis.enter.weight.copy_((basis[:, :n] / variance[:n].sqrt().clamp(min=0.02)).T)
-        self.analysis.enter.bias.zero_()
-        # Uniform quantisation at high rate: D = step^2 / 12 and dD/dR = -1 / lambda give the step.
-        step = torch.sqrt(18 / (self.anchor_lambdas() * math.log(2))) / 256
-        self.log_step.copy_(torch.log2(step)[:, None] - torch.log2(soft))
-        self.log_shift.copy_(
-            torch.log2(0.35 * deviation[None] / step[:, None]).clamp(_LOG2_ROW_MIN + 0.1, _LOG2_ROW_MAX)
-        )
-
 
 def _stream(
     writers: list[Pointwise], blocks: nn.Module, readers: list[Pointwise]
@@ -396,76 +302,9 @@ def _stream(
     return [*writers, *(b.closing for b in branches)], [*(b.opening for b in branches), *readers]
 
 
-def _klt(x: Tensor) -> tuple[Tensor, Tensor]:
-    x = x.reshape(-1, x.shape[-1]).double()
-    values, vectors = torch.linalg.eigh(x.T @ x / len(x))
-    return values.flip(0).clamp(min=1e-12).float(), vectors.flip(1).float()
-
-
-def neighbours(z: Tensor) -> Tensor:
-    """What z is predicted from: its neighbours to the left, above, to the upper left and upper right.
-
-    As in :mod:`pgic_core.codec.learned.hyper_prediction`, those inside stand for those beyond the edge.
-
-    Args:
-        z: ``(B, h, w, Z)``.
-
-    Returns:
-        ``(B, h, w, 4 Z)``.
-    """
-    first, above = z[:, :1], z[:, :-1]
-    left = F.pad(first[:, :, :-1], (0, 0, 1, 0))
-    inner = (
-        torch.cat([above[:, :, :1], z[:, 1:, :-1]], 2),
-        above,
-        torch.cat([above[:, :, :1], above[:, :, :-1]], 2),
-        torch.cat([above[:, :, 1:], above[:, :, -1:]], 2),
-    )
-    return torch.cat([torch.cat([left] * 4, -1), torch.cat(inner, -1)], 1)
-
-
 def _to_cells(y: Tensor) -> tuple[Tensor, ...]:
     return torch.chunk(space_to_depth(y, 2), 4, -1)
 
 
 def _from_cells(cells: list[Tensor]) -> Tensor:
     return depth_to_space(torch.cat(cells, -1), 2)
-
-
-def _round(x: Tensor) -> Tensor:
-    """Rounding whose gradient is that of the identity."""
-    return x + (torch.round(x) - x).detach()
-
-
-def _noisy(x: Tensor) -> Tensor:
-    return x + torch.rand_like(x) - 0.5
-
-
-def _with_gradient(value: Tensor, other: Tensor) -> Tensor:
-    """``value``, with the gradient of ``other`` added to its own."""
-    return value + other - other.detach()
-
-
-def _symbols(x: Tensor, zone: Tensor | None) -> Tensor:
-    """The integers that residuals are coded as."""
-    rounded = torch.round(x).detach()
-    return rounded if zone is None else torch.where(x.abs() < zone, 0.0, rounded)
-
-
-@torch.no_grad()
-def _dead_zone(log_scale: Tensor) -> Tensor:
-    """Below how many steps the encoder drops a residual, as in :mod:`...codec.learned.quantisation`."""
-    k = math.sqrt(0.5) * torch.exp2(-log_scale)
-    zero = torch.erf(0.5 * k)
-    one = 0.5 * (torch.erf(1.5 * k) - zero)
-    saved = torch.log2(zero / one.clamp(min=1e-9)).clamp(min=0)
-    coded = log_scale * ROWS_PER_OCTAVE + row_of_log2_scale(0.0) >= 0.5  # Symbols of row 0 are zero.
-    return torch.where(coded, 0.5 + DEAD_ZONE * saved, torch.inf)
-
-
-def _bits(x: Tensor, scale: Tensor) -> Tensor:
-    """Bits of integers ``x`` under zero-mean Gaussians of deviation ``scale``, summed per picture."""
-    v = x.abs()
-    k = math.sqrt(0.5) / scale
-    p = 0.5 * (torch.erfc((v - 0.5) * k) - torch.erfc((v + 0.5) * k))
-    return -torch.log2(p.clamp(min=1e-9)).flatten(1).sum(1)

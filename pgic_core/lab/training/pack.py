@@ -1,4 +1,4 @@
-r"""Pack a training for a lent machine.
+r"""Packing a training to run on another machine.
 
 ``python -m pgic_core.lab.training.pack CONFIG --data ROOT --out DIR``.
 
@@ -36,7 +36,7 @@ from .data import picture_paths
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Carried", "fit", "main", "pack", "split"]
+__all__ = ["PackedPicture", "fit", "main", "pack", "split"]
 
 _QUALITIES = (75, 70)
 _SPEED = 8
@@ -70,7 +70,7 @@ python3 -m pgic_core.lab.training.train config.toml --data "$work/data" --out "$
 
 
 @dataclass(slots=True)
-class Carried:
+class PackedPicture:
     """A picture to carry.
 
     Attributes:
@@ -100,7 +100,7 @@ class Carried:
             self.name = self.path.name if self.path.suffix == ".avif" else f"{self.path.name}.avif"
 
 
-def fit(pictures: Sequence[Carried], limit: int) -> None:
+def fit(pictures: Sequence[PackedPicture], limit: int) -> None:
     """Code pictures anew until all together take ``limit`` bytes.
 
     Raises:
@@ -123,13 +123,13 @@ def fit(pictures: Sequence[Carried], limit: int) -> None:
         )
 
 
-def split(pictures: Sequence[Carried], limits: Sequence[int]) -> list[list[Carried]]:
+def split(pictures: Sequence[PackedPicture], limits: Sequence[int]) -> list[list[PackedPicture]]:
     """Deal pictures to parts, so that each part has its share of every folder.
 
     Raises:
         PgiOptionError: a picture fits nowhere.
     """
-    parts: list[list[Carried]] = [[] for _ in limits]
+    parts: list[list[PackedPicture]] = [[] for _ in limits]
     used = [0] * len(limits)
     of_folder: dict[str, list[int]] = {}
     for picture in pictures:
@@ -180,7 +180,7 @@ def pack(
     if out.exists():
         raise PgiOptionError(f"The folder {out} exists already.")
     pictures = [
-        Carried(folder, path, path.read_bytes(), path.name)
+        PackedPicture(folder, path, path.read_bytes(), path.name)
         for folder in config.data
         for path in picture_paths(data / folder, config.exclude)
     ]

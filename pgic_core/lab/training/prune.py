@@ -8,21 +8,18 @@ surgeon of Hassibi and Stork, 1993, with the Fisher information of a layer's out
 
 from __future__ import annotations
 
-import argparse
 import math
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from ...errors import PgiOptionError
-from .config import load_config
-from .data import sample_crops
 from .export import load_codec
 from .layers import Hidden, hidden_layers
+from .weight_tools import backpropagate, crops_to_judge_by, save_changed, tool_parser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -35,16 +32,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Seen",
     "add",
-    "backpropagate",
-    "crops_to_judge_by",
     "keep",
     "main",
     "prune",
-    "tool_parser",
     "watch",
 ]
 
-_BATCH = 4
 _DAMPING = 1e-4  # of the units' mean variance: there are no more crops than there are
 
 
@@ -130,26 +123,6 @@ def watch(codec: Codec, branches: Iterable[Hidden], crops: NDArray[np.uint8]) ->
     return seen
 
 
-def backpropagate(codec: Codec, crops: NDArray[np.uint8]) -> None:
-    """Code crops, and tell hooks the gradients of what that costs.
-
-    Args:
-        codec: the networks; no gradients are left in them.
-        crops: ``(N, H, W, 3)``; the first is coded at the lowest rate and the last at the highest.
-    """
-    rates = torch.linspace(0, codec.architecture.rates - 1, len(crops))
-    for at in range(0, len(crops), _BATCH):
-        part = slice(at, at + _BATCH)
-        picture = (torch.from_numpy(crops[part]).float() - 128) / 256
-        count, height, width, _ = picture.shape
-        coded = codec(picture, rates[part], torch.zeros(count, height // 64, width // 64, 1), drop=True)
-        error = (256 * (coded.picture - picture)).square().flatten(1).mean(1)
-        bpp = (coded.bits_y + coded.bits_z) / (height * width)
-        # The logarithm, so that all rates count alike: costs are hundreds of times larger at high ones.
-        (codec.error_weight(rates[part]) * error + bpp).log().sum().backward()
-    codec.zero_grad(set_to_none=True)
-
-
 def _dispensable(branch: Hidden, seen: Seen, count: int) -> list[int]:
     """The ``count`` units that will be missed least, taken out one after the other."""
     inverse = torch.linalg.inv(seen.covariance)
@@ -233,41 +206,16 @@ def prune(codec: Codec, units: Mapping[str, str], crops: Callable[[], NDArray[np
         print(f"{name}: {kept} of {before} units kept, {new} new")
 
 
-def tool_parser(name: str, description: str | None) -> argparse.ArgumentParser:
-    """What the command lines that change weights between two trainings have in common."""
-    parser = argparse.ArgumentParser(prog=f"python -m pgic_core.lab.training.{name}", description=description)
-    parser.add_argument("weights", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--config", type=Path, required=True, help="whose data to judge by")
-    parser.add_argument("--data", type=Path, required=True, help="root of the training folders")
-    parser.add_argument("--crops", type=int, default=96)
-    return parser
-
-
-def crops_to_judge_by(given: argparse.Namespace) -> NDArray[np.uint8]:
-    """Training crops, as the options of :func:`tool_parser` say; always the same."""
-    torch.manual_seed(0)
-    config = load_config(given.config)
-    return sample_crops(config, given.data, given.crops, config.schedule.crop, seed=5)
-
-
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = tool_parser("prune", __doc__)
-    parser.add_argument("--units", action="append", required=True, metavar="BRANCH=KEPT[+NEW]")
+    parser = tool_parser("prune", __doc__, "--units", "BRANCH=KEPT[+NEW]")
     given = parser.parse_args(arguments)
     codec, _, state = load_codec(given.weights)
-    units = {}
-    for text in given.units:
-        branch, _, count = text.partition("=")
-        units[branch] = count
     try:
-        prune(codec, units, lambda: crops_to_judge_by(given))
+        prune(codec, given.units, lambda: crops_to_judge_by(given))
     except PgiOptionError as error:
         parser.error(f"--units {error}")
-    torch.save(
-        {k: state[k] for k in ("config", "step", "seconds")} | {"average": codec.state_dict()}, given.out
-    )
+    save_changed(codec, state, given.out)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from .augment import to_device
 from .checkpoint import Weights, halved, load_state, load_weights, start_fine, write_state
 from .config import TrainingConfig
 from .fine import FineSynthesis
+from .klt_start import start_from_klt
 from .networks import Codec
 from .quantise import CALIBRATION_CROPS, CALIBRATION_SIDE, calibrate, grids_of, pattern_crops
 from .step import CaptureError, TrainingStep
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from .data import CropSampler
     from .quantise import Grid
 
-__all__ = ["FIELDS", "Run", "first_weights", "inputs"]
+__all__ = ["FIELDS", "TrainingRun", "first_weights", "inputs"]
 
 FIELDS = (
     "step",
@@ -62,7 +63,7 @@ def first_weights(config: TrainingConfig, stage: Stage, start: Path | None, samp
         torch.manual_seed(stage.schedule.seed)
         codec = Codec(config.architecture)
         patches = sampler.crops(np.random.default_rng(stage.schedule.seed), _KLT_PATCHES, 64).cpu()
-        codec.start_from_klt((patches.float() - 128) / 256)
+        start_from_klt(codec, (patches.float() - 128) / 256)
         weights = Weights(config, codec)
     else:
         weights = load_weights(start)
@@ -95,14 +96,14 @@ def inputs(
     random = np.random.default_rng([schedule.seed, number, step])
     torch.manual_seed(int(random.integers(2**62)))
     rate = random.random(schedule.batch, dtype=np.float32) * (rates - 1)
-    offsets = _offsets(schedule.batch, schedule.crop // 64, schedule.roi, random)
+    roi_map = _roi_map(schedule.batch, schedule.crop // 64, schedule.roi, random)
     crops = sampler.crops(
         random, schedule.batch, schedule.crop, harsh=schedule.harsh, generated=schedule.generated
     )
-    return crops, to_device(rate, crops.device), to_device(offsets, crops.device)
+    return crops, to_device(rate, crops.device), to_device(roi_map, crops.device)
 
 
-def _offsets(count: int, blocks: int, share: float, random: np.random.Generator) -> NDArray[np.float32]:
+def _roi_map(count: int, blocks: int, share: float, random: np.random.Generator) -> NDArray[np.float32]:
     """Random ROI maps: a rectangle of finer blocks on a coarser ground, in eighths of an octave."""
     maps = np.zeros((count, blocks, blocks, 1), np.float32)
     for m in maps[random.random(count) < share]:
@@ -125,7 +126,7 @@ class _Clock:
         return self.before + time.monotonic() - self.began
 
 
-class Run:
+class TrainingRun:
     """One stage under way.
 
     Args:

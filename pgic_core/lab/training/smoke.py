@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from .data import load_sampler
-from .run import Run, inputs
+from .run import TrainingRun, inputs
 
 if TYPE_CHECKING:
     from .config import Stage, TrainingConfig
@@ -33,7 +33,7 @@ def smoke(config: TrainingConfig, stage: Stage, data: Path, device: str, *, star
     sampler = load_sampler(config, data, torch.device(device))
     lines = [f"{device}: {len(sampler.index.entries)} pictures and copies in {time.monotonic() - tick:.1f} s"]
     with tempfile.TemporaryDirectory() as folder:
-        run = Run(config, stage, 0, sampler, Path(folder), start=start)
+        run = TrainingRun(config, stage, 0, sampler, Path(folder), start=start)
         for rounding in (False, True):
             if rounding or stage.schedule.fine == "frozen":
                 run.grids = run.grids or run.calibrated()
@@ -49,7 +49,7 @@ def smoke(config: TrainingConfig, stage: Stage, data: Path, device: str, *, star
     return "\n".join(lines)
 
 
-def _same(run: Run) -> str:
+def _same(run: TrainingRun) -> str:
     """How near the graph comes to the step kernel by kernel, with the same crops and noise."""
     seen = []
     run.step.hold.fill_(1)
@@ -62,7 +62,7 @@ def _same(run: Run) -> str:
     return ", ".join(f"{name} {graph:.6g}/{eager:.6g}" for name, graph, eager in pairs) + " (graph/eager)"
 
 
-def _speed(run: Run) -> str:
+def _speed(run: TrainingRun) -> str:
     """Median milliseconds per step, crops included, and the memory that was in use at most."""
     step, schedule = run.step, run.schedule
     cuda = step.device.type == "cuda"

@@ -144,7 +144,7 @@ class TrainingStep:
             schedule.batch, schedule.crop, schedule.crop, 3, dtype=torch.uint8, device=device
         )
         self.rate = torch.zeros(schedule.batch, device=device)
-        self.offsets = torch.zeros(schedule.batch, blocks, blocks, 1, device=device)
+        self.roi_map = torch.zeros(schedule.batch, blocks, blocks, 1, device=device)
         self.blend = torch.zeros((), device=device)
         self.hold = torch.zeros((), device=device)
         self.names = ["loss", "cost", "bpp", "bpp_z", "psnr"]
@@ -173,13 +173,13 @@ class TrainingStep:
             self.drop, self.grids = drop, grids
             round_in_training(self.codec, self.grids)
 
-    def run(self, crops: Tensor, rate: Tensor, offsets: Tensor, *, fraction: float, keep: float) -> None:
+    def run(self, crops: Tensor, rate: Tensor, roi_map: Tensor, *, fraction: float, keep: float) -> None:
         """One step.
 
         Args:
             crops: ``(batch, crop, crop, 3)`` uint8.
             rate: ``(batch,)``, positions between the anchors.
-            offsets: ``(batch, crop / 64, crop / 64, 1)``, octaves.
+            roi_map: ``(batch, crop / 64, crop / 64, 1)``, octaves.
             fraction: learning rate as a fraction of its peak.
             keep: share of the averages that stays.
 
@@ -188,7 +188,7 @@ class TrainingStep:
         """
         self.crops.copy_(crops)
         self.rate.copy_(rate)
-        self.offsets.copy_(offsets)
+        self.roi_map.copy_(roi_map)
         self.blend.fill_(1 - keep)
         for name, learner in self.learners.items():
             peak = self.schedule.fine_learning_rate if name == "fine" else self.schedule.learning_rate
@@ -264,10 +264,10 @@ class TrainingStep:
         # Casts are not cached: a graph must hold them all.
         cast = torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16, cache_enabled=False)
         with cast, torch.set_grad_enabled(not frozen):
-            coded = self.codec(picture, self.rate, self.offsets, noise=not frozen, drop=self.drop)
+            coded = self.codec(picture, self.rate, self.roi_map, noise=not frozen, drop=self.drop)
         weight = self.codec.error_weight(self.rate)
         # A block whose steps are finer by k octaves counts 4^k times as much.
-        local = enlarge(torch.exp2(2 * self.offsets), 64)
+        local = enlarge(torch.exp2(2 * self.roi_map), 64)
 
         def judge(shown: Tensor) -> tuple[Tensor, Tensor]:
             """Distortion ``(B,)``, and mean PSNR."""
@@ -284,7 +284,7 @@ class TrainingStep:
         total = 0.0 if frozen else loss
         if self.fine is not None:
             with cast:
-                shown = self.fine(coded.latent.detach(), self.rate, self.offsets)
+                shown = self.fine(coded.latent.detach(), self.rate, self.roi_map)
             fine_distortion, fine_psnr = judge(shown)
             fine_loss = 0.1 * (weight.sqrt() * fine_distortion).mean()
             seen += [fine_loss, fine_psnr]

@@ -28,7 +28,7 @@ from . import STARTED
 from .checkpoint import load_state
 from .config import Stage, TrainingConfig, load_config, with_values
 from .data import load_sampler
-from .run import Run
+from .run import TrainingRun
 from .smoke import smoke
 from .step import CaptureError
 
@@ -124,7 +124,7 @@ def train(
             print(f"{file} is done already.", flush=True)
             continue
         first = {"start": job.start, "start_fine_from": start_fine}
-        run = Run(config, job.stage, job.number, sampler, out, **first, eager=eager, began=began)
+        run = TrainingRun(config, job.stage, job.number, sampler, out, **first, eager=eager, began=began)
         if not run.go(stop):
             return False
         began, start_fine = time.monotonic(), None

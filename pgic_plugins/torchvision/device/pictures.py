@@ -95,7 +95,7 @@ class _Picture:
         self.symbols = symbols
         self._networks = DeviceNetworks.of(symbols.model_digest, device, dtype)
         self.model = self._networks.model
-        self._rate = StepSizes(self.model, symbols.quality, symbols.offsets)
+        self._steps = StepSizes(self.model, symbols.quality, symbols.roi_map)
 
     @property
     def scale(self) -> int:
@@ -117,7 +117,7 @@ class _Picture:
             "latent": latent,
             "shown": latent[:, rows, columns],
             "inside": _corners(rows, columns),
-            "embedding": self._given(self._rate.embedding("synthesis", plan.synthesis_box, Y_STRIDE)),
+            "embedding": self._given(self._steps.embedding("synthesis", plan.synthesis_box, Y_STRIDE)),
         }
         picture = self._run("synthesis", inputs)[0]
         if self.symbols.kernels is None:
@@ -132,19 +132,19 @@ class _Picture:
         inputs = self._of_base(block, self._state(block))
         inputs["inside"] = _corners(*plan.detail_box.inside(plan.base_box, CELL_STRIDE))
         known, context = self._run("context", inputs)
-        steps = self._rate.steps(plan.detail_box, slice(self.model.base, None))
+        steps = self._steps.at(plan.detail_box, slice(self.model.base, None))
         inputs = {"known": known, "context": context, "detail": detail, "step": self._given(steps)}
         latent = self._run("means", inputs)[0][:, *plan.synthesis_box.inside(plan.detail_box, Y_STRIDE)]
         latent = torch.nan_to_num(latent, nan=0.0, posinf=LATENT_BOUND, neginf=-LATENT_BOUND)
         return latent.clamp_(-LATENT_BOUND, LATENT_BOUND)
 
     def _state(self, block: BlockTensors) -> Tensor:
-        embedding = self._rate.embedding("means", block.plan.hyper_box, CELL_STRIDE)
+        embedding = self._steps.embedding("means", block.plan.hyper_box, CELL_STRIDE)
         return self._run("state", {"z": block.z, "embedding": self._given(embedding)})[0]
 
     def _of_base(self, block: BlockTensors, state: Tensor) -> dict[str, Tensor]:
         plan = block.plan
-        steps = self._rate.steps(plan.base_box, slice(self.model.base))
+        steps = self._steps.at(plan.base_box, slice(self.model.base))
         inside = state[:, *plan.base_box.inside(plan.hyper_box, CELL_STRIDE)]
         return {"state": inside, "base": block.base, "step": self._given(steps)}
 

@@ -69,7 +69,7 @@ class PgiSymbols:
     It can be pickled, and its memory pinned (``DataLoader(pin_memory=True)`` does so).
 
     Attributes:
-        model_digest, quality, offsets, level, area, whole, kernels, neutral: as of
+        model_digest, quality, roi_map, level, area, whole, kernels, neutral: as of
             :class:`pgic_core.codec.learned.symbols.PictureSymbols`.
         blocks: cover ``area``.
         exact: is laid over.
@@ -83,7 +83,7 @@ class PgiSymbols:
     level: SymbolLevel
     model_digest: str = ""
     quality: int = 1
-    offsets: NDArray[np.int8] | None = None
+    roi_map: NDArray[np.int8] | None = None
     area: Box | None = None
     whole: Box | None = None
     kernels: Tensor | None = None
@@ -190,7 +190,7 @@ def _as_tensors(picture: PictureSymbols, opacity: NDArray[np.uint8] | None) -> P
         picture.level,
         picture.model_digest,
         picture.quality,
-        picture.offsets,
+        picture.roi_map,
         picture.area,
         picture.whole,
         tensor(picture.kernels),

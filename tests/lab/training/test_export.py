@@ -15,12 +15,14 @@ from skimage import data
 
 from pgic_core.codec.learned.hyper_prediction import HyperPrediction
 from pgic_core.codec.learned.post_filter import PATH
+from pgic_core.lab.training.coding_order import neighbours
 from pgic_core.lab.training.export import tables_of
 from pgic_core.lab.training.filter_graph import filter_graph
 from pgic_core.lab.training.graphs import GRAPHS, preview_graph, symbol_channels
+from pgic_core.lab.training.klt_start import start_from_klt
 from pgic_core.lab.training.layers import depth_to_space, space_to_depth
-from pgic_core.lab.training.networks import Codec, neighbours
-from pgic_core.lab.training.preview import fit_preview, linear_preview
+from pgic_core.lab.training.networks import Codec
+from pgic_core.lab.training.preview_fit import fit_preview, linear_preview
 from pgic_core.lab.training.quantise import Grid, calibrate, equalise, input_ranges, round_in_training
 
 from .architectures import SMALL
@@ -41,7 +43,7 @@ def codec(crop: np.ndarray) -> Codec:
     """Random weights that halves hold exactly, with every branch loud enough to be heard."""
     torch.manual_seed(1)
     codec = Codec(SMALL).eval()
-    codec.start_from_klt(torch.from_numpy(np.stack([crop[:64, :64]] * 2)).float() / 256 - 0.5)
+    start_from_klt(codec, torch.from_numpy(np.stack([crop[:64, :64]] * 2)).float() / 256 - 0.5)
     with torch.no_grad():
         for name, parameter in codec.named_parameters():
             if name.endswith("bias") or parameter.std() < 0.05:

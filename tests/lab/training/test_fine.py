@@ -9,6 +9,7 @@ from skimage import data
 from pgic_core.errors import PgiOptionError
 from pgic_core.lab.training.config import FineArchitecture, Schedule
 from pgic_core.lab.training.fine import FineSynthesis, fine_weights, grid, halo
+from pgic_core.lab.training.klt_start import start_from_klt
 from pgic_core.lab.training.networks import Codec
 from pgic_core.lab.training.step import TrainingStep
 
@@ -122,7 +123,7 @@ def test_it_learns_a_crop_and_leaves_the_codec_alone(fine: str) -> None:
     crops = torch.from_numpy(data.astronaut()[:128, 100:228]).reshape(2, 64, 2, 64, 3).transpose(1, 2)
     crops = crops.reshape(4, 64, 64, 3)
     codec = Codec(SMALL)
-    codec.start_from_klt((crops.float() - 128) / 256)
+    start_from_klt(codec, (crops.float() - 128) / 256)
     net = FineSynthesis(SMALL_FINE, SMALL)
     net.start_from(codec)
     schedule = Schedule(batch=4, crop=64, fine=fine, learning_rate=1e-4, fine_learning_rate=2e-3)

@@ -5,36 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
-from skimage import data
 
-from pgic_core.lab.training import narrow, train
-from pgic_core.lab.training.config import Schedule, Stage, TrainingConfig
+from pgic_core.lab.training import narrow
 from pgic_core.lab.training.export import load_codec
-from pgic_core.lab.training.layers import hidden_layers
-from pgic_core.lab.training.networks import Codec
 
 from .architectures import SMALL
+from .small_training import CROPS, SmallTraining, small_codec
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pgic_core.lab.training.networks import Coded
-
-CROPS = np.stack([data.astronaut()[y : y + 128, y : y + 128] for y in range(0, 320, 40)])
+    from pgic_core.lab.training.networks import Codec, Coded
 
 
 @pytest.fixture
 def codec() -> Codec:
-    torch.manual_seed(3)
-    codec = Codec(SMALL)
-    codec.start_from_klt(torch.from_numpy(CROPS[:, :64, :64]).float() / 256 - 0.5)
+    codec = small_codec()
     with torch.no_grad():
-        for branch in hidden_layers(codec):
-            branch.closing.weight.normal_(std=0.1)
         for layer in (codec.scale, *codec.base_out, *codec.detail_out, codec.synthesis.leave):
             layer.weight.normal_(std=0.02)
     return codec
@@ -90,23 +79,13 @@ def test_all_channels_vary_alike(codec: Codec) -> None:
 
 
 def test_a_narrow_model_is_trained_on_and_loaded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pictures, whole, out = tmp_path / "data" / "photos", tmp_path / "whole", tmp_path / "narrow.pt"
-    pictures.mkdir(parents=True)
-    Image.fromarray(data.astronaut()).save(pictures / "a.png")
-    schedule = Schedule(steps=2, batch=2, crop=64)
-    config = TrainingConfig("small", SMALL, schedule, {"photos": 1.0})
-    train.train(config, pictures.parent, whole, [train.Job(0, Stage(schedule), None)])
-    file = tmp_path / "small.toml"
-    file.write_text('name = "small"\n[schedule]\ncrop = 64\n[data]\nphotos = 1\n')
-    options = ["--config", str(file), "--data", str(pictures.parent), "--crops", "6"]
-    files = [str(whole / "checkpoint.pt"), str(out)]
-    narrow.main([*files, *options, "--width", "decoder=12", "--width", "context=10"])
+    training = SmallTraining.run(tmp_path)
+    narrow.main([*training.arguments, "--width", "decoder=12", "--width", "context=10"])
     assert "decoder: 12 of 16 channels kept" in capsys.readouterr().out
-    train.train(config, pictures.parent, tmp_path / "again", [train.Job(0, Stage(schedule), out)])
-    codec, read, _ = load_codec(tmp_path / "again" / "checkpoint.pt")
+    codec, read, _ = load_codec(training.go_on())
     assert read.architecture == codec.architecture == replace(SMALL, decoder=12, context=10)
     assert codec.synthesis.lift.weight.shape[1] == 12
     for width in ("decoder=17", "decoder=0", "decoder", "latent=8", "context=-1"):
         with pytest.raises(SystemExit):
-            narrow.main([*files, *options, "--width", width])
+            narrow.main([*training.arguments, "--width", width])
         assert f"--width {width}" in capsys.readouterr().err

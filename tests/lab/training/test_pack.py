@@ -110,7 +110,9 @@ def test_weights_and_wheels_come_along(root: Path, recipe: Path, tmp_path: Path)
 
 def test_parts_have_their_share_of_each_folder() -> None:
     pictures = [
-        pack.Carried(f, Path(f"{f}{n}.png"), bytes(100), f"{f}{n}.png") for f in "abc" for n in range(10)
+        pack.PackedPicture(f, Path(f"{f}{n}.png"), bytes(100), f"{f}{n}.png")
+        for f in "abc"
+        for n in range(10)
     ]
     parts = pack.split(pictures, [1000, 2100])
     for part, share in zip(parts, (3, 7), strict=True):

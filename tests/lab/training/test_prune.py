@@ -4,36 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
-from skimage import data
 
-from pgic_core.lab.training import prune, train
-from pgic_core.lab.training.config import Schedule, Stage, TrainingConfig
+from pgic_core.lab.training import prune
 from pgic_core.lab.training.export import load_codec
 from pgic_core.lab.training.layers import hidden_layers
-from pgic_core.lab.training.networks import Codec
 
-from .architectures import SMALL
+from .small_training import CROPS, SmallTraining, small_codec
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pgic_core.lab.training.layers import Hidden
-
-CROPS = np.stack([data.astronaut()[y : y + 128, y : y + 128] for y in range(0, 320, 40)])
+    from pgic_core.lab.training.networks import Codec
 
 
 @pytest.fixture
 def codec() -> Codec:
-    torch.manual_seed(3)
-    codec = Codec(SMALL)
-    codec.start_from_klt(torch.from_numpy(CROPS[:, :64, :64]).float() / 256 - 0.5)
+    codec = small_codec()
     with torch.no_grad():
-        for branch in hidden_layers(codec):
-            branch.closing.weight.normal_(std=0.1)
         codec.analysis.leave.weight.normal_(std=0.1)
     return codec
 
@@ -91,27 +81,15 @@ def test_new_units_fire_and_change_little(codec: Codec) -> None:
 
 
 def test_a_pruned_model_is_trained_on_and_loaded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pictures, whole, pruned = tmp_path / "data" / "photos", tmp_path / "whole", tmp_path / "pruned"
-    pictures.mkdir(parents=True)
-    Image.fromarray(data.astronaut()).save(pictures / "a.png")
-    Image.fromarray(data.coffee()).save(pictures / "b.png")
-    schedule = Schedule(steps=2, batch=2, crop=64)
-    config = TrainingConfig("small", SMALL, schedule, {"photos": 1.0})
-    train.train(config, pictures.parent, whole, [train.Job(0, Stage(schedule), None)])
-    file = tmp_path / "small.toml"
-    file.write_text('name = "small"\n[schedule]\ncrop = 64\n[data]\nphotos = 1\n')
-    options = ["--config", str(file), "--data", str(pictures.parent), "--crops", "6"]
-    out = tmp_path / "pruned.pt"
-    files = [str(whole / "checkpoint.pt"), str(out)]
-    prune.main([*files, *options, "--units", "hs_block.f1=8", "--units", "analysis.fine.0.f1=16+4"])
-    train.train(config, pictures.parent, pruned, [train.Job(0, Stage(schedule), out)])
-    codec, _, state = load_codec(pruned / "checkpoint.pt")
+    training = SmallTraining.run(tmp_path)
+    prune.main([*training.arguments, "--units", "hs_block.f1=8", "--units", "analysis.fine.0.f1=16+4"])
+    codec, _, state = load_codec(training.go_on())
     assert state["step"] == 4
     assert branch_of(codec, "hs_block.f1").units == 8
     assert branch_of(codec, "analysis.fine.0.f1").units == 20
     for units in ("hs_block.f1=1000", "hs_block.f1=0", "hs_block=8", "hs_block.mix.a=8+8"):
         with pytest.raises(SystemExit):
-            prune.main([*files, *options, "--units", units])
+            prune.main([*training.arguments, "--units", units])
         assert f"--units {units}" in capsys.readouterr().err
-    prune.main([*files, *options, "--units", "hs_block.f1=32+8"])  # all of them, and more
-    assert branch_of(load_codec(out)[0], "hs_block.f1").units == 40
+    prune.main([*training.arguments, "--units", "hs_block.f1=32+8"])  # all of them, and more
+    assert branch_of(load_codec(training.out)[0], "hs_block.f1").units == 40

@@ -9,6 +9,7 @@ import pytest
 import torch
 from skimage import data
 
+from pgic_core.lab.training.klt_start import start_from_klt
 from pgic_core.lab.training.networks import Codec
 from pgic_core.lab.training.quantise import calibrate, equalise, input_ranges
 from pgic_core.lab.training.slim import slim
@@ -24,7 +25,7 @@ def codec() -> Codec:
     """Random weights; in one block 40 of 96 mixing units and 70 of 192 others are silent."""
     torch.manual_seed(2)
     codec = Codec(WIDE).eval()
-    codec.start_from_klt(torch.from_numpy(CROPS[:, :64, :64]).float() / 256 - 0.5)
+    start_from_klt(codec, torch.from_numpy(CROPS[:, :64, :64]).float() / 256 - 0.5)
     block = codec.analysis.fine[1]
     with torch.no_grad():
         for parameter in block.parameters():

@@ -1,11 +1,11 @@
-"""What there is to know about a file without decoding its pixels."""
+"""Facts about a file that are known without decoding its pixels."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .fields import metadata_to_dict
+from .conversion import metadata_to_dict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +57,7 @@ class FileInfo:
         model_digest: in hex, of the learned codec, else None.
         roi_octaves: by how much finer than the quality's own the quantisation steps are where they are
             coarsest and where they are finest, in octaves; None without an ROI map.
-        filter_bytes: of the picture's own filter; 0 if there is none.
+        filter_bytes: bytes of the post-filter; 0 if there is none.
         exact_blocks: blocks of 8 x 8 pixels of a learned picture that are kept bit for bit.
         exact_share: their share of all blocks, 0 to 1.
         exact_bytes: bytes that their pixels take.

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgic_core.codec.learned.rows import SymbolRows
+from pgic_core.codec.learned.cdf_rows import SymbolRows
 from pgic_core.models import ROWS
 
 SUMS = st.lists(

@@ -1,10 +1,12 @@
-"""Blocks that a model may get very wrong, from their pixels alone.
+"""Blocks that a model may code badly, found from their pixels alone.
 
-Models learn from photographs, whose energy lies in coarse structure and in luma. What they spend few or no
-channels on is the finest luma pattern along both axes at once, fine pattern of colour, and contrast beyond
-what their integer layers hold. All three show in second differences of neighbouring pixels. A screening that
-every picture goes through takes coarse ones, by operations on bytes; the few blocks that it leaves are
-measured. What is found here is only suspected: :mod:`.exact_search` decodes it and decides.
+Models learn from photographs, whose energy lies in coarse structure and in luma. They spend few channels or
+none on three things: the finest luma pattern along both axes at once, fine patterns of colour, and contrast
+beyond the range of their integer layers. All three show in second differences of neighbouring pixels.
+
+The search has two steps. A screening of the whole picture takes coarse differences with operations on bytes.
+The few blocks that pass it are measured. Even these are only suspected: :mod:`.exact_search` decodes them and
+decides.
 """
 
 from __future__ import annotations
@@ -19,18 +21,18 @@ from .stream import EXACT_SIDE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Suspects", "lossless_bits", "promised_error", "suspects"]
+__all__ = ["HardBlocks", "find_hard_blocks", "lossless_bits", "promised_error"]
 
-_FAR = 8.0
-"""How many times the promised error a block must seem to lose."""
+_SUSPECTED_ERROR_RATIO = 8.0
+"""A block is suspected if its estimated error is this many times the promised error, or more."""
 _DRAWN_ENTROPY = 2.5
-"""Up to so much entropy of its grey levels (6 is the most), a block counts as drawn, not photographed."""
+"""A block is drawn, not photographed, if its grey levels have at most this entropy: bits, up to 6."""
 _WORTH = 2.0
-"""How many times its bits the energy of a drawn block must be worth."""
-# What share of each measure is lost, at most, by the patterns that it is made for.
+"""The energy of a drawn block must be worth at least this many times the bits of the block."""
+# The largest share of each measure that a model loses of the patterns it is made for.
 _CHROMA_LOST, _CORNER_LOST, _CONTRAST_LOST = 0.7, 0.9, 0.1
 _HIGH_CONTRAST = 2000.0
-# A lossless coder takes more than the entropy of what it cannot predict: its tables, and places to cut.
+# A lossless coder takes more than the entropy of its residuals: it also sends tables and block borders.
 _OVERHEAD, _FIXED_BITS = 1.25, 0.1
 _CHUNK = 1024
 _SAMPLES = EXACT_SIDE**2
@@ -39,9 +41,9 @@ _BITS_OF_COUNT = _COUNTS * np.log2(_SAMPLES / np.maximum(_COUNTS, 1)) / _SAMPLES
 
 
 def promised_error(error_weight: float) -> float:
-    """The squared error that busy parts of photographs have at a quality, averaged over colours.
+    """The mean squared error of busy parts of photographs at a quality, averaged over colours.
 
-    It falls with the 2/3rd power of what an error is worth, over all qualities (measured on photographs).
+    It falls with the 2/3 power of what an error is worth, over all qualities (measured on photographs).
 
     Args:
         error_weight: of :meth:`.Model.error_weight`.
@@ -50,12 +52,12 @@ def promised_error(error_weight: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Suspects:
-    """Blocks of an area that may come out badly.
+class HardBlocks:
+    """Blocks of an area that a model may code badly.
 
     Attributes:
         places: int ``(n, 2)``, rows and columns of blocks.
-        bits: float32 ``(n,)``, about how many bits each of their pixels takes without loss.
+        bits: float32 ``(n,)``, estimated bits per pixel without loss.
         drawn: bool ``(n,)``, whether they hold few grey levels, as drawings and text do.
     """
 
@@ -64,8 +66,8 @@ class Suspects:
     drawn: NDArray[np.bool_]
 
 
-def suspects(pixels: NDArray[np.uint8], error_weight: float, depth: int) -> Suspects:
-    """Find them.
+def find_hard_blocks(pixels: NDArray[np.uint8], error_weight: float, depth: int) -> HardBlocks:
+    """Find the blocks of an area that a model may code badly.
 
     Args:
         pixels: ``(H + 2, W + 2, 3)``, an area with the pixel around it; H and W are multiples of 8.
@@ -78,13 +80,13 @@ def suspects(pixels: NDArray[np.uint8], error_weight: float, depth: int) -> Susp
         part = slice(at, at + _CHUNK)
         bits[part], drawn[part] = _measured(_planes(pixels, places[part]), error_weight, depth)
     kept = bits > 0
-    return Suspects(places[kept], bits[kept], drawn[kept])
+    return HardBlocks(places[kept], bits[kept], drawn[kept])
 
 
 def _screened(pixels: NDArray[np.uint8], error_weight: float) -> NDArray[np.bool_]:
     """Blocks that are worth measuring, ``(H / 8, W / 8)``."""
     height = pixels.shape[0] - 2
-    least = _FAR * promised_error(error_weight)
+    least = _SUSPECTED_ERROR_RATIO * promised_error(error_weight)
     chroma = _chroma_peaks(pixels)
     # Two of eight rows are enough for patterns, which go on: they, and the rows beside them.
     rows = (np.ascontiguousarray(pixels[k : k + height : EXACT_SIDE, :, 1]) for k in (3, 4, 5, 6))
@@ -162,14 +164,14 @@ def _means(values: NDArray[np.int16]) -> NDArray[np.float32]:
 def _measured(
     planes: NDArray[np.float32], error_weight: float, depth: int
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Bits of a pixel of those blocks that stay suspected, 0 of the others; and which are drawn."""
+    """Bits per pixel of the blocks that stay suspected, 0 for the others; and which blocks are drawn."""
     green = planes[1]
     chroma = sum(_energy(planes[c] - green) for c in (0, 2))
     contrast = _energy(green)
     corner = np.square(_twice(_twice(green, 1), 2) / 16).mean((1, 2))
     lost = _CHROMA_LOST * chroma + _CORNER_LOST * corner
     lost += _CONTRAST_LOST * contrast * (contrast > _HIGH_CONTRAST)
-    lost *= lost > _FAR * promised_error(error_weight)
+    lost *= lost > _SUSPECTED_ERROR_RATIO * promised_error(error_weight)
     bits, drawn = np.zeros(len(green), np.float32), np.zeros(len(green), np.bool_)
     energy = (contrast + chroma) / _WORTH
     worth = error_weight * np.maximum(lost, energy) > _FIXED_BITS
@@ -203,7 +205,7 @@ def lossless_bits(pixels: NDArray[np.uint8], places: NDArray[np.intp], depth: in
     """About how many bits a lossless coder takes for each pixel of blocks, ``(n,)``.
 
     Args:
-        pixels: as for :func:`suspects`.
+        pixels: as for :func:`find_hard_blocks`.
         places: ``(n, 2)``, rows and columns of the blocks.
         depth: bits of a sample that it is given.
     """

@@ -1,4 +1,4 @@
-"""Options of encoding that speak of the container; all others are in :mod:`pgic_core.options`."""
+"""``image_type`` as callers give it, turned into the number that A.2 stores."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 from ..container import ImageType
 from ..errors import PgiOptionError
-from ..options import DEFAULT_QUALITY
-from ..options import RateRequest as Rate
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-__all__ = ["DEFAULT_QUALITY", "ImageTypeLike", "Rate", "image_type_number"]
+__all__ = ["ImageTypeLike", "image_type_number"]
 
 if TYPE_CHECKING:
     ImageTypeLike: TypeAlias = str | int | ImageType

@@ -1,4 +1,4 @@
-"""What of A.3 comes from EXIF and XMP, and what becomes of it when they change."""
+"""EXIF and XMP of a photo: what A.3 takes from them, and how private parts are taken out of both."""
 
 from __future__ import annotations
 
@@ -6,13 +6,29 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ..camera import read_camera, without_location, xmp_without_location
+from ..camera import (
+    read_camera,
+    without_device,
+    without_location,
+    without_thumbnail,
+    xmp_without_device,
+    xmp_without_location,
+    xmp_without_thumbnail,
+)
 from ..container import Location, Metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-__all__ = ["contradictions", "follow", "hides_place", "metadata_from_photo", "without_place"]
+__all__ = [
+    "contradictions",
+    "follow",
+    "hides_place",
+    "metadata_from_photo",
+    "without_maker",
+    "without_place",
+    "without_thumbnails",
+]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # About a metre on the ground; float32 rounds longitudes by half of it.
@@ -53,7 +69,26 @@ def without_place(exif: bytes | None, xmp: bytes | None) -> tuple[bytes | None, 
     Raises:
         PgiUnsupportedError: they are too broken for that.
     """
-    return without_location(exif) if exif else exif, xmp_without_location(xmp) if xmp else xmp
+    return _edited(exif, xmp, without_location, xmp_without_location)
+
+
+def without_maker(exif: bytes | None, xmp: bytes | None) -> tuple[bytes | None, bytes | None]:
+    """EXIF and XMP without maker, model, owner and serial numbers; errors as :func:`without_place`."""
+    return _edited(exif, xmp, without_device, xmp_without_device)
+
+
+def without_thumbnails(exif: bytes | None, xmp: bytes | None) -> tuple[bytes | None, bytes | None]:
+    """EXIF and XMP without the small pictures in them; errors as :func:`without_place`."""
+    return _edited(exif, xmp, without_thumbnail, xmp_without_thumbnail)
+
+
+def _edited(
+    exif: bytes | None,
+    xmp: bytes | None,
+    edit_exif: Callable[[bytes], bytes],
+    edit_xmp: Callable[[bytes], bytes],
+) -> tuple[bytes | None, bytes | None]:
+    return edit_exif(exif) if exif else exif, edit_xmp(xmp) if xmp else xmp
 
 
 def follow(metadata: Metadata, before: Metadata, after: Metadata) -> Metadata:

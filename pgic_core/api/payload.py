@@ -1,4 +1,4 @@
-"""Second step of encoding: the codec that is asked for, or serves best, makes a payload of the picture."""
+"""Second step of encoding: code the picture with the codec asked for, or with the better one."""
 
 from __future__ import annotations
 

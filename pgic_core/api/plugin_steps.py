@@ -1,4 +1,4 @@
-"""What plugins do to a picture on its way into a file: preprocessing steps and recognisers."""
+"""Running preprocessing steps and recognisers of plugins on a picture before it is coded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from ..codec.picture import Picture, SampleFormat, upright_pixels
 from ..hooks import PgiPluginWarning, preprocess_image, recognise_objects
-from .fields import annotations_to_value
+from .conversion import annotations_to_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The image of a file: the container's image data, opened by its codec."""
+"""Opening the coded image inside a file with the codec that ``compression_type`` names."""
 
 from __future__ import annotations
 

@@ -1,9 +1,12 @@
-"""From z to the distribution row of every symbol, exactly (A-6.4.2d).
+"""From z to the CDF index ("row" in STREAM.md) of every symbol, exactly (A-6.4.2d).
 
-The map is linear in z with integer weights. It is computed in float32 because that is fast, and it is exact
-there: weights are whole multiples of ``2 ** -shift``, and every partial sum, times ``2 ** shift``, stays
-below ``2 ** 24`` (checked when a model is loaded). The order in which a library adds them up, or how many
-threads it uses, cannot change the result.
+The map is linear in z, with integer weights. It is computed in float32, which is fast and exact here: weights
+are whole multiples of ``2 ** -shift``, and every partial sum, times ``2 ** shift``, stays below ``2 ** 24``
+(checked when a model is loaded). So neither the order of a library's additions nor its number of threads can
+change the result.
+
+The CDF tables are the rows of one array (:class:`.entropy.CdfTable`). So the CDF index of a symbol is called
+its row.
 """
 
 from __future__ import annotations
@@ -29,14 +32,14 @@ _LINES = 32  # so many, times at most 97 and 64, stay below twice SMALL_PRODUCT 
 
 @dataclass(frozen=True, slots=True)
 class SymbolRows:
-    """Rows of the symbols of one layer of one tile.
+    """Which CDF row codes each symbol of one layer of one tile, in the order of coding.
 
-    Only *active* symbols, those above row 0, are listed; all others are zero and are not coded.
+    Only *active* symbols, those of a row above 0, are listed. All others are zero and are not coded.
 
     Attributes:
-        index: int64 ``(n,)``, positions in ``(line, z row, z column)`` order of the active symbols, row by
-            row and ascending within a row: the order in which they are coded.
-        counts: int64 ``(ROWS,)``, how many of them each row has.
+        index: int64 ``(n,)``, flat positions of the active symbols in ``(line, z row, z column)``. They are
+            sorted by CDF row and ascending within a row: the order of coding.
+        counts: int64 ``(ROWS,)``, the number of active symbols of each CDF row.
     """
 
     index: NDArray[np.int64]
@@ -44,11 +47,11 @@ class SymbolRows:
 
     @staticmethod
     def of(sums: NDArray[np.float32] | NDArray[np.uint8], *, dense: bool = False) -> SymbolRows:
-        """From the row of each symbol, in any shape; fractions and what is out of range are cut off.
+        """Sort symbols by their CDF rows.
 
         Args:
-            sums: the rows.
-            dense: most symbols are active, so that it is faster to sort them all.
+            sums: the row of each symbol, in any shape. Fractions are cut off, and so is what is out of range.
+            dense: most symbols are active, so it is faster to sort all of them.
         """
         flat = sums.reshape(-1)
         if dense:
@@ -63,16 +66,16 @@ class SymbolRows:
 
 
 class RowMap:
-    """The map for one model and quality. Make it with :meth:`of`.
+    """The map from z to CDF rows, for one model and quality. Make it with :meth:`of`.
 
     Args:
         model: whose tables.
         quality: 1 to 100.
 
     Attributes:
-        channels: which of a cell's 4 M symbols each layer has.
-        z_rows: uint8 ``(Z,)``, rows of z's channels.
-        prediction: what is coded of z.
+        channels: by layer, which of the 4 M symbols of a cell it has.
+        z_rows: uint8 ``(Z,)``, the CDF rows of z's channels.
+        prediction: predicts z from its neighbours.
     """
 
     def __init__(self, model: Model, quality: int) -> None:
@@ -101,24 +104,24 @@ class RowMap:
         return RowMap(model, quality)
 
     def rows_of_z(self, positions: int) -> SymbolRows:
-        """Rows of what is coded of z, for ``positions`` positions; lines are its channels."""
+        """CDF rows of what is coded of z at ``positions`` positions; lines are the channels of z."""
         channels = SymbolRows.of(self.z_rows)
         index = channels.index[:, None] * positions + np.arange(positions)
         return SymbolRows(index.reshape(-1), channels.counts * positions)
 
-    def rows(self, layer: str, z: NDArray[np.int16], offsets: NDArray[np.int8] | None) -> SymbolRows:
-        """Rows of a layer's symbols in a tile.
+    def rows(self, layer: str, z: NDArray[np.int16], roi_map: NDArray[np.int8] | None) -> SymbolRows:
+        """CDF rows of the symbols of a layer in a tile.
 
         Args:
             layer: ``"base"`` or ``"detail"``.
             z: ``(Z, h, w)`` of the tile, each -127 to 127.
-            offsets: ``(h, w)`` rows to add (ROI), or ``None``.
+            roi_map: int8 ``(h, w)``, added to the rows; ``None`` for none.
         """
         values = np.ones((len(self._active) + 1, z[0].size), np.float32)
         values[:-1] = z.reshape(len(z), -1)[self._active]
         sums = (self._weights[layer] @ values).reshape(-1, z[0].size)
-        if offsets is not None:
-            sums += offsets.reshape(1, -1).astype(np.float32)
+        if roi_map is not None:
+            sums += roi_map.reshape(1, -1).astype(np.float32)
         return SymbolRows.of(sums, dense=layer == "base")
 
 
@@ -142,7 +145,7 @@ def from_cells(rows: SymbolRows, cells: NDArray[Any]) -> NDArray[Any]:
 
 
 def _by_line(cells: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
-    """All memory that cells lie in, and where in it a layer's symbols are, in the order of their lines."""
+    """The memory that cells lie in, flat; and where in it the symbols of a layer are, line by line."""
     strides = tuple(stride // cells.itemsize for stride in cells.strides)
     places = _places(cells.shape, strides)
     return as_strided(cells, (int(places[-1]) + 1,), (cells.itemsize,)), places

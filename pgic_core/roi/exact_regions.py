@@ -1,4 +1,4 @@
-"""``exact=`` of the encoder: whatever a caller gives, as the blocks that the stream carries without loss."""
+"""``exact=`` of the encoder: turning what a caller gives into the blocks to carry without loss."""
 
 from __future__ import annotations
 
