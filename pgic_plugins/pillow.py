@@ -214,7 +214,7 @@ class PgiImageFile(ImageFile.ImageFile):
     def _decode(self) -> None:
         if self._file is None or self.fp is None:
             raise ValueError("Operation on closed image")
-        with _pillow_errors():
+        with _pillow_errors(self.filename):
             on_damage: OnDamage = "conceal" if _conceals() else "raise"
             options = DecodeOptions(self._level, None, on_damage, _threads())
             picture, self.damaged = self._file.decode_with(options)
@@ -364,16 +364,23 @@ def _conceals() -> bool:
 
 
 @contextlib.contextmanager
-def _pillow_errors() -> Iterator[None]:
-    """Errors of pgic as what a user of Pillow catches, with the same sentence."""
+def _pillow_errors(name: str | bytes = "") -> Iterator[None]:
+    """Errors of pgic as what a user of Pillow catches, with the same sentence.
+
+    Args:
+        name: of the file, which begins the sentence: among the thousands of an epoch it is what one needs.
+    """
+    before = f"{os.fsdecode(name)}: " if name else ""
     try:
         yield
-    except (PgiInputError, PgiOptionError):
+    except PgiOptionError:
         raise
     except PgiLimitError as error:
-        raise PgiBombError(str(error)) from error
+        raise PgiBombError(f"{before}{error}") from error
     except PgiError as error:
-        raise PgiInputError(str(error)) from error
+        if isinstance(error, PgiInputError) and not before:
+            raise
+        raise PgiInputError(f"{before}{error}") from error
     except ImportError as error:
         raise PgiInputError(f"A library that this .pgi file needs is missing: {error}") from error
 

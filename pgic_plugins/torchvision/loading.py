@@ -188,16 +188,14 @@ class PgiLoader:
         if self.level == "latent":
             raise PgiUnsupportedError(f"{os.fsdecode(source)} has no latent: it is not a .pgi file.")
         found = []
-        size = open_other(source, upright=self.exif_transpose).size
-        windows, several = self._windows(*size)
-        for window in windows:
-            image = open_other(source, upright=self.exif_transpose)
-            pixels = read_other(image, source, mode_name(self.mode), self.factor, window)
-            left, top = (
-                (0, 0) if window is None else (side // self.factor * self.factor for side in window[:2])
-            )
-            place = torch.device(self.device) if get_worker_info() is None else "cpu"
-            found.append(Loaded(tv_tensors.Image(pixels.to(place)), left, top, self.factor, *size))
+        with open_other(source, upright=self.exif_transpose) as image:
+            windows, several = self._windows(*image.size)
+            for window in windows:
+                pixels = read_other(image, mode_name(self.mode), self.factor, window)
+                left, top = (side // self.factor * self.factor for side in (window or (0, 0))[:2])
+                place = torch.device(self.device) if get_worker_info() is None else "cpu"
+                picture = tv_tensors.Image(pixels.to(place))
+                found.append(Loaded(picture, left, top, self.factor, *image.size))
         return found if several else found[0]
 
     def _windows(self, width: int, height: int) -> tuple[list[Window | None], bool]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import warnings
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageOps
 from torchvision.transforms.v2 import functional as F
 
-from pgic_core.errors import PgiInputError, PgiUnsupportedError, PgiWarning
+from pgic_core.errors import PgiError, PgiInputError, PgiUnsupportedError, PgiWarning
+from pgic_core.options import checked_window, window_within
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import torch
 
@@ -23,6 +25,7 @@ __all__ = ["OTHER_EXTENSIONS", "is_other", "open_other", "read_other", "tell_lef
 OTHER_EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp")
 """Suffixes, in lower case, of what counts as a picture of another format."""
 
+_PLAIN = ("1", "L", "LA", "RGB", "RGBA", "CMYK", "YCbCr")
 _MODES = {"GRAY": "L", "GRAY_ALPHA": "LA", "RGB": "RGB", "RGB_ALPHA": "RGBA"}
 
 
@@ -33,7 +36,8 @@ def is_other(source: object) -> bool:
     return os.path.splitext(os.fsdecode(source))[1].lower() in OTHER_EXTENSIONS
 
 
-def open_other(source: Any, *, upright: bool) -> Image.Image:
+@contextmanager
+def open_other(source: Any, *, upright: bool) -> Iterator[Image.Image]:
     """Open a picture of another format; its pixels are read when they are needed.
 
     Args:
@@ -41,47 +45,38 @@ def open_other(source: Any, *, upright: bool) -> Image.Image:
         upright: turn it as EXIF says.
 
     Raises:
-        PgiInputError: Pillow cannot read it.
+        PgiInputError: Pillow cannot read it, here or in the block.
     """
     try:
-        image = Image.open(source)
-        return ImageOps.exif_transpose(image) if upright else image
+        with Image.open(source) as image:
+            yield ImageOps.exif_transpose(image) if upright else image
+    except PgiError:
+        raise
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise PgiInputError(f"{os.fsdecode(source)} cannot be read as a picture: {error}") from error
 
 
-def read_other(
-    image: Image.Image, source: Any, mode: str, factor: int, window: Window | None
-) -> torch.Tensor:
+def read_other(image: Image.Image, mode: str, factor: int, window: Window | None) -> torch.Tensor:
     """Pixels of an opened picture, uint8 (C, h, w).
 
     Args:
-        image: as :func:`open_other` gives it; closed afterwards.
-        source: its path, for errors.
+        image: as :func:`open_other` gives it.
         mode: a name of :data:`.decoding.MODES`.
         factor: 1, or how many pixels to average each way.
         window: x, y, width, height in its pixels; a reduced picture covers it with whole pixels.
 
     Raises:
-        PgiInputError: Pillow cannot read it.
         PgiUnsupportedError: its pixels do not fit into uint8.
+        PgiOptionError: the window is not inside the picture.
     """
-    try:
-        with image:
-            wanted = _MODES.get(mode, image.mode)
-            if wanted not in ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr"):
-                raise PgiUnsupportedError(
-                    f"{os.fsdecode(source)}: pixels of mode {wanted} do not fit into uint8."
-                )
-            if window is not None:
-                x, y, width, height = window
-                right, bottom = (-(-side // factor) * factor for side in (x + width, y + height))
-                left, top = x // factor * factor, y // factor * factor
-                image = image.crop((left, top, min(right, image.width), min(bottom, image.height)))
-            converted = image.convert(wanted)
-            return F.pil_to_tensor(converted.reduce(factor) if factor > 1 else converted)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise PgiInputError(f"{os.fsdecode(source)} cannot be read as a picture: {error}") from error
+    wanted = _MODES.get(mode, image.mode)
+    if wanted not in _PLAIN:
+        raise PgiUnsupportedError(f"Pixels of mode {wanted} do not fit into uint8.")
+    x, y, width, height = window_within(checked_window(window), *image.size)
+    left, top = x // factor * factor, y // factor * factor
+    right, bottom = (-(-side // factor) * factor for side in (x + width, y + height))
+    image = image.crop((left, top, min(right, image.width), min(bottom, image.height))).convert(wanted)
+    return F.pil_to_tensor(image.reduce(factor) if factor > 1 else image)
 
 
 def tell_left_out(root: str | os.PathLike[str], paths: Sequence[str]) -> None:

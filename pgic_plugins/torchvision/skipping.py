@@ -47,10 +47,13 @@ class Skipping:
             read: reads the item of a number.
 
         Raises:
+            IndexError: there is no such item.
             PgiError: of the item; with "skip", of the last one where none can be read.
         """
         if not self._skips:
             return read(index)
+        if not -count <= index < count:
+            raise IndexError(index)  # what ends a loop over a dataset
         index %= count
         for step in range(count):
             number = (index + step) % count
