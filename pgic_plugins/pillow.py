@@ -31,7 +31,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import sys
 import threading
 from typing import IO, TYPE_CHECKING, Any
 
@@ -44,6 +43,7 @@ from pgic_core.options import PREVIEW_FACTOR, DecodeOptions
 
 from ._autoload import keep_file_until_saved
 from ._image_info import info_of
+from ._workers import threads_in_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -216,7 +216,7 @@ class PgiImageFile(ImageFile.ImageFile):
             raise ValueError("Operation on closed image")
         with _pillow_errors(self.filename):
             on_damage: OnDamage = "conceal" if _conceals() else "raise"
-            options = DecodeOptions(self._level, None, on_damage, _threads())
+            options = DecodeOptions(self._level, None, on_damage, threads_in_worker(THREADS))
             picture, self.damaged = self._file.decode_with(options)
             self.im = picture.to_pil().im
             if picture.sample_format.bits == 16 and len(self.getbands()) > 1:
@@ -289,7 +289,7 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
         from pgic_core.api import EncodeOptions, SideData, encode
         from pgic_core.container import Metadata
 
-        options: dict[str, Any] = {"threads": _threads(), "limits": LIMITS}
+        options: dict[str, Any] = {"threads": threads_in_worker(THREADS), "limits": LIMITS}
         if isinstance(im.info.get("metadata"), Metadata):
             options["metadata"] = _metadata_of(im)
         if isinstance(im.info.get("side_data"), SideData):
@@ -351,12 +351,6 @@ def _tags(exif: Image.Exif) -> str:
     there = [tag for tag in _INNER_DIRECTORIES if tag in exif or tag in getattr(exif, "_ifds", ())]
     inner = {tag: found for tag in there if (found := dict(exif.get_ifd(tag)))}
     return repr((sorted((tag, value) for tag, value in exif.items() if tag not in there), inner))
-
-
-def _threads() -> int | None:
-    """The threads to use: workers of a torch DataLoader would only take processors from each other."""
-    data = sys.modules.get("torch.utils.data")  # a worker has imported it
-    return 1 if THREADS is None and data is not None and data.get_worker_info() is not None else THREADS
 
 
 def _conceals() -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from torch.utils.data import Dataset
 
 from pgic_core.models import sessions
-from pgic_plugins import pillow
+from pgic_plugins._workers import threads_in_worker
 
 
 class ThreadCounts(Dataset):
@@ -37,4 +37,4 @@ class Threads(Dataset):
     def __getitem__(self, index: int) -> int | None:
         if index:
             raise IndexError
-        return pillow._threads()
+        return threads_in_worker()
