@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..audit import audited
 from ..codec.tiling import Y_STRIDE as LATENT_FACTOR
-from ..container import PgiReader
-from ..errors import PgiLimitError
-from ..limits import Limits
-from ..options import DecodeOptions
-from .auditing import facts_of
-from .opened_image import open_coded
+from .file import PgiFile
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from ..container.source import SourceLike
+    from ..limits import Limits
     from ..options import Window
 
 __all__ = ["LATENT_FACTOR", "decode_latent"]
@@ -51,10 +46,5 @@ def decode_latent(
             is not installed (PgiModelError).
         PgiError: as :meth:`PgiFile.decode`.
     """
-    limits = limits or Limits.from_environment()
-    options = DecodeOptions(window=window, threads=threads)
-    with PgiReader(source, limits) as reader, audited("decode", **facts_of(reader), level="latent"):
-        try:
-            return open_coded(reader, limits).latent(options.window, options.thread_count)
-        except MemoryError as error:
-            raise PgiLimitError("There is not enough memory for the latent; a window needs less.") from error
+    with PgiFile(source, limits=limits) as file:
+        return file.latent(window, threads)

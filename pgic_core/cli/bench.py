@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from .base import PgicGroup
+from .bench_device import device
 from .bench_rate import quality, rd
 from .bench_speed import memory, speed
 from .bench_uses import compressai, loader, ratio, roi, worst
@@ -17,5 +18,5 @@ def bench() -> None:
     """Measure files, quality and speed beside other codecs."""
 
 
-for _command in (rd, quality, speed, memory, worst, ratio, roi, loader, compressai):
+for _command in (rd, quality, speed, memory, worst, ratio, roi, loader, device, compressai):
     bench.add_command(_command)

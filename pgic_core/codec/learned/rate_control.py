@@ -81,7 +81,7 @@ def squared_error(pieces: Sequence[bytes], rgb: NDArray[np.uint8], model: Model,
         box = block.box
         difference = block.pixels - rgb[box.top : box.bottom, box.left : box.right].astype(np.float32)
         error += float(np.square(difference).sum(dtype=np.float64))
-    return error / rgb.shape[2]
+    return error / int(rgb.shape[2])
 
 
 def psnr(pieces: Sequence[bytes], rgb: NDArray[np.uint8], model: Model, threads: int) -> float:
