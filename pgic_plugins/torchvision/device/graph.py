@@ -14,7 +14,7 @@ import torch
 
 from pgic_core.errors import PgiModelError, PgiUnsupportedError
 
-from .operators import MOVING, OPERATORS, fake_quantised, quantised
+from .operators import MOVING, OPERATORS, enlarged, fake_quantised, quantised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -150,6 +150,9 @@ class _Reader:
             return OPERATORS["Identity"], inputs[:1]
         if kind == "DequantizeLinear":
             attributes["dtype"] = dtype
+        if kind == "Resize":
+            down, across = (int(scale) for scale in self.constants[inputs[2]].tolist()[2:])
+            return partial(enlarged, down=down, across=across), inputs[:1]
         if kind not in OPERATORS:
             raise PgiModelError(f"The operator {kind} of the model is not known in torch.")
         return partial(OPERATORS[kind], **attributes), inputs
