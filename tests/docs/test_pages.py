@@ -31,10 +31,10 @@ LINKING = [
 ]
 
 
-LIBRARIES = frozenset(
-    "albumentations cv2 dask datasets fiftyone gradio lightning mmcv pycocotools sahi supervision timm "
-    "torchdata ultralytics webdataset".split()
-)
+LIBRARIES = {
+    *("albumentations", "cv2", "dask", "datasets", "fiftyone", "gradio", "lightning", "mmcv", "pycocotools"),
+    *("sahi", "supervision", "timm", "torchdata", "ultralytics", "webdataset"),
+}
 """What pages of ``docs/tools`` import and what may be missing."""
 
 
