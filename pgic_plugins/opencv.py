@@ -143,7 +143,7 @@ def _eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _imread(*arguments: Any, **named: Any) -> Any:
-    filename = arguments[0] if arguments else named.get("filename")
+    filename: Any = arguments[0] if arguments else named.get("filename")
     try:
         with open(filename, "rb") as file:
             ours = file.read(len(MAGIC)) == MAGIC

@@ -260,8 +260,8 @@ def _numbered(
 
 
 def _voc_boxes(path: Path) -> Named:
+    boxes: Named = []
     try:
-        boxes = []
         for item in ElementTree.parse(path).getroot().iter("object"):
             left, top, right, bottom = (
                 float(_text(item, f"bndbox/{name}")) for name in ("xmin", "ymin", "xmax", "ymax")

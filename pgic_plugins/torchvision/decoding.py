@@ -6,7 +6,7 @@ import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
@@ -66,10 +66,6 @@ MODES = ("UNCHANGED", "GRAY", "GRAY_ALPHA", "RGB", "RGB_ALPHA")
 """Names of ``torchvision.io.ImageReadMode``, which itself is deprecated."""
 
 
-@overload
-def decode_pgi(source: PgiSource, **options: Any) -> torch.Tensor: ...
-@overload
-def decode_pgi(source: Sequence[PgiSource], **options: Any) -> list[torch.Tensor]: ...
 def decode_pgi(
     source: PgiSource | Sequence[PgiSource],
     *,
@@ -83,7 +79,7 @@ def decode_pgi(
     threads: int | None = None,
     apply_exif_orientation: bool = False,
     on_damage: OnDamage = "raise",
-) -> torch.Tensor | list[torch.Tensor]:
+) -> Any:
     """Decode a ``.pgi`` file, or a part of it, or several files (A-6.5.1a).
 
     On a device other than the CPU the networks run there, in torch: symbols are read on the CPU, which takes
@@ -139,7 +135,7 @@ def decode_pgi(
             return show_windows(
                 file, options, windows, place, dtype, mode=wanted, upright=apply_exif_orientation
             )
-    sources: Sequence[PgiSource] = source if several else [source]  # type: ignore[assignment,list-item]
+    sources: Sequence[PgiSource] = source if several else [source]  # type: ignore[assignment]
     if engine_for(engine, place, half) == "onnxruntime":
         shown = [_on_cpu(item, options, wanted, apply_exif_orientation).to(place) for item in sources]
     else:

@@ -112,7 +112,7 @@ class PgiFolder(DatasetFolder):
         Raises:
             PgiError: as :func:`.decode_pgi`; the message names the file.
         """
-        return self._skipping.sound(index, len(self), self._item)  # type: ignore[no-any-return]
+        return self._skipping.sound(index, len(self), self._item)
 
     def _item(self, index: int) -> tuple[Any, Any]:
         path, number = self.samples[index]
