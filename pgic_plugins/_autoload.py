@@ -2,9 +2,9 @@
 
 Two files at the root of the wheel, ``pgic_autoload.pth`` and, from Python 3.15 on, ``pgic_autoload.start``
 (PEP 829), call :func:`install` when the interpreter starts. It puts one finder on ``sys.meta_path`` that
-waits for ``PIL.Image``, ``imageio.config`` and ``mimetypes``, and tells each of them about ``.pgi`` right
-after it was loaded, or loaded again; the plugin itself is imported when the first ``.pgi`` turns up. Until
-then nothing is imported, and a program that uses none of these pays well under a millisecond.
+waits for ``PIL.Image``, ``imageio.config`` and ``mimetypes``, and tells each about ``.pgi`` right after it
+was loaded, or loaded again; the plugin itself is imported when the first ``.pgi`` turns up. Until then
+nothing is imported, and a program that uses none of these pays well under a millisecond.
 
 Off switch: ``PGIC_AUTOLOAD=0`` in the environment (also ``no``, ``off``, ``false``). For good: delete the
 two files from ``site-packages``; nothing else depends on them, and ``import pgic_plugins.pillow`` or

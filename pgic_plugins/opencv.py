@@ -142,20 +142,22 @@ def _eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     return pixels
 
 
-def _imread(filename: Any, *arguments: Any, **named: Any) -> Any:
+def _imread(*arguments: Any, **named: Any) -> Any:
+    filename: Any = arguments[0] if arguments else named.get("filename")
     try:
         with open(filename, "rb") as file:
             ours = file.read(len(MAGIC)) == MAGIC
     except (OSError, TypeError, ValueError):
         ours = False  # OpenCV says what it says of such names
-    return _tried(filename, *arguments, **named) if ours else _own["imread"](filename, *arguments, **named)
+    return _tried(filename, *arguments[1:], **named) if ours else _own["imread"](*arguments, **named)
 
 
-def _imdecode(buf: Any, *arguments: Any, **named: Any) -> Any:
+def _imdecode(*arguments: Any, **named: Any) -> Any:
+    buf = arguments[0] if arguments else named.get("buf")
     data = buf.reshape(-1) if isinstance(buf, np.ndarray) and buf.dtype == np.uint8 else None
     if data is None or data[: len(MAGIC)].tobytes() != MAGIC:
-        return _own["imdecode"](buf, *arguments, **named)
-    return _tried(np.ascontiguousarray(data).data, *arguments, **named)
+        return _own["imdecode"](*arguments, **named)
+    return _tried(np.ascontiguousarray(data).data, *arguments[1:], **named)
 
 
 def _have_reader(filename: Any) -> bool:

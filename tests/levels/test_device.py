@@ -77,3 +77,16 @@ def test_symbols_of_key_regions_cross_processes(larger: Model, data: bytes) -> N
     check_close(
         shown, torch.from_numpy(pgic_core.decode(data, level="adaptive", regions=mask)).permute(2, 0, 1)
     )
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_all_stays_on_the_device(
+    larger: Model, data: bytes, half: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On this device there are shapes alone: whatever came from the CPU, or went there, would fail.
+    monkeypatch.setattr(torch, "fake_quantize_per_tensor_affine", lambda x, *_: x.clone())
+    for level, scale in (("fine", 1), ("adaptive", 2), ("perceptual", 8), ("fast", 2), ("fast", 4)):
+        regions = REGIONS if level == "adaptive" else None
+        shown = decode_pgi(data, device="meta", half=half, level=level, scale=scale, regions=regions)
+        assert shown.device.type == "meta"
+        assert shown.shape == (3, -(-501 // scale), -(-811 // scale))

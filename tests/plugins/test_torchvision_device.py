@@ -178,3 +178,30 @@ def test_unknown_operators_are_refused() -> None:
     graph = helper.make_graph([helper.make_node("Celu", ["x"], ["y"])], "g", [value], [])
     with pytest.raises(PgiModelError, match="operator Celu"):
         TorchNetwork(helper.make_model(graph).SerializeToString(), CPU, torch.float32)
+
+
+@pytest.mark.parametrize("path", LEARNED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("level", ["fast", "preview"])
+def test_all_stays_on_the_device(path: Path, level: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    # On this device there are shapes alone: whatever came from the CPU, or went there, would fail.
+    monkeypatch.setattr(torch, "fake_quantize_per_tensor_affine", lambda x, *_: x.clone())
+    options: dict[str, Any] = {"device": "meta", "level": level, "mode": "GRAY_ALPHA"}
+    assert decode_pgi(path, **options).device.type == "meta"
+    assert (
+        decode_pgi(path, half=True, **options).shape == decode_pgi(path, level=level, mode="GRAY_ALPHA").shape
+    )
+    windows = decode_pgi(path, windows=[(0, 0, 20, 20), (9, 9, 20, 20)], **options)
+    assert [window.device.type for window in windows] == ["meta"] * 2
+    assert decode_pgi_latent(path, device="meta").device.type == "meta"
+
+
+def test_windows_share_what_they_have_in_common(data: bytes) -> None:
+    windows = [(0, 0, 100, 90), (50, 40, 100, 90), (290, 190, 11, 13)]
+    ours = decode_pgi(data, windows=windows, engine="torch", mode="GRAY")
+    for one, other in zip(ours, decode_pgi(data, windows=windows, mode="GRAY"), strict=True):
+        check_close(one, other)
+    assert decode_pgi(data, windows=[]) == []
+    with pytest.raises(PgiOptionError, match="windows takes one file"):
+        decode_pgi([data], windows=windows)
+    with pytest.raises(PgiOptionError, match="not inside the picture"):
+        decode_pgi(data, windows=[(0, 0, 999, 9)], engine="torch")

@@ -14,7 +14,7 @@ import torch
 
 from pgic_core.errors import PgiModelError, PgiUnsupportedError
 
-from .operators import MOVING, OPERATORS, fake_quantised, padded, quantised, zeros
+from .operators import MOVING, OPERATORS, enlarged, fake_quantised, padded, quantised, zeros
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -145,6 +145,9 @@ class _Reader:
             return partial(_cast, to=attributes["to"], dtype=dtype), inputs
         if kind in ("ConstantOfShape", "Pad"):
             return self._filler(kind, attributes, inputs, dtype)
+        if kind == "Resize":
+            down, across = (int(scale) for scale in self.constants[inputs[2]].tolist()[2:])
+            return partial(enlarged, down=down, across=across), inputs[:1]
         if kind in MOVING and inputs[0] in self._numbers:
             self._numbers.update(node.output)
         if kind == "QuantizeLinear":

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Operator = Callable[..., Any]
 
-__all__ = ["MOVING", "OPERATORS", "fake_quantised", "padded", "quantised", "zeros"]
+__all__ = ["MOVING", "OPERATORS", "enlarged", "fake_quantised", "padded", "quantised", "zeros"]
 
 MOVING = frozenset({"Concat", "Identity", "Reshape", "Slice", "Split", "Transpose"})
 """Operators that put values elsewhere and leave them as they are."""
@@ -95,8 +95,8 @@ def _average_pool(x: Tensor, *, kernel_shape: list[int], strides: list[int]) -> 
     return F.avg_pool2d(x, kernel_shape, strides)
 
 
-def _resize(x: Tensor, _region: None, scales: Tensor, **_how: object) -> Tensor:
-    down, across = (int(scale) for scale in scales.tolist()[2:])
+def enlarged(x: Tensor, *, down: int, across: int) -> Tensor:
+    """Resize to whole multiples: each value is repeated."""
     return x.repeat_interleave(down, 2).repeat_interleave(across, 3)
 
 
@@ -142,7 +142,6 @@ OPERATORS: Mapping[str, Operator] = {
     "ReduceSum": _reduce_sum,
     "Relu": torch.relu,
     "Reshape": _reshape,
-    "Resize": _resize,
     "Round": torch.round,
     "Shape": _shape,
     "Sigmoid": torch.sigmoid,
@@ -153,4 +152,4 @@ OPERATORS: Mapping[str, Operator] = {
     "Tanh": torch.tanh,
     "Transpose": lambda x, *, perm: x.permute(perm),
 }
-"""By name. Cast, ConstantOfShape, Pad and QuantizeLinear depend on what surrounds them: see :mod:`.graph`."""
+"""By name. Others depend on what surrounds them, or on numbers that are read once: see :mod:`.graph`."""
