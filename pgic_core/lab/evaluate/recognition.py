@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ...errors import PgiInputError, PgiTargetError, PgiUnsupportedError
-from ...options import LEVELS, level_scale
+from ...options import LEVELS, DecodeOptions
 from ..bench.peers import find_codec
 from ..bench.ratio import RATIOS
 from ..recognition import Seen, difference_of, find_recogniser
@@ -102,7 +102,7 @@ class RecognitionTask:
                 continue  # it cannot be that small
             size = min(size, len(data))
             for level in LEVELS:
-                if level_scale(level) != 1:
+                if DecodeOptions(level).scale != 1:
                     continue
                 try:
                     decoded = decode(data, level=level)
