@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -12,23 +12,16 @@ from ...limits import Limits
 from ...models import Model, Renderer, find_model
 from ...options import ADAPTIVE, FAST, DecodeOptions, thread_count, window_within
 from ..base import CodedFacts
-from ..parallel import prefetch, run_alongside
 from ..picture import Channels, SampleFormat
 from ..reduction import any_reduce, box_reduce
 from ..tiling import CELL_STRIDE, Y_STRIDE, Z_STRIDE, Box, block_pixels, blocks, hull
+from .drawing import Drawing, Look
 from .entropy import CdfTable
 from .exact_layer import ExactLayer
+from .gathering import gathered
 from .key_regions import KeyRegions
-from .post_filter import BLOCK, REACH, Filter, filtered
-from .reconstruction import (
-    BlockPlan,
-    RenderPlan,
-    base_pixels_of,
-    context_of,
-    latent_of,
-    pixels_of,
-    state_of,
-)
+from .post_filter import Filter
+from .reconstruction import BlockPlan, RenderPlan
 from .step_sizes import StepSizes
 from .stream import StreamHeader, parse
 from .tile_reader import TileReader
@@ -58,39 +51,6 @@ class DecodedBlock(NamedTuple):
     box: Box
     pixels: NDArray[np.uint8]
     touched: NDArray[np.bool_] | None
-
-
-class Look(NamedTuple):
-    """How a picture is drawn.
-
-    Attributes:
-        renderer: draws it.
-        regions: what another renderer draws, or None.
-    """
-
-    renderer: Renderer
-    regions: KeyRegions | None = None
-
-    @property
-    def reach(self) -> int:
-        """No pixel further away than this changes one that is drawn."""
-        return max(self.renderer.reach, self.regions.renderer.reach if self.regions else 0)
-
-
-class GatheredBlock(NamedTuple):
-    """A block whose symbols were read.
-
-    Attributes:
-        plan: the block, and what it needs.
-        compute: runs the last networks. It gives the latent of ``plan.latent_box``, float32
-            ``(1, h, w, M)``; where ``plan.detail_box`` is ``None``, it takes a :class:`RenderPlan` and gives
-            its pixels.
-        damaged: tiles that were found damaged so far.
-    """
-
-    plan: BlockPlan
-    compute: Callable[..., NDArray[Any]]
-    damaged: frozenset[int]
 
 
 class LearnedImage:
@@ -276,9 +236,9 @@ class LearnedImage:
         tiles, steps = self._reader(raise_damage=True), self._steps()
         threads = thread_count(threads)
         parts = [self._part(block, block.grown(0, Y_STRIDE, self.grid.padded)) for block in self._cut(area)]
-        for gathered in self._gathered(tiles, steps, parts, threads):
-            place = gathered.plan.block.reduced(Y_STRIDE).inside(first)
-            out[:, *place] = gathered.compute()[0].transpose(2, 0, 1)
+        for found in gathered(tiles, steps, parts, threads):
+            place = found.plan.block.reduced(Y_STRIDE).inside(first)
+            out[:, *place] = found.compute()[0].transpose(2, 0, 1)
         return out
 
     def _area(self, window: Window | None) -> Box:
@@ -318,61 +278,20 @@ class LearnedImage:
 
     def _blocks(self, tiles: TileReader, area: Box, look: Look, threads: int) -> Iterator[DecodedBlock]:
         """Blocks of ``area``, in rows from the upper left."""
-        steps, scale = self._steps(), look.renderer.scale
+        whole, steps, scale = self.grid.padded, self._steps(), look.renderer.scale
         post_filter = self._filter(tiles) if look.renderer.post_filter else None
-        margin = REACH + BLOCK - 1 if post_filter else 0
-        reach = self.model.halo("means") + margin + look.reach
-        plans = {block: self._plans(block, look, margin) for block in self._cut(area)}
+        drawing = Drawing(look, whole, post_filter, self.header.neutral, steps, threads)
+        reach = self.model.halo("means") + drawing.reach
+        plans = {block: drawing.plans(block) for block in self._cut(area)}
         parts = [self._part_of(block, renderings) for block, renderings in plans.items()]
-        for part, compute, damaged in self._gathered(tiles, steps, parts, threads):
+        for part, compute, damaged in gathered(tiles, steps, parts, threads):
             block = part.block
-            pixels = self._drawn(steps, part, plans[block], compute, look, post_filter, threads)
-            if self.header.neutral:
-                pixels = _without_tint(pixels)
+            pixels = drawing.draw(part, plans[block], compute)
             spoilt = [self.grid.box(i) for i in self.grid.touching(part.hyper_box) if i in damaged]
-            grown = [box.grown(reach, 1, self.grid.padded) for box in spoilt]
+            grown = [box.grown(reach, 1, whole) for box in spoilt]
             touched = self._touched(grown, block, scale)
             touched = self.exact.lay_over(pixels, block, scale, touched, raise_damage=tiles.raise_damage)
             yield DecodedBlock(block, pixels, touched)
-
-    def _plans(self, block: Box, look: Look, margin: int) -> list[RenderPlan]:
-        """What to draw for a block: first what the look's renderer draws, unless regions cover it all."""
-        regions = look.regions
-        if regions is not None and regions.cover(block):
-            return [RenderPlan.of(regions.renderer, block, self.grid.padded)]
-        first = RenderPlan.of(look.renderer, block.around(margin), self.grid.padded)
-        return [first, *(regions.plans(block) if regions else [])]
-
-    def _drawn(
-        self,
-        steps: StepSizes,
-        part: BlockPlan,
-        plans: list[RenderPlan],
-        compute: Callable[..., NDArray[Any]],
-        look: Look,
-        post_filter: Filter | None,
-        threads: int,
-    ) -> NDArray[np.uint8]:
-        """Pixels of a block, ``(h, w, 3)``, by its plans."""
-        block, scale = part.block, plans[0].renderer.scale
-        there = block.reduced(scale).inside(plans[0].render_box.reduced(scale))
-        if part.detail_box is None:
-            return compute(plans[0])[there]
-        latent = compute()
-
-        def draw(plan: RenderPlan) -> NDArray[np.uint8]:
-            seen = plan.synthesis_box.inside(part.latent_box, Y_STRIDE)
-            return pixels_of(steps, plan, latent[:, *seen], threads)
-
-        pixels = draw(plans[0])
-        if post_filter and plans[0].renderer.post_filter:
-            pixels = filtered(post_filter, pixels, plans[0].render_box, block, self.grid.padded, threads)
-        else:
-            pixels = pixels[there]
-        for plan in plans[1:]:
-            assert look.regions is not None
-            look.regions.blend(pixels, block, plan, draw(plan))
-        return pixels
 
     @staticmethod
     def _touched(spoilt: list[Box], block: Box, scale: int) -> NDArray[np.bool_] | None:
@@ -386,39 +305,6 @@ class LearnedImage:
             if shared.width > 0 and shared.height > 0:
                 mask[shared.reduced(scale).inside(whole)] = True
         return mask
-
-    @staticmethod
-    def _gathered(
-        tiles: TileReader, steps: StepSizes, parts: list[BlockPlan], threads: int
-    ) -> Iterator[GatheredBlock]:
-        """Read the symbols of blocks, the next one's while the caller works on one.
-
-        Networks for what is known run while the rest is read, which takes one thread.
-        """
-
-        def of_z(part: BlockPlan, z: NDArray[np.float32]) -> NDArray[np.float32]:
-            state = state_of(steps, part.hyper_box, z, threads)
-            if part.detail_box is not None and threads > 1:
-                tiles.precompute_rows(part.detail_box)
-            return state
-
-        def read(part: BlockPlan) -> Callable[..., NDArray[Any]]:
-            z = tiles.z(part.hyper_box)
-            with run_alongside(lambda: of_z(part, z), threads) as state:
-                base = tiles.base(part.base_box)
-            if (detailed := part.detail_box) is None:
-                return lambda plan: base_pixels_of(steps, plan, part, state(), base, threads)
-            with run_alongside(
-                lambda: context_of(steps, part, detailed, state(), base, threads), threads
-            ) as context:
-                detail = tiles.detail(detailed)
-            return lambda: latent_of(steps, part, detailed, context(), detail, threads)
-
-        def gather(part: BlockPlan) -> GatheredBlock:
-            compute = read(part)
-            return GatheredBlock(part, compute, frozenset(tiles.damaged))
-
-        return (gathered for _, gathered in prefetch(gather, parts, threads))
 
     def _filter(self, tiles: TileReader) -> Filter | None:
         """The filter. If it cannot be read, there is none, and all tiles count as damaged."""
@@ -446,13 +332,6 @@ class LearnedImage:
         wanted = latent_box.grown(0, CELL_STRIDE, whole)
         base, hyper = (wanted.grown(model.halo(name), Z_STRIDE, whole) for name in ("context", "means"))
         return BlockPlan(block, latent_box, wanted if detailed else None, base, hyper)
-
-
-def _without_tint(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Pixels ``(H, W, 3)``, each of the mean of its three colours."""
-    red, green, blue = (pixels[:, :, colour].astype(np.uint16) for colour in range(3))
-    grey = ((red + green + blue + 1) // 3).astype(np.uint8)
-    return np.repeat(grey[:, :, None], 3, axis=2)
 
 
 def render(payload: bytes, width: int, height: int, model: Model, threads: int) -> Iterator[DecodedBlock]:
