@@ -47,6 +47,7 @@ from pgic_core.options import FAST, LEVELS, PREVIEW, SCALES, DecodeOptions
 
 from ._autoload import keep_file_until_saved
 from ._image_info import info_of
+from ._workers import threads_in_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -76,7 +77,8 @@ __all__ = [
 
 # Image.open takes no options, so they are settings of the module, as in Pillow's AVIF plugin.
 THREADS: int | None = None
-"""Threads for one picture, 1 or more; None for ``PGIC_THREADS`` or all processors."""
+"""Threads for one picture, 1 or more; None for ``PGIC_THREADS`` or all processors, and for 1 in a worker
+process of a torch DataLoader."""
 LIMITS: Limits | None = None
 """What a file may ask for, beside Pillow's own guard; None for the defaults and the environment."""
 ON_DAMAGE: OnDamage = "raise"
@@ -234,9 +236,10 @@ class PgiImageFile(ImageFile.ImageFile):
     def _decode(self) -> None:
         if self._file is None or self.fp is None:
             raise ValueError("Operation on closed image")
-        with _pillow_errors():
+        with _pillow_errors(self.filename):
             on_damage: OnDamage = "conceal" if _conceals() else "raise"
-            options = DecodeOptions(self._level, None, on_damage, THREADS, scale=self._scale)
+            threads = threads_in_worker(THREADS)
+            options = DecodeOptions(self._level, None, on_damage, threads, scale=self._scale)
             picture, self.damaged = self._file.decode_with(options)
             self.im = picture.to_pil().im
             if picture.sample_format.bits == 16 and len(self.getbands()) > 1:
@@ -379,7 +382,7 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
         from pgic_core.api import EncodeOptions, SideData, encode
         from pgic_core.container import Metadata
 
-        options: dict[str, Any] = {"threads": THREADS, "limits": LIMITS}
+        options: dict[str, Any] = {"threads": threads_in_worker(THREADS), "limits": LIMITS}
         if isinstance(im.info.get("metadata"), Metadata):
             options["metadata"] = _metadata_of(im)
         if isinstance(im.info.get("side_data"), SideData):
@@ -448,16 +451,23 @@ def _conceals() -> bool:
 
 
 @contextlib.contextmanager
-def _pillow_errors() -> Iterator[None]:
-    """Errors of pgic as what a user of Pillow catches, with the same sentence."""
+def _pillow_errors(name: str | bytes = "") -> Iterator[None]:
+    """Errors of pgic as what a user of Pillow catches, with the same sentence.
+
+    Args:
+        name: of the file, which begins the sentence: among the thousands of an epoch it is what one needs.
+    """
+    before = f"{os.fsdecode(name)}: " if name else ""
     try:
         yield
-    except (PgiInputError, PgiOptionError):
+    except PgiOptionError:
         raise
     except PgiLimitError as error:
-        raise PgiBombError(str(error)) from error
+        raise PgiBombError(f"{before}{error}") from error
     except PgiError as error:
-        raise PgiInputError(str(error)) from error
+        if isinstance(error, PgiInputError) and not before:
+            raise
+        raise PgiInputError(f"{before}{error}") from error
     except ImportError as error:
         raise PgiInputError(f"A library that this .pgi file needs is missing: {error}") from error
 

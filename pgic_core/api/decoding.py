@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
+from ..errors import PgiOptionError
 from ..options import DecodeOptions, thread_count
 from .file import PgiFile
 
@@ -29,19 +30,47 @@ def open_file(source: SourceLike, *, limits: Limits | None = None, keys: KeysLik
     return PgiFile(source, limits=limits, keys=keys)
 
 
+@overload
+def decode(
+    source: SourceLike,
+    *,
+    level: Level = ...,
+    scale: int = ...,
+    window: Window | None = ...,
+    regions: RegionsLike | None = ...,
+    on_damage: OnDamage = ...,
+    threads: int | None = ...,
+    limits: Limits | None = ...,
+    progress: Progress | None = ...,
+    keys: KeysLike | None = ...,
+) -> NDArray[Any]: ...
+@overload
+def decode(
+    source: SourceLike,
+    *,
+    windows: Sequence[Window],
+    level: Level = ...,
+    scale: int = ...,
+    regions: RegionsLike | None = ...,
+    on_damage: OnDamage = ...,
+    threads: int | None = ...,
+    limits: Limits | None = ...,
+    keys: KeysLike | None = ...,
+) -> list[NDArray[Any]]: ...
 def decode(
     source: SourceLike,
     *,
     level: Level = "fast",
     scale: int = 1,
     window: Window | None = None,
+    windows: Sequence[Window] | None = None,
     regions: RegionsLike | None = None,
     on_damage: OnDamage = "raise",
     threads: int | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
     keys: KeysLike | None = None,
-) -> NDArray[Any]:
+) -> NDArray[Any] | list[NDArray[Any]]:
     """Decode the picture of a file, or a part of it.
 
     Args:
@@ -49,6 +78,8 @@ def decode(
         level: "preview", "fast", "fine", "adaptive" or "perceptual" (see :meth:`PgiFile.decode`).
         scale: 1, 2, 4 or 8, by which each side is smaller.
         window: x, y, width, height in pixels of the stored picture; all of it by default.
+        windows: several such instead. What they have in common is decoded once, so that windows that overlap
+            cost little more than the picture.
         regions: with "adaptive", what to decode as "fine".
         on_damage: "raise", or "conceal" to fill damaged tiles.
         threads: 1 or more; ``PGIC_THREADS`` or all processors by default.
@@ -57,12 +88,17 @@ def decode(
         keys: for an encrypted file, as of :class:`PgiFile`.
 
     Returns:
-        (H, W) for grey, else (H, W, C), in the sample type of the file.
+        (H, W) for grey, else (H, W, C), in the sample type of the file; a list of such for ``windows``.
 
     Raises:
         PgiError: as :class:`PgiFile` and :meth:`PgiFile.decode`.
     """
     options = DecodeOptions(level, window, on_damage, threads, progress, scale, regions)
+    if windows is not None:
+        if window is not None or progress is not None:
+            raise PgiOptionError("windows goes with neither window nor progress.")
+        with PgiFile(source, limits=limits, keys=keys) as file:
+            return [picture.to_array() for picture in file.decode_windows_with(options, windows)]
     return _decoded(source, options, limits, keys)
 
 

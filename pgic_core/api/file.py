@@ -7,10 +7,14 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+import numpy as np
+
 from ..audit import audited
 from ..audit.facts import facts_of, facts_of_options, path_of
 from ..camera import orientation_of
 from ..codec.picture import Channels, Picture, SampleFormat
+from ..codec.tiling import Box
+from ..codec.windows import grouped
 from ..container import (
     IMAGE_FIELDS_SIZE,
     Annotation,
@@ -29,14 +33,14 @@ from .opened_image import open_coded
 from .side_data import SideData
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
     from typing import Self
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from ..codec.base import CodedImage
+    from ..codec.learned.symbols import PictureSymbols
     from ..container.source import SourceLike
     from ..models import Renderer
     from ..options import Progress
@@ -299,6 +303,44 @@ class PgiFile:
         assert mask is not None
         return Decoded(picture.to_array(), mask)
 
+    def decode_windows(
+        self,
+        windows: Sequence[Window],
+        *,
+        level: Level = "fast",
+        scale: int = 1,
+        regions: RegionsLike | None = None,
+        on_damage: OnDamage = "raise",
+        threads: int | None = None,
+    ) -> list[NDArray[Any]]:
+        """Decode several windows, and what they have in common once.
+
+        Args:
+            windows: each as for :meth:`decode`.
+            level, scale, regions, on_damage, threads: as for :meth:`decode`.
+
+        Returns:
+            An array for each, as :meth:`decode` gives it, in order.
+
+        Raises:
+            PgiError: as :meth:`decode`.
+        """
+        options = DecodeOptions(level, None, on_damage, threads, None, scale, regions)
+        return [picture.to_array() for picture in self.decode_windows_with(options, windows)]
+
+    def decode_windows_with(self, options: DecodeOptions, windows: Sequence[Window]) -> list[Picture]:
+        """As :meth:`decode_windows`, with options that were checked when they were made."""
+        checked = [replace(options, window=window).window_in(self.width, self.height) for window in windows]
+        boxes, scale = [Box.of_window(window) for window in checked], options.scale
+        found: dict[int, Picture] = {}
+        for around, members in grouped(boxes):
+            window = (around.left, around.top, around.width, around.height)
+            picture, _ = self.decode_with(replace(options, window=window))
+            for member in members:
+                here = boxes[member].reduced(scale).inside(around.reduced(scale))
+                found[member] = Picture(np.ascontiguousarray(picture.pixels[here]), self.image_type)
+        return [found[number] for number in range(len(boxes))]
+
     def decode_picture(
         self,
         level: Level = "fast",
@@ -312,32 +354,60 @@ class PgiFile:
 
     def decode_with(self, options: DecodeOptions) -> tuple[Picture, NDArray[np.bool_] | None]:
         """As :meth:`decode_picture`, with options that were checked when they were made."""
+        options = self._with_cells(options)
         with audited("decode", **facts_of(self._reader), **facts_of_options(options)):
             if options.level != "preview":
                 require_pixels(self._reader)
             try:
-                pixels, mask = self._coded.decode(self._resolved(options))
+                pixels, mask = self._coded.decode(options)
             except MemoryError as error:
                 raise self._too_large() from error
         return Picture(pixels, self.image_type), mask
 
-    def _resolved(self, options: DecodeOptions) -> DecodeOptions:
-        """Options with regions as codecs take them."""
-        if options.level != ADAPTIVE:
-            return options
-        return replace(options, regions=self._key_cells(options.regions))
+    def symbols_with(
+        self, options: DecodeOptions, *, latent: bool = False
+    ) -> tuple[PictureSymbols, NDArray[np.uint8] | None] | None:
+        """What another engine needs to show the picture or its latent, which it is logged as decoding.
 
-    def _key_cells(self, regions: RegionsLike | None) -> NDArray[np.bool_]:
-        """Key regions as cells of 8 x 8 pixels of the stored picture.
+        Args:
+            options: as for :meth:`decode_with`; progress has no meaning here.
+            latent: read what the latent takes.
+
+        Returns:
+            As :func:`pgic_core.codec.learned.opacity.symbols_of`.
+
+        Raises:
+            PgiError: as :meth:`decode`.
+        """
+        if self._coded.codec != "learned":
+            return None
+        # Not imported for those who decode here.
+        from ..codec.learned.opacity import symbols_of
+
+        options = self._with_cells(options)
+        asked = facts_of_options(options) | ({"level": "latent"} if latent else {})
+        with audited("decode", **facts_of(self._reader), **asked):
+            if latent or options.level != "preview":
+                require_pixels(self._reader)
+            try:
+                return symbols_of(self._coded, options, latent=latent)
+            except MemoryError as error:
+                raise self._too_large() from error
+
+    def _with_cells(self, options: DecodeOptions) -> DecodeOptions:
+        """Options whose regions are cells of 8 x 8 pixels of the stored picture.
 
         Raises:
             PgiOptionError: regions are none of what :meth:`decode` takes, or there are none.
         """
+        if options.level != ADAPTIVE:
+            return options
         # Not imported for those who decode at other levels.
         from ..roi import key_cells
 
-        return key_cells(
-            regions, self._coded.facts.roi, self.annotations, self.width, self.height, self.orientation
+        roi, size = self._coded.facts.roi, (self.width, self.height)
+        return replace(
+            options, regions=key_cells(options.regions, roi, self.annotations, *size, self.orientation)
         )
 
     def renderer(self, level: Level = "fast", scale: int = 1) -> Renderer | None:
@@ -349,6 +419,31 @@ class PgiFile:
             PgiModelError: the model is not installed, or does not have the level.
         """
         return self._coded.renderer(level, scale)
+
+    def latent(self, window: Window | None = None, threads: int | None = None) -> NDArray[np.float32]:
+        """The dequantised latent, without synthesis: see :func:`pgic_core.decode_latent`.
+
+        Args:
+            window: x, y, width, height in pixels of the stored picture; covered with whole latent positions.
+            threads: 1 or more; ``PGIC_THREADS`` or all processors if not given.
+
+        Returns:
+            float32 (M, h, w).
+
+        Raises:
+            PgiUnsupportedError: the picture has no latent.
+            PgiError: as :meth:`decode`.
+        """
+        options = DecodeOptions(window=window, threads=threads)
+        asked = facts_of_options(options) | {"level": "latent"}
+        with audited("decode", **facts_of(self._reader), **asked):
+            require_pixels(self._reader)
+            try:
+                return self._coded.latent(options.window, options.thread_count)
+            except MemoryError as error:
+                raise PgiLimitError(
+                    "There is not enough memory for the latent; a window needs less."
+                ) from error
 
     def strips(
         self,
@@ -379,7 +474,7 @@ class PgiFile:
         with audited("decode", **facts_of(self._reader), **facts_of_options(options)):
             if options.level != "preview":
                 require_pixels(self._reader)
-            options = self._resolved(options)
+            options = self._with_cells(options)
         done, rows = 0, -(-self.height // options.scale)
         try:
             for strip in self._coded.strips(options):

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..audit import audited
-from ..audit.facts import facts_of
 from ..codec.tiling import Y_STRIDE as LATENT_FACTOR
-from ..errors import PgiLimitError
-from ..limits import Limits
-from ..options import DecodeOptions
-from ..security.access import open_reader, require_pixels
-from .opened_image import open_coded
+from .file import PgiFile
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from ..container.source import SourceLike
+    from ..limits import Limits
     from ..options import Window
     from ..security.keyring import KeysLike
 
@@ -54,11 +49,5 @@ def decode_latent(
             is not installed (PgiModelError).
         PgiError: as :meth:`PgiFile.decode`.
     """
-    limits = limits or Limits.from_environment()
-    options = DecodeOptions(window=window, threads=threads)
-    with open_reader(source, limits, keys) as reader, audited("decode", **facts_of(reader), level="latent"):
-        require_pixels(reader)
-        try:
-            return open_coded(reader, limits).latent(options.window, options.thread_count)
-        except MemoryError as error:
-            raise PgiLimitError("There is not enough memory for the latent; a window needs less.") from error
+    with PgiFile(source, limits=limits, keys=keys) as file:
+        return file.latent(window, threads)

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import PgiError, PgiUnsupportedError
+from ...errors import PgiError
 from ...models import default_model
-from ...options import LEVELS, DecodeOptions
 from ..bench.metrics import bits_per_pixel, ms_ssim, psnr, ssim, ssim_region_product
 from ..bench.peers import find_codec
 from ..bench.perceptual import StLpips, gmsd
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ...models import Renderer
     from ...options import Level
     from .subjects import Subject
 
@@ -40,7 +40,7 @@ class EvalPoint:
     Attributes:
         picture: name of the picture.
         kind: as of :class:`~pgic_core.lab.evaluate.subjects.Subject`.
-        codec: its name, with the level after it unless that is :data:`BASE_LEVEL`.
+        codec: its name, with level and scale after it unless those are :data:`BASE_LEVEL` and 1.
         quality: as given to the codec; 0 for raw samples and for coding without loss.
         scale: pixels of the picture along one side of a decoded pixel; figures of reduced levels are taken
             against the picture made small by means of squares.
@@ -138,7 +138,9 @@ class PointTask:
             "qualities": self.qualities,
             "roi": self.roi,
             "perceptual": self.perceptual,
-            "levels": LEVELS if self.codec.startswith("pgic") else (),
+            "renderers": [r.digest for r in default_model().renderers]
+            if self.codec.startswith("pgic")
+            else [],
             "model": default_model().digest if self.codec.startswith("pgic") else "",
         }
 
@@ -161,14 +163,13 @@ class PointTask:
                     decoded = codec.decode(data)
                 yield self._point(self.codec, quality, len(data), encoding, decoded, decoding, measure)
                 continue
-            for level in LEVELS:
-                try:
-                    with costing() as decoding:
-                        decoded = _decode_level(data, level)
-                except PgiUnsupportedError:
-                    continue  # the model has no such level
-                name = self.codec if level == BASE_LEVEL else f"{self.codec} {level}"
-                yield self._point(name, quality, len(data), encoding, decoded, decoding, measure, level)
+            for renderer in default_model().renderers:
+                with costing() as decoding:
+                    decoded = _drawn(data, renderer)
+                base = (renderer.level, renderer.scale) == (BASE_LEVEL, 1)
+                name = self.codec if base else f"{self.codec} {renderer.name}"
+                scale = renderer.scale
+                yield self._point(name, quality, len(data), encoding, decoded, decoding, measure, scale)
 
     def _point(
         self,
@@ -179,7 +180,7 @@ class PointTask:
         decoded: NDArray[np.uint8],
         decoding: Cost,
         measure: _Measure,
-        level: Level = BASE_LEVEL,
+        scale: int = 1,
     ) -> EvalPoint:
         subject = self.subject
         return EvalPoint(
@@ -187,14 +188,14 @@ class PointTask:
             subject.kind,
             codec,
             quality,
-            DecodeOptions(level).scale,
+            scale,
             subject.width,
             subject.height,
             size,
             bits_per_pixel(size, subject.width, subject.height),
             subject.file_bytes / size,
             3 * subject.width * subject.height / size,
-            **measure(decoded, DecodeOptions(level).scale),
+            **measure(decoded, scale),
             encode_seconds=encoding.seconds,
             encode_cpu=encoding.cpu,
             encode_memory=encoding.memory,
@@ -204,10 +205,10 @@ class PointTask:
         )
 
 
-def _decode_level(data: bytes, level: Level) -> NDArray[np.uint8]:
+def _drawn(data: bytes, renderer: Renderer) -> NDArray[np.uint8]:
     from ...api import decode
 
-    return decode(data, level=level)
+    return decode(data, level=renderer.level, scale=renderer.scale)
 
 
 def _as_dict(point: EvalPoint) -> dict[str, Any]:
