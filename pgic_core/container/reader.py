@@ -196,6 +196,7 @@ class PgiReader:
         """
         image = self._header.image
         if image.encrypted and self._sealed is not None:
+            _require_known_flags(image)
             return self._sealed.payload_length
         self._require_plain(image)
         return image.length - IMAGE_FIELDS_SIZE
@@ -406,6 +407,7 @@ class PgiReader:
     def _read_content(self, block: BlockEntry) -> bytes:
         """A metadata or extension block: CRC32 checked, decompressed."""
         if block.encrypted and self._sealed is not None and block.type == BlockType.METADATA:
+            _require_known_flags(block)
             data = self._sealed.metadata()
         else:
             self._require_plain(block)
@@ -415,10 +417,7 @@ class PgiReader:
     def _require_plain(self, block: BlockEntry) -> None:
         if block.encrypted:
             raise self._locked(block.name)
-        if block.unknown_flags:
-            raise PgiUnsupportedError(
-                f"The {block.name} has flags 0x{block.unknown_flags:04x}, which need a later version."
-            )
+        _require_known_flags(block)
 
     def _locked(self, name: str) -> PgiUnsupportedError:
         # A new one each time, since a traceback grows with each raise.
@@ -453,6 +452,13 @@ def read_header(source: ByteSource, limits: Limits) -> tuple[bytes, Header]:
 def _warn_of_header(name: str) -> None:
     message = f"{name} is damaged. Its header is restored as it is read; 'pgic repair' mends the file."
     warnings.warn(PgiWarning(message), stacklevel=2)
+
+
+def _require_known_flags(block: BlockEntry) -> None:
+    if block.unknown_flags:
+        raise PgiUnsupportedError(
+            f"The {block.name} has flags 0x{block.unknown_flags:04x}, which need a later version."
+        )
 
 
 def _trailing(size: int) -> PgiFormatError:

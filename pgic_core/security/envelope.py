@@ -40,6 +40,7 @@ MAC_BYTES = 32
 _MOST_BYTES = 4 << 20
 _MOST_RECORDS = 256
 _MOST_PASSPHRASES = 4
+_MOST_SEALS = 4096
 _RECORD = struct.Struct("<HI")
 _MAY_SKIP = 0x8000
 _FILE_ID, _SALT, _KEY_ID, _COMMIT = 16, 16, 8, 32
@@ -199,7 +200,10 @@ class Envelope:
             raise PgiFormatError("The security block and the header give different versions of the file.")
         binding = Binding(find_suite(suite), sealed, take.bytes("id", _FILE_ID))
         commit = take.bytes("commit", _COMMIT)
-        seals = tuple(_seal(item) for item in take.list("seals"))
+        listed = take.list("seals")
+        if len(listed) > _MOST_SEALS:
+            raise PgiLimitError(f"The security block has {len(listed):,} seals, more than {_MOST_SEALS:,}.")
+        seals = tuple(_seal(item) for item in listed)
         if list(seals) != sorted(seals, key=lambda seal: (seal.type, seal.tier)):
             raise PgiFormatError("The seals of the security block are not in their order.")
         found = take.list("recipients")

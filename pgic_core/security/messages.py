@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..codec.learned.varint import varint
+from ..container import BlockFlag, BlockType
 from ..errors import PgiFormatError
 from .suites import TAG_BYTES
 from .tiers import Tier
@@ -23,6 +24,7 @@ __all__ = [
     "Place",
     "SealedPart",
     "associated_data",
+    "metadata_place",
     "pack_content",
     "pack_table",
     "padded_length",
@@ -47,7 +49,8 @@ class Place:
     Attributes:
         type: of the block.
         tier: of the key.
-        layer, group, index, offset: 0 in metadata and extension; see FORMAT.md.
+        layer, group, index, offset: see FORMAT.md; 0 in metadata and extension, but for what
+            :func:`metadata_place` says.
     """
 
     type: int
@@ -56,6 +59,15 @@ class Place:
     group: int = 0
     index: int = 0
     offset: int = 0
+
+
+def metadata_place(flags: int) -> Place:
+    """Where the message of a metadata block belongs; so its flag "compressed" is authenticated.
+
+    Args:
+        flags: of the block.
+    """
+    return Place(BlockType.METADATA, Tier.METADATA, int(bool(flags & BlockFlag.COMPRESSED)))
 
 
 def associated_data(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ..container import IMAGE_FIELDS_SIZE, BlockType, ExtensionKey
 from ..errors import PgiAuthenticationError, PgiFormatError, PgiKeyError
 from .envelope import PASSPHRASE, Envelope, RecordKind, parse_records
-from .messages import PADDING, TABLE, Place, associated_data, parse_content, parse_table
+from .messages import PADDING, TABLE, Place, associated_data, metadata_place, parse_content, parse_table
 from .sorting import join_fields, parse_fields
 from .suites import INTERNATIONAL, TAG_BYTES, find_suite, require_extra
 from .tiers import KEY_BYTES, Tier, TierKey
@@ -227,7 +227,8 @@ class OpenedContent:
         block = self.reader.header.find(BlockType.METADATA)
         (seal,) = self.envelope.seals_of(BlockType.METADATA)
         assert block is not None
-        return self._small(seal, self.reader.read_checked(block), "The metadata block")
+        stored = self.reader.read_checked(block)
+        return self._small(seal, metadata_place(block.flags), stored, "The metadata block")
 
     def extension(self) -> dict[str, object]:
         """The extension fields that the key opens.
@@ -239,7 +240,8 @@ class OpenedContent:
         maps: dict[Tier, dict[str, object]] = {}
         for seal, data in self._extension_parts():
             if seal.tier <= self.tier:
-                content = self._small(seal, data, "The extension block")
+                place = Place(seal.type, seal.tier)
+                content = self._small(seal, place, data, "The extension block")
                 maps[seal.tier] = parse_fields(content, self.reader.limits)
         return join_fields(maps)
 
@@ -328,17 +330,20 @@ class OpenedContent:
         image = self.reader.header.image
         groups: list[_Group] = []
         at, offset = IMAGE_FIELDS_SIZE, 0
+        most = _PARTS_PER_TILE * self.reader.limits.tiles + _FURTHER_PARTS
         for number, seal in enumerate(self.envelope.seals_of(BlockType.IMAGE)):
-            group = self._read_group(image, seal, number, at, offset)
+            group = self._read_group(image, seal, number, at, offset, most)
             groups.append(group)
-            at, offset = group.stored_end, group.end
+            at, offset, most = group.stored_end, group.end, most - len(group.parts)
         if at != image.length:
             raise PgiFormatError("The groups of the encrypted picture do not fill the image data block.")
         if not offset:
             raise PgiFormatError("The encrypted picture has no bytes.")
         return groups
 
-    def _read_group(self, image: BlockEntry, seal: Seal, number: int, at: int, offset: int) -> _Group:
+    def _read_group(
+        self, image: BlockEntry, seal: Seal, number: int, at: int, offset: int, most: int
+    ) -> _Group:
         limits = self.reader.limits
         size = int.from_bytes(self.reader.read_stored(image, at, _LENGTH_BYTES), "little")
         if size <= TAG_BYTES:
@@ -347,7 +352,7 @@ class OpenedContent:
         stored = self.reader.read_stored(image, at + _LENGTH_BYTES, size)
         place = Place(BlockType.IMAGE, Tier.METADATA, TABLE, number, 0, offset)
         plain = self._open(seal, place, stored, b"", "The table of the picture")
-        context, parts = parse_table(plain, _PARTS_PER_TILE * limits.tiles + _FURTHER_PARTS)
+        context, parts = parse_table(plain, most)
         real = [part.length if part.layer != PADDING else 0 for part in parts]
         first = at + _LENGTH_BYTES + size
         positions = list(accumulate((part.stored for part in parts), initial=first))
@@ -371,13 +376,13 @@ class OpenedContent:
     def _keep(self, name: tuple[int, int], plain: bytes) -> None:
         """Remember a part, since headers are read in pieces; the oldest go when there is no room."""
         with self._lock:
+            self._kept_bytes += len(plain) - len(self._kept.get(name, b""))
             self._kept[name] = plain
-            self._kept_bytes = sum(map(len, self._kept.values()))
             while self._kept_bytes > _KEPT_BYTES and len(self._kept) > 1:
                 self._kept_bytes -= len(self._kept.popitem(last=False)[1])
 
-    def _small(self, seal: Seal, stored: bytes, what: str) -> bytes:
-        return parse_content(self._open(seal, Place(seal.type, seal.tier), stored, b"", what), what)
+    def _small(self, seal: Seal, place: Place, stored: bytes, what: str) -> bytes:
+        return parse_content(self._open(seal, place, stored, b"", what), what)
 
     def _open(self, seal: Seal, place: Place, stored: bytes, context: bytes, what: str) -> bytes:
         binding = self.envelope.binding

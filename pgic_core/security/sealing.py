@@ -24,6 +24,7 @@ from .messages import (
     Place,
     SealedPart,
     associated_data,
+    metadata_place,
     pack_content,
     pack_table,
 )
@@ -78,11 +79,10 @@ class _Sealer:
         associated = associated_data(self.binding, self.fields, place, len(plain), context)
         return self.binding.suite.seal(key, place.index, plain, associated)
 
-    def small(self, block_type: int, tier: Tier, content: bytes, *, pad: bool) -> bytes:
+    def small(self, place: Place, content: bytes, *, pad: bool) -> bytes:
         """The one message of a seal of metadata or extension."""
-        seal = self.start(block_type, tier)
-        plain = pack_content(content, pad=pad)
-        return self.message(self.seal_key(seal, tier), Place(block_type, tier), plain)
+        seal = self.start(place.type, place.tier)
+        return self.message(self.seal_key(seal, place.tier), place, pack_content(content, pad=pad))
 
     def small_blocks(
         self, metadata: BlockEntry | None, stored: bytes, fields: Mapping[str, object], *, pad: bool
@@ -90,10 +90,10 @@ class _Sealer:
         """Metadata and extension block of an encrypted file."""
         blocks: list[Block] = []
         if metadata is not None:
-            sealed = self.small(BlockType.METADATA, Tier.METADATA, stored, pad=pad)
+            sealed = self.small(metadata_place(metadata.flags), stored, pad=pad)
             blocks.append(make_block(BlockType.METADATA, metadata.flags | BlockFlag.ENCRYPTED, [sealed]))
         parts = [
-            self.small(BlockType.EXTENSION, tier, pack_fields(found), pad=pad)
+            self.small(Place(BlockType.EXTENSION, tier), pack_fields(found), pad=pad)
             for tier, found in split_fields(fields).items()
         ]
         mark = {

@@ -173,8 +173,8 @@ class EncryptedFile:
     def salts(self, kind: int) -> list[tuple[int, bytes]]:
         return [(tier, salt) for number, tier, salt in self.envelope["seals"] if number == kind]
 
-    def small(self, salt: bytes, kind: int, tier: int, sealed: bytes) -> bytes:
-        plain = self.message(salt, kind, tier, sealed)
+    def small(self, salt: bytes, kind: int, tier: int, sealed: bytes, layer: int = 0) -> bytes:
+        plain = self.message(salt, kind, tier, sealed, (layer, 0, 0, 0))
         length = int.from_bytes(plain[:4], "little")
         assert not any(plain[4 + length :])
         return plain[4 : 4 + length]
@@ -183,7 +183,7 @@ class EncryptedFile:
         ((tier, salt),) = self.salts(0x8010)
         flags, stored = self.blocks["metadata"]
         assert flags & 1
-        content = self.small(salt, 0x8010, tier, stored)
+        content = self.small(salt, 0x8010, tier, stored, flags >> 1 & 1)
         return zlib.decompress(content[4:], -15) if flags & 2 else content
 
     def extension(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import cbor2
+import numpy as np
 import pytest
 
 import pgic_core
@@ -479,6 +480,33 @@ def _empty_metadata(parts: Parts) -> None:
     parts.blocks[METADATA].flags = 0
 
 
+def test_the_flag_of_compressed_metadata(keys: Keys) -> None:
+    plain = pgic_core.encode(
+        np.zeros((8, 8), np.uint8), metadata={"sensor_params": {f"lens-{n}": "0" * 40 for n in range(40)}}
+    )
+    data = sealed(plain, keys.full.public)
+    everything(data, keys.full)
+    parts = Parts.of(data)
+    assert parts.blocks[METADATA].flags == 3
+    parts.blocks[METADATA].flags = 1
+    refused(parts.file(), keys.full, AUTH)
+
+
+@pytest.mark.parametrize("block", [METADATA, IMAGE])
+def test_flags_of_a_later_version(one: bytes, keys: Keys, block: int) -> None:
+    parts = Parts.of(one)
+    parts.version = 0x0102
+    parts.blocks[block].flags |= 0x80
+    refused(parts.file(), keys.full, UNSUPPORTED)
+
+
+def test_parts_that_are_kept_are_counted(sealed_apart: bytes, keys: Keys) -> None:
+    content = opened(sealed_apart, keys.full)
+    for length in (1000, content.payload_length, 100):
+        content.read_payload(0, length)
+        assert content._kept_bytes == sum(map(len, content._kept.values())) > 0
+
+
 @pytest.mark.parametrize(
     ("change", "error"),
     [
@@ -491,6 +519,8 @@ def _empty_metadata(parts: Parts) -> None:
         (_national, AUTH),
         (_flag(IMAGE, 0), FORMAT),
         (_flag(METADATA, 2), FORMAT),
+        (_flag(METADATA, 1), AUTH),
+        (_set("seals", [[IMAGE, 4, bytes(16)]] * 4097), LIMIT),
         (_flag(METADATA, 0), FORMAT),
         (_flag(EXTENSION, 1), FORMAT),
         (_without(METADATA), FORMAT),
