@@ -121,6 +121,6 @@ def _cryptography() -> tuple[Any, Any]:
         from cryptography.hazmat.primitives.asymmetric import ed25519
     except ImportError as error:
         raise PgiUnsupportedError(
-            "Signatures need the package cryptography: pip install 'pgic[trust]'."
+            "Signatures need the package cryptography: pip install 'pgic[security]'."
         ) from error
     return ed25519, serialization

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, TypedDict
 from ..audit import audited
 from ..container import IMAGE_FIELDS_SIZE, atomic_write
 from ..container.parity import share_of
+from ..errors import PgiOptionError
 from ..limits import Limits
-from ..options import DEFAULT_EFFORT, RateRequest, thread_count
+from ..options import DEFAULT_EFFORT, DEFAULT_QUALITY, RateRequest, thread_count
 from .auditing import facts_of_coded, path_of
 from .payload import CodingOptions, code
 from .preparing import Description, Profiles, prepare
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ..models import Model
     from ..options import Progress
     from ..roi import ExactLike, RoiLike
+    from ..security.watermark import Watermark
     from .conversion import AnnotationsLike, ExifLike, MetadataLike
     from .image_type import ImageTypeLike
     from .preparing import ImageLike, Prepared
@@ -59,6 +61,7 @@ class EncodeOptions(TypedDict, total=False):
     model: Model | str | None
     source_bytes: int | None
     protect: float | None
+    watermark: Watermark | None
     threads: int | None
     limits: Limits | None
     progress: Progress | None
@@ -91,6 +94,7 @@ def encode(
     model: Model | str | None = None,
     source_bytes: int | None = None,
     protect: float | None = None,
+    watermark: Watermark | None = None,
     threads: int | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
@@ -158,6 +162,8 @@ def encode(
             that was opened from a path.
         protect: bytes of parity for each byte of the file, such as 0.05, from which lost bytes are restored
             (:func:`~pgic_core.repair`). They count for ``max_bytes``, ``ratio`` and ``bpp``.
+        watermark: an invisible id to put into the pixels (:mod:`pgic_core.security.watermark`). The file
+            records it among the steps of ``preprocess``. It contradicts ``lossless`` and ``exact``.
         threads: 1 or more; ``PGIC_THREADS`` or all processors if not given.
         limits: those that a reader would check of the picture; the defaults and the environment if not given.
         progress: called with the share done, 0 to 1.
@@ -203,11 +209,28 @@ def encode(
     )
     limits = limits or Limits.from_environment()
     share = None if protect is None else share_of(protect)
+    mark = None
+    if watermark is not None:
+        how = _with_watermark(how)
+        mark = watermark, DEFAULT_QUALITY if quality is None else quality
     with audited("encode", file=path_of(image)) as event:
-        prepared = replace(prepare(image, profiles, description, preprocess, limits), share=share)
+        prepared = replace(prepare(image, profiles, description, preprocess, limits, mark), share=share)
         data = _wrap(prepared, *code(prepared, how), limits)
         event.facts |= facts_of_coded(data)
     return data
+
+
+def _with_watermark(how: CodingOptions) -> CodingOptions:
+    """How a picture with a watermark is coded: with loss.
+
+    Raises:
+        PgiOptionError: something else is asked for.
+    """
+    if how.rate.lossless:
+        raise PgiOptionError("watermark and lossless contradict each other: a watermark changes pixels.")
+    if how.exact is not None:
+        raise PgiOptionError("watermark and exact contradict each other: a watermark changes pixels.")
+    return replace(how, codec="learned")
 
 
 def _wrap(prepared: Prepared, compression: Compression, payload: Sequence[bytes], limits: Limits) -> bytes:

@@ -27,7 +27,7 @@ from ..container import (
 from ..errors import PgiLimitError, PgiUnsupportedError
 from ..limits import Limits
 from ..models import ROWS_PER_OCTAVE, find_model
-from ..options import ADAPTIVE, DecodeOptions, Level, OnDamage, Window, thread_count
+from ..options import ADAPTIVE, DecodeOptions, Level, OnDamage, Window
 from .auditing import facts_of, facts_of_options, path_of
 from .file_info import BlockInfo, FileInfo, RendererInfo
 from .opened_image import open_coded
@@ -329,10 +329,9 @@ class PgiFile:
 
     def decode_with(self, options: DecodeOptions) -> tuple[Picture, NDArray[np.bool_] | None]:
         """As :meth:`decode_picture`, with options that were checked when they were made."""
-        options = self._with_cells(options)
         with audited("decode", **facts_of(self._reader), **facts_of_options(options)):
             try:
-                pixels, mask = self._coded.decode(options)
+                pixels, mask = self._coded.decode(self._resolved(options))
             except MemoryError as error:
                 raise self._too_large() from error
         return Picture(pixels, self.image_type), mask
@@ -357,28 +356,30 @@ class PgiFile:
         # Not imported for those who decode here.
         from ..codec.learned.opacity import symbols_of
 
-        options = self._with_cells(options)
         asked = facts_of_options(options) | ({"level": "latent"} if latent else {})
         with audited("decode", **facts_of(self._reader), **asked):
             try:
-                return symbols_of(self._coded, options, latent=latent)
+                return symbols_of(self._coded, self._resolved(options), latent=latent)
             except MemoryError as error:
                 raise self._too_large() from error
 
-    def _with_cells(self, options: DecodeOptions) -> DecodeOptions:
-        """Options whose regions are cells of 8 x 8 pixels of the stored picture.
+    def _resolved(self, options: DecodeOptions) -> DecodeOptions:
+        """Options with regions as codecs take them."""
+        if options.level != ADAPTIVE:
+            return options
+        return replace(options, regions=self._key_cells(options.regions))
+
+    def _key_cells(self, regions: RegionsLike | None) -> NDArray[np.bool_]:
+        """Key regions as cells of 8 x 8 pixels of the stored picture.
 
         Raises:
             PgiOptionError: regions are none of what :meth:`decode` takes, or there are none.
         """
-        if options.level != ADAPTIVE:
-            return options
         # Not imported for those who decode at other levels.
         from ..roi import key_cells
 
-        roi, size = self._coded.facts.roi, (self.width, self.height)
-        return replace(
-            options, regions=key_cells(options.regions, roi, self.annotations, *size, self.orientation)
+        return key_cells(
+            regions, self._coded.facts.roi, self.annotations, self.width, self.height, self.orientation
         )
 
     def renderer(self, level: Level = "fast", scale: int = 1) -> Renderer | None:
@@ -416,11 +417,20 @@ class PgiFile:
                 ) from error
 
     def strips(
-        self, *, threads: int | None = None, progress: Progress | None = None
+        self,
+        *,
+        level: Level = "fast",
+        scale: int = 1,
+        regions: RegionsLike | None = None,
+        threads: int | None = None,
+        progress: Progress | None = None,
     ) -> Iterator[NDArray[Any]]:
-        """Decode every pixel, a strip of full width at a time, so that memory does not grow with the height.
+        """Decode the picture a strip of full width at a time, so that memory does not grow with the height.
 
         Args:
+            level: as for :meth:`decode`, like the next two.
+            scale: 1, 2, 4 or 8.
+            regions: with "adaptive", what to decode as "fine".
             threads: 1 or more; as many as there are processors if not given.
             progress: called with the share done, 0 to 1.
 
@@ -430,15 +440,16 @@ class PgiFile:
         Raises:
             PgiError: as :meth:`decode`; what was yielded before was sound.
         """
-        done = 0
+        options = self._resolved(DecodeOptions(level, threads=threads, scale=scale, regions=regions))
+        done, rows = 0, -(-self.height // options.scale)
         # Logged before the first strip is out of hand.
-        note("decode", **facts_of(self._reader), level="fast")
+        note("decode", **facts_of(self._reader), **facts_of_options(options))
         try:
-            for strip in self._coded.strips(thread_count(threads)):
+            for strip in self._coded.strips(options):
                 yield strip
                 done += len(strip)
                 if progress is not None:
-                    progress(done / self.height)
+                    progress(done / rows)
         except MemoryError as error:
             raise self._too_large() from error
 

@@ -18,6 +18,7 @@ from ..container import (
     serialize_extension,
 )
 from ..container.parity import bare_budget, protected
+from ..errors import PgiOptionError, PgiUnsupportedError
 from .conversion import annotations_to_value, exif_to_bytes, merge_metadata, segments_to_bytes, vendor_fields
 from .image_type import image_type_number
 from .losses import report
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from ..container import Metadata
     from ..limits import Limits
+    from ..security.watermark import Watermark
     from .conversion import AnnotationsLike, ExifLike, MetadataLike
     from .image_type import ImageTypeLike
     from .side_data import SideData
@@ -125,6 +127,7 @@ def prepare(
     description: Description,
     preprocess: Sequence[str] | str | None,
     limits: Limits,
+    watermark: tuple[Watermark, int] | None = None,
 ) -> Prepared:
     """Read an image, and merge what it brings with what is given.
 
@@ -134,6 +137,7 @@ def prepare(
         description: likewise.
         preprocess: names of steps.
         limits: what the picture may take.
+        watermark: what to put into the pixels after the steps, and the quality that they are coded at.
 
     Warns:
         PgiWarning: the image has more than a file holds.
@@ -149,6 +153,9 @@ def prepare(
     from .plugin_steps import preprocessed, recognised
 
     picture, steps = preprocessed(picture, preprocess or ())
+    if watermark is not None:
+        picture = _marked(picture, *watermark)
+        steps = [*steps, watermark[0].step]
     given = vendor_fields(description.extension or {})
     fields = collect_extension_fields(picture.to_array(), given, serialize_extension) | extras.to_fields()
     if steps:
@@ -186,6 +193,26 @@ def _read(
     if not isinstance(image, np.ndarray):
         report(name_of(image), losses)
     return picture, extras
+
+
+def _marked(picture: Picture, watermark: Watermark, quality: int) -> Picture:
+    """The picture with a watermark in its colours.
+
+    Raises:
+        PgiOptionError: the learned codec does not take the picture, or it is too small.
+    """
+    from ..security.watermark import embed
+
+    if not picture.learnable:
+        raise PgiOptionError(
+            "A watermark goes only into pictures that are coded with loss: 8-bit RGB of visible light."
+        )
+    pixels = picture.pixels.copy()
+    try:
+        pixels[:, :, :3] = embed(np.ascontiguousarray(pixels[:, :, :3]), watermark, quality=quality)
+    except PgiUnsupportedError as error:
+        raise PgiOptionError(str(error)) from error
+    return replace(picture, pixels=pixels)
 
 
 def _is_own(exif: ExifLike, image: ImageLike) -> bool:

@@ -27,6 +27,7 @@ _COMMANDS = {
     "protect": ("pgic_core.cli.safekeeping", "Add parity, from which lost bytes are restored."),
     "repair": ("pgic_core.cli.safekeeping", "Restore damaged .pgi files from their parity."),
     "replicate": ("pgic_core.cli.safekeeping", "Keep a second copy of files, and heal damage in either."),
+    "watermark": ("pgic_core.cli.watermark", "Put invisible ids into pictures, and find them."),
     "audit": ("pgic_core.cli.audit", "Show, check and watch the audit log."),
     "meta": ("pgic_core.cli.meta", "Show or change metadata without coding pixels again."),
     "features": ("pgic_core.cli.features", "Code deep feature maps."),

@@ -20,6 +20,7 @@ from .value_types import LEVEL, QUALITY, SCALE
 
 if TYPE_CHECKING:
     from ..api import PgiFile
+    from ..api.writing import Carried
     from ..models import Renderer
     from ..options import OnDamage
     from .batch import Progress
@@ -187,29 +188,42 @@ class _Decoding:
 
     def _write_strips(self, file: PgiFile, target: Target, kind: str, progress: Progress) -> str | None:
         """Write the picture while it is decoded; None where the kind or the options do not allow it."""
-        from ..api.writing import Carried, not_held
+        from ..api.writing import not_held
 
-        plain = self._is_whole and self.options.level == FAST
-        if not plain or self.options.conceals or target.name == STREAM:
+        if self.options.window is not None or self.options.conceals or target.name == STREAM:
             return None
-        pieces = streamed_photo(file, kind, self.options.thread_count, progress)
+        pieces = streamed_photo(file, kind, self.options, progress)
         if pieces is None:
             return None
-        if kind != ".npy" and not self.strip and (names := Carried.of(file, whole=True).names()):
-            self.losses.tell(target.source.name, [not_held(names, "PPM")])
+        lost: list[str] = []
+        renderer = file.renderer(self.options.level, self.options.scale)
+        names = self._carried(file, renderer, kind, lost).names()
+        if kind != ".npy" and names:
+            lost.append(not_held(names, "PPM"))
+        self.losses.tell(target.source.name, lost)
         atomic_write(target.name, pieces, replace=target.replace)
-        return f"{file.width} x {file.height} {file.channels.label}"
+        width, height = (-(-side // self.options.scale) for side in (file.width, file.height))
+        return f"{width} x {height} {file.channels.label}{self._drawn_by(renderer)}"
+
+    def _carried(self, file: PgiFile, renderer: Renderer | None, kind: str, lost: list[str]) -> Carried:
+        """What goes into an output beside its pixels; a note that they were synthesised, always."""
+        from ..api.writing import Carried
+
+        carried = Carried() if self.strip else Carried.of(file, whole=self._is_whole)
+        if renderer is None or not renderer.synthesised:
+            return carried
+        if kind == ".npy":
+            lost.append("has pixels that were synthesised, which this .npy file cannot say")
+        return carried.marked_synthesised(lost)
 
     def _write_whole(self, file: PgiFile, target: Target, kind: str, progress: Progress) -> str:
         """Decode the picture, then write it."""
-        from ..api.writing import Carried, photo_bytes
+        from ..api.writing import photo_bytes
 
         picture, mask = file.decode_with(replace(self.options, progress=progress))
         renderer = file.renderer(self.options.level, self.options.scale)
         lost: list[str] = []
-        carried = Carried() if self.strip else Carried.of(file, whole=self._is_whole)
-        if renderer is not None and renderer.synthesised:
-            carried = carried.marked_synthesised(lost)
+        carried = self._carried(file, renderer, kind, lost)
         data = photo_bytes(
             picture, carried, kind, orientation=file.orientation, quality=self.quality, losses=lost
         )

@@ -10,7 +10,7 @@ import click
 from ..terminal import say
 from .base import PgicCommand, option
 from .progress import progress_bar
-from .value_types import EXISTING, OUTPUT_FOLDER, QUALITY
+from .value_types import EXISTING, EXISTING_FILE, OUTPUT_FOLDER, QUALITY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +24,7 @@ __all__ = ["evaluate"]
         "pgic evaluate photos -o report",
         "pgic evaluate photos -o report --codec jpeg --codec avif",
         "pgic evaluate photos -o report --megapixels 5 -j 4",
+        "pgic evaluate photos -o report --recogniser insulator",
     ),
 )
 @click.argument("folder", type=EXISTING)
@@ -105,12 +106,33 @@ __all__ = ["evaluate"]
     help="Size of the picture by which speed and memory are measured; 0 leaves them out.",
 )
 @option(
+    "--recogniser",
+    metavar="NAME",
+    group="Recognition",
+    help="Compare what this recogniser sees before and after coding: one that 'pgic plugins' lists,"
+    " 'rapidocr' for text, or 'yolox:PATH' for an ONNX file.",
+)
+@option(
+    "--truth",
+    type=EXISTING_FILE,
+    group="Recognition",
+    help="What is in the pictures: COCO annotations, or a JSON object of file names and text."
+    " [default: what is seen in the originals]",
+)
+@option(
+    "--recogniser-roi",
+    metavar="MODEL",
+    group="Recognition",
+    advanced=True,
+    help="Also code with more detail where this model says, at the same bytes.",
+)
+@option(
     "-j",
     "--jobs",
     type=click.IntRange(1),
     metavar="N",
     group="Running",
-    help="Processes at a time. [default: as many as there are processors]",
+    help="Processes at a time. [default: as many as there are processors, at most 4]",
 )
 def evaluate(
     folder: Path,
@@ -123,6 +145,9 @@ def evaluate(
     perceptual: bool | None,
     crops: int,
     megapixels: float,
+    recogniser: str | None,
+    truth: Path | None,
+    recogniser_roi: str | None,
     jobs: int | None,
 ) -> None:
     """Measure the pictures of a folder beside other codecs, and write it all as one page.
@@ -148,6 +173,9 @@ def evaluate(
         perceptual=perceptual,
         crops=crops,
         megapixels=megapixels,
+        recogniser=recogniser,
+        truth=truth,
+        recogniser_roi=recogniser_roi,
         limit=limit,
         jobs=jobs,
     )

@@ -132,8 +132,11 @@ class CodedImage(Protocol):
             PgiOptionError: the window is not inside the picture.
         """
 
-    def strips(self, threads: int | None) -> Iterator[NDArray[Any]]:
+    def strips(self, options: DecodeOptions) -> Iterator[NDArray[Any]]:
         """Decode all of the image, (rows, W, C) at a time, from top to bottom.
+
+        Args:
+            options: how; without a window, and damage raises.
 
         Raises:
             PgiFormatError: as :meth:`decode`.

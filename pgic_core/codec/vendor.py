@@ -74,9 +74,9 @@ class VendorImage:
         """See :meth:`~pgic_core.codec.base.CodedImage.decode`."""
         return self.pixels.decode(options)
 
-    def strips(self, threads: int | None) -> Iterator[NDArray[Any]]:
+    def strips(self, options: DecodeOptions) -> Iterator[NDArray[Any]]:
         """See :meth:`~pgic_core.codec.base.CodedImage.strips`."""
-        return self.pixels.strips(threads)
+        return self.pixels.strips(options)
 
     def latent(self, window: Window | None, threads: int | None) -> NDArray[np.float32]:
         """There is none.

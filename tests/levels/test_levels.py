@@ -191,7 +191,23 @@ def test_damage_is_marked_at_every_level(larger: Model, data: bytes) -> None:
         assert np.array_equal(shown.pixels[~shown.damaged], sound[~shown.damaged])
 
 
-def test_latents_and_strips_know_nothing_of_levels(larger: Model, data: bytes, models: Path) -> None:
+def test_strips_of_every_level(
+    larger: Model, photo: np.ndarray, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = pgic_core.encode(np.concatenate([photo, photo])[:, :300], quality=40)
+    monkeypatch.setattr(tiling, "_BLOCK_PIXELS", 100_000)
     with pgic_core.open_file(data) as file:
-        assert np.array_equal(np.concatenate(list(file.strips())), file.decode())
+        for options in (
+            {},
+            {"level": "fine"},
+            {"level": "fine", "scale": 2},
+            {"scale": 4},
+            {"level": "preview"},
+            {"level": "adaptive", "regions": [BOX]},
+        ):
+            seen: list[float] = []
+            strips = list(file.strips(progress=seen.append, **options))  # type: ignore[arg-type]
+            assert len(strips) > 1
+            assert seen[-1] == 1
+            assert np.array_equal(np.concatenate(strips), file.decode(**options))  # type: ignore[arg-type]
         assert file._coded.model.folder.parent == models  # type: ignore[attr-defined]

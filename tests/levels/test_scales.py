@@ -53,6 +53,9 @@ def test_pictures_without_loss_are_the_means_of_their_pixels(kind: str) -> None:
         shown = pgic_core.decode(data, scale=scale)
         assert shown.dtype == picture.dtype
         assert np.array_equal(shown, means(picture, scale))
+        with pgic_core.open_file(data) as file:
+            strips = np.concatenate(list(file.strips(scale=scale)))
+        assert np.array_equal(strips.reshape(shown.shape), shown)
     assert np.array_equal(pgic_core.decode(data, level="preview"), means(picture, 8))
 
 
@@ -62,6 +65,8 @@ def test_opacity_and_exact_blocks_are_means_of_what_they_were() -> None:
     for scale in (2, 4, 8):
         shown = pgic_core.decode(data, scale=scale)
         assert np.array_equal(shown[:, :, 3:], means(alpha, scale))
+        with pgic_core.open_file(data) as file:
+            assert np.array_equal(np.concatenate(list(file.strips(scale=scale))), shown)
         inside = np.s_[80 // scale : 144 // scale, 160 // scale : 256 // scale]
         assert np.array_equal(shown[*inside, :3], means(PHOTO, scale)[inside])
 

@@ -93,6 +93,13 @@ def test_a_format_without_xmp_is_named(larger: Model, data: bytes, tmp_path: Pat
     (tmp_path / "a.pgi").write_bytes(data)
     said = pgic("decode", "--level", "perceptual", tmp_path / "a.pgi", tmp_path / "a.bmp").output
     assert "has XMP, which this BMP cannot hold" in said
+    for suffix, reason in {
+        "ppm": "has XMP, which this PPM",
+        "npy": "has pixels that were synthesised",
+    }.items():
+        out = tmp_path / f"a.{suffix}"
+        assert reason in pgic("decode", "--level", "perceptual", tmp_path / "a.pgi", out).output
+        assert reason not in pgic("decode", "--level", "fine", tmp_path / "a.pgi", out).output
     pgic("decode", "--strict", "--level", "perceptual", tmp_path / "a.pgi", tmp_path / "b.bmp", status=1)
 
 

@@ -285,18 +285,25 @@ class LearnedImage:
     def _steps(self) -> StepSizes:
         return StepSizes(self.model, self.header.quality, self.header.roi_map)
 
-    def strips(self, threads: int | None = None) -> Iterator[NDArray[np.uint8]]:
+    def strips(self, options: DecodeOptions = DecodeOptions()) -> Iterator[NDArray[np.uint8]]:
         """The whole picture, a strip of full width at a time, from top to bottom.
+
+        Args:
+            options: how to decode it; without a window.
 
         Yields:
             ``(rows, W, 3)`` grey levels.
         """
-        strip = np.empty((0, self.grid.width, 3), np.uint8)
-        for box, pixels, _ in self.blocks(thread_count(threads)):
-            if box.left == 0:
-                strip = np.empty((box.height, self.grid.width, 3), np.uint8)
-            strip[:, box.left : box.right] = pixels
-            if box.right == self.grid.width:
+        look, scale = self.look(options), options.scale
+        whole = self.grid.picture
+        tiles, width = self.reader(raise_damage=True), whole.reduced(scale).width
+        strip = np.empty((0, width, 3), np.uint8)
+        for box, pixels, _ in self._blocks(tiles, whole, look, options.thread_count):
+            here = box.reduced(scale)
+            if here.left == 0:
+                strip = np.empty((here.height, width, 3), np.uint8)
+            strip[:, here.left : here.right] = box_reduce(pixels, scale // look.renderer.scale)
+            if here.right == width:
                 yield strip
 
     def blocks(self, threads: int) -> Iterator[DecodedBlock]:

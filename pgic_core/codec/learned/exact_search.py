@@ -17,7 +17,7 @@ import numpy as np
 
 from ..parallel import map_tiles
 from ..tiling import Box, pixels_in
-from .hard_blocks import find_hard_blocks, lossless_bits, promised_error
+from .hard_blocks import lossless_bits, measure_blocks, promised_error, screen_blocks
 from .stream import DEPTHS, EXACT_SIDE, FULL_DEPTH
 from .transform_cost import transform_cost
 from .trial_coding import try_coding
@@ -43,6 +43,8 @@ _TOGETHER = 256
 """Crops side by side, and the most crops that go through the networks at once: a megapixel."""
 _FIRST, _FIRST_SHARE = 4, 1 / 256
 """The first batch has this many cores at least, or this share of all of them."""
+_FEW = 256
+"""Up to so many blocks of a tile are measured with those of other tiles: one call is faster than many."""
 _LEAST_YIELD = 1 / 4
 """The search ends after a batch in which a smaller share of the cores gave exact blocks. Photographs seldom
 get beyond the first batch."""
@@ -50,7 +52,10 @@ _FAR_RATIO, _WORTH_RATIO, _BESIDE_RATIO = 8.0, 4.0, 6.0
 """A block is taken if its decoded error is more than so many times the usual error around it: if the block is
 foreign to the model; if it is worth its bits; and if it is foreign and touches one that is taken. Else a part
 of a letter or lamp would be left."""
-_FOREIGN_RATIO, _INKED_RATIO = 1.25, 0.75
+_CUT_RATIO = 2.0
+"""Beside an exact block, this is enough for a suspected one with ink: both may show parts of one thing, which
+would be cut between them."""
+_FOREIGN_RATIO, _INKED_RATIO = 1.4, 0.75
 """A block is foreign if its error weighs so many times what a transform coder would cost. The second is for
 blocks with ink: one colour fills part of them, as in letters."""
 _INK_SHARE = 1 / 8
@@ -131,12 +136,22 @@ class ExactSearch:
         shape = (-(-height // _SIDE) * _SIDE, -(-width // _SIDE) * _SIDE)  # whole cores
         bits, lost = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
 
-        def look(tile: int) -> None:
-            found = find_hard_blocks(self._pixels(tile), weight, depth)
-            places = tuple(found.places.T)
-            bits[self._there(tile)][places], lost[self._there(tile)][places] = found.bits, found.lost
+        def note(places: NDArray[np.intp], planes: NDArray[np.float32]) -> None:
+            found = tuple(places.T)
+            bits[found], lost[found] = measure_blocks(planes, weight, depth)
 
-        map_tiles(look, range(self.grid.count), self.threads)
+        def look(tile: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+            places, planes = screen_blocks(self._pixels(tile), weight)
+            box = self._box(tile)
+            places += np.array([box.top, box.left])
+            if len(places) > _FEW:
+                note(places, planes)
+                places, planes = places[:0], planes[:, :0]
+            return places, planes
+
+        few = map_tiles(look, range(self.grid.count), self.threads)
+        note(np.concatenate([places for places, _ in few]), np.concatenate([planes for _, planes in few], 1))
+        lost[bits == 0] = 0
         gain, beside = np.zeros(shape, np.float32), np.zeros(shape, np.bool_)
         for cores in _in_turn(lost):
             judged = self._judged(cores, quality, _blocks_of(bits, cores))
@@ -145,8 +160,8 @@ class ExactSearch:
             _blocks_of(beside)[*cores.T] = judged.beside
             if np.count_nonzero(judged.gain.any((1, 2))) < _LEAST_YIELD * len(cores):
                 break
-        bits, gain, beside = bits[:height, :width], gain[:height, :width], beside[:height, :width]
-        chosen = _joined(gain > 0, beside)
+        bits, gain = bits[:height, :width], gain[:height, :width]
+        chosen = _joined(gain > 0, beside[:height, :width])
         for tile in range(self.grid.count):
             there = self._there(tile)
             if gain[there].sum() < _PART_BITS:
@@ -199,6 +214,7 @@ class ExactSearch:
         foreign[known] |= weight * errors[known] > least * transform_cost(pixels[known], weight)
         taken = suspected & (worth | (foreign & (errors > _FAR_RATIO * usual)))
         beside = foreign & (errors > _BESIDE_RATIO * usual)
+        beside |= suspected & inked & (errors > _CUT_RATIO * usual)
         return _Judged(bits, np.where(taken, np.maximum(gain, bits) * EXACT_SIDE**2, 0), beside)
 
     def _grow(self, chosen: NDArray[np.bool_], bits: NDArray[np.float32], depth: int) -> None:

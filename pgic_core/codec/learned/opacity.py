@@ -108,13 +108,14 @@ class LearnedWithOpacity:
             mask |= opacity_mask
         return pixels, mask
 
-    def strips(self, threads: int | None) -> Iterator[NDArray[Any]]:
+    def strips(self, options: DecodeOptions) -> Iterator[NDArray[Any]]:
         """All of both, (rows, W, 4) at a time, from top to bottom."""
-        top = 0
-        for colours in self.colours.strips(threads):
-            rows, width = colours.shape[:2]
-            opacity, _ = self.opacity.decode(DecodeOptions(window=(0, top, width, rows), threads=threads))
-            yield np.concatenate([colours, opacity], axis=2)
+        grid, scale, top = self.opacity.grid, options.scale, 0
+        for colours in self.colours.strips(options):
+            rows = min(scale * len(colours), grid.height - top)
+            window = 0, top, grid.width, rows
+            of_strip = DecodeOptions(window=window, threads=options.threads, scale=scale)
+            yield np.concatenate([colours, self.opacity.decode(of_strip)[0]], axis=2)
             top += rows
 
     def latent(self, window: Window | None, threads: int | None) -> NDArray[np.float32]:

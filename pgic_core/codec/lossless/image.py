@@ -267,8 +267,11 @@ class LosslessImage:
         ]
         return out, fill_damaged(out, sorted(moved, key=lambda box: (box.top, box.left)), self.channels)
 
-    def strips(self, threads: int | None = None) -> Iterator[NDArray[Any]]:
+    def strips(self, options: DecodeOptions = DecodeOptions()) -> Iterator[NDArray[Any]]:
         """The whole picture, a row of tiles at a time, from top to bottom.
+
+        Args:
+            options: scale and threads count.
 
         Yields:
             (rows, W, C) pixels.
@@ -279,7 +282,8 @@ class LosslessImage:
         grid = self.grid
         for top in range(0, grid.height, grid.tile_height):
             rows = min(grid.tile_height, grid.height - top)
-            yield self.decode(DecodeOptions(window=(0, top, grid.width, rows), threads=threads))[0]
+            window = 0, top, grid.width, rows
+            yield self.decode(DecodeOptions(window=window, threads=options.threads, scale=options.scale))[0]
 
     def latent(self, window: Window | None, threads: int | None) -> NDArray[np.float32]:
         """There is none.

@@ -12,10 +12,12 @@ from ..bench.peers import PEERS, available
 from ..bench.perceptual import has_st_lpips
 from ..bench.pictures import fit_megapixels
 from ..bench.speed import measure_speed, steps_of
+from ..recognition import find_recogniser
 from .crops import CropTask
 from .exact import ExactTask
 from .page import report_page
 from .points import RAW, EvalPoint, PointTask
+from .recognition import RecognitionTask, read_truth, recognition_rows
 from .subjects import find_subjects
 from .summary import Figures
 from .tables import write_tables
@@ -38,6 +40,7 @@ QUALITIES = (10, 30, 50, 70, 90)
 """Qualities of pgic."""
 CROP_QUALITY = 50
 _PAGE = "report.html"
+_MOST_JOBS = 4  # unless asked for: each takes up to two gigabytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,12 @@ class EvaluateOptions:
         perceptual: whether ST-LPIPS is measured; None where its package is installed.
         crops: pictures shown side by side at most, the worst first.
         megapixels: size of the picture by which speed and memory are measured; 0 leaves both out.
+        recogniser: name of what looks at decoded pictures, or None.
+        truth: file of what is in the pictures; None to take what is seen in the originals.
+        recogniser_peers: codecs that it looks at beside pgic.
+        recogniser_roi: model of the regions that pgic keeps in more detail for it, or None.
         limit: of pictures.
-        jobs: processes at a time; None for as many as there are processors.
+        jobs: processes at a time; None for as many as there are processors, at most four.
     """
 
     codecs: tuple[str, ...] = PEERS
@@ -63,6 +70,10 @@ class EvaluateOptions:
     perceptual: bool | None = None
     crops: int = 12
     megapixels: float = 1.0
+    recogniser: str | None = None
+    truth: Path | None = None
+    recogniser_peers: tuple[str, ...] = ("jpeg", "avif")
+    recogniser_roi: str | None = None
     limit: int | None = None
     jobs: int | None = None
 
@@ -98,10 +109,11 @@ def evaluate(folder: Path, output: Path, options: EvaluateOptions, bar: Bar) -> 
         PgiInputError: the report cannot be written.
     """
     codecs, missing = available(options.codecs)
+    truth = None if options.truth is None else read_truth(options.truth)
     subjects, refused = find_subjects(folder, options.limit)
     visible = [subject for subject in subjects if subject.visible]
     store = Store(output / "work")
-    jobs = options.jobs or default_threads()
+    jobs = options.jobs or min(default_threads(), _MOST_JOBS)
     failures = list(refused)
 
     def measured(tasks: Sequence[Task]) -> list[list[dict[str, Any]]]:
@@ -119,6 +131,9 @@ def evaluate(folder: Path, output: Path, options: EvaluateOptions, bar: Bar) -> 
     figures = Figures.collect(zip(tasks, measured(tasks), strict=True))
     crops = _crop_tasks(visible, figures.points, codecs, options, model)
     figures.crops = [row for rows in measured(crops) for row in rows]
+    if options.recogniser is not None:
+        rows = [row for found in measured(_recognition_tasks(visible, options, model)) for row in found]
+        figures.recognition = recognition_rows(options.recogniser, rows, truth)
     if visible and options.megapixels:
         figures.speed_megapixels = options.megapixels
         figures.speed = _speed(visible, codecs, options.megapixels, store, bar)
@@ -167,6 +182,15 @@ def _crop_tasks(
         CropTask(by_name[p.picture], quality, (p.worst_x, p.worst_y), peers, model)
         for p in found[: options.crops]
     ]
+
+
+def _recognition_tasks(
+    subjects: Sequence[Subject], options: EvaluateOptions, model: str
+) -> list[RecognitionTask]:
+    name = options.recogniser or ""
+    find_recogniser(name)  # is there
+    peers = tuple(codec.name for codec in available(options.recogniser_peers)[0])
+    return [RecognitionTask(subject, name, peers, options.recogniser_roi, model) for subject in subjects]
 
 
 def _speed(

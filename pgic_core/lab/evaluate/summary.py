@@ -33,6 +33,7 @@ class Figures:
         crops: as :class:`~pgic_core.lab.evaluate.crops.CropTask` gives them, the worst first.
         speed: rows of :class:`~pgic_core.lab.bench.speed.SpeedRow`.
         speed_megapixels: size of the picture by which speed was measured.
+        recognition: rows of :func:`~pgic_core.lab.evaluate.recognition.recognition_rows`.
     """
 
     points: list[EvalPoint] = field(default_factory=list)
@@ -41,6 +42,7 @@ class Figures:
     crops: list[dict[str, Any]] = field(default_factory=list)
     speed: list[dict[str, Any]] = field(default_factory=list)
     speed_megapixels: float = 0.0
+    recognition: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def collect(cls, results: Iterable[tuple[Task, list[dict[str, Any]]]]) -> Figures:

@@ -20,7 +20,7 @@ __all__ = ["write_tables"]
 
 
 def write_tables(folder: Path, figures: Figures) -> None:
-    """Write ``points`` and, where there are any, ``exact``, ``ratio`` and ``speed``: .csv and .parquet.
+    """Write ``points`` and, where there are any, the others: each as .csv and .parquet.
 
     Floats stand in full, so that two runs can be compared to the last digit. A figure that is not there is
     empty in CSV and null in Parquet.
@@ -30,10 +30,19 @@ def write_tables(folder: Path, figures: Figures) -> None:
     """
     names = tuple(field.name for field in fields(EvalPoint))
     _write(folder / "points", names, [astuple(point) for point in figures.points])
-    for name, rows in (("exact", figures.exact), ("ratio", figures.ratio), ("speed", figures.speed)):
+    for name, rows in _tables(figures):
         if rows:
             columns = tuple(rows[0])
             _write(folder / name, columns, [tuple(row[column] for column in columns) for row in rows])
+
+
+def _tables(figures: Figures) -> tuple[tuple[str, list[dict[str, Any]]], ...]:
+    return (
+        ("exact", figures.exact),
+        ("ratio", figures.ratio),
+        ("speed", figures.speed),
+        ("recognition", figures.recognition),
+    )
 
 
 def _write(path: Path, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:

@@ -91,8 +91,7 @@ def write_renderers(
 
 def larger_entry(level: str, a: FineArchitecture) -> dict[str, Any]:
     """The manifest's entry for a fine decoder; its network is called as the level."""
-    inside = 8 * a.middle_blocks + 4 * a.last_blocks
-    return _entry(level, 1, level, halo_steps(a), inside, synthesised=LARGER[level])
+    return _entry(level, 1, level, halo_steps(a), 4 * a.last_blocks, synthesised=LARGER[level])
 
 
 def _entry(

@@ -53,7 +53,9 @@ def halo_steps(a: FineArchitecture) -> list[list[int]]:
     Steps from the window outwards: grow by so many pixels, then out to multiples of so many from the
     picture's upper left corner. A window on the grid needs :func:`halo`.
     """
-    steps, pixels = [], 8 * a.middle_blocks + 4 * a.last_blocks
+    steps: list[list[int]] = []
+    # The graph cuts the latent for the layers at 1/8, and again for those at 1/4: at whole positions.
+    pixels = _LATENT * (math.ceil(8 * a.middle_blocks / _LATENT) + math.ceil(4 * a.last_blocks / _LATENT))
     for block in range(a.blocks, 0, -1):
         if block in a.attention:
             steps.append([pixels, _LATENT * a.window])

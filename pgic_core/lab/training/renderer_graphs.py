@@ -6,6 +6,7 @@ A renderer takes what it asks for by name (see ``pgic_core/codec/STREAM.md``), a
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["fine_graph", "half_graph", "quarter_graph"]
 
+_LATENT = 16  # pixels along one side of a latent position
 _OUTSIDE = -1e4  # what is added to the score of a position that is not there
 
 
@@ -83,29 +85,83 @@ def fine_graph(net: FineSynthesis) -> onnx.ModelProto:
 
     Beside ``latent`` and ``inside`` it takes ``rate`` (the place of the rate, see ``Model.rate_place``), and
     ``origin``, row and column of the first latent position in the whole picture: attention windows are cut
-    on the picture's grid.
+    on the picture's grid. Each layer works on what the layers behind it need and no more. What is left of
+    ``latent`` at the edges of the picture stays, because there is nothing beyond.
     """
     g, a = GraphWriter("fine"), net.architecture
-    channels = net.linear.weight.shape[1]
-    latent = g.input("latent", [1, "h", "w", channels])
-    corners = g.split(g.input("inside", [4], TensorProto.INT64), [2, 2])
+    latent = g.input("latent", [1, "h", "w", net.linear.weight.shape[1]])
+    first, last = g.split(g.input("inside", [4], TensorProto.INT64), [2, 2])
     rate = g.channels_last(g.input("rate", [1, 1, "he", "we"]))
     origin = g.input("origin", [2], TensorProto.INT64) if a.attention else ""
     embedding = g.layer(g.relu(g.layer(rate, net.embed)), net.embed_in)
-    t = g.add(g.layer(latent, net.enter), embedding)
+    area = _Area(g, g.add(g.layer(latent, net.enter), embedding), origin)
+    wanted, needs = area.grown((first, last), math.ceil(8 * a.middle_blocks / _LATENT)), {}
+    rendered = wanted
+    for after in range(a.blocks, 0, -1):
+        if after in a.attention:
+            wanted = needs[f"attention {after}"] = area.aligned(wanted, a.window)
+        wanted = needs[f"block {after}"] = area.grown(wanted, 1)
     for after, block in enumerate(net.body, 1):
-        t = g.layer(t, block)
-        if str(after) in net.attention:
-            t = _attention(g, net.attention[str(after)], t, origin)
-    t = g.crop(t, *corners)
-    t = g.layer(g.depth_to_space(g.layer(t, net.to_eighth), 2, a.middle), net.eighth)
+        area.crop(needs[f"block {after}"])
+        area.value = g.layer(area.value, block)
+        if after in a.attention:
+            area.crop(needs[f"attention {after}"])
+            place = g.add(origin, area.first)
+            area.value = _attention(g, net.attention[str(after)], area.value, place)
+    area.crop(rendered)
+    t = g.layer(g.depth_to_space(g.layer(area.value, net.to_eighth), 2, a.middle), net.eighth)
+    two = g.constant(np.array([2]))
+    t = g.crop(t, *(g.mul(g.node("Sub", edge, area.first), two) for edge in (first, last)))
     t = g.layer(g.depth_to_space(g.layer(t, net.to_quarter), 2, a.last), net.quarter)
     t = g.depth_to_space(g.layer(t, net.leave), 4, 3)
     weight = array(net.linear.weight) * array(net.deviation)
-    linear = g.product(g.crop(latent, *corners), weight.T, array(net.linear.bias))
+    linear = g.product(g.crop(latent, first, last), weight.T, array(net.linear.bias))
     x = g.add(g.depth_to_space(g.depth_to_space(linear, 2, 192), 8, 3), t)
     g.output("picture", grey_levels(g, x), [1, "H", "W", 3], TensorProto.UINT8)
     return g.finish()
+
+
+class _Area:
+    """A value that covers a part of the latent's positions, and corners of parts: row and column each.
+
+    Args:
+        g: writes the graph.
+        value: of all of the latent, ``(1, h, w, C)``.
+        origin: row and column of its first position in the picture.
+
+    Attributes:
+        value: what it is now.
+        first: the first position that it covers.
+    """
+
+    def __init__(self, g: GraphWriter, value: str, origin: str) -> None:
+        self._g = g
+        self._origin = origin
+        self._zero = g.constant(np.array([0, 0]))
+        self._size = g.concat([g.number(n) for n in g.size(value)], 0)
+        self.value = value
+        self.first = self._zero
+
+    def crop(self, part: tuple[str, str]) -> None:
+        """Keep a part."""
+        g = self._g
+        self.value = g.crop(self.value, *(g.node("Sub", edge, self.first) for edge in part))
+        self.first = part[0]
+
+    def grown(self, part: tuple[str, str], by: int) -> tuple[str, str]:
+        """A part with so many positions around it, as far as they are there."""
+        g, step = self._g, self._g.constant(np.array([by]))
+        return self._there(g.node("Sub", part[0], step), g.add(part[1], step))
+
+    def aligned(self, part: tuple[str, str], side: int) -> tuple[str, str]:
+        """A part and the rest of the windows that it touches, as far as they are there."""
+        g, step = self._g, self._g.constant(np.array([side]))
+        first, last = (g.add(edge, self._origin) for edge in part)
+        before, behind = g.node("Mod", first, step), g.node("Mod", g.node("Neg", last), step)
+        return self._there(g.node("Sub", part[0], before), g.add(part[1], behind))
+
+    def _there(self, first: str, last: str) -> tuple[str, str]:
+        return self._g.node("Max", first, self._zero), self._g.node("Min", last, self._size)
 
 
 def _attention(g: GraphWriter, layer: WindowAttention, x: str, origin: str) -> str:

@@ -55,6 +55,7 @@ def report_page(
         "speed": figures.speed,
         "exact": figures.exact,
         "ratio": figures.ratio,
+        "recognition": figures.recognition,
         "clauses": [asdict(clause) for clause in appendix_b(figures)],
         "columns": _COLUMNS,
         "rows": [[getattr(point, name) for name in _COLUMNS] for point in figures.points],

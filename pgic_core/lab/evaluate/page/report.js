@@ -44,7 +44,7 @@ function fillSelect(select, options, chosen) {
 function tableOf(head, rows, ownRow = () => false) {
   const table = element("table");
   const top = element("tr");
-  const numeric = head.map((_, i) => rows.every((r) => r[i] === null || typeof r[i] === "number" || r[i] === "Infinity"));
+  const numeric = head.map((_, i) => rows.every((r) => r[i] === null || typeof r[i] === "number" || r[i] === "Infinity" || r[i].className === "number"));
   head.forEach((text, i) => top.append(element("th", text, numeric[i] ? { class: "number" } : {})));
   const body = element("tbody");
   for (const row of rows) {
@@ -216,6 +216,16 @@ function showClauses() {
   } else $("exact-section").hidden = true;
 }
 
+function showRecognition() {
+  if (!data.recognition.length) { $("recognition-section").hidden = true; return; }
+  const percent = (v) => (v === null ? null : Number(v.toFixed(2)));
+  $("recognition").append(tableOf(
+    ["recogniser", "from", "codec", "pictures", "bytes of the JPEG", "on originals", "on decoded", "lost, %", "from, %", "to, %"],
+    data.recognition.map((r) => [r.recogniser, `JPEG ${r.jpeg_quality}`, r.codec, r.pictures, r.share, r.original, r.decoded,
+      percent(r.lost), percent(r.low), percent(r.high)]),
+    (row) => isOwn(row[2])));
+}
+
 function showTable() {
   const columns = data.columns, rows = data.rows;
   let by = columns.indexOf("worst_tile"), descending = false;
@@ -265,5 +275,6 @@ showCurves();
 showCrops();
 showSpeed();
 showClauses();
+showRecognition();
 showTable();
 showMissing();

@@ -1,0 +1,94 @@
+"""Recognisers by name, detectors from ONNX files, and generated plates."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pgic_core.errors import PgiInputError, PgiOptionError
+from pgic_core.lab.recognition import find_recogniser
+from pgic_core.lab.recognition.onnx_detectors import YoloxDetector
+from pgic_core.lab.recognition.plates import draw_meter, draw_plate, main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SIDE = 32
+CELLS = 16 + 4 + 1
+
+
+def write_detector(path: Path, values: np.ndarray) -> None:  # type: ignore[type-arg]
+    """A network of YOLOX's form that always gives ``values``, (cells, 5 + classes)."""
+    onnx = pytest.importorskip("onnx")
+    helper, numpy_helper = onnx.helper, onnx.numpy_helper
+    given = helper.make_tensor_value_info("images", onnx.TensorProto.FLOAT, [1, 3, SIDE, SIDE])
+    result = helper.make_tensor_value_info("output", onnx.TensorProto.FLOAT, [1, *values.shape])
+    nodes = [
+        helper.make_node("ReduceMin", ["images"], ["least"], axes=[0, 1, 2, 3], keepdims=0),
+        helper.make_node("Mul", ["least", "zero"], ["nothing"]),
+        helper.make_node("Add", ["values", "nothing"], ["output"]),
+    ]
+    constants = [
+        numpy_helper.from_array(values[None].astype(np.float32), "values"),
+        numpy_helper.from_array(np.float32(0), "zero"),
+    ]
+    graph = helper.make_graph(nodes, "detector", [given], [result], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.save(model, path)
+
+
+def test_boxes_of_yolox_are_decoded_and_thinned(tmp_path: Path) -> None:
+    values = np.zeros((CELLS, 7))
+    # Cell 5 of stride 8 is column 1, row 1: middle at (8 + 4, 8 + 4), 16 x 8 pixels.
+    values[5] = [0.5, 0.5, np.log(2), 0, 0.9, 1.0, 0.0]
+    values[6] = [-0.5, 0.5, np.log(2), 0, 0.8, 0.9, 0.0]  # the same place, less sure
+    # Cell 16 + 3 of stride 16 is column 1, row 1: middle at (16 + 8, 16 + 8).
+    values[19] = [0.5, 0.5, 0, 0, 0.7, 0.0, 0.5]
+    write_detector(tmp_path / "net.onnx", values)
+    picture = np.zeros((32, 64, 3), np.uint8)  # scaled by one half to fit in
+    seen = find_recogniser(f"yolox:{tmp_path / 'net.onnx'}")
+    assert (seen.name, seen.kind) == ("net.onnx", "boxes")
+    found = seen.see(picture)
+    assert [(s.label, pytest.approx(s.score)) for s in found] == [("0", 0.9), ("1", 0.35)]
+    assert found[0].box == pytest.approx((8, 16, 40, 32))
+    assert found[1].box == pytest.approx((32, 32, 64, 64))
+
+
+def test_files_that_are_no_detector_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "no.onnx").write_bytes(b"nothing")
+    with pytest.raises(PgiInputError, match="no ONNX network"):
+        YoloxDetector(tmp_path / "no.onnx")
+    write_detector(tmp_path / "short.onnx", np.zeros((5, 7)))
+    with pytest.raises(PgiInputError, match="no YOLOX detector"):
+        YoloxDetector(tmp_path / "short.onnx")
+
+
+def test_a_name_that_no_plugin_offers_says_what_there_is() -> None:
+    with pytest.raises(PgiOptionError, match="rapidocr"):
+        find_recogniser("nothing of the kind")
+
+
+def test_plates_follow_their_seed_and_their_text_is_told(tmp_path: Path) -> None:
+    for draw in (draw_plate, draw_meter):
+        first, text = draw(np.random.default_rng(3))
+        again, same = draw(np.random.default_rng(3))
+        assert np.array_equal(first, again)
+        assert text == same
+        assert first.shape == (320, 480, 3)
+        assert len(text) >= 4
+        assert " " not in text
+    main([str(tmp_path), "--count", "3"])
+    truth = json.loads((tmp_path / "truth.json").read_text())
+    assert list(truth) == ["plate-0000.png", "plate-0001.png", "meter-0002.png"]
+    assert all(Image.open(tmp_path / name).size == (480, 320) for name in truth)
+
+
+def test_text_is_read(tmp_path: Path) -> None:
+    pytest.importorskip("rapidocr_onnxruntime")
+    picture, text = draw_meter(np.random.default_rng(5))
+    seen = find_recogniser("rapidocr").see(picture)
+    assert "".join(s.label.replace(" ", "") for s in seen)[:4] == text[:4]
