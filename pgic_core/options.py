@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from .errors import PgiOptionError
 
 __all__ = [
+    "ADAPTIVE",
     "DEFAULT_EFFORT",
     "DEFAULT_QUALITY",
     "EFFORTS",
+    "FAST",
     "LEVELS",
+    "PREVIEW",
     "PREVIEW_FACTOR",
     "QUALITIES",
+    "SCALES",
     "DecodeOptions",
     "Level",
     "OnDamage",
@@ -30,9 +35,12 @@ __all__ = [
     "check_effort",
     "check_level",
     "check_quality",
+    "check_scale",
     "checked_window",
     "default_threads",
-    "level_scale",
+    "is_level_name",
+    "known_levels",
+    "set_level_source",
     "thread_count",
     "window_within",
 ]
@@ -43,13 +51,24 @@ DEFAULT_QUALITY = 50
 EFFORTS = range(1, 4)
 DEFAULT_EFFORT = 2
 
-Level: TypeAlias = Literal["preview", "fast"]
-"""How much to decode: "fast" gives every pixel, "preview" one for each 8 x 8."""
-LEVELS: tuple[Level, ...] = get_args(Level)
+Level: TypeAlias = str
+"""How to decode: one of :data:`LEVELS`, or a further level of an installed model."""
+PREVIEW = "preview"
+FAST = "fast"
+ADAPTIVE = "adaptive"
+LEVELS: tuple[Level, ...] = (PREVIEW, FAST, "fine", ADAPTIVE, "perceptual")
+"""The levels that have a meaning of their own; a model need not have all of them.
+
+"fast" gives every pixel; "preview" one for each 8 x 8 from a prefix of the file; "fine" every pixel through a
+larger network; "adaptive" the key regions as "fine" and the rest as "fast"; "perceptual" every pixel with
+synthesised texture, for looking at and never for evidence.
+"""
+_LEVEL_NAME = re.compile("[a-z][a-z0-9-]{0,31}")
 
 PREVIEW_FACTOR = 8
 """Pixels of the picture along one side of a preview pixel."""
-_SCALES: dict[Level, int] = {"preview": PREVIEW_FACTOR, "fast": 1}
+SCALES = (1, 2, 4, PREVIEW_FACTOR)
+"""Pixels of the picture along one side of a decoded pixel."""
 
 OnDamage: TypeAlias = Literal["raise", "conceal"]
 """Whether a damaged tile raises, or is filled from what is left of it and around it."""
@@ -66,12 +85,15 @@ class DecodeOptions:
     """How to decode a picture; checked when it is made, and handed down to the codecs whole.
 
     Attributes:
-        level: "fast" for every pixel; "preview" for one for each 8 x 8.
-        window: x, y, width, height in pixels of the stored picture, or None for all of it; a preview covers
-            it with whole preview pixels. Integers of any type are accepted and become ``int``.
+        level: one of :data:`LEVELS`, or a further level of an installed model.
+        window: x, y, width, height in pixels of the stored picture at its full size, or None for all of it;
+            a smaller picture covers it with whole pixels. Integers of any type are accepted and become
+            ``int``.
         on_damage: "raise", or "conceal" to fill damaged tiles.
         threads: 1 or more; None for :func:`default_threads`.
         progress: called with the share done, 0 to 1, or None.
+        scale: pixels of the picture along one side of a decoded pixel: 1, 2, 4 or 8. A preview always has 8.
+        regions: with "adaptive", what to decode finely; what it may be is up to the one who decodes.
 
     Raises:
         PgiOptionError: one is out of range. Only :meth:`window_in` knows whether the window fits.
@@ -82,19 +104,23 @@ class DecodeOptions:
     on_damage: OnDamage = "raise"
     threads: int | None = None
     progress: Progress | None = None
+    scale: int = 1
+    regions: Any = None
 
     def __post_init__(self) -> None:
         check_level(self.level)
+        check_scale(self.scale)
+        if self.level == PREVIEW:
+            if self.scale not in (1, PREVIEW_FACTOR):
+                raise PgiOptionError(f"A preview has the scale {PREVIEW_FACTOR}, not {self.scale}.")
+            object.__setattr__(self, "scale", PREVIEW_FACTOR)
+        if self.regions is not None and self.level != ADAPTIVE:
+            raise PgiOptionError(f"regions go with level={ADAPTIVE!r}, not with {self.level!r}.")
         if self.on_damage not in get_args(OnDamage):
             raise PgiOptionError(f"on_damage must be 'raise' or 'conceal', not {self.on_damage!r}.")
         object.__setattr__(self, "window", checked_window(self.window))
         if self.threads is not None:
             thread_count(self.threads)
-
-    @property
-    def scale(self) -> int:
-        """Pixels of the picture along one side of a decoded pixel."""
-        return level_scale(self.level)
 
     @property
     def conceals(self) -> bool:
@@ -196,15 +222,43 @@ def check_effort(effort: object) -> None:
         raise PgiOptionError(f"effort must be from {EFFORTS[0]} to {EFFORTS[-1]}, not {effort!r}.")
 
 
-def check_level(level: object, levels: tuple[str, ...] = LEVELS) -> None:
-    """Raise PgiOptionError unless ``level`` is one of ``levels``."""
+def check_level(level: object, levels: tuple[str, ...] | None = None) -> None:
+    """Raise PgiOptionError unless ``level`` is one of ``levels``; by default of :func:`known_levels`."""
+    if levels is None:
+        if level in LEVELS:  # the usual ones without asking models
+            return
+        levels = known_levels()
     if level not in levels:
         raise PgiOptionError(f"level must be one of {', '.join(levels)}, not {level!r}.")
 
 
-def level_scale(level: Level) -> int:
-    """Pixels of the picture along one side of a pixel of ``level``."""
-    return _SCALES[level]
+def check_scale(scale: object) -> None:
+    """Raise PgiOptionError unless it is 1, 2, 4 or 8."""
+    if not _is_whole(scale) or scale not in SCALES:
+        raise PgiOptionError(f"scale must be one of {', '.join(map(str, SCALES))}, not {scale!r}.")
+
+
+def known_levels() -> tuple[Level, ...]:
+    """:data:`LEVELS`, and those that installed models have beyond them."""
+    return (*LEVELS, *sorted({name for name in _further_levels() if is_level_name(name)} - set(LEVELS)))
+
+
+def is_level_name(name: object) -> bool:
+    """Whether a level may be called so: up to 32 of a-z, 0-9 and "-", a letter first."""
+    return isinstance(name, str) and _LEVEL_NAME.fullmatch(name) is not None
+
+
+def _no_further_levels() -> Iterable[Level]:
+    return ()
+
+
+_further_levels: Callable[[], Iterable[Level]] = _no_further_levels
+
+
+def set_level_source(source: Callable[[], Iterable[Level]]) -> None:
+    """Let ``source`` say which levels installed models have. Models do, because options cannot ask them."""
+    global _further_levels
+    _further_levels = source
 
 
 def checked_window(window: object) -> Window | None:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from pgic_core.api import EncodeOptions, PgiFile
     from pgic_core.options import Level, OnDamage, Window
+    from pgic_core.roi import RegionsLike
 
     Index = int | EllipsisType | None
 
@@ -94,7 +95,9 @@ class PgiPlugin(PluginV3):
         *,
         index: Index = None,
         level: Level = "fast",
+        scale: int = 1,
         window: Window | None = None,
+        regions: RegionsLike | None = None,
         on_damage: OnDamage = "raise",
         mode: str | None = None,
         rotate: bool = False,
@@ -105,8 +108,10 @@ class PgiPlugin(PluginV3):
 
         Args:
             index: 0 or None; ``...`` puts an axis of length 1 before.
-            level: "fast" for every pixel, "preview" for one of 8 x 8.
+            level: as for :func:`pgic_core.decode`.
+            scale: 1, 2, 4 or 8, by which each side is smaller.
             window: x, y, width, height in pixels of the stored picture.
+            regions: with level "adaptive", what to decode finely.
             on_damage: "raise", or "conceal" to fill what is damaged.
             mode: a mode of Pillow to convert to, as imageio's Pillow plugin does.
             rotate: turn the result upright, as EXIF says.
@@ -122,7 +127,9 @@ class PgiPlugin(PluginV3):
         """
         _check(index)
         file = self._opened()
-        picture, _ = file.decode_with(DecodeOptions(level, window, on_damage, threads))
+        picture, _ = file.decode_with(
+            DecodeOptions(level, window, on_damage, threads, scale=scale, regions=regions)
+        )
         mode = mode or pilmode
         pixels = picture.to_array() if mode is None else np.array(picture.to_pil().convert(mode))
         if rotate and file.orientation in _UPRIGHT:

@@ -8,7 +8,10 @@ not inherit a registration or its options: import or register there too.
 L, LA, RGB, RGBA, I;16, I and F; several channels of 16 bits are rounded to 8. ``im.info`` holds ``exif``,
 ``icc_profile``, ``xmp``, ``dpi``, ``side_data`` (IPTC, comments, texts), ``metadata`` (A.3), ``annotations``,
 ``segments``, ``extension`` (A.4) and ``image_type`` (A.2), and ``im.save(name, **im.info)`` takes all of them
-back. ``draft()``, and so ``thumbnail()``, use the preview at 1/8 of the size where that is large enough.
+back. ``draft()`` decodes at 1/2, 1/4 or 1/8 of the size where that is large enough. ``thumbnail()`` takes the
+smallest of them that is not smaller than the thumbnail: their pixels are means, and need no further ones to
+choose from. ``info["synthesised"]`` is True where :data:`LEVEL` makes up detail ("perceptual"); the XMP then
+says so too.
 ``ImageFile.LOAD_TRUNCATED_IMAGES`` fills what is damaged or missing; ``im.damaged`` then says where.
 
 **Saving** takes the options of :func:`pgic_core.encode`. ``exif``, ``icc_profile``, ``xmp``, ``dpi``,
@@ -30,6 +33,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
 import threading
 from typing import IO, TYPE_CHECKING, Any
@@ -39,7 +43,7 @@ from PIL import Image, ImageFile
 from pgic_core.container.atomic import atomic_write
 from pgic_core.errors import PgiError, PgiInputError, PgiLimitError, PgiOptionError, PgiUnsupportedError
 from pgic_core.magic import MAGIC
-from pgic_core.options import PREVIEW_FACTOR, DecodeOptions
+from pgic_core.options import FAST, LEVELS, PREVIEW, SCALES, DecodeOptions
 
 from ._autoload import keep_file_until_saved
 from ._image_info import info_of
@@ -60,6 +64,7 @@ __all__ = [
     "LEVEL",
     "LIMITS",
     "ON_DAMAGE",
+    "SCALE",
     "THREADS",
     "PgiBombError",
     "PgiImageFile",
@@ -75,7 +80,9 @@ LIMITS: Limits | None = None
 ON_DAMAGE: OnDamage = "raise"
 """Whether damage raises or is filled; ``ImageFile.LOAD_TRUNCATED_IMAGES`` means "conceal" too."""
 LEVEL: Level = "fast"
-"""What to decode: "preview" opens every file at 1/8 of its size."""
+"""How to decode, as :meth:`pgic_core.PgiFile.decode` says: "preview" opens every file at 1/8 of its size."""
+SCALE: int = 1
+"""1, 2, 4 or 8: opens every file at that part of its size."""
 
 _MODES = {
     ("uint8", 1): "L",
@@ -106,6 +113,7 @@ def register_pgi_opener(
     limits: Limits | None = None,
     on_damage: OnDamage = "raise",
     level: Level = "fast",
+    scale: int = 1,
 ) -> None:
     """Register the plugin with Pillow and set how files are decoded from now on in this process.
 
@@ -114,13 +122,16 @@ def register_pgi_opener(
         limits: see :data:`LIMITS`.
         on_damage: see :data:`ON_DAMAGE`.
         level: see :data:`LEVEL`.
+        scale: see :data:`SCALE`.
 
     Raises:
         PgiOptionError: an argument is none of its values.
     """
-    global THREADS, LIMITS, ON_DAMAGE, LEVEL
-    DecodeOptions(level, None, on_damage, threads)  # checks them
-    THREADS, LIMITS, ON_DAMAGE, LEVEL = threads, limits, on_damage, level
+    global THREADS, LIMITS, ON_DAMAGE, LEVEL, SCALE
+    if level not in LEVELS:
+        import pgic_core.models  # noqa: F401  # which tell of their further levels
+    options = DecodeOptions(level, None, on_damage, threads, scale=scale)  # checks them
+    THREADS, LIMITS, ON_DAMAGE, LEVEL, SCALE = threads, limits, on_damage, level, options.scale
     Image.register_open(PgiImageFile.format, PgiImageFile, _accept)
     Image.register_save(PgiImageFile.format, _save)
     Image.register_extension(PgiImageFile.format, ".pgi")
@@ -162,7 +173,8 @@ class PgiImageFile(ImageFile.ImageFile):
 
     # Class values for images that come out of a pickle, which are pixels and no file.
     _file: PgiFile | None = None
-    _level: Level = "fast"
+    _level: Level = FAST
+    _scale = 1
     _full_size: tuple[int, int] | None = None
     _loading: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
 
@@ -193,8 +205,7 @@ class PgiImageFile(ImageFile.ImageFile):
             except PgiError:
                 if not _conceals():
                     raise
-        if LEVEL == "preview":
-            self._reduce()
+            self._set_level(LEVEL, DecodeOptions(LEVEL, scale=SCALE).scale)
         # Pillow takes an image without tiles for loaded; load() decodes without them.
         self.tile = [ImageFile._Tile("pgi", None)]
 
@@ -214,7 +225,7 @@ class PgiImageFile(ImageFile.ImageFile):
             raise ValueError("Operation on closed image")
         with _pillow_errors():
             on_damage: OnDamage = "conceal" if _conceals() else "raise"
-            options = DecodeOptions(self._level, None, on_damage, THREADS)
+            options = DecodeOptions(self._level, None, on_damage, THREADS, scale=self._scale)
             picture, self.damaged = self._file.decode_with(options)
             self.im = picture.to_pil().im
             if picture.sample_format.bits == 16 and len(self.getbands()) > 1:
@@ -236,23 +247,53 @@ class PgiImageFile(ImageFile.ImageFile):
     def draft(
         self, mode: str | None, size: tuple[int, int] | None
     ) -> tuple[str, tuple[int, int, float, float]] | None:
-        """Have the preview decoded instead, if that is at least as large as asked for.
+        """Have a smaller picture decoded instead, if that is at least as large as asked for.
+
+        The level is then "fast", whatever :data:`LEVEL` says: smaller pictures hardly show the others.
 
         Args:
             mode: without effect.
             size: width and height in pixels that the result should not fall below.
 
         Returns:
-            Mode and the box that the whole picture takes in the preview; None if nothing changes.
+            Mode and the box that the whole picture takes in the smaller one; None if nothing changes.
         """
         with self._loading:
-            if not self.tile or self._level == "preview" or size is None:
+            if not self.tile or self._scale > 1 or size is None:
                 return None
             width, height = self.size
-            if min(width // max(size[0], 1), height // max(size[1], 1)) < PREVIEW_FACTOR:
+            room = min(width // max(size[0], 1), height // max(size[1], 1))
+            scale = max((scale for scale in SCALES if scale <= room), default=1)
+            if scale == 1:
                 return None
-            self._reduce()
-            return self.mode, (0, 0, width / PREVIEW_FACTOR, height / PREVIEW_FACTOR)
+            self._set_level(FAST, scale)
+            return self.mode, (0, 0, width / scale, height / scale)
+
+    def thumbnail(
+        self,
+        size: tuple[float, float],
+        resample: Image.Resampling = Image.Resampling.BICUBIC,
+        reducing_gap: float | None = 2.0,
+    ) -> None:
+        """Make this image a thumbnail, as Pillow's own method does.
+
+        Args:
+            size: most pixels across and down.
+            resample: filter of the last step.
+            reducing_gap: None to decode the picture in full size first; else how much larger than the
+                thumbnail it may be before the filter.
+        """
+        final = _size_within(self.size, size)
+        if final is None:
+            return
+        drafted = self.draft(None, final) if reducing_gap is not None else None
+        if self.size != final:
+            im = self.resize(final, resample, drafted and drafted[1], reducing_gap)
+            self.im = im.im
+            self._size = final
+            self._mode = self.im.mode
+        self.load()
+        self.readonly = 0
 
     def verify(self) -> None:
         """Check CRC32 and SHA-256 of every block (A-6.3.2a), without decoding; the image is of no use after.
@@ -266,10 +307,50 @@ class PgiImageFile(ImageFile.ImageFile):
             self._file.reader.verify()
         super().verify()
 
-    def _reduce(self) -> None:
-        self._level = "preview"
-        width, height = self.size
-        self._size = (-(-width // PREVIEW_FACTOR), -(-height // PREVIEW_FACTOR))
+    def _set_level(self, level: Level, scale: int) -> None:
+        """Have the picture decoded at a level and scale."""
+        assert self._file is not None
+        assert self._full_size is not None
+        self._level, self._scale = level, scale
+        width, height = self._full_size
+        self._size = (-(-width // scale), -(-height // scale))
+        if level in (FAST, PREVIEW):
+            self._unmark()
+            return
+        try:
+            renderer = self._file.renderer(level, scale)
+        except PgiUnsupportedError:
+            return  # the model is not here: load() says so
+        if renderer is not None and renderer.synthesised:
+            from pgic_core.camera import xmp_with_synthesised
+
+            self.info["synthesised"] = True
+            with contextlib.suppress(PgiUnsupportedError):  # a packet that is too broken stays as it is
+                self.info["xmp"] = xmp_with_synthesised(self.info.get("xmp"))
+
+    def _unmark(self) -> None:
+        """Take back what was noted of synthesised detail."""
+        if self.info.pop("synthesised", False):
+            assert self._file is not None
+            self.info.pop("xmp", None)
+            if self._file.xmp:
+                self.info["xmp"] = self._file.xmp
+
+
+def _size_within(size: tuple[int, int], most: tuple[float, float]) -> tuple[int, int] | None:
+    """Size of a thumbnail that keeps the aspect ratio, rounded as Pillow does; None if none is needed."""
+    width, height = size
+    across, down = map(math.floor, most)
+    if across >= width and down >= height:
+        return None
+    aspect = width / height
+
+    def rounded(number: float, error: Callable[[int], float]) -> int:
+        return max(min(math.floor(number), math.ceil(number), key=error), 1)
+
+    if across / down >= aspect:
+        return rounded(down * aspect, lambda n: abs(aspect - n / down)), down
+    return across, rounded(across / aspect, lambda n: 0 if n == 0 else abs(aspect - across / n))
 
 
 def _accept(prefix: bytes) -> bool | str:

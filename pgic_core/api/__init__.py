@@ -4,8 +4,9 @@ from .decoding import decode, decode_many, decode_with_mask, inspect, open_file,
 from .editing import annotate, set_metadata, strip_metadata
 from .encoding import EncodeOptions, encode, encode_to
 from .file import Decoded, PgiFile
-from .file_info import BlockInfo, FileInfo
+from .file_info import BlockInfo, FileInfo, RendererInfo
 from .latent import LATENT_FACTOR, decode_latent
+from .safekeeping import Repair, protect, repair, replicate
 from .side_data import PngText, SideData
 
 __all__ = [
@@ -16,6 +17,8 @@ __all__ = [
     "FileInfo",
     "PgiFile",
     "PngText",
+    "RendererInfo",
+    "Repair",
     "SideData",
     "annotate",
     "decode",
@@ -26,6 +29,9 @@ __all__ = [
     "encode_to",
     "inspect",
     "open_file",
+    "protect",
+    "repair",
+    "replicate",
     "set_metadata",
     "strip_metadata",
     "verify",

@@ -7,6 +7,7 @@ the picture coded both ways.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..codec.lossless.estimate import estimate_lossless
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     Coded: TypeAlias = list[bytes]
 
-__all__ = ["choose_codec", "codec_name"]
+__all__ = ["LearnedPicture", "choose_codec", "codec_name"]
 
 _CODECS = ("auto", "learned", "lossless")
 # How many times too large the guess may be: any number below so many bits for each pixel, which photos do not
@@ -31,6 +32,23 @@ _SIMPLE_BPP = 0.5
 _FLAT, _DOUBT_IF_FLAT, _DOUBT = 0.5, 4, 2
 _WORTH = 1.1
 """So many times the bytes of the learned codec, exact pixels are worth, where a quality was asked for."""
+_OFF, _OFF_IF_FLAT = 1.5, 4
+"""How many times the errors that a quality promises are looked for, before they are measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedPicture:
+    """What the learned codec made of a picture.
+
+    Attributes:
+        payload: in pieces.
+        promised: bytes that the errors are worth which its quality promises; 0 where the model does not say.
+        measured: decodes the picture and gives the bytes that its errors are worth.
+    """
+
+    payload: Coded
+    promised: float
+    measured: Callable[[], float]
 
 
 def codec_name(codec: str | None, lossless: bool, model: bool, learnable: bool) -> str:
@@ -61,7 +79,7 @@ def choose_codec(
     codec: str,
     rate: RateRequest,
     room: int | None,
-    learned: Callable[[], Coded],
+    learned: Callable[[], LearnedPicture],
     lossless: Callable[[int | None], Coded | None],
 ) -> tuple[Compression, Coded]:
     """Code a picture with the codec that was asked for, or with the one that serves it best.
@@ -82,7 +100,7 @@ def choose_codec(
         assert exact is not None  # without a bound it fits
         return Compression.LOSSLESS, exact
     if codec == "learned":
-        return Compression.LEARNED, learned()
+        return Compression.LEARNED, learned().payload
     return _chosen(picture, rate, room, learned, lossless)
 
 
@@ -90,14 +108,14 @@ def _chosen(
     picture: Picture,
     rate: RateRequest,
     room: int | None,
-    learned: Callable[[], Coded],
+    learned: Callable[[], LearnedPicture],
     lossless: Callable[[int | None], Coded | None],
 ) -> tuple[Compression, Coded]:
     """The picture as the codec codes it that serves what was asked for best.
 
     With a bound on bytes, that is the one without loss if its payload fits. With a bound on PSNR, it is the
     smaller one that meets it. With a quality, it is the one without loss unless it takes a tenth more than
-    the learned one.
+    the learned one, and more than the errors of that are worth.
 
     Args:
         picture: as :func:`choose_codec`, like all that follow.
@@ -110,14 +128,15 @@ def _chosen(
         PgiTargetError: neither codec meets what was asked for.
     """
     guess = estimate_lossless(picture.pixels)
-    least = guess.size // (_DOUBT_IF_FLAT if guess.flat >= _FLAT else _DOUBT)
+    flat = guess.flat >= _FLAT
+    least = guess.size // (_DOUBT_IF_FLAT if flat else _DOUBT)
     if guess.size * 8 < _SIMPLE_BPP * picture.width * picture.height:
         least = 0
     if room is not None:
         exact = lossless(room) if least <= room else None
         if exact is None:
             try:
-                return Compression.LEARNED, learned()
+                return Compression.LEARNED, learned().payload
             except PgiTargetError as error:
                 # Neither fits; the smaller one is what the caller should be told of.
                 exact = None if error.least is None else lossless(error.least)
@@ -130,9 +149,17 @@ def _chosen(
         exact = lossless(None)  # no bound on bytes: PSNR is out of reach for the learned codec
         assert exact is not None
         return Compression.LOSSLESS, exact
-    size = sum(map(len, coded))
-    if least <= size:
-        exact = lossless(size if rate.min_psnr is not None else int(_WORTH * size))
-        if exact is not None:
+    size = sum(map(len, coded.payload))
+    allowed = bound = float(size)
+    if rate.min_psnr is None:
+        allowed = bound = _WORTH * size
+        expected = guess.size / _DOUBT_IF_FLAT if flat else guess.size
+        most = allowed + (_OFF_IF_FLAT if flat else _OFF) * coded.promised
+        if expected <= most:
+            bound = most
+    exact = lossless(int(bound)) if least <= bound else None
+    if exact is not None:
+        taken = sum(map(len, exact))
+        if taken <= allowed or taken <= allowed + coded.measured():
             return Compression.LOSSLESS, exact
-    return Compression.LEARNED, coded
+    return Compression.LEARNED, coded.payload

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..container.source import SourceLike
     from ..limits import Limits
     from ..options import Level, OnDamage, Progress, Window
+    from ..roi import RegionsLike
     from .file import Decoded
     from .file_info import FileInfo
 
@@ -31,7 +32,9 @@ def decode(
     source: SourceLike,
     *,
     level: Level = "fast",
+    scale: int = 1,
     window: Window | None = None,
+    regions: RegionsLike | None = None,
     on_damage: OnDamage = "raise",
     threads: int | None = None,
     limits: Limits | None = None,
@@ -41,8 +44,10 @@ def decode(
 
     Args:
         source: a path, bytes, or a binary file object.
-        level: "fast" for all pixels, "preview" for 1/8 of each side (see :meth:`PgiFile.decode`).
+        level: "preview", "fast", "fine", "adaptive" or "perceptual" (see :meth:`PgiFile.decode`).
+        scale: 1, 2, 4 or 8, by which each side is smaller.
         window: x, y, width, height in pixels of the stored picture; all of it by default.
+        regions: with "adaptive", what to decode as "fine".
         on_damage: "raise", or "conceal" to fill damaged tiles.
         threads: 1 or more; ``PGIC_THREADS`` or all processors by default.
         limits: what the file may ask for.
@@ -54,27 +59,33 @@ def decode(
     Raises:
         PgiError: as :class:`PgiFile` and :meth:`PgiFile.decode`.
     """
-    return _decoded(source, DecodeOptions(level, window, on_damage, threads, progress), limits)
+    options = DecodeOptions(level, window, on_damage, threads, progress, scale, regions)
+    return _decoded(source, options, limits)
 
 
 def decode_with_mask(
     source: SourceLike,
     *,
     level: Level = "fast",
+    scale: int = 1,
     window: Window | None = None,
+    regions: RegionsLike | None = None,
     threads: int | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> Decoded:
     """Decode like :func:`decode` with ``on_damage="conceal"``, and return the mask of filled pixels."""
     with PgiFile(source, limits=limits) as file:
-        return file.decode_with_mask(level=level, window=window, threads=threads, progress=progress)
+        return file.decode_with_mask(
+            level=level, scale=scale, window=window, regions=regions, threads=threads, progress=progress
+        )
 
 
 def decode_many(
     sources: Sequence[SourceLike],
     *,
     level: Level = "fast",
+    scale: int = 1,
     on_damage: OnDamage = "raise",
     threads: int | None = None,
     limits: Limits | None = None,
@@ -84,7 +95,8 @@ def decode_many(
 
     Args:
         sources: paths, bytes or file objects.
-        level: "fast" or "preview", for all files (see :meth:`PgiFile.decode`).
+        level: for all files (see :meth:`PgiFile.decode`).
+        scale: likewise.
         on_damage: "raise" or "conceal".
         threads: for all together.
         limits: of each file.
@@ -98,7 +110,7 @@ def decode_many(
     """
     workers = min(thread_count(threads), len(sources)) or 1
     each = max(1, thread_count(threads) // workers)
-    options = DecodeOptions(level, None, on_damage, each)
+    options = DecodeOptions(level, None, on_damage, each, scale=scale)
     arrays = []
     pool = ThreadPoolExecutor(workers, thread_name_prefix="pgic-file")
     try:

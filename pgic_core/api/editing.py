@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace as replace_fields
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from ..audit import audited
 from ..camera import DEVICE_PARAMETERS, LOCATION_PARAMETERS, orientation_of, orientation_only
 from ..container import KEEP, ExtensionKey, Keep, Metadata, PgiReader, atomic_write, rewrite
 from ..errors import PgiOptionError
 from ..limits import Limits
+from .auditing import path_of
 from .conversion import annotations_to_value, exif_to_bytes, merge_metadata, vendor_fields
 from .file import PgiFile
 from .photo_metadata import (
@@ -72,7 +74,7 @@ def set_metadata(
         PgiInputError: it cannot be read or written.
     """
     limits = limits or Limits.from_environment()
-    with PgiReader(path, limits) as reader:
+    with audited("edit", file=path_of(path), what="metadata"), PgiReader(path, limits) as reader:
         fields = dict(reader.extension)
         old_exif, old_xmp = _profiles(fields)
         new_exif = old_exif if exif is KEEP else exif_to_bytes(exif) if exif else b""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypedDict
 
+from ..audit import audited
 from ..container import IMAGE_FIELDS_SIZE, atomic_write
+from ..container.parity import share_of
+from ..errors import PgiOptionError
 from ..limits import Limits
-from ..options import DEFAULT_EFFORT, RateRequest, thread_count
+from ..options import DEFAULT_EFFORT, DEFAULT_QUALITY, RateRequest, thread_count
+from .auditing import facts_of_coded, path_of
 from .payload import CodingOptions, code
 from .preparing import Description, Profiles, prepare
 from .source_image import source_bytes_of
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
     from ..models import Model
     from ..options import Progress
     from ..roi import ExactLike, RoiLike
+    from ..security.watermark import Watermark
     from .conversion import AnnotationsLike, ExifLike, MetadataLike
     from .image_type import ImageTypeLike
     from .preparing import ImageLike, Prepared
@@ -54,6 +60,8 @@ class EncodeOptions(TypedDict, total=False):
     image_type: ImageTypeLike | None
     model: Model | str | None
     source_bytes: int | None
+    protect: float | None
+    watermark: Watermark | None
     threads: int | None
     limits: Limits | None
     progress: Progress | None
@@ -85,6 +93,8 @@ def encode(
     image_type: ImageTypeLike | None = None,
     model: Model | str | None = None,
     source_bytes: int | None = None,
+    protect: float | None = None,
+    watermark: Watermark | None = None,
     threads: int | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
@@ -150,6 +160,10 @@ def encode(
         model: model of the learned codec, its id or its digest; the default model if not given.
         source_bytes: bytes of the file that the picture came from, for ``ratio``; known of a Pillow image
             that was opened from a path.
+        protect: bytes of parity for each byte of the file, such as 0.05, from which lost bytes are restored
+            (:func:`~pgic_core.repair`). They count for ``max_bytes``, ``ratio`` and ``bpp``.
+        watermark: an invisible id to put into the pixels (:mod:`pgic_core.security.watermark`). The file
+            records it among the steps of ``preprocess``. It contradicts ``lossless`` and ``exact``.
         threads: 1 or more; ``PGIC_THREADS`` or all processors if not given.
         limits: those that a reader would check of the picture; the defaults and the environment if not given.
         progress: called with the share done, 0 to 1.
@@ -194,8 +208,29 @@ def encode(
         metadata=metadata, annotations=annotations, extension=extension, image_type=image_type
     )
     limits = limits or Limits.from_environment()
-    prepared = prepare(image, profiles, description, preprocess, limits)
-    return _wrap(prepared, *code(prepared, how), limits)
+    share = None if protect is None else share_of(protect)
+    mark = None
+    if watermark is not None:
+        how = _with_watermark(how)
+        mark = watermark, DEFAULT_QUALITY if quality is None else quality
+    with audited("encode", file=path_of(image)) as event:
+        prepared = replace(prepare(image, profiles, description, preprocess, limits, mark), share=share)
+        data = _wrap(prepared, *code(prepared, how), limits)
+        event.facts |= facts_of_coded(data)
+    return data
+
+
+def _with_watermark(how: CodingOptions) -> CodingOptions:
+    """How a picture with a watermark is coded: with loss.
+
+    Raises:
+        PgiOptionError: something else is asked for.
+    """
+    if how.rate.lossless:
+        raise PgiOptionError("watermark and lossless contradict each other: a watermark changes pixels.")
+    if how.exact is not None:
+        raise PgiOptionError("watermark and exact contradict each other: a watermark changes pixels.")
+    return replace(how, codec="learned")
 
 
 def _wrap(prepared: Prepared, compression: Compression, payload: Sequence[bytes], limits: Limits) -> bytes:

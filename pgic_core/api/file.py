@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from ..audit import audited, note
 from ..camera import orientation_of
 from ..codec.picture import Channels, Picture, SampleFormat
 from ..container import (
@@ -20,9 +22,10 @@ from ..container import (
 )
 from ..errors import PgiLimitError, PgiUnsupportedError
 from ..limits import Limits
-from ..models import ROWS_PER_OCTAVE
-from ..options import DecodeOptions, Level, OnDamage, Window, thread_count
-from .file_info import BlockInfo, FileInfo
+from ..models import ROWS_PER_OCTAVE, find_model
+from ..options import ADAPTIVE, DecodeOptions, Level, OnDamage, Window
+from .auditing import facts_of, facts_of_options, path_of
+from .file_info import BlockInfo, FileInfo, RendererInfo
 from .opened_image import open_coded
 from .photo_metadata import contradictions
 from .side_data import SideData
@@ -38,7 +41,9 @@ if TYPE_CHECKING:
 
     from ..codec.base import CodedImage
     from ..container.source import SourceLike
+    from ..models import Renderer
     from ..options import Progress
+    from ..roi import RegionsLike
 
 __all__ = ["Decoded", "Level", "OnDamage", "PgiFile", "Window"]
 
@@ -75,7 +80,9 @@ class PgiFile:
 
     def __init__(self, source: SourceLike, *, limits: Limits | None = None) -> None:
         self._limits = limits or Limits.from_environment()
-        self._reader = PgiReader(source, self._limits)
+        with audited("open", file=path_of(source)) as event:
+            self._reader = PgiReader(source, self._limits)
+            event.facts |= facts_of(self._reader)
 
     def close(self) -> None:
         """Close what was opened here."""
@@ -215,7 +222,9 @@ class PgiFile:
         self,
         *,
         level: Level = "fast",
+        scale: int = 1,
         window: Window | None = None,
+        regions: RegionsLike | None = None,
         on_damage: OnDamage = "raise",
         threads: int | None = None,
         progress: Progress | None = None,
@@ -223,9 +232,16 @@ class PgiFile:
         """Decode the picture or a part of it (A-6.5.1a).
 
         Args:
-            level: "fast" for every pixel; "preview" for one for each 8 x 8, read from a prefix of the file.
-            window: x, y, width, height in pixels of the stored picture; a preview covers it with
-                whole preview pixels. Only the tiles that it needs are read.
+            level: "fast" for every pixel; "preview" for one for each 8 x 8, read from a prefix of the file;
+                "fine" for every pixel through a larger network; "adaptive" for key regions as "fine" and the
+                rest as "fast"; "perceptual" with synthesised texture, never for evidence. A model need not
+                have the last three. They show pictures without loss as they are.
+            scale: 1, 2, 4 or 8, pixels of the stored picture along one side of a decoded pixel.
+            window: x, y, width, height in pixels of the stored picture, whatever the scale; a reduced picture
+                covers it with whole pixels. Only the tiles that it needs are read.
+            regions: with "adaptive", what to decode as "fine": a mask (H, W) or boxes (x, y, w, h), polygons
+                or annotations, in pixels of the upright picture. If not given, the file's own: where its ROI
+                map is finest, and its annotations.
             on_damage: "raise", or "conceal" to fill damaged tiles; :meth:`decode_with_mask` says which.
             threads: 1 or more; ``PGIC_THREADS`` or all processors if not given.
             progress: called with the share done, 0 to 1.
@@ -239,18 +255,22 @@ class PgiFile:
             PgiUnsupportedError: codec or model (PgiModelError) are not here, or the picture is encrypted.
             PgiLimitError: the picture asks for more than the limits allow.
         """
-        return self.decode_with(DecodeOptions(level, window, on_damage, threads, progress))[0].to_array()
+        options = DecodeOptions(level, window, on_damage, threads, progress, scale, regions)
+        return self.decode_with(options)[0].to_array()
 
     def decode_with_mask(
         self,
         *,
         level: Level = "fast",
+        scale: int = 1,
         window: Window | None = None,
+        regions: RegionsLike | None = None,
         threads: int | None = None,
         progress: Progress | None = None,
     ) -> Decoded:
         """As :meth:`decode` with ``on_damage="conceal"``, and the mask of what was concealed."""
-        picture, mask = self.decode_with(DecodeOptions(level, window, "conceal", threads, progress))
+        options = DecodeOptions(level, window, "conceal", threads, progress, scale, regions)
+        picture, mask = self.decode_with(options)
         assert mask is not None
         return Decoded(picture.to_array(), mask)
 
@@ -267,18 +287,57 @@ class PgiFile:
 
     def decode_with(self, options: DecodeOptions) -> tuple[Picture, NDArray[np.bool_] | None]:
         """As :meth:`decode_picture`, with options that were checked when they were made."""
-        try:
-            pixels, mask = self._coded.decode(options)
-        except MemoryError as error:
-            raise self._too_large() from error
+        with audited("decode", **facts_of(self._reader), **facts_of_options(options)):
+            try:
+                pixels, mask = self._coded.decode(self._resolved(options))
+            except MemoryError as error:
+                raise self._too_large() from error
         return Picture(pixels, self.image_type), mask
 
+    def _resolved(self, options: DecodeOptions) -> DecodeOptions:
+        """Options with regions as codecs take them."""
+        if options.level != ADAPTIVE:
+            return options
+        return replace(options, regions=self._key_cells(options.regions))
+
+    def _key_cells(self, regions: RegionsLike | None) -> NDArray[np.bool_]:
+        """Key regions as cells of 8 x 8 pixels of the stored picture.
+
+        Raises:
+            PgiOptionError: regions are none of what :meth:`decode` takes, or there are none.
+        """
+        # Not imported for those who decode at other levels.
+        from ..roi import key_cells
+
+        return key_cells(
+            regions, self._coded.facts.roi, self.annotations, self.width, self.height, self.orientation
+        )
+
+    def renderer(self, level: Level = "fast", scale: int = 1) -> Renderer | None:
+        """What draws the picture at a level; None for pictures that no model draws.
+
+        For "adaptive" it is what draws the key regions.
+
+        Raises:
+            PgiModelError: the model is not installed, or does not have the level.
+        """
+        return self._coded.renderer(level, scale)
+
     def strips(
-        self, *, threads: int | None = None, progress: Progress | None = None
+        self,
+        *,
+        level: Level = "fast",
+        scale: int = 1,
+        regions: RegionsLike | None = None,
+        threads: int | None = None,
+        progress: Progress | None = None,
     ) -> Iterator[NDArray[Any]]:
-        """Decode every pixel, a strip of full width at a time, so that memory does not grow with the height.
+        """Decode the picture a strip of full width at a time, so that memory does not grow with the height.
 
         Args:
+            level: as for :meth:`decode`, like the next two.
+            scale: 1, 2, 4 or 8.
+            regions: with "adaptive", what to decode as "fine".
             threads: 1 or more; as many as there are processors if not given.
             progress: called with the share done, 0 to 1.
 
@@ -288,13 +347,16 @@ class PgiFile:
         Raises:
             PgiError: as :meth:`decode`; what was yielded before was sound.
         """
-        done = 0
+        options = self._resolved(DecodeOptions(level, threads=threads, scale=scale, regions=regions))
+        done, rows = 0, -(-self.height // options.scale)
+        # Logged before the first strip is out of hand.
+        note("decode", **facts_of(self._reader), **facts_of_options(options))
         try:
-            for strip in self._coded.strips(thread_count(threads)):
+            for strip in self._coded.strips(options):
                 yield strip
                 done += len(strip)
                 if progress is not None:
-                    progress(done / self.height)
+                    progress(done / rows)
         except MemoryError as error:
             raise self._too_large() from error
 
@@ -350,6 +412,7 @@ class PgiFile:
             codec=coded.codec,
             quality=facts.quality,
             model_digest=facts.model_digest,
+            renderers=_renderers(facts.model_digest),
             roi_octaves=roi_octaves,
             filter_bytes=facts.filter_bytes,
             exact_blocks=0 if facts.exact is None else int(facts.exact.sum()),
@@ -382,3 +445,14 @@ class PgiFile:
     @cached_property
     def _coded(self) -> CodedImage:
         return open_coded(self._reader, self._limits)
+
+
+def _renderers(model_digest: str | None) -> tuple[RendererInfo, ...]:
+    """What can draw pictures of a model here."""
+    if model_digest is None:
+        return ()
+    try:
+        found = find_model(model_digest).renderers
+    except PgiUnsupportedError:
+        return ()
+    return tuple(RendererInfo(r.level, r.scale, r.digest, r.synthesised) for r in found)

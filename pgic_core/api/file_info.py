@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..container import Annotation, Metadata
     from .side_data import SideData
 
-__all__ = ["BlockInfo", "FileInfo"]
+__all__ = ["BlockInfo", "FileInfo", "RendererInfo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,27 @@ class BlockInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class RendererInfo:
+    """What can draw a learned picture here.
+
+    Attributes:
+        level: that it draws.
+        scale: pixels of the picture along one side of a pixel that it gives.
+        digest: in hex, of the renderer alone. A better one may come later for the same files.
+        synthesised: whether it makes up detail that was not coded. Such pixels are no evidence.
+    """
+
+    level: str
+    scale: int
+    digest: str
+    synthesised: bool
+
+    def to_dict(self) -> dict[str, object]:
+        """The same as JSON holds it."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
 class FileInfo:
     """What header, metadata and stream header of a ``.pgi`` file say.
 
@@ -55,6 +76,7 @@ class FileInfo:
             "learned" is lossless.
         quality: 1 to 100 of the learned codec, else None.
         model_digest: in hex, of the learned codec, else None.
+        renderers: what can draw it here; none where its model is not installed, or is not needed.
         roi_octaves: by how much finer than the quality's own the quantisation steps are where they are
             coarsest and where they are finest, in octaves; None without an ROI map.
         filter_bytes: bytes of the post-filter; 0 if there is none.
@@ -94,6 +116,7 @@ class FileInfo:
     codec: str
     quality: int | None
     model_digest: str | None
+    renderers: tuple[RendererInfo, ...]
     roi_octaves: tuple[float, float] | None
     filter_bytes: int
     exact_blocks: int
@@ -126,6 +149,7 @@ class FileInfo:
         result["tile_size"] = list(self.tile_size)
         result["roi_octaves"] = list(self.roi_octaves) if self.roi_octaves else None
         result["dpi"] = list(self.dpi) if self.dpi else None
+        result["renderers"] = [renderer.to_dict() for renderer in self.renderers]
         result["blocks"] = [block.to_dict() for block in self.blocks]
         result["metadata"] = metadata_to_dict(self.metadata)
         result["annotations"] = [annotation.to_map() for annotation in self.annotations]

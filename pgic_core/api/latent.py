@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..audit import audited
 from ..codec.tiling import Y_STRIDE as LATENT_FACTOR
 from ..container import PgiReader
 from ..errors import PgiLimitError
 from ..limits import Limits
 from ..options import DecodeOptions
+from .auditing import facts_of
 from .opened_image import open_coded
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ def decode_latent(
     """
     limits = limits or Limits.from_environment()
     options = DecodeOptions(window=window, threads=threads)
-    with PgiReader(source, limits) as reader:
+    with PgiReader(source, limits) as reader, audited("decode", **facts_of(reader), level="latent"):
         try:
             return open_coded(reader, limits).latent(options.window, options.thread_count)
         except MemoryError as error:

@@ -11,7 +11,7 @@ from ..codec.alpha import LENGTH_SIZE, join_alpha
 from ..codec.lossless.image import encode_lossless
 from ..errors import PgiOptionError, PgiTargetError
 from ..options import DEFAULT_QUALITY
-from .choice import choose_codec, codec_name
+from .choice import LearnedPicture, choose_codec, codec_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,9 +71,9 @@ def code(prepared: Prepared, options: CodingOptions) -> tuple[Compression, list[
     if rate.lossless and options.roi is not None:
         raise PgiOptionError("roi and lossless contradict each other: without loss no region is better.")
     budget = rate.byte_budget(prepared.pixels)
-    room = None if budget is None else budget - prepared.bytes_beside()
+    room = None if budget is None else prepared.room(budget)
 
-    def learned() -> Coded:
+    def learned() -> LearnedPicture:
         return _learned(prepared, options, room)
 
     def lossless(at_most: int | None) -> Coded | None:
@@ -121,9 +121,11 @@ def _regions(prepared: Prepared, options: CodingOptions) -> _Regions:
     )
 
 
-def _learned(prepared: Prepared, options: CodingOptions, room: int | None) -> Coded:
+def _learned(prepared: Prepared, options: CodingOptions, room: int | None) -> LearnedPicture:
     # Not imported for pictures that need no network.
     from ..codec.learned.encoder import RateTarget, encode_learned
+    from ..codec.learned.hard_blocks import promised_error
+    from ..codec.learned.rate_control import squared_error
     from ..models import default_model, find_model
 
     picture, rate = prepared.picture, options.rate
@@ -143,10 +145,11 @@ def _learned(prepared: Prepared, options: CodingOptions, room: int | None) -> Co
         target = RateTarget(max_bytes=room, bytes_beside=budget - room)
     elif rate.min_psnr is not None:
         target = RateTarget(min_psnr=rate.min_psnr)
+    rgb, quality = picture.pixels[:, :, :3], DEFAULT_QUALITY if rate.quality is None else rate.quality
     learned = encode_learned(
-        picture.pixels[:, :, :3],
+        rgb,
         model=model,
-        quality=DEFAULT_QUALITY if rate.quality is None else rate.quality,
+        quality=quality,
         target=target,
         effort=options.effort,
         roi=regions.roi,
@@ -154,4 +157,9 @@ def _learned(prepared: Prepared, options: CodingOptions, room: int | None) -> Co
         threads=options.threads,
         progress=options.progress,
     )
-    return join_alpha(learned, alpha)
+    weight = model.error_weight(quality) / 8 if model.weighs_errors else 0.0  # bytes
+    return LearnedPicture(
+        join_alpha(learned, alpha),
+        weight * promised_error(8 * weight) * prepared.pixels if weight else 0.0,
+        lambda: weight * squared_error(learned, rgb, model, options.threads),
+    )

@@ -17,6 +17,8 @@ from ..container import (
     build_file,
     serialize_extension,
 )
+from ..container.parity import bare_budget, protected
+from ..errors import PgiOptionError, PgiUnsupportedError
 from .conversion import annotations_to_value, exif_to_bytes, merge_metadata, segments_to_bytes, vendor_fields
 from .image_type import image_type_number
 from .losses import report
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
     from ..container import Metadata
     from ..limits import Limits
+    from ..security.watermark import Watermark
     from .conversion import AnnotationsLike, ExifLike, MetadataLike
     from .image_type import ImageTypeLike
     from .side_data import SideData
@@ -84,12 +87,14 @@ class Prepared:
         orientation: EXIF orientation, 1 to 8, which is not applied to them.
         metadata: A.3 fields.
         fields: the extension block (A.4).
+        share: parity in 1/10,000 of the file, or None.
     """
 
     picture: Picture
     orientation: int
     metadata: Metadata
     fields: Mapping[str, object]
+    share: int | None = None
 
     @property
     def pixels(self) -> int:
@@ -101,11 +106,19 @@ class Prepared:
         picture = self.picture
         depth = picture.sample_format.bits
         a2 = ImageFields(picture.image_type, picture.width, picture.height, depth, compression)
-        return build_file(a2, payload, metadata=self.metadata, extension=self.fields)
+        data = build_file(a2, payload, metadata=self.metadata, extension=self.fields)
+        return data if self.share is None else b"".join(protected(lambda: [data], self.share))
 
-    def bytes_beside(self) -> int:
-        """Bytes of the file beside its payload, which are the same for any payload."""
-        return len(self.wrapped(Compression.LOSSLESS, [b"\0"])) - 1
+    def room(self, budget: int) -> int:
+        """Bytes that a payload may take.
+
+        Args:
+            budget: bytes of the whole file.
+        """
+        if self.share is not None:
+            budget = bare_budget(budget, self.share)
+        bare = replace(self, share=None)
+        return budget - len(bare.wrapped(Compression.LOSSLESS, [b"\0"])) + 1
 
 
 def prepare(
@@ -114,6 +127,7 @@ def prepare(
     description: Description,
     preprocess: Sequence[str] | str | None,
     limits: Limits,
+    watermark: tuple[Watermark, int] | None = None,
 ) -> Prepared:
     """Read an image, and merge what it brings with what is given.
 
@@ -123,6 +137,7 @@ def prepare(
         description: likewise.
         preprocess: names of steps.
         limits: what the picture may take.
+        watermark: what to put into the pixels after the steps, and the quality that they are coded at.
 
     Warns:
         PgiWarning: the image has more than a file holds.
@@ -138,6 +153,9 @@ def prepare(
     from .plugin_steps import preprocessed, recognised
 
     picture, steps = preprocessed(picture, preprocess or ())
+    if watermark is not None:
+        picture = _marked(picture, *watermark)
+        steps = [*steps, watermark[0].step]
     given = vendor_fields(description.extension or {})
     fields = collect_extension_fields(picture.to_array(), given, serialize_extension) | extras.to_fields()
     if steps:
@@ -175,6 +193,26 @@ def _read(
     if not isinstance(image, np.ndarray):
         report(name_of(image), losses)
     return picture, extras
+
+
+def _marked(picture: Picture, watermark: Watermark, quality: int) -> Picture:
+    """The picture with a watermark in its colours.
+
+    Raises:
+        PgiOptionError: the learned codec does not take the picture, or it is too small.
+    """
+    from ..security.watermark import embed
+
+    if not picture.learnable:
+        raise PgiOptionError(
+            "A watermark goes only into pictures that are coded with loss: 8-bit RGB of visible light."
+        )
+    pixels = picture.pixels.copy()
+    try:
+        pixels[:, :, :3] = embed(np.ascontiguousarray(pixels[:, :, :3]), watermark, quality=quality)
+    except PgiUnsupportedError as error:
+        raise PgiOptionError(str(error)) from error
+    return replace(picture, pixels=pixels)
 
 
 def _is_own(exif: ExifLike, image: ImageLike) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..camera import orientation_of
+from ..camera import orientation_of, xmp_with_synthesised
 from ..codec.picture import Picture, SampleFormat, upright_pixels
 from ..container import put_segments
 from ..errors import PgiUnsupportedError
@@ -105,6 +105,19 @@ class Carried:
             whole=whole,
             side=file.side_data,
         )
+
+    def marked_synthesised(self, losses: list[str]) -> Carried:
+        """The same, with a note in XMP that pixels were synthesised.
+
+        Args:
+            losses: gets a predicate if the XMP is too broken for that, and makes room for a new packet.
+        """
+        try:
+            xmp = xmp_with_synthesised(self.xmp)
+        except PgiUnsupportedError:
+            losses.append("has XMP that is too broken for the note on synthesised pixels, and loses it")
+            xmp = xmp_with_synthesised(None)
+        return dataclasses.replace(self, xmp=xmp)
 
     def names(self) -> list[str]:
         """Names of what is there, as :data:`_NAMES` has them."""

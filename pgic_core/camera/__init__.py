@@ -15,7 +15,13 @@ from .facts import (
     stated_size,
 )
 from .png_text import raw_profiles
-from .xmp_edit import xmp_without_device, xmp_without_location, xmp_without_size, xmp_without_thumbnail
+from .xmp_edit import (
+    xmp_with_synthesised,
+    xmp_without_device,
+    xmp_without_location,
+    xmp_without_size,
+    xmp_without_thumbnail,
+)
 
 __all__ = [
     "DEVICE_PARAMETERS",
@@ -31,6 +37,7 @@ __all__ = [
     "without_device",
     "without_location",
     "without_thumbnail",
+    "xmp_with_synthesised",
     "xmp_without_device",
     "xmp_without_location",
     "xmp_without_size",

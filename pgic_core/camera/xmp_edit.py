@@ -1,4 +1,4 @@
-"""Taking private or stale properties out of an XMP packet; all else stays as it is written."""
+"""Taking private or stale properties out of an XMP packet, and noting one; all else stays as written."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ import re
 from ..errors import PgiUnsupportedError
 from .xmp import packet_bytes, packet_text, scan_xmp
 
-__all__ = ["xmp_without_device", "xmp_without_location", "xmp_without_size", "xmp_without_thumbnail"]
+__all__ = [
+    "xmp_with_synthesised",
+    "xmp_without_device",
+    "xmp_without_location",
+    "xmp_without_size",
+    "xmp_without_thumbnail",
+]
 
 # Names are those of any vendor: a position is called much the same everywhere. The time of a satellite
 # receiver, and heights above the start of the flight, tell no place.
@@ -26,6 +32,20 @@ _DEVICE_LEFT = re.compile(r"serialnumber[\w:.-]{0,64}+\s{0,64}+[=>]", re.IGNOREC
 _THUMBNAIL = re.compile(r".*:thumbnails?|xmpGImg:image|G(?:Image|Depth):data", re.IGNORECASE)
 _THUMBNAIL_LEFT = re.compile(r"/9j/[\w+/]{40}")  # how a JPEG picture starts in base64
 _SIZE = re.compile(r"exif:pixel[xy]dimension|tiff:image(?:width|length)", re.IGNORECASE)
+_SOURCE_TYPE = re.compile(r".*:DigitalSourceType", re.IGNORECASE)
+_SYNTHESISED = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+_NOTE = (
+    '<rdf:Description xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"'
+    ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" rdf:about="">'
+    f"<Iptc4xmpExt:DigitalSourceType>{_SYNTHESISED}</Iptc4xmpExt:DigitalSourceType>"
+    "</rdf:Description>"
+)
+_END = re.compile(r"</[^\s<>/:]+:RDF\s*>")
+_PACKET = (
+    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    f'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">{_NOTE}</rdf:RDF>'
+    '</x:xmpmeta><?xpacket end="w"?>'
+)
 _MAX_PACKET = 16 << 20
 _MAX_NAME = 200
 
@@ -76,6 +96,28 @@ def xmp_without_size(xmp: bytes) -> bytes:
         PgiUnsupportedError: as :func:`xmp_without_location`.
     """
     return _without(xmp, _SIZE, None, "size")
+
+
+def xmp_with_synthesised(xmp: bytes | None) -> bytes:
+    """Note that a trained model synthesised pixels of the picture.
+
+    That is the IPTC property ``DigitalSourceType`` of ``compositeWithTrainedAlgorithmicMedia``. It takes the
+    place of one that is there.
+
+    Args:
+        xmp: XMP packet, or None for a new one.
+
+    Raises:
+        PgiUnsupportedError: the packet is too broken for that.
+    """
+    if not xmp:
+        return _PACKET.encode()
+    text, codec = packet_text(_without(xmp, _SOURCE_TYPE, None, "source type"))
+    ends = list(_END.finditer(text))
+    if not ends or "<!DOCTYPE" in text:
+        raise PgiUnsupportedError("The XMP packet is too broken for a note on synthesised pixels.")
+    at = ends[-1].start()
+    return packet_bytes(text[:at] + _NOTE + text[at:], codec)
 
 
 def _without(packet: bytes, names: re.Pattern[str], left: re.Pattern[str] | None, what: str) -> bytes:

@@ -6,7 +6,7 @@ import click
 
 from .base import PgicGroup
 from .bench_rate import quality, rd
-from .bench_speed import memory, speed
+from .bench_speed import levels, memory, speed
 from .bench_standard import standard
 from .bench_uses import compressai, loader, ratio, roi, worst
 
@@ -18,5 +18,5 @@ def bench() -> None:
     """Measure files, quality and speed beside other codecs."""
 
 
-for _command in (rd, quality, speed, memory, standard, worst, ratio, roi, loader, compressai):
+for _command in (rd, quality, speed, levels, memory, standard, worst, ratio, roi, loader, compressai):
     bench.add_command(_command)

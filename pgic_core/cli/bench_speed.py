@@ -27,7 +27,7 @@ from .progress import progress_bar
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["memory", "speed"]
+__all__ = ["levels", "memory", "speed"]
 
 
 @click.command(
@@ -140,3 +140,32 @@ def memory(
             picture, codecs, qualities=qualities, threads=threads, on_step=lambda: advance(1, "")
         )
     print_rows(MemoryRow, rows, memory_table(rows), csv_path)
+
+
+@click.command(cls=PgicCommand, examples=("pgic bench levels photo.jpg --threads 1",))
+@image_argument()
+@quality_option(50)
+@megapixels_option(5.0, "Size of the picture.")
+@option(
+    "--threads", type=click.IntRange(1), metavar="N", group="Running", help="Of each call. [default: all]"
+)
+@runs_option("level")
+@csv_option("the figures")
+def levels(
+    image: Path | None, quality: int, megapixels: float, threads: int | None, runs: int, csv_path: Path | None
+) -> None:
+    """Measure what each level and size of one file costs and shows.
+
+    IMAGE is scaled down to the size asked for, or extended by mirroring. Without IMAGE the bench takes a
+    made-up picture. Levels take turns. "Against fast" compares with what fast shows, shrunk by area where the
+    size is reduced. adaptive decodes a box of a tenth of the picture finely, and is compared with fine there.
+    """
+    from ..api import encode
+    from ..lab.bench.level_costs import LevelRow, level_table, measure_levels
+
+    picture, described = one_picture(image, megapixels)
+    data = encode(picture, quality=quality, codec="learned")
+    console().print(f"{described}, {len(data):,} bytes at quality {quality}")
+    with progress_bar(runs + 1) as advance:
+        rows = measure_levels(picture, data, threads=threads, runs=runs, on_step=lambda: advance(1, ""))
+    print_rows(LevelRow, rows, level_table(rows), csv_path)

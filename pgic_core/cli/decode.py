@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ..container import atomic_write
-from ..options import LEVELS
+from ..options import FAST, PREVIEW, DecodeOptions
 from ..terminal import say
 from .base import PgicCommand, option
 from .file_options import output_options, run_options, strict_option
 from .paths import PGI_SUFFIXES, STREAM, find_sources, place_targets, split_decoded
 from .photos import WRITTEN_SUFFIXES, read_stdin, streamed_photo, write_output
 from .running import Losses, Run, run_targets
-from .value_types import QUALITY
+from .value_types import LEVEL, QUALITY, SCALE
 
 if TYPE_CHECKING:
     from ..api import PgiFile
+    from ..api.writing import Carried
+    from ..models import Renderer
+    from ..options import OnDamage
     from .batch import Progress
     from .file_options import OutputOptions, RunOptions
     from .paths import Target
@@ -32,6 +35,7 @@ __all__ = ["decode"]
     examples=(
         "pgic decode photo.pgi photo.png",
         "pgic decode --level preview photo.pgi thumbnail.jpg",
+        "pgic decode --scale 4 photo.pgi quarter.jpg",
         "pgic decode --window 1000 500 640 480 photo.pgi part.png",
         "pgic decode coded -o photos --format jpg",
     ),
@@ -39,11 +43,32 @@ __all__ = ["decode"]
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT... [OUTPUT]")
 @option(
     "--level",
-    type=click.Choice(LEVELS),
-    default="fast",
+    type=LEVEL,
+    default=FAST,
     group="Decoding",
-    help="fast decodes every pixel, preview 1/8 of the width and of the height.",
+    help="fast decodes every pixel, preview 1/8 of the width and of the height. fine decodes better and "
+    "takes longer, adaptive does so in key regions only. perceptual makes up detail: for looking at, "
+    "no evidence.",
     show_default=True,
+)
+@option(
+    "--scale",
+    type=SCALE,
+    default="1",
+    group="Decoding",
+    help="Decode 1/2, 1/4 or 1/8 of the width and of the height.",
+)
+@option(
+    "--region",
+    "regions",
+    nargs=4,
+    type=float,
+    multiple=True,
+    metavar="X Y W H",
+    group="Decoding",
+    advanced=True,
+    help="With --level adaptive: decode this box finely, in pixels of the upright picture. May be given "
+    "several times. [default: the file's ROI map and annotations]",
 )
 @option(
     "--window",
@@ -91,6 +116,8 @@ def decode(
     outputs: OutputOptions,
     running: RunOptions,
     level: str,
+    scale: str,
+    regions: tuple[tuple[float, float, float, float], ...],
     window: tuple[int, int, int, int] | None,
     conceal: bool,
     suffix: str | None,
@@ -118,7 +145,9 @@ def decode(
         raise click.UsageError(f"--format {suffix} contradicts the output's suffix {named}.")
     run = Run.plan(len(targets), running)
     losses = Losses(strict=strict, quiet=run.quiet)
-    work = _Decoding(level, window, conceal, chosen, quality, strip, run.threads, losses)
+    on_damage: OnDamage = "conceal" if conceal else "raise"
+    options = DecodeOptions(level, window, on_damage, run.threads, None, int(scale), regions or None)
+    work = _Decoding(options, chosen, quality, strip, losses)
     run_targets(targets, work, run, outputs, losses)
 
 
@@ -127,23 +156,17 @@ class _Decoding:
     """Decodes files, one for each call, from several threads at once.
 
     Attributes:
-        level: ``fast`` or ``preview``.
-        window: ``(x, y, width, height)`` in pixels of the stored picture, or None for all of it.
-        conceal: fill damaged parts.
+        options: of decoding, with the threads for each file.
         stream_suffix: what to write to standard output.
         quality: 1 to 100 of a lossy output, or None for the usual one.
         strip: write pixels only.
-        threads: for each file.
         losses: what is told what pictures lose.
     """
 
-    level: str
-    window: tuple[int, int, int, int] | None
-    conceal: bool
+    options: DecodeOptions
     stream_suffix: str
     quality: int | None
     strip: bool
-    threads: int
     losses: Losses
 
     def __call__(self, target: Target, progress: Progress) -> str:
@@ -160,44 +183,59 @@ class _Decoding:
 
     @property
     def _is_whole(self) -> bool:
-        return self.level == "fast" and self.window is None
+        """Whether all of the picture is wanted in full size."""
+        return self.options.scale == 1 and self.options.window is None
 
     def _write_strips(self, file: PgiFile, target: Target, kind: str, progress: Progress) -> str | None:
         """Write the picture while it is decoded; None where the kind or the options do not allow it."""
-        from ..api.writing import Carried, not_held
+        from ..api.writing import not_held
 
-        if not self._is_whole or self.conceal or target.name == STREAM:
+        if self.options.window is not None or self.options.conceals or target.name == STREAM:
             return None
-        pieces = streamed_photo(file, kind, self.threads, progress)
+        pieces = streamed_photo(file, kind, self.options, progress)
         if pieces is None:
             return None
-        if kind != ".npy" and not self.strip and (names := Carried.of(file, whole=True).names()):
-            self.losses.tell(target.source.name, [not_held(names, "PPM")])
+        lost: list[str] = []
+        renderer = file.renderer(self.options.level, self.options.scale)
+        names = self._carried(file, renderer, kind, lost).names()
+        if kind != ".npy" and names:
+            lost.append(not_held(names, "PPM"))
+        self.losses.tell(target.source.name, lost)
         atomic_write(target.name, pieces, replace=target.replace)
-        return f"{file.width} x {file.height} {file.channels.label}"
+        width, height = (-(-side // self.options.scale) for side in (file.width, file.height))
+        return f"{width} x {height} {file.channels.label}{self._drawn_by(renderer)}"
+
+    def _carried(self, file: PgiFile, renderer: Renderer | None, kind: str, lost: list[str]) -> Carried:
+        """What goes into an output beside its pixels; a note that they were synthesised, always."""
+        from ..api.writing import Carried
+
+        carried = Carried() if self.strip else Carried.of(file, whole=self._is_whole)
+        if renderer is None or not renderer.synthesised:
+            return carried
+        if kind == ".npy":
+            lost.append("has pixels that were synthesised, which this .npy file cannot say")
+        return carried.marked_synthesised(lost)
 
     def _write_whole(self, file: PgiFile, target: Target, kind: str, progress: Progress) -> str:
         """Decode the picture, then write it."""
-        from ..api.writing import Carried, photo_bytes
+        from ..api.writing import photo_bytes
 
-        picture, mask = file.decode_picture(
-            self.level,  # type: ignore[arg-type]  # click checked the choice
-            self.window,
-            "conceal" if self.conceal else "raise",
-            self.threads,
-            progress,
-        )
+        picture, mask = file.decode_with(replace(self.options, progress=progress))
+        renderer = file.renderer(self.options.level, self.options.scale)
         lost: list[str] = []
+        carried = self._carried(file, renderer, kind, lost)
         data = photo_bytes(
-            picture,
-            Carried() if self.strip else Carried.of(file, whole=self._is_whole),
-            kind,
-            orientation=file.orientation,
-            quality=self.quality,
-            losses=lost,
+            picture, carried, kind, orientation=file.orientation, quality=self.quality, losses=lost
         )
         self.losses.tell(target.source.name, lost)
         write_output(target.name, data, replace=target.replace)
         if mask is not None and mask.any():
             say(f"{target.source.name}: {mask.mean():.2%} of the pixels are damaged and were filled")
-        return f"{picture.width} x {picture.height} {picture.channels.label}"
+        return f"{picture.width} x {picture.height} {picture.channels.label}{self._drawn_by(renderer)}"
+
+    def _drawn_by(self, renderer: Renderer | None) -> str:
+        """What drew the picture, where that is not what always does."""
+        if renderer is None or self.options.level in (FAST, PREVIEW):
+            return ""
+        remark = "; its detail is synthesised and no evidence" if renderer.synthesised else ""
+        return f", level {self.options.level} by renderer {renderer.digest[:16]}{remark}"

@@ -13,7 +13,7 @@ from .paths import PGI_SUFFIXES, place_targets, split_output
 from .photos import open_photo, photo_sources, write_output
 from .roi_options import roi_options, show_roi_map
 from .running import Losses, Run, run_targets
-from .value_types import EFFORT, QUALITY
+from .value_types import EFFORT, QUALITY, SHARE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,6 +106,13 @@ _RATES = ("quality", "lossless", "max_bytes", "ratio", "bpp", "min_psnr")
     group="Coding",
     advanced=True,
     help="Model to use, by id or digest ('pgic --version' lists them).",
+)
+@option(
+    "--protect",
+    type=SHARE,
+    metavar="X%",
+    group="Coding",
+    help="Add parity of X percent of the file, such as 5%, from which 'pgic repair' restores lost bytes.",
 )
 @option(
     "--strip",

@@ -63,6 +63,10 @@ def _describe(facts: FileInfo) -> Iterator[tuple[str, str]]:
         if facts.channels == "rgb+alpha":
             codec += ", alpha lossless"
     yield "codec", codec
+    for renderer in facts.renderers:
+        reduced = f" at 1/{renderer.scale}" if renderer.scale > 1 else ""
+        remark = ", synthesises detail: for looking at, no evidence" if renderer.synthesised else ""
+        yield "level", f"{renderer.level}{reduced}, renderer {renderer.digest[:16]}{remark}"
     if facts.roi_octaves is not None:
         yield "regions", "steps finer by {:+.3f} to {:+.3f} octaves".format(*facts.roi_octaves)
     if facts.filter_bytes:

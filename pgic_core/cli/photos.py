@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from ..api import PgiFile
+    from ..options import DecodeOptions
 
 __all__ = [
     "OPTIONAL_SUFFIXES",
@@ -117,12 +118,18 @@ def _read_pipe(name: str) -> bytes:
 
 
 def streamed_photo(
-    file: PgiFile, suffix: str, threads: int, progress: Callable[[float], None]
+    file: PgiFile, suffix: str, options: DecodeOptions, progress: Callable[[float], None]
 ) -> Iterator[bytes | memoryview] | None:
     """The whole picture as a photo file in pieces, decoded strip by strip while they are written.
 
     Only kinds that are nothing but a header and the samples: ``.npy``, and ``.ppm``, ``.pgm`` and ``.pnm`` of
     8 or 16 bits of pictures that are upright. Memory then does not grow with the height of the picture.
+
+    Args:
+        file: what to decode.
+        suffix: of the photo file.
+        options: how; without a window, and damage raises.
+        progress: called with the share done, 0 to 1.
 
     Returns:
         The pieces, or None where the kind cannot be written so.
@@ -132,9 +139,10 @@ def streamed_photo(
     from ..codec.picture import Channels, SampleFormat
 
     grey, rgb = file.channels is Channels.GREY, file.channels is Channels.RGB
+    height, width = (-(-side // options.scale) for side in (file.height, file.width))
     order = "="
     if suffix == ".npy":
-        shape = (file.height, file.width) if grey else (file.height, file.width, int(file.channels))
+        shape = (height, width) if grey else (height, width, int(file.channels))
         head = io.BytesIO()
         described = {"descr": file.sample_format.dtype.str, "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(head, described)
@@ -146,11 +154,18 @@ def streamed_photo(
         in ((".ppm", Channels.RGB), (".pnm", Channels.RGB), (".pgm", Channels.GREY), (".pnm", Channels.GREY))
     ):
         top = (1 << file.sample_format.bits) - 1
-        start = f"P{6 if rgb else 5}\n{file.width} {file.height}\n{top}\n".encode()
+        start = f"P{6 if rgb else 5}\n{width} {height}\n{top}\n".encode()
         order = ">"  # of samples of two bytes
     else:
         return None
-    return _pieces(start, file.strips(threads=threads, progress=progress), order)
+    strips = file.strips(
+        level=options.level,
+        scale=options.scale,
+        regions=options.regions,
+        threads=options.threads,
+        progress=progress,
+    )
+    return _pieces(start, strips, order)
 
 
 def _pieces(start: bytes, strips: Iterator[NDArray[Any]], order: str) -> Iterator[bytes | memoryview]:

@@ -3,23 +3,94 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..options import EFFORTS, QUALITIES
+from ..errors import PgiOptionError
+from ..options import EFFORTS, LEVELS, QUALITIES, SCALES, check_level
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    _TextType = click.ParamType[str]
+else:
+    _TextType = click.ParamType  # generic from click 8.2 on
 
 __all__ = [
     "EFFORT",
     "EXISTING",
     "EXISTING_FILE",
     "EXISTING_FOLDER",
+    "LEVEL",
     "OUTPUT_FILE",
     "OUTPUT_FOLDER",
     "QUALITY",
+    "SCALE",
+    "SHARE",
 ]
 
 QUALITY = click.IntRange(QUALITIES[0], QUALITIES[-1])
+
+
+class _LevelType(_TextType):
+    """A level: one of the usual ones, or a further one of an installed model."""
+
+    name = "level"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """The usual ones, as click shows a choice."""
+        return f"[{'|'.join(LEVELS)}]"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The level itself, if it is one."""
+        # Models say which levels they have once they were imported.
+        from .. import models  # noqa: F401
+
+        try:
+            check_level(value)
+        except PgiOptionError as error:
+            self.fail(str(error), param, ctx)
+        return value
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Those that start so."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(level) for level in LEVELS if level.startswith(incomplete)]
+
+
+LEVEL = _LevelType()
+SCALE = click.Choice([str(scale) for scale in SCALES])
 EFFORT = click.IntRange(EFFORTS[0], EFFORTS[-1])
+
+
+if TYPE_CHECKING:
+    _FloatType = click.ParamType[float]
+else:  # click 8.1 has no parameter there
+    _FloatType = click.ParamType
+
+
+class _Share(_FloatType):
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        text = str(value).strip()
+        try:
+            share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            share = 0.0
+        if not 0.0001 <= share <= 1:
+            self.fail(f"{text!r} is no share from 0.01% to 100%.", param, ctx)
+        return share
+
+
+SHARE = _Share()
+"""A share such as ``5%`` or ``0.05``."""
 
 EXISTING = click.Path(exists=True, path_type=Path)
 """A file or folder to read."""

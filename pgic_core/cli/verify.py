@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..options import FAST
 from ..terminal import say
 from .base import PgicCommand
 from .batch import run_batch
@@ -28,7 +29,8 @@ __all__ = ["verify"]
 def verify(inputs: tuple[str, ...], running: RunOptions) -> None:
     """Check every byte of .pgi files.
 
-    That means CRC32, SHA-256, and that the picture decodes.
+    That means CRC32, SHA-256, and that the picture decodes. pgic also names the renderer that draws the level
+    fast here.
 
     INPUT is a .pgi file, a pattern, a folder with all folders below it, or - for standard input.
     """
@@ -42,7 +44,8 @@ def verify(inputs: tuple[str, ...], running: RunOptions) -> None:
             file.verify()
             facts = file.info()
         kept = f", {facts.exact_share:.2%} of the picture kept bit for bit" if facts.exact_blocks else ""
-        return f"{source.name}: sound{kept}"
+        drawn = next((f", drawn by renderer {r.digest[:16]}" for r in facts.renderers if r.level == FAST), "")
+        return f"{source.name}: sound{kept}{drawn}"
 
     report = run_batch(
         sources,

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..limits import Limits
-    from ..options import DecodeOptions, Window
+    from ..models import Renderer
+    from ..options import DecodeOptions, Level, Window
     from .picture import Channels, SampleFormat
 
 __all__ = ["CodedFacts", "CodedImage", "Payload", "no_latent", "open_image"]
@@ -112,6 +113,13 @@ class CodedImage(Protocol):
     def facts(self) -> CodedFacts:
         """What only some codecs know."""
 
+    def renderer(self, level: Level, scale: int) -> Renderer | None:
+        """What draws the image at a level and scale; None where no model draws it.
+
+        Raises:
+            PgiModelError: the model is not here, or does not have the level.
+        """
+
     def decode(self, options: DecodeOptions) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
         """Decode the image or a part of it.
 
@@ -124,8 +132,11 @@ class CodedImage(Protocol):
             PgiOptionError: the window is not inside the picture.
         """
 
-    def strips(self, threads: int | None) -> Iterator[NDArray[Any]]:
+    def strips(self, options: DecodeOptions) -> Iterator[NDArray[Any]]:
         """Decode all of the image, (rows, W, C) at a time, from top to bottom.
+
+        Args:
+            options: how; without a window, and damage raises.
 
         Raises:
             PgiFormatError: as :meth:`decode`.

@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["box_reduce", "reduced_side"]
+__all__ = ["any_reduce", "box_reduce", "reduced_side"]
 
 
 def reduced_side(side: int, factor: int) -> int:
@@ -46,3 +46,13 @@ def box_reduce(pixels: NDArray[Any], factor: int) -> NDArray[Any]:
     means = sums / counts if exact is np.float64 else (sums + counts // 2) // counts
     reduced: NDArray[Any] = means.astype(pixels.dtype)
     return reduced
+
+
+def any_reduce(mask: NDArray[np.bool_], factor: int) -> NDArray[np.bool_]:
+    """Whether a box of ``factor`` x ``factor`` pixels holds one that is true; (H, W) to its reduced size."""
+    if factor == 1:
+        return mask
+    high, wide = (reduced_side(side, factor) * factor for side in mask.shape)
+    padded = np.pad(mask, ((0, high - mask.shape[0]), (0, wide - mask.shape[1])))
+    boxes = padded.reshape(high // factor, factor, wide // factor, factor)
+    return np.asarray(boxes.any((1, 3)), np.bool_)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "block_pixels",
     "blocks",
     "columns",
+    "hull",
     "pixels_in",
     "strips",
 ]
@@ -108,6 +111,12 @@ class Box:
             min(self.right, other.right),
             min(self.bottom, other.bottom),
         )
+
+
+def hull(boxes: Iterable[Box]) -> Box:
+    """The smallest rectangle that holds all of some."""
+    lefts, tops, rights, bottoms = zip(*((b.left, b.top, b.right, b.bottom) for b in boxes), strict=True)
+    return Box(min(lefts), min(tops), max(rights), max(bottoms))
 
 
 @dataclass(frozen=True, slots=True)

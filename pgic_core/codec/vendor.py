@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..options import DecodeOptions, Window
+    from ..options import DecodeOptions, Level, Window
     from .base import Payload
     from .picture import Channels, SampleFormat
 
@@ -67,13 +67,16 @@ class VendorImage:
         """Number of tiles in memory."""
         return self.pixels.tiles
 
+    def renderer(self, level: Level, scale: int) -> None:
+        """None: it shows its pixels as they are."""
+
     def decode(self, options: DecodeOptions) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
         """See :meth:`~pgic_core.codec.base.CodedImage.decode`."""
         return self.pixels.decode(options)
 
-    def strips(self, threads: int | None) -> Iterator[NDArray[Any]]:
+    def strips(self, options: DecodeOptions) -> Iterator[NDArray[Any]]:
         """See :meth:`~pgic_core.codec.base.CodedImage.strips`."""
-        return self.pixels.strips(threads)
+        return self.pixels.strips(options)
 
     def latent(self, window: Window | None, threads: int | None) -> NDArray[np.float32]:
         """There is none.

@@ -61,6 +61,7 @@ class BlockType(IntEnum):
     METADATA = 0x8010
     EXTENSION = 0x8020
     IMAGE = 0x0030
+    PARITY = 0xFFFE
     SECURITY = 0xFFFF
 
     @property
@@ -73,6 +74,7 @@ _LABELS: dict[int, str] = {
     BlockType.METADATA: "metadata block",
     BlockType.EXTENSION: "extension block",
     BlockType.IMAGE: "image data block",
+    BlockType.PARITY: "parity block",
     BlockType.SECURITY: "security block",
 }
 
@@ -90,9 +92,10 @@ _ALLOWED_FLAGS: dict[int, BlockFlag] = {
     BlockType.METADATA: BlockFlag.ENCRYPTED | BlockFlag.COMPRESSED,
     BlockType.EXTENSION: BlockFlag.ENCRYPTED | BlockFlag.COMPRESSED,
     BlockType.IMAGE: BlockFlag.ENCRYPTED,
+    BlockType.PARITY: BlockFlag(0),
     BlockType.SECURITY: BlockFlag(0),
 }
-_MINIMUM_LENGTH: dict[int, int] = {BlockType.IMAGE: IMAGE_FIELDS_SIZE + 1}
+_MINIMUM_LENGTH: dict[int, int] = {BlockType.IMAGE: IMAGE_FIELDS_SIZE + 1, BlockType.PARITY: 168}
 
 
 @dataclass(frozen=True, slots=True)

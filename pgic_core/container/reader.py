@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
+import warnings
 import zlib
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
+from ..errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError, PgiWarning
 from ..limits import DEFAULT_LIMITS
 from .extension import ExtensionKey, location_from_map, parse_extension
 from .image_fields import IMAGE_FIELDS_SIZE, ImageFields
 from .layout import FIXED_HEADER_SIZE, BlockEntry, BlockType, Header, parse_fixed_header, parse_header
 from .metadata import Metadata, agrees, parse_metadata
 from .packing import inflate
+from .parity import DEFAULT_SHARE
+from .protection import PacketSet, Protection, lost_header, packets_of
 from .source import ByteSource, open_source
 
 if TYPE_CHECKING:
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
     from ..limits import Limits
     from .source import SourceLike
 
-__all__ = ["PgiReader"]
+__all__ = ["PgiReader", "read_header"]
 
 _CHUNK = 1 << 20
 
@@ -37,9 +41,15 @@ class PgiReader:
     stream is enough. ``metadata`` and ``extension`` check the CRC32 of their block when they are first
     asked for. ``read_payload`` checks nothing: the image payload carries finer checks of its own.
 
+    A file with a parity block is read through it: lost sectors are restored, as far as enough parity is left.
+
     Args:
         source: whatever :func:`open_source` takes.
         limits: what the file may ask for.
+        quiet: whether to restore lost sectors without a warning.
+
+    Warns:
+        PgiWarning: something was restored.
 
     Raises:
         PgiFormatError: the bytes are no ``.pgi`` file or break a rule of FORMAT.md.
@@ -50,12 +60,14 @@ class PgiReader:
         PgiInputError: the file cannot be opened or read.
     """
 
-    def __init__(self, source: SourceLike, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, source: SourceLike, limits: Limits = DEFAULT_LIMITS, *, quiet: bool = False) -> None:
         self._source = open_source(source, limits)
         self._owned = not isinstance(source, ByteSource)
         self._limits = limits
+        self._quiet = quiet
+        self._packets: PacketSet | None = None
         try:
-            self._header = _read_header(self._source, limits)
+            self._header = self._open()
             self._fields = self._read_fields()
         except BaseException:
             self.close()
@@ -109,6 +121,20 @@ class PgiReader:
         """Whether all bytes are there; None while that cannot be told of a stream."""
         size = self._source.size()
         return None if size is None else size >= self.size
+
+    @property
+    def protection(self) -> Protection | None:
+        """What restores lost sectors as they are read; None if the file has no usable parity."""
+        return self._source if isinstance(self._source, Protection) else None
+
+    @property
+    def parity_share(self) -> int | None:
+        """Parity in 1/10,000 of the data, which an editor keeps; None if the file has no parity block."""
+        if self.protection is not None:
+            return self.protection.share
+        if self.header.find(BlockType.PARITY) is None:
+            return None
+        return DEFAULT_SHARE if self._packets is None else self._packets.layout.share
 
     @property
     def payload_length(self) -> int:
@@ -206,14 +232,60 @@ class PgiReader:
             PgiTruncatedError: the file ends too early.
             PgiFormatError: bytes follow the last block, or metadata or extension break a rule.
         """
+        if self.protection is not None:
+            self.protection.quiet = True
+            if self.header.find(BlockType.PARITY) is None:
+                raise PgiChecksumError("The header is damaged; 'pgic repair' restores it.")
         for block in self.blocks:
             for _ in self.iter_block(block):
                 pass
+        self._check_parity()
         if self._source.read_up_to(self.size, 1):
             raise _trailing(self.size)
         small = [self._header.find(kind) for kind in (BlockType.METADATA, BlockType.EXTENSION)]
         if not any(block is not None and block.encrypted for block in small):
             _ = self.metadata
+
+    def _open(self) -> Header:
+        """Read the header, and put the file's parity before its bytes if it has any."""
+        source, limits = self._source, self._limits
+        try:
+            raw, header = read_header(source, limits)
+        except (PgiFormatError, PgiUnsupportedError):  # the latter where the version is damaged
+            restored = lost_header(source, limits)
+            if restored is None:
+                raise
+            self._source = restored
+            restored.quiet = True  # one warning is enough
+            if not self._quiet:
+                _warn_of_header(source.name)
+            return read_header(restored, limits)[1]
+        parity = header.find(BlockType.PARITY)
+        if parity is not None and source.size() is not None:
+            self._packets = packets_of(source, parity)
+            if self._packets is not None:
+                with contextlib.suppress(PgiFormatError):  # verify says why
+                    protection = Protection(source, self._packets, raw, limits)
+                    protection.quiet = self._quiet
+                    self._source = protection
+        return header
+
+    def _check_parity(self) -> None:
+        """What verify checks of a parity block.
+
+        Raises:
+            PgiFormatError: it is none, or of another file.
+            PgiChecksumError: sectors had to be restored.
+        """
+        if self.header.find(BlockType.PARITY) is not None and self.protection is None:
+            if self._packets is None:
+                raise PgiFormatError("The parity block holds no sound packet.")
+            raise PgiFormatError("The parity block is that of another file, or of another state of this one.")
+        if self.protection is not None and (count := len(self.protection.restored)):
+            size = self.protection.sector_size
+            raise PgiChecksumError(
+                f"The file is damaged in {count} of its sectors of {size:,} bytes; 'pgic repair' restores it."
+            )
 
     def _read_fields(self) -> ImageFields:
         image = self._header.image
@@ -245,7 +317,12 @@ class PgiReader:
             raise PgiTruncatedError(f"The file ends before or inside the {block.name}.") from error
 
 
-def _read_header(source: ByteSource, limits: Limits) -> Header:
+def read_header(source: ByteSource, limits: Limits) -> tuple[bytes, Header]:
+    """Header and directory of a file: as they stand, and what they say.
+
+    Raises:
+        PgiError: as :class:`PgiReader`.
+    """
     size = parse_fixed_header(source.read_up_to(0, FIXED_HEADER_SIZE))
     raw = source.read_up_to(0, size)
     if len(raw) < size:
@@ -254,7 +331,12 @@ def _read_header(source: ByteSource, limits: Limits) -> Header:
     available = source.size()
     if available is not None and available > header.size:
         raise _trailing(header.size)
-    return header
+    return raw, header
+
+
+def _warn_of_header(name: str) -> None:
+    message = f"{name} is damaged. Its header is restored as it is read; 'pgic repair' mends the file."
+    warnings.warn(PgiWarning(message), stacklevel=2)
 
 
 def _require_plain(block: BlockEntry) -> None:

@@ -32,7 +32,12 @@ class ByteSource(ABC):
     """Bytes that can be read at any offset, counted from where the ``.pgi`` file starts.
 
     Reading is safe from several threads. Use it as a context manager, or call :meth:`close`.
+
+    Attributes:
+        name: of the file, for messages.
     """
+
+    name: str = "The file"
 
     @abstractmethod
     def read_up_to(self, offset: int, length: int) -> bytes:
@@ -161,6 +166,9 @@ class _FileSource(ByteSource):
         self._base = base
         self._owned = owned
         self._lock = threading.Lock()
+        path = getattr(file, "name", None)
+        if isinstance(path, (str, bytes, os.PathLike)):
+            self.name = os.fsdecode(path)
         self._size: int = max(0, file.seek(0, os.SEEK_END) - base)
         file.seek(base)
 

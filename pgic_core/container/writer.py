@@ -6,6 +6,7 @@ import hashlib
 import zlib
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
 from ..errors import PgiOptionError, PgiUnsupportedError
@@ -15,6 +16,7 @@ from .extension import ExtensionKey, location_to_map, serialize_extension
 from .layout import BlockEntry, BlockFlag, BlockType, header_size, pack_header
 from .metadata import Metadata, check_location, is_exact, serialize_metadata
 from .packing import deflate_if_smaller
+from .parity import protected
 from .reader import PgiReader
 
 if TYPE_CHECKING:
@@ -40,6 +42,17 @@ class Keep(Enum):
 
 KEEP: Final = Keep.KEEP
 """For :func:`rewrite`: leave this as it is. (None and an empty map remove it.)"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """The stored bytes of a block, checked whenever they are read."""
+
+    reader: PgiReader
+    entry: BlockEntry
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self.reader.iter_block(self.entry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +147,9 @@ def rewrite(
 ) -> Iterator[bytes | memoryview]:
     """The same file with other metadata or another extension, in pieces.
 
-    Image data and unknown ancillary blocks are copied byte for byte; their CRC32 and SHA-256 are checked
-    on the way, so damage is never sealed anew: PgiChecksumError is raised after the last piece of a block.
+    A parity block is made anew. Image data and unknown ancillary blocks are copied byte for byte; their CRC32
+    and SHA-256 are checked on the way, so damage is never sealed anew: PgiChecksumError is raised after the
+    last piece of a block.
 
     Args:
         source: the file, or a reader of it, which stays open.
@@ -197,12 +211,14 @@ def _rewrite(
         compress,
     )
     copied = [
-        _Block(entry, reader.iter_block(entry))
+        _Block(entry, _Stored(reader, entry))
         for entry in reader.blocks
-        if entry.type not in (BlockType.METADATA, BlockType.EXTENSION)
+        if entry.type not in (BlockType.METADATA, BlockType.EXTENSION, BlockType.PARITY)
     ]
     blocks = sorted((*small, *copied), key=lambda block: block.entry.position)
-    return _assemble(blocks, reader.header.fields_crc32)
+    pieces = partial(_assemble, blocks, reader.header.fields_crc32)
+    share = reader.parity_share
+    return pieces() if share is None else protected(pieces, share)
 
 
 def _small_blocks(

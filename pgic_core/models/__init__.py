@@ -3,6 +3,7 @@
 from ..options import default_threads
 from .lookup import DIGEST_BYTES, PgiModelWarning, available_models, default_model, find_model
 from .model import Model
+from .renderers import Renderer
 from .sessions import Network, default_providers, engine_description
 from .tables import PRECISION, ROWS, ROWS_PER_OCTAVE, Tables
 
@@ -14,6 +15,7 @@ __all__ = [
     "Model",
     "Network",
     "PgiModelWarning",
+    "Renderer",
     "Tables",
     "available_models",
     "default_model",

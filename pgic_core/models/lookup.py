@@ -1,15 +1,18 @@
-"""Finding models: those shipped with pgic, then those in the folders of ``PGIC_MODEL_PATH``."""
+"""Finding models: those shipped with pgic, then trusted ones in the folders of ``PGIC_MODEL_PATH``."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
 from functools import lru_cache
 from pathlib import Path
 
 from ..errors import PgiModelError
+from ..options import set_level_source
 from .manifest import MANIFEST_NAME
 from .model import Model
+from .trust import KEYS_VARIABLE, UNSIGNED_VARIABLE, check_trusted
 
 __all__ = ["DIGEST_BYTES", "PgiModelWarning", "available_models", "default_model", "find_model"]
 
@@ -24,11 +27,13 @@ class PgiModelWarning(UserWarning):
 
 
 @lru_cache(maxsize=8)
-def _models(search: str) -> tuple[Model, ...]:
+def _models(search: str, keys: str, unsigned: str) -> tuple[Model, ...]:
     roots = [_SHIPPED, *(Path(part) for part in search.split(os.pathsep) if part)]
     found = []
     for path in [path for root in roots for path in sorted(root.glob(f"*/{MANIFEST_NAME}"))]:
         try:
+            if path.parent.parent != _SHIPPED:
+                check_trusted(path.parent)
             found.append(Model(path.parent))
         except PgiModelError as error:  # one that is broken must not hide the others
             message = f"The model folder {path.parent} is left out: {error}"
@@ -38,7 +43,20 @@ def _models(search: str) -> tuple[Model, ...]:
 
 def available_models() -> tuple[Model, ...]:
     """All models that can be found; shipped ones first."""
-    return _models(os.environ.get("PGIC_MODEL_PATH", ""))
+    search = (os.environ.get(name, "") for name in ("PGIC_MODEL_PATH", KEYS_VARIABLE, UNSIGNED_VARIABLE))
+    return _models(*search)
+
+
+def _installed_levels() -> set[str]:
+    """Levels of all models that can be found; of one that does not know its own, none."""
+    found: set[str] = set()
+    for model in available_models():
+        with contextlib.suppress(PgiModelError):
+            found.update(model.levels)
+    return found
+
+
+set_level_source(_installed_levels)
 
 
 def default_model() -> Model:
@@ -53,11 +71,18 @@ def default_model() -> Model:
 def find_model(name: str) -> Model:
     """The model with this id, or whose digest begins with this (at least 16 hex digits).
 
+    Of several folders with one digest, those of ``PGIC_MODEL_PATH`` come first: they may hold better
+    renderers, or more of them, for the same files.
+
     Raises:
         PgiModelError: there is none.
     """
-    for model in available_models():
-        if model.id == name or (len(name) >= 16 and model.digest.startswith(name.lower())):
+    models = available_models()
+    for model in models:
+        if model.id == name:
+            return model
+    for model in sorted(models, key=lambda model: model.folder.parent == _SHIPPED):
+        if len(name) >= 16 and model.digest.startswith(name.lower()):
             return model
     known = ", ".join(f"{m.id} ({m.digest[: 2 * DIGEST_BYTES]})" for m in available_models()) or "none"
     raise PgiModelError(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..data_files import read_json
 from ..errors import PgiInputError, PgiModelError
+from .renderers import parse_renderers, renderer_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,8 +19,8 @@ __all__ = ["IDENTITY_FILES", "MANIFEST_NAME", "identity_digest", "read_manifest"
 
 MANIFEST_NAME = "manifest.json"
 IDENTITY_FILES = ("context.onnx", "means.onnx", "state.onnx", "synthesis.onnx", "tables.npz")
-"""What decides how a file decodes. Encoder networks, other precisions and further decoding levels may be
-added to a model without changing its digest."""
+"""What decides symbols and the pixels of the level ``fast``. Encoder networks, other precisions and further
+renderers (:mod:`.renderers`) may be added to a model, or be replaced, without changing its digest."""
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 _TYPES: dict[str, type | tuple[type, ...]] = {
@@ -41,18 +42,24 @@ def identity_digest(folder: Path) -> str:
 
 
 def write_manifest(folder: Path, entries: dict[str, Any]) -> None:
-    """Write the manifest, with the digest and the SHA-256 of every ONNX and table file."""
-    files = sorted([*folder.glob("*.onnx"), *folder.glob("*.npz")])
-    whole = {
-        **entries,
-        "digest": identity_digest(folder),
-        "files": {p.name: _sha256(p) for p in files},
-    }
+    """Write the manifest, with all digests and the SHA-256 of every ONNX and table file.
+
+    Args:
+        folder: of the model.
+        entries: all others. Digests of ``renderers``, where there are some, are made anew.
+    """
+    paths = sorted([*folder.glob("*.onnx"), *folder.glob("*.npz")])
+    files = {path.name: _sha256(path) for path in paths}
+    whole = {**entries, "digest": identity_digest(folder), "files": files}
+    if "renderers" in entries:
+        whole["renderers"] = [
+            {**entry, "digest": renderer_digest(entry, files)} for entry in entries["renderers"]
+        ]
     (folder / MANIFEST_NAME).write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read the manifest. Its digest agrees with the SHA-256 of the files that it lists.
+    """Read the manifest. Its digests agree with the SHA-256 of the files that it lists.
 
     Raises:
         PgiModelError: it is missing or damaged.
@@ -72,6 +79,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             raise PgiModelError(f"The manifest of model {folder.name} has no SHA-256 of its file {name}.")
     if manifest["digest"] != _digest_of(files):
         raise PgiModelError(f"The digest of model {folder.name} is not that of the files its manifest lists.")
+    if "renderers" in manifest:
+        try:
+            parse_renderers(manifest["renderers"], files)
+        except PgiModelError as error:
+            raise PgiModelError(f"The manifest of model {folder.name} is wrong: {error}") from None
     return manifest
 
 

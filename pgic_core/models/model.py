@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..errors import PgiModelError
+from ..options import ADAPTIVE, FAST, PREVIEW, PREVIEW_FACTOR
 from .manifest import IDENTITY_FILES, read_manifest
+from .renderers import Renderer, levels_of, parse_renderers, usual_renderers
 from .sessions import Network, read_checked
 from .tables import Tables
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Model"]
 
 _QUALITIES = 100
+_FINE = "fine"  # What "adaptive" shows of key regions.
 
 
 class Model:
@@ -99,6 +102,51 @@ class Model:
             raise PgiModelError(f"The manifest of model {self.id} lacks the halo of {name}.") from error
 
     @cached_property
+    def renderers(self) -> tuple[Renderer, ...]:
+        """What turns files of this model into pixels.
+
+        Raises:
+            PgiModelError: the manifest lacks what it takes to know them.
+        """
+        files = self._manifest["files"]
+        if "renderers" in self._manifest:
+            return parse_renderers(self._manifest["renderers"], files)
+        return usual_renderers(self._manifest["halo"], files)
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """The levels that files of this model can be decoded at."""
+        names = levels_of(self.renderers)
+        return (*names, ADAPTIVE) if _FINE in names else names
+
+    def renderer(self, level: str, scale: int = 1) -> Renderer:
+        """What draws a level at a scale.
+
+        Args:
+            level: one of :attr:`levels`, but not "adaptive".
+            scale: 1, 2, 4 or 8. "fast" at 8 is "preview".
+
+        Returns:
+            The renderer for this scale; where there is none, the one for the full size.
+
+        Raises:
+            PgiModelError: the model has no such level.
+        """
+        small = level == PREVIEW or (level, scale) == (FAST, PREVIEW_FACTOR)
+        wanted = (PREVIEW, PREVIEW_FACTOR) if small else (level, scale)
+        found = {(renderer.level, renderer.scale): renderer for renderer in self.renderers}
+        renderer = found.get(wanted) or found.get((level, 1))
+        if renderer is None:
+            self.require(level)
+            raise PgiModelError(f"The model {self.id} draws the level {level} with several renderers.")
+        return renderer
+
+    def require(self, level: str) -> None:
+        """Raise PgiModelError unless files of this model can be decoded at ``level``."""
+        if level not in self.levels:
+            raise PgiModelError(f"The model {self.id} has no level {level}; it has {', '.join(self.levels)}.")
+
+    @cached_property
     def tables(self) -> Tables:
         """The integer tables."""
         path, sha256 = self._file("tables.npz")
@@ -106,12 +154,14 @@ class Model:
         return Tables.load(path)
 
     def network(self, name: str) -> Network:
-        """The network called ``name``. Its SHA-256 is held against the manifest's when it is first used.
+        """The network called ``name``, with or without ".onnx".
+
+        Its SHA-256 is held against the manifest's when it is first used.
 
         Raises:
             PgiModelError: the model has no such network; when it is used, also where it was changed.
         """
-        return Network(*self._file(f"{name}.onnx"))
+        return Network(*self._file(f"{name.removesuffix('.onnx')}.onnx"))
 
     def check(self) -> None:
         """Hold the files that are there against the manifest, and thereby against the digest.
@@ -140,12 +190,25 @@ class Model:
         Returns:
             ``(1, C, h, w)``.
         """
-        place = 2 * (quality - 1) / (_QUALITIES - 1) - 1 + 2 * octaves / float(self._manifest["octaves"])
+        place = self.rate_place(quality, octaves)
         weight, bias = self.tables.embed_weight
         hidden = np.maximum(weight[:, None, None] * place + bias[:, None, None], 0)
         affine: NDArray[np.float32] = getattr(self.tables, f"embed_{part}")
         out = np.tensordot(affine[:, :-1], hidden, 1) + affine[:, -1, None, None]
         return out[None].astype(np.float32)
+
+    def rate_place(self, quality: int, octaves: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Where a rate stands between the model's lowest, -1, and its highest, 1; finer steps go beyond.
+
+        Args:
+            quality: 1 to 100.
+            octaves: ``(h, w)``, by how much finer the steps are than the quality's own.
+
+        Returns:
+            ``(h, w)``.
+        """
+        place = 2 * (quality - 1) / (_QUALITIES - 1) - 1 + 2 * octaves / float(self._manifest["octaves"])
+        return np.asarray(place, octaves.dtype)
 
     def _file(self, name: str) -> tuple[Path, str]:
         """Path of a file, and the SHA-256 that it must have."""

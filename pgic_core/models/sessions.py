@@ -122,6 +122,15 @@ class Network:
         self._path = path
         self._sha256 = sha256
 
+    def input_names(self, *, threads: int | None = None) -> frozenset[str]:
+        """Names of what it takes. The session is the one that :meth:`run` with as many threads uses."""
+        return frozenset(value.name for value in self._session(threads, None).get_inputs())
+
+    def _session(self, threads: int | None, providers: Sequence[str] | None) -> Any:
+        count, chosen = threads or default_threads(), tuple(providers or default_providers())
+        with _lock:
+            return _session(self._path, self._sha256, count, chosen)
+
     def __call__(
         self,
         inputs: Mapping[str, NDArray[Any]],
@@ -154,9 +163,7 @@ class Network:
         Raises:
             PgiModelError: the network cannot be loaded or run, or has other outputs.
         """
-        count, chosen = threads or default_threads(), tuple(providers or default_providers())
-        with _lock:
-            session = _session(self._path, self._sha256, count, chosen)
+        session = self._session(threads, providers)
         try:
             return session.run(outputs, dict(inputs))  # type: ignore[no-any-return]
         except Exception as error:  # As above.

@@ -3,6 +3,7 @@
 from .blocks import BLOCK, grid_shape
 from .drawing import draw_roi
 from .exact_regions import ExactLike, exact_boxes, resolve_exact
+from .key_cells import RegionsLike, key_cells
 from .network import HeatModel, hot_boxes, shipped_heat_model
 from .resolve import DEFAULT_STRENGTH, Roi, RoiLike, resolve_roi
 from .saliency import saliency
@@ -12,12 +13,14 @@ __all__ = [
     "DEFAULT_STRENGTH",
     "ExactLike",
     "HeatModel",
+    "RegionsLike",
     "Roi",
     "RoiLike",
     "draw_roi",
     "exact_boxes",
     "grid_shape",
     "hot_boxes",
+    "key_cells",
     "resolve_exact",
     "resolve_roi",
     "saliency",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from PIL import Image
 
+from ..codec.cells import rectangles
 from ..codec.learned.stream import EXACT_SIDE
 from ..container import ExtensionKey, Polygon, upright_size
 from ..errors import PgiOptionError
@@ -19,7 +20,7 @@ from .shapes import shape_of, stored_point
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ExactLike", "exact_boxes", "resolve_exact"]
+__all__ = ["ExactLike", "blocks_of", "exact_boxes", "resolve_exact"]
 
 ExactLike: TypeAlias = "NDArray[Any] | Image.Image | Iterable[object] | str"
 """What ``exact=`` takes."""
@@ -62,32 +63,58 @@ def resolve_exact(
             return None
         blocks = fit(importance, height, width, EXACT_SIDE) >= _IMPORTANT
         return blocks if blocks.any() else None
-    if isinstance(exact, Image.Image):
-        if exact.mode not in ("1", "L"):
-            raise PgiOptionError(f"A mask of exact pixels must be of mode 1 or L, not {exact.mode}.")
-        exact = np.asarray(exact)
-    columns, rows = upright_size(width, height, orientation)
-    is_boxes = isinstance(exact, np.ndarray) and exact.ndim == 2 and exact.shape[1] == 4
-    if isinstance(exact, np.ndarray) and (exact.shape == (rows, columns) or not is_boxes):
-        blocks = _blocks_of_mask(exact, height, width, orientation)
-        return blocks if blocks.any() else None
-    if isinstance(exact, (bytes, Mapping)) or not isinstance(exact, Iterable):
-        raise PgiOptionError(
-            "exact must be a mask, a list of boxes or annotations, or the name of a model, "
-            f"not {type(exact).__name__}."
-        )
-    blocks = np.zeros(grid_shape(height, width, EXACT_SIDE), np.bool_)
-    for item in exact:
-        blocks |= _blocks_of_shape(item, height, width, orientation)
+    blocks = blocks_of(exact, height, width, orientation, name="exact")
     return blocks if blocks.any() else None
 
 
-def _blocks_of_mask(mask: NDArray[Any], height: int, width: int, orientation: int) -> NDArray[np.bool_]:
+def blocks_of(
+    regions: NDArray[Any] | Image.Image | Iterable[object],
+    height: int,
+    width: int,
+    orientation: int,
+    *,
+    name: str,
+) -> NDArray[np.bool_]:
+    """All blocks of 8 x 8 pixels that regions touch.
+
+    Args:
+        regions: a mask, boxes, annotations, polygons or their maps, as for :func:`resolve_exact`.
+        height, width: of the stored picture in pixels.
+        orientation: EXIF orientation, 1 to 8.
+        name: of the argument, for messages.
+
+    Returns:
+        bool (ceil(H / 8), ceil(W / 8)) of the stored picture.
+
+    Raises:
+        PgiOptionError: regions are none of these, have another shape, or lie outside the picture.
+    """
+    if isinstance(regions, Image.Image):
+        if regions.mode not in ("1", "L"):
+            raise PgiOptionError(f"A mask for {name} must be of mode 1 or L, not {regions.mode}.")
+        regions = np.asarray(regions)
+    columns, rows = upright_size(width, height, orientation)
+    is_boxes = isinstance(regions, np.ndarray) and regions.ndim == 2 and regions.shape[1] == 4
+    if isinstance(regions, np.ndarray) and (regions.shape == (rows, columns) or not is_boxes):
+        return _blocks_of_mask(regions, height, width, orientation, name)
+    if isinstance(regions, (str, bytes, Mapping)) or not isinstance(regions, Iterable):
+        raise PgiOptionError(
+            f"{name} must be a mask, or a list of boxes or annotations"
+            f"{', or the name of a model' if name == 'exact' else ''}, not {type(regions).__name__}."
+        )
+    blocks = np.zeros(grid_shape(height, width, EXACT_SIDE), np.bool_)
+    for item in regions:
+        blocks |= _blocks_of_shape(item, height, width, orientation, name)
+    return blocks
+
+
+def _blocks_of_mask(
+    mask: NDArray[Any], height: int, width: int, orientation: int, name: str
+) -> NDArray[np.bool_]:
     columns, rows = upright_size(width, height, orientation)
     if mask.shape != (rows, columns) or mask.dtype.kind not in "bfiu":
         raise PgiOptionError(
-            f"A mask of exact pixels must have the upright picture's shape {(rows, columns)}, "
-            f"not {mask.shape}."
+            f"A mask for {name} must have the upright picture's shape {(rows, columns)}, not {mask.shape}."
         )
     there = mask != 0
     there = there.T if orientation >= 5 else there
@@ -96,7 +123,7 @@ def _blocks_of_mask(mask: NDArray[Any], height: int, width: int, orientation: in
     return fit(there, height, width, EXACT_SIDE)
 
 
-def _blocks_of_shape(item: object, height: int, width: int, orientation: int) -> NDArray[np.bool_]:
+def _blocks_of_shape(item: object, height: int, width: int, orientation: int, name: str) -> NDArray[np.bool_]:
     shape, _ = shape_of(item)
     points = [stored_point(point, orientation, height, width) for point in shape.points]
     if isinstance(shape, Polygon):
@@ -106,7 +133,8 @@ def _blocks_of_shape(item: object, height: int, width: int, orientation: int) ->
         corners = (min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
         blocks = box_cover([corners], height, width, EXACT_SIDE) > 0
     if not blocks.any():
-        raise PgiOptionError(f"The exact region {item!r} lies outside the picture.")
+        kind = "exact region" if name == "exact" else "region"
+        raise PgiOptionError(f"The {kind} {item!r} lies outside the picture.")
     return blocks
 
 
@@ -151,7 +179,7 @@ def exact_boxes(
         x, y, width and height in pixels of the upright picture.
     """
     boxes = []
-    for box in _rectangles(blocks):
+    for box in rectangles(blocks):
         x0, y0, x1, y1 = (
             min(EXACT_SIDE * edge, side) for edge, side in zip(box, (width, height) * 2, strict=True)
         )
@@ -163,16 +191,3 @@ def exact_boxes(
             x0, y0, x1, y1 = y0, x0, y1, x1
         boxes.append((x0, y0, x1 - x0, y1 - y0))
     return boxes
-
-
-def _rectangles(blocks: NDArray[np.bool_]) -> list[tuple[int, int, int, int]]:
-    """Left, top, right, bottom of rectangles of blocks: runs of rows, put together where they are alike."""
-    found: list[tuple[int, int, int, int]] = []
-    above: dict[tuple[int, int], int] = {}
-    edges = np.diff(np.pad(blocks, ((0, 1), (1, 1))).astype(np.int8), axis=1)
-    for row, changes in enumerate(edges):
-        starts, ends = np.flatnonzero(changes > 0).tolist(), np.flatnonzero(changes < 0).tolist()
-        here = {run: above.get(run, row) for run in zip(starts, ends, strict=True)}
-        found += [(run[0], top, run[1], row) for run, top in above.items() if run not in here]
-        above = here
-    return found

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pgic_core.options import Level, Window
+    from pgic_core.roi import RegionsLike
 
 __all__ = ["MODES", "PgiSource", "decode_pgi", "decode_pgi_latent", "source_of", "threads_here"]
 
@@ -33,7 +34,9 @@ def decode_pgi(
     *,
     mode: Any = "RGB",
     level: Level = "fast",
+    scale: int = 1,
     window: Window | None = None,
+    regions: RegionsLike | None = None,
     device: torch.device | str = "cpu",
     threads: int | None = None,
     apply_exif_orientation: bool = False,
@@ -45,9 +48,12 @@ def decode_pgi(
         mode: "UNCHANGED", "GRAY", "GRAY_ALPHA", "RGB" or "RGB_ALPHA" in any case, or torchvision's
             ``ImageReadMode`` of that name. Grey is ITU-R 601 luma, missing opacity is 255, opacity that
             is not wanted is dropped.
-        level: "fast" for every pixel, "preview" for one for each 8 x 8 from a prefix of the file.
+        level: as for :func:`pgic_core.decode`: "fast" for every pixel, "preview" for one for each 8 x 8 from
+            a prefix of the file, and so on.
+        scale: 1, 2, 4 or 8, by which each side is smaller.
         window: x, y, width, height in pixels of the stored picture; only the tiles that it needs are read.
-            A preview covers it with whole preview pixels.
+            A smaller picture covers it with whole pixels.
+        regions: with level "adaptive", what to decode finely.
         device: of the result; decoding runs on the CPU.
         threads: 1 or more; if not given, 1 in a worker process of a DataLoader, elsewhere
             ``PGIC_THREADS`` or all processors.
@@ -65,13 +71,14 @@ def decode_pgi(
         PgiLimitError: it asks for more than the limits allow.
     """
     wanted = _mode_name(mode)
+    options = DecodeOptions(level, window, threads=threads_here(threads), scale=scale, regions=regions)
     with open_file(source_of(source)) as file:
         if file.sample_format not in (SampleFormat.UINT8, SampleFormat.UINT16):
             raise PgiUnsupportedError(
                 f"Samples of {file.sample_format.name.lower()} do not fit into uint8; "
                 "pgic_core.decode gives them as they are."
             )
-        picture, _ = file.decode_with(DecodeOptions(level, window, threads=threads_here(threads)))
+        picture, _ = file.decode_with(options)
         orientation = file.orientation if apply_exif_orientation else 1
     pixels = upright_pixels(_eight_bits(picture.pixels), orientation)
     tensor = torch.from_numpy(pixels if wanted == "UNCHANGED" else _converted(pixels, wanted))

@@ -30,8 +30,8 @@ class PgiDetection(VisionDataset):
     An item is the picture, as of :class:`.PgiFolder`, and a dict:
 
     - ``boxes``: float32 ``tv_tensors.BoundingBoxes`` (N, 4), XYXY, in units of the picture that is returned,
-      whose (height, width) is ``canvas_size``: divided by 8 for previews and by 16 for latents, shifted and
-      clipped to a window. What has no area left is dropped.
+      whose (height, width) is ``canvas_size``: divided by the scale, by 8 for previews
+      and by 16 for latents, shifted and clipped to a window. What has no area left is dropped.
     - ``labels``: int64 (N,). 0 is left to the background.
     - ``area``: float32 (N,), of the boxes.
     - ``iscrowd``: int64 (N,), 1 where COCO says so.
@@ -51,7 +51,8 @@ class PgiDetection(VisionDataset):
         transforms: takes picture and dict and gives both.
         transform: takes the picture alone; not together with ``transforms``.
         target_transform: takes the dict alone; likewise.
-        level: "fast", "preview" or "latent".
+        level: "fast", "preview", "latent" or another of :func:`pgic_core.decode`.
+        scale: 1, 2, 4 or 8, by which each side of the picture is smaller; not for latents.
         window: x, y, width, height in stored pixels, or what gives one for the width and height of a
             picture, such as :class:`.RandomWindow`.
         mode: as for :func:`.decode_pgi`.
@@ -76,11 +77,12 @@ class PgiDetection(VisionDataset):
         transform: Callable[[Any], Any] | None = None,
         target_transform: Callable[[Any], Any] | None = None,
         level: LoadLevel = "fast",
+        scale: int = 1,
         window: WindowLike = None,
         mode: Any = "RGB",
     ) -> None:
         super().__init__(root, transforms, transform, target_transform)
-        self.loader = PgiLoader(level, window, mode)
+        self.loader = PgiLoader(level, window, mode, scale)
         folder = Path(self.root)
         self.pictures: list[Annotated]
         self.classes: dict[int, str]

@@ -33,7 +33,8 @@ class PgiFolder(DatasetFolder):
         target_transform: likewise for the number of the class.
         is_valid_file: says of a path whether it belongs to the dataset; if not given, ``.pgi`` files do.
         allow_empty: take classes without a picture too, instead of raising.
-        level: "fast", "preview" or "latent".
+        level: "fast", "preview", "latent" or another of :func:`pgic_core.decode`.
+        scale: 1, 2, 4 or 8, by which each side of the picture is smaller; not for latents.
         window: x, y, width, height in stored pixels, or what gives one for the width and height of a
             picture, such as :class:`.RandomWindow`.
         mode: as for :func:`.decode_pgi`.
@@ -59,12 +60,13 @@ class PgiFolder(DatasetFolder):
         is_valid_file: Callable[[str], bool] | None = None,
         allow_empty: bool = False,
         level: LoadLevel = "fast",
+        scale: int = 1,
         window: WindowLike = None,
         mode: Any = "RGB",
     ) -> None:
         super().__init__(
             root,
-            PgiLoader(level, window, mode),
+            PgiLoader(level, window, mode, scale),
             EXTENSIONS if is_valid_file is None else None,
             transform=transform,
             target_transform=target_transform,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import torch
 from torchvision import tv_tensors
 
 from pgic_core.api import LATENT_FACTOR, open_file
 from pgic_core.errors import PgiOptionError
-from pgic_core.options import LEVELS, Level, check_level, level_scale
+from pgic_core.options import DecodeOptions, Level, check_level, known_levels
 
 from .decoding import decode_pgi, decode_pgi_latent, source_of
 
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LoadLevel", "Loaded", "PgiLoader", "RandomWindow"]
 
-LoadLevel: TypeAlias = Level | Literal["latent"]
+LoadLevel: TypeAlias = Level
+"""A level, or "latent"."""
+_LATENT = "latent"
 
 
 class RandomWindow:
@@ -78,21 +80,27 @@ class PgiLoader:
     """Reads files.
 
     Attributes:
-        level: "fast", "preview" or "latent".
+        level: as for :func:`.decoding.decode_pgi`, or "latent".
         window: x, y, width, height in stored pixels; or what gives one for the width and height of a
             picture, such as :class:`RandomWindow`; or None for all of it.
         mode: as for :func:`.decoding.decode_pgi`; a latent has none.
+        scale: 1, 2, 4 or 8, by which each side is smaller; a latent has its own.
 
     Raises:
-        PgiOptionError: ``level`` is none of these.
+        PgiOptionError: ``level`` or ``scale`` is none of these.
     """
 
     level: LoadLevel = "fast"
     window: WindowLike = None
     mode: Any = "RGB"
+    scale: int = 1
 
     def __post_init__(self) -> None:
-        check_level(self.level, (*LEVELS, "latent"))
+        check_level(self.level, (*known_levels(), _LATENT))
+        if self.level != _LATENT:
+            DecodeOptions(self.level, scale=self.scale)  # checks them
+        elif self.scale != 1:
+            raise PgiOptionError(f"A latent has no scale, so it cannot be {self.scale!r}.")
 
     def __call__(self, source: PgiSource) -> torch.Tensor:
         """The picture alone, as ``DatasetFolder`` wants it.
@@ -112,10 +120,10 @@ class PgiLoader:
         if callable(window):
             with open_file(source_of(source)) as file:
                 window = window(file.width, file.height)
-        if self.level == "latent":
+        if self.level == _LATENT:
             image, factor = decode_pgi_latent(source, window=window), LATENT_FACTOR
         else:
-            image = tv_tensors.Image(decode_pgi(source, mode=self.mode, level=self.level, window=window))
-            factor = level_scale(self.level)
+            pixels = decode_pgi(source, mode=self.mode, level=self.level, scale=self.scale, window=window)
+            image, factor = tv_tensors.Image(pixels), DecodeOptions(self.level, scale=self.scale).scale
         left, top = (0, 0) if window is None else (side // factor * factor for side in window[:2])
         return Loaded(image, left, top, factor)

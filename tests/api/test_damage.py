@@ -129,7 +129,8 @@ def test_the_opacity_plane_must_be_one_channel_of_8_bits() -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        {"level": "fine"},
+        {"level": "finest"},
+        {"scale": 3},
         {"on_damage": "ignore"},
         {"threads": 0},
         {"window": (0, 0, 10)},

@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 
 from pgic_core.errors import PgiOptionError
-from pgic_core.options import LEVELS, DecodeOptions, RateRequest, check_effort, check_quality, level_scale
+from pgic_core.options import (
+    LEVELS,
+    DecodeOptions,
+    RateRequest,
+    check_effort,
+    check_level,
+    check_quality,
+    known_levels,
+    set_level_source,
+)
 
 
 def test_defaults_decode_every_pixel() -> None:
@@ -20,13 +29,32 @@ def test_defaults_decode_every_pixel() -> None:
 
 
 def test_every_level_has_a_scale() -> None:
-    assert {level: level_scale(level) for level in LEVELS} == {"preview": 8, "fast": 1}
+    assert LEVELS == ("preview", "fast", "fine", "adaptive", "perceptual")
+    own = {level: DecodeOptions(level).scale for level in LEVELS}
+    assert own == {**dict.fromkeys(LEVELS, 1), "preview": 8}
+    for level in LEVELS[1:]:
+        assert [DecodeOptions(level, scale=scale).scale for scale in (1, 2, 4, 8)] == [1, 2, 4, 8]
+    assert DecodeOptions("preview", scale=8).scale == 8
+
+
+def test_models_may_bring_further_levels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pgic_core.options._further_levels", None)  # to be restored
+    set_level_source(lambda: {"sharp", "fast", "No level"})
+    assert known_levels() == (*LEVELS, "sharp")
+    check_level("sharp")
+    assert DecodeOptions("sharp").scale == 1
+    with pytest.raises(PgiOptionError, match="perceptual, sharp, not 'No level'"):
+        check_level("No level")
 
 
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"level": "full"}, "level must be one of preview, fast, not 'full'"),
+        ({"level": "full"}, "level must be one of preview, fast, fine, adaptive, perceptual, not 'full'"),
+        ({"scale": 3}, "scale must be one of 1, 2, 4, 8, not 3"),
+        ({"scale": True}, "scale must be one of 1, 2, 4, 8, not True"),
+        ({"level": "preview", "scale": 2}, "A preview has the scale 8, not 2"),
+        ({"regions": [(0, 0, 8, 8)]}, "regions go with level='adaptive', not with 'fast'"),
         ({"on_damage": "ignore"}, "on_damage must be 'raise' or 'conceal', not 'ignore'"),
         ({"window": (1, 2, 3)}, "window must be four whole numbers"),
         ({"window": (0, 0, 1.5, 2)}, "window must be four whole numbers"),

@@ -13,6 +13,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,8 +28,6 @@ from .tiff import EXIF_IFD, GPS_IFD, Directory, ascii_, exif, long, short
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    import pytest
 
 PICTURE = np.zeros((16, 16), np.uint8)
 
@@ -174,6 +173,22 @@ def test_kind_2_orientation_is_read_without_the_other_tags(monkeypatch: pytest.M
         monkeypatch.setattr(exif_module, "_entries", _recorded(exif_module._entries, read))
         assert [file.orientation for _ in range(5)] == [6] * 5
     assert len(read) == 1
+
+
+def test_kind_2_a_dataset_reads_orientation_once_for_all_boxes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("torchvision")
+    from pgic_plugins.torchvision import PgiDetection
+
+    profile = exif(Directory([(0x010F, ascii_("DJI")), (0x0112, short(6))]))
+    boxes = [{"label": "crack", "box": [n, n, n + 4, n + 4]} for n in range(8)] * 25
+    (tmp_path / "a.pgi").write_bytes(pgic_core.encode(PICTURE, exif=profile, annotations=boxes))
+    dataset, read = PgiDetection(tmp_path), []
+    monkeypatch.setattr(exif_module, "_entries", _recorded(exif_module._entries, read))
+    _, target = dataset[0]
+    assert len(target["boxes"]) == 200
+    assert len(read) <= 2
 
 
 def _recorded(function: Callable[..., object], calls: list[object]) -> Callable[..., object]:

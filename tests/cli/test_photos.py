@@ -140,7 +140,7 @@ def test_rate_options() -> None:
         ["encode", "photo.jpg", "photo.jpg", "x.pgi", "-o", "-"],
         ["encode", "photo.jpg", "-f", "--skip-existing"],
         ["encode", "empty"],
-        ["decode", "x.pgi", "--level", "fine"],
+        ["decode", "x.pgi", "--level", "finest"],
         ["decode", "x.pgi", "--window", "1", "2", "3"],
         ["decode", "x.pgi", "out.png", "--format", "jpg"],
         ["info", "empty"],

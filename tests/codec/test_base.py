@@ -56,7 +56,7 @@ def test_every_coded_image_does_what_the_protocol_says(name: str) -> None:
     whole, mask = image.decode(DecodeOptions())
     assert (whole.shape, whole.dtype) == ((150, 210, int(image.channels)), image.sample_format.dtype)
     assert mask is None
-    assert np.array_equal(np.concatenate(list(image.strips(1))), whole)
+    assert np.array_equal(np.concatenate(list(image.strips(DecodeOptions(threads=1)))), whole)
     part, mask = image.decode(DecodeOptions(window=(20, 30, 50, 40), on_damage="conceal"))
     assert abs(part.astype(int) - whole[30:70, 20:70]).max() <= 1
     assert mask is not None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import skimage.data
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from pgic_core.codec.learned.decoder import LearnedImage
 from pgic_core.codec.learned.encoder import Encoder, RateTarget, encode_learned
@@ -146,10 +146,30 @@ def test_fine_patterns_are_kept(period: int, colour: tuple[int, int, int]) -> No
 
 
 def test_photos_that_need_none_get_none() -> None:
-    photos = [skimage.data.coffee(), skimage.data.rocket(), skimage.data.chelsea()]
+    photos = [skimage.data.astronaut(), skimage.data.chelsea(), skimage.data.coffee()[:200, :300]]
     for rgb in map(np.ascontiguousarray, photos):
         plain = Encoder(rgb, MODEL, 2, None, 2, lambda share: None, search_exact=False)
         assert coded(rgb, quality=50) == b"".join(plain.code(50))
+
+
+@pytest.mark.parametrize("quality", [50, 60])
+def test_coloured_letters_on_a_photo_are_clear(quality: int) -> None:
+    image = Image.fromarray(skimage.data.coffee()[:128, 300:560] // 2)
+    ImageDraw.Draw(image).text((10, 40), "SF6 0.52 MPa A2", (255, 0, 90), font=ImageFont.load_default(24))
+    rgb = np.asarray(image)
+    picture, _ = shown(rgb, quality=quality)
+    ink = (rgb == (255, 0, 90)).all(2)
+    assert ink.sum() > 100
+    assert np.square(picture[ink].astype(float) - rgb[ink]).mean() < 130  # 27 dB
+
+
+def test_a_disc_in_few_grey_levels_is_not_lost() -> None:
+    y, x = np.mgrid[:192, :192]
+    ground = 120 + (x + y) // 16 + np.random.default_rng(0).integers(0, 2, (192, 192))
+    rgb = np.stack([ground, ground + 10, ground - 90], 2).astype(np.uint8)
+    rgb[np.hypot(x - 99, y - 93) <= 4] = 255
+    picture, _ = shown(rgb, quality=40)
+    assert error(picture[64:128, 64:128], rgb[64:128, 64:128]) < 6.5  # 40 dB
 
 
 @pytest.mark.parametrize("effort", [1, 2, 3])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from pgic_core.container import MAGIC, ImageFields
 
-METADATA, EXTENSION, IMAGE, SECURITY = 0x8010, 0x8020, 0x0030, 0xFFFF
+METADATA, EXTENSION, IMAGE, PARITY, SECURITY = 0x8010, 0x8020, 0x0030, 0xFFFE, 0xFFFF
 FIELDS = ImageFields(image_type=0, width=64, height=48, color_depth=8, compression_type=1)
 PAYLOAD = bytes(range(256)) * 2
 

@@ -11,6 +11,7 @@ import pytest
 
 from pgic_core import errors
 from pgic_core.container import PgiReader
+from pgic_core.container.parity import protected
 from pgic_core.limits import DEFAULT_LIMITS, Limits
 
 from .forge import (
@@ -18,6 +19,7 @@ from .forge import (
     FIELDS,
     IMAGE,
     METADATA,
+    PARITY,
     PAYLOAD,
     SECURITY,
     Block,
@@ -58,6 +60,13 @@ def a2(width: int = 64, height: int = 48, depth: int = 8, **options: object) -> 
 
 def half(data: bytes, part: float = 0.5) -> bytes:
     return data[: int(len(data) * part)]
+
+
+def _parity(image: Block, more: bytes = b"") -> bytes:
+    """A file with the parity block that was made for another picture."""
+    pieces = forge([image])
+    data = b"".join(protected(lambda: [pieces], 500))
+    return forge([IMG, Block(PARITY, data[len(pieces) + 56 :] + more)])
 
 
 TINY_MAPS = Limits(map_entries=3, string_bytes=8)
@@ -133,6 +142,9 @@ CASES: list[tuple[str, str, bytes, Limits]] = [
         ("B4", "metadata", forge([Block(METADATA, b"cipher", flags=1), IMG])),
         ("B4", "image", forge([Block(IMAGE, IMG.content, flags=1)])),
         ("B5", "metadata", forge([Block(METADATA, META.content, flags=0x80), IMG], version=0x0101)),
+        ("P1", "no packets", forge([IMG, Block(PARITY, bytes(168))])),
+        ("P1", "a packet too many", _parity(IMG, more=bytes(168))),
+        ("P2", "of another file", _parity(image_block(PAYLOAD[::-1]))),
         ("I1", "fields_crc32", forge([IMG], fields_crc32=0)),
         ("I2", "width", a2(width=0)),
         ("I2", "height", a2(height=0)),

@@ -57,6 +57,7 @@ def test_pictures_of_another_codec(codec: Callable[[Any], None]) -> None:
     assert np.array_equal(pgic_core.decode(data), PHOTO)
     assert np.array_equal(pgic_core.decode(data, window=(20, 10, 50, 40)), PHOTO[10:50, 20:70])
     assert pgic_core.decode(data, level="preview").shape == (12, 17, 3)
+    assert pgic_core.decode(data, level="fine", scale=2).shape == (45, 65, 3)
     with pgic_core.open_file(data) as file:
         assert np.array_equal(np.concatenate(list(file.strips())), PHOTO)
     pgic_core.verify(data)

@@ -94,6 +94,7 @@ def test_a_folder_of_ones_own_is_searched(copy: Path, monkeypatch: pytest.Monkey
     manifest = json.loads((copy / "manifest.json").read_text())
     (copy / "manifest.json").write_text(json.dumps(manifest | {"id": "mine"}))
     monkeypatch.setenv("PGIC_MODEL_PATH", str(copy.parent))
+    monkeypatch.setenv("PGIC_MODEL_UNSIGNED", "1")
     monkeypatch.setenv("PGIC_MODEL", "mine")
     assert default_model().folder == copy
 

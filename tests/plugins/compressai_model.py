@@ -132,6 +132,7 @@ def test_without_the_trainers_weights(tmp_path: Path, x: torch.Tensor, monkeypat
         if file.suffix != ".pt":
             (folder / file.name).symlink_to(file)
     monkeypatch.setenv("PGIC_MODEL_PATH", str(tmp_path))
+    monkeypatch.setenv("PGIC_MODEL_UNSIGNED", "1")
     light = next(model for model in pgic_core.available_models() if model.folder == folder)
     model = PgiModel(model=light).eval()
     assert next(model.parameters()).device.type == "cpu"

@@ -113,8 +113,14 @@ def test_folder_in_every_level(folder: Path) -> None:
     latent, _ = PgiFolder(folder, level="latent", window=WINDOW)[0]
     assert type(latent) is torch.Tensor
     assert torch.equal(latent, decode_pgi_latent(path, window=WINDOW))
-    with pytest.raises(PgiOptionError, match="level must be one of preview, fast, latent"):
+    quarter, _ = PgiFolder(folder, scale=4)[0]
+    assert torch.equal(quarter, decode_pgi(path, scale=4))
+    with pytest.raises(PgiOptionError, match=r"level must be one of preview, fast, .*latent, not 'full'"):
         PgiFolder(folder, level="full")
+    with pytest.raises(PgiOptionError, match="A latent has no scale"):
+        PgiFolder(folder, level="latent", scale=2)
+    with pytest.raises(PgiOptionError, match="scale must be one of"):
+        PgiFolder(folder, scale=5)
 
 
 def test_random_windows_follow_the_seed(folder: Path) -> None:

@@ -9,16 +9,26 @@ import numpy as np
 
 from ...errors import PgiFormatError
 from ...limits import Limits
-from ...models import Model, find_model
-from ...options import PREVIEW_FACTOR, DecodeOptions, level_scale, thread_count, window_within
+from ...models import Model, Renderer, find_model
+from ...options import ADAPTIVE, FAST, DecodeOptions, thread_count, window_within
 from ..base import CodedFacts
 from ..parallel import prefetch, run_alongside
 from ..picture import Channels, SampleFormat
-from ..tiling import CELL_STRIDE, Y_STRIDE, Z_STRIDE, Box, block_pixels, blocks
+from ..reduction import any_reduce, box_reduce
+from ..tiling import CELL_STRIDE, Y_STRIDE, Z_STRIDE, Box, block_pixels, blocks, hull
 from .entropy import CdfTable
 from .exact_layer import ExactLayer
+from .key_regions import KeyRegions
 from .post_filter import BLOCK, REACH, Filter, filtered
-from .reconstruction import BlockPlan, context_of, latent_of, margins, pixels_of, preview_of, state_of
+from .reconstruction import (
+    BlockPlan,
+    RenderPlan,
+    base_pixels_of,
+    context_of,
+    latent_of,
+    pixels_of,
+    state_of,
+)
 from .step_sizes import StepSizes
 from .stream import StreamHeader, parse
 from .tile_reader import TileReader
@@ -30,6 +40,9 @@ if TYPE_CHECKING:
 
     from ...options import Level, Window
 
+FINE = "fine"
+"""The level that "adaptive" shows of key regions."""
+
 __all__ = ["DecodedBlock", "LearnedImage", "render"]
 
 
@@ -38,7 +51,7 @@ class DecodedBlock(NamedTuple):
 
     Attributes:
         box: where it lies, in pixels of the picture.
-        pixels: uint8 ``(h, w, 3)`` at the scale of the level.
+        pixels: uint8 ``(h, w, 3)`` at the scale of its renderer.
         touched: bool ``(h, w)``, what damage may have changed; ``None`` for nothing.
     """
 
@@ -47,19 +60,36 @@ class DecodedBlock(NamedTuple):
     touched: NDArray[np.bool_] | None
 
 
+class Look(NamedTuple):
+    """How a picture is drawn.
+
+    Attributes:
+        renderer: draws it.
+        regions: what another renderer draws, or None.
+    """
+
+    renderer: Renderer
+    regions: KeyRegions | None = None
+
+    @property
+    def reach(self) -> int:
+        """No pixel further away than this changes one that is drawn."""
+        return max(self.renderer.reach, self.regions.renderer.reach if self.regions else 0)
+
+
 class GatheredBlock(NamedTuple):
     """A block whose symbols were read.
 
     Attributes:
         plan: the block, and what it needs.
-        compute: runs the last networks. It gives the preview's pixels, uint8 ``(h, w, 3)``, where
-            ``plan.detail_box`` is ``None``, else the latent of ``plan.synthesis_box``, float32
-            ``(1, h, w, M)``.
+        compute: runs the last networks. It gives the latent of ``plan.latent_box``, float32
+            ``(1, h, w, M)``; where ``plan.detail_box`` is ``None``, it takes a :class:`RenderPlan` and gives
+            its pixels.
         damaged: tiles that were found damaged so far.
     """
 
     plan: BlockPlan
-    compute: Callable[[], NDArray[Any]]
+    compute: Callable[..., NDArray[Any]]
     damaged: frozenset[int]
 
 
@@ -169,6 +199,15 @@ class LearnedImage:
         """What is carried without loss."""
         return ExactLayer(self.header, self.index, self._read)
 
+    def renderer(self, level: Level, scale: int = 1) -> Renderer:
+        """What draws the picture at a level and scale; of "adaptive", what draws its key regions.
+
+        Raises:
+            PgiModelError: the model is not installed, or does not have the level.
+        """
+        self.model.require(level)
+        return self.model.renderer(FINE if level == ADAPTIVE else level, scale)
+
     def decode(
         self, options: DecodeOptions = DecodeOptions(), *, out: NDArray[np.uint8] | None = None
     ) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
@@ -187,22 +226,36 @@ class LearnedImage:
             PgiFormatError: the payload is damaged.
             PgiOptionError: the window is not inside the picture.
         """
-        scale = options.scale
-        area = self._area(options.window)
-        first = area.reduced(scale)
+        area = self._area(options.window).grown(0, options.scale, self.grid.picture)
+        first = area.reduced(options.scale)
         picture = np.empty((first.height, first.width, 3), np.uint8) if out is None else out
         mask = np.zeros(picture.shape[:2], np.bool_) if options.conceals else None
+        look = self._look(options)
+        further = options.scale // look.renderer.scale
         tiles = self._reader(raise_damage=not options.conceals)
         done = 0
-        for block in self._blocks(tiles, area, options.level, options.thread_count):
-            here = block.box.reduced(scale).inside(first)
-            picture[here] = block.pixels
+        for block in self._blocks(tiles, area, look, options.thread_count):
+            here = block.box.reduced(options.scale).inside(first)
+            picture[here] = box_reduce(block.pixels, further)
             if mask is not None and block.touched is not None:
-                mask[here] = block.touched
+                mask[here] = any_reduce(block.touched, further)
             done += block.box.width * block.box.height
             if options.progress is not None:
                 options.progress(done / (area.width * area.height))
         return picture, mask
+
+    def _look(self, options: DecodeOptions) -> Look:
+        """How options want the picture drawn.
+
+        Raises:
+            PgiModelError: the model does not have the level.
+        """
+        drawing = self.renderer(options.level, options.scale)
+        if options.level != ADAPTIVE:
+            return Look(drawing)
+        cells = np.asarray(options.regions, np.bool_)
+        fine = self.renderer(ADAPTIVE)
+        return Look(self.renderer(FAST), KeyRegions(fine, cells, self.grid.padded))
 
     def latent(self, window: Window | None = None, threads: int | None = None) -> NDArray[np.float32]:
         """The latent alone, as the network ``means`` gives it; ``synthesis`` does not run.
@@ -222,7 +275,8 @@ class LearnedImage:
         out = np.empty((model.latent, first.height, first.width), np.float32)
         tiles, steps = self._reader(raise_damage=True), self._steps()
         threads = thread_count(threads)
-        for gathered in self._gathered(tiles, steps, self._parts(area, (0, 0)), threads):
+        parts = [self._part(block, block.grown(0, Y_STRIDE, self.grid.padded)) for block in self._cut(area)]
+        for gathered in self._gathered(tiles, steps, parts, threads):
             place = gathered.plan.block.reduced(Y_STRIDE).inside(first)
             out[:, *place] = gathered.compute()[0].transpose(2, 0, 1)
         return out
@@ -236,47 +290,89 @@ class LearnedImage:
     def _steps(self) -> StepSizes:
         return StepSizes(self.model, self.header.quality, self.header.roi_map)
 
-    def strips(self, threads: int | None = None) -> Iterator[NDArray[np.uint8]]:
+    def strips(self, options: DecodeOptions = DecodeOptions()) -> Iterator[NDArray[np.uint8]]:
         """The whole picture, a strip of full width at a time, from top to bottom.
+
+        Args:
+            options: how to decode it; without a window.
 
         Yields:
             ``(rows, W, 3)`` grey levels.
         """
-        strip = np.empty((0, self.grid.width, 3), np.uint8)
-        for box, pixels, _ in self.blocks(thread_count(threads)):
-            if box.left == 0:
-                strip = np.empty((box.height, self.grid.width, 3), np.uint8)
-            strip[:, box.left : box.right] = pixels
-            if box.right == self.grid.width:
+        look, scale = self._look(options), options.scale
+        whole = self.grid.picture
+        tiles, width = self._reader(raise_damage=True), whole.reduced(scale).width
+        strip = np.empty((0, width, 3), np.uint8)
+        for box, pixels, _ in self._blocks(tiles, whole, look, options.thread_count):
+            here = box.reduced(scale)
+            if here.left == 0:
+                strip = np.empty((here.height, width, 3), np.uint8)
+            strip[:, here.left : here.right] = box_reduce(pixels, scale // look.renderer.scale)
+            if here.right == width:
                 yield strip
 
     def blocks(self, threads: int) -> Iterator[DecodedBlock]:
         """The whole picture in blocks, in rows from the upper left."""
-        yield from self._blocks(self._reader(raise_damage=True), self.grid.picture, "fast", threads)
+        look = Look(self.model.renderer(FAST))
+        yield from self._blocks(self._reader(raise_damage=True), self.grid.picture, look, threads)
 
-    def _blocks(self, tiles: TileReader, area: Box, level: Level, threads: int) -> Iterator[DecodedBlock]:
+    def _blocks(self, tiles: TileReader, area: Box, look: Look, threads: int) -> Iterator[DecodedBlock]:
         """Blocks of ``area``, in rows from the upper left."""
-        steps, model = self._steps(), self.model
-        scale = level_scale(level)
-        post_filter = None if level == "preview" else self._filter(tiles)
-        around = None if level == "preview" else margins(model, REACH + BLOCK - 1 if post_filter else 0)
-        reach = model.halo("means") + (around[1] if around else 0)
-        for part, compute, damaged in self._gathered(tiles, steps, self._parts(area, around), threads):
-            pixels = compute()
-            if around is not None:
-                pixels = pixels_of(steps, part.synthesis_box, part.render_box, pixels, threads)
-                pixels = (
-                    filtered(post_filter, pixels, part.render_box, part.block, self.grid.padded, threads)
-                    if post_filter
-                    else pixels[part.block.inside(part.render_box)]
-                )
+        steps, scale = self._steps(), look.renderer.scale
+        post_filter = self._filter(tiles) if look.renderer.post_filter else None
+        margin = REACH + BLOCK - 1 if post_filter else 0
+        reach = self.model.halo("means") + margin + look.reach
+        plans = {block: self._plans(block, look, margin) for block in self._cut(area)}
+        parts = [self._part_of(block, renderings) for block, renderings in plans.items()]
+        for part, compute, damaged in self._gathered(tiles, steps, parts, threads):
+            block = part.block
+            pixels = self._drawn(steps, part, plans[block], compute, look, post_filter, threads)
             if self.header.neutral:
                 pixels = _without_tint(pixels)
             spoilt = [self.grid.box(i) for i in self.grid.touching(part.hyper_box) if i in damaged]
             grown = [box.grown(reach, 1, self.grid.padded) for box in spoilt]
-            touched = self._touched(grown, part.block, scale)
-            touched = self.exact.lay_over(pixels, part.block, scale, touched, raise_damage=tiles.raise_damage)
-            yield DecodedBlock(part.block, pixels, touched)
+            touched = self._touched(grown, block, scale)
+            touched = self.exact.lay_over(pixels, block, scale, touched, raise_damage=tiles.raise_damage)
+            yield DecodedBlock(block, pixels, touched)
+
+    def _plans(self, block: Box, look: Look, margin: int) -> list[RenderPlan]:
+        """What to draw for a block: first what the look's renderer draws, unless regions cover it all."""
+        regions = look.regions
+        if regions is not None and regions.cover(block):
+            return [RenderPlan.of(regions.renderer, block, self.grid.padded)]
+        first = RenderPlan.of(look.renderer, block.around(margin), self.grid.padded)
+        return [first, *(regions.plans(block) if regions else [])]
+
+    def _drawn(
+        self,
+        steps: StepSizes,
+        part: BlockPlan,
+        plans: list[RenderPlan],
+        compute: Callable[..., NDArray[Any]],
+        look: Look,
+        post_filter: Filter | None,
+        threads: int,
+    ) -> NDArray[np.uint8]:
+        """Pixels of a block, ``(h, w, 3)``, by its plans."""
+        block, scale = part.block, plans[0].renderer.scale
+        there = block.reduced(scale).inside(plans[0].render_box.reduced(scale))
+        if part.detail_box is None:
+            return compute(plans[0])[there]
+        latent = compute()
+
+        def draw(plan: RenderPlan) -> NDArray[np.uint8]:
+            seen = plan.synthesis_box.inside(part.latent_box, Y_STRIDE)
+            return pixels_of(steps, plan, latent[:, *seen], threads)
+
+        pixels = draw(plans[0])
+        if post_filter and plans[0].renderer.post_filter:
+            pixels = filtered(post_filter, pixels, plans[0].render_box, block, self.grid.padded, threads)
+        else:
+            pixels = pixels[there]
+        for plan in plans[1:]:
+            assert look.regions is not None
+            look.regions.blend(pixels, block, plan, draw(plan))
+        return pixels
 
     @staticmethod
     def _touched(spoilt: list[Box], block: Box, scale: int) -> NDArray[np.bool_] | None:
@@ -306,12 +402,12 @@ class LearnedImage:
                 tiles.precompute_rows(part.detail_box)
             return state
 
-        def read(part: BlockPlan) -> Callable[[], NDArray[Any]]:
+        def read(part: BlockPlan) -> Callable[..., NDArray[Any]]:
             z = tiles.z(part.hyper_box)
             with run_alongside(lambda: of_z(part, z), threads) as state:
                 base = tiles.base(part.base_box)
             if (detailed := part.detail_box) is None:
-                return lambda: preview_of(steps, part, state(), base, threads)
+                return lambda plan: base_pixels_of(steps, plan, part, state(), base, threads)
             with run_alongside(
                 lambda: context_of(steps, part, detailed, state(), base, threads), threads
             ) as context:
@@ -334,21 +430,22 @@ class LearnedImage:
             tiles.damaged.update(range(self.grid.count))
             return None
 
-    def _parts(self, area: Box, around: tuple[int, int] | None) -> list[BlockPlan]:
-        """Cut ``area`` into blocks, with the margins of what is shown and seen; ``None`` for previews."""
-        whole, reach = self.grid.padded, self.model.halo("means")
-        beyond = self.model.halo("context")
-        parts = []
-        for block in blocks(area, self.grid.tile, block_pixels(area)):
-            if around is None:
-                detailed = None
-                shown = seen = wanted = block.grown(0, PREVIEW_FACTOR, whole)
-            else:
-                shown, seen = (block.grown(margin, Y_STRIDE, whole) for margin in around)
-                detailed = wanted = seen.grown(0, CELL_STRIDE, whole)
-            known, needed = (wanted.grown(halo, Z_STRIDE, whole) for halo in (beyond, reach))
-            parts.append(BlockPlan(block, shown, seen, detailed, known, needed))
-        return parts
+    def _cut(self, area: Box) -> list[Box]:
+        """``area`` in blocks, in rows from the upper left."""
+        return blocks(area, self.grid.tile, block_pixels(area))
+
+    def _part_of(self, block: Box, plans: list[RenderPlan]) -> BlockPlan:
+        """What the plans of a block need to be known."""
+        if plans[0].renderer.layer == "base":
+            return self._part(block, plans[0].render_box, detailed=False)
+        return self._part(block, hull([plan.synthesis_box for plan in plans]))
+
+    def _part(self, block: Box, latent_box: Box, *, detailed: bool = True) -> BlockPlan:
+        """What a block needs, for which the latent of ``latent_box`` is wanted, or its base group alone."""
+        whole, model = self.grid.padded, self.model
+        wanted = latent_box.grown(0, CELL_STRIDE, whole)
+        base, hyper = (wanted.grown(model.halo(name), Z_STRIDE, whole) for name in ("context", "means"))
+        return BlockPlan(block, latent_box, wanted if detailed else None, base, hyper)
 
 
 def _without_tint(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import PgiOptionError
-from ...options import DEFAULT_EFFORT, DEFAULT_QUALITY, check_effort, check_quality, thread_count
+from ...options import DEFAULT_EFFORT, DEFAULT_QUALITY, FAST, check_effort, check_quality, thread_count
 from ..parallel import map_tiles, run_alongside
 from ..tiling import (
     CELL_STRIDE,
@@ -32,7 +32,7 @@ from .post_filter import REACH
 from .post_filter_fit import FilterFit, samples
 from .quantisation import SYMBOL_LAYERS, QuantState, fill_thresholds, row_thresholds
 from .rate_control import RateTarget, psnr, search
-from .reconstruction import margins, pixels_of
+from .reconstruction import RenderPlan, pixels_of
 from .refinement import REFINED_PIXELS, refine
 from .stream import EXACT_SIDE, FULL_DEPTH, StreamHeader, serialise
 
@@ -337,8 +337,9 @@ class Encoder:
     ) -> None:
         """Decode a sample of ``area``, whose decoded latent is given, and tell the filter of it."""
         whole, steps = self.grid.padded, state.steps
-        shown, seen = (sample.grown(by, Y_STRIDE, whole) for by in margins(self._model, REACH))
-        decoded = pixels_of(steps, seen, shown, latent[:, *seen.inside(area, Y_STRIDE)], self._threads)
+        plan = RenderPlan.of(self._model.renderer(FAST), sample.around(REACH), whole)
+        seen = plan.synthesis_box.inside(area, Y_STRIDE)
+        decoded = pixels_of(steps, plan, latent[:, *seen], self._threads)
         units = sample.grown(0, Z_STRIDE, whole)
         shape = units.height // Z_STRIDE, units.width // Z_STRIDE
         importance = np.broadcast_to(np.float32(4) ** steps.octaves(units), shape)
@@ -349,7 +350,12 @@ class Encoder:
             exact = exact.repeat(EXACT_SIDE, 0).repeat(EXACT_SIDE, 1)
             importance = importance * ~exact[sample.inside(around.times(EXACT_SIDE))]
         original = self._rgb[sample.inside(self.grid.picture)]
-        fit.add(pixels_in(decoded, shown, sample.around(REACH)), original, importance, self._samples[sample])
+        fit.add(
+            pixels_in(decoded, plan.render_box, sample.around(REACH)),
+            original,
+            importance,
+            self._samples[sample],
+        )
 
 
 def _is_neutral(rgb: NDArray[np.uint8]) -> bool:

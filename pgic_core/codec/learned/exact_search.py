@@ -11,17 +11,20 @@ Decoding the whole picture for this would take as long as coding it. So only the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..parallel import map_tiles
-from ..tiling import Z_STRIDE, Box, pixels_in
-from .hard_blocks import find_hard_blocks, lossless_bits, promised_error
+from ..tiling import Box, pixels_in
+from .hard_blocks import lossless_bits, measure_blocks, promised_error, screen_blocks
 from .stream import DEPTHS, EXACT_SIDE, FULL_DEPTH
+from .transform_cost import transform_cost
 from .trial_coding import try_coding
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from ...models import Model
@@ -33,17 +36,40 @@ __all__ = ["ExactSearch", "near_depth", "near_error"]
 _CORE, _CROP = 32, 64
 """Sides in pixels of the part of a crop that is judged, and of the crop. 16 pixels around it are about what a
 network sees."""
+_SIDE = _CORE // EXACT_SIDE
 _MARGIN = (_CROP - _CORE) // 2
 _ACROSS = 16
 _TOGETHER = 256
-"""Crops side by side, and crops that go through the networks at once: a megapixel."""
-_MEASURED_ERROR_RATIO = 4.0
-"""A photographed block is taken if its decoded error is more than this many times the promised error."""
-# A drawn block is taken wherever it is worth its bits.
+"""Crops side by side, and the most crops that go through the networks at once: a megapixel."""
+_FIRST, _FIRST_SHARE = 4, 1 / 256
+"""The first batch has this many cores at least, or this share of all of them."""
+_FEW = 256
+"""Up to so many blocks of a tile are measured with those of other tiles: one call is faster than many."""
+_LEAST_YIELD = 1 / 4
+"""The search ends after a batch in which a smaller share of the cores gave exact blocks. Photographs seldom
+get beyond the first batch."""
+_FAR_RATIO, _WORTH_RATIO, _BESIDE_RATIO = 8.0, 4.0, 6.0
+"""A block is taken if its decoded error is more than so many times the usual error around it: if the block is
+foreign to the model; if it is worth its bits; and if it is foreign and touches one that is taken. Else a part
+of a letter or lamp would be left."""
+_CUT_RATIO = 2.0
+"""Beside an exact block, this is enough for a suspected one with ink: both may show parts of one thing, which
+would be cut between them."""
+_FOREIGN_RATIO, _INKED_RATIO = 1.4, 0.75
+"""A block is foreign if its error weighs so many times what a transform coder would cost. The second is for
+blocks with ink: one colour fills part of them, as in letters."""
+_INK_SHARE = 1 / 8
+"""A block has ink if more than this share of its pixels equals the pixel to the left."""
+_CHEAP_BITS = 4.0
+"""A block of fewer bits per pixel counts as foreign. Like one with ink, it is taken wherever it is worth its
+bits."""
+_USUAL_PERCENTILE, _LEAST_USUAL_RATIO, _LEAST_USUAL = 25, 0.25, 5.0
+"""The usual error is this percentile of the blocks of a crop. It is at least this share of the promised error
+and this squared error (41 dB), and at most the promised error."""
 _MODEL_BITS = 0.5
 """The share of the model's bits that a block without loss saves; the blocks around it still take theirs."""
-_LEAST_DEPTH = 5
-"""Samples of fewer bits show steps in even areas, and their PSNR is below 40 dB."""
+_LEAST_DEPTH = 6
+"""Samples of fewer bits shift flat colours by up to 4 levels, and their PSNR may be below 40 dB."""
 _ROUNDS = 2
 _FREE_BITS = 1.0
 """A block beside an exact one is taken too if it costs at most this many bits per pixel: a border
@@ -65,6 +91,21 @@ def near_depth(error_weight: float) -> int:
     """The fewest bits per sample whose error is at most a third of the promised one."""
     enough = promised_error(error_weight) / 3
     return next(depth for depth in DEPTHS if near_error(depth) <= enough and depth >= _LEAST_DEPTH)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What came of cores that were tried, each ``(n, 4, 4)``.
+
+    Attributes:
+        bits: that a pixel of a block takes without loss; 0 where nobody asked.
+        gain: bits that the block is worth, 0 where it is not to be exact.
+        beside: whether it is to be exact beside another.
+    """
+
+    bits: NDArray[np.float32]
+    gain: NDArray[np.float32]
+    beside: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +132,36 @@ class ExactSearch:
         """The blocks to carry without loss at a quality, ``(H / 8, W / 8)`` rounded up."""
         weight = self.model.error_weight(quality)
         depth = near_depth(weight)
-        bits = np.zeros((-(-self.grid.height // EXACT_SIDE), -(-self.grid.width // EXACT_SIDE)), np.float32)
-        drawn = np.zeros(bits.shape, np.bool_)
+        height, width = (-(-size // EXACT_SIDE) for size in (self.grid.height, self.grid.width))
+        shape = (-(-height // _SIDE) * _SIDE, -(-width // _SIDE) * _SIDE)  # whole cores
+        bits, lost = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
 
-        def look(tile: int) -> None:
-            found = find_hard_blocks(self._pixels(tile), weight, depth)
-            places = tuple(found.places.T)
-            bits[self._there(tile)][places], drawn[self._there(tile)][places] = found.bits, found.drawn
+        def note(places: NDArray[np.intp], planes: NDArray[np.float32]) -> None:
+            found = tuple(places.T)
+            bits[found], lost[found] = measure_blocks(planes, weight, depth)
 
-        map_tiles(look, range(self.grid.count), self.threads)
-        gain = np.zeros_like(bits)
-        cores = np.argwhere(_by_core(bits).any((1, 3)))
-        for at in range(0, len(cores), _TOGETHER):
-            self._judge(cores[at : at + _TOGETHER], quality, bits, drawn, gain)
-        chosen = gain > 0
+        def look(tile: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+            places, planes = screen_blocks(self._pixels(tile), weight)
+            box = self._box(tile)
+            places += np.array([box.top, box.left])
+            if len(places) > _FEW:
+                note(places, planes)
+                places, planes = places[:0], planes[:, :0]
+            return places, planes
+
+        few = map_tiles(look, range(self.grid.count), self.threads)
+        note(np.concatenate([places for places, _ in few]), np.concatenate([planes for _, planes in few], 1))
+        lost[bits == 0] = 0
+        gain, beside = np.zeros(shape, np.float32), np.zeros(shape, np.bool_)
+        for cores in _in_turn(lost):
+            judged = self._judged(cores, quality, _blocks_of(bits, cores))
+            _blocks_of(bits)[*cores.T] = judged.bits
+            _blocks_of(gain)[*cores.T] = judged.gain
+            _blocks_of(beside)[*cores.T] = judged.beside
+            if np.count_nonzero(judged.gain.any((1, 2))) < _LEAST_YIELD * len(cores):
+                break
+        bits, gain = bits[:height, :width], gain[:height, :width]
+        chosen = _joined(gain > 0, beside[:height, :width])
         for tile in range(self.grid.count):
             there = self._there(tile)
             if gain[there].sum() < _PART_BITS:
@@ -125,38 +182,40 @@ class ExactSearch:
         """The pixels of a tile's blocks, with one around."""
         return pixels_in(self.rgb, self.grid.picture, self._box(tile).times(EXACT_SIDE).around(1))
 
-    def _judge(
-        self,
-        cores: NDArray[np.intp],
-        quality: int,
-        bits: NDArray[np.float32],
-        drawn: NDArray[np.bool_],
-        gain: NDArray[np.float32],
-    ) -> None:
-        """Put into ``gain`` the bits that the exact blocks of some cores save; 0 where they save none."""
-        down, across = -(-len(cores) // _ACROSS), min(len(cores), _ACROSS)
-        whole = Box(0, 0, across * _CROP, down * _CROP)
-        mosaic = np.zeros((whole.height, whole.width, 3), np.uint8)
-        corners = [(_CROP * (n % across), _CROP * (n // across)) for n in range(len(cores))]
-        places = [Box(x, y, x + _CROP, y + _CROP) for x, y in corners]
-        for place, (row, column) in zip(places, cores.tolist(), strict=True):
-            area = Box(column * _CORE, row * _CORE, (column + 1) * _CORE, (row + 1) * _CORE).around(_MARGIN)
-            mosaic[place.inside(whole)] = pixels_in(self.rgb, self.grid.picture, area)
-        shown, model_bits = try_coding(mosaic, self.model, self.cdfs, self.by_row, quality, self.threads)
-        errors = np.square(shown.astype(np.float32) - mosaic).mean(2)
-        side = _CORE // EXACT_SIDE
+    def _judged(self, cores: NDArray[np.intp], quality: int, bits: NDArray[np.float32]) -> _Judged:
+        """Decode some cores, ``(n, 2)``, and decide on their blocks.
+
+        Args:
+            cores: rows and columns.
+            quality: 1 to 100.
+            bits: ``(n, 4, 4)``, bits per pixel without loss of suspected blocks, 0 for the others.
+        """
         weight = self.model.error_weight(quality)
-        far, near = _MEASURED_ERROR_RATIO * promised_error(weight), near_error(near_depth(weight))
-        for place, (row, column) in zip(places, cores.tolist(), strict=True):
-            core = errors[place.around(-_MARGIN).inside(whole)]
-            here = np.s_[side * row : side * (row + 1), side * column : side * (column + 1)]
-            needed = bits[here]
-            error = core.reshape(side, EXACT_SIDE, side, EXACT_SIDE).mean((1, 3))
-            error = error[: needed.shape[0], : needed.shape[1]]
-            saved = _MODEL_BITS * float(model_bits[place.top // Z_STRIDE, place.left // Z_STRIDE]) / _CROP**2
-            found = weight * (error - near) + saved - needed
-            taken = (needed > 0) & (found > 0) & (drawn[here] | (error > far))
-            gain[here] = np.where(taken, found * EXACT_SIDE**2, 0)
+        depth = near_depth(weight)
+        crops = _Crops.of(self.rgb, self.grid.picture, cores)
+        shown, model_bits = try_coding(
+            crops.pixels, self.model, self.cdfs, self.by_row, quality, self.threads
+        )
+        errors = crops.blocks(np.square(shown.astype(np.float32) - crops.pixels).mean(2)).mean((3, 4))
+        usual = _usual(errors, promised_error(weight))
+        errors = _inner(errors)
+        suspected, bits = bits > 0, bits.copy()
+        asked = ~suspected & (errors > _BESIDE_RATIO * usual)
+        bits[asked] = crops.lossless_bits(asked, depth)
+        saved = _MODEL_BITS / _CROP**2 * model_bits.reshape(-1, 1, 1)[: len(cores)]
+        gain = weight * (errors - near_error(depth)) + saved - bits
+        known = bits > 0
+        pixels = _inner(crops.blocks(crops.pixels))
+        inked = _have_ink(pixels)
+        simple = inked | (bits < _CHEAP_BITS)
+        worth = (gain > 0) & (simple | (errors > _WORTH_RATIO * usual))
+        foreign = known & (bits < _CHEAP_BITS)
+        least = np.where(inked[known], _INKED_RATIO, _FOREIGN_RATIO)
+        foreign[known] |= weight * errors[known] > least * transform_cost(pixels[known], weight)
+        taken = suspected & (worth | (foreign & (errors > _FAR_RATIO * usual)))
+        beside = foreign & (errors > _BESIDE_RATIO * usual)
+        beside |= suspected & inked & (errors > _CUT_RATIO * usual)
+        return _Judged(bits, np.where(taken, np.maximum(gain, bits) * EXACT_SIDE**2, 0), beside)
 
     def _grow(self, chosen: NDArray[np.bool_], bits: NDArray[np.float32], depth: int) -> None:
         """Add the cheap blocks beside chosen ones, and the rest of tiles that are mostly chosen."""
@@ -184,8 +243,92 @@ class ExactSearch:
         map_tiles(add, range(self.grid.count), self.threads)
 
 
-def _by_core(blocks: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Whether blocks are marked, ``(rows, 4, columns, 4)`` by core; none beyond the picture is."""
-    side = _CORE // EXACT_SIDE
-    marked = np.pad(blocks > 0, [(0, -size % side) for size in blocks.shape])
-    return marked.reshape(marked.shape[0] // side, side, -1, side)
+@dataclass(frozen=True, slots=True)
+class _Crops:
+    """Crops around cores, side by side.
+
+    Attributes:
+        pixels: ``(H, W, 3)``, rows of crops.
+        count: how many there are; what is left of the last row is black.
+    """
+
+    pixels: NDArray[np.uint8]
+    count: int
+
+    @classmethod
+    def of(cls, rgb: NDArray[np.uint8], picture: Box, cores: NDArray[np.intp]) -> _Crops:
+        """Cut them out of ``rgb``, which shows ``picture``."""
+        across = min(len(cores), _ACROSS)
+        pixels = np.zeros((-(-len(cores) // across), _CROP, across, _CROP, 3), np.uint8)
+        for number, (row, column) in enumerate(cores.tolist()):
+            area = Box(column * _CORE, row * _CORE, (column + 1) * _CORE, (row + 1) * _CORE).around(_MARGIN)
+            pixels[number // across, :, number % across] = pixels_in(rgb, picture, area)
+        return cls(pixels.reshape(pixels.shape[0] * _CROP, across * _CROP, 3), len(cores))
+
+    def blocks(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Values of pixels, ``(H, W, ...)``, by crop and block: ``(n, 8, 8, 8, 8, ...)``."""
+        down, across = (size // _CROP for size in values.shape[:2])
+        side = _CROP // EXACT_SIDE
+        split = values.reshape(down, side, EXACT_SIDE, across, side, EXACT_SIDE, *values.shape[2:])
+        by_crop = np.moveaxis(split, (3, 1, 4), (1, 2, 3))
+        return by_crop.reshape(-1, side, side, EXACT_SIDE, EXACT_SIDE, *values.shape[2:])[: self.count]
+
+    def lossless_bits(self, chosen: NDArray[np.bool_], depth: int) -> NDArray[np.float32]:
+        """Those of chosen blocks of cores, ``(n, 4, 4)``."""
+        number, row, column = np.nonzero(chosen)
+        across, side = self.pixels.shape[1] // _CROP, _CROP // EXACT_SIDE
+        first = _MARGIN // EXACT_SIDE
+        places = np.stack([side * (number // across) + row, side * (number % across) + column], 1)
+        return lossless_bits(np.pad(self.pixels, ((1, 1), (1, 1), (0, 0))), places + first, depth)
+
+
+def _inner(blocks: NDArray[Any]) -> NDArray[Any]:
+    """Of blocks of crops, ``(n, 8, 8, ...)``, those of their cores, ``(n, 4, 4, ...)``."""
+    around = _MARGIN // EXACT_SIDE
+    return blocks[:, around:-around, around:-around]
+
+
+def _usual(errors: NDArray[np.float32], promised: float) -> NDArray[np.float32]:
+    """The error that surroundings have, ``(n, 1, 1)``, of those of all blocks, ``(n, 8, 8)``."""
+    least = max(_LEAST_USUAL, _LEAST_USUAL_RATIO * promised)
+    usual: NDArray[np.float32] = np.percentile(errors, _USUAL_PERCENTILE, (1, 2), keepdims=True)
+    return usual.clip(least, max(least, promised))
+
+
+def _have_ink(blocks: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Whether one colour fills a part of blocks, ``(..., 8, 8, 3)``."""
+    same = (blocks[..., 1:, :] == blocks[..., :-1, :]).all(-1).mean((-2, -1))
+    ink: NDArray[np.bool_] = same > _INK_SHARE
+    return ink
+
+
+def _joined(seeds: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Blocks, and others that touch them, themselves or through others."""
+    while seeds.any():
+        wide = np.pad(seeds, 1)
+        rows, columns = seeds.shape
+        around = [wide[y : y + rows, x : x + columns] for y in range(3) for x in range(3)]
+        grown = seeds | others & np.logical_or.reduce(around)
+        if np.array_equal(grown, seeds):
+            break
+        seeds = grown
+    return seeds
+
+
+def _blocks_of(blocks: NDArray[Any], cores: NDArray[np.intp] | None = None) -> NDArray[Any]:
+    """A map of blocks by core, ``(rows, columns, 4, 4)``; or those of some, ``(n, 4, 4)``."""
+    rows, columns = (size // _SIDE for size in blocks.shape)
+    by_core = blocks.reshape(rows, _SIDE, columns, _SIDE).transpose(0, 2, 1, 3)
+    return by_core if cores is None else by_core[*cores.T]
+
+
+def _in_turn(lost: NDArray[np.float32]) -> Iterator[NDArray[np.intp]]:
+    """Cores of blocks that may lose something, ``(n, 2)`` at a time: first those that may lose most."""
+    most = _blocks_of(lost).max((2, 3))
+    rows, columns = np.nonzero(most)
+    order = np.argsort(-most[rows, columns], kind="stable")
+    cores = np.stack([rows[order], columns[order]], 1)
+    at, count = 0, max(_FIRST, int(_FIRST_SHARE * most.size))
+    while at < len(cores):
+        yield cores[at : at + count]
+        at, count = at + count, min(2 * count, _TOGETHER)

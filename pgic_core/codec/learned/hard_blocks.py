@@ -11,7 +11,6 @@ decides.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,14 +20,12 @@ from .stream import EXACT_SIDE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["HardBlocks", "find_hard_blocks", "lossless_bits", "promised_error"]
+__all__ = ["lossless_bits", "measure_blocks", "promised_error", "screen_blocks"]
 
-_SUSPECTED_ERROR_RATIO = 8.0
+_SUSPECTED_ERROR_RATIO = 4.0
 """A block is suspected if its estimated error is this many times the promised error, or more."""
 _DRAWN_ENTROPY = 2.5
 """A block is drawn, not photographed, if its grey levels have at most this entropy: bits, up to 6."""
-_WORTH = 2.0
-"""The energy of a drawn block must be worth at least this many times the bits of the block."""
 # The largest share of each measure that a model loses of the patterns it is made for.
 _CHROMA_LOST, _CORNER_LOST, _CONTRAST_LOST = 0.7, 0.9, 0.1
 _HIGH_CONTRAST = 2000.0
@@ -51,36 +48,41 @@ def promised_error(error_weight: float) -> float:
     return float(2.6 * error_weight ** (-2 / 3))
 
 
-@dataclass(frozen=True, slots=True)
-class HardBlocks:
-    """Blocks of an area that a model may code badly.
-
-    Attributes:
-        places: int ``(n, 2)``, rows and columns of blocks.
-        bits: float32 ``(n,)``, estimated bits per pixel without loss.
-        drawn: bool ``(n,)``, whether they hold few grey levels, as drawings and text do.
-    """
-
-    places: NDArray[np.intp]
-    bits: NDArray[np.float32]
-    drawn: NDArray[np.bool_]
-
-
-def find_hard_blocks(pixels: NDArray[np.uint8], error_weight: float, depth: int) -> HardBlocks:
-    """Find the blocks of an area that a model may code badly.
+def screen_blocks(
+    pixels: NDArray[np.uint8], error_weight: float
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Find the blocks of an area that are worth measuring.
 
     Args:
         pixels: ``(H + 2, W + 2, 3)``, an area with the pixel around it; H and W are multiples of 8.
         error_weight: how many bits a squared error is worth, averaged over colours, in one pixel.
-        depth: bits of a sample that a lossless coder would take.
+
+    Returns:
+        Rows and columns of the blocks, ``(n, 2)``; and their pixels, as :func:`measure_blocks` takes them.
     """
     places = np.argwhere(_screened(pixels, error_weight))
-    bits, drawn = np.zeros(len(places), np.float32), np.zeros(len(places), np.bool_)
-    for at in range(0, len(places), _CHUNK):
+    return places, _planes(pixels, places)
+
+
+def measure_blocks(
+    planes: NDArray[np.float32], error_weight: float, depth: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Estimate what blocks cost, and what a model may make of them.
+
+    Args:
+        planes: ``(3, n, 10, 10)``, colours of blocks and of the pixel around them.
+        error_weight: as for :func:`screen_blocks`.
+        depth: bits of a sample that a lossless coder would take.
+
+    Returns:
+        Bits per pixel without loss, ``(n,)``, 0 for blocks that are not suspected; and the squared error,
+        averaged over colours, that a model may leave, ``(n,)``.
+    """
+    bits, lost = np.zeros(planes.shape[1], np.float32), np.zeros(planes.shape[1], np.float32)
+    for at in range(0, planes.shape[1], _CHUNK):
         part = slice(at, at + _CHUNK)
-        bits[part], drawn[part] = _measured(_planes(pixels, places[part]), error_weight, depth)
-    kept = bits > 0
-    return HardBlocks(places[kept], bits[kept], drawn[kept])
+        bits[part], lost[part] = _measured(planes[:, part], error_weight, depth)
+    return bits, lost
 
 
 def _screened(pixels: NDArray[np.uint8], error_weight: float) -> NDArray[np.bool_]:
@@ -104,16 +106,11 @@ def _screened(pixels: NDArray[np.uint8], error_weight: float) -> NDArray[np.bool
 _CHROMA_LEVEL, _CORNER_LEVEL, _CONTRAST_LEVEL = 8, 1, 4
 
 
-def _second(values: NDArray[np.int8], step: int = 1, axis: int = 1) -> NDArray[np.int8]:
-    """Second differences between values ``step`` apart, for all but those at the ends."""
-    if axis == 0:
-        low, middle, high = values[: -2 * step], values[step:-step], values[2 * step :]
-    else:
-        low, middle, high = values[:, : -2 * step], values[:, step:-step], values[:, 2 * step :]
-    out = low + high
-    out -= middle
-    out -= middle
-    return out
+def _second(values: NDArray[np.int8], step: int = 1) -> NDArray[np.int8]:
+    """Second differences between columns ``step`` apart, for all but those at the ends."""
+    first = values[:, step:] - values[:, :-step]
+    second: NDArray[np.int8] = first[:, step:] - first[:, :-step]
+    return second
 
 
 def _peaks(values: NDArray[np.int8]) -> NDArray[np.int8]:
@@ -129,9 +126,16 @@ def _chroma_peaks(pixels: NDArray[np.uint8]) -> NDArray[np.int8]:
     # Colours stay beside each other: every third difference is between pixels and means nothing.
     eighth = (pixels.reshape(height + 2, -1) >> 3).view(np.int8)
     chroma = eighth[:, 1:] - eighth[:, :-1]
-    across, down = _second(chroma[1:-1], 3), _second(chroma[:, 3:-3], axis=0)
-    peaks = np.maximum(np.abs(across, out=across), np.abs(down, out=down), out=across)
-    rows = peaks.reshape(-1, EXACT_SIDE, peaks.shape[1]).max(1)
+    # Every row is held against its neighbours: that finds all that is small, and what goes across. What goes
+    # down is long enough to show in two of eight rows.
+    first = chroma[1:] - chroma[:-1]
+    down = first[1:, 3:-3] - first[:-1, 3:-3]
+    across = _second(chroma[3::4], 3)
+    peaks = [
+        np.abs(each, out=each).reshape(len(down) // EXACT_SIDE, -1, each.shape[1]).max(1)
+        for each in (down, across)
+    ]
+    rows = np.maximum(*peaks)
     return _peaks(np.maximum(rows[:, 0::3], rows[:, 1::3])[:, :width])
 
 
@@ -163,21 +167,25 @@ def _means(values: NDArray[np.int16]) -> NDArray[np.float32]:
 
 def _measured(
     planes: NDArray[np.float32], error_weight: float, depth: int
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Bits per pixel of the blocks that stay suspected, 0 for the others; and which blocks are drawn."""
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Bits of a pixel of those blocks that stay suspected, 0 of the others; and what they may lose."""
     green = planes[1]
     chroma = sum(_energy(planes[c] - green) for c in (0, 2))
     contrast = _energy(green)
     corner = np.square(_twice(_twice(green, 1), 2) / 16).mean((1, 2))
-    lost = _CHROMA_LOST * chroma + _CORNER_LOST * corner
+    lost = np.asarray(_CHROMA_LOST * chroma + _CORNER_LOST * corner, np.float32)
     lost += _CONTRAST_LOST * contrast * (contrast > _HIGH_CONTRAST)
-    lost *= lost > _SUSPECTED_ERROR_RATIO * promised_error(error_weight)
-    bits, drawn = np.zeros(len(green), np.float32), np.zeros(len(green), np.bool_)
-    energy = (contrast + chroma) / _WORTH
-    worth = error_weight * np.maximum(lost, energy) > _FIXED_BITS
-    bits[worth] = _bits(planes[:, worth], depth)
-    drawn[worth] = _entropy(planes[:, worth, 1:-1, 1:-1]).max(0) < _DRAWN_ENTROPY
-    return bits * (error_weight * np.where(drawn, np.maximum(lost, energy), lost) > bits), drawn
+    promised = promised_error(error_weight)
+    far = lost > _SUSPECTED_ERROR_RATIO * promised
+    # A thing that was drawn may be lost as a whole.
+    whole = planes.var((2, 3)).mean(0)
+    bits = np.zeros(len(green), np.float32)
+    tried = far | (whole > np.maximum(promised, _FIXED_BITS / error_weight))
+    bits[tried] = _bits(planes[:, tried], depth)
+    drawn = np.zeros(len(green), np.bool_)
+    drawn[tried] = _entropy(planes[:, tried, 1:-1, 1:-1]).max(0) < _DRAWN_ENTROPY
+    drawn &= error_weight * whole > bits
+    return bits * (far | drawn), np.where(drawn, np.maximum(whole, lost), lost)
 
 
 def _twice(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
@@ -205,7 +213,7 @@ def lossless_bits(pixels: NDArray[np.uint8], places: NDArray[np.intp], depth: in
     """About how many bits a lossless coder takes for each pixel of blocks, ``(n,)``.
 
     Args:
-        pixels: as for :func:`find_hard_blocks`.
+        pixels: as for :func:`screen_blocks`.
         places: ``(n, 2)``, rows and columns of the blocks.
         depth: bits of a sample that it is given.
     """

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ...options import Window
+    from ...models import Renderer
+    from ...options import Level, Window
     from ..base import CodedFacts, CodedImage, Payload
 
 __all__ = ["LearnedWithOpacity", "open_learned"]
@@ -92,6 +93,10 @@ class LearnedWithOpacity:
         """What the learned codec knows."""
         return self.colours.facts
 
+    def renderer(self, level: Level, scale: int) -> Renderer:
+        """What draws the colours."""
+        return self.colours.renderer(level, scale)
+
     def decode(self, options: DecodeOptions) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
         """Decode both; see :meth:`~pgic_core.codec.base.CodedImage.decode`."""
         opacity, opacity_mask = self.opacity.decode(replace(options, progress=None))
@@ -102,13 +107,14 @@ class LearnedWithOpacity:
             mask |= opacity_mask
         return pixels, mask
 
-    def strips(self, threads: int | None) -> Iterator[NDArray[Any]]:
+    def strips(self, options: DecodeOptions) -> Iterator[NDArray[Any]]:
         """All of both, (rows, W, 4) at a time, from top to bottom."""
-        top = 0
-        for colours in self.colours.strips(threads):
-            rows, width = colours.shape[:2]
-            opacity, _ = self.opacity.decode(DecodeOptions(window=(0, top, width, rows), threads=threads))
-            yield np.concatenate([colours, opacity], axis=2)
+        grid, scale, top = self.opacity.grid, options.scale, 0
+        for colours in self.colours.strips(options):
+            rows = min(scale * len(colours), grid.height - top)
+            window = 0, top, grid.width, rows
+            of_strip = DecodeOptions(window=window, threads=options.threads, scale=scale)
+            yield np.concatenate([colours, self.opacity.decode(of_strip)[0]], axis=2)
             top += rows
 
     def latent(self, window: Window | None, threads: int | None) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ exact in float32, so engines agree on them.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -58,7 +59,12 @@ SHIFTS = range(5, 10)
 """Weights are whole multiples of ``2**-shift``."""
 PATH = Path(__file__).with_name("post_filter.onnx")
 """The ONNX graph; the trainer's tools write it."""
-_SETS = (1, 2)
+_SETS = (0, 1, 2)
+_HEAD = struct.Struct("<3B3b")
+# Bayer's matrix of 8 x 8: which pixels are raised first.
+_TURNS = np.zeros((1, 1), np.int16)
+for _quarter in range(3):
+    _TURNS = np.block([[4 * _TURNS, 4 * _TURNS + 2], [4 * _TURNS + 3, 4 * _TURNS + 1]])
 _NETWORK = Network(PATH)
 _TILE = 128, 512  # What stays in a core's cache: a third faster than in one piece.
 
@@ -71,21 +77,23 @@ class Filter:
         weights: int16 ``(sets, FEATURES, 3)``: by set, feature and corrected colour. Of two sets, the first
             is for even blocks and the second for busy ones; the activity of a block mixes them.
         shift: one of :data:`SHIFTS`.
+        offsets: by how many 64ths of a level red, green and blue are raised on average, -128 to 127.
     """
 
     weights: NDArray[np.int16]
     shift: int
+    offsets: tuple[int, int, int] = (0, 0, 0)
 
     def pack(self, cdfs: CdfTable) -> bytes:
         """The bytes of the stream: number of sets, shift, CDF index of the symbols, and the symbols."""
         symbols = self.weights.reshape(-1)
         row = int(_bits_by_row(cdfs, symbols).argmin()) + 1
         coded = encode_segments(cdfs, [(_counts(row, symbols.size), symbols)])
-        return bytes([len(self.weights), self.shift, row]) + coded
+        return _HEAD.pack(len(self.weights), self.shift, row, *self.offsets) + coded
 
     def bits(self, cdfs: CdfTable) -> float:
         """About how many bits :meth:`pack` takes."""
-        return 24.0 + float(_bits_by_row(cdfs, self.weights.reshape(-1)).min())
+        return 8.0 * _HEAD.size + float(_bits_by_row(cdfs, self.weights.reshape(-1)).min())
 
     @staticmethod
     def unpack(data: bytes, cdfs: CdfTable) -> Filter:
@@ -94,12 +102,16 @@ class Filter:
         Raises:
             PgiFormatError: the data is no such filter.
         """
-        if len(data) < 3 or data[0] not in _SETS or data[1] not in SHIFTS or not 1 <= data[2] < ROWS:
-            raise PgiFormatError("The post-filter holds a value out of range.")
-        reader = SegmentReader(cdfs, data[3:])
-        symbols = reader.read(_counts(data[2], data[0] * FEATURES * 3))
+        if len(data) < _HEAD.size:
+            raise PgiFormatError("The picture's filter ends too soon.")
+        sets, shift, row, *offsets = _HEAD.unpack_from(data)
+        if sets not in _SETS or shift not in SHIFTS or not 1 <= row < ROWS:
+            raise PgiFormatError("The picture's filter holds a value out of range.")
+        reader = SegmentReader(cdfs, data[_HEAD.size :])
+        symbols = reader.read(_counts(row, sets * FEATURES * 3))
         reader.finish()
-        return Filter(symbols.astype(np.int16).reshape(data[0], FEATURES, 3), data[1])
+        weights = symbols.astype(np.int16).reshape(sets, FEATURES, 3)
+        return Filter(weights, shift, (offsets[0], offsets[1], offsets[2]))
 
     def kernels(self) -> NDArray[np.float32]:
         """The input ``kernels`` of the graph, float32 ``(7, 3, 3, 3)``.
@@ -164,8 +176,22 @@ def filtered(
         inputs: dict[str, NDArray[Any]] = {"picture": np.ascontiguousarray(around)[None], "kernels": kernels}
         part[:] = _NETWORK(inputs, threads=1)[0]
 
-    map_tiles(work, list(product(down, across)), threads)
+    if len(post_filter.weights):
+        map_tiles(work, list(product(down, across)), threads)
+    else:
+        out[:] = pixels[REACH:-REACH, REACH:-REACH]
+    if any(post_filter.offsets):
+        _raise_by(out, post_filter.offsets, covered)
     return out[block.inside(covered)]
+
+
+def _raise_by(pixels: NDArray[np.uint8], offsets: tuple[int, int, int], area: Box) -> None:
+    """Raise ``pixels`` of an area by 64ths of a level: some of them by one level more than others."""
+    rows, columns = np.arange(area.top, area.bottom) % 8, np.arange(area.left, area.right) % 8
+    turns = _TURNS[np.ix_(rows, columns)]
+    for colour, offset in enumerate(offsets):
+        raised = pixels[:, :, colour] + ((offset + turns) >> 6)
+        pixels[:, :, colour] = np.clip(raised, 0, 255)
 
 
 def _steps(length: int, about: int) -> range:

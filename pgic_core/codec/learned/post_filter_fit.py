@@ -37,6 +37,7 @@ _TOGETHER = SMALL_PRODUCT // (2 * FEATURES) ** 2  # pixels of a row
 # elsewhere.
 _USUAL = {1: ((150.0, 4.5),), 2: ((5.0, 1.0), (140.0, 2.6))}
 _RIDGE = 0.02
+_OFFSETS_PER_LEVEL = 64
 
 
 def samples(
@@ -101,12 +102,15 @@ class _Sums:
     Attributes:
         squares: ``(features, features)``.
         products: ``(features, 3)``.
+        features, errors: ``(features,)`` and ``(3,)``, weighted sums.
         weight: sum of the weights.
         pixels: how many pixels they stand for.
     """
 
     squares: NDArray[np.float64]
     products: NDArray[np.float64]
+    features: NDArray[np.float64]
+    errors: NDArray[np.float64]
     weight: float
     pixels: float
 
@@ -114,6 +118,8 @@ class _Sums:
         return _Sums(
             self.squares + other.squares,
             self.products + other.products,
+            self.features + other.features,
+            self.errors + other.errors,
             self.weight + other.weight,
             self.pixels + other.pixels,
         )
@@ -121,7 +127,8 @@ class _Sums:
     def of_one_set(self) -> _Sums:
         """The same, for features without regard to activity."""
         squares = self.squares.reshape(2, FEATURES, 2, FEATURES).sum((0, 2))
-        return replace(self, squares=squares, products=self.products.reshape(2, FEATURES, 3).sum(0))
+        products = self.products.reshape(2, FEATURES, 3).sum(0)
+        return replace(self, squares=squares, products=products, features=self.features.reshape(2, -1).sum(0))
 
     def solve(self) -> NDArray[np.float64]:
         """Least squares, ``(features, 3)``, drawn towards zero."""
@@ -189,6 +196,8 @@ class FilterFit:
             _Sums(
                 share * squares,
                 share * products,
+                share * weighted.sum((0, 2), dtype=np.float64),
+                share * (errors * importance[rows, :, None]).sum((0, 1), dtype=np.float64),
                 share * float(importance[rows].sum(dtype=np.float64)),
                 share * inner[..., 0].size,
             )
@@ -207,7 +216,7 @@ class FilterFit:
         """
         if not self._parts:
             return None
-        found, least = None, 0.0
+        found, least = Filter(np.zeros((0, FEATURES, 3), np.int16), SHIFTS[0]), 0.0
         scale = error_weight * pixels / sum(part.pixels for part in self._parts)
         for parts in ([part.of_one_set() for part in self._parts], self._parts):
             whole = reduce(add, parts)
@@ -220,7 +229,25 @@ class FilterFit:
                 cost = candidate.bits(cdfs) - scale * gain
                 if cost < least:
                     found, least = candidate, cost
-        return found
+        found = replace(found, offsets=_offsets(found, self._parts))
+        return found if len(found.weights) or any(found.offsets) else None
+
+
+def _offsets(post_filter: Filter, parts: list[_Sums]) -> tuple[int, int, int]:
+    """What the filter leaves of the mean error, in 64ths of a level; less where samples disagree on it."""
+    sets = len(post_filter.weights)
+    sums = parts if sets == 2 else [part.of_one_set() for part in parts]
+    weights = post_filter.weights.reshape(-1, 3) * 2.0**-post_filter.shift
+    shown = [part.features @ weights if sets else np.zeros(3) for part in sums]
+    left = np.array([part.errors - sum_ for part, sum_ in zip(sums, shown, strict=True)])
+    shares = np.array([part.weight for part in sums])
+    mean = left.sum(0) / shares.sum()
+    if len(parts) > 1:
+        apart = left / shares[:, None] - mean
+        doubt = (shares[:, None] * np.square(apart)).sum(0) / shares.sum() / (len(parts) - 1)
+        mean = mean**3 / np.maximum(mean**2 + doubt, 1e-9)
+    red, green, blue = np.clip(np.rint(_OFFSETS_PER_LEVEL * mean), -128, 127).astype(int).tolist()
+    return red, green, blue
 
 
 def _unseen_gain(parts: list[_Sums]) -> float:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ...models import Model
 
-__all__ = ["RateTarget", "psnr", "search"]
+__all__ = ["RateTarget", "psnr", "search", "squared_error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +70,24 @@ def search(
     return tried[best] if best in tried else code(best)
 
 
-def psnr(pieces: Sequence[bytes], rgb: NDArray[np.uint8], model: Model, threads: int) -> float:
-    """PSNR in dB of a payload against the picture (H, W, 3) that it was made of; infinity without loss."""
+def squared_error(pieces: Sequence[bytes], rgb: NDArray[np.uint8], model: Model, threads: int) -> float:
+    """Squared error of a payload against the picture (H, W, 3) that it was made of.
+
+    It is averaged over colours and summed over pixels.
+    """
     height, width = rgb.shape[:2]
     error = 0.0
     for block in render(b"".join(pieces), width, height, model, threads):
         box = block.box
         difference = block.pixels - rgb[box.top : box.bottom, box.left : box.right].astype(np.float32)
         error += float(np.square(difference).sum(dtype=np.float64))
-    return float(10 * np.log10(255**2 * rgb.size / error)) if error else float("inf")
+    return error / int(rgb.shape[2])
+
+
+def psnr(pieces: Sequence[bytes], rgb: NDArray[np.uint8], model: Model, threads: int) -> float:
+    """PSNR in dB of a payload against the picture (H, W, 3) that it was made of; infinity without loss."""
+    error = squared_error(pieces, rgb, model, threads)
+    return float(10 * np.log10(255**2 * rgb.shape[0] * rgb.shape[1] / error)) if error else float("inf")
 
 
 def _too_large(least: int, most: int, beside: int) -> PgiTargetError:

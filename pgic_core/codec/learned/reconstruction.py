@@ -1,4 +1,4 @@
-"""Symbols of an area, through the networks: its latent, its pixels, and its preview (A-6.5.1)."""
+"""Symbols of an area, through the networks: its latent, and its pixels at any level (A-6.5.1)."""
 
 from __future__ import annotations
 
@@ -7,24 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...options import PREVIEW_FACTOR
+from ...errors import PgiModelError
 from ..tiling import CELL_STRIDE, Y_STRIDE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from numpy.typing import NDArray
 
-    from ...models import Model
+    from ...models import Renderer
     from ..tiling import Box
     from .step_sizes import StepSizes
 
 __all__ = [
     "BlockPlan",
     "Context",
+    "RenderPlan",
+    "base_pixels_of",
     "context_of",
     "latent_of",
-    "margins",
     "pixels_of",
-    "preview_of",
     "state_of",
 ]
 
@@ -33,24 +35,44 @@ _LATENT_BOUND = 65504.0
 
 
 @dataclass(frozen=True, slots=True)
+class RenderPlan:
+    """What a renderer draws, and what it must be given for that.
+
+    Attributes:
+        renderer: of the model.
+        wanted: for which its pixels must be right.
+        render_box: what it gives, aligned to 16 px.
+        synthesis_box: what it sees, aligned to 16 px.
+    """
+
+    renderer: Renderer
+    wanted: Box
+    render_box: Box
+    synthesis_box: Box
+
+    @classmethod
+    def of(cls, renderer: Renderer, wanted: Box, whole: Box) -> RenderPlan:
+        """The plan for ``wanted``, which may reach beyond ``whole``, the coded area."""
+        seen = wanted
+        for pixels, grid in renderer.halo:
+            seen = seen.grown(pixels, grid, whole)
+        return cls(renderer, wanted, wanted.grown(renderer.inside_halo, Y_STRIDE, whole), seen)
+
+
+@dataclass(frozen=True, slots=True)
 class BlockPlan:
     """A block of a picture, and what must be known to decode it.
 
     Attributes:
         block: in pixels.
-        render_box: what the last network gives: the block, and what lies around it as far as the renderer
-            and the post-filter see.
-        synthesis_box: what ``synthesis`` takes: the block with all of its halo; for previews the same as
-            ``render_box``.
-        detail_box: for which the latent is computed, aligned to 32 px; ``None`` where the base group is
-            enough.
+        latent_box: for which the latent is wanted, aligned to 16 px.
+        detail_box: for which it is computed, aligned to 32 px; ``None`` where the base group is enough.
         base_box: for which the base group is read, aligned to 64 px.
         hyper_box: for which z is read, likewise.
     """
 
     block: Box
-    render_box: Box
-    synthesis_box: Box
+    latent_box: Box
     detail_box: Box | None
     base_box: Box
     hyper_box: Box
@@ -106,7 +128,7 @@ def latent_of(
     detail: NDArray[np.int16],
     threads: int,
 ) -> NDArray[np.float32]:
-    """Latent of what is seen of a part, ``(1, h, w, M)``; context and symbols are those of ``detailed``."""
+    """Latent of the ``latent_box`` of a part, ``(1, h, w, M)``; what is known is that of ``detailed``."""
     inputs: dict[str, NDArray[Any]] = {
         "known": context.known,
         "context": context.state,
@@ -114,7 +136,7 @@ def latent_of(
         "step": steps.at(detailed, slice(steps.model.base, None)),
     }
     latent = steps.model.network("means")(inputs, threads=threads)
-    return _bounded(latent[:, *part.synthesis_box.inside(detailed, Y_STRIDE)])
+    return _bounded(latent[:, *part.latent_box.inside(detailed, Y_STRIDE)])
 
 
 def _bounded(latent: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -129,31 +151,82 @@ def _bounded(latent: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.clip(numbers, -_LATENT_BOUND, _LATENT_BOUND)
 
 
-def margins(model: Model, around: int) -> tuple[int, int]:
-    """How far beyond a block one must render, and see, to have ``around`` pixels around it right."""
-    return around + model.halo("renderer"), around + model.halo("synthesis")
-
-
 def pixels_of(
-    steps: StepSizes, area: Box, shown: Box, latent: NDArray[np.float32], threads: int
+    steps: StepSizes, plan: RenderPlan, latent: NDArray[np.float32], threads: int
 ) -> NDArray[np.uint8]:
-    """Pixels ``(H, W, 3)`` of the part ``shown`` of an area, of which the latent is given."""
-    rows, columns = shown.inside(area, Y_STRIDE)
+    """What a renderer of whole latents draws.
+
+    Args:
+        rate: of the picture.
+        plan: what to draw.
+        latent: of its ``synthesis_box``, ``(1, h, w, M)``.
+        threads: of the network.
+
+    Returns:
+        ``(H, W, 3)``, its ``render_box`` at the renderer's scale.
+    """
+    area = plan.synthesis_box
+    rows, columns = plan.render_box.inside(area, Y_STRIDE)
     latent = np.ascontiguousarray(latent)
-    inputs: dict[str, NDArray[Any]] = {
-        "latent": latent,
-        "shown": np.ascontiguousarray(latent[:, rows, columns]),
-        "inside": np.array([rows.start, columns.start, rows.stop, columns.stop], np.int64),
-        "embedding": steps.embedding("synthesis", area, Y_STRIDE),
+    offered: dict[str, Callable[[], NDArray[Any]]] = {
+        "latent": lambda: latent,
+        "shown": lambda: np.ascontiguousarray(latent[:, rows, columns]),
+        "inside": lambda: np.array([rows.start, columns.start, rows.stop, columns.stop], np.int64),
+        "origin": lambda: np.array([area.top // Y_STRIDE, area.left // Y_STRIDE], np.int64),
+        "embedding": lambda: steps.embedding("synthesis", area, Y_STRIDE),
+        "rate": lambda: steps.places(area, Y_STRIDE),
     }
-    picture: NDArray[np.uint8] = steps.model.network("synthesis")(inputs, threads=threads)[0]
-    return picture
+    return _drawn(steps, plan.renderer, plan.render_box, offered, threads)
 
 
-def preview_of(
-    steps: StepSizes, part: BlockPlan, state: NDArray[np.float32], base: NDArray[np.int16], threads: int
+def base_pixels_of(
+    steps: StepSizes,
+    plan: RenderPlan,
+    part: BlockPlan,
+    state: NDArray[np.float32],
+    base: NDArray[np.int16],
+    threads: int,
 ) -> NDArray[np.uint8]:
-    """Preview pixels ``(h, w, 3)`` of a part's block, and of those that lie in it partly."""
+    """What a renderer of the base group draws.
+
+    Args:
+        steps: of the picture.
+        plan: what to draw.
+        part: what ``state`` and ``base`` are known of.
+        state: what z says of the cells of its ``hyper_box``.
+        base: symbols of its ``base_box``.
+        threads: of the network.
+
+    Returns:
+        ``(h, w, 3)``, the plan's ``render_box`` at the renderer's scale.
+    """
     inputs = _of_base(steps, part, state, base)
-    picture: NDArray[np.uint8] = steps.model.network("preview")(inputs, threads=threads)[0]
-    return picture[part.render_box.inside(part.base_box, PREVIEW_FACTOR)]
+    offered = {name: (lambda value=value: value) for name, value in inputs.items()}
+    picture = _drawn(steps, plan.renderer, part.base_box, offered, threads)
+    return picture[plan.render_box.inside(part.base_box, plan.renderer.scale)]
+
+
+def _drawn(
+    steps: StepSizes,
+    renderer: Renderer,
+    box: Box,
+    offered: Mapping[str, Callable[[], NDArray[Any]]],
+    threads: int,
+) -> NDArray[np.uint8]:
+    """What the network of a renderer makes of those inputs that it takes: pixels of ``box``.
+
+    Raises:
+        PgiModelError: it wants other inputs, fails, or gives something else.
+    """
+    network = steps.model.network(renderer.network)
+    names = network.input_names(threads=threads)
+    if not names <= offered.keys():
+        unknown = ", ".join(sorted(names - offered.keys()))
+        raise PgiModelError(f"The renderer {renderer.name} of the model {steps.model.id} asks for {unknown}.")
+    picture: NDArray[np.uint8] = network({name: offered[name]() for name in names}, threads=threads)[0]
+    size = box.height // renderer.scale, box.width // renderer.scale, 3
+    if picture.dtype != np.uint8 or picture.shape != size:
+        raise PgiModelError(
+            f"The renderer {renderer.name} of the model {steps.model.id} gives other pixels than it should."
+        )
+    return picture

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["StepSizes"]
 
+_PLANE = Box(0, 0, 1 << 30, 1 << 30)
+
 
 class StepSizes:
     """Steps and embeddings for one model, quality and ROI map.
@@ -55,8 +57,28 @@ class StepSizes:
         """What a network is told of the rate in ``box``, with one position per ``pitch`` pixels."""
         if self.roi_map is None:
             return self.model.embedding(part, self.quality, np.zeros((1, 1), np.float32))
-        whole = box.grown(0, Z_STRIDE, Box(0, 0, 1 << 30, 1 << 30))
-        coarse = self.model.embedding(part, self.quality, self.octaves(whole))
+        whole = box.grown(0, Z_STRIDE, _PLANE)
+        return self._spread(self.model.embedding(part, self.quality, self.octaves(whole)), box, whole, pitch)
+
+    def places(self, box: Box, pitch: int) -> NDArray[np.float32]:
+        """Where the rate in ``box`` stands between the model's lowest, -1, and its highest, 1.
+
+        Args:
+            box: in pixels.
+            pitch: pixels along one side of a position.
+
+        Returns:
+            ``(1, 1, h, w)``; ``(1, 1, 1, 1)`` where it is the same everywhere.
+        """
+        if self.roi_map is None:
+            return self.model.rate_place(self.quality, np.zeros((1, 1, 1, 1), np.float32))
+        whole = box.grown(0, Z_STRIDE, _PLANE)
+        places = self.model.rate_place(self.quality, self.octaves(whole))[None, None]
+        return self._spread(places, box, whole, pitch)
+
+    @staticmethod
+    def _spread(coarse: NDArray[np.float32], box: Box, whole: Box, pitch: int) -> NDArray[np.float32]:
+        """Values ``(1, C, h, w)`` of blocks of ``whole``, for each position of ``box``."""
         rows = (np.arange(box.top, box.bottom, pitch) - whole.top) // Z_STRIDE
         columns = (np.arange(box.left, box.right, pitch) - whole.left) // Z_STRIDE
         return np.ascontiguousarray(coarse[:, :, rows][:, :, :, columns])

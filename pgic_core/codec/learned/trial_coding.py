@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...options import FAST
 from ..tiling import CELL_STRIDE, Z_STRIDE, Box
 from .entropy import Z_BOUND
 from .quantisation import QuantState
-from .reconstruction import pixels_of
+from .reconstruction import RenderPlan, pixels_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,4 +54,5 @@ def try_coding(
     symbols, decoded = state.symbols(whole, latent, limits, threads)
     bits = np.zeros((whole.height // Z_STRIDE, whole.width // Z_STRIDE))
     state.add_bits(bits, cdfs, rows, symbols)
-    return pixels_of(state.steps, whole, whole, decoded, threads), bits
+    plan = RenderPlan(model.renderer(FAST), whole, whole, whole)
+    return pixels_of(state.steps, plan, decoded, threads), bits

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...limits import Limits
-    from ...options import Progress, Window
+    from ...options import Level, Progress, Window
     from ..base import CodedImage, Payload
 
 __all__ = ["LosslessImage", "encode_lossless", "open_lossless", "open_raw"]
@@ -218,14 +218,17 @@ class LosslessImage:
         """Number of tiles."""
         return self.grid.count
 
+    def renderer(self, level: Level, scale: int) -> None:
+        """None: it shows its pixels as they are."""
+
     def decode(
         self, options: DecodeOptions = DecodeOptions()
     ) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
         """Decode the picture or a part of it; only the tiles that it touches are read and checked.
 
         Args:
-            options: a preview shows means of 8 x 8 pixels (fewer at the right and lower edge); damaged tiles
-                are filled from what is around them; progress is told after each tile.
+            options: a smaller picture shows means of squares (of fewer pixels at the right and lower edge);
+                damaged tiles are filled from what is around them; progress is told after each tile.
 
         Returns:
             (h, w, C) pixels, and with "conceal" an (h, w) mask that is True where they are made up.
@@ -264,8 +267,11 @@ class LosslessImage:
         ]
         return out, fill_damaged(out, sorted(moved, key=lambda box: (box.top, box.left)), self.channels)
 
-    def strips(self, threads: int | None = None) -> Iterator[NDArray[Any]]:
+    def strips(self, options: DecodeOptions = DecodeOptions()) -> Iterator[NDArray[Any]]:
         """The whole picture, a row of tiles at a time, from top to bottom.
+
+        Args:
+            options: scale and threads count.
 
         Yields:
             (rows, W, C) pixels.
@@ -276,7 +282,8 @@ class LosslessImage:
         grid = self.grid
         for top in range(0, grid.height, grid.tile_height):
             rows = min(grid.tile_height, grid.height - top)
-            yield self.decode(DecodeOptions(window=(0, top, grid.width, rows), threads=threads))[0]
+            window = 0, top, grid.width, rows
+            yield self.decode(DecodeOptions(window=window, threads=options.threads, scale=options.scale))[0]
 
     def latent(self, window: Window | None, threads: int | None) -> NDArray[np.float32]:
         """There is none.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import struct
+import time
 import zlib
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ import numpy as np
 
 from ...errors import PgiFormatError, PgiUnsupportedError
 from .predictive import decode_predictive, encode_predictive
+from .prefix_groups import count_prefix_groups
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,6 +35,12 @@ _WEBP_GROUP_PIXELS = 16
 _WEBP_GROUPS_PER_BYTE = 8 / 20
 _WEBP_GROUP_MEMORY = 8192
 _COPIES = 8
+
+_MOST_PREFIX_GROUPS = 2600
+"""As many prefix-code groups as libwebp writes at most."""
+_SLOW_SECONDS = 0.04
+"""A tile that takes more processor time may name too many groups. To count them in each tile would take half
+as long as to decode it, so only those of slow ones are counted."""
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -153,7 +161,11 @@ def _decode_webp(data: bytes, shape: TileShape) -> NDArray[Any]:
         raise PgiFormatError(f"A WebP tile says it is {size[0]} x {size[1]}, not {width} x {height} pixels.")
     chunk = b"VP8L" + struct.pack("<I", len(data)) + data + bytes(len(data) & 1)
     file = b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
+    started = time.thread_time()
     pixels = _pillow_pixels(file, "WEBP", (width, height), ("RGB", "RGBA"))
+    slow = time.thread_time() - started > _SLOW_SECONDS
+    if slow and count_prefix_groups(data, width, height) > _MOST_PREFIX_GROUPS:
+        raise PgiFormatError(f"A WebP tile has more than {_MOST_PREFIX_GROUPS:,} groups of prefix codes.")
     has_alpha = channels in (2, 4)
     if pixels.shape[2] == 4 and not has_alpha:
         raise PgiFormatError("A WebP tile has an alpha channel where the picture has none.")

@@ -73,7 +73,7 @@ def has_st_lpips() -> bool:
 class StLpips:
     """ST-LPIPS to one original, whose features are computed once.
 
-    The network works at full resolution: a photo of a camera would take tens of gigabytes. So a picture of
+    The network works at full resolution. A photo of a camera would take tens of gigabytes, so a picture of
     more than 512 x 512 pixels is measured on four squares of 256 pixels, around a third and two thirds of its
     width and height; the figure is their mean.
 

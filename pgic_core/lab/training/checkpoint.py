@@ -38,6 +38,7 @@ class Weights:
         codec: with the averaged weights.
         grids: what that training rounded to at its end; empty where it did not.
         fine: averaged weights of its fine decoder; None where it had none.
+        perceptual: likewise, of the decoder that was tuned for the eye.
         step, seconds: how long all trainings up to there took.
     """
 
@@ -47,6 +48,7 @@ class Weights:
     fine: Mapping[str, Tensor] | None = None
     step: int = 0
     seconds: float = 0.0
+    perceptual: Mapping[str, Tensor] | None = None
 
 
 def load_state(path: Path) -> dict[str, Any]:
@@ -79,6 +81,7 @@ def load_weights(path: Path) -> Weights:
         state["fine"]["average"] if "fine" in state else None,
         state["step"],
         state["seconds"],
+        state["perceptual"]["average"] if "perceptual" in state else None,
     )
 
 

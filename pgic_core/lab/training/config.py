@@ -95,6 +95,9 @@ class FineArchitecture:
             raise PgiOptionError("The attention window must be positive, and heads must divide the width.")
 
 
+_FINE = ("off", "joint", "frozen", "perceptual")
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """How long and how fast to learn, and from which crops.
@@ -119,7 +122,10 @@ class Schedule:
         harsh: share of crops in bad light: dim, noisy, or against the light.
         generated: share of crops with generated stripes, text, drawings, lamps and the like.
         scales: of the smaller copies of each picture; half of all crops come from them.
-        fine: ``off``; ``joint``, a fine decoder learns beside the codec; ``frozen``, it learns alone.
+        fine: ``off``; ``joint``, a fine decoder learns beside the codec; ``frozen``, it learns alone;
+            ``perceptual``, a copy of it is tuned for the eye (see :mod:`.perceptual`).
+        low: power that random rates between 0 and 1 are raised to; above 1, low rates come more often.
+        features, adversarial, matching: weights of the perceptual losses; the last is a share of the second.
         seed: of crops and noise.
     """
 
@@ -141,6 +147,10 @@ class Schedule:
     generated: float = 0.0
     scales: tuple[float, ...] = (0.8, 0.65, 0.5, 0.4)
     fine: str = "off"
+    low: float = 1.0
+    features: float = 1.0
+    adversarial: float = 0.02
+    matching: float = 5.0
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -151,8 +161,10 @@ class Schedule:
                 raise PgiOptionError(f"The schedule's {name} must lie between 0 and 1.")
         if self.crop < 64 or self.crop % 64 or self.batch < 1:
             raise PgiOptionError("The schedule's crop must be a multiple of 64 pixels, its batch 1 or more.")
-        if self.curve not in ("cosine", "linear") or self.fine not in ("off", "joint", "frozen"):
-            raise PgiOptionError("The curve is cosine or linear; the fine decoder is off, joint or frozen.")
+        if self.curve not in ("cosine", "linear") or self.fine not in _FINE:
+            raise PgiOptionError(
+                f"The curve is cosine or linear; the fine decoder is one of {', '.join(_FINE)}."
+            )
         if not all(0 < scale < 1 for scale in self.scales):
             raise PgiOptionError("The schedule's scales must lie between 0 and 1.")
 

@@ -18,6 +18,7 @@ from ...models.manifest import identity_digest, write_manifest
 from ...models.tables import ROWS, ROWS_PER_OCTAVE, Tables, gaussian_frequencies, row_of_log2_scale
 from .config import TrainingConfig
 from .descent import descent, sensitivity
+from .export_renderers import LARGER, load_fine, write_renderers
 from .feedback import round_linear_path
 from .graph import array
 from .graphs import GRAPHS, preview_graph, symbol_channels
@@ -28,6 +29,8 @@ from .quantise import calibrate, calibration_crops, equalise, grids_of, input_ra
 from .slim import slim
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
 __all__ = ["export", "load_codec", "tables_of"]
@@ -119,7 +122,14 @@ def tables_of(codec: Codec) -> Tables:
     )
 
 
-def export(checkpoint: Path, folder: Path, *, data: Path | None = None, released: bool = False) -> str:
+def export(
+    checkpoint: Path,
+    folder: Path,
+    *,
+    data: Path | None = None,
+    released: bool = False,
+    larger: Mapping[str, Path] | None = None,
+) -> str:
     """Write a model folder.
 
     Args:
@@ -128,6 +138,7 @@ def export(checkpoint: Path, folder: Path, *, data: Path | None = None, released
         data: root of the training folders; with it the graphs are 8-bit integer ones (A-6.4.2a), calibrated
             and slimmed on crops from there, and effort 3 has its own; otherwise they are float, without it.
         released: whether files of this model must decode for ever; otherwise it is marked provisional.
+        larger: checkpoints of fine decoders, by the level that they draw: "fine", "perceptual".
 
     Returns:
         The model's digest.
@@ -135,8 +146,9 @@ def export(checkpoint: Path, folder: Path, *, data: Path | None = None, released
     codec, config, state = load_codec(checkpoint)
     a = config.architecture
     folder.mkdir(parents=True, exist_ok=True)
-    ranges = {}
+    ranges, crops = {}, None
     preview = linear_preview(codec)
+    decoders = {level: load_fine(path, a) for level, path in (larger or {}).items()}
     if data is not None:
         crops = calibration_crops(config, data)
         patterns = pattern_crops(config)
@@ -151,6 +163,7 @@ def export(checkpoint: Path, folder: Path, *, data: Path | None = None, released
     for name, graph in GRAPHS.items():
         (folder / f"{name}.onnx").write_bytes(graph(codec, ranges).SerializeToString())
     (folder / "preview.onnx").write_bytes(preview_graph(codec, ranges, *preview).SerializeToString())
+    renderers = write_renderers(folder, codec, ranges, crops, decoders)
     tables_of(codec).save(folder / "tables.npz")
     torch.save(
         {
@@ -175,6 +188,7 @@ def export(checkpoint: Path, folder: Path, *, data: Path | None = None, released
             "hyper": a.hyper,
             "octaves": codec.octaves,
             "error_weights": [a.lambda_low, a.lambda_high],
+            "renderers": renderers,
             # Pixels, from the 3x3 layers that each network passes through at 1/8, 1/16, 1/32 and 1/4.
             "halo": {
                 "analysis": 8 * a.encoder_fine_blocks + 16 * a.encoder_coarse_blocks,
@@ -201,11 +215,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--int8", action="store_true", help="8-bit integer graphs; needs --data")
     parser.add_argument("--data", type=Path, help="root of the training folders, to calibrate on")
+    for level in LARGER:
+        parser.add_argument(f"--{level}", type=Path, help=f"checkpoint of the decoder of the level {level}")
     parser.add_argument("--released", action="store_true", help="files of this model must decode for ever")
     given = parser.parse_args(arguments)
     if given.int8 != (given.data is not None):
         parser.error("--int8 and --data go together")
-    digest = export(given.checkpoint, given.folder, data=given.data, released=given.released)
+    larger = {level: path for level in LARGER if (path := getattr(given, level)) is not None}
+    digest = export(given.checkpoint, given.folder, data=given.data, released=given.released, larger=larger)
     print(json.dumps({"digest": digest}))
 
 

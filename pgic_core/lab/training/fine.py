@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .config import Architecture, FineArchitecture
     from .networks import Codec
 
-__all__ = ["FineSynthesis", "WindowAttention", "fine_weights", "grid", "halo"]
+__all__ = ["FineSynthesis", "WindowAttention", "fine_weights", "grid", "halo", "halo_steps"]
 
 _EMBED = 32
 _LATENT = 16  # pixels along one side of a latent position
@@ -45,6 +45,23 @@ def halo(a: FineArchitecture) -> int:
             positions = math.ceil(positions / a.window) * a.window
         positions += 1
     return _LATENT * positions
+
+
+def halo_steps(a: FineArchitecture) -> list[list[int]]:
+    """What any window needs around it, as a model's manifest states it.
+
+    Steps from the window outwards: grow by so many pixels, then out to multiples of so many from the
+    picture's upper left corner. A window on the grid needs :func:`halo`.
+    """
+    steps: list[list[int]] = []
+    # The graph cuts the latent for the layers at 1/8, and again for those at 1/4: at whole positions.
+    pixels = _LATENT * (math.ceil(8 * a.middle_blocks / _LATENT) + math.ceil(4 * a.last_blocks / _LATENT))
+    for block in range(a.blocks, 0, -1):
+        if block in a.attention:
+            steps.append([pixels, _LATENT * a.window])
+            pixels = 0
+        pixels += _LATENT
+    return [*steps, [pixels, _LATENT]]
 
 
 class WindowAttention(nn.Module):

@@ -130,11 +130,11 @@ class GraphWriter:
 
     def times(self, size: str | int, factor: str | int) -> str:
         """A dimension times another or a number."""
-        return self.mul(self._number(size), self._number(factor))
+        return self.mul(self.number(size), self.number(factor))
 
     def over(self, size: str | int, factor: int) -> str:
         """A dimension divided by a number."""
-        return self.node("Div", self._number(size), self._number(factor))
+        return self.node("Div", self.number(size), self.number(factor))
 
     def reshape(self, value: str, shape: Sequence[int | str]) -> str:
         """Give a new shape, of numbers and dimensions."""
@@ -143,9 +143,7 @@ class GraphWriter:
             numbers = [d for d in shape if isinstance(d, int)]
             whole = len(numbers) == len(shape)
             self._shapes[key] = (
-                self.constant(np.array(numbers))
-                if whole
-                else self.concat([self._number(d) for d in shape], 0)
+                self.constant(np.array(numbers)) if whole else self.concat([self.number(d) for d in shape], 0)
             )
         out = self._kept(value, self.node("Reshape", value, self._shapes[key]))
         if len(shape) == 4:
@@ -312,7 +310,8 @@ class GraphWriter:
         )
         return weights, biases
 
-    def _number(self, size: str | int) -> str:
+    def number(self, size: str | int) -> str:
+        """A dimension or a number, as a value of the graph."""
         return size if isinstance(size, str) else self.constant(np.array([size]))
 
     def _dimension(self, value: str, axis: int) -> str:

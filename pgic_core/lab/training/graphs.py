@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     # The number of a turn of a group and the means of what it codes, to the values of its symbols.
     _Quantise = Callable[[int, str], str]
 
-__all__ = ["GRAPHS", "PICTURE", "preview_graph", "symbol_channels"]
+__all__ = ["GRAPHS", "PICTURE", "grey_levels", "preview_graph", "symbol_channels"]
 
 # Pictures are in units of 256 grey levels around 128: 8-bit levels of this scale and zero point.
 PICTURE = (1 / 256, 128)
@@ -292,14 +292,14 @@ def _synthesis(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     weight = weight.reshape(2, 2, 2, 4, 2, 4, 3, -1).transpose(0, 2, 1, 4, 3, 5, 6, 7)
     bias = array(net.linear.bias).reshape(2, 2, 2, 4, 2, 4, 3).transpose(0, 2, 1, 4, 3, 5, 6)
     linear = g.product(shown, weight.reshape(768, -1).T, bias.reshape(768))
-    x = _levels(g, g.add(linear, g.reshape(t, [1, height, width, 768])))
+    x = grey_levels(g, g.add(linear, g.reshape(t, [1, height, width, 768])))
     x = g.transpose(g.reshape(x, [height, width, 4, 4, 4, 12]), [0, 2, 4, 1, 3, 5])
     x = g.reshape(x, [1, g.times(height, 16), g.times(width, 16), 3])
     g.output("picture", x, [1, "H", "W", 3], TensorProto.UINT8)
     return g.finish()
 
 
-def _levels(g: GraphWriter, x: str) -> str:
+def grey_levels(g: GraphWriter, x: str) -> str:
     """Grey levels: rounded and clipped to 0 to 255; what is not finite becomes one of them too."""
     scale, zero = PICTURE
     return g.node("QuantizeLinear", x, g.constant(np.float32(scale)), g.constant(np.uint8(zero)))
@@ -315,7 +315,7 @@ def preview_graph(
     g, a = GraphWriter("preview", ranges), codec.architecture
     state, residuals = _state_input(g, a), _base_residuals(g, a)
     y = _in_place(g, a, _base(g, codec, state, _dequantise(g, residuals), last=True)[0])
-    x = _levels(g, g.product(y, weight.T, bias))
+    x = grey_levels(g, g.product(y, weight.T, bias))
     g.output("picture", g.depth_to_space(x, 2, 3), [1, "H", "W", 3], TensorProto.UINT8)
     return g.finish()
 

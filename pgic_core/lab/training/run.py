@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import sys
 import time
@@ -15,9 +16,10 @@ from ...errors import PgiOptionError
 from .augment import to_device
 from .checkpoint import Weights, halved, load_state, load_weights, start_fine, write_state
 from .config import TrainingConfig
-from .fine import FineSynthesis
+from .fine import FineSynthesis, fine_weights
 from .klt_start import start_from_klt
 from .networks import Codec
+from .perceptual import FeatureNetwork, PerceptualStep
 from .quantise import CALIBRATION_CROPS, CALIBRATION_SIDE, calibrate, grids_of, pattern_crops
 from .step import CaptureError, TrainingStep
 
@@ -50,8 +52,13 @@ FIELDS = (
     "fine_norm",
     "left_out",
     "fine_left_out",
+    "features",
+    "adversarial",
+    "matching",
+    "critic",
 )
 """Columns of the log."""
+_SHOWN = ("loss", "bpp", "psnr", "fine_psnr", "features", "adversarial", "critic")
 _LOG_EVERY = 100  # steps
 _SAVE_EVERY = 90.0  # seconds
 _KLT_PATCHES = 600
@@ -95,7 +102,7 @@ def inputs(
     """
     random = np.random.default_rng([schedule.seed, number, step])
     torch.manual_seed(int(random.integers(2**62)))
-    rate = random.random(schedule.batch, dtype=np.float32) * (rates - 1)
+    rate = random.random(schedule.batch, dtype=np.float32) ** np.float32(schedule.low) * (rates - 1)
     roi_map = _roi_map(schedule.batch, schedule.crop // 64, schedule.roi, random)
     crops = sampler.crops(
         random, schedule.batch, schedule.crop, harsh=schedule.harsh, generated=schedule.generated
@@ -137,7 +144,9 @@ class TrainingRun:
         out: folder of checkpoints and the log.
         start: where the stage starts if nothing of it is there yet; None for new networks.
         start_fine: a file whose fine decoder it starts with, in place of that of ``start``.
+        features: weights of the network that perceptual tuning compares features of.
         eager: no CUDA graph.
+        compiled: have ``torch.compile`` fuse the kernels of the fine decoder; on ``cuda`` alone.
         began: when the work for this stage began in this process, of ``time.monotonic``.
     """
 
@@ -151,7 +160,9 @@ class TrainingRun:
         *,
         start: Path | None,
         start_fine_from: Path | None = None,
+        features: Path | None = None,
         eager: bool = False,
+        compiled: bool = False,
         began: float | None = None,
     ) -> None:
         self.schedule, self.number, self.sampler = stage.schedule, number, sampler
@@ -160,7 +171,8 @@ class TrainingRun:
         self._log = out / "log.csv"
         state = load_state(self._resume) if self._resume.exists() else None
         weights = first_weights(config, stage, start, sampler) if state is None else _unfinished(state)
-        if self.schedule.fine == "frozen":
+        frozen = self.schedule.fine in ("frozen", "perceptual")
+        if frozen:
             if start is None and state is None:
                 raise PgiOptionError("A fine decoder cannot learn beside new networks that stay as they are.")
             # As the exporter rounds them, so that latents are those of files.
@@ -172,16 +184,12 @@ class TrainingRun:
             config, architecture=weights.config.architecture, schedule=self.schedule, stages=()
         )
         self._before = weights
-        self.step = TrainingStep(
-            weights.codec,
-            self._fine(weights, start_fine_from),
-            self.schedule,
-            sampler.pictures.device,
-            eager=eager,
-        )
+        self.step = self._step(weights, start_fine_from, features, eager=eager)
+        if compiled:
+            self.step.compile()
         self.steps = 0
         """Of this stage, done."""
-        self.grids: dict[str, Grid] = weights.grids if self.schedule.fine == "frozen" else {}
+        self.grids: dict[str, Grid] = weights.grids if frozen else {}
         before = 0.0
         if state is not None:
             for key, learner in self.step.learners.items():
@@ -200,6 +208,21 @@ class TrainingRun:
             first = state.get("fine", state)["average"]
         start_fine(net, weights.codec, first)
         return net
+
+    def _step(
+        self, weights: Weights, start_fine_from: Path | None, features: Path | None, *, eager: bool
+    ) -> TrainingStep:
+        """The networks that learn, with their buffers."""
+        device, fine = self.sampler.pictures.device, self._fine(weights, start_fine_from)
+        if self.schedule.fine != "perceptual":
+            return TrainingStep(weights.codec, fine, self.schedule, device, eager=eager)
+        if fine is None or features is None:
+            raise PgiOptionError("Perceptual tuning needs --features, the weights of a network.")
+        perceptual = copy.deepcopy(fine)
+        if weights.perceptual is not None:
+            perceptual.load_state_dict(fine_weights(perceptual, weights.perceptual))
+        network = FeatureNetwork(load_state(features))
+        return PerceptualStep(weights.codec, fine, perceptual, network, self.schedule, device, eager=eager)
 
     @property
     def progress(self) -> float:
@@ -248,7 +271,7 @@ class TrainingRun:
     def _enter_phase(self, progress: float) -> None:
         """Drop symbols, and round as integer layers do, from where the schedule says."""
         left = 1 - progress
-        frozen = self.schedule.fine == "frozen"
+        frozen = self.schedule.fine in ("frozen", "perceptual")
         if not self.grids and (left <= self.schedule.integer or frozen):
             self.grids = self.calibrated()
         self.step.enter(drop=left <= self.schedule.drop or frozen, grids=self.grids)
@@ -268,9 +291,7 @@ class TrainingRun:
         seconds, total = self.elapsed(), self._before.seconds + self.elapsed()
         print(
             f"stage {self.number}: {progress:.1%}, step {self.steps}, {seconds:.0f} s, "
-            f"loss {means['loss']:.4f}, "
-            f"{means['bpp']:.4f} bpp, {means['psnr']:.3f} dB"
-            + (f", fine {means['fine_psnr']:.3f} dB" if "fine_psnr" in means else ""),
+            + ", ".join(f"{name} {means[name]:.4g}" for name in _SHOWN if name in means),
             flush=True,
         )
         place = {"step": self._before.step + self.steps, "minutes": total / 60, "stage": self.number}
@@ -287,8 +308,10 @@ class TrainingRun:
         if self.grids:
             counts["grids"] = {name: grid.to_dict() for name, grid in self.grids.items()}
         state: dict[str, Any] = {**counts, "average": halved(self.step.averaged.state_dict()), "done": done}
-        if (fine := self.step.learners.get("fine")) is not None:
-            state["fine"] = {"average": halved(fine.averaged.state_dict())}
+        if (fine := self.step.averaged_fine) is not None:
+            state["fine"] = {"average": halved(fine.state_dict())}
+        if (perceptual := self.step.learners.get("perceptual")) is not None:
+            state["perceptual"] = {"average": halved(perceptual.averaged.state_dict())}
         write_state(state, self.file)
         if done:
             self._resume.unlink(missing_ok=True)

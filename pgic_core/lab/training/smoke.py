@@ -14,7 +14,10 @@ from .data import load_sampler
 from .run import TrainingRun, inputs
 
 if TYPE_CHECKING:
-    from .config import Stage, TrainingConfig
+    from collections.abc import Iterator, Sequence
+
+    from .config import TrainingConfig
+    from .train import Job
 
 __all__ = ["smoke"]
 
@@ -22,31 +25,62 @@ _ROUNDS = 4
 _STEPS = 10  # per round
 
 
-def smoke(config: TrainingConfig, stage: Stage, data: Path, device: str, *, start: Path | None) -> str:
-    """Measure steps of a stage, with and without integer layers' rounding; nothing is kept.
+def smoke(
+    config: TrainingConfig,
+    todo: Sequence[Job],
+    data: Path,
+    device: str,
+    *,
+    start_fine: Path | None = None,
+    features: Path | None = None,
+    compiled: bool = False,
+) -> Iterator[str]:
+    """Measure steps of some stages, with and without integer layers' rounding; nothing is kept.
 
-    Returns:
+    All start from the weights of the first one. If ``compiled``, they are measured again with kernels that
+    ``torch.compile`` made.
+
+    Yields:
         A report for people, a line per figure.
     """
     tick = time.monotonic()
     torch.set_float32_matmul_precision("medium" if device == "cpu" else "high")
     sampler = load_sampler(config, data, torch.device(device))
-    lines = [f"{device}: {len(sampler.index.entries)} pictures and copies in {time.monotonic() - tick:.1f} s"]
+    yield f"{device}: {len(sampler.index.entries)} pictures and copies in {time.monotonic() - tick:.1f} s"
+    runs = []
     with tempfile.TemporaryDirectory() as folder:
-        run = TrainingRun(config, stage, 0, sampler, Path(folder), start=start)
-        for rounding in (False, True):
-            if rounding or stage.schedule.fine == "frozen":
-                run.grids = run.grids or run.calibrated()
-            run.step.enter(drop=True, grids=run.grids)
-            if run.step.device.type == "cuda":
-                torch.cuda.reset_peak_memory_stats()
-                tick = time.monotonic()
-                run.step.capture()
-                lines.append(f"graph recorded in {time.monotonic() - tick:.1f} s; {_same(run)}")
-            lines.append(f"{'rounding' if run.grids else 'float'}: {_speed(run)}")
-            if stage.schedule.fine == "frozen":
-                break
-    return "\n".join(lines)
+        for job in todo:
+            run = TrainingRun(
+                config,
+                job.stage,
+                job.number,
+                sampler,
+                Path(folder),
+                start=todo[0].start,
+                start_fine_from=start_fine,
+                features=features,
+            )
+            runs.append((f"stage {job.number}", run))
+        for how in ("", "compiled, ")[: 1 + compiled]:
+            for name, run in runs:
+                if how:
+                    run.step.compile()
+                for line in _measured(run):
+                    yield f"{name}, {how}{line}"
+
+
+def _measured(run: TrainingRun) -> Iterator[str]:
+    frozen = run.schedule.fine in ("frozen", "perceptual")
+    for rounding in (True,) if frozen else (False, True):
+        if rounding:
+            run.grids = run.grids or run.calibrated()
+        run.step.enter(drop=True, grids=run.grids if rounding else {})
+        if run.step.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+            tick = time.monotonic()
+            run.step.capture()
+            yield f"graph recorded in {time.monotonic() - tick:.1f} s; {_same(run)}"
+        yield f"{'rounding' if rounding else 'float'}: {_speed(run)}"
 
 
 def _same(run: TrainingRun) -> str:

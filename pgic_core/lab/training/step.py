@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import gc
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +28,7 @@ __all__ = ["CaptureError", "Learner", "TrainingStep"]
 
 _OUTLIER = 10.0  # A gradient so many times larger than usual is left out.
 _WARM_UP = 3  # steps before a graph is recorded: libraries choose and load their kernels in them
-_BETAS = (0.9, 0.99)
+_MOMENTUM = 0.9
 
 
 class CaptureError(RuntimeError):
@@ -42,9 +42,12 @@ class Learner:
         net: to train; it is moved to the device.
         device: where.
         clip: gradient norm above which a step is scaled down.
+        momentum: of Adam's mean of gradients.
     """
 
-    def __init__(self, net: nn.Module, device: torch.device, clip: float) -> None:
+    def __init__(
+        self, net: nn.Module, device: torch.device, clip: float, momentum: float = _MOMENTUM
+    ) -> None:
         self.net = net.to(device)
         self.averaged = copy.deepcopy(self.net).requires_grad_(False).eval()
         self.clip = clip
@@ -55,7 +58,7 @@ class Learner:
         self.optimiser = torch.optim.Adam(
             self._parameters,
             lr=self.learning_rate,
-            betas=_BETAS,
+            betas=(momentum, 0.99),
             fused=True,
             capturable=device.type == "cuda",
         )
@@ -131,11 +134,11 @@ class TrainingStep:
         self.schedule, self.device = schedule, device
         self.codec, self.fine = codec.to(device), fine
         self.learners: dict[str, Learner] = {}
-        if schedule.fine == "frozen":
+        if schedule.fine in ("frozen", "perceptual"):
             codec.requires_grad_(False).eval()
         else:
             self.learners["codec"] = Learner(codec, device, schedule.clip)
-        if fine is not None:
+        if fine is not None and schedule.fine != "perceptual":
             self.learners["fine"] = Learner(fine, device, schedule.clip)
         # Without AVX-512, a processor took fifteen times as long for bfloat16 as for float32.
         self.bfloat16 = device.type != "cpu" or torch.backends.cpu.get_cpu_capability().startswith("AVX512")
@@ -147,24 +150,56 @@ class TrainingStep:
         self.roi_map = torch.zeros(schedule.batch, blocks, blocks, 1, device=device)
         self.blend = torch.zeros((), device=device)
         self.hold = torch.zeros((), device=device)
-        self.names = ["loss", "cost", "bpp", "bpp_z", "psnr"]
-        self.names += ["fine_loss", "fine_psnr"] if fine is not None else []
-        prefixes = ["fine_" * (name == "fine") for name in self.learners]
-        self.names += [prefix + name for prefix in prefixes for name in ("norm", "left_out")]
-        self.newest = torch.zeros(len(self.names), device=device)
+        self.names: list[str] = []
+        self.newest: Tensor
         """What the log shows of the newest step, by :attr:`names`."""
-        self._sums = torch.zeros(len(self.names), device=device)
+        self._sums: Tensor
         self._count = 0
+        self.name_figures(
+            [
+                "loss",
+                "cost",
+                "bpp",
+                "bpp_z",
+                "psnr",
+                *(["fine_loss", "fine_psnr"] if fine is not None else []),
+            ]
+        )
         self.drop = True
         self.grids: Mapping[str, Grid] = {}
         self.eager = eager or device.type != "cuda"
         self.graph: Any = None
+
+    def name_figures(self, names: list[str]) -> None:
+        """Say what :meth:`backward` gives; what the updates of each network give comes after it."""
+        prefixes = ["" if name == "codec" else f"{name}_" for name in self.learners]
+        self.names = [*names, *(prefix + name for prefix in prefixes for name in ("norm", "left_out"))]
+        self.newest = torch.zeros(len(self.names), device=self.device)
+        self._sums = torch.zeros(len(self.names), device=self.device)
+
+    def cast(self) -> torch.autocast:
+        """Casts to half precision where the device is faster in it.
+
+        They are not cached: a graph must hold all of them.
+        """
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16, cache_enabled=False)
 
     @property
     def averaged(self) -> Codec:
         """The codec of averaged weights."""
         learner = self.learners.get("codec")
         return self.codec if learner is None else learner.averaged
+
+    @property
+    def averaged_fine(self) -> FineSynthesis | None:
+        """The fine decoder, of averaged weights where it learns."""
+        learner = self.learners.get("fine")
+        return self.fine if learner is None else cast("FineSynthesis", learner.averaged)
+
+    def compile(self) -> None:
+        """Have ``torch.compile`` fuse the kernels of large networks that never round; on ``cuda`` alone."""
+        if self.device.type == "cuda" and self.fine is not None:
+            self.fine.compile()
 
     def enter(self, *, drop: bool, grids: Mapping[str, Grid]) -> None:
         """From now on drop symbols as the encoder does, or do not; and round to grids, if there are any."""
@@ -191,7 +226,7 @@ class TrainingStep:
         self.roi_map.copy_(roi_map)
         self.blend.fill_(1 - keep)
         for name, learner in self.learners.items():
-            peak = self.schedule.fine_learning_rate if name == "fine" else self.schedule.learning_rate
+            peak = self.schedule.learning_rate if name == "codec" else self.schedule.fine_learning_rate
             learner.learning_rate.fill_(fraction * peak)
         if self.eager:
             self.step()
@@ -212,8 +247,7 @@ class TrainingStep:
         """What a CUDA graph records, or a CPU runs: forward, backward, clipping, Adam, averages."""
         for learner in self.learners.values():
             learner.optimiser.zero_grad(set_to_none=True)
-        loss, seen = self._losses()
-        loss.backward()
+        seen = self.backward()
         for learner in self.learners.values():
             seen += learner.update(self.hold, self.blend)
         self.newest.copy_(torch.stack([value.detach() for value in seen]))
@@ -257,13 +291,11 @@ class TrainingStep:
             gc.enable()
         self.graph = graph
 
-    def _losses(self) -> tuple[Tensor, list[Tensor]]:
-        """The sum of all losses, and what the log shows."""
+    def backward(self) -> list[Tensor]:
+        """Gradients of all losses; gives what the log shows."""
         picture = (self.crops.float() - 128) / 256
         frozen = "codec" not in self.learners
-        # Casts are not cached: a graph must hold them all.
-        cast = torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16, cache_enabled=False)
-        with cast, torch.set_grad_enabled(not frozen):
+        with self.cast(), torch.set_grad_enabled(not frozen):
             coded = self.codec(picture, self.rate, self.roi_map, noise=not frozen, drop=self.drop)
         weight = self.codec.error_weight(self.rate)
         # A block whose steps are finer by k octaves counts 4^k times as much.
@@ -281,13 +313,14 @@ class TrainingStep:
         cost = weight * distortion + bpp
         loss = 0.1 * (cost / weight.sqrt()).mean()
         seen = [loss, cost.mean(), bpp.mean(), coded.bits_z.mean() / pixels, psnr]
-        total = 0.0 if frozen else loss
+        total = loss.new_zeros(()) if frozen else loss
         if self.fine is not None:
-            with cast:
+            with self.cast():
                 shown = self.fine(coded.latent.detach(), self.rate, self.roi_map)
             fine_distortion, fine_psnr = judge(shown)
             fine_loss = 0.1 * (weight.sqrt() * fine_distortion).mean()
             seen += [fine_loss, fine_psnr]
             # Nothing of this loss reaches the codec, so that both can go backwards at once.
             total = total + fine_loss
-        return total, seen
+        total.backward()
+        return seen

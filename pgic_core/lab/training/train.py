@@ -85,7 +85,9 @@ def train(
     *,
     device: str = "cpu",
     start_fine: Path | None = None,
+    features: Path | None = None,
     eager: bool = False,
+    compiled: bool = False,
     stop: Callable[[], bool] = lambda: False,
     began: float | None = None,
 ) -> bool:
@@ -98,7 +100,9 @@ def train(
         todo: the stages, in order; those that are done already are passed over.
         device: ``cpu`` or ``cuda``.
         start_fine: a file whose fine decoder the first of them starts with.
+        features: weights of the network that perceptual tuning compares features of.
         eager: no CUDA graph.
+        compiled: have ``torch.compile`` fuse kernels; on ``cuda`` alone.
         stop: asked before each step.
         began: when the work began, of ``time.monotonic``; schedules by wall time count from then on.
 
@@ -123,8 +127,19 @@ def train(
         if file.exists() and load_state(file).get("done"):
             print(f"{file} is done already.", flush=True)
             continue
-        first = {"start": job.start, "start_fine_from": start_fine}
-        run = TrainingRun(config, job.stage, job.number, sampler, out, **first, eager=eager, began=began)
+        run = TrainingRun(
+            config,
+            job.stage,
+            job.number,
+            sampler,
+            out,
+            start=job.start,
+            start_fine_from=start_fine,
+            features=features,
+            eager=eager,
+            compiled=compiled,
+            began=began,
+        )
         if not run.go(stop):
             return False
         began, start_fine = time.monotonic(), None
@@ -141,7 +156,9 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         config, todo = _todo(given)
         if given.smoke:
-            print(smoke(config, todo[0].stage, given.data, given.device, start=todo[0].start))
+            more = {"start_fine": given.start_fine, "features": given.features, "compiled": given.compile}
+            for line in smoke(config, todo, given.data, given.device, **more):
+                print(line, flush=True)
             return
         last = time.monotonic() + 60 * given.minutes
         with _asked_to_end() as ended:
@@ -152,7 +169,9 @@ def main(arguments: list[str] | None = None) -> None:
                 todo,
                 device=given.device,
                 start_fine=given.start_fine,
+                features=given.features,
                 eager=given.eager,
+                compiled=given.compile,
                 stop=lambda: ended() or time.monotonic() > last,
                 began=STARTED,
             )
@@ -196,10 +215,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=0.0, help="train for so long, start-up included")
     parser.add_argument("--start", type=Path, help="weights to start from where --out has none")
     parser.add_argument("--start-fine", type=Path, help="likewise, of the fine decoder")
+    parser.add_argument("--features", type=Path, help="weights of the network for perceptual tuning")
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so long; to go on later")
     parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
     parser.add_argument("--threads", type=int, default=0, help="of the CPU")
     parser.add_argument("--eager", action="store_true", help="no CUDA graph")
+    parser.add_argument("--compile", action="store_true", help="have torch.compile fuse kernels, on cuda")
     parser.add_argument("--smoke", action="store_true", help="measure time and memory of a step, and stop")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="override a schedule value"

@@ -1,5 +1,6 @@
 import csv
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -150,3 +151,15 @@ def test_ratio_keeps_to_the_share(folder: Path, tmp_path: Path) -> None:
     for row in rows:
         assert int(row["file_bytes"]) <= shares[row["jpeg_quality"]] * int(row["jpeg_bytes"])
         assert (float(row["psnr"]) > 0) == (int(row["file_bytes"]) > 0)
+
+
+def test_levels_in_turn(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "levels.csv"
+    done = run("levels", folder / "1.png", "--megapixels", 0.05, "--runs", 1, "--threads", 1, "--csv", out)
+    assert done.exit_code == 0, done.output
+    rows = {row["name"]: row for row in csv.DictReader(out.open())}
+    assert list(rows)[:4] == ["fast", "fast 1/2", "fast 1/4", "preview"]
+    assert float(rows["fast"]["share"]) == 1
+    assert math.isinf(float(rows["fast"]["against_fast"]))
+    assert all(float(row["against_fast"]) > 30 for row in rows.values())
+    assert "fast 1/4" in done.stdout

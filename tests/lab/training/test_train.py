@@ -122,6 +122,27 @@ def test_a_frozen_codec_stays_as_files_need_it(root: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.usefixtures("few_calibration_crops")
+def test_what_perceptual_tuning_needs_and_leaves(root: Path, tmp_path: Path) -> None:
+    train.train(
+        CONFIG, root, tmp_path / "first", [train.Job(0, Stage(replace(SCHEDULE, fine="joint")), None)]
+    )
+    start = tmp_path / "first" / "checkpoint.pt"
+    stage = Stage(replace(SCHEDULE, fine="perceptual", steps=2))
+    with pytest.raises(PgiOptionError, match="--features"):
+        train.train(CONFIG, root, tmp_path / "none", [train.Job(0, stage, start)])
+    weights = {"0.0.weight": torch.randn(4, 3, 3, 3), "0.0.bias": torch.zeros(4)}
+    torch.save(weights, tmp_path / "features.pt")
+    out = tmp_path / "second"
+    job = [train.Job(0, stage, start)]
+    assert train.train(CONFIG, root, out, job, features=tmp_path / "features.pt")
+    before, after = averages(start), averages(out / "checkpoint.pt")
+    assert same(before, after)  # codec and fine decoder
+    tuned = load_weights(out / "checkpoint.pt").perceptual
+    assert tuned is not None
+    assert any(not torch.equal(value, after[f"fine.{name}"]) for name, value in tuned.items())
+
+
+@pytest.mark.usefixtures("few_calibration_crops")
 def test_a_schedule_by_wall_time_ends_in_time(root: Path, tmp_path: Path) -> None:
     job = [train.Job(0, Stage(replace(SCHEDULE, steps=0, seconds=4.0)), None)]
     assert train.train(CONFIG, root, tmp_path, job)

@@ -1,0 +1,120 @@
+"""``pgic protect``, ``pgic repair`` and ``pgic replicate``."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from ..folders import files_below
+from .base import PgicCommand, option
+from .batch import run_batch
+from .describing import pgi_sources
+from .file_options import run_options
+from .paths import PGI_SUFFIXES
+from .running import Run
+from .value_types import SHARE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .file_options import RunOptions
+
+__all__ = ["protect", "repair", "replicate"]
+
+
+@click.command(
+    cls=PgicCommand,
+    examples=("pgic protect photo.pgi", "pgic protect archive --share 10%", "pgic protect --remove a.pgi"),
+)
+@click.argument("inputs", nargs=-1, required=True, metavar="FILE...")
+@option(
+    "--share", type=SHARE, default="5%", metavar="X%", help="Parity, in percent of the file. [default: 5%]"
+)
+@option("--remove", is_flag=True, help="Remove the parity.")
+@run_options
+def protect(inputs: tuple[str, ...], share: float, remove: bool, running: RunOptions) -> None:
+    """Add parity to files in place, so that lost bytes can be restored.
+
+    FILE is a .pgi file, a pattern, or a folder with all folders below it. Signatures and encryption stay
+    as they are.
+    """
+    from ..api import protect as give_parity
+
+    def work(name: str) -> str:
+        give_parity(name, None if remove else share)
+        return f"{name}: parity removed" if remove else f"{name}: {share:.4g} of the file as parity"
+
+    _for_each([source.name for source in pgi_sources(inputs)], work, running)
+
+
+@click.command(cls=PgicCommand, examples=("pgic repair photo.pgi", "pgic repair archive -j 2"))
+@click.argument("inputs", nargs=-1, required=True, metavar="FILE...")
+@run_options
+def repair(inputs: tuple[str, ...], running: RunOptions) -> None:
+    """Restore damaged files from their parity, in place and byte for byte.
+
+    That takes no key. Files that cannot be restored stay as they are; 'pgic decode --conceal' shows what is
+    left of their picture. FILE is a .pgi file, a pattern, or a folder with all folders below it.
+    """
+    from ..api import repair as restore
+
+    def work(name: str) -> str:
+        found = restore(name)
+        return f"{name}: repaired, {found.sectors} sectors were lost" if found.changed else f"{name}: sound"
+
+    _for_each([source.name for source in pgi_sources(inputs)], work, running)
+
+
+@click.command(
+    cls=PgicCommand,
+    examples=("pgic replicate photo.pgi /backup/photo.pgi", "pgic replicate archive /backup/archive"),
+)
+@click.argument("source", metavar="SRC")
+@click.argument("copy", metavar="DST")
+@option("-f", "--force", is_flag=True, help="Replace copies that were changed after their source, too.")
+@run_options
+def replicate(source: str, copy: str, force: bool, running: RunOptions) -> None:
+    """Keep a second copy of a file or folder, and heal damage in either.
+
+    A damaged file is restored from its parity and from its other copy. A sound copy that differs is made anew
+    if its source was changed last. Files that are only in DST are copied back to SRC.
+    """
+    from ..api import replicate as keep_copy
+
+    names = [""]
+    if os.path.isdir(source) or os.path.isdir(copy):
+        names = sorted(
+            {
+                os.path.relpath(path, folder)
+                for folder in (source, copy)
+                if os.path.isdir(folder)
+                for path in files_below(folder, PGI_SUFFIXES)
+            }
+        )
+
+    def work(name: str) -> str:
+        here, there = (os.path.join(folder, name) if name else folder for folder in (source, copy))
+        for path in (here, there):
+            os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        return f"{here} and {there}: {keep_copy(here, there, force=force)}"
+
+    _for_each(names, work, running, name_of=lambda name: os.path.join(source, name) if name else source)
+
+
+def _for_each(
+    names: Sequence[str],
+    work: Callable[[str], str],
+    running: RunOptions,
+    name_of: Callable[[str], str] = str,
+) -> None:
+    run = Run.plan(len(names), running)
+    run_batch(
+        names,
+        name_of,
+        lambda name, _: work(name),
+        jobs=run.jobs,
+        verbose=not run.quiet,
+        show_progress=not run.quiet,
+    ).finish()
