@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import PgiError, PgiUnsupportedError
+from ...errors import PgiError
 from ...models import default_model
-from ...options import LEVELS, level_scale
+from ...options import FAST, PREVIEW, PREVIEW_FACTOR, SCALES
 from ..bench.metrics import bits_per_pixel, ms_ssim, psnr, ssim, ssim_region_product
 from ..bench.peers import find_codec
 from ..bench.perceptual import StLpips, gmsd
@@ -25,10 +25,8 @@ if TYPE_CHECKING:
     from ...options import Level
     from .subjects import Subject
 
-__all__ = ["BASE_LEVEL", "TIMES", "EvalPoint", "PointTask"]
+__all__ = ["TIMES", "EvalPoint", "PointTask", "View", "views_of_model"]
 
-BASE_LEVEL: Level = "fast"
-"""The level whose figures stand under the name of the codec alone."""
 RAW = "raw"
 _LEAST_SSIM_SIDE = 11
 
@@ -40,7 +38,7 @@ class EvalPoint:
     Attributes:
         picture: name of the picture.
         kind: as of :class:`~pgic_core.lab.evaluate.subjects.Subject`.
-        codec: its name, with the level after it unless that is :data:`BASE_LEVEL`.
+        codec: its name, with the level or the reduced size after it (:func:`views_of_model`).
         quality: as given to the codec; 0 for raw samples and for coding without loss.
         scale: pixels of the picture along one side of a decoded pixel; figures of reduced levels are taken
             against the picture made small by means of squares.
@@ -138,7 +136,7 @@ class PointTask:
             "qualities": self.qualities,
             "roi": self.roi,
             "perceptual": self.perceptual,
-            "levels": LEVELS if self.codec.startswith("pgic") else (),
+            "views": [view.name for view in views_of_model()] if self.codec.startswith("pgic") else (),
             "model": default_model().digest if self.codec.startswith("pgic") else "",
         }
 
@@ -161,14 +159,11 @@ class PointTask:
                     decoded = codec.decode(data)
                 yield self._point(self.codec, quality, len(data), encoding, decoded, decoding, measure)
                 continue
-            for level in LEVELS:
-                try:
-                    with costing() as decoding:
-                        decoded = _decode_level(data, level)
-                except PgiUnsupportedError:
-                    continue  # the model has no such level
-                name = self.codec if level == BASE_LEVEL else f"{self.codec} {level}"
-                yield self._point(name, quality, len(data), encoding, decoded, decoding, measure, level)
+            for view in views_of_model():
+                with costing() as decoding:
+                    decoded = view.decode(data)
+                name = f"{self.codec} {view.name}".strip()
+                yield self._point(name, quality, len(data), encoding, decoded, decoding, measure, view.scale)
 
     def _point(
         self,
@@ -179,7 +174,7 @@ class PointTask:
         decoded: NDArray[np.uint8],
         decoding: Cost,
         measure: _Measure,
-        level: Level = BASE_LEVEL,
+        scale: int = 1,
     ) -> EvalPoint:
         subject = self.subject
         return EvalPoint(
@@ -187,14 +182,14 @@ class PointTask:
             subject.kind,
             codec,
             quality,
-            level_scale(level),
+            scale,
             subject.width,
             subject.height,
             size,
             bits_per_pixel(size, subject.width, subject.height),
             subject.file_bytes / size,
             3 * subject.width * subject.height / size,
-            **measure(decoded, level_scale(level)),
+            **measure(decoded, scale),
             encode_seconds=encoding.seconds,
             encode_cpu=encoding.cpu,
             encode_memory=encoding.memory,
@@ -204,10 +199,38 @@ class PointTask:
         )
 
 
-def _decode_level(data: bytes, level: Level) -> NDArray[np.uint8]:
-    from ...api import decode
+@dataclass(frozen=True, slots=True)
+class View:
+    """One way to decode a file of pgic.
 
-    return decode(data, level=level)
+    Attributes:
+        name: the level, or the reduced size such as "1/2"; empty for the usual level at full size.
+        level: to decode.
+        scale: pixels of the picture along one side of a decoded pixel.
+    """
+
+    name: str
+    level: Level
+    scale: int
+
+    def decode(self, data: bytes) -> NDArray[np.uint8]:
+        """The picture in this view."""
+        from ...api import decode
+
+        if self.level == PREVIEW:
+            return decode(data, level=self.level)
+        return decode(data, level=self.level, scale=self.scale)
+
+
+def views_of_model() -> list[View]:
+    """Every level that the installed model has, and the usual one at its reduced sizes."""
+    levels = [level for level in default_model().levels if level not in (FAST, PREVIEW)]
+    return [
+        View("", FAST, 1),
+        *(View(level, level, 1) for level in levels),
+        *(View(f"1/{scale}", FAST, scale) for scale in SCALES if 1 < scale < PREVIEW_FACTOR),
+        View(PREVIEW, PREVIEW, PREVIEW_FACTOR),
+    ]
 
 
 def _as_dict(point: EvalPoint) -> dict[str, Any]:

@@ -46,7 +46,15 @@ def test_the_report_is_one_page_beside_its_tables(report: Path) -> None:
 
 def test_figures_are_those_of_the_codecs(report: Path, folder: Path) -> None:
     points = read(report / "points.csv")
-    assert {p["codec"] for p in points} == {"raw", "pgic", "pgic preview", "jpeg", "webp"}
+    assert {p["codec"] for p in points} == {
+        "raw",
+        "pgic",
+        "pgic preview",
+        "pgic 1/2",
+        "pgic 1/4",
+        "jpeg",
+        "webp",
+    }
     (point,) = (
         p for p in points if p["picture"] == "coffee.png" and p["codec"] == "pgic" and p["quality"] == "50"
     )
