@@ -2,15 +2,18 @@
 
 Two files at the root of the wheel, ``pgic_autoload.pth`` and, from Python 3.15 on, ``pgic_autoload.start``
 (PEP 829), call :func:`install` when the interpreter starts. It puts one finder on ``sys.meta_path`` that
-waits for ``PIL.Image`` and ``imageio.config`` and tells each of them about ``.pgi`` right after it was
-loaded, or loaded again; the plugin itself is imported when the first ``.pgi`` turns up. Until then nothing is
-imported, and a program that uses neither library pays well under a millisecond.
+waits for ``PIL.Image``, ``imageio.config`` and ``mimetypes``, and tells each about ``.pgi`` right after it
+was loaded, or loaded again; the plugin itself is imported when the first ``.pgi`` turns up. Until then
+nothing is imported, and a program that uses none of these pays well under a millisecond.
 
 Off switch: ``PGIC_AUTOLOAD=0`` in the environment (also ``no``, ``off``, ``false``). For good: delete the
 two files from ``site-packages``; nothing else depends on them, and ``import pgic_plugins.pillow`` or
 ``import pgic_plugins.imageio`` still registers by hand. ``pip uninstall pgic`` removes them as well. The
 hook does not run under ``python -S``, from a folder on ``PYTHONPATH``, nor in frozen applications: import the
 plugins there.
+
+Adapters that are installed by a call (:mod:`pgic_plugins.opencv`, :mod:`pgic_plugins.ultralytics`) name
+themselves in ``PGIC_INSTALL``, which child processes inherit: there the hook waits for those libraries too.
 
 Any fault leaves the program as if pgic were not installed, without a word; ``python -v`` prints it.
 """
@@ -30,10 +33,20 @@ if TYPE_CHECKING:
 
     from PIL import Image, ImageFile
 
-__all__ = ["install", "register_imageio", "register_pillow"]
+__all__ = [
+    "ask_children",
+    "forget_children",
+    "install",
+    "register_imageio",
+    "register_mimetypes",
+    "register_pillow",
+    "suffixes_of",
+]
 
 _SWITCH = "PGIC_AUTOLOAD"
 _OFF = {"0", "no", "off", "false"}
+_INSTALL = "PGIC_INSTALL"
+_TYPE = "image/x-pgi"
 
 
 def install() -> None:
@@ -41,7 +54,9 @@ def install() -> None:
     try:
         if os.environ.get(_SWITCH, "").strip().lower() in _OFF:
             return
-        for name in _finder.waiting:
+        for adapter in _asked():
+            _finder.waiting.update(_ON_DEMAND.get(adapter, {}))
+        for name in list(_finder.waiting):
             if name in sys.modules:
                 _finder.loaded(sys.modules[name])
         if _finder not in sys.meta_path:
@@ -86,7 +101,7 @@ def register_pillow(image: ModuleType) -> None:
     image.register_open("PGI", open_file, accept)
     image.register_save("PGI", save)
     image.register_extension("PGI", ".pgi")
-    image.register_mime("PGI", "image/x-pgi")
+    image.register_mime("PGI", _TYPE)
 
 
 def keep_file_until_saved(image: ModuleType) -> None:
@@ -149,6 +164,69 @@ def register_imageio(config: ModuleType) -> None:
     kind = config.FileExtension(name="Power-grid image", extension=".pgi", priority=["pgi"])
     config.extension_list.append(kind)
     config.known_extensions[".pgi"] = [kind]
+
+
+def register_mimetypes(types: ModuleType) -> None:
+    """Make ``.pgi`` known to mimetypes, without having it read the system's files of types now.
+
+    Args:
+        types: the module ``mimetypes``.
+    """
+    if types.inited:
+        types.add_type(_TYPE, ".pgi")
+    else:
+        types.types_map.setdefault(".pgi", _TYPE)  # init() starts from this dict
+
+
+def suffixes_of(utils: ModuleType) -> set[str]:
+    """The set of suffixes that Ultralytics takes for pictures, which its modules share.
+
+    Args:
+        utils: the module ``ultralytics.data.utils``.
+    """
+    suffixes: set[str] = utils.IMG_FORMATS
+    return suffixes
+
+
+def ask_children(adapter: str) -> None:
+    """Have processes that start from this one install an adapter, too."""
+    os.environ[_INSTALL] = ",".join(dict.fromkeys([*_asked(), adapter]))
+
+
+def forget_children(adapter: str) -> None:
+    """Take back what :func:`ask_children` asked."""
+    left = [name for name in _asked() if name != adapter]
+    if left:
+        os.environ[_INSTALL] = ",".join(left)
+    else:
+        os.environ.pop(_INSTALL, None)
+
+
+def _asked() -> list[str]:
+    return [name for name in os.environ.get(_INSTALL, "").split(",") if name]
+
+
+def _register_opencv(module: ModuleType) -> None:
+    """Have OpenCV's functions read ``.pgi``; those of pgic are imported when the first picture is read."""
+    for name in ("imread", "imdecode"):
+        _delay(module, name)
+
+
+def _delay(module: ModuleType, name: str) -> None:
+    own = getattr(module, name)
+
+    def first(*arguments: Any, **named: Any) -> Any:
+        setattr(module, name, own)
+        from .opencv import install as install_opencv
+
+        install_opencv()
+        return getattr(module, name)(*arguments, **named)
+
+    setattr(module, name, first)
+
+
+def _register_ultralytics(utils: ModuleType) -> None:
+    suffixes_of(utils).add("pgi")
 
 
 class _Finder:
@@ -218,4 +296,14 @@ def _tell(error: Exception) -> None:
         print(f"# pgic start-up hook: {type(error).__name__}: {str(error)!a}", file=sys.stderr)
 
 
-_finder = _Finder({"PIL.Image": register_pillow, "imageio.config": register_imageio})
+_finder = _Finder(
+    {
+        "PIL.Image": register_pillow,
+        "imageio.config": register_imageio,
+        "mimetypes": register_mimetypes,
+    }
+)
+_ON_DEMAND: dict[str, dict[str, Callable[[ModuleType], None]]] = {
+    "opencv": {"cv2": _register_opencv},
+    "ultralytics": {"ultralytics.data.utils": _register_ultralytics},
+}

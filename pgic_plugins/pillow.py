@@ -47,6 +47,7 @@ from pgic_core.options import FAST, LEVELS, PREVIEW, SCALES, DecodeOptions
 
 from ._autoload import keep_file_until_saved
 from ._image_info import info_of
+from ._workers import threads_in_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -59,8 +60,10 @@ if TYPE_CHECKING:
     from pgic_core.container import Metadata
     from pgic_core.limits import Limits
     from pgic_core.options import Level, OnDamage
+    from pgic_core.security.keyring import KeysLike
 
 __all__ = [
+    "KEYS",
     "LEVEL",
     "LIMITS",
     "ON_DAMAGE",
@@ -74,11 +77,14 @@ __all__ = [
 
 # Image.open takes no options, so they are settings of the module, as in Pillow's AVIF plugin.
 THREADS: int | None = None
-"""Threads for one picture, 1 or more; None for ``PGIC_THREADS`` or all processors."""
+"""Threads for one picture, 1 or more; None for ``PGIC_THREADS`` or all processors, and for 1 in a worker
+process of a torch DataLoader."""
 LIMITS: Limits | None = None
 """What a file may ask for, beside Pillow's own guard; None for the defaults and the environment."""
 ON_DAMAGE: OnDamage = "raise"
 """Whether damage raises or is filled; ``ImageFile.LOAD_TRUNCATED_IMAGES`` means "conceal" too."""
+KEYS: KeysLike | None = None
+"""Keys of encrypted files, as :func:`pgic_core.open_file` takes them; ``PGIC_KEYS`` names others."""
 LEVEL: Level = "fast"
 """How to decode, as :meth:`pgic_core.PgiFile.decode` says: "preview" opens every file at 1/8 of its size."""
 SCALE: int = 1
@@ -114,6 +120,7 @@ def register_pgi_opener(
     on_damage: OnDamage = "raise",
     level: Level = "fast",
     scale: int = 1,
+    keys: KeysLike | None = None,
 ) -> None:
     """Register the plugin with Pillow and set how files are decoded from now on in this process.
 
@@ -123,15 +130,17 @@ def register_pgi_opener(
         on_damage: see :data:`ON_DAMAGE`.
         level: see :data:`LEVEL`.
         scale: see :data:`SCALE`.
+        keys: see :data:`KEYS`.
 
     Raises:
         PgiOptionError: an argument is none of its values.
     """
-    global THREADS, LIMITS, ON_DAMAGE, LEVEL, SCALE
+    global THREADS, LIMITS, ON_DAMAGE, LEVEL, SCALE, KEYS
     if level not in LEVELS:
         import pgic_core.models  # noqa: F401  # which tell of their further levels
     options = DecodeOptions(level, None, on_damage, threads, scale=scale)  # checks them
     THREADS, LIMITS, ON_DAMAGE, LEVEL, SCALE = threads, limits, on_damage, level, options.scale
+    KEYS = keys
     Image.register_open(PgiImageFile.format, PgiImageFile, _accept)
     Image.register_save(PgiImageFile.format, _save)
     Image.register_extension(PgiImageFile.format, ".pgi")
@@ -188,7 +197,7 @@ class PgiImageFile(ImageFile.ImageFile):
         with _pillow_errors():
             from pgic_core.api import open_file
 
-            self._file = file = open_file(self.fp, limits=LIMITS)
+            self._file = file = open_file(self.fp, limits=LIMITS, keys=KEYS)
             self._full_size = self._size = (file.width, file.height)
             # Image.open() checks later on and warns; what it would refuse must not get as far.
             if Image.MAX_IMAGE_PIXELS is not None and file.width * file.height > 2 * Image.MAX_IMAGE_PIXELS:
@@ -205,7 +214,11 @@ class PgiImageFile(ImageFile.ImageFile):
             except PgiError:
                 if not _conceals():
                     raise
-            self._set_level(LEVEL, DecodeOptions(LEVEL, scale=SCALE).scale)
+            if file.tier is not None:
+                self.info["tier"] = file.tier
+            reduced = file.tier == PREVIEW  # all that the keys open
+            options = DecodeOptions(PREVIEW) if reduced else DecodeOptions(LEVEL, scale=SCALE)
+            self._set_level(options.level, options.scale)
         # Pillow takes an image without tiles for loaded; load() decodes without them.
         self.tile = [ImageFile._Tile("pgi", None)]
 
@@ -223,9 +236,10 @@ class PgiImageFile(ImageFile.ImageFile):
     def _decode(self) -> None:
         if self._file is None or self.fp is None:
             raise ValueError("Operation on closed image")
-        with _pillow_errors():
+        with _pillow_errors(self.filename):
             on_damage: OnDamage = "conceal" if _conceals() else "raise"
-            options = DecodeOptions(self._level, None, on_damage, THREADS, scale=self._scale)
+            threads = threads_in_worker(THREADS)
+            options = DecodeOptions(self._level, None, on_damage, threads, scale=self._scale)
             picture, self.damaged = self._file.decode_with(options)
             self.im = picture.to_pil().im
             if picture.sample_format.bits == 16 and len(self.getbands()) > 1:
@@ -368,7 +382,7 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
         from pgic_core.api import EncodeOptions, SideData, encode
         from pgic_core.container import Metadata
 
-        options: dict[str, Any] = {"threads": THREADS, "limits": LIMITS}
+        options: dict[str, Any] = {"threads": threads_in_worker(THREADS), "limits": LIMITS}
         if isinstance(im.info.get("metadata"), Metadata):
             options["metadata"] = _metadata_of(im)
         if isinstance(im.info.get("side_data"), SideData):
@@ -437,16 +451,23 @@ def _conceals() -> bool:
 
 
 @contextlib.contextmanager
-def _pillow_errors() -> Iterator[None]:
-    """Errors of pgic as what a user of Pillow catches, with the same sentence."""
+def _pillow_errors(name: str | bytes = "") -> Iterator[None]:
+    """Errors of pgic as what a user of Pillow catches, with the same sentence.
+
+    Args:
+        name: of the file, which begins the sentence: among the thousands of an epoch it is what one needs.
+    """
+    before = f"{os.fsdecode(name)}: " if name else ""
     try:
         yield
-    except (PgiInputError, PgiOptionError):
+    except PgiOptionError:
         raise
     except PgiLimitError as error:
-        raise PgiBombError(str(error)) from error
+        raise PgiBombError(f"{before}{error}") from error
     except PgiError as error:
-        raise PgiInputError(str(error)) from error
+        if isinstance(error, PgiInputError) and not before:
+            raise
+        raise PgiInputError(f"{before}{error}") from error
     except ImportError as error:
         raise PgiInputError(f"A library that this .pgi file needs is missing: {error}") from error
 

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..audit import audited
 from ..codec.tiling import Y_STRIDE as LATENT_FACTOR
-from ..container import PgiReader
-from ..errors import PgiLimitError
-from ..limits import Limits
-from ..options import DecodeOptions
-from .auditing import facts_of
-from .opened_image import open_coded
+from .file import PgiFile
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from ..container.source import SourceLike
+    from ..limits import Limits
     from ..options import Window
+    from ..security.keyring import KeysLike
 
 __all__ = ["LATENT_FACTOR", "decode_latent"]
 
@@ -29,6 +25,7 @@ def decode_latent(
     window: Window | None = None,
     threads: int | None = None,
     limits: Limits | None = None,
+    keys: KeysLike | None = None,
 ) -> NDArray[np.float32]:
     """Decode the dequantised latent of a picture, as the model's network ``means`` gives it (A-6.4.1a).
 
@@ -41,6 +38,7 @@ def decode_latent(
             and only the tiles that it needs are read.
         threads: 1 or more; ``PGIC_THREADS`` or all processors if not given.
         limits: what the file may ask for.
+        keys: for an encrypted file, as of :class:`.PgiFile`.
 
     Returns:
         float32 (M, h, w). M is ``model.latent``; a position spans 16 x 16 pixels, so h and w are a
@@ -51,10 +49,5 @@ def decode_latent(
             is not installed (PgiModelError).
         PgiError: as :meth:`PgiFile.decode`.
     """
-    limits = limits or Limits.from_environment()
-    options = DecodeOptions(window=window, threads=threads)
-    with PgiReader(source, limits) as reader, audited("decode", **facts_of(reader), level="latent"):
-        try:
-            return open_coded(reader, limits).latent(options.window, options.thread_count)
-        except MemoryError as error:
-            raise PgiLimitError("There is not enough memory for the latent; a window needs less.") from error
+    with PgiFile(source, limits=limits, keys=keys) as file:
+        return file.latent(window, threads)

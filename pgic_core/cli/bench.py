@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from .base import PgicGroup
+from .bench_device import device
 from .bench_rate import quality, rd
 from .bench_speed import levels, memory, speed
 from .bench_standard import standard
@@ -18,5 +19,5 @@ def bench() -> None:
     """Measure files, quality and speed beside other codecs."""
 
 
-for _command in (rd, quality, speed, levels, memory, standard, worst, ratio, roi, loader, compressai):
+for _command in (rd, quality, speed, levels, memory, standard, worst, ratio, roi, loader, device, compressai):
     bench.add_command(_command)

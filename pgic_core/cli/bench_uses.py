@@ -195,7 +195,15 @@ def worst(
 
 @click.command(cls=PgicCommand, examples=("pgic bench loader photos --workers 4 --megapixels 2",))
 @images_argument()
-@megapixels_option(None, "Size of each picture. [default: as it is]")
+@option(
+    "--megapixels",
+    "sizes",
+    type=click.FloatRange(0.01, 80),
+    metavar="0.01-80",
+    multiple=True,
+    group="Pictures",
+    help="Size of each picture; again for more. [default: as it is]",
+)
 @option(
     "--count",
     type=click.IntRange(1),
@@ -221,15 +229,16 @@ def loader(
     images: tuple[Path, ...],
     count: int,
     workers: int,
-    megapixels: float | None,
+    sizes: tuple[float, ...],
     quality: int,
     runs: int,
     csv_path: Path | None,
 ) -> None:
     """Measure pictures per second in a torch DataLoader.
 
-    The bench compares whole .pgi pictures, previews, windows of 512 x 512 pixels and latents with JPEG at
-    quality 90, AVIF at speed 6 and PNG, which Pillow reads. IMAGES (files and folders) are coded into a
+    The bench compares whole .pgi pictures, previews, windows of 512 x 512 pixels and latents with JPEG and
+    WebP at quality 90, AVIF at speed 6 and PNG, which Pillow reads. Of JPEG it also takes windows, an eighth
+    through draft(), and torchvision's decode_jpeg. IMAGES (files and folders) are coded into a
     temporary folder; where there are fewer than --count, they are read again. Each figure comes from a fresh
     process, over one epoch after its workers have started. Readers take turns.
     """
@@ -239,15 +248,18 @@ def loader(
     for name, reason in missing.items():
         say(f"{name} is left out: {reason}")
     pictures = find_pictures(images, count)
-    with progress_bar(len(pictures) + runs * len(chosen)) as advance:
-        rows = measure_loader(
-            pictures,
-            chosen,
-            count=count,
-            workers=workers,
-            megapixels=megapixels,
-            quality=quality,
-            runs=runs,
-            on_step=lambda: advance(1, ""),
-        )
+    rows = []
+    scales: tuple[float | None, ...] = sizes or (None,)
+    with progress_bar(len(scales) * (len(pictures) + runs * len(chosen))) as advance:
+        for megapixels in scales:
+            rows += measure_loader(
+                pictures,
+                chosen,
+                count=count,
+                workers=workers,
+                megapixels=megapixels,
+                quality=quality,
+                runs=runs,
+                on_step=lambda: advance(1, ""),
+            )
     print_rows(LoaderRow, rows, loader_table(rows), csv_path)

@@ -126,6 +126,14 @@ class Network:
         """Names of what it takes. The session is the one that :meth:`run` with as many threads uses."""
         return frozenset(value.name for value in self._session(threads, None).get_inputs())
 
+    def read(self) -> bytes:
+        """The bytes of its ONNX file, for another engine.
+
+        Raises:
+            PgiModelError: it cannot be read, or was changed.
+        """
+        return read_checked(self._path, self._sha256)
+
     def _session(self, threads: int | None, providers: Sequence[str] | None) -> Any:
         count, chosen = threads or default_threads(), tuple(providers or default_providers())
         with _lock:

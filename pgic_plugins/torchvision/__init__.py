@@ -15,7 +15,11 @@ torchvision (``pip install 'pgic[torch]'``).
 float tensor with one position for each 16 x 16 pixels, without the time that synthesis takes.
 
 **Coordinates.** Pictures come as they are stored, EXIF orientation not applied, as torchvision's own datasets
-do it. Windows are in stored pixels. Boxes are in units of the tensor that is returned.
+do it, and windows are in stored pixels; ``exif_transpose=True`` turns pictures upright, and takes windows and
+annotations for upright ones. Boxes are in units of the tensor that is returned.
+
+**Devices.** ``decode_pgi(source, device="cuda")`` reads symbols on the CPU and runs the networks on the
+device. In a DataLoader, workers read (``PgiFolder(..., device="cuda")``) and :class:`.DeviceLoader` decodes.
 
 **Processes and threads.** In a worker process of a ``DataLoader`` each decoding takes one thread, so that
 workers do not compete; elsewhere it takes what pgic takes (``PGIC_THREADS``, or all processors). Datasets and
@@ -33,14 +37,19 @@ except ImportError as error:
 
 from .decoding import decode_pgi, decode_pgi_latent
 from .detection import PgiDetection
+from .device import PgiSymbols
+from .device_loader import DeviceLoader
 from .folder import PgiFolder
-from .loading import RandomWindow
+from .loading import PgiLoader, RandomWindow
 from .transforms import PgiCompress, ToLatent
 
 __all__ = [
+    "DeviceLoader",
     "PgiCompress",
     "PgiDetection",
     "PgiFolder",
+    "PgiLoader",
+    "PgiSymbols",
     "RandomWindow",
     "ToLatent",
     "decode_pgi",

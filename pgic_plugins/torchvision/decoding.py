@@ -3,48 +3,120 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, get_args, overload
 
 import numpy as np
 import torch
 from torch.utils.data import get_worker_info
 
 from pgic_core.api import decode_latent, open_file
-from pgic_core.codec.picture import SampleFormat, upright_pixels
-from pgic_core.errors import PgiOptionError, PgiUnsupportedError
+from pgic_core.codec.picture import upright_pixels
+from pgic_core.codec.tiling import Box
+from pgic_core.codec.windows import grouped
+from pgic_core.errors import PgiOptionError
 from pgic_core.options import DecodeOptions
 
+from .channels import converted, upright_tensor
+from .device import check_samples, eight_bits, latent_on, pixels_on, read_symbols, symbols_in
+from .naming import naming
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
+    from typing import BinaryIO, Unpack
+
     from numpy.typing import NDArray
 
-    from pgic_core.options import Level, Window
+    from pgic_core.api import PgiFile
+    from pgic_core.options import Level, OnDamage, Window
     from pgic_core.roi import RegionsLike
 
-__all__ = ["MODES", "PgiSource", "decode_pgi", "decode_pgi_latent", "source_of", "threads_here"]
+    from .device import PgiSymbols
 
-PgiSource: TypeAlias = "str | os.PathLike[str] | bytes | torch.Tensor"
-"""A path, the bytes of a file, or a 1-D uint8 tensor that holds them."""
+__all__ = [
+    "ENGINES",
+    "MODES",
+    "Engine",
+    "PgiSource",
+    "decode_open",
+    "decode_pgi",
+    "decode_pgi_latent",
+    "engine_for",
+    "mode_name",
+    "precision",
+    "read_ahead",
+    "show_symbols",
+    "show_windows",
+    "source_of",
+    "threads_here",
+]
+
+PgiSource: TypeAlias = (
+    "str | os.PathLike[str] | bytes | bytearray | memoryview | torch.Tensor | NDArray[np.uint8] | BinaryIO"
+)
+"""A path, the bytes of a file or what holds them in one piece, or a binary file object."""
+
+Engine: TypeAlias = Literal["onnxruntime", "torch"]
+"""What runs the networks."""
+ENGINES: tuple[Engine, ...] = get_args(Engine)
 
 MODES = ("UNCHANGED", "GRAY", "GRAY_ALPHA", "RGB", "RGB_ALPHA")
 """Names of ``torchvision.io.ImageReadMode``, which itself is deprecated."""
 
 
+class _Options(TypedDict, total=False):
+    """Those of :func:`decode_pgi` on which the kind of its result does not depend."""
+
+    mode: Any
+    level: Level
+    scale: int
+    window: Window | None
+    regions: RegionsLike | None
+    device: torch.device | str
+    half: bool
+    engine: Engine | None
+    threads: int | None
+    apply_exif_orientation: bool
+    on_damage: OnDamage
+
+
+@overload
+def decode_pgi(source: PgiSource, *, windows: None = ..., **options: Unpack[_Options]) -> torch.Tensor: ...
+@overload
 def decode_pgi(
-    source: PgiSource,
+    source: PgiSource, *, windows: Sequence[Window], **options: Unpack[_Options]
+) -> list[torch.Tensor]: ...
+@overload
+def decode_pgi(source: Sequence[PgiSource], **options: Unpack[_Options]) -> list[torch.Tensor]: ...
+def decode_pgi(
+    source: PgiSource | Sequence[PgiSource],
     *,
     mode: Any = "RGB",
     level: Level = "fast",
     scale: int = 1,
     window: Window | None = None,
+    windows: Sequence[Window] | None = None,
     regions: RegionsLike | None = None,
     device: torch.device | str = "cpu",
+    half: bool = False,
+    engine: Engine | None = None,
     threads: int | None = None,
     apply_exif_orientation: bool = False,
-) -> torch.Tensor:
-    """Decode a ``.pgi`` file, or a part of it (A-6.5.1a).
+    on_damage: OnDamage = "raise",
+) -> torch.Tensor | list[torch.Tensor]:
+    """Decode a ``.pgi`` file, or a part of it, or several files (A-6.5.1a).
+
+    On a device other than the CPU the networks run there, in torch: symbols are read on the CPU, which takes
+    a tenth of the work, and pixels are made where they stay. Symbols are the same; pixels differ from those
+    of the CPU by a grey level here and there, seldom by a few.
 
     Args:
-        source: a path, bytes, or a 1-D uint8 tensor of bytes.
+        source: a path, bytes or anything else that holds them in one piece (``bytearray``, ``memoryview``, a
+            1-D uint8 tensor or array), or a binary file object; or a list of these, of which the next are
+            read while one is decoded.
         mode: "UNCHANGED", "GRAY", "GRAY_ALPHA", "RGB" or "RGB_ALPHA" in any case, or torchvision's
             ``ImageReadMode`` of that name. Grey is ITU-R 601 luma, missing opacity is 255, opacity that
             is not wanted is dropped.
@@ -53,36 +125,55 @@ def decode_pgi(
         scale: 1, 2, 4 or 8, by which each side is smaller.
         window: x, y, width, height in pixels of the stored picture; only the tiles that it needs are read.
             A smaller picture covers it with whole pixels.
+        windows: several such of one file instead; what they have in common is decoded once.
         regions: with level "adaptive", what to decode finely.
-        device: of the result; decoding runs on the CPU.
+        device: where the pixels are wanted.
+        half: have the renderer's network compute in float16, which is faster on a device and changes more
+            pixels by a grey level; with the engine "torch" alone.
+        engine: "onnxruntime" or "torch"; if not given, the first for the CPU and the second for a device.
         threads: 1 or more; if not given, 1 in a worker process of a DataLoader, elsewhere
-            ``PGIC_THREADS`` or all processors.
+            ``PGIC_THREADS`` or all processors. With the engine "torch", how many files to read ahead.
         apply_exif_orientation: turn the result upright, as EXIF says; of a window, the window.
+        on_damage: "raise", or "conceal" to fill damaged tiles.
 
     Returns:
-        uint8 (C, H, W), 0 to 255, C from 1 to 4 as ``mode`` says. Samples of 16 bits are rounded to 8.
+        uint8 (C, H, W), 0 to 255, C from 1 to 4 as ``mode`` says; a list of such for a list of files or for
+        ``windows``. Samples of 16 bits are rounded to 8.
 
     Raises:
         PgiOptionError (ValueError): an argument is none of its values, or the window is not inside the
             picture.
         PgiInputError (OSError): the file cannot be read.
         PgiFormatError (ValueError): it is damaged, or no ``.pgi``.
-        PgiUnsupportedError: its samples are int32 or float32, or codec or model are not here.
+        PgiUnsupportedError: its samples are int32 or float32, or codec, model or engine are not here.
         PgiLimitError: it asks for more than the limits allow.
+
+        The message names the file where that is known.
     """
-    wanted = _mode_name(mode)
-    options = DecodeOptions(level, window, threads=threads_here(threads), scale=scale, regions=regions)
-    with open_file(source_of(source)) as file:
-        if file.sample_format not in (SampleFormat.UINT8, SampleFormat.UINT16):
-            raise PgiUnsupportedError(
-                f"Samples of {file.sample_format.name.lower()} do not fit into uint8; "
-                "pgic_core.decode gives them as they are."
+    wanted = mode_name(mode)
+    place, dtype = torch.device(device), precision(half)
+    options = DecodeOptions(level, window, on_damage, threads_here(threads), None, scale, regions)
+    several = isinstance(source, (list, tuple))
+    if windows is not None:
+        if several or window is not None:
+            raise PgiOptionError("windows takes one file, and no window beside it.")
+        engine = engine_for(engine, place, half)
+        with naming(source), open_file(source_of(source)) as file:
+            if engine == "onnxruntime":
+                shown = decode_open(file, options, wanted, apply_exif_orientation, windows)
+                return [picture.to(place) for picture in shown]
+            return show_windows(
+                file, options, windows, place, dtype, mode=wanted, upright=apply_exif_orientation
             )
-        picture, _ = file.decode_with(options)
-        orientation = file.orientation if apply_exif_orientation else 1
-    pixels = upright_pixels(_eight_bits(picture.pixels), orientation)
-    tensor = torch.from_numpy(pixels if wanted == "UNCHANGED" else _converted(pixels, wanted))
-    return tensor.permute(2, 0, 1).to(device)
+    sources: Sequence[PgiSource] = source if several else [source]  # type: ignore[assignment]
+    if engine_for(engine, place, half) == "onnxruntime":
+        shown = [_on_cpu(item, options, wanted, apply_exif_orientation).to(place) for item in sources]
+    else:
+        shown = [
+            show_symbols(symbols, place, dtype)
+            for symbols in read_ahead(sources, options, place, upright=apply_exif_orientation, mode=wanted)
+        ]
+    return shown if several else shown[0]
 
 
 def decode_pgi_latent(
@@ -90,6 +181,7 @@ def decode_pgi_latent(
     *,
     window: Window | None = None,
     device: torch.device | str = "cpu",
+    engine: Engine | None = None,
     threads: int | None = None,
 ) -> torch.Tensor:
     """The dequantised latent of a ``.pgi`` file, without synthesis: see :func:`pgic_core.decode_latent`.
@@ -97,7 +189,8 @@ def decode_pgi_latent(
     Args:
         source: as for :func:`decode_pgi`, like all that follow.
         window: is covered with whole latent positions.
-        device: of the result.
+        device: where it is wanted; it is float32 on all devices.
+        engine: "onnxruntime" or "torch".
         threads: 1 or more.
 
     Returns:
@@ -108,27 +201,167 @@ def decode_pgi_latent(
         PgiUnsupportedError: the picture was stored without loss and has no latent.
         PgiError: as :func:`decode_pgi`.
     """
-    latent = decode_latent(source_of(source), window=window, threads=threads_here(threads))
-    return torch.from_numpy(latent).to(device)
+    place = torch.device(device)
+    with naming(source):
+        if engine_for(engine, place, False) == "onnxruntime":
+            latent = decode_latent(source_of(source), window=window, threads=threads_here(threads))
+            return torch.from_numpy(latent).to(place)
+        options = DecodeOptions("fast", window, threads=threads_here(threads))
+        symbols = read_symbols(source_of(source), options, latent=True)
+        return latent_on(symbols, place, torch.float32)
 
 
-def source_of(source: PgiSource) -> str | os.PathLike[str] | bytes | memoryview:
-    """What :func:`pgic_core.open_file` takes.
+def read_ahead(
+    sources: Sequence[PgiSource],
+    options: DecodeOptions,
+    device: torch.device,
+    *,
+    upright: bool = False,
+    mode: str = "RGB",
+) -> Iterator[PgiSymbols]:
+    """Symbols of files, in order; while one is in use, threads read the next.
+
+    Args:
+        sources: as for :func:`decode_pgi`.
+        options: with the number of threads.
+        device: for which memory is pinned.
+        upright: have EXIF orientation applied.
+        mode: name of :data:`MODES`.
+    """
+
+    def read(source: PgiSource) -> PgiSymbols:
+        with naming(source):
+            symbols = read_symbols(source_of(source), options, upright=upright, mode=mode)
+        return symbols.pin_memory() if device.type == "cuda" else symbols
+
+    if len(sources) < 2:
+        yield from map(read, sources)
+        return
+    workers = min(options.thread_count, len(sources))
+    with ThreadPoolExecutor(workers, thread_name_prefix="pgic-read") as pool:
+        ahead: deque[Future[PgiSymbols]] = deque()
+        try:
+            for source in sources:
+                ahead.append(pool.submit(read, source))
+                if len(ahead) > workers:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for future in ahead:
+                future.cancel()
+
+
+def show_symbols(symbols: PgiSymbols, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+    """What was read, on ``device``: uint8 (C, H, W), or the latent, float32 (M, h, w).
+
+    Args:
+        symbols: of any level.
+        device, dtype: where the networks run, and what synthesis computes in.
+    """
+    if symbols.level == "latent":
+        return latent_on(symbols, device, dtype)
+    pixels = upright_tensor(pixels_on(symbols, device, dtype), symbols.orientation)
+    return converted(pixels, symbols.mode)
+
+
+def decode_open(
+    file: PgiFile,
+    options: DecodeOptions,
+    mode: str,
+    upright: bool,
+    windows: Sequence[Window] | None = None,
+) -> list[torch.Tensor]:
+    """Pixels of an open file as ONNX Runtime gives them, uint8 (C, H, W).
+
+    Args:
+        file: the file.
+        options: its window is what to decode, without ``windows``.
+        windows: several instead; what they have in common is decoded once.
+        mode: name of :data:`MODES`.
+        upright: have EXIF orientation applied.
+
+    Raises:
+        PgiError: as :func:`decode_pgi`.
+    """
+    check_samples(file)
+    orientation = file.orientation if upright else 1
+    if windows is None:
+        pictures = [file.decode_with(options)[0]]
+    else:
+        pictures = file.decode_windows_with(options, windows)
+    shown = []
+    for picture in pictures:
+        pixels = upright_pixels(eight_bits(picture.pixels), orientation)
+        shown.append(converted(torch.from_numpy(pixels).permute(2, 0, 1), mode))
+    return shown
+
+
+def show_windows(
+    file: PgiFile,
+    options: DecodeOptions,
+    windows: Sequence[Window],
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    mode: str = "RGB",
+    upright: bool = False,
+) -> list[torch.Tensor]:
+    """Windows of an open file on a device, uint8 (C, h, w); what they have in common is decoded once.
+
+    Args:
+        file: the file.
+        options: level, scale, regions and damage policy.
+        windows: in pixels of the stored picture.
+        device, dtype: as for :func:`show_symbols`.
+        mode: name of :data:`MODES`.
+        upright: have EXIF orientation applied.
+
+    Raises:
+        PgiError: as :func:`decode_pgi`.
+    """
+    orientation, scale = file.orientation if upright else 1, options.scale
+    checked = [replace(options, window=window).window_in(file.width, file.height) for window in windows]
+    boxes = [Box.of_window(window) for window in checked]
+    found: dict[int, torch.Tensor] = {}
+    for around, members in grouped(boxes):
+        window = (around.left, around.top, around.width, around.height)
+        pixels = pixels_on(symbols_in(file, replace(options, window=window)), device, dtype)
+        for member in members:
+            rows, columns = boxes[member].reduced(scale).inside(around.reduced(scale))
+            part = upright_tensor(pixels[:, rows, columns], orientation)
+            found[member] = converted(part, mode).contiguous()
+    return [found[number] for number in range(len(boxes))]
+
+
+def _on_cpu(source: PgiSource, options: DecodeOptions, mode: str, upright: bool) -> torch.Tensor:
+    with naming(source), open_file(source_of(source)) as file:
+        return decode_open(file, options, mode, upright)[0]
+
+
+def source_of(source: Any) -> Any:
+    """What :func:`pgic_core.open_file` takes: a path, bytes, a memoryview or a binary file object.
 
     Raises:
         PgiOptionError: it is nothing that this module decodes.
     """
-    if isinstance(source, torch.Tensor):
-        if source.dtype != torch.uint8 or source.ndim != 1:
+    if isinstance(source, (torch.Tensor, np.ndarray)):
+        kind = str(source.dtype).removeprefix("torch.")
+        if kind != "uint8" or source.ndim != 1:
             raise PgiOptionError(
-                "A tensor with a .pgi file in it must be uint8 of one dimension, "
-                f"not {str(source.dtype).removeprefix('torch.')} of shape {tuple(source.shape)}."
+                "A tensor or array with a .pgi file in it must be uint8 of one dimension, "
+                f"not {kind} of shape {tuple(source.shape)}."
             )
-        return np.ascontiguousarray(source.cpu().numpy()).data
-    if isinstance(source, (str, os.PathLike, bytes)):
+        array = source.cpu().numpy() if isinstance(source, torch.Tensor) else source
+        return np.ascontiguousarray(array).data
+    if isinstance(source, (bytearray, memoryview)):
+        view = memoryview(source)
+        return (view if view.c_contiguous else memoryview(view.tobytes())).cast("B")
+    if isinstance(source, (str, os.PathLike, bytes)) or hasattr(source, "read"):
         return source
     raise PgiOptionError(
-        f"A .pgi file is decoded from a path, bytes or a uint8 tensor, not from {type(source).__name__}."
+        "A .pgi file is decoded from a path, bytes, a uint8 tensor or array, or a binary file object, "
+        f"not from {type(source).__name__}."
     )
 
 
@@ -137,31 +370,33 @@ def threads_here(threads: int | None = None) -> int | None:
     return 1 if threads is None and get_worker_info() is not None else threads
 
 
-def _mode_name(mode: object) -> str:
+def precision(half: bool) -> torch.dtype:
+    """What synthesis computes in."""
+    return torch.float16 if half else torch.float32
+
+
+def engine_for(engine: Engine | None, device: torch.device, half: bool) -> Engine:
+    """The engine to use.
+
+    Raises:
+        PgiOptionError: there is none of that name, or it does not compute in float16.
+    """
+    if engine is None:
+        engine = "onnxruntime" if device.type == "cpu" and not half else "torch"
+    if engine not in ENGINES:
+        raise PgiOptionError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}.")
+    if half and engine != "torch":
+        raise PgiOptionError("half needs the engine 'torch'.")
+    return engine
+
+
+def mode_name(mode: object) -> str:
+    """A name of :data:`MODES` for one in any case, or for torchvision's enumeration.
+
+    Raises:
+        PgiOptionError: it is neither.
+    """
     name = getattr(mode, "name", mode)
     if not isinstance(name, str) or name.upper() not in MODES:
         raise PgiOptionError(f"mode must be one of {', '.join(MODES)}, not {mode!r}.")
     return name.upper()
-
-
-def _eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    if pixels.dtype == np.uint8:
-        return pixels
-    return ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
-
-
-def _converted(pixels: NDArray[np.uint8], mode: str) -> NDArray[np.uint8]:
-    """(H, W, C) to the channels of a mode."""
-    channels = pixels.shape[2]
-    colours, alpha = pixels[:, :, : 3 if channels >= 3 else 1], pixels[:, :, 3 if channels >= 3 else 1 :]
-    if mode.startswith("GRAY") and channels >= 3:
-        # The weights and the rounding of Pillow's "L".
-        luma = colours @ np.array([19595, 38470, 7471], np.uint32) + 0x8000 >> 16
-        colours = luma[:, :, np.newaxis].astype(np.uint8)
-    elif mode.startswith("RGB") and channels < 3:
-        colours = np.repeat(colours, 3, axis=2)
-    if mode.endswith("ALPHA"):
-        if not alpha.size:
-            alpha = np.full((*pixels.shape[:2], 1), 255, np.uint8)
-        return np.concatenate([colours, alpha], axis=2)
-    return colours

@@ -9,12 +9,18 @@ from torchvision.datasets import DatasetFolder
 
 from pgic_core.folders import files_below
 
+from .latent_cache import LatentCache
 from .loading import PgiLoader
+from .others import OTHER_EXTENSIONS, tell_left_out
+from .skipping import Skipping
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import torch
+
     from .loading import LoadLevel, WindowLike
+    from .skipping import DatasetDamage
 
 __all__ = ["EXTENSIONS", "PgiFolder"]
 
@@ -38,12 +44,15 @@ class PgiFolder(DatasetFolder):
         window: x, y, width, height in stored pixels, or what gives one for the width and height of a
             picture, such as :class:`.RandomWindow`.
         mode: as for :func:`.decode_pgi`.
+        others, exif_transpose, on_damage, device, half, latent_cache: as for
+            :class:`.PgiDetection`.
 
     Attributes:
         classes: names of the classes, sorted.
         class_to_idx: their numbers by name.
         samples: path and number of the class of each picture; ``imgs`` is the same.
         targets: number of the class of each picture.
+        skipped: why, by the number of each item that was skipped in this process.
 
     Raises:
         FileNotFoundError: there is no class, or one without a picture.
@@ -63,17 +72,59 @@ class PgiFolder(DatasetFolder):
         scale: int = 1,
         window: WindowLike = None,
         mode: Any = "RGB",
+        others: bool = False,
+        exif_transpose: bool = False,
+        on_damage: DatasetDamage = "raise",
+        device: torch.device | str = "cpu",
+        half: bool = False,
+        latent_cache: int = 0,
     ) -> None:
+        self._skipping = Skipping(on_damage)
+        extensions = (*EXTENSIONS, *OTHER_EXTENSIONS) if others else EXTENSIONS
         super().__init__(
             root,
-            PgiLoader(level, window, mode, scale),
-            EXTENSIONS if is_valid_file is None else None,
+            PgiLoader(
+                level,
+                window,
+                mode,
+                scale,
+                device,
+                half,
+                self._skipping.of_loader,
+                exif_transpose=exif_transpose,
+                latents=LatentCache(latent_cache),
+            ),
+            extensions if is_valid_file is None else None,
             transform=transform,
             target_transform=target_transform,
             is_valid_file=is_valid_file,
             allow_empty=allow_empty,
         )
         self.imgs = self.samples
+        if is_valid_file is None and not others:
+            tell_left_out(root, list(files_below(root, OTHER_EXTENSIONS, hidden=True, follow_links=True)))
+
+    @property
+    def skipped(self) -> dict[int, str]:
+        """Why, by the number of each item that was skipped in this process."""
+        return self._skipping.skipped
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        """Picture and class of one item, transformed.
+
+        Raises:
+            PgiError: as :func:`.decode_pgi`; the message names the file.
+        """
+        return self._skipping.sound(index, len(self), self._item)
+
+    def _item(self, index: int) -> tuple[Any, Any]:
+        path, number = self.samples[index]
+        image = self.loader(path)
+        if self.transform is not None:
+            image = (
+                [self.transform(one) for one in image] if isinstance(image, list) else self.transform(image)
+            )
+        return image, number if self.target_transform is None else self.target_transform(number)
 
     @staticmethod
     def make_dataset(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import AvifImagePlugin, Image
 from torch.utils.data import DataLoader, Dataset, Sampler
+from torchvision.io import decode_jpeg, read_file
 from torchvision.transforms.v2 import functional as F
 
 from pgic_core.limits import PHOTO_FORMATS
@@ -41,9 +42,10 @@ def run(job: dict[str, Any]) -> dict[str, float]:
     """Load every picture once.
 
     Args:
-        job: ``folder`` with the files, ``read`` ("fast", "preview", "window" for the central 512 x 512,
-            "latent", or "pillow" for other formats), ``count`` of pictures (files are taken again from the
-            first) and ``workers``.
+        job: ``folder`` with the files; ``read``: "fast", "preview", "window" for the central 512 x 512 or
+            "latent" of ``.pgi``, "pillow" for other formats, "crop" for the central 512 x 512 of those,
+            "draft" and "decode_jpeg" for JPEG at an eighth through Pillow and whole through torchvision;
+            ``count`` of pictures (files are taken again from the first); and ``workers``.
 
     Returns:
         ``seconds`` of the epoch. Starting the workers, and the first two pictures of each, do not count.
@@ -89,6 +91,9 @@ class _Files(Dataset):
             "window": PgiLoader(window=_centre),
             "latent": PgiLoader("latent"),
             "pillow": _with_pillow,
+            "crop": _cropped,
+            "draft": _drafted,
+            "decode_jpeg": _with_torchvision,
         }
         self.read = loaders[read]
 
@@ -105,6 +110,24 @@ def _with_pillow(path: Path) -> torch.Tensor:
     """As ``ImageFolder`` reads a picture, and as a tensor."""
     with Image.open(path, formats=PHOTO_FORMATS) as image:
         return F.pil_to_tensor(image.convert("RGB"))
+
+
+def _cropped(path: Path) -> torch.Tensor:
+    """The centre, of which Pillow decodes all the same what lies around it."""
+    with Image.open(path, formats=PHOTO_FORMATS) as image:
+        x, y, width, height = _centre(*image.size)
+        return F.pil_to_tensor(image.crop((x, y, x + width, y + height)).convert("RGB"))
+
+
+def _drafted(path: Path) -> torch.Tensor:
+    """JPEG at an eighth, which its blocks give almost for nothing."""
+    with Image.open(path, formats=PHOTO_FORMATS) as image:
+        image.draft("RGB", (-(-image.width // 8), -(-image.height // 8)))
+        return F.pil_to_tensor(image.convert("RGB"))
+
+
+def _with_torchvision(path: Path) -> torch.Tensor:
+    return decode_jpeg(read_file(str(path)), mode="RGB")
 
 
 def _use_one_thread(worker: int) -> None:

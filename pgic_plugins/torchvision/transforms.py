@@ -59,6 +59,7 @@ class PgiCompress(v2.Transform):
         self.p = p
         self.effort = effort
 
+    @torch.compiler.disable
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """The quality for one sample, or None where it is not coded."""
         low, high = self.quality
@@ -66,6 +67,7 @@ class PgiCompress(v2.Transform):
         quality, chance = int(torch.randint(low, high + 1, ())), float(torch.rand(()))
         return {"quality": quality if chance < self.p else None}
 
+    @torch.compiler.disable  # the codec is no graph: torch.compile stops before it and goes on after it
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         """One input of a sample."""
         quality = params["quality"]
@@ -114,12 +116,14 @@ class ToLatent(v2.Transform):
         self.quality, _ = _quality_range(quality)
         self.effort = effort
 
+    @torch.compiler.disable
     def forward(self, *inputs: Any) -> Any:
         """A sample, or the one path or bytes of a file."""
         if len(inputs) == 1 and _is_file(inputs[0]):
             return decode_pgi_latent(inputs[0])
         return super().forward(*inputs)
 
+    @torch.compiler.disable  # the codec is no graph: torch.compile stops before it and goes on after it
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         """One input of a sample."""
         if isinstance(inpt, tv_tensors.BoundingBoxes):

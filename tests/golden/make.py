@@ -80,7 +80,7 @@ def symbols_of(data: bytes) -> str | None:
             reader.fields.height,
             limits,
         )
-    tiles, area = image._reader(raise_damage=True), image.grid.padded
+    tiles, area = image.reader(raise_damage=True), image.grid.padded
     parts = tiles.z(area).astype(np.int16), tiles.base(area), tiles.detail(area)
     return sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from typing import TYPE_CHECKING
 
@@ -60,13 +59,10 @@ def larger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Model]:
         (folder / f"{level}.onnx").write_bytes(fine_graph(net.eval()).SerializeToString())
         entries.append(larger_entry(level, a))
     write_manifest(folder, {**manifest, "id": "with-levels", "renderers": entries})
-    before = os.environ.get("PGIC_MODEL_PATH")
-    os.environ["PGIC_MODEL_PATH"] = str(root)
-    yield Model(folder)
-    if before is None:
-        del os.environ["PGIC_MODEL_PATH"]
-    else:
-        os.environ["PGIC_MODEL_PATH"] = before
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PGIC_MODEL_PATH", str(root))
+        patch.setenv("PGIC_MODEL_UNSIGNED", "1")
+        yield Model(folder)
 
 
 @pytest.fixture(scope="package")

@@ -7,6 +7,7 @@ from typing import Any
 from torch.utils.data import Dataset
 
 from pgic_core.models import sessions
+from pgic_plugins._workers import threads_in_worker
 
 
 class ThreadCounts(Dataset):
@@ -25,3 +26,15 @@ class ThreadCounts(Dataset):
 
 def as_list(batch: list[Any]) -> list[Any]:
     return batch
+
+
+class Threads(Dataset):
+    """How many threads the Pillow plugin takes where the dataset is read."""
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> int | None:
+        if index:
+            raise IndexError
+        return threads_in_worker()

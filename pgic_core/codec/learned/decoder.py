@@ -12,22 +12,19 @@ from ...limits import Limits
 from ...models import Model, Renderer, find_model
 from ...options import ADAPTIVE, FAST, DecodeOptions, thread_count, window_within
 from ..base import CodedFacts
-from ..parallel import prefetch, run_alongside
 from ..picture import Channels, SampleFormat
 from ..reduction import any_reduce, box_reduce
-from ..tiling import CELL_STRIDE, Y_STRIDE, Z_STRIDE, Box, block_pixels, blocks, hull
+from ..tiling import Y_STRIDE, Box, block_pixels, blocks
 from .entropy import CdfTable
 from .exact_layer import ExactLayer
+from .gathering import gathered
 from .key_regions import KeyRegions
-from .post_filter import BLOCK, REACH, Filter, filtered
+from .planning import Look, Planner, margin
+from .post_filter import Filter, filtered
 from .reconstruction import (
     BlockPlan,
     RenderPlan,
-    base_pixels_of,
-    context_of,
-    latent_of,
     pixels_of,
-    state_of,
 )
 from .step_sizes import StepSizes
 from .stream import StreamHeader, parse
@@ -58,39 +55,6 @@ class DecodedBlock(NamedTuple):
     box: Box
     pixels: NDArray[np.uint8]
     touched: NDArray[np.bool_] | None
-
-
-class Look(NamedTuple):
-    """How a picture is drawn.
-
-    Attributes:
-        renderer: draws it.
-        regions: what another renderer draws, or None.
-    """
-
-    renderer: Renderer
-    regions: KeyRegions | None = None
-
-    @property
-    def reach(self) -> int:
-        """No pixel further away than this changes one that is drawn."""
-        return max(self.renderer.reach, self.regions.renderer.reach if self.regions else 0)
-
-
-class GatheredBlock(NamedTuple):
-    """A block whose symbols were read.
-
-    Attributes:
-        plan: the block, and what it needs.
-        compute: runs the last networks. It gives the latent of ``plan.latent_box``, float32
-            ``(1, h, w, M)``; where ``plan.detail_box`` is ``None``, it takes a :class:`RenderPlan` and gives
-            its pixels.
-        damaged: tiles that were found damaged so far.
-    """
-
-    plan: BlockPlan
-    compute: Callable[..., NDArray[Any]]
-    damaged: frozenset[int]
 
 
 class LearnedImage:
@@ -171,6 +135,11 @@ class LearnedImage:
         """
         return find_model(self.header.model_digest)
 
+    @property
+    def planner(self) -> Planner:
+        """What plans its blocks."""
+        return Planner(self.model, self.grid.padded)
+
     @cached_property
     def filter(self) -> Filter | None:
         """The picture's own filter.
@@ -188,7 +157,7 @@ class LearnedImage:
             PgiModelError: the model is not what its digest stands for.
         """
         self.model.check()
-        tiles = self._reader(raise_damage=True)
+        tiles = self.reader(raise_damage=True)
         _ = self.filter
         for index in range(self.grid.count):
             tiles.verify(index)
@@ -226,13 +195,13 @@ class LearnedImage:
             PgiFormatError: the payload is damaged.
             PgiOptionError: the window is not inside the picture.
         """
-        area = self._area(options.window).grown(0, options.scale, self.grid.picture)
+        area = self.area(options.window).grown(0, options.scale, self.grid.picture)
         first = area.reduced(options.scale)
         picture = np.empty((first.height, first.width, 3), np.uint8) if out is None else out
         mask = np.zeros(picture.shape[:2], np.bool_) if options.conceals else None
-        look = self._look(options)
+        look = self.look(options)
         further = options.scale // look.renderer.scale
-        tiles = self._reader(raise_damage=not options.conceals)
+        tiles = self.reader(raise_damage=not options.conceals)
         done = 0
         for block in self._blocks(tiles, area, look, options.thread_count):
             here = block.box.reduced(options.scale).inside(first)
@@ -244,7 +213,7 @@ class LearnedImage:
                 options.progress(done / (area.width * area.height))
         return picture, mask
 
-    def _look(self, options: DecodeOptions) -> Look:
+    def look(self, options: DecodeOptions) -> Look:
         """How options want the picture drawn.
 
         Raises:
@@ -270,21 +239,27 @@ class LearnedImage:
         Raises:
             PgiFormatError, PgiOptionError: as for :meth:`decode`.
         """
-        area, model = self._area(window), self.model
+        area, model = self.area(window), self.model
         first = area.reduced(Y_STRIDE)
         out = np.empty((model.latent, first.height, first.width), np.float32)
-        tiles, steps = self._reader(raise_damage=True), self._steps()
+        tiles, steps = self.reader(raise_damage=True), self._steps()
         threads = thread_count(threads)
-        parts = [self._part(block, block.grown(0, Y_STRIDE, self.grid.padded)) for block in self._cut(area)]
-        for gathered in self._gathered(tiles, steps, parts, threads):
-            place = gathered.plan.block.reduced(Y_STRIDE).inside(first)
-            out[:, *place] = gathered.compute()[0].transpose(2, 0, 1)
+        parts = [self.planner.latent(block) for block in self._cut(area)]
+        for found in gathered(tiles, steps, parts, threads):
+            place = found.plan.block.reduced(Y_STRIDE).inside(first)
+            out[:, *place] = found.compute()[0].transpose(2, 0, 1)
         return out
 
-    def _area(self, window: Window | None) -> Box:
+    def area(self, window: Window | None) -> Box:
+        """A window as a box; all of the picture if there is none.
+
+        Raises:
+            PgiOptionError: it is not inside the picture.
+        """
         return Box.of_window(window_within(window, self.grid.width, self.grid.height))
 
-    def _reader(self, *, raise_damage: bool) -> TileReader:
+    def reader(self, *, raise_damage: bool) -> TileReader:
+        """What reads the symbols, from the first tile on."""
         return TileReader(self.model, self.header, self.index, self._read, raise_damage=raise_damage)
 
     def _steps(self) -> StepSizes:
@@ -299,9 +274,9 @@ class LearnedImage:
         Yields:
             ``(rows, W, 3)`` grey levels.
         """
-        look, scale = self._look(options), options.scale
+        look, scale = self.look(options), options.scale
         whole = self.grid.picture
-        tiles, width = self._reader(raise_damage=True), whole.reduced(scale).width
+        tiles, width = self.reader(raise_damage=True), whole.reduced(scale).width
         strip = np.empty((0, width, 3), np.uint8)
         for box, pixels, _ in self._blocks(tiles, whole, look, options.thread_count):
             here = box.reduced(scale)
@@ -314,17 +289,18 @@ class LearnedImage:
     def blocks(self, threads: int) -> Iterator[DecodedBlock]:
         """The whole picture in blocks, in rows from the upper left."""
         look = Look(self.model.renderer(FAST))
-        yield from self._blocks(self._reader(raise_damage=True), self.grid.picture, look, threads)
+        yield from self._blocks(self.reader(raise_damage=True), self.grid.picture, look, threads)
 
     def _blocks(self, tiles: TileReader, area: Box, look: Look, threads: int) -> Iterator[DecodedBlock]:
         """Blocks of ``area``, in rows from the upper left."""
         steps, scale = self._steps(), look.renderer.scale
-        post_filter = self._filter(tiles) if look.renderer.post_filter else None
-        margin = REACH + BLOCK - 1 if post_filter else 0
-        reach = self.model.halo("means") + margin + look.reach
-        plans = {block: self._plans(block, look, margin) for block in self._cut(area)}
-        parts = [self._part_of(block, renderings) for block, renderings in plans.items()]
-        for part, compute, damaged in self._gathered(tiles, steps, parts, threads):
+        post_filter = self.filter_of(tiles) if look.renderer.post_filter else None
+        reach = self.model.halo("means") + margin(post_filter is not None) + look.reach
+        planned = [
+            self.planner.drawn(block, look, filters=post_filter is not None) for block in self._cut(area)
+        ]
+        plans = {part.block: drawn for part, drawn in planned}
+        for part, compute, damaged in gathered(tiles, steps, [part for part, _ in planned], threads):
             block = part.block
             pixels = self._drawn(steps, part, plans[block], compute, look, post_filter, threads)
             if self.header.neutral:
@@ -334,14 +310,6 @@ class LearnedImage:
             touched = self._touched(grown, block, scale)
             touched = self.exact.lay_over(pixels, block, scale, touched, raise_damage=tiles.raise_damage)
             yield DecodedBlock(block, pixels, touched)
-
-    def _plans(self, block: Box, look: Look, margin: int) -> list[RenderPlan]:
-        """What to draw for a block: first what the look's renderer draws, unless regions cover it all."""
-        regions = look.regions
-        if regions is not None and regions.cover(block):
-            return [RenderPlan.of(regions.renderer, block, self.grid.padded)]
-        first = RenderPlan.of(look.renderer, block.around(margin), self.grid.padded)
-        return [first, *(regions.plans(block) if regions else [])]
 
     def _drawn(
         self,
@@ -387,40 +355,7 @@ class LearnedImage:
                 mask[shared.reduced(scale).inside(whole)] = True
         return mask
 
-    @staticmethod
-    def _gathered(
-        tiles: TileReader, steps: StepSizes, parts: list[BlockPlan], threads: int
-    ) -> Iterator[GatheredBlock]:
-        """Read the symbols of blocks, the next one's while the caller works on one.
-
-        Networks for what is known run while the rest is read, which takes one thread.
-        """
-
-        def of_z(part: BlockPlan, z: NDArray[np.float32]) -> NDArray[np.float32]:
-            state = state_of(steps, part.hyper_box, z, threads)
-            if part.detail_box is not None and threads > 1:
-                tiles.precompute_rows(part.detail_box)
-            return state
-
-        def read(part: BlockPlan) -> Callable[..., NDArray[Any]]:
-            z = tiles.z(part.hyper_box)
-            with run_alongside(lambda: of_z(part, z), threads) as state:
-                base = tiles.base(part.base_box)
-            if (detailed := part.detail_box) is None:
-                return lambda plan: base_pixels_of(steps, plan, part, state(), base, threads)
-            with run_alongside(
-                lambda: context_of(steps, part, detailed, state(), base, threads), threads
-            ) as context:
-                detail = tiles.detail(detailed)
-            return lambda: latent_of(steps, part, detailed, context(), detail, threads)
-
-        def gather(part: BlockPlan) -> GatheredBlock:
-            compute = read(part)
-            return GatheredBlock(part, compute, frozenset(tiles.damaged))
-
-        return (gathered for _, gathered in prefetch(gather, parts, threads))
-
-    def _filter(self, tiles: TileReader) -> Filter | None:
+    def filter_of(self, tiles: TileReader) -> Filter | None:
         """The filter. If it cannot be read, there is none, and all tiles count as damaged."""
         try:
             return self.filter
@@ -433,19 +368,6 @@ class LearnedImage:
     def _cut(self, area: Box) -> list[Box]:
         """``area`` in blocks, in rows from the upper left."""
         return blocks(area, self.grid.tile, block_pixels(area))
-
-    def _part_of(self, block: Box, plans: list[RenderPlan]) -> BlockPlan:
-        """What the plans of a block need to be known."""
-        if plans[0].renderer.layer == "base":
-            return self._part(block, plans[0].render_box, detailed=False)
-        return self._part(block, hull([plan.synthesis_box for plan in plans]))
-
-    def _part(self, block: Box, latent_box: Box, *, detailed: bool = True) -> BlockPlan:
-        """What a block needs, for which the latent of ``latent_box`` is wanted, or its base group alone."""
-        whole, model = self.grid.padded, self.model
-        wanted = latent_box.grown(0, CELL_STRIDE, whole)
-        base, hyper = (wanted.grown(model.halo(name), Z_STRIDE, whole) for name in ("context", "means"))
-        return BlockPlan(block, latent_box, wanted if detailed else None, base, hyper)
 
 
 def _without_tint(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...errors import PgiFormatError, PgiTruncatedError
+from ...errors import PgiFormatError, PgiKeyError, PgiTruncatedError
 from ..lossless.tile_coders import TileCoder, decode_tile, encode_tile
 from ..reduction import box_reduce
 from ..tiling import Box
 from .stream import EXACT, EXACT_SIDE, FULL_DEPTH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -147,13 +149,14 @@ class ExactLayer:
         return (blocks if blocks.any() else None), size
 
     def verify(self) -> None:
-        """Decode all of them.
+        """Decode all of them that keys open.
 
         Raises:
             PgiFormatError: as :meth:`pixels`.
         """
         for tile in self.index.exact:
-            self.pixels(tile)
+            with contextlib.suppress(PgiKeyError):
+                self.pixels(tile)
 
     def lay_over(
         self,
@@ -179,6 +182,33 @@ class ExactLayer:
         Raises:
             PgiFormatError: as :meth:`pixels`, with ``raise_damage``.
         """
+        for here, blocks, read in self.over(area, scale):
+            try:
+                pixels = read()
+            except (PgiFormatError, PgiTruncatedError, PgiKeyError) as error:
+                # What no key opens is shown as the model has it, like what is damaged.
+                if raise_damage and not isinstance(error, PgiKeyError):
+                    raise
+                touched = np.zeros(picture.shape[:2], np.bool_) if touched is None else touched
+                touched[here] |= blocks
+                continue
+            np.copyto(picture[here], pixels, where=blocks[:, :, None])
+            if touched is not None:
+                touched[here] &= ~blocks
+        return touched
+
+    def over(
+        self, area: Box, scale: int
+    ) -> Iterator[tuple[tuple[slice, slice], NDArray[np.bool_], Callable[[], NDArray[np.uint8]]]]:
+        """The parts that lie over an area.
+
+        Args:
+            area, scale: as for :meth:`lay_over`.
+
+        Yields:
+            Rows and columns of the area; which of their pixels are exact, ``(h, w)``; and what decodes them,
+            ``(h, w, 3)``, or raises PgiFormatError.
+        """
         for tile in self.header.grid.touching(area) if self.index.exact else ():
             if tile not in self.index.exact:
                 continue
@@ -187,20 +217,11 @@ class ExactLayer:
             here, there = (common.reduced(scale).inside(of.reduced(scale)) for of in (area, box))
             side = EXACT_SIDE // scale
             blocks = self.header.exact_in(tile).repeat(side, 0).repeat(side, 1)[there]
-            if not blocks.any():
-                continue
-            try:
-                pixels = box_reduce(self.pixels(tile), scale)
-            except (PgiFormatError, PgiTruncatedError):
-                if raise_damage:
-                    raise
-                touched = np.zeros(picture.shape[:2], np.bool_) if touched is None else touched
-                touched[here] |= blocks
-                continue
-            np.copyto(picture[here], pixels[there], where=blocks[:, :, None])
-            if touched is not None:
-                touched[here] &= ~blocks
-        return touched
+            if blocks.any():
+                yield here, blocks, partial(self._reduced, tile, scale, there)
+
+    def _reduced(self, tile: int, scale: int, there: tuple[slice, slice]) -> NDArray[np.uint8]:
+        return box_reduce(self.pixels(tile), scale)[there]
 
     def _box(self, tile: int) -> Box:
         grid = self.header.grid

@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 
     from ...models import Renderer
 
-__all__ = ["KeyRegions"]
+__all__ = ["MOST_WEIGHT", "KeyRegions"]
 
 _CELL = EXACT_SIDE
 _HALF = _CELL // 2
 _SPREAD = 2 * _HALF + 1  # pixels of the box that the fading is the mean of
+MOST_WEIGHT = _SPREAD**2
+"""The weight of what is drawn inside a region."""
 _MOST_BOXES = 24  # more are put together on a coarser grid
 _COARSE = 8  # cells along one side of its squares
 
@@ -82,10 +84,9 @@ class KeyRegions:
         """
         here = pixels[plan.wanted.inside(block)]
         over = drawn[plan.wanted.inside(plan.render_box)].astype(np.uint16)
-        weight = self._weights(plan.wanted)[:, :, None]
-        most = _SPREAD**2
-        mixed = here * (most - weight) + over * weight + np.uint16(most // 2)
-        here[...] = (mixed // most).astype(np.uint8)
+        weight = self.weights(plan.wanted)[:, :, None]
+        mixed = here * (MOST_WEIGHT - weight) + over * weight + np.uint16(MOST_WEIGHT // 2)
+        here[...] = (mixed // MOST_WEIGHT).astype(np.uint8)
 
     def _plan(self, box: Box) -> RenderPlan:
         return RenderPlan.of(self.renderer, box, self.whole)
@@ -107,8 +108,8 @@ class KeyRegions:
             i, j, both = pair
             plans = [plan for at, plan in enumerate(plans) if at not in (i, j)] + [both]
 
-    def _weights(self, box: Box) -> NDArray[np.uint16]:
-        """0 to 81 for each pixel of ``box``: 81 in the regions, falling to 0 eight pixels outside."""
+    def weights(self, box: Box) -> NDArray[np.uint16]:
+        """``(h, w)`` of ``box``, 0 to 81: 81 in the regions, falling to 0 eight pixels outside."""
         rows = np.arange(box.top // _CELL - 2, -(-box.bottom // _CELL) + 2)
         columns = np.arange(box.left // _CELL - 2, -(-box.right // _CELL) + 2)
         height, width = self.cells.shape

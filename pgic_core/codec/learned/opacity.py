@@ -13,6 +13,7 @@ from ..alpha import LENGTH_SIZE, read_alpha_length
 from ..lossless.image import LosslessImage
 from ..picture import Channels, SampleFormat
 from .decoder import LearnedImage
+from .symbols import PictureSymbols, read_symbols
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from ...options import Level, Window
     from ..base import CodedFacts, CodedImage, Payload
 
-__all__ = ["LearnedWithOpacity", "open_learned"]
+__all__ = ["LearnedWithOpacity", "open_learned", "symbols_of"]
 
 
 def open_learned(payload: Payload) -> CodedImage:
@@ -129,3 +130,28 @@ class LearnedWithOpacity:
         """
         self.colours.verify()
         self.opacity.verify()
+
+
+def symbols_of(
+    image: CodedImage, options: DecodeOptions, *, latent: bool = False
+) -> tuple[PictureSymbols, NDArray[np.uint8] | None] | None:
+    """What another engine needs to show a picture or a part of it.
+
+    Args:
+        image: as :func:`open_learned` gives it, or of another codec.
+        options: as for :func:`.symbols.read_symbols`.
+        latent: likewise.
+
+    Returns:
+        Symbols of the colours, and opacity, uint8 ``(h, w, 1)``, where the picture has any; ``None`` for
+        pictures that no network shows.
+
+    Raises:
+        PgiError: as :func:`.symbols.read_symbols`.
+    """
+    if isinstance(image, LearnedImage):
+        return read_symbols(image, options, latent=latent), None
+    if isinstance(image, LearnedWithOpacity):
+        opacity = None if latent else image.opacity.decode(replace(options, progress=None))[0]
+        return read_symbols(image.colours, options, latent=latent), opacity
+    return None

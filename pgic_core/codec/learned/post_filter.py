@@ -113,6 +113,15 @@ class Filter:
         weights = symbols.astype(np.int16).reshape(sets, FEATURES, 3)
         return Filter(weights, shift, (offsets[0], offsets[1], offsets[2]))
 
+    def raises(self) -> NDArray[np.int8] | None:
+        """By how many levels each pixel is raised in the end, ``(8, 8, 3)``; ``None`` for none.
+
+        The pattern is repeated from the upper left corner of the picture.
+        """
+        if not any(self.offsets):
+            return None
+        return ((np.array(self.offsets, np.int16) + _TURNS[:, :, None]) >> 6).astype(np.int8)
+
     def kernels(self) -> NDArray[np.float32]:
         """The input ``kernels`` of the graph, float32 ``(7, 3, 3, 3)``.
 
@@ -180,17 +189,17 @@ def filtered(
         map_tiles(work, list(product(down, across)), threads)
     else:
         out[:] = pixels[REACH:-REACH, REACH:-REACH]
-    if any(post_filter.offsets):
-        _raise_by(out, post_filter.offsets, covered)
+    raises = post_filter.raises()
+    if raises is not None:
+        _raise_by(out, raises, covered)
     return out[block.inside(covered)]
 
 
-def _raise_by(pixels: NDArray[np.uint8], offsets: tuple[int, int, int], area: Box) -> None:
-    """Raise ``pixels`` of an area by 64ths of a level: some of them by one level more than others."""
+def _raise_by(pixels: NDArray[np.uint8], raises: NDArray[np.int8], area: Box) -> None:
+    """Raise ``pixels`` of an area by what :meth:`Filter.raises` says."""
     rows, columns = np.arange(area.top, area.bottom) % 8, np.arange(area.left, area.right) % 8
-    turns = _TURNS[np.ix_(rows, columns)]
-    for colour, offset in enumerate(offsets):
-        raised = pixels[:, :, colour] + ((offset + turns) >> 6)
+    for colour in range(3):
+        raised = pixels[:, :, colour] + raises[:, :, colour].astype(np.int16)[np.ix_(rows, columns)]
         pixels[:, :, colour] = np.clip(raised, 0, 255)
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .step_sizes import StepSizes
 
 __all__ = [
+    "LATENT_BOUND",
     "BlockPlan",
     "Context",
     "RenderPlan",
@@ -30,7 +31,7 @@ __all__ = [
     "state_of",
 ]
 
-_LATENT_BOUND = 65504.0
+LATENT_BOUND = 65504.0
 """The largest number of float16, which accelerators compute in; a latent's deviation is about 1."""
 
 
@@ -140,15 +141,15 @@ def latent_of(
 
 
 def _bounded(latent: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The latent without what is no number, and within what :data:`_LATENT_BOUND` says.
+    """The latent without what is no number, and within what :data:`LATENT_BOUND` says.
 
     No sound file comes near. But engines differ in what they make of a number beyond float16 or of an
     infinity, and none must show it as noise. A bounded latent gives finite values all through ``synthesis``.
     """
-    if latent.min() >= -_LATENT_BOUND and latent.max() <= _LATENT_BOUND:  # false of NaN
+    if latent.min() >= -LATENT_BOUND and latent.max() <= LATENT_BOUND:  # false of NaN
         return latent
-    numbers = np.nan_to_num(latent, nan=0.0, posinf=_LATENT_BOUND, neginf=-_LATENT_BOUND)
-    return np.clip(numbers, -_LATENT_BOUND, _LATENT_BOUND)
+    numbers = np.nan_to_num(latent, nan=0.0, posinf=LATENT_BOUND, neginf=-LATENT_BOUND)
+    return np.clip(numbers, -LATENT_BOUND, LATENT_BOUND)
 
 
 def pixels_of(

@@ -37,8 +37,8 @@ class Reader:
 
     Attributes:
         name: for people.
-        stored: "pgic", "jpeg", "avif" or "png".
-        read: what the worker does: "fast", "preview", "window", "latent", or "pillow".
+        stored: "pgic", "jpeg", "avif", "webp" or "png".
+        read: what the worker does: see :func:`pgic_plugins.torchvision.loader_worker.run`.
         quality: of the stored file; pgic's is chosen, and PNG has none.
     """
 
@@ -54,7 +54,11 @@ READERS = (
     Reader("pgic window 512", "pgic", "window"),
     Reader("pgic latent", "pgic", "latent"),
     Reader("jpeg", "jpeg", "pillow", 90),
+    Reader("jpeg decode_jpeg", "jpeg", "decode_jpeg", 90),
+    Reader("jpeg draft 1/8", "jpeg", "draft", 90),
+    Reader("jpeg window 512", "jpeg", "crop", 90),
     Reader("avif", "avif", "pillow", 65),
+    Reader("webp", "webp", "pillow", 90),
     Reader("png", "png", "pillow"),
 )
 
@@ -65,6 +69,7 @@ class LoaderRow:
 
     Attributes:
         reader: its name.
+        megapixels: of a stored picture, mean.
         quality: of the stored files; 0 for PNG.
         workers: of the DataLoader.
         pictures: in an epoch.
@@ -76,6 +81,7 @@ class LoaderRow:
     """
 
     reader: str
+    megapixels: float
     quality: int
     workers: int
     pictures: int
@@ -174,6 +180,7 @@ def measure_loader(
         rows.append(
             LoaderRow(
                 reader.name,
+                pixels / len(pictures) / 1e6,
                 formats[reader.stored] or 0,
                 workers,
                 count,
@@ -194,11 +201,12 @@ def loader_table(rows: Sequence[LoaderRow]) -> Table:
     table = new_table(
         f"DataLoader, {first.workers} workers, {first.pictures} pictures (medians of runs)",
         ["reader"],
-        ["quality", "file kB", "images/s", "from", "to", "MP/s", f"x {_ANCHOR}"],
+        ["MP", "quality", "file kB", "images/s", "from", "to", "MP/s", f"x {_ANCHOR}"],
     )
     for row in rows:
         table.add_row(
             row.reader,
+            f"{row.megapixels:.2f}",
             str(row.quality or "-"),
             f"{row.file_bytes / 1e3:.0f}",
             f"{row.images_per_second:.2f}",

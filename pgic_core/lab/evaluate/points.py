@@ -10,7 +10,6 @@ import numpy as np
 
 from ...errors import PgiError
 from ...models import default_model
-from ...options import FAST, PREVIEW, PREVIEW_FACTOR, SCALES
 from ..bench.metrics import bits_per_pixel, ms_ssim, psnr, ssim, ssim_region_product
 from ..bench.peers import find_codec
 from ..bench.perceptual import StLpips, gmsd
@@ -22,11 +21,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ...models import Renderer
     from ...options import Level
     from .subjects import Subject
 
-__all__ = ["TIMES", "EvalPoint", "PointTask", "View", "views_of_model"]
+__all__ = ["BASE_LEVEL", "TIMES", "EvalPoint", "PointTask"]
 
+BASE_LEVEL: Level = "fast"
+"""The level whose figures stand under the name of the codec alone."""
 RAW = "raw"
 _LEAST_SSIM_SIDE = 11
 
@@ -38,7 +40,7 @@ class EvalPoint:
     Attributes:
         picture: name of the picture.
         kind: as of :class:`~pgic_core.lab.evaluate.subjects.Subject`.
-        codec: its name, with the level or the reduced size after it (:func:`views_of_model`).
+        codec: its name, with level and scale after it unless those are :data:`BASE_LEVEL` and 1.
         quality: as given to the codec; 0 for raw samples and for coding without loss.
         scale: pixels of the picture along one side of a decoded pixel; figures of reduced levels are taken
             against the picture made small by means of squares.
@@ -136,7 +138,9 @@ class PointTask:
             "qualities": self.qualities,
             "roi": self.roi,
             "perceptual": self.perceptual,
-            "views": [view.name for view in views_of_model()] if self.codec.startswith("pgic") else (),
+            "renderers": [r.digest for r in default_model().renderers]
+            if self.codec.startswith("pgic")
+            else [],
             "model": default_model().digest if self.codec.startswith("pgic") else "",
         }
 
@@ -159,11 +163,13 @@ class PointTask:
                     decoded = codec.decode(data)
                 yield self._point(self.codec, quality, len(data), encoding, decoded, decoding, measure)
                 continue
-            for view in views_of_model():
+            for renderer in default_model().renderers:
                 with costing() as decoding:
-                    decoded = view.decode(data)
-                name = f"{self.codec} {view.name}".strip()
-                yield self._point(name, quality, len(data), encoding, decoded, decoding, measure, view.scale)
+                    decoded = _drawn(data, renderer)
+                base = (renderer.level, renderer.scale) == (BASE_LEVEL, 1)
+                name = self.codec if base else f"{self.codec} {renderer.name}"
+                scale = renderer.scale
+                yield self._point(name, quality, len(data), encoding, decoded, decoding, measure, scale)
 
     def _point(
         self,
@@ -199,38 +205,10 @@ class PointTask:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """One way to decode a file of pgic.
+def _drawn(data: bytes, renderer: Renderer) -> NDArray[np.uint8]:
+    from ...api import decode
 
-    Attributes:
-        name: the level, or the reduced size such as "1/2"; empty for the usual level at full size.
-        level: to decode.
-        scale: pixels of the picture along one side of a decoded pixel.
-    """
-
-    name: str
-    level: Level
-    scale: int
-
-    def decode(self, data: bytes) -> NDArray[np.uint8]:
-        """The picture in this view."""
-        from ...api import decode
-
-        if self.level == PREVIEW:
-            return decode(data, level=self.level)
-        return decode(data, level=self.level, scale=self.scale)
-
-
-def views_of_model() -> list[View]:
-    """Every level that the installed model has, and the usual one at its reduced sizes."""
-    levels = [level for level in default_model().levels if level not in (FAST, PREVIEW)]
-    return [
-        View("", FAST, 1),
-        *(View(level, level, 1) for level in levels),
-        *(View(f"1/{scale}", FAST, scale) for scale in SCALES if 1 < scale < PREVIEW_FACTOR),
-        View(PREVIEW, PREVIEW, PREVIEW_FACTOR),
-    ]
+    return decode(data, level=renderer.level, scale=renderer.scale)
 
 
 def _as_dict(point: EvalPoint) -> dict[str, Any]:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from ...errors import PgiInputError, PgiTargetError
+from ...errors import PgiInputError, PgiTargetError, PgiUnsupportedError
+from ...options import LEVELS, DecodeOptions
 from ..bench.peers import find_codec
 from ..bench.ratio import RATIOS
 from ..recognition import Seen, difference_of, find_recogniser
 from .crops import file_of_size
-from .points import views_of_model
+from .points import BASE_LEVEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -63,7 +64,7 @@ class RecognitionTask:
             "picture": [self.subject.digest, self.subject.name],
             "peers": self.peers,
             "roi": self.roi,
-            "views": [view.name for view in views_of_model()],
+            "levels": LEVELS,
             "model": self.model,
         }
 
@@ -89,7 +90,7 @@ class RecognitionTask:
         return rows
 
     def _views(self, picture: NDArray[np.uint8], most: int) -> Iterator[tuple[str, int, NDArray[np.uint8]]]:
-        from ...api import encode
+        from ...api import decode, encode
 
         size = most
         for name, roi in (("pgic", None), ("pgic with regions", self.roi)):
@@ -100,9 +101,14 @@ class RecognitionTask:
             except PgiTargetError:
                 continue  # it cannot be that small
             size = min(size, len(data))
-            for view in views_of_model():
-                if view.scale == 1:
-                    yield ", ".join(filter(None, (name, view.name))), len(data), view.decode(data)
+            for level in LEVELS:
+                if DecodeOptions(level).scale != 1:
+                    continue
+                try:
+                    decoded = decode(data, level=level)
+                except PgiUnsupportedError:
+                    continue  # the model has no such level
+                yield name if level == BASE_LEVEL else f"{name}, {level}", len(data), decoded
         for peer in self.peers:
             codec = find_codec(peer)
             _, coded = file_of_size(codec, picture, size)

@@ -61,7 +61,8 @@ def flattened(luma: NDArray[np.float32]) -> NDArray[np.float32]:
     gain[:_LOWEST] = gain[_HIGHEST:] = 0
     flat = np.fft.irfft2(spectrum * gain[ring], (height, width)).astype(np.float32)
     local = local_rms(flat)
-    return np.clip(flat / (local + _QUIET * local.mean() + 1e-9), -_CLIP, _CLIP).astype(np.float32)
+    evened: NDArray[np.float32] = np.clip(flat / (local + _QUIET * local.mean() + 1e-9), -_CLIP, _CLIP)
+    return evened.astype(np.float32)
 
 
 def local_rms(values: NDArray[np.float32], box: int = _BOX) -> NDArray[np.float32]:

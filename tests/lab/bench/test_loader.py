@@ -65,7 +65,12 @@ def test_the_worker_reads_what_it_says(tmp_path: Path) -> None:
         assert torch.equal(_Files([path], read)[4], tensor)
     assert run({"folder": str(tmp_path), "read": "preview", "count": 2, "workers": 0})["seconds"] > 0
     Image.fromarray(photo).save(path, "PNG")
-    assert torch.equal(_Files([path], "pillow")[0], torch.from_numpy(photo.copy()).permute(2, 0, 1))
+    pixels = torch.from_numpy(photo.copy()).permute(2, 0, 1)
+    assert torch.equal(_Files([path], "pillow")[0], pixels)
+    assert torch.equal(_Files([path], "crop")[0], pixels[:, :512])
+    Image.fromarray(photo).save(path, "JPEG", quality=95)
+    assert (_Files([path], "decode_jpeg")[0].float() - pixels).abs().mean() < 4
+    assert _Files([path], "draft")[0].shape == (3, 64, 25)
 
 
 def test_without_torch_it_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
