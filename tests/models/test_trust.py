@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
-from pgic_core.models.registry import PgiModelWarning
+from pgic_core.models.lookup import PgiModelWarning
 
 from pgic_core.cli import app
 from pgic_core.errors import PgiInputError, PgiModelError, PgiOptionError
