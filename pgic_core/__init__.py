@@ -23,19 +23,25 @@ if TYPE_CHECKING:
         FileInfo,
         PgiFile,
         PngText,
+        RecipientInfo,
         RendererInfo,
         Repair,
+        SecurityInfo,
         SideData,
+        add_recipients,
         annotate,
         decode,
         decode_latent,
         decode_many,
         decode_with_mask,
+        decrypt,
         encode,
         encode_to,
+        encrypt,
         inspect,
         open_file,
         protect,
+        rekey,
         repair,
         replicate,
         set_metadata,
@@ -44,10 +50,12 @@ if TYPE_CHECKING:
     )
     from .container import KEEP, Annotation, Box, ImageType, Location, Metadata, Polygon, Severity
     from .errors import (
+        PgiAuthenticationError,
         PgiChecksumError,
         PgiError,
         PgiFormatError,
         PgiInputError,
+        PgiKeyError,
         PgiLimitError,
         PgiModelError,
         PgiOptionError,
@@ -59,6 +67,7 @@ if TYPE_CHECKING:
     from .limits import Limits
     from .models import available_models, default_model, find_model
     from .roi import Roi, draw_roi
+    from .security import Passphrase, PublicKey, Recipient, SecretKey, generate_key
 
 __all__ = [
     "KEEP",
@@ -72,11 +81,14 @@ __all__ = [
     "Limits",
     "Location",
     "Metadata",
+    "Passphrase",
+    "PgiAuthenticationError",
     "PgiChecksumError",
     "PgiError",
     "PgiFile",
     "PgiFormatError",
     "PgiInputError",
+    "PgiKeyError",
     "PgiLimitError",
     "PgiModelError",
     "PgiOptionError",
@@ -86,26 +98,36 @@ __all__ = [
     "PgiWarning",
     "PngText",
     "Polygon",
+    "PublicKey",
+    "Recipient",
+    "RecipientInfo",
     "RendererInfo",
     "Repair",
     "Roi",
+    "SecretKey",
+    "SecurityInfo",
     "Severity",
     "SideData",
     "__version__",
+    "add_recipients",
     "annotate",
     "available_models",
     "decode",
     "decode_latent",
     "decode_many",
     "decode_with_mask",
+    "decrypt",
     "default_model",
     "draw_roi",
     "encode",
     "encode_to",
+    "encrypt",
     "find_model",
+    "generate_key",
     "inspect",
     "open_file",
     "protect",
+    "rekey",
     "repair",
     "replicate",
     "set_metadata",
@@ -113,7 +135,7 @@ __all__ = [
     "verify",
 ]
 
-_HOMES = ("errors", "limits", "container", "models", "api", "roi")
+_HOMES = ("errors", "limits", "container", "models", "api", "roi", "security")
 
 
 def __getattr__(name: str) -> object:

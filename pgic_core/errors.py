@@ -5,9 +5,11 @@ The tree::
     PgiError
     ├── PgiFormatError (ValueError)        the bytes are not a .pgi, or break its rules
     │   ├── PgiTruncatedError (EOFError)   the bytes end too early
-    │   └── PgiChecksumError               a CRC32 or SHA-256 does not match
+    │   ├── PgiChecksumError               a CRC32 or SHA-256 does not match
+    │   └── PgiAuthenticationError         encrypted bytes are not what who encrypted them wrote
     ├── PgiUnsupportedError                well-formed, but needs something that is not here
-    │   └── PgiModelError                  the model named by the file is not installed, or is broken
+    │   ├── PgiModelError                  the model named by the file is not installed, or is broken
+    │   └── PgiKeyError                    no key was given that opens what is encrypted
     ├── PgiLimitError                      refused before anything was allocated (see ``limits``)
     ├── PgiOptionError (ValueError)        an argument is out of range or contradicts another
     │   └── PgiTargetError                 the size or fidelity asked for cannot be had for this picture
@@ -22,10 +24,12 @@ plain sentence that says which part of the file and why.
 from __future__ import annotations
 
 __all__ = [
+    "PgiAuthenticationError",
     "PgiChecksumError",
     "PgiError",
     "PgiFormatError",
     "PgiInputError",
+    "PgiKeyError",
     "PgiLimitError",
     "PgiModelError",
     "PgiOptionError",
@@ -52,12 +56,20 @@ class PgiChecksumError(PgiFormatError):
     """A CRC32 or SHA-256 does not match the bytes it covers (A-6.3.2a)."""
 
 
+class PgiAuthenticationError(PgiFormatError):
+    """Encrypted bytes were changed, moved or taken from elsewhere after they were encrypted."""
+
+
 class PgiUnsupportedError(PgiError):
     """The file is well-formed but needs a codec, version or feature that is not here."""
 
 
 class PgiModelError(PgiUnsupportedError):
     """The model that the file names is not installed, or its files are damaged."""
+
+
+class PgiKeyError(PgiUnsupportedError):
+    """No key was given that opens what is asked for; the message names the keys that would."""
 
 
 class PgiLimitError(PgiError):

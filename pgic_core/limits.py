@@ -53,6 +53,9 @@ class Limits:
             100 bytes of memory, thus 7 MB.
         map_depth: nesting of maps and arrays in the extension block; annotations take 4.
         string_bytes: UTF-8 bytes of one string in metadata, as many as its uint16 length can say.
+        recipients: of an encrypted file; a team with its devices.
+        kdf_memory: bytes of memory that a passphrase may take: four times what this software asks for.
+        kdf_passes: passes over that memory: five times as many.
         stream_bytes: bytes that are buffered from a source that cannot seek: one block of the largest size.
 
     Raises:
@@ -70,6 +73,9 @@ class Limits:
     map_entries: int = 65_536
     map_depth: int = 16
     string_bytes: int = 65_536
+    recipients: int = 64
+    kdf_memory: int = 256 << 20
+    kdf_passes: int = 16
     stream_bytes: int = 1 << 30
 
     def __post_init__(self) -> None:

@@ -60,8 +60,10 @@ if TYPE_CHECKING:
     from pgic_core.container import Metadata
     from pgic_core.limits import Limits
     from pgic_core.options import Level, OnDamage
+    from pgic_core.security.keyring import KeysLike
 
 __all__ = [
+    "KEYS",
     "LEVEL",
     "LIMITS",
     "ON_DAMAGE",
@@ -81,6 +83,8 @@ LIMITS: Limits | None = None
 """What a file may ask for, beside Pillow's own guard; None for the defaults and the environment."""
 ON_DAMAGE: OnDamage = "raise"
 """Whether damage raises or is filled; ``ImageFile.LOAD_TRUNCATED_IMAGES`` means "conceal" too."""
+KEYS: KeysLike | None = None
+"""Keys of encrypted files, as :func:`pgic_core.open_file` takes them; ``PGIC_KEYS`` names others."""
 LEVEL: Level = "fast"
 """How to decode, as :meth:`pgic_core.PgiFile.decode` says: "preview" opens every file at 1/8 of its size."""
 SCALE: int = 1
@@ -116,6 +120,7 @@ def register_pgi_opener(
     on_damage: OnDamage = "raise",
     level: Level = "fast",
     scale: int = 1,
+    keys: KeysLike | None = None,
 ) -> None:
     """Register the plugin with Pillow and set how files are decoded from now on in this process.
 
@@ -125,15 +130,17 @@ def register_pgi_opener(
         on_damage: see :data:`ON_DAMAGE`.
         level: see :data:`LEVEL`.
         scale: see :data:`SCALE`.
+        keys: see :data:`KEYS`.
 
     Raises:
         PgiOptionError: an argument is none of its values.
     """
-    global THREADS, LIMITS, ON_DAMAGE, LEVEL, SCALE
+    global THREADS, LIMITS, ON_DAMAGE, LEVEL, SCALE, KEYS
     if level not in LEVELS:
         import pgic_core.models  # noqa: F401  # which tell of their further levels
     options = DecodeOptions(level, None, on_damage, threads, scale=scale)  # checks them
     THREADS, LIMITS, ON_DAMAGE, LEVEL, SCALE = threads, limits, on_damage, level, options.scale
+    KEYS = keys
     Image.register_open(PgiImageFile.format, PgiImageFile, _accept)
     Image.register_save(PgiImageFile.format, _save)
     Image.register_extension(PgiImageFile.format, ".pgi")
@@ -190,7 +197,7 @@ class PgiImageFile(ImageFile.ImageFile):
         with _pillow_errors():
             from pgic_core.api import open_file
 
-            self._file = file = open_file(self.fp, limits=LIMITS)
+            self._file = file = open_file(self.fp, limits=LIMITS, keys=KEYS)
             self._full_size = self._size = (file.width, file.height)
             # Image.open() checks later on and warns; what it would refuse must not get as far.
             if Image.MAX_IMAGE_PIXELS is not None and file.width * file.height > 2 * Image.MAX_IMAGE_PIXELS:
@@ -207,7 +214,11 @@ class PgiImageFile(ImageFile.ImageFile):
             except PgiError:
                 if not _conceals():
                     raise
-            self._set_level(LEVEL, DecodeOptions(LEVEL, scale=SCALE).scale)
+            if file.tier is not None:
+                self.info["tier"] = file.tier
+            reduced = file.tier == PREVIEW  # all that the keys open
+            options = DecodeOptions(PREVIEW) if reduced else DecodeOptions(LEVEL, scale=SCALE)
+            self._set_level(options.level, options.scale)
         # Pillow takes an image without tiles for loaded; load() decodes without them.
         self.tile = [ImageFile._Tile("pgi", None)]
 

@@ -3,6 +3,7 @@
 from .decoding import decode, decode_many, decode_with_mask, inspect, open_file, verify
 from .editing import annotate, set_metadata, strip_metadata
 from .encoding import EncodeOptions, encode, encode_to
+from .encryption import RecipientInfo, SecurityInfo, add_recipients, decrypt, encrypt, rekey
 from .file import Decoded, PgiFile
 from .file_info import BlockInfo, FileInfo, RendererInfo
 from .latent import LATENT_FACTOR, decode_latent
@@ -17,19 +18,25 @@ __all__ = [
     "FileInfo",
     "PgiFile",
     "PngText",
+    "RecipientInfo",
     "RendererInfo",
     "Repair",
+    "SecurityInfo",
     "SideData",
+    "add_recipients",
     "annotate",
     "decode",
     "decode_latent",
     "decode_many",
     "decode_with_mask",
+    "decrypt",
     "encode",
     "encode_to",
+    "encrypt",
     "inspect",
     "open_file",
     "protect",
+    "rekey",
     "repair",
     "replicate",
     "set_metadata",

@@ -18,15 +18,16 @@ if TYPE_CHECKING:
     from ..limits import Limits
     from ..options import Level, OnDamage, Progress, Window
     from ..roi import RegionsLike
+    from ..security.keyring import KeysLike
     from .file import Decoded
     from .file_info import FileInfo
 
 __all__ = ["decode", "decode_many", "decode_with_mask", "inspect", "open_file", "verify"]
 
 
-def open_file(source: SourceLike, *, limits: Limits | None = None) -> PgiFile:
+def open_file(source: SourceLike, *, limits: Limits | None = None, keys: KeysLike | None = None) -> PgiFile:
     """Open a ``.pgi`` file without decoding it; see :class:`PgiFile`, which is a context manager."""
-    return PgiFile(source, limits=limits)
+    return PgiFile(source, limits=limits, keys=keys)
 
 
 @overload
@@ -41,6 +42,7 @@ def decode(
     threads: int | None = ...,
     limits: Limits | None = ...,
     progress: Progress | None = ...,
+    keys: KeysLike | None = ...,
 ) -> NDArray[Any]: ...
 @overload
 def decode(
@@ -53,6 +55,7 @@ def decode(
     on_damage: OnDamage = ...,
     threads: int | None = ...,
     limits: Limits | None = ...,
+    keys: KeysLike | None = ...,
 ) -> list[NDArray[Any]]: ...
 def decode(
     source: SourceLike,
@@ -66,6 +69,7 @@ def decode(
     threads: int | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
+    keys: KeysLike | None = None,
 ) -> NDArray[Any] | list[NDArray[Any]]:
     """Decode the picture of a file, or a part of it.
 
@@ -81,6 +85,7 @@ def decode(
         threads: 1 or more; ``PGIC_THREADS`` or all processors by default.
         limits: what the file may ask for.
         progress: called with the fraction done, 0 to 1.
+        keys: for an encrypted file, as of :class:`PgiFile`.
 
     Returns:
         (H, W) for grey, else (H, W, C), in the sample type of the file; a list of such for ``windows``.
@@ -92,9 +97,9 @@ def decode(
     if windows is not None:
         if window is not None or progress is not None:
             raise PgiOptionError("windows goes with neither window nor progress.")
-        with PgiFile(source, limits=limits) as file:
+        with PgiFile(source, limits=limits, keys=keys) as file:
             return [picture.to_array() for picture in file.decode_windows_with(options, windows)]
-    return _decoded(source, options, limits)
+    return _decoded(source, options, limits, keys)
 
 
 def decode_with_mask(
@@ -107,9 +112,10 @@ def decode_with_mask(
     threads: int | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
+    keys: KeysLike | None = None,
 ) -> Decoded:
     """Decode like :func:`decode` with ``on_damage="conceal"``, and return the mask of filled pixels."""
-    with PgiFile(source, limits=limits) as file:
+    with PgiFile(source, limits=limits, keys=keys) as file:
         return file.decode_with_mask(
             level=level, scale=scale, window=window, regions=regions, threads=threads, progress=progress
         )
@@ -124,6 +130,7 @@ def decode_many(
     threads: int | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
+    keys: KeysLike | None = None,
 ) -> list[NDArray[Any]]:
     """Decode several files, as many at a time as there are threads.
 
@@ -135,6 +142,7 @@ def decode_many(
         threads: for all together.
         limits: of each file.
         progress: called after each file with the fraction done.
+        keys: for encrypted files, as of :class:`PgiFile`.
 
     Returns:
         One array for each file, in order.
@@ -148,7 +156,7 @@ def decode_many(
     arrays = []
     pool = ThreadPoolExecutor(workers, thread_name_prefix="pgic-file")
     try:
-        for array in pool.map(lambda source: _decoded(source, options, limits), sources):
+        for array in pool.map(lambda source: _decoded(source, options, limits, keys), sources):
             arrays.append(array)
             if progress is not None:
                 progress(len(arrays) / len(sources))
@@ -157,12 +165,13 @@ def decode_many(
     return arrays
 
 
-def inspect(source: SourceLike, *, limits: Limits | None = None) -> FileInfo:
+def inspect(source: SourceLike, *, limits: Limits | None = None, keys: KeysLike | None = None) -> FileInfo:
     """Return what a file says about itself, without decoding pixels.
 
     Args:
         source: a path, bytes, or a binary file object.
         limits: what the file may ask for.
+        keys: for an encrypted file, as of :class:`PgiFile`.
 
     Returns:
         Size, codec, model, regions, blocks, metadata and annotations.
@@ -170,25 +179,29 @@ def inspect(source: SourceLike, *, limits: Limits | None = None) -> FileInfo:
     Raises:
         PgiError: as :class:`PgiFile`.
     """
-    with PgiFile(source, limits=limits) as file:
+    with PgiFile(source, limits=limits, keys=keys) as file:
         return file.info()
 
 
-def verify(source: SourceLike, *, limits: Limits | None = None) -> None:
+def verify(source: SourceLike, *, limits: Limits | None = None, keys: KeysLike | None = None) -> None:
     """Check every byte of a file, and that every tile decodes (A-6.3.2a).
 
     Args:
         source: a path, bytes, or a binary file object.
         limits: what the file may ask for.
+        keys: for an encrypted file, as of :class:`PgiFile`; what they do not open is checked by CRC32 and
+            SHA-256.
 
     Raises:
         PgiFormatError: something is damaged; the message says what.
         PgiError: as :meth:`PgiFile.verify`.
     """
-    with PgiFile(source, limits=limits) as file:
+    with PgiFile(source, limits=limits, keys=keys) as file:
         file.verify()
 
 
-def _decoded(source: SourceLike, options: DecodeOptions, limits: Limits | None) -> NDArray[Any]:
-    with PgiFile(source, limits=limits) as file:
+def _decoded(
+    source: SourceLike, options: DecodeOptions, limits: Limits | None, keys: KeysLike | None
+) -> NDArray[Any]:
+    with PgiFile(source, limits=limits, keys=keys) as file:
         return file.decode_with(options)[0].to_array()

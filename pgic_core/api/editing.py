@@ -6,11 +6,12 @@ from dataclasses import replace as replace_fields
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ..audit import audited
+from ..audit.facts import path_of
 from ..camera import DEVICE_PARAMETERS, LOCATION_PARAMETERS, orientation_of, orientation_only
-from ..container import KEEP, ExtensionKey, Keep, Metadata, PgiReader, atomic_write, rewrite
+from ..container import KEEP, ExtensionKey, Keep, Metadata, atomic_write
 from ..errors import PgiOptionError
 from ..limits import Limits
-from .auditing import path_of
+from ..security.access import open_reader, rewritten
 from .conversion import annotations_to_value, exif_to_bytes, merge_metadata, vendor_fields
 from .file import PgiFile
 from .photo_metadata import (
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..container import Annotation
+    from ..security.keyring import KeysLike
     from .conversion import AnnotationsLike, ExifLike, MetadataLike
 
 __all__ = ["annotate", "set_metadata", "strip_metadata"]
@@ -46,6 +48,7 @@ def set_metadata(
     annotations: AnnotationsLike | Literal[Keep.KEEP] | None = KEEP,
     extension: Mapping[str, object] | None = None,
     limits: Limits | None = None,
+    keys: KeysLike | None = None,
 ) -> None:
     """Change metadata of a file. The coded picture is checked and copied byte for byte.
 
@@ -65,16 +68,18 @@ def set_metadata(
         annotations: all faults, in pixels of the upright picture.
         extension: vendor fields to set; None as a value removes the field.
         limits: what the file may ask for.
+        keys: for an encrypted file, as of :class:`.PgiFile`; they must open all that its metadata may hold.
 
     Raises:
         PgiOptionError: a value is out of range or of the wrong type.
         PgiFormatError: the file is damaged.
-        PgiUnsupportedError: a later version wrote the file, or it has a security block; or EXIF or XMP are
+        PgiKeyError: the file is encrypted, and the keys do not open all that its metadata may hold.
+        PgiUnsupportedError: a later version wrote the file, or it is signed; or EXIF or XMP are
             too broken to remove the position from them.
         PgiInputError: it cannot be read or written.
     """
     limits = limits or Limits.from_environment()
-    with audited("edit", file=path_of(path), what="metadata"), PgiReader(path, limits) as reader:
+    with audited("edit", file=path_of(path), what="metadata"), open_reader(path, limits, keys) as reader:
         fields = dict(reader.extension)
         old_exif, old_xmp = _profiles(fields)
         new_exif = old_exif if exif is KEEP else exif_to_bytes(exif) if exif else b""
@@ -113,7 +118,7 @@ def set_metadata(
             a3 = follow(a3, metadata_from_photo(old_exif, old_xmp), metadata_from_photo(new_exif, new_xmp))
         if metadata is not KEEP:
             a3 = Metadata() if metadata is None else merge_metadata(metadata, a3)
-        atomic_write(path, rewrite(reader, metadata=a3, extension=fields))
+        atomic_write(path, rewritten(reader, a3, fields))
 
 
 def strip_metadata(
@@ -124,6 +129,7 @@ def strip_metadata(
     thumbnail: bool = False,
     everything: bool = False,
     limits: Limits | None = None,
+    keys: KeysLike | None = None,
 ) -> None:
     """Remove private metadata from a file: from A.3, EXIF and XMP. The coded picture stays as it is.
 
@@ -140,6 +146,7 @@ def strip_metadata(
         everything: remove all of EXIF but the orientation, all of XMP, IPTC, comments, texts and segments,
             and time, device, location and sensor parameters of A.3.
         limits: what the file may ask for.
+        keys: for an encrypted file, as of :class:`.PgiFile`; they must open all that its metadata may hold.
 
     Raises:
         PgiOptionError: no argument says what to remove.
@@ -150,7 +157,7 @@ def strip_metadata(
     if not (location or device or thumbnail or everything):
         raise PgiOptionError("Say what is to be taken out: location, device, thumbnail or everything.")
     limits = limits or Limits.from_environment()
-    with PgiReader(path, limits) as reader:
+    with open_reader(path, limits, keys) as reader:
         fields = reader.extension
         exif: bytes | None
         xmp: bytes | None
@@ -158,7 +165,7 @@ def strip_metadata(
         a3 = reader.metadata
     if everything:
         nothing: dict[str, Any] = dict.fromkeys(("exif", "xmp", "segments", "side_data"))
-        set_metadata(path, metadata=Metadata(anomaly=a3.anomaly), **nothing, limits=limits)
+        set_metadata(path, metadata=Metadata(anomaly=a3.anomaly), **nothing, limits=limits, keys=keys)
         return
     changes: dict[str, object] = {}
     if location:
@@ -176,7 +183,9 @@ def strip_metadata(
         beside = {"segments": None, "side_data": None}
     elif thumbnail:
         beside = {"side_data": replace_fields(SideData.from_fields(fields), photoshop=b"")}
-    set_metadata(path, metadata=changes, exif=exif or None, xmp=xmp or None, **beside, limits=limits)
+    set_metadata(
+        path, metadata=changes, exif=exif or None, xmp=xmp or None, **beside, limits=limits, keys=keys
+    )
 
 
 def _profiles(fields: Mapping[str, object]) -> tuple[bytes, bytes]:
@@ -191,6 +200,7 @@ def annotate(
     *,
     replace: bool = False,
     limits: Limits | None = None,
+    keys: KeysLike | None = None,
 ) -> None:
     """Add fault annotations to a file (A-6.3.1c).
 
@@ -200,12 +210,13 @@ def annotate(
             the decoded picture; if it finds nothing, or fails, the file stays as it is.
         replace: remove existing annotations first.
         limits: what the file may ask for.
+        keys: for an encrypted file, as of :class:`.PgiFile`; they must open all that its metadata may hold.
 
     Raises:
         PgiOptionError: also where no plugin offers the recogniser.
         PgiError: otherwise as :func:`set_metadata` and, for a recogniser, :meth:`PgiFile.decode`.
     """
-    with PgiFile(path, limits=limits) as file:
+    with PgiFile(path, limits=limits, keys=keys) as file:
         if isinstance(annotations, str):
             # Not imported for those who bring annotations.
             from .plugin_steps import recognised
@@ -219,4 +230,4 @@ def annotate(
             items = list(annotations)
         if not replace:
             items = [*file.annotations, *items]
-    set_metadata(path, annotations=items or None, limits=limits)
+    set_metadata(path, annotations=items or None, limits=limits, keys=keys)

@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypedDict
 
 from ..audit import audited
-from ..container import IMAGE_FIELDS_SIZE, atomic_write
+from ..audit.facts import facts_of_coded, path_of
+from ..container import IMAGE_FIELDS_SIZE, PgiReader, atomic_write
 from ..container.parity import share_of
 from ..errors import PgiOptionError
 from ..limits import Limits
 from ..options import DEFAULT_EFFORT, DEFAULT_QUALITY, RateRequest, thread_count
-from .auditing import facts_of_coded, path_of
+from ..security.recipients import recipients_of
 from .payload import CodingOptions, code
 from .preparing import Description, Profiles, prepare
 from .source_image import source_bytes_of
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ..models import Model
     from ..options import Progress
     from ..roi import ExactLike, RoiLike
+    from ..security.recipients import Recipient, RecipientsLike
     from ..security.watermark import Watermark
     from .conversion import AnnotationsLike, ExifLike, MetadataLike
     from .image_type import ImageTypeLike
@@ -65,6 +67,7 @@ class EncodeOptions(TypedDict, total=False):
     threads: int | None
     limits: Limits | None
     progress: Progress | None
+    recipients: RecipientsLike | None
 
 
 def encode(
@@ -98,6 +101,7 @@ def encode(
     threads: int | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
+    recipients: RecipientsLike | None = None,
 ) -> bytes:
     """Encode a picture as a ``.pgi`` file (A-6.3.1).
 
@@ -167,6 +171,9 @@ def encode(
         threads: 1 or more; ``PGIC_THREADS`` or all processors if not given.
         limits: those that a reader would check of the picture; the defaults and the environment if not given.
         progress: called with the share done, 0 to 1.
+        recipients: encrypt the file for these (:func:`~pgic_core.encrypt`): public keys, paths of ``.pub``
+            files, a :class:`~pgic_core.Passphrase`, or pairs of one of these and a tier. Two such files of
+            one picture differ in all of their content.
 
     Returns:
         The file.
@@ -181,7 +188,10 @@ def encode(
         PgiInputError: the Pillow image cannot be read to its end.
         PgiLimitError: the picture is larger than the limits allow.
         PgiModelError: the model is not there.
+        PgiUnsupportedError: there are recipients, and the extra "security" is missing.
     """
+    # Before the long work, so that a wrong key shows at once.
+    chosen = None if recipients is None else recipients_of(recipients)
     rate = RateRequest(
         quality=quality,
         lossless=lossless or codec == "lossless",
@@ -214,10 +224,27 @@ def encode(
         how = _with_watermark(how)
         mark = watermark, DEFAULT_QUALITY if quality is None else quality
     with audited("encode", file=path_of(image)) as event:
-        prepared = replace(prepare(image, profiles, description, preprocess, limits, mark), share=share)
-        data = _wrap(prepared, *code(prepared, how), limits)
+        prepared = prepare(image, profiles, description, preprocess, limits, mark)
+        if chosen is None:
+            prepared = replace(prepared, share=share)
+            data = _wrap(prepared, *code(prepared, how), limits)
+        else:
+            data = _encrypted(prepared, how, chosen, share, limits)
         event.facts |= facts_of_coded(data)
     return data
+
+
+def _encrypted(
+    prepared: Prepared, how: CodingOptions, recipients: list[Recipient], share: int | None, limits: Limits
+) -> bytes:
+    """Second and third step of encoding for recipients; parity is that of the encrypted file."""
+    # Not imported for plain files.
+    from ..security.sealing import encrypted, overhead
+
+    room = replace(prepared, share=share, reserve=overhead(recipients, prepared.tiles))
+    plain = _wrap(prepared, *code(room, how), limits)
+    with PgiReader(plain, limits) as reader:
+        return b"".join(encrypted(reader, recipients, share=share))
 
 
 def _with_watermark(how: CodingOptions) -> CodingOptions:

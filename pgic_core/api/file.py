@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
-from ..audit import audited, note
+from ..audit import audited
+from ..audit.facts import facts_of, facts_of_options, path_of
 from ..camera import orientation_of
 from ..codec.picture import Channels, Picture, SampleFormat
 from ..codec.tiling import Box
@@ -18,7 +19,6 @@ from ..container import (
     IMAGE_FIELDS_SIZE,
     Annotation,
     ExtensionKey,
-    ImageType,
     Metadata,
     PgiReader,
     annotations_from_maps,
@@ -26,14 +26,11 @@ from ..container import (
 )
 from ..errors import PgiLimitError, PgiUnsupportedError
 from ..limits import Limits
-from ..models import ROWS_PER_OCTAVE, find_model
 from ..options import ADAPTIVE, DecodeOptions, Level, OnDamage, Window
-from .auditing import facts_of, facts_of_options, path_of
-from .file_info import BlockInfo, FileInfo, RendererInfo
+from ..security.access import open_reader, require_pixels, tier_of, verify_sealed
+from .file_description import describe
 from .opened_image import open_coded
-from .photo_metadata import contradictions
 from .side_data import SideData
-from .thermal import radiometric_maker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,6 +45,8 @@ if TYPE_CHECKING:
     from ..models import Renderer
     from ..options import Progress
     from ..roi import RegionsLike
+    from ..security.keyring import KeysLike
+    from .file_info import FileInfo
 
 __all__ = ["Decoded", "Level", "OnDamage", "PgiFile", "Window"]
 
@@ -74,18 +73,24 @@ class PgiFile:
         source: a path, bytes, or a binary file object. The object may be a stream that cannot seek. The file
             may be truncated, as long as the parts that are asked for are there.
         limits: what the file may ask for; by default those of the environment.
+        keys: for an encrypted file, one or several :class:`~pgic_core.SecretKey`, paths of ``.key`` files or
+            :class:`~pgic_core.Passphrase`. Beside these, files named by ``PGIC_KEYS`` and keys of plugins are
+            tried, and nothing else. Without a key the file opens, and only what it says openly can be read.
 
     Raises:
         PgiFormatError: the bytes are no ``.pgi`` file, or header or directory are damaged.
         PgiUnsupportedError: a later version is needed.
         PgiLimitError: the file asks for more than the limits allow.
-        PgiInputError: it cannot be read.
+        PgiAuthenticationError: the file was changed after it was encrypted.
+        PgiInputError: it, or a key file, cannot be read.
     """
 
-    def __init__(self, source: SourceLike, *, limits: Limits | None = None) -> None:
+    def __init__(
+        self, source: SourceLike, *, limits: Limits | None = None, keys: KeysLike | None = None
+    ) -> None:
         self._limits = limits or Limits.from_environment()
         with audited("open", file=path_of(source)) as event:
-            self._reader = PgiReader(source, self._limits)
+            self._reader = open_reader(source, self._limits, keys)
             event.facts |= facts_of(self._reader)
 
     def close(self) -> None:
@@ -104,6 +109,20 @@ class PgiFile:
     def reader(self) -> PgiReader:
         """Reader of the container: blocks and their raw bytes."""
         return self._reader
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether the picture is encrypted in the file."""
+        return self._reader.header.image.encrypted
+
+    @property
+    def tier(self) -> str | None:
+        """What the keys open of an encrypted file: "metadata", "preview", "regions" or "full".
+
+        None if the file is not encrypted, or no key opens it.
+        """
+        tier = tier_of(self._reader)
+        return None if tier is None else tier.label
 
     @property
     def width(self) -> int:
@@ -132,7 +151,12 @@ class PgiFile:
 
     @property
     def preview_bytes(self) -> int:
-        """Length of the prefix of the file that is enough for a preview."""
+        """Length of the prefix of the file that is enough for a preview.
+
+        Of an encrypted file that is all of it, since its security block stands last.
+        """
+        if self.encrypted:
+            return self._reader.size
         return self._reader.header.image.offset + IMAGE_FIELDS_SIZE + self._coded.preview_bytes
 
     @property
@@ -187,7 +211,8 @@ class PgiFile:
     def segments(self) -> bytes | None:
         """Further APPn segments of the JPEG that the picture came from (:mod:`pgic_core.container.segments`).
 
-        Raw temperatures of a thermal camera are among them; EXIF, ICC and XMP are not.
+        Raw temperatures of a thermal camera are among them; EXIF, ICC and XMP are not. Of an encrypted file,
+        None also where the keys do not open the tier "full".
         """
         return cast("bytes | None", self._reader.extension.get(ExtensionKey.SEGMENTS))
 
@@ -329,9 +354,12 @@ class PgiFile:
 
     def decode_with(self, options: DecodeOptions) -> tuple[Picture, NDArray[np.bool_] | None]:
         """As :meth:`decode_picture`, with options that were checked when they were made."""
+        options = self._with_cells(options)
         with audited("decode", **facts_of(self._reader), **facts_of_options(options)):
+            if options.level != "preview":
+                require_pixels(self._reader)
             try:
-                pixels, mask = self._coded.decode(self._resolved(options))
+                pixels, mask = self._coded.decode(options)
             except MemoryError as error:
                 raise self._too_large() from error
         return Picture(pixels, self.image_type), mask
@@ -356,30 +384,30 @@ class PgiFile:
         # Not imported for those who decode here.
         from ..codec.learned.opacity import symbols_of
 
+        options = self._with_cells(options)
         asked = facts_of_options(options) | ({"level": "latent"} if latent else {})
         with audited("decode", **facts_of(self._reader), **asked):
+            if latent or options.level != "preview":
+                require_pixels(self._reader)
             try:
-                return symbols_of(self._coded, self._resolved(options), latent=latent)
+                return symbols_of(self._coded, options, latent=latent)
             except MemoryError as error:
                 raise self._too_large() from error
 
-    def _resolved(self, options: DecodeOptions) -> DecodeOptions:
-        """Options with regions as codecs take them."""
-        if options.level != ADAPTIVE:
-            return options
-        return replace(options, regions=self._key_cells(options.regions))
-
-    def _key_cells(self, regions: RegionsLike | None) -> NDArray[np.bool_]:
-        """Key regions as cells of 8 x 8 pixels of the stored picture.
+    def _with_cells(self, options: DecodeOptions) -> DecodeOptions:
+        """Options whose regions are cells of 8 x 8 pixels of the stored picture.
 
         Raises:
             PgiOptionError: regions are none of what :meth:`decode` takes, or there are none.
         """
+        if options.level != ADAPTIVE:
+            return options
         # Not imported for those who decode at other levels.
         from ..roi import key_cells
 
-        return key_cells(
-            regions, self._coded.facts.roi, self.annotations, self.width, self.height, self.orientation
+        roi, size = self._coded.facts.roi, (self.width, self.height)
+        return replace(
+            options, regions=key_cells(options.regions, roi, self.annotations, *size, self.orientation)
         )
 
     def renderer(self, level: Level = "fast", scale: int = 1) -> Renderer | None:
@@ -409,6 +437,7 @@ class PgiFile:
         options = DecodeOptions(window=window, threads=threads)
         asked = facts_of_options(options) | {"level": "latent"}
         with audited("decode", **facts_of(self._reader), **asked):
+            require_pixels(self._reader)
             try:
                 return self._coded.latent(options.window, options.thread_count)
             except MemoryError as error:
@@ -440,10 +469,13 @@ class PgiFile:
         Raises:
             PgiError: as :meth:`decode`; what was yielded before was sound.
         """
-        options = self._resolved(DecodeOptions(level, threads=threads, scale=scale, regions=regions))
-        done, rows = 0, -(-self.height // options.scale)
+        options = DecodeOptions(level, threads=threads, scale=scale, regions=regions)
         # Logged before the first strip is out of hand.
-        note("decode", **facts_of(self._reader), **facts_of_options(options))
+        with audited("decode", **facts_of(self._reader), **facts_of_options(options)):
+            if options.level != "preview":
+                require_pixels(self._reader)
+            options = self._with_cells(options)
+        done, rows = 0, -(-self.height // options.scale)
         try:
             for strip in self._coded.strips(options):
                 yield strip
@@ -463,7 +495,8 @@ class PgiFile:
         """Check every byte of the file, and all that reading parses (A-6.3.2a).
 
         That is: metadata, extension fields, every tile, feature maps where they can be decoded here, and the
-        files of the model against its digest.
+        files of the model against its digest. Of an encrypted file, content that no key opens is checked by
+        CRC32 and SHA-256 alone.
 
         Raises:
             PgiFormatError: something is damaged; the message says what.
@@ -472,6 +505,8 @@ class PgiFile:
         """
         self._reader.verify()
         self.info()
+        if self.encrypted and not verify_sealed(self._reader):
+            return
         self._coded.verify()
         if "pgic.features" in self._reader.extension:
             self._verify_features()
@@ -487,65 +522,18 @@ class PgiFile:
             decode_features(stream, limits=self._limits)
 
     def info(self) -> FileInfo:
-        """What there is to know without decoding pixels."""
-        coded = self._coded
-        facts = coded.facts
-        kinds = {kind.value: kind.name.lower() for kind in ImageType}
-        roi_octaves = None
-        if facts.roi is not None:
-            roi_octaves = float(facts.roi.min()) / ROWS_PER_OCTAVE, float(facts.roi.max()) / ROWS_PER_OCTAVE
-        return FileInfo(
-            format_version=self._reader.version,
-            file_bytes=self._reader.size,
-            width=self.width,
-            height=self.height,
-            image_type=kinds.get(self.image_type, str(self.image_type)),
-            channels=coded.channels.label,
-            sample_format=coded.sample_format.name.lower(),
-            codec=coded.codec,
-            quality=facts.quality,
-            model_digest=facts.model_digest,
-            renderers=_renderers(facts.model_digest),
-            roi_octaves=roi_octaves,
-            filter_bytes=facts.filter_bytes,
-            exact_blocks=0 if facts.exact is None else int(facts.exact.sum()),
-            exact_share=0.0 if facts.exact is None else float(facts.exact.mean()),
-            exact_bytes=facts.exact_bytes,
-            near_blocks=facts.near_blocks,
-            tile_size=coded.tile_size,
-            tiles=coded.tiles,
-            preview_bytes=self.preview_bytes,
-            bpp=self._reader.size * 8 / (self.width * self.height),
-            blocks=tuple(
-                BlockInfo(block.name, block.offset, block.length, block.compressed, block.encrypted)
-                for block in self._reader.blocks
-            ),
-            metadata=self.metadata,
-            annotations=self.annotations,
-            exif_bytes=len(self.exif or b""),
-            icc_bytes=len(self.icc_profile or b""),
-            xmp_bytes=len(self.xmp or b""),
-            segment_bytes=len(self.segments or b""),
-            radiometric=radiometric_maker(self.exif, self.segments, (self.width, self.height)),
-            dpi=self.dpi,
-            orientation=self.orientation,
-            contradictions=contradictions(self.metadata, self.exif, self.xmp),
-            side_data=self.side_data,
-            preprocess=self.preprocess,
-            extension=self.extension,
-        )
+        """What there is to know without decoding pixels; of an encrypted file, what its keys open."""
+        return describe(self)
+
+    @property
+    def coded(self) -> CodedImage:
+        """The picture in its codec.
+
+        Raises:
+            PgiError: as :meth:`decode`.
+        """
+        return self._coded
 
     @cached_property
     def _coded(self) -> CodedImage:
         return open_coded(self._reader, self._limits)
-
-
-def _renderers(model_digest: str | None) -> tuple[RendererInfo, ...]:
-    """What can draw pictures of a model here."""
-    if model_digest is None:
-        return ()
-    try:
-        found = find_model(model_digest).renderers
-    except PgiUnsupportedError:
-        return ()
-    return tuple(RendererInfo(r.level, r.scale, r.digest, r.synthesised) for r in found)

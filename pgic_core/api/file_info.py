@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..container import Annotation, Metadata
+    from .encryption import SecurityInfo
     from .side_data import SideData
 
 __all__ = ["BlockInfo", "FileInfo", "RendererInfo"]
@@ -104,6 +105,8 @@ class FileInfo:
         side_data: IPTC, comments and the like.
         preprocess: names of the steps that changed the picture before it was coded.
         extension: fields of vendors.
+        security: what an encrypted file says of its encryption; None of a plain one. What no key opens is
+            empty, 0 or None above.
     """
 
     format_version: tuple[int, int]
@@ -141,6 +144,7 @@ class FileInfo:
     side_data: SideData
     preprocess: tuple[str, ...]
     extension: Mapping[str, object]
+    security: SecurityInfo | None = None
 
     def to_dict(self) -> dict[str, object]:
         """The same in types that JSON holds; byte strings of vendors become their length."""
@@ -157,6 +161,7 @@ class FileInfo:
         result["side_data"] = _side_data(self.side_data)
         result["preprocess"] = list(self.preprocess)
         result["extension"] = _plain(self.extension)
+        result["security"] = None if self.security is None else self.security.to_dict()
         return result
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..container.source import SourceLike
     from ..limits import Limits
     from ..options import Window
+    from ..security.keyring import KeysLike
 
 __all__ = ["LATENT_FACTOR", "decode_latent"]
 
@@ -24,6 +25,7 @@ def decode_latent(
     window: Window | None = None,
     threads: int | None = None,
     limits: Limits | None = None,
+    keys: KeysLike | None = None,
 ) -> NDArray[np.float32]:
     """Decode the dequantised latent of a picture, as the model's network ``means`` gives it (A-6.4.1a).
 
@@ -36,6 +38,7 @@ def decode_latent(
             and only the tiles that it needs are read.
         threads: 1 or more; ``PGIC_THREADS`` or all processors if not given.
         limits: what the file may ask for.
+        keys: for an encrypted file, as of :class:`.PgiFile`.
 
     Returns:
         float32 (M, h, w). M is ``model.latent``; a position spans 16 x 16 pixels, so h and w are a
@@ -46,5 +49,5 @@ def decode_latent(
             is not installed (PgiModelError).
         PgiError: as :meth:`PgiFile.decode`.
     """
-    with PgiFile(source, limits=limits) as file:
+    with PgiFile(source, limits=limits, keys=keys) as file:
         return file.latent(window, threads)

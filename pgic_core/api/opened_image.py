@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..codec.base import Payload, open_image
-from ..container import IMAGE_FIELDS_SIZE
+from ..container import IMAGE_FIELDS_SIZE, ExtensionKey
 from ..errors import PgiFormatError
+from ..security.access import tier_of
+from ..security.tiers import Tier
 
 if TYPE_CHECKING:
     from ..codec.base import CodedImage
@@ -14,6 +16,24 @@ if TYPE_CHECKING:
     from ..limits import Limits
 
 __all__ = ["open_coded"]
+
+
+def _checked(reader: PgiReader) -> bytes:
+    if reader.sealed is not None:  # each message is authenticated
+        return reader.read_payload(0, reader.payload_length)
+    return reader.read_block(reader.header.image)[IMAGE_FIELDS_SIZE:]
+
+
+def _stored_preview(reader: PgiReader, limits: Limits) -> CodedImage | None:
+    """The preview of a lossless picture, where the keys open no more than that."""
+    if tier_of(reader) is not Tier.PREVIEW or ExtensionKey.PREVIEW not in reader.extension:
+        return None
+    # Not imported for others.
+    from ..codec.lossless.stored_preview import StoredPreview
+
+    data = reader.extension[ExtensionKey.PREVIEW]
+    assert isinstance(data, bytes)
+    return StoredPreview(data, reader.fields.width, reader.fields.height, limits)
 
 
 def open_coded(reader: PgiReader, limits: Limits) -> CodedImage:
@@ -25,9 +45,12 @@ def open_coded(reader: PgiReader, limits: Limits) -> CodedImage:
         PgiLimitError: the picture has too many tiles.
     """
     fields = reader.fields
+    stored = _stored_preview(reader, limits)
+    if stored is not None:
+        return stored
     payload = Payload(
         read=reader.read_payload,
-        checked=lambda: reader.read_block(reader.header.image)[IMAGE_FIELDS_SIZE:],
+        checked=lambda: _checked(reader),
         length=reader.payload_length,
         width=fields.width,
         height=fields.height,

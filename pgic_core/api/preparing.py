@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
     ImageLike: TypeAlias = NDArray[Any] | Image.Image
 
+_TILE = 512
+
 __all__ = ["Description", "ImageLike", "Prepared", "Profiles", "prepare"]
 
 
@@ -88,6 +90,7 @@ class Prepared:
         metadata: A.3 fields.
         fields: the extension block (A.4).
         share: parity in 1/10,000 of the file, or None.
+        reserve: further bytes that the file takes, at most, which :meth:`wrapped` does not put in.
     """
 
     picture: Picture
@@ -95,6 +98,7 @@ class Prepared:
     metadata: Metadata
     fields: Mapping[str, object]
     share: int | None = None
+    reserve: int = 0
 
     @property
     def pixels(self) -> int:
@@ -118,7 +122,12 @@ class Prepared:
         if self.share is not None:
             budget = bare_budget(budget, self.share)
         bare = replace(self, share=None)
-        return budget - len(bare.wrapped(Compression.LOSSLESS, [b"\0"])) + 1
+        return budget - len(bare.wrapped(Compression.LOSSLESS, [b"\0"])) + 1 - self.reserve
+
+    @property
+    def tiles(self) -> int:
+        """Tiles of the picture in any codec of this software, at most; those of opacity included."""
+        return 2 * -(-self.picture.width // _TILE) * -(-self.picture.height // _TILE)
 
 
 def prepare(

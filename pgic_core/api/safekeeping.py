@@ -8,12 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from ..audit import audited
+from ..audit.facts import path_of
 from ..container import PgiReader, atomic_write, open_source
 from ..container.mending import mend, with_parity
 from ..container.parity import share_of
 from ..errors import PgiError, PgiFormatError, PgiInputError
 from ..limits import Limits
-from .auditing import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

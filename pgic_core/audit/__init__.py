@@ -10,6 +10,8 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from ..errors import PgiKeyError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -51,6 +53,9 @@ class Event:
 def audited(event: str, /, **facts: object) -> Iterator[Event]:
     """Log what a block does when it ends, before its caller sees a result; with ``error`` if it fails.
 
+    Where no key opens what it needs, the event is ``deny``; the fact ``what`` then names the event, unless it
+    says more already.
+
     Args:
         event: as for :func:`note`.
         facts: likewise.
@@ -63,7 +68,10 @@ def audited(event: str, /, **facts: object) -> Iterator[Event]:
         yield going_on
     except Exception as error:
         if os.environ.get(VARIABLE):
-            note(event, **going_on.facts, error=type(error).__name__, reason=str(error)[:400])
+            facts = going_on.facts | {"error": type(error).__name__, "reason": str(error)[:400]}
+            if isinstance(error, PgiKeyError):
+                event, facts = "deny", {"what": event} | facts
+            note(event, **facts)
         raise
     if os.environ.get(VARIABLE):
         note(event, **going_on.facts)

@@ -19,8 +19,5 @@ def bench() -> None:
     """Measure files, quality and speed beside other codecs."""
 
 
-for _command in (
-    *(rd, quality, speed, levels, memory, standard, worst, ratio, roi),
-    *(loader, device, compressai),
-):
+for _command in (rd, quality, speed, levels, memory, standard, worst, ratio, roi, loader, device, compressai):
     bench.add_command(_command)

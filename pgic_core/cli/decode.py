@@ -13,6 +13,7 @@ from ..options import FAST, PREVIEW, DecodeOptions
 from ..terminal import say
 from .base import PgicCommand, option
 from .file_options import output_options, run_options, strict_option
+from .key_options import key_options
 from .paths import PGI_SUFFIXES, STREAM, find_sources, place_targets, split_decoded
 from .photos import WRITTEN_SUFFIXES, read_stdin, streamed_photo, write_output
 from .running import Losses, Run, run_targets
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ..api.writing import Carried
     from ..models import Renderer
     from ..options import OnDamage
+    from ..security.keyring import KeyLike
     from .batch import Progress
     from .file_options import OutputOptions, RunOptions
     from .paths import Target
@@ -108,6 +110,7 @@ __all__ = ["decode"]
     advanced=True,
     help="Leave out EXIF, GPS, ICC, XMP, comments and resolution; the picture is turned upright.",
 )
+@key_options(advanced=False)
 @strict_option
 @output_options
 @run_options
@@ -124,6 +127,7 @@ def decode(
     quality: int | None,
     strip: bool,
     strict: bool,
+    keys: list[KeyLike],
 ) -> None:
     """Turn .pgi files into photos.
 
@@ -147,7 +151,7 @@ def decode(
     losses = Losses(strict=strict, quiet=run.quiet)
     on_damage: OnDamage = "conceal" if conceal else "raise"
     options = DecodeOptions(level, window, on_damage, run.threads, None, int(scale), regions or None)
-    work = _Decoding(options, chosen, quality, strip, losses)
+    work = _Decoding(options, chosen, quality, strip, losses, keys)
     run_targets(targets, work, run, outputs, losses)
 
 
@@ -161,6 +165,7 @@ class _Decoding:
         quality: 1 to 100 of a lossy output, or None for the usual one.
         strip: write pixels only.
         losses: what is told what pictures lose.
+        keys: of encrypted files.
     """
 
     options: DecodeOptions
@@ -168,6 +173,7 @@ class _Decoding:
     quality: int | None
     strip: bool
     losses: Losses
+    keys: list[KeyLike]
 
     def __call__(self, target: Target, progress: Progress) -> str:
         """Make ``target``, and return the line to say about it."""
@@ -175,7 +181,7 @@ class _Decoding:
 
         name = target.source.name
         kind = self.stream_suffix if target.name == STREAM else Path(target.name).suffix.lower()
-        with open_file(read_stdin() if name == STREAM else name) as file:
+        with open_file(read_stdin() if name == STREAM else name, keys=self.keys) as file:
             described = self._write_strips(file, target, kind, progress)
             if described is None:
                 described = self._write_whole(file, target, kind, progress)

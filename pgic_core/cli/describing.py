@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ..api import FileInfo
     from ..container import Annotation
+    from ..security.keyring import KeyLike
     from .batch import Progress
 
 __all__ = ["describe_metadata", "pgi_sources", "show_each", "show_facts"]
@@ -39,6 +40,7 @@ def show_each(
     sources: Sequence[Source],
     record: Callable[[str, FileInfo], object] | None,
     describe: Callable[[FileInfo], Iterable[tuple[str, str]]],
+    keys: Sequence[KeyLike] = (),
 ) -> None:
     """Write what each file says before the next is opened, so that memory does not grow with their number.
 
@@ -49,13 +51,14 @@ def show_each(
         record: name and facts of a file as JSON holds them: one object for one source, a list for several.
             None for text.
         describe: names and values for people.
+        keys: of encrypted files.
     """
     from ..api import inspect
 
     with json_items() if record and len(sources) > 1 else nullcontext(show_json) as show_record:
 
         def work(source: Source, _: Progress) -> None:
-            facts = inspect(stdin_stream() if source.name == STREAM else source.name)
+            facts = inspect(stdin_stream() if source.name == STREAM else source.name, keys=keys)
             if record is None:
                 show_facts(source.name, describe(facts))
             else:

@@ -9,6 +9,7 @@ import click
 
 from .base import PgicCommand, option
 from .file_options import output_options, run_options, strict_option
+from .key_options import recipient_options
 from .paths import PGI_SUFFIXES, place_targets, split_output
 from .photos import open_photo, photo_sources, write_output
 from .roi_options import roi_options, show_roi_map
@@ -39,6 +40,7 @@ _RATES = ("quality", "lossless", "max_bytes", "ratio", "bpp", "min_psnr")
         "pgic encode --ratio 20 photo.jpg       a twentieth of the bytes of photo.jpg",
         "pgic encode --roi saliency --show-roi kept.png photo.jpg",
         "pgic encode --exact 1200,640,300,180 photo.jpg",
+        "pgic encode --to anna.pub --to preview:ben.pub photo.jpg",
     ),
 )
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT... [OUTPUT.pgi]")
@@ -130,6 +132,7 @@ _RATES = ("quality", "lossless", "max_bytes", "ratio", "bpp", "min_psnr")
     advanced=True,
     help="Which frame to code of a file that has several. [default: 1]",
 )
+@recipient_options
 @strict_option
 @roi_options
 @output_options
@@ -166,6 +169,8 @@ def encode(
     targets = place_targets(sources, output, PGI_SUFFIXES[0], PGI_SUFFIXES)
     if show_roi is not None and (roi is None or len(targets) != 1):
         raise click.UsageError("--show-roi needs --roi and one photo.")
+    if show_roi is not None and options["recipients"]:
+        raise click.UsageError("--show-roi would show openly what --to encrypts.")
     run = Run.plan(len(targets), running)
     if strip:
         options |= _nothing_beside_pixels()

@@ -8,11 +8,13 @@ import click
 
 from .base import PgicCommand, option
 from .describing import describe_metadata, pgi_sources, show_each
+from .key_options import key_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ..api import FileInfo
+    from ..security.keyring import KeyLike
 
 __all__ = ["info"]
 
@@ -20,19 +22,20 @@ __all__ = ["info"]
 @click.command(cls=PgicCommand, examples=("pgic info photo.pgi", "pgic info --json coded"))
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @option("--json", "as_json", is_flag=True, help="One JSON object for one file, a list for several.")
-def info(inputs: tuple[str, ...], as_json: bool) -> None:
+@key_options(advanced=True)
+def info(inputs: tuple[str, ...], as_json: bool, keys: list[KeyLike]) -> None:
     """Say what .pgi files hold.
 
     That is size, codec, model, regions of interest, blocks, metadata, annotations and vendor fields.
 
     INPUT is a .pgi file, a pattern, a folder with all folders below it, or - for standard input. No pixels
-    are decoded.
+    are decoded. Of an encrypted file, pgic shows what its keys open.
     """
 
     def record(name: str, facts: FileInfo) -> dict[str, object]:
         return {"file": name, **facts.to_dict(), **_explained(facts.extension)}
 
-    show_each(pgi_sources(inputs), record if as_json else None, _describe)
+    show_each(pgi_sources(inputs), record if as_json else None, _describe, keys)
 
 
 def _explained(extension: Mapping[str, object]) -> dict[str, object]:
@@ -51,14 +54,12 @@ def _explained(extension: Mapping[str, object]) -> dict[str, object]:
 
 def _describe(facts: FileInfo) -> Iterator[tuple[str, str]]:
     yield "format", ".".join(map(str, facts.format_version))
-    yield (
-        "picture",
-        f"{facts.width} x {facts.height}, {facts.channels}, {facts.sample_format}, {facts.image_type}",
-    )
+    picture = (f"{facts.width} x {facts.height}", facts.channels, facts.sample_format, facts.image_type)
+    yield "picture", ", ".join(filter(None, picture))
     if facts.orientation != 1:
         yield "orientation", f"{facts.orientation} (EXIF, not applied)"
     codec: str = facts.codec
-    if facts.codec == "learned":
+    if facts.codec == "learned" and facts.model_digest is not None:
         codec += f", quality {facts.quality}, model {facts.model_digest}"
         if facts.channels == "rgb+alpha":
             codec += ", alpha lossless"
@@ -79,11 +80,15 @@ def _describe(facts: FileInfo) -> Iterator[tuple[str, str]]:
         )
     if facts.near_blocks:
         yield "near-exact", f"{facts.near_blocks:,} blocks of 8 x 8"
-    yield "tiles", f"{facts.tiles} of {facts.tile_size[0]} x {facts.tile_size[1]}"
-    yield (
-        "size",
-        f"{facts.file_bytes:,} bytes, {facts.bpp:.3f} bpp, preview in the first {facts.preview_bytes:,}",
-    )
+    if facts.tiles:
+        yield "tiles", f"{facts.tiles} of {facts.tile_size[0]} x {facts.tile_size[1]}"
+    preview = f", preview in the first {facts.preview_bytes:,}" if facts.preview_bytes else ""
+    yield "size", f"{facts.file_bytes:,} bytes, {facts.bpp:.3f} bpp{preview}"
+    if facts.security is not None:
+        opened = "no key opens it" if facts.security.tier is None else f"open: {facts.security.tier}"
+        yield "encrypted", f"{facts.security.algorithm}, content key {facts.security.key_id}, {opened}"
+        for each in facts.security.recipients:
+            yield "recipient", f"{each.tier}: {each.kind} {each.key_id}".rstrip()
     for block in facts.blocks:
         flags = " compressed" * block.compressed + " encrypted" * block.encrypted
         yield "block", f"{block.name}: {block.length:,} bytes{flags}"

@@ -11,12 +11,14 @@ from ..errors import PgiInputError
 from .base import PgicGroup, option
 from .batch import Report, run_batch
 from .describing import describe_metadata, pgi_sources, show_each
+from .key_options import key_options
 from .paths import STREAM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ..api import FileInfo
+    from ..security.keyring import KeyLike
 
 __all__ = ["meta"]
 
@@ -31,7 +33,8 @@ def meta() -> None:
 @meta.command(examples=("pgic meta show photo.pgi", "pgic meta show --json coded"))
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @option("--json", "as_json", is_flag=True, help="One JSON object for one file, a list for several.")
-def show(inputs: tuple[str, ...], as_json: bool) -> None:
+@key_options(advanced=True)
+def show(inputs: tuple[str, ...], as_json: bool, keys: list[KeyLike]) -> None:
     """Show metadata, fault annotations and vendor fields."""
 
     def record(name: str, facts: FileInfo) -> dict[str, object]:
@@ -39,7 +42,7 @@ def show(inputs: tuple[str, ...], as_json: bool) -> None:
         shown = ("metadata", "preprocess", "annotations", "extension")
         return {"file": name} | {key: plain[key] for key in shown}
 
-    show_each(pgi_sources(inputs), record if as_json else None, describe_metadata)
+    show_each(pgi_sources(inputs), record if as_json else None, describe_metadata, keys)
 
 
 @meta.command(
@@ -79,6 +82,7 @@ def show(inputs: tuple[str, ...], as_json: bool) -> None:
     "field, exif, icc, xmp, dpi, segments or side-data (IPTC, comments, texts); again for more. With exif or "
     "xmp, the fields that were filled from them are removed too.",
 )
+@key_options(advanced=True)
 def set_(
     inputs: tuple[str, ...],
     timestamp: str | None,
@@ -88,6 +92,7 @@ def set_(
     params: tuple[str, ...],
     fields: tuple[str, ...],
     unset: tuple[str, ...],
+    keys: list[KeyLike],
 ) -> None:
     """Change metadata of files in place.
 
@@ -128,7 +133,7 @@ def set_(
         changes["extension"] = extension
     if not changes:
         raise click.UsageError("There is nothing to change.")
-    _for_each(inputs, lambda name: set_metadata(name, **changes)).finish()
+    _for_each(inputs, lambda name: set_metadata(name, **changes, keys=keys)).finish()
 
 
 @meta.command(examples=("pgic meta strip photo.pgi --location", "pgic meta strip flight --all"))
@@ -142,7 +147,15 @@ def set_(
     is_flag=True,
     help="XMP, EXIF except the orientation, and every field of A.3 except the anomaly flag.",
 )
-def strip(inputs: tuple[str, ...], location: bool, device: bool, thumbnail: bool, everything: bool) -> None:
+@key_options(advanced=True)
+def strip(
+    inputs: tuple[str, ...],
+    location: bool,
+    device: bool,
+    thumbnail: bool,
+    everything: bool,
+    keys: list[KeyLike],
+) -> None:
     """Remove private facts from files in place.
 
     They are removed from the metadata fields, EXIF and XMP alike. Annotations, vendor fields, ICC and
@@ -155,7 +168,7 @@ def strip(inputs: tuple[str, ...], location: bool, device: bool, thumbnail: bool
     _for_each(
         inputs,
         lambda name: strip_metadata(
-            name, location=location, device=device, thumbnail=thumbnail, everything=everything
+            name, location=location, device=device, thumbnail=thumbnail, everything=everything, keys=keys
         ),
     ).finish()
 
@@ -185,12 +198,14 @@ def strip(inputs: tuple[str, ...], location: bool, device: bool, thumbnail: bool
 @option(
     "--replace", is_flag=True, help="Remove the annotations that the file has; given alone, it leaves none."
 )
+@key_options(advanced=True)
 def annotate(
     file: str,
     boxes: Sequence[tuple[str, float, float, float, float]],
     source: Any,
     recognise: str | None,
     replace: bool,
+    keys: list[KeyLike],
 ) -> None:
     """Add fault annotations to a file.
 
@@ -216,7 +231,7 @@ def annotate(
     if recognise is None and not items and not replace:
         raise click.UsageError("There is nothing to add; give --box, --from or --recognise.")
     added = items if recognise is None else recognise
-    _for_each([file], lambda name: write_annotations(name, added, replace=replace)).finish()
+    _for_each([file], lambda name: write_annotations(name, added, replace=replace, keys=keys)).finish()
 
 
 def _for_each(inputs: Sequence[str], work: Callable[[str], None]) -> Report:

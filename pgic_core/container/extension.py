@@ -61,6 +61,9 @@ class ExtensionKey(StrEnum):
     PHOTOSHOP = "pgic.photoshop"
     COMMENTS = "pgic.comments"
     TEXT = "pgic.text"
+    SECURITY = "pgic.security"
+    SEALED = "pgic.sealed"
+    PREVIEW = "pgic.preview"
 
 
 _BYTE_STRINGS = (
@@ -71,6 +74,7 @@ _BYTE_STRINGS = (
     ExtensionKey.IPTC,
     ExtensionKey.PHOTOSHOP,
     ExtensionKey.SEGMENTS,
+    ExtensionKey.PREVIEW,
 )
 _TEXT_NAMES = ("keyword", "text", "language", "translated")
 
@@ -179,6 +183,12 @@ def _check_keys(extension: Mapping[str, object]) -> None:
             isinstance(value, list) and value and all(_is_text_item(item) for item in value)
         ):
             raise PgiFormatError(f"{key} must be a list of one or more maps with a keyword and a text.")
+        elif key == ExtensionKey.SECURITY and not isinstance(value, dict):
+            raise PgiFormatError(f"{key} must be a map.")
+        elif key == ExtensionKey.SEALED and not (
+            isinstance(value, list) and all(isinstance(item, bytes) and item for item in value)
+        ):
+            raise PgiFormatError(f"{key} must be a list of byte strings that are not empty.")
 
 
 def _is_text_item(item: object) -> bool:

@@ -27,6 +27,7 @@ __all__ = [
     "ENTRY",
     "FIXED_HEADER_SIZE",
     "FORMAT_VERSION",
+    "PLAIN_VERSION",
     "BlockEntry",
     "BlockFlag",
     "BlockType",
@@ -37,8 +38,11 @@ __all__ = [
     "parse_header",
 ]
 
-FORMAT_VERSION = 0x0100
-"""Major version in the high byte, minor version in the low byte."""
+FORMAT_VERSION = 0x0101
+"""The newest version that is known here: major version in the high byte, minor version in the low byte."""
+
+PLAIN_VERSION = 0x0100
+"""What is written unless a file needs more (FORMAT.md, section 11)."""
 
 # A text-mode transfer changes these four bytes, as in PNG.
 _TEXT_GUARD = b"\r\n\x1a\n"
@@ -195,12 +199,13 @@ def header_size(block_count: int) -> int:
     return FIXED_HEADER_SIZE + ENTRY.size * block_count
 
 
-def pack_header(blocks: Sequence[BlockEntry], fields_crc32: int) -> bytes:
+def pack_header(blocks: Sequence[BlockEntry], fields_crc32: int, version: int = PLAIN_VERSION) -> bytes:
     """Header and directory of a file, as bytes.
 
     Args:
         blocks: entries in file order, offsets filled in, with one image data block.
         fields_crc32: CRC32 of the 7 bytes of A.2.
+        version: of the file.
 
     Raises:
         PgiOptionError: there are too many blocks for the directory.
@@ -211,7 +216,7 @@ def pack_header(blocks: Sequence[BlockEntry], fields_crc32: int) -> bytes:
     raw = bytearray(
         _FIXED.pack(
             MAGIC,
-            FORMAT_VERSION,
+            version,
             header_size(len(blocks)),
             0,
             image.offset,
@@ -281,7 +286,9 @@ def parse_header(raw: bytes, limits: Limits) -> Header:
         raise PgiFormatError("The directory has no blocks.")
     limits.check("blocks", count, "The directory")
     if entry_size < ENTRY.size or (entry_size > ENTRY.size and not newer):
-        raise PgiFormatError(f"Directory entries have {entry_size} bytes where version 1.0 has {ENTRY.size}.")
+        raise PgiFormatError(
+            f"Directory entries have {entry_size} bytes where this version has {ENTRY.size}."
+        )
     directory_end = FIXED_HEADER_SIZE + entry_size * count
     if directory_end > size or (directory_end < size and not newer):
         raise PgiFormatError(f"header_size is {size}, but header and directory take {directory_end} bytes.")

@@ -8,7 +8,7 @@ import hashlib
 import warnings
 import zlib
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError, PgiWarning
 from ..limits import DEFAULT_LIMITS
@@ -29,9 +29,30 @@ if TYPE_CHECKING:
     from ..limits import Limits
     from .source import SourceLike
 
-__all__ = ["PgiReader", "read_header"]
+__all__ = ["PgiReader", "SealedContent", "read_header"]
 
 _CHUNK = 1 << 20
+
+
+class SealedContent(Protocol):
+    """The content of an encrypted file, for a reader that was unlocked (FORMAT.md, section 9)."""
+
+    @property
+    def payload_length(self) -> int:
+        """Plain bytes of ``image_data``.
+
+        Raises:
+            PgiError: they are not what the file says.
+        """
+
+    def metadata(self) -> bytes:
+        """What the metadata block would store without encryption."""
+
+    def extension(self) -> dict[str, object]:
+        """The extension fields that the keys open."""
+
+    def read_payload(self, offset: int, length: int) -> bytes:
+        """Plain bytes of ``image_data``, authenticated."""
 
 
 class PgiReader:
@@ -66,12 +87,42 @@ class PgiReader:
         self._limits = limits
         self._quiet = quiet
         self._packets: PacketSet | None = None
+        self._sealed: SealedContent | None = None
+        self._locked_because: PgiUnsupportedError | None = None
         try:
             self._header = self._open()
             self._fields = self._read_fields()
         except BaseException:
             self.close()
             raise
+
+    def unlock(self, content: SealedContent) -> None:
+        """From now on give the plain content of an encrypted file.
+
+        Args:
+            content: what decrypts it.
+        """
+        self._sealed = content
+        for name in ("metadata", "extension"):  # what was read before
+            self.__dict__.pop(name, None)
+
+    def explain_lock(self, error: PgiUnsupportedError) -> None:
+        """From now on raise this where encrypted content is asked for.
+
+        Args:
+            error: why it cannot be decrypted.
+        """
+        self._locked_because = error
+
+    @property
+    def sealed(self) -> SealedContent | None:
+        """What decrypts this file; None of a plain or a locked one."""
+        return self._sealed
+
+    @property
+    def limits(self) -> Limits:
+        """What the file may ask for."""
+        return self._limits
 
     def close(self) -> None:
         """Close the file if this reader opened it."""
@@ -138,8 +189,17 @@ class PgiReader:
 
     @property
     def payload_length(self) -> int:
-        """Bytes of ``image_data``: the image data block without its A.2 fields."""
-        return self._header.image.length - IMAGE_FIELDS_SIZE
+        """Plain bytes of ``image_data``: the image data block without its A.2 fields.
+
+        Raises:
+            PgiUnsupportedError: they are encrypted.
+        """
+        image = self._header.image
+        if image.encrypted and self._sealed is not None:
+            _require_known_flags(image)
+            return self._sealed.payload_length
+        self._require_plain(image)
+        return image.length - IMAGE_FIELDS_SIZE
 
     @cached_property
     def metadata(self) -> Metadata:
@@ -172,11 +232,24 @@ class PgiReader:
         Raises:
             PgiError: as for :attr:`metadata`.
         """
+        if self._sealed is not None:
+            return self._sealed.extension()
+        if ExtensionKey.SEALED in self.plain_extension:
+            raise self._locked("extension block")
+        return self.plain_extension
+
+    @cached_property
+    def plain_extension(self) -> dict[str, object]:
+        """The extension block as the file has it: of an encrypted one the security mark and ciphertext.
+
+        Raises:
+            PgiError: as for :attr:`metadata`.
+        """
         block = self._header.find(BlockType.EXTENSION)
         return {} if block is None else parse_extension(self._read_content(block), self._limits)
 
     def read_payload(self, offset: int, length: int) -> bytes:
-        """Read part of ``image_data`` without checking it.
+        """Read part of ``image_data`` without checking it; of an encrypted file, after authenticating it.
 
         Args:
             offset: first byte, from the start of ``image_data``.
@@ -188,13 +261,44 @@ class PgiReader:
             PgiUnsupportedError: ``image_data`` is encrypted, or needs a later version.
         """
         image = self._header.image
-        _require_plain(image)
         if offset < 0 or length < 0 or offset + length > self.payload_length:
             raise PgiFormatError(
                 f"Bytes {offset} to {offset + length} do not lie inside the image data "
                 f"of {self.payload_length} bytes."
             )
+        if image.encrypted and self._sealed is not None:
+            return self._sealed.read_payload(offset, length)
         return self._read(image, image.offset + IMAGE_FIELDS_SIZE + offset, length)
+
+    def read_stored(self, block: BlockEntry, offset: int, length: int) -> bytes:
+        """Stored bytes of a block, unchecked.
+
+        Args:
+            block: one of :attr:`blocks`.
+            offset: first byte, from the start of the block.
+            length: number of bytes.
+
+        Raises:
+            PgiFormatError: they do not lie inside the block.
+            PgiTruncatedError: the file ends before them.
+        """
+        if offset < 0 or length < 0 or offset + length > block.length:
+            raise PgiFormatError(f"Bytes {offset} to {offset + length} do not lie inside the {block.name}.")
+        return self._read(block, block.offset + offset, length)
+
+    def read_checked(self, block: BlockEntry) -> bytes:
+        """The stored bytes of a small block, with CRC32 checked.
+
+        Raises:
+            PgiChecksumError: they are damaged.
+            PgiLimitError: they are more than ``metadata_bytes``.
+            PgiTruncatedError: the file ends before the block does.
+        """
+        self._limits.check("metadata_bytes", block.length, f"The {block.name}")
+        data = self._read(block, block.offset, block.length)
+        if zlib.crc32(data) != block.crc32:
+            raise _damaged(block, "CRC32")
+        return data
 
     def read_block(self, block: BlockEntry) -> bytes:
         """The stored bytes of a block, as they are, with CRC32 and SHA-256 checked.
@@ -242,8 +346,7 @@ class PgiReader:
         self._check_parity()
         if self._source.read_up_to(self.size, 1):
             raise _trailing(self.size)
-        small = [self._header.find(kind) for kind in (BlockType.METADATA, BlockType.EXTENSION)]
-        if not any(block is not None and block.encrypted for block in small):
+        if self._sealed is not None or not any(block.encrypted for block in self.blocks):
             _ = self.metadata
 
     def _open(self) -> Header:
@@ -297,18 +400,30 @@ class PgiReader:
         fields = ImageFields.from_bytes(data)
         pixels = fields.width * fields.height
         self._limits.check("pixels", pixels, "The picture")
-        per_byte = -(-pixels // self.payload_length)
+        per_byte = -(-pixels // (image.length - IMAGE_FIELDS_SIZE))
         self._limits.check("pixels_per_byte", per_byte, "The picture, for each byte of its image data,")
         return fields
 
     def _read_content(self, block: BlockEntry) -> bytes:
         """A metadata or extension block: CRC32 checked, decompressed."""
-        _require_plain(block)
-        self._limits.check("metadata_bytes", block.length, f"The {block.name}")
-        data = self._read(block, block.offset, block.length)
-        if zlib.crc32(data) != block.crc32:
-            raise _damaged(block, "CRC32")
+        if block.encrypted and self._sealed is not None and block.type == BlockType.METADATA:
+            _require_known_flags(block)
+            data = self._sealed.metadata()
+        else:
+            self._require_plain(block)
+            data = self.read_checked(block)
         return inflate(data, self._limits, block.name) if block.compressed else data
+
+    def _require_plain(self, block: BlockEntry) -> None:
+        if block.encrypted:
+            raise self._locked(block.name)
+        _require_known_flags(block)
+
+    def _locked(self, name: str) -> PgiUnsupportedError:
+        # A new one each time, since a traceback grows with each raise.
+        known = self._locked_because
+        kind = PgiUnsupportedError if known is None else type(known)
+        return kind(f"The {name} is encrypted." if known is None else str(known))
 
     def _read(self, block: BlockEntry, offset: int, length: int) -> bytes:
         try:
@@ -339,9 +454,7 @@ def _warn_of_header(name: str) -> None:
     warnings.warn(PgiWarning(message), stacklevel=2)
 
 
-def _require_plain(block: BlockEntry) -> None:
-    if block.encrypted:
-        raise PgiUnsupportedError(f"The {block.name} is encrypted.")
+def _require_known_flags(block: BlockEntry) -> None:
     if block.unknown_flags:
         raise PgiUnsupportedError(
             f"The {block.name} has flags 0x{block.unknown_flags:04x}, which need a later version."

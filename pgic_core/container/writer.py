@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
@@ -13,7 +13,7 @@ from ..errors import PgiOptionError, PgiUnsupportedError
 from ..limits import DEFAULT_LIMITS
 from .atomic import atomic_write
 from .extension import ExtensionKey, location_to_map, serialize_extension
-from .layout import BlockEntry, BlockFlag, BlockType, header_size, pack_header
+from .layout import PLAIN_VERSION, BlockEntry, BlockFlag, BlockType, header_size, pack_header
 from .metadata import Metadata, check_location, is_exact, serialize_metadata
 from .packing import deflate_if_smaller
 from .parity import protected
@@ -31,7 +31,21 @@ if TYPE_CHECKING:
     Piece: TypeAlias = bytes | bytearray | memoryview
     Payload: TypeAlias = Piece | Sequence[Piece]
 
-__all__ = ["KEEP", "Keep", "build_file", "iter_file", "rewrite", "rewrite_file", "write_file"]
+__all__ = [
+    "KEEP",
+    "Block",
+    "Keep",
+    "assemble",
+    "build_file",
+    "copied_block",
+    "iter_file",
+    "located_fields",
+    "make_block",
+    "rewrite",
+    "rewrite_file",
+    "small_blocks",
+    "write_file",
+]
 
 
 class Keep(Enum):
@@ -45,6 +59,19 @@ KEEP: Final = Keep.KEEP
 
 
 @dataclass(frozen=True, slots=True)
+class Block:
+    """A block to be written.
+
+    Attributes:
+        entry: of the directory; only the offset is lacking.
+        pieces: the stored bytes.
+    """
+
+    entry: BlockEntry
+    pieces: Iterable[bytes | memoryview]
+
+
+@dataclass(frozen=True, slots=True)
 class _Stored:
     """The stored bytes of a block, checked whenever they are read."""
 
@@ -53,14 +80,6 @@ class _Stored:
 
     def __iter__(self) -> Iterator[bytes]:
         return self.reader.iter_block(self.entry)
-
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """A block to be written; its entry lacks only the offset."""
-
-    entry: BlockEntry
-    pieces: Iterable[bytes | memoryview]
 
 
 def build_file(
@@ -110,8 +129,8 @@ def iter_file(
     views = [memoryview(piece).cast("B") for piece in pieces]
     if not any(views):
         raise PgiOptionError("The image data is empty.")
-    image = _make_block(BlockType.IMAGE, 0, [a2, *views])
-    return _assemble([*_small_blocks(metadata, extension, compress_metadata), image], zlib.crc32(a2))
+    image = make_block(BlockType.IMAGE, 0, [a2, *views])
+    return assemble([*small_blocks(metadata, extension, compress_metadata), image], zlib.crc32(a2))
 
 
 def write_file(
@@ -205,32 +224,36 @@ def _rewrite(
         raise PgiUnsupportedError("A later version wrote the file; changing it here could lose something.")
     if reader.header.find(BlockType.SECURITY) is not None:
         raise PgiUnsupportedError("The file has a security block, which other metadata would contradict.")
-    small = _small_blocks(
+    small = small_blocks(
         reader.metadata if metadata is KEEP else metadata,
         reader.extension if extension is KEEP else extension,
         compress,
     )
     copied = [
-        _Block(entry, _Stored(reader, entry))
+        copied_block(reader, entry)
         for entry in reader.blocks
         if entry.type not in (BlockType.METADATA, BlockType.EXTENSION, BlockType.PARITY)
     ]
-    blocks = sorted((*small, *copied), key=lambda block: block.entry.position)
-    pieces = partial(_assemble, blocks, reader.header.fields_crc32)
-    share = reader.parity_share
-    return pieces() if share is None else protected(pieces, share)
+    blocks = (*small, *copied)
+    return assemble(blocks, reader.header.fields_crc32, share=reader.parity_share)
 
 
-def _small_blocks(
+def small_blocks(
     metadata: Metadata | None, extension: Mapping[str, object] | None, compress: bool
-) -> list[_Block]:
-    """Metadata and extension block, those that hold anything."""
+) -> list[Block]:
+    """Metadata and extension block, those that hold anything.
+
+    Args:
+        metadata: the A.3 fields.
+        extension: the A.4 fields; ``pgic.location`` follows from ``metadata``.
+        compress: deflate a block where that makes it smaller.
+
+    Raises:
+        PgiOptionError: a value is out of range or of the wrong type.
+        PgiLimitError: a block is larger than the default limits let a reader accept.
+    """
     metadata = metadata or Metadata()
-    fields = {key: value for key, value in (extension or {}).items() if key != ExtensionKey.LOCATION}
-    if metadata.location is not None:
-        check_location(metadata.location)
-        if not is_exact(metadata.location):
-            fields[ExtensionKey.LOCATION.value] = location_to_map(metadata.location)
+    fields = located_fields(metadata, extension)
     contents: list[tuple[BlockType, bytes]] = []
     if metadata.known:
         contents.append((BlockType.METADATA, serialize_metadata(metadata)))
@@ -240,31 +263,64 @@ def _small_blocks(
     for kind, content in contents:
         DEFAULT_LIMITS.check("metadata_bytes", len(content), f"The {kind.label}")
         stored, packed = deflate_if_smaller(content) if compress else (content, False)
-        blocks.append(_make_block(kind, BlockFlag.COMPRESSED if packed else 0, [stored]))
+        blocks.append(make_block(kind, BlockFlag.COMPRESSED if packed else 0, [stored]))
     return blocks
 
 
-def _make_block(kind: BlockType, flags: int, pieces: Sequence[bytes | memoryview]) -> _Block:
+def located_fields(metadata: Metadata, extension: Mapping[str, object] | None) -> dict[str, object]:
+    """The A.4 fields that go with A.3: ``pgic.location`` is there where float32 is not exact."""
+    fields = {key: value for key, value in (extension or {}).items() if key != ExtensionKey.LOCATION}
+    if metadata.location is not None:
+        check_location(metadata.location)
+        if not is_exact(metadata.location):
+            fields[ExtensionKey.LOCATION.value] = location_to_map(metadata.location)
+    return fields
+
+
+def make_block(kind: int, flags: int, pieces: Iterable[bytes | memoryview]) -> Block:
+    """A block of these stored bytes.
+
+    Args:
+        kind: see :class:`BlockType`.
+        flags: see :class:`BlockFlag`.
+        pieces: the bytes; they are gone through now, and again when the file is written.
+    """
     length, crc, sha = 0, 0, hashlib.sha256()
     for piece in pieces:
         length += len(piece)
         crc = zlib.crc32(piece, crc)
         sha.update(piece)
-    return _Block(BlockEntry(kind, flags, 0, length, crc, sha.digest()), pieces)
+    return Block(BlockEntry(kind, flags, 0, length, crc, sha.digest()), pieces)
 
 
-def _assemble(blocks: Sequence[_Block], fields_crc32: int) -> Iterator[bytes | memoryview]:
-    offset = header_size(len(blocks))
+def copied_block(reader: PgiReader, entry: BlockEntry) -> Block:
+    """A block of another file as it is; its CRC32 and SHA-256 are checked when it is written."""
+    return Block(entry, _Stored(reader, entry))
+
+
+def assemble(
+    blocks: Iterable[Block], fields_crc32: int, version: int = PLAIN_VERSION, share: int | None = None
+) -> Iterator[bytes | memoryview]:
+    """A file of these blocks, in pieces.
+
+    Args:
+        blocks: in any order.
+        fields_crc32: CRC32 of the 7 bytes of A.2.
+        version: of the file.
+        share: parity to add, in 1/10,000 of the file; None for none. Then the blocks are gone through twice
+            before anything is yielded, and must give the same bytes each time.
+    """
+    ordered = sorted(blocks, key=lambda block: block.entry.position)
+    offset = header_size(len(ordered))
     entries = []
-    for block in blocks:
-        entry = block.entry
-        entries.append(BlockEntry(entry.type, entry.flags, offset, entry.length, entry.crc32, entry.sha256))
-        offset += entry.length
-    header = pack_header(entries, fields_crc32)
-    return _chain(header, blocks)
+    for block in ordered:
+        entries.append(replace(block.entry, offset=offset))
+        offset += block.entry.length
+    pieces = partial(_chain, pack_header(entries, fields_crc32, version), ordered)
+    return pieces() if share is None else protected(pieces, share)
 
 
-def _chain(header: bytes, blocks: Sequence[_Block]) -> Iterator[bytes | memoryview]:
+def _chain(header: bytes, blocks: Sequence[Block]) -> Iterator[bytes | memoryview]:
     yield header
     for block in blocks:
         yield from block.pieces

@@ -16,12 +16,11 @@ from pgic_core.container import (
     ImageFields,
     ImageType,
     Metadata,
-    PgiReader,
     build_file,
-    rewrite,
 )
 from pgic_core.errors import PgiFormatError
 from pgic_core.limits import DEFAULT_LIMITS, Limits
+from pgic_core.security.access import open_reader, opened_content, rewritten
 
 from .api import inspect_features
 
@@ -29,27 +28,32 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pgic_core.container.source import SourceLike
+    from pgic_core.security.keyring import KeysLike
 
 __all__ = ["EXTENSION_KEY", "attach_features", "features_file", "features_in", "read_features"]
 
 EXTENSION_KEY = "pgic.features"
 
 
-def attach_features(source: SourceLike, stream: bytes, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
+def attach_features(
+    source: SourceLike, stream: bytes, *, limits: Limits = DEFAULT_LIMITS, keys: KeysLike | None = None
+) -> bytes:
     """The same ``.pgi`` with a feature stream in its extension block; the picture is copied as it is.
 
     Args:
         source: path, bytes or binary file of a ``.pgi``.
         stream: from :func:`~pgic_core.features.encode_features`; replaces one that is there.
         limits: for reading; ``metadata_bytes`` also bounds what the extension block may hold.
+        keys: for an encrypted file, as of :func:`pgic_core.open_file`.
 
     Raises:
-        PgiError: the stream or the file is none, or the file cannot be changed (it is signed or encrypted).
+        PgiError: the stream or the file is none, or the file cannot be changed (it is signed, or no key opens
+            it in full).
     """
     inspect_features(stream, limits=limits)
-    with PgiReader(source, limits) as reader:
+    with open_reader(source, limits, keys) as reader:
         extension = {**reader.extension, EXTENSION_KEY: bytes(stream)}
-        return b"".join(rewrite(reader, extension=extension, limits=limits))
+        return b"".join(rewritten(reader, reader.metadata, extension))
 
 
 def features_file(stream: bytes, *, metadata: Metadata | None = None) -> bytes:
@@ -64,13 +68,26 @@ def features_file(stream: bytes, *, metadata: Metadata | None = None) -> bytes:
     return build_file(fields, pixel, metadata=metadata, extension={EXTENSION_KEY: bytes(stream)})
 
 
-def read_features(source: SourceLike, *, limits: Limits = DEFAULT_LIMITS) -> bytes | None:
+def read_features(
+    source: SourceLike, *, limits: Limits = DEFAULT_LIMITS, keys: KeysLike | None = None
+) -> bytes | None:
     """The feature stream of a ``.pgi``, not decoded; None if it has none. The picture is not read.
 
+    Args:
+        source: path, bytes or binary file of a ``.pgi``.
+        limits: what the file may ask for.
+        keys: for an encrypted file, as of :func:`pgic_core.open_file`.
+
     Raises:
+        PgiKeyError: the file may have one that the keys do not open.
         PgiError: the file is damaged, or holds something else under that key.
     """
-    with PgiReader(source, limits) as reader:
+    with open_reader(source, limits, keys) as reader:
+        opened = opened_content(reader)
+        if opened is not None:
+            opened.require(
+                max(opened.hidden_extension(), default=opened.tier), "A feature stream of this file"
+            )
         return features_in(reader.extension)
 
 

@@ -1,1 +1,34 @@
-"""What guards pictures beside checksums: watermarks."""
+"""Who may see a file, and who changed it: encryption by tier, keys, and what else guards a file.
+
+FORMAT.md, section 9, is the specification of what stands in a file. Encryption needs the extra ``security``,
+which is loaded when it is first needed.
+"""
+
+from .keyring import KEYS_VARIABLE, Keyring
+from .keys import (
+    ModuleKey,
+    Passphrase,
+    PublicKey,
+    SecretKey,
+    generate_key,
+    read_public_key,
+    read_secret_keys,
+    write_key_pair,
+)
+from .recipients import Recipient
+from .tiers import Tier
+
+__all__ = [
+    "KEYS_VARIABLE",
+    "Keyring",
+    "ModuleKey",
+    "Passphrase",
+    "PublicKey",
+    "Recipient",
+    "SecretKey",
+    "Tier",
+    "generate_key",
+    "read_public_key",
+    "read_secret_keys",
+    "write_key_pair",
+]

@@ -178,7 +178,7 @@ def test_meta_annotate() -> None:
 
 def test_version_names_models_and_engine() -> None:
     shown = pgic("--version").stdout
-    assert shown.startswith(f"pgic {pgic_core.__version__}, format 1.0")
+    assert shown.startswith(f"pgic {pgic_core.__version__}, format 1.1")
     for model in available_models():
         assert model.digest in shown
     assert "engine ONNX Runtime" in shown

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...errors import PgiFormatError, PgiTruncatedError
+from ...errors import PgiFormatError, PgiKeyError, PgiTruncatedError
 from ..lossless.tile_coders import TileCoder, decode_tile, encode_tile
 from ..reduction import box_reduce
 from ..tiling import Box
@@ -148,13 +149,14 @@ class ExactLayer:
         return (blocks if blocks.any() else None), size
 
     def verify(self) -> None:
-        """Decode all of them.
+        """Decode all of them that keys open.
 
         Raises:
             PgiFormatError: as :meth:`pixels`.
         """
         for tile in self.index.exact:
-            self.pixels(tile)
+            with contextlib.suppress(PgiKeyError):
+                self.pixels(tile)
 
     def lay_over(
         self,
@@ -183,8 +185,9 @@ class ExactLayer:
         for here, blocks, read in self.over(area, scale):
             try:
                 pixels = read()
-            except (PgiFormatError, PgiTruncatedError):
-                if raise_damage:
+            except (PgiFormatError, PgiTruncatedError, PgiKeyError) as error:
+                # What no key opens is shown as the model has it, like what is damaged.
+                if raise_damage and not isinstance(error, PgiKeyError):
                     raise
                 touched = np.zeros(picture.shape[:2], np.bool_) if touched is None else touched
                 touched[here] |= blocks

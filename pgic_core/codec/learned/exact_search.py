@@ -160,8 +160,8 @@ class ExactSearch:
             _blocks_of(beside)[*cores.T] = judged.beside
             if np.count_nonzero(judged.gain.any((1, 2))) < _LEAST_YIELD * len(cores):
                 break
-        bits, gain = bits[:height, :width], gain[:height, :width]
-        chosen = _joined(gain > 0, beside[:height, :width])
+        bits, gain, beside = bits[:height, :width], gain[:height, :width], beside[:height, :width]
+        chosen = _joined(gain > 0, beside)
         for tile in range(self.grid.count):
             there = self._there(tile)
             if gain[there].sum() < _PART_BITS:

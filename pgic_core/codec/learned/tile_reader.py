@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...errors import PgiFormatError, PgiTruncatedError
+from ...errors import PgiFormatError, PgiKeyError
 from ..tiling import CELL_STRIDE, Z_STRIDE, Box
 from .cdf_rows import RowMap, SymbolRows, to_cells
 from .entropy import Z_BOUND, CdfTable, SegmentReader
@@ -191,7 +191,12 @@ class TileReader:
     def _watching(self, tile: int) -> Iterator[None]:
         try:
             yield
-        except (PgiFormatError, PgiTruncatedError):
+        except PgiKeyError:
+            # Of an encrypted picture, whose keys open some of the tiles: the rest is shown coarsely.
+            if tile not in self._tiles:
+                raise
+            self.damaged.add(tile)
+        except PgiFormatError:
             if self.raise_damage:
                 raise
             self.damaged.add(tile)

@@ -221,6 +221,11 @@ class LosslessImage:
     def renderer(self, level: Level, scale: int) -> None:
         """None: it shows its pixels as they are."""
 
+    @property
+    def tile_lengths(self) -> list[int]:
+        """Bytes of each tile, in order; they stand at the end of the payload."""
+        return [int(length) for length in self._index["length"]]
+
     def decode(
         self, options: DecodeOptions = DecodeOptions()
     ) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:

@@ -1,4 +1,4 @@
-"""Tuning a fine decoder for the eye at low rates: adversarial and feature losses beside fidelity (A-6.5.2c).
+"""Tuning a fine decoder for the eye at low rates: adversarial and feature losses beside fidelity (A-6.5.1c).
 
 Squared error makes texture that was not transmitted blurred. The perceptual decoder has the fine decoder's
 architecture and reads the same latents. Two losses tune it beside the squared error: a critic of patches

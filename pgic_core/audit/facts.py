@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from ..audit import VARIABLE
 from ..container import ByteSource, PgiReader
+from . import VARIABLE
 
 if TYPE_CHECKING:
     from ..options import DecodeOptions

@@ -1,0 +1,144 @@
+"""Readers of files that may be encrypted: unlocked with keys, or locked and saying so."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ..audit import VARIABLE, note
+from ..container import BlockType, PgiReader, rewrite
+from ..errors import PgiUnsupportedError
+from .keyring import Keyring
+from .tiers import Tier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ..container import Metadata
+    from ..container.source import SourceLike
+    from ..limits import Limits
+    from .keyring import KeysLike
+    from .opening import OpenedContent
+
+__all__ = [
+    "open_reader",
+    "opened_content",
+    "require_pixels",
+    "rewritten",
+    "tier_of",
+    "unlock",
+    "verify_sealed",
+]
+
+
+def unlock(reader: PgiReader, keys: KeysLike | None) -> None:
+    """Open the content of a file if it is encrypted, as far as the keys go.
+
+    Without a key for it, the reader says so when content is asked for.
+
+    Args:
+        reader: of any file.
+        keys: as of :func:`~pgic_core.open_file`.
+
+    Raises:
+        PgiFormatError: what stands in the security block breaks a rule, or was changed.
+        PgiInputError: a key file cannot be read.
+    """
+    keyring = Keyring(keys)
+    if reader.header.find(BlockType.SECURITY) is None:
+        return
+    # Not imported for plain files.
+    from .opening import find_envelope, open_content
+
+    try:
+        envelope = find_envelope(reader)
+        if envelope is None:  # signed, perhaps, but not encrypted
+            return
+        content = open_content(reader, envelope, keyring)
+    except PgiUnsupportedError as error:
+        reader.explain_lock(error)
+        return
+    _note_use(reader, content)
+    reader.unlock(content)
+
+
+def _note_use(reader: PgiReader, content: OpenedContent) -> None:
+    """Log that a key opened a file, before anything of its content is shown."""
+    if os.environ.get(VARIABLE):
+        # Not imported for those who keep no log.
+        from ..audit.facts import facts_of
+
+        note("key", **facts_of(reader), key_id=content.recipient.hex() or None, tier=content.tier.label)
+
+
+def open_reader(source: SourceLike, limits: Limits, keys: KeysLike | None) -> PgiReader:
+    """A reader of a file, which is unlocked where it is encrypted; see :func:`unlock`.
+
+    Raises:
+        PgiError: as :class:`~pgic_core.container.PgiReader` and :func:`unlock`.
+    """
+    reader = PgiReader(source, limits)
+    try:
+        unlock(reader, keys)
+    except BaseException:
+        reader.close()
+        raise
+    return reader
+
+
+def opened_content(reader: PgiReader) -> OpenedContent | None:
+    """What decrypts a file; None of a plain or a locked one."""
+    if reader.sealed is None:
+        return None
+    from .opening import OpenedContent
+
+    assert isinstance(reader.sealed, OpenedContent)
+    return reader.sealed
+
+
+def rewritten(
+    reader: PgiReader, metadata: Metadata, extension: Mapping[str, object]
+) -> Iterator[bytes | memoryview]:
+    """The same file, plain or opened, with other metadata and extension.
+
+    Raises:
+        PgiError: as :func:`~pgic_core.container.rewrite` and :func:`~pgic_core.security.sealing.rewritten`.
+    """
+    if reader.sealed is None:
+        return rewrite(reader, metadata=metadata, extension=extension)
+    from .sealing import rewritten as rewritten_sealed
+
+    return rewritten_sealed(reader, metadata, extension)
+
+
+def tier_of(reader: PgiReader) -> Tier | None:
+    """What is open of an encrypted file; None of a plain or a locked one."""
+    opened = opened_content(reader)
+    return None if opened is None else opened.tier
+
+
+def require_pixels(reader: PgiReader) -> None:
+    """Raise unless the keys open pixels in full size, everywhere or in regions.
+
+    Raises:
+        PgiKeyError: they open a preview, or less.
+    """
+    opened = opened_content(reader)
+    if opened is not None and opened.tier < Tier.REGIONS:
+        opened.require(Tier.FULL, "Decoding every pixel of this file")
+
+
+def verify_sealed(reader: PgiReader) -> bool:
+    """Authenticate all content of an encrypted file that its keys open.
+
+    Returns:
+        Whether they open the picture at least in part.
+
+    Raises:
+        PgiAuthenticationError: some of it was changed.
+    """
+    opened = opened_content(reader)
+    if opened is None:
+        return False
+    opened.verify()
+    return opened.tier >= Tier.PREVIEW

@@ -1,0 +1,134 @@
+"""What is encrypted for whom: tiers of the parts of a picture, and of recipients (FORMAT.md, 9.1 and 9.7)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..codec.base import Payload
+from ..codec.parts import Layer
+from ..container import Compression, ExtensionKey
+from ..errors import PgiOptionError
+from .messages import PADDING, SealedPart, padded_length
+from .suites import TAG_BYTES
+from .tiers import Tier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ..codec.parts import PayloadPart, PayloadPlan
+    from ..container import PgiReader
+    from .recipients import Recipient
+
+__all__ = [
+    "JOINED_BYTES",
+    "fitted",
+    "is_lossless",
+    "payload_of",
+    "preview_of",
+    "sealed_parts",
+    "without_preview",
+]
+
+JOINED_BYTES = 8192
+"""Plain bytes that neighbouring tiles in one message may have together."""
+
+
+def sealed_parts(plan: PayloadPlan, *, pad: bool) -> list[SealedPart]:
+    """The parts of a group, as its table lists them.
+
+    Args:
+        plan: of the picture.
+        pad: end with padding that hides its size.
+    """
+    parts = _joined(SealedPart(_tier_of(part, plan), part.layer, part.length) for part in plan.parts)
+    return parts + _padding(parts) if pad else parts
+
+
+def fitted(plan: PayloadPlan, recipients: Sequence[Recipient], *, lossless: bool) -> list[Recipient]:
+    """Recipients with tiers that a picture has.
+
+    Args:
+        plan: of the picture.
+        recipients: as they are asked for.
+        lossless: whether a preview can be stored beside it.
+
+    Raises:
+        PgiOptionError: one asks for a tier that the picture does not have, and for no other.
+    """
+    missing = {}
+    if not plan.layered and not lossless:
+        missing[Tier.PREVIEW] = "A picture of another codec does not have the tier preview."
+    if not plan.regional:
+        missing[Tier.REGIONS] = "Only a learned picture with regions of interest has the tier regions."
+    found = []
+    for recipient in recipients:
+        while recipient.tier in missing:
+            if not recipient.fitting:
+                raise PgiOptionError(missing[recipient.tier])
+            recipient = replace(recipient, tier=Tier(recipient.tier - 1))
+        found.append(recipient)
+    return found
+
+
+def is_lossless(reader: PgiReader) -> bool:
+    """Whether a picture has no preview layer, but a preview can be stored beside it."""
+    return reader.fields.compression_type in (Compression.LOSSLESS, Compression.RAW)
+
+
+def preview_of(reader: PgiReader) -> bytes:
+    """The preview of a lossless picture, as ``pgic.preview`` holds it.
+
+    Raises:
+        PgiFormatError: the picture is damaged.
+    """
+    # Not imported for pictures that have a preview layer.
+    from ..codec.lossless.image import LosslessImage
+    from ..codec.lossless.stored_preview import store_preview
+
+    payload, raw = payload_of(reader), reader.fields.compression_type == Compression.RAW
+    size = payload.width, payload.height
+    return store_preview(LosslessImage(payload.read, payload.length, *size, plain=raw, limits=payload.limits))
+
+
+def without_preview(fields: Mapping[str, object]) -> dict[str, object]:
+    """Extension fields of the plain file, to which a stored preview does not belong."""
+    return {key: value for key, value in fields.items() if key != ExtensionKey.PREVIEW}
+
+
+def payload_of(reader: PgiReader) -> Payload:
+    """The image data of a plain or an opened file, as codecs take it."""
+    fields = reader.fields
+    return Payload(
+        read=reader.read_payload,
+        checked=lambda: reader.read_payload(0, reader.payload_length),
+        length=reader.payload_length,
+        width=fields.width,
+        height=fields.height,
+        limits=reader.limits,
+    )
+
+
+def _tier_of(part: PayloadPart, plan: PayloadPlan) -> Tier:
+    if part.layer in (Layer.EXACT, Layer.DETAIL):
+        return Tier.REGIONS if part.region else Tier.FULL
+    return Tier.PREVIEW if plan.layered else Tier.FULL
+
+
+def _joined(parts: Iterable[SealedPart]) -> list[SealedPart]:
+    """Put small neighbours of one tier and layer together, since each message costs 19 bytes."""
+    joined: list[SealedPart] = []
+    for part in parts:
+        last = joined[-1] if joined else None
+        alike = last is not None and (last.tier, last.layer) == (part.tier, part.layer)
+        if last is not None and alike and last.length + part.length <= JOINED_BYTES:
+            joined[-1] = replace(last, length=last.length + part.length)
+        else:
+            joined.append(part)
+    return joined
+
+
+def _padding(parts: Sequence[SealedPart]) -> list[SealedPart]:
+    stored = sum(part.stored for part in parts)
+    more = padded_length(stored + TAG_BYTES + 1) - stored - TAG_BYTES
+    return [SealedPart(Tier.METADATA, PADDING, more)]

@@ -1,0 +1,76 @@
+"""Writes ``vectors.json``: one encrypted file for each kind of recipient, and the numbers on the way to it.
+
+Run with ``python -m tests.security.make_vectors`` when FORMAT.md changes what stands in a file.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+from pgic_core import Passphrase, SecretKey
+from pgic_core.container import BlockType, ImageFields, Location, Metadata, PgiReader, build_file
+from pgic_core.security.messages import Place, associated_data
+from pgic_core.security.opening import find_envelope
+from pgic_core.security.recipients import recipients_of
+from pgic_core.security.sealing import encrypted
+from pgic_core.security.suites import find_suite
+from pgic_core.security.tiers import Binding, Tier, TierKey
+
+PATH = Path(__file__).with_name("vectors.json")
+WORDS = "巡检 correct horse"
+SECRETS = {"x25519": bytes(range(32)), "mlkem768-x25519": bytes(range(96)), "sm2": bytes(range(1, 33))}
+
+
+def plain_file() -> bytes:
+    """A file of another codec: its payload is opaque, so no model is needed to make or to read it."""
+    return build_file(
+        ImageFields(image_type=0, width=64, height=48, color_depth=8, compression_type=200),
+        bytes(range(256)) * 4,
+        metadata=Metadata(1_700_000_000_000, "UAV-7", Location(116.5, 39.75, 50.0), {"iso": "100"}, True),
+        extension={"acme.note": "ok", "acme.raw": b"\x01\x02", "pgic.dpi": [72, 72]},
+    )
+
+
+def derivations() -> list[dict[str, object]]:
+    """Keys and associated data that follow from fixed numbers, for both suites."""
+    found: list[dict[str, object]] = []
+    for number in (1, 2):
+        binding = Binding(find_suite(number), 0x0101, bytes(range(16)))
+        full = TierKey(Tier.FULL, bytes(range(32, 64)))
+        salt, fields = bytes(range(64, 80)), ImageFields(0, 64, 48, 8, 200).to_bytes()
+        place = Place(BlockType.IMAGE, Tier.PREVIEW, 3, 1, 9, 77)
+        key = full.seal_key(salt, BlockType.IMAGE, Tier.PREVIEW, binding)
+        associated = associated_data(binding, fields, place, 5, b"context")
+        found.append(
+            {
+                "suite": number,
+                "tiers": {tier.label: full.lower(tier, binding).key.hex() for tier in Tier},
+                "commit": full.commitment(binding).hex(),
+                "mac": full.mac(b"envelope", binding).hex(),
+                "seal_key": key.hex(),
+                "associated": associated.hex(),
+                "message": binding.suite.seal(key, 9, b"plain", associated).hex(),
+            }
+        )
+    return found
+
+
+def files() -> list[dict[str, object]]:
+    """Encrypted files with what opens them."""
+    found: list[dict[str, object]] = []
+    recipients = {kind: SecretKey(kind, data).public for kind, data in SECRETS.items()}
+    for kind, key in (*recipients.items(), ("passphrase", Passphrase(WORDS))):
+        with PgiReader(plain_file()) as reader:
+            data = b"".join(encrypted(reader, recipients_of(key), pad=kind == "x25519"))
+        with PgiReader(data) as reader:
+            envelope = find_envelope(reader)
+            assert envelope is not None
+        secret = SECRETS[kind].hex() if kind in SECRETS else WORDS.encode().hex()
+        found.append({"kind": kind, "secret": secret, "file": base64.b64encode(data).decode()})
+    return found
+
+
+if __name__ == "__main__":
+    PATH.write_text(json.dumps({"derivations": derivations(), "files": files()}, indent=1) + "\n")
