@@ -28,7 +28,7 @@ def check_close(ours: Any, other: Any) -> None:
     """STREAM.md: results may differ by a grey level, seldom by a few; random weights make more of some."""
     assert (ours.dtype, ours.shape) == (other.dtype, other.shape)
     error = (ours.to(torch.int16) - other.to(torch.int16)).abs()
-    assert int(error.max()) <= 12
+    assert float((error > 4).float().mean()) <= 1e-3
     assert float((error > 0).float().mean()) <= 0.15
     assert float((error > 1).float().mean()) <= 0.01
 
