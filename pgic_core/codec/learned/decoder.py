@@ -12,23 +12,19 @@ from ...limits import Limits
 from ...models import Model, Renderer, find_model
 from ...options import ADAPTIVE, FAST, DecodeOptions, thread_count, window_within
 from ..base import CodedFacts
-from ..parallel import prefetch, run_alongside
 from ..picture import Channels, SampleFormat
 from ..reduction import any_reduce, box_reduce
 from ..tiling import Y_STRIDE, Box, block_pixels, blocks
 from .entropy import CdfTable
 from .exact_layer import ExactLayer
+from .gathering import gathered
 from .key_regions import KeyRegions
 from .planning import Look, Planner, margin
 from .post_filter import Filter, filtered
 from .reconstruction import (
     BlockPlan,
     RenderPlan,
-    base_pixels_of,
-    context_of,
-    latent_of,
     pixels_of,
-    state_of,
 )
 from .step_sizes import StepSizes
 from .stream import StreamHeader, parse
@@ -59,22 +55,6 @@ class DecodedBlock(NamedTuple):
     box: Box
     pixels: NDArray[np.uint8]
     touched: NDArray[np.bool_] | None
-
-
-class GatheredBlock(NamedTuple):
-    """A block whose symbols were read.
-
-    Attributes:
-        plan: the block, and what it needs.
-        compute: runs the last networks. It gives the latent of ``plan.latent_box``, float32
-            ``(1, h, w, M)``; where ``plan.detail_box`` is ``None``, it takes a :class:`RenderPlan` and gives
-            its pixels.
-        damaged: tiles that were found damaged so far.
-    """
-
-    plan: BlockPlan
-    compute: Callable[..., NDArray[Any]]
-    damaged: frozenset[int]
 
 
 class LearnedImage:
@@ -265,9 +245,9 @@ class LearnedImage:
         tiles, steps = self.reader(raise_damage=True), self._steps()
         threads = thread_count(threads)
         parts = [self.planner.latent(block) for block in self._cut(area)]
-        for gathered in self._gathered(tiles, steps, parts, threads):
-            place = gathered.plan.block.reduced(Y_STRIDE).inside(first)
-            out[:, *place] = gathered.compute()[0].transpose(2, 0, 1)
+        for found in gathered(tiles, steps, parts, threads):
+            place = found.plan.block.reduced(Y_STRIDE).inside(first)
+            out[:, *place] = found.compute()[0].transpose(2, 0, 1)
         return out
 
     def area(self, window: Window | None) -> Box:
@@ -320,7 +300,7 @@ class LearnedImage:
             self.planner.drawn(block, look, filters=post_filter is not None) for block in self._cut(area)
         ]
         plans = {part.block: drawn for part, drawn in planned}
-        for part, compute, damaged in self._gathered(tiles, steps, [part for part, _ in planned], threads):
+        for part, compute, damaged in gathered(tiles, steps, [part for part, _ in planned], threads):
             block = part.block
             pixels = self._drawn(steps, part, plans[block], compute, look, post_filter, threads)
             if self.header.neutral:
@@ -374,39 +354,6 @@ class LearnedImage:
             if shared.width > 0 and shared.height > 0:
                 mask[shared.reduced(scale).inside(whole)] = True
         return mask
-
-    @staticmethod
-    def _gathered(
-        tiles: TileReader, steps: StepSizes, parts: list[BlockPlan], threads: int
-    ) -> Iterator[GatheredBlock]:
-        """Read the symbols of blocks, the next one's while the caller works on one.
-
-        Networks for what is known run while the rest is read, which takes one thread.
-        """
-
-        def of_z(part: BlockPlan, z: NDArray[np.float32]) -> NDArray[np.float32]:
-            state = state_of(steps, part.hyper_box, z, threads)
-            if part.detail_box is not None and threads > 1:
-                tiles.precompute_rows(part.detail_box)
-            return state
-
-        def read(part: BlockPlan) -> Callable[..., NDArray[Any]]:
-            z = tiles.z(part.hyper_box)
-            with run_alongside(lambda: of_z(part, z), threads) as state:
-                base = tiles.base(part.base_box)
-            if (detailed := part.detail_box) is None:
-                return lambda plan: base_pixels_of(steps, plan, part, state(), base, threads)
-            with run_alongside(
-                lambda: context_of(steps, part, detailed, state(), base, threads), threads
-            ) as context:
-                detail = tiles.detail(detailed)
-            return lambda: latent_of(steps, part, detailed, context(), detail, threads)
-
-        def gather(part: BlockPlan) -> GatheredBlock:
-            compute = read(part)
-            return GatheredBlock(part, compute, frozenset(tiles.damaged))
-
-        return (gathered for _, gathered in prefetch(gather, parts, threads))
 
     def filter_of(self, tiles: TileReader) -> Filter | None:
         """The filter. If it cannot be read, there is none, and all tiles count as damaged."""

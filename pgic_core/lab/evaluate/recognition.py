@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from ...errors import PgiInputError, PgiTargetError, PgiUnsupportedError
-from ...options import LEVELS, DecodeOptions
+from ...errors import PgiInputError, PgiTargetError
+from ...models import default_model
+from ...options import ADAPTIVE, PREVIEW
 from ..bench.peers import find_codec
 from ..bench.ratio import RATIOS
 from ..recognition import Seen, difference_of, find_recogniser
@@ -64,7 +65,7 @@ class RecognitionTask:
             "picture": [self.subject.digest, self.subject.name],
             "peers": self.peers,
             "roi": self.roi,
-            "levels": LEVELS,
+            "renderers": [renderer.digest for renderer in default_model().renderers],
             "model": self.model,
         }
 
@@ -101,14 +102,11 @@ class RecognitionTask:
             except PgiTargetError:
                 continue  # it cannot be that small
             size = min(size, len(data))
-            for level in LEVELS:
-                if DecodeOptions(level).scale != 1:
+            for level in default_model().levels:
+                if level == PREVIEW or (level == ADAPTIVE and roi is None):
                     continue
-                try:
-                    decoded = decode(data, level=level)
-                except PgiUnsupportedError:
-                    continue  # the model has no such level
-                yield name if level == BASE_LEVEL else f"{name}, {level}", len(data), decoded
+                shown = name if level == BASE_LEVEL else f"{name}, {level}"
+                yield shown, len(data), decode(data, level=level)
         for peer in self.peers:
             codec = find_codec(peer)
             _, coded = file_of_size(codec, picture, size)

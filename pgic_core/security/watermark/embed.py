@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from .pattern import Carrier
 
-__all__ = ["psnr_of_quality", "spread"]
+__all__ = ["spread"]
 
 # Where the picture itself is busy, more of the pattern fits in unseen.
 _BUSY_BOX, _BUSY_MOST, _BUSY_LEAST, _BUSY_POWER = 17, 25.0, 1.0, 0.4
@@ -23,28 +23,17 @@ _BUSY_BOX, _BUSY_MOST, _BUSY_LEAST, _BUSY_POWER = 17, 25.0, 1.0, 0.4
 _CANCELLED = 0.5
 
 
-def psnr_of_quality(quality: int) -> float:
-    """How strong the pattern is, as the PSNR in dB that it alone leaves.
-
-    A lower quality loses more of it, and hides more of it.
-    """
-    if quality < 50:
-        return max(43.3 - 0.5 * (50 - quality), 35.0)
-    return 43.3 + 0.1 * max(quality - 60, 0)
-
-
-def spread(image: NDArray[np.uint8], key: bytes, identity: bytes, psnr: float) -> NDArray[np.uint8]:
+def spread(image: NDArray[np.uint8], key: bytes, identity: bytes, strength: float) -> NDArray[np.uint8]:
     """A picture with the pattern of an id.
 
     Args:
         image: (H, W, 3).
         key: of the watermark.
         identity: 8 bytes.
-        psnr: in dB, that is left.
+        strength: root mean square of the pattern, in grey levels.
     """
     carrier = carrier_of(key)
     wanted = carrier.amplitudes(encode_bits(key, identity))
-    strength = 255 * 10 ** (-psnr / 20)
     tile = carrier.tile(wanted - _CANCELLED * _host(image, carrier, wanted, strength))
     tile /= tile.std()
     height, width = image.shape[:2]

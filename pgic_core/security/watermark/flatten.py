@@ -61,8 +61,8 @@ def flattened(luma: NDArray[np.float32]) -> NDArray[np.float32]:
     gain[:_LOWEST] = gain[_HIGHEST:] = 0
     flat = np.fft.irfft2(spectrum * gain[ring], (height, width)).astype(np.float32)
     local = local_rms(flat)
-    evened: NDArray[np.float32] = np.clip(flat / (local + _QUIET * local.mean() + 1e-9), -_CLIP, _CLIP)
-    return evened.astype(np.float32)
+    even = flat / (local + _QUIET * local.mean() + 1e-9)
+    return np.asarray(np.clip(even, -_CLIP, _CLIP), np.float32)
 
 
 def local_rms(values: NDArray[np.float32], box: int = _BOX) -> NDArray[np.float32]:

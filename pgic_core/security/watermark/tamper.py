@@ -21,33 +21,24 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["SIDE", "Edits", "period_of_quality", "put_lattice", "read_lattice"]
+__all__ = ["SIDE", "Edits", "energy_of_period", "period_of_quality", "put_lattice", "read_lattice"]
 
 SIDE = 64
 """Pixels along one side of a block."""
 
 # Vertical and horizontal frequency of the coefficients, in half periods of a block: below the pattern's.
 _COEFFICIENTS = (
-    (1, 2),
-    (2, 1),
-    (2, 2),
-    (1, 3),
-    (3, 1),
-    (2, 3),
-    (3, 2),
-    (1, 4),
-    (4, 1),
-    (3, 3),
-    (2, 4),
-    (4, 2),
+    *((1, 2), (2, 1), (2, 2), (1, 3), (3, 1), (2, 3), (3, 2), (1, 4)),
+    *((4, 1), (3, 3), (2, 4), (4, 2), (3, 4), (4, 3), (1, 5), (5, 1)),
 )
 _COUNT = len(_COEFFICIENTS)
 _ROWS, _COLUMNS = (np.array(each) for each in zip(*_COEFFICIENTS, strict=True))
 # Periods of the lattice, in grey levels of an orthonormal transform; a reader tries them all.
 _PERIODS = 20.0 * 2.0 ** (np.arange(13) / 4)
 # Agreement of a block is 1 if all of its coefficients lie on the lattice, and 0 on average if none was moved.
-_LEAST_AGREEMENT = 0.3
-_SHARE_OF_USUAL = 0.5
+_LEAST_USUAL = 0.3
+# What a block may fall below the median of the picture: 4 deviations, within these shares of the median.
+_DEVIATIONS, _LEAST_SHARE, _MOST_SHARE = 4.0, 0.45, 0.62
 # A block that is black or white holds no lattice: there is no room below or above.
 _DARK, _LIGHT, _CLIPPED = 2.0, 253.0, 0.05
 
@@ -74,8 +65,13 @@ class Edits:
 
 def period_of_quality(quality: int) -> float:
     """The period of the lattice: coarser where coding is."""
-    wanted = 60.0 * 2 ** ((50 - quality) / 30)
+    wanted = 67.0 * 2 ** ((50 - quality) / 30)
     return float(_PERIODS[np.abs(np.log(_PERIODS / wanted)).argmin()])
+
+
+def energy_of_period(period: float) -> float:
+    """Mean squared change of a pixel by a lattice."""
+    return _COUNT * period**2 / 12 / SIDE**2
 
 
 def put_lattice(image: NDArray[np.uint8], key: bytes, period: float) -> NDArray[np.uint8]:
@@ -119,12 +115,14 @@ def read_lattice(image: NDArray[Any], key: bytes) -> Edits | None:
     agreements = [np.cos(2 * np.pi * (found / period - dither)).mean(axis=2) for period in _PERIODS]
     agreement = max(agreements, key=lambda each: float(np.median(each)))
     usual = float(np.median(agreement))
-    if usual < _LEAST_AGREEMENT:
+    if usual < _LEAST_USUAL:
         return None
     luma = luma_of(image[: rows * SIDE, : columns * SIDE])
     clipped = ((luma < _DARK) | (luma > _LIGHT)).reshape(rows, SIDE, columns, SIDE).mean(axis=(1, 3))
     unknown = clipped > _CLIPPED
-    changed = (agreement < max(_SHARE_OF_USUAL * usual, _LEAST_AGREEMENT)) & ~unknown
+    deviation = 1.4826 * float(np.median(np.abs(agreement - usual)))
+    least = np.clip(usual - _DEVIATIONS * deviation, _LEAST_SHARE * usual, _MOST_SHARE * usual)
+    changed = (agreement < least) & ~unknown
     return Edits(changed, unknown, agreement.clip(0, 1))
 
 
