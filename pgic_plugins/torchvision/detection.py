@@ -84,7 +84,6 @@ class PgiDetection(VisionDataset):
     Attributes:
         classes: names of the classes by number.
         pictures: paths and boxes, in pixels of stored pictures, or of upright ones with ``exif_transpose``.
-        skipped: why, by the number of each item that was skipped in this process.
 
     Raises:
         PgiInputError (OSError): annotations cannot be read, or there is no picture.

@@ -52,7 +52,6 @@ class PgiFolder(DatasetFolder):
         class_to_idx: their numbers by name.
         samples: path and number of the class of each picture; ``imgs`` is the same.
         targets: number of the class of each picture.
-        skipped: why, by the number of each item that was skipped in this process.
 
     Raises:
         FileNotFoundError: there is no class, or one without a picture.

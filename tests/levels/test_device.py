@@ -16,6 +16,7 @@ pytest.importorskip("torchvision")
 
 from pgic_plugins.torchvision import PgiLoader, decode_pgi  # noqa: E402
 from pgic_plugins.torchvision.device import pixels_on, read_symbols  # noqa: E402
+from pgic_plugins.torchvision.device.graph import TorchNetwork  # noqa: E402
 
 if TYPE_CHECKING:
     from pgic_core.models import Model
@@ -25,12 +26,29 @@ WINDOW = (33, 17, 101, 64)
 
 
 def check_close(ours: Any, other: Any) -> None:
-    """STREAM.md: results may differ by a grey level, seldom by a few; random weights make more of some."""
+    """Where the right place and renderer is shown. Random weights make much of a latent that was rounded the
+    other way, so single pixels say nothing here; :func:`test_a_fine_graph_is_that_of_onnx_runtime` does."""
     assert (ours.dtype, ours.shape) == (other.dtype, other.shape)
-    error = (ours.to(torch.int16) - other.to(torch.int16)).abs()
-    assert int(error.max()) <= 12
-    assert float((error > 0).float().mean()) <= 0.15
-    assert float((error > 1).float().mean()) <= 0.01
+    error = (ours.to(torch.int16) - other.to(torch.int16)).abs().float()
+    assert float(error.mean()) <= 0.25
+    assert float((error > 4).float().mean()) <= 1e-3
+
+
+@pytest.mark.parametrize("level", ["fine", "perceptual"])
+def test_a_fine_graph_is_that_of_onnx_runtime(larger: Model, level: str) -> None:
+    rng = np.random.default_rng(5)
+    inputs = {
+        "latent": rng.normal(size=(1, 13, 17, larger.latent)).astype(np.float32),
+        "inside": np.array([2, 3, 11, 15]),
+        "origin": np.array([5, 7]),
+        "rate": np.full((1, 1, 1, 1), 0.25, np.float32),
+    }
+    network = larger.network(larger.renderer(level).network)
+    tensors = {name: torch.from_numpy(value) for name, value in inputs.items()}
+    ours = TorchNetwork(network.read(), torch.device("cpu"), torch.float32)(tensors)[0]
+    error = np.abs(ours.numpy().astype(int) - network(inputs))
+    assert error.max() <= 1
+    assert (error > 0).mean() < 0.001
 
 
 @pytest.mark.parametrize("window", [None, WINDOW])
