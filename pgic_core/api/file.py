@@ -18,6 +18,7 @@ from ..codec.windows import grouped
 from ..container import (
     IMAGE_FIELDS_SIZE,
     Annotation,
+    Compression,
     ExtensionKey,
     Metadata,
     PgiReader,
@@ -354,10 +355,10 @@ class PgiFile:
 
     def decode_with(self, options: DecodeOptions) -> tuple[Picture, NDArray[np.bool_] | None]:
         """As :meth:`decode_picture`, with options that were checked when they were made."""
-        options = self._with_cells(options)
         with audited("decode", **facts_of(self._reader), **facts_of_options(options)):
             if options.level != "preview":
                 require_pixels(self._reader)
+            options = self._with_cells(options)
             try:
                 pixels, mask = self._coded.decode(options)
             except MemoryError as error:
@@ -379,16 +380,16 @@ class PgiFile:
         Raises:
             PgiError: as :meth:`decode`.
         """
-        if self._coded.codec != "learned":
+        if self._reader.fields.compression_type != Compression.LEARNED:
             return None
         # Not imported for those who decode here.
         from ..codec.learned.opacity import symbols_of
 
-        options = self._with_cells(options)
         asked = facts_of_options(options) | ({"level": "latent"} if latent else {})
         with audited("decode", **facts_of(self._reader), **asked):
             if latent or options.level != "preview":
                 require_pixels(self._reader)
+            options = self._with_cells(options)
             try:
                 return symbols_of(self._coded, options, latent=latent)
             except MemoryError as error:
@@ -474,10 +475,10 @@ class PgiFile:
         with audited("decode", **facts_of(self._reader), **facts_of_options(options)):
             if options.level != "preview":
                 require_pixels(self._reader)
-            options = self._with_cells(options)
+            options, coded = self._with_cells(options), self._coded
         done, rows = 0, -(-self.height // options.scale)
         try:
-            for strip in self._coded.strips(options):
+            for strip in coded.strips(options):
                 yield strip
                 done += len(strip)
                 if progress is not None:

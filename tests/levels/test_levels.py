@@ -211,3 +211,24 @@ def test_strips_of_every_level(
             assert seen[-1] == 1
             assert np.array_equal(np.concatenate(strips), file.decode(**options))  # type: ignore[arg-type]
         assert file._coded.model.folder.parent == models  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("level", ["fine", "adaptive", "perceptual"])
+def test_every_level_of_an_encrypted_file(larger: Model, photo: np.ndarray, level: str) -> None:
+    full, regions, preview = (pgic_core.generate_key() for _ in range(3))
+    how: dict[str, Any] = {"codec": "learned", "roi": [BOX], "quality": 30}
+    plain = pgic_core.decode(pgic_core.encode(photo, **how), level=level)
+    data = pgic_core.encode(
+        photo,
+        recipients=[full.public, (regions.public, "regions"), (preview.public, "preview")],
+        protect=0.05,
+        **how,
+    )
+    assert (pgic_core.decode(data, level=level, keys=full) == plain).all()
+    # Who may see the regions gets them at every level, and the rest coarsely.
+    seen = pgic_core.decode(data, level=level, keys=regions)
+    x, y, w, h = BOX
+    inside = np.abs(seen.astype(int) - plain)[y : y + h, x : x + w]
+    assert inside.max() <= 1
+    with pytest.raises(pgic_core.PgiKeyError):
+        pgic_core.decode(data, level=level, keys=preview)

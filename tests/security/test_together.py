@@ -13,6 +13,7 @@ from PIL import Image
 import pgic_core
 from pgic_core import PgiKeyError, PgiWarning, inspect, open_file
 from pgic_core.audit.chain import read_lines, verify
+from pgic_core.options import DecodeOptions
 
 from .conftest import sealed
 
@@ -197,6 +198,27 @@ def test_keys_that_are_used_or_missing_are_logged(
     full, preview = keys.full.key_id.hex(), keys.preview.key_id.hex()
     assert used == [(full, "full"), (preview, "preview"), (preview, "preview"), (full, "full")]
     assert {line.text("file") for line in found} == {str(path)}
+
+
+@pytest.mark.parametrize("given", ["none", "metadata", "preview"])
+@pytest.mark.parametrize("way", ["strips", "adaptive", "windows", "latent", "symbols"])
+def test_every_way_to_pixels_is_denied_and_logged(
+    sealed_learned: bytes, keys: Keys, given: str, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "audit.log"
+    monkeypatch.setenv("PGIC_AUDIT", str(log))
+    with open_file(sealed_learned, keys=getattr(keys, given, None)) as file:
+        ways = {
+            "strips": lambda: next(file.strips()),
+            "adaptive": lambda: file.decode(level="adaptive"),
+            "windows": lambda: file.decode_windows([(0, 0, 8, 8)]),
+            "latent": file.latent,
+            "symbols": lambda: file.symbols_with(DecodeOptions()),
+        }
+        with pytest.raises(PgiKeyError):
+            ways[way]()
+    last = lines(log)[-1]
+    assert (last.event, last.text("what"), last.text("error")) == ("deny", "decode", "PgiKeyError")
 
 
 def test_nothing_is_shown_where_a_key_cannot_be_logged(
