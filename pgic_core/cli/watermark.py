@@ -49,7 +49,7 @@ def key(name: Path) -> None:
 @watermark.command(
     examples=(
         "pgic watermark embed photo.jpg photo.pgi --key mark.key",
-        "pgic watermark embed photo.jpg photo.pgi --key mark.key --id 00000000000004d2",
+        "pgic watermark embed photo.jpg photo.pgi --key k --id 00000000000004d2",
     )
 )
 @click.argument("photo", metavar="INPUT", type=EXISTING_FILE)
