@@ -30,8 +30,9 @@ _CODECS = ("auto", "learned", "lossless")
 # come near; and else more where most pixels are as their neighbours.
 _SIMPLE_BPP = 0.5
 _FLAT, _DOUBT_IF_FLAT, _DOUBT = 0.5, 4, 2
-_WORTH = 1.1
-"""So many times the bytes of the learned codec, exact pixels are worth, where a quality was asked for."""
+_WORTH, _WORTH_IF_FLAT = 1.1, 1.35
+"""So many times the bytes of the learned codec, exact pixels are worth, where a quality was asked for. In flat
+pictures, such as pages of text, each error is seen."""
 _OFF, _OFF_IF_FLAT = 1.5, 4
 """How many times the errors that a quality promises are looked for, before they are measured."""
 
@@ -115,7 +116,8 @@ def _chosen(
 
     With a bound on bytes, that is the one without loss if its payload fits. With a bound on PSNR, it is the
     smaller one that meets it. With a quality, it is the one without loss unless it takes a tenth more than
-    the learned one, and more than the errors of that are worth.
+    the learned one (a third more where most pixels are as their neighbours), and more than the errors of
+    that are worth.
 
     Args:
         picture: as :func:`choose_codec`, like all that follow.
@@ -152,7 +154,7 @@ def _chosen(
     size = sum(map(len, coded.payload))
     allowed = bound = float(size)
     if rate.min_psnr is None:
-        allowed = bound = _WORTH * size
+        allowed = bound = (_WORTH_IF_FLAT if flat else _WORTH) * size
         expected = guess.size / _DOUBT_IF_FLAT if flat else guess.size
         most = allowed + (_OFF_IF_FLAT if flat else _OFF) * coded.promised
         if expected <= most:

@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 from torchvision.transforms.v2 import functional as F
 
 from pgic_core.errors import PgiError, PgiInputError, PgiUnsupportedError, PgiWarning
+from pgic_core.limits import PHOTO_FORMATS
 from pgic_core.options import checked_window, window_within
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def open_other(source: Any, *, upright: bool) -> Iterator[Image.Image]:
         PgiInputError: Pillow cannot read it, here or in the block.
     """
     try:
-        with Image.open(source) as image:
+        with Image.open(source, formats=PHOTO_FORMATS) as image:
             yield ImageOps.exif_transpose(image) if upright else image
     except PgiError:
         raise

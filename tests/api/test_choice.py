@@ -83,7 +83,7 @@ def test_drawings_and_flat_colours_are_exact_and_no_larger(name: str) -> None:
     np.testing.assert_array_equal(pgic_core.decode(data), picture)
     learned = pgic_core.encode(picture, codec="learned")
     assert pgic_core.inspect(learned).codec == "learned"
-    assert len(data) < 1.1 * len(learned)
+    assert len(data) < 1.35 * len(learned)
 
 
 def test_kind_lines_takes_a_thirtieth_and_is_exact() -> None:

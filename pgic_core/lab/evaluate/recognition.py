@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
+from ...data_files import read_json
 from ...errors import PgiInputError, PgiTargetError
 from ...models import default_model
 from ...options import ADAPTIVE, PREVIEW
@@ -123,7 +123,7 @@ def read_truth(path: Path) -> dict[str, list[Seen]]:
         PgiInputError: it is neither.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path)
         if "annotations" not in data:
             return {str(name): [Seen(str(text), (0.0, 0.0, 1.0, 1.0))] for name, text in data.items()}
         names = {image["id"]: str(image["file_name"]) for image in data["images"]}
@@ -134,7 +134,7 @@ def read_truth(path: Path) -> dict[str, list[Seen]]:
             truth[names[each["image_id"]]].append(
                 Seen(labels[each["category_id"]], (x, y, x + width, y + height))
             )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise PgiInputError(f"{path} holds no annotations that can be read: {error!r}.") from error
     return truth
 
