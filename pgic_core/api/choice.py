@@ -31,8 +31,8 @@ _CODECS = ("auto", "learned", "lossless")
 _SIMPLE_BPP = 0.5
 _FLAT, _DOUBT_IF_FLAT, _DOUBT = 0.5, 4, 2
 _WORTH, _WORTH_IF_FLAT = 1.1, 1.35
-"""So many times the bytes of the learned codec, exact pixels are worth, where a quality was asked for. In flat
-pictures, such as pages of text, each error is seen."""
+"""So many times the bytes of the learned codec, exact pixels are worth, where a quality was asked for. In
+flat pictures, such as pages of text, each error is seen."""
 _OFF, _OFF_IF_FLAT = 1.5, 4
 """How many times the errors that a quality promises are looked for, before they are measured."""
 
