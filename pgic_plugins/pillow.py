@@ -41,23 +41,24 @@ from typing import IO, TYPE_CHECKING, Any
 from PIL import Image, ImageFile
 
 from pgic_core.container.atomic import atomic_write
-from pgic_core.errors import PgiError, PgiInputError, PgiLimitError, PgiOptionError, PgiUnsupportedError
+from pgic_core.errors import PgiError, PgiInputError, PgiUnsupportedError
 from pgic_core.magic import MAGIC
 from pgic_core.options import FAST, LEVELS, PREVIEW, SCALES, DecodeOptions
 
 from ._autoload import keep_file_until_saved
 from ._image_info import info_of
+from ._pillow_errors import PgiBombError, pillow_errors
+from ._pillow_saving import encoded
 from ._workers import threads_in_worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
     from PIL._imaging import PixelAccess
 
     from pgic_core.api import PgiFile
-    from pgic_core.container import Metadata
     from pgic_core.limits import Limits
     from pgic_core.options import Level, OnDamage
     from pgic_core.security.keyring import KeysLike
@@ -104,13 +105,6 @@ _MODES = {
     ("float16", 1): "F",
     ("float32", 1): "F",
 }
-
-
-_INNER_DIRECTORIES = (0x8769, 0x8825)  # Exif and GPS
-
-
-class PgiBombError(PgiLimitError, Image.DecompressionBombError):
-    """A file asks for more than the limits allow, as users of Pillow catch it."""
 
 
 def register_pgi_opener(
@@ -194,7 +188,7 @@ class PgiImageFile(ImageFile.ImageFile):
         if self.fp.read(len(MAGIC)) != MAGIC:
             raise SyntaxError("not a PGI file")
         self.fp.seek(start)
-        with _pillow_errors():
+        with pillow_errors():
             from pgic_core.api import open_file
 
             self._file = file = open_file(self.fp, limits=LIMITS, keys=KEYS)
@@ -236,7 +230,7 @@ class PgiImageFile(ImageFile.ImageFile):
     def _decode(self) -> None:
         if self._file is None or self.fp is None:
             raise ValueError("Operation on closed image")
-        with _pillow_errors(self.filename):
+        with pillow_errors(self.filename):
             on_damage: OnDamage = "conceal" if _conceals() else "raise"
             threads = threads_in_worker(THREADS)
             options = DecodeOptions(self._level, None, on_damage, threads, scale=self._scale)
@@ -317,7 +311,7 @@ class PgiImageFile(ImageFile.ImageFile):
         """
         if self._file is None or self.fp is None:
             raise RuntimeError("verify must be called directly after open")
-        with _pillow_errors():
+        with pillow_errors():
             self._file.reader.verify()
         super().verify()
 
@@ -378,98 +372,12 @@ def _accept(prefix: bytes) -> bool | str:
 
 
 def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
-    with _pillow_errors():
-        from pgic_core.api import EncodeOptions, SideData, encode
-        from pgic_core.container import Metadata
-
-        options: dict[str, Any] = {"threads": threads_in_worker(THREADS), "limits": LIMITS}
-        if isinstance(im.info.get("metadata"), Metadata):
-            options["metadata"] = _metadata_of(im)
-        if isinstance(im.info.get("side_data"), SideData):
-            options["side_data"] = im.info["side_data"]
-        if isinstance(im.info.get("image_type"), int):
-            options["image_type"] = im.info["image_type"]
-        if isinstance(im, PgiImageFile) and im.size == im._full_size:
-            described = ("annotations", "extension", "segments")
-            options |= {name: im.info[name] for name in described if name in im.info}
-        exif = _changed_exif(im)
-        if exif is not None:
-            options["exif"] = exif
-        options |= {
-            name: value for name, value in im.encoderinfo.items() if name in EncodeOptions.__annotations__
-        }
-        data = encode(im, **options)
-    fp.write(data)
-
-
-def _metadata_of(im: Image.Image) -> Metadata:
-    """The metadata of the image, without what it took from EXIF or XMP that are not saved with it."""
-    from pgic_core.api.conversion import exif_to_bytes
-    from pgic_core.api.photo_metadata import follow, metadata_from_photo
-
-    metadata: Metadata = im.info["metadata"]
-    if not {"exif", "xmp"} & im.encoderinfo.keys():
-        return metadata
-
-    def derived(exif: Any, xmp: Any) -> Metadata:
-        return metadata_from_photo(
-            exif_to_bytes(exif) if exif else None, xmp.encode() if isinstance(xmp, str) else xmp or None
-        )
-
-    before = im.info.get("exif"), im.info.get("xmp")
-    given = (im.encoderinfo.get(name) for name in ("exif", "xmp"))
-    after = (old if new is None else new for old, new in zip(before, given, strict=True))
-    return follow(metadata, derived(*before), derived(*after))
-
-
-def _changed_exif(im: Image.Image) -> bytes | None:
-    """EXIF as the program left it in ``im.getexif()``; None if it changed nothing: then the bytes stay."""
-    exif = getattr(im, "_exif", None)
-    # A TIFF's own tags are among its EXIF, and are sorted out elsewhere.
-    if exif is None or im.format == "TIFF":
-        return None
-    before = Image.Exif()
-    try:
-        before.load(im.info.get("exif", b""))
-        if _tags(before) == _tags(exif):
-            return None
-        return bytes(exif.tobytes()) if len(exif) else b""
-    except Exception as error:  # Pillow packs what it read, and what the program put there
-        raise PgiOptionError(f"The EXIF of the image cannot be written: {error}.") from error
-
-
-def _tags(exif: Image.Exif) -> str:
-    """Tags and values, those of inner directories too; as text, in which 0/0 equals itself."""
-    # To ask for a directory that is not there would make it.
-    there = [tag for tag in _INNER_DIRECTORIES if tag in exif or tag in getattr(exif, "_ifds", ())]
-    inner = {tag: found for tag in there if (found := dict(exif.get_ifd(tag)))}
-    return repr((sorted((tag, value) for tag, value in exif.items() if tag not in there), inner))
+    whole = isinstance(im, PgiImageFile) and im.size == im._full_size
+    fp.write(encoded(im, threads=threads_in_worker(THREADS), limits=LIMITS, whole=whole))
 
 
 def _conceals() -> bool:
     return ON_DAMAGE == "conceal" or ImageFile.LOAD_TRUNCATED_IMAGES
-
-
-@contextlib.contextmanager
-def _pillow_errors(name: str | bytes = "") -> Iterator[None]:
-    """Errors of pgic as what a user of Pillow catches, with the same sentence.
-
-    Args:
-        name: of the file, which begins the sentence: among the thousands of an epoch it is what one needs.
-    """
-    before = f"{os.fsdecode(name)}: " if name else ""
-    try:
-        yield
-    except PgiOptionError:
-        raise
-    except PgiLimitError as error:
-        raise PgiBombError(f"{before}{error}") from error
-    except PgiError as error:
-        if isinstance(error, PgiInputError) and not before:
-            raise
-        raise PgiInputError(f"{before}{error}") from error
-    except ImportError as error:
-        raise PgiInputError(f"A library that this .pgi file needs is missing: {error}") from error
 
 
 register_pgi_opener()

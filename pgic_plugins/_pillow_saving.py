@@ -1,0 +1,99 @@
+"""Image of Pillow to ``.pgi`` bytes: which of what Pillow holds beside the pixels still belongs to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from pgic_core.errors import PgiOptionError
+
+from ._pillow_errors import pillow_errors
+
+if TYPE_CHECKING:
+    from pgic_core.container import Metadata
+    from pgic_core.limits import Limits
+
+__all__ = ["encoded"]
+
+_INNER_DIRECTORIES = (0x8769, 0x8825)  # Exif and GPS
+
+
+def encoded(im: Image.Image, *, threads: int | None, limits: Limits | None, whole: bool) -> bytes:
+    """A ``.pgi`` file of an image, with what Pillow knows of it and the options given to ``save``.
+
+    Args:
+        im: the image; ``im.encoderinfo`` holds the options.
+        threads: as for :func:`pgic_core.encode`, like the next.
+        limits: what the picture may ask for.
+        whole: whether the image is an opened ``.pgi`` file in its full size, whose annotations, extension
+            fields and segments still hold.
+
+    Raises:
+        OSError, ValueError: as ``Image.save``.
+    """
+    with pillow_errors():
+        from pgic_core.api import EncodeOptions, SideData, encode
+        from pgic_core.container import Metadata
+
+        options: dict[str, Any] = {"threads": threads, "limits": limits}
+        if isinstance(im.info.get("metadata"), Metadata):
+            options["metadata"] = _metadata_of(im)
+        if isinstance(im.info.get("side_data"), SideData):
+            options["side_data"] = im.info["side_data"]
+        if isinstance(im.info.get("image_type"), int):
+            options["image_type"] = im.info["image_type"]
+        if whole:
+            described = ("annotations", "extension", "segments")
+            options |= {name: im.info[name] for name in described if name in im.info}
+        exif = _changed_exif(im)
+        if exif is not None:
+            options["exif"] = exif
+        options |= {
+            name: value for name, value in im.encoderinfo.items() if name in EncodeOptions.__annotations__
+        }
+        return encode(im, **options)
+
+
+def _metadata_of(im: Image.Image) -> Metadata:
+    """The metadata of the image, without what it took from EXIF or XMP that are not saved with it."""
+    from pgic_core.api.conversion import exif_to_bytes
+    from pgic_core.api.photo_metadata import follow, metadata_from_photo
+
+    metadata: Metadata = im.info["metadata"]
+    if not {"exif", "xmp"} & im.encoderinfo.keys():
+        return metadata
+
+    def derived(exif: Any, xmp: Any) -> Metadata:
+        return metadata_from_photo(
+            exif_to_bytes(exif) if exif else None, xmp.encode() if isinstance(xmp, str) else xmp or None
+        )
+
+    before = im.info.get("exif"), im.info.get("xmp")
+    given = (im.encoderinfo.get(name) for name in ("exif", "xmp"))
+    after = (old if new is None else new for old, new in zip(before, given, strict=True))
+    return follow(metadata, derived(*before), derived(*after))
+
+
+def _changed_exif(im: Image.Image) -> bytes | None:
+    """EXIF as the program left it in ``im.getexif()``; None if it changed nothing: then the bytes stay."""
+    exif = getattr(im, "_exif", None)
+    # A TIFF's own tags are among its EXIF, and are sorted out elsewhere.
+    if exif is None or im.format == "TIFF":
+        return None
+    before = Image.Exif()
+    try:
+        before.load(im.info.get("exif", b""))
+        if _tags(before) == _tags(exif):
+            return None
+        return bytes(exif.tobytes()) if len(exif) else b""
+    except Exception as error:  # Pillow packs what it read, and what the program put there
+        raise PgiOptionError(f"The EXIF of the image cannot be written: {error}.") from error
+
+
+def _tags(exif: Image.Exif) -> str:
+    """Tags and values, those of inner directories too; as text, in which 0/0 equals itself."""
+    # To ask for a directory that is not there would make it.
+    there = [tag for tag in _INNER_DIRECTORIES if tag in exif or tag in getattr(exif, "_ifds", ())]
+    inner = {tag: found for tag in there if (found := dict(exif.get_ifd(tag)))}
+    return repr((sorted((tag, value) for tag, value in exif.items() if tag not in there), inner))
