@@ -21,6 +21,7 @@ __all__ = [
     "DEFAULT_QUALITY",
     "EFFORTS",
     "FAST",
+    "FINE",
     "LEVELS",
     "PREVIEW",
     "PREVIEW_FACTOR",
@@ -55,8 +56,9 @@ Level: TypeAlias = str
 """How to decode: one of :data:`LEVELS`, or a further level of an installed model."""
 PREVIEW = "preview"
 FAST = "fast"
+FINE = "fine"
 ADAPTIVE = "adaptive"
-LEVELS: tuple[Level, ...] = (PREVIEW, FAST, "fine", ADAPTIVE, "perceptual")
+LEVELS: tuple[Level, ...] = (PREVIEW, FAST, FINE, ADAPTIVE, "perceptual")
 """The levels that have a meaning of their own; a model need not have all of them.
 
 "fast" gives every pixel; "preview" one for each 8 x 8 from a prefix of the file; "fine" every pixel through a

@@ -23,6 +23,7 @@ import PIL
 
 import pgic_core
 from pgic_core.errors import PgiModelError, PgiOptionError, PgiUnsupportedError
+from pgic_core.options import QUALITIES
 
 from . import pillow  # registers the format with Pillow
 
@@ -48,7 +49,6 @@ __all__ = ["Pgi", "PgiModel"]
 
 _WEIGHTS = "weights_fp16.pt"
 _UNIT = 64  # pixels along the side of what one element of the hyper-latent covers
-_QUALITIES = 100
 
 
 @register_model("pgic")
@@ -70,8 +70,10 @@ class PgiModel(CompressionModel):
 
     def __init__(self, quality: int = 50, *, model: Model | str | None = None) -> None:
         super().__init__()
-        if isinstance(quality, bool) or not isinstance(quality, int) or not 1 <= quality <= _QUALITIES:
-            raise PgiOptionError(f"quality must be a whole number from 1 to {_QUALITIES}, not {quality!r}.")
+        if isinstance(quality, bool) or not isinstance(quality, int) or quality not in QUALITIES:
+            raise PgiOptionError(
+                f"quality must be a whole number from 1 to {QUALITIES[-1]}, not {quality!r}."
+            )
         self.quality = quality
         self.installed = (
             pgic_core.find_model(model) if isinstance(model, str) else model or pgic_core.default_model()
@@ -127,7 +129,7 @@ class PgiModel(CompressionModel):
         picture = (picture.permute(0, 2, 3, 1) * 255 - 128) / 256
         rows, columns = picture.shape[1] // _UNIT, picture.shape[2] // _UNIT
         a = network.architecture
-        rate = x.new_full((batch,), (self.quality - 1) / (_QUALITIES - 1) * (a.rates - 1))
+        rate = x.new_full((batch,), (self.quality - 1) / (QUALITIES[-1] - 1) * (a.rates - 1))
         coded = network(picture, rate, x.new_zeros(batch, rows, columns, 1), noise=self.training)
         x_hat = (coded.picture.permute(0, 3, 1, 2) * 256 + 128) / 255
         return {

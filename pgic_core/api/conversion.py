@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from ..camera.clock import unix_milliseconds
 from ..container import (
     Annotation,
     ExtensionKey,
@@ -40,7 +41,6 @@ __all__ = [
     "vendor_fields",
 ]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KEYS = ("timestamp_ms", "timestamp", "device_id", "location", "sensor_params", "anomaly")
 
 
@@ -179,7 +179,7 @@ def _milliseconds(value: object) -> int | None:
         raise PgiOptionError(
             "timestamp must be a datetime or ISO 8601 text with an offset from UTC, such as Z."
         )
-    return (value - _EPOCH) // timedelta(milliseconds=1)
+    return unix_milliseconds(value)
 
 
 def _location(value: object) -> Location | None:

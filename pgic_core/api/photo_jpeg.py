@@ -6,7 +6,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from .photoshop import join_resources
+from .photoshop import APP13_HEADER, join_resources
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,6 @@ MAX_SEGMENT = 65_533
 
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
-_PHOTOSHOP = b"Photoshop 3.0\0"
 _PACKET = b"""<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:xmpNote="http://ns.adobe.com/xmp/note/" xmpNote:HasExtendedXMP="%s"/>
@@ -48,8 +47,8 @@ def xmp_segments(xmp: bytes, extended: bytes) -> list[bytes]:
 def photoshop_segments(iptc: bytes, photoshop: bytes) -> list[bytes]:
     """IPTC-IIM and Photoshop resources as segments, which readers join."""
     data = join_resources(iptc, photoshop)
-    step = MAX_SEGMENT - len(_PHOTOSHOP)
-    return [_segment(0xED, _PHOTOSHOP + data[at : at + step]) for at in range(0, len(data), step)]
+    step = MAX_SEGMENT - len(APP13_HEADER)
+    return [_segment(0xED, APP13_HEADER + data[at : at + step]) for at in range(0, len(data), step)]
 
 
 def comment_segments(comments: Sequence[bytes]) -> list[bytes]:

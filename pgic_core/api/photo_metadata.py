@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ..camera import (
@@ -15,6 +15,7 @@ from ..camera import (
     xmp_without_location,
     xmp_without_thumbnail,
 )
+from ..camera.clock import UNIX_EPOCH, unix_milliseconds
 from ..container import Location, Metadata
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ __all__ = [
     "without_thumbnails",
 ]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # About a metre on the ground; float32 rounds longitudes by half of it.
 _SAME_DEGREES = 1e-5
 _SAME_METRES = 1.0
@@ -48,7 +48,7 @@ def metadata_from_photo(exif: bytes | None = None, xmp: bytes | None = None) -> 
         The metadata; unknown where nothing could be read. ``anomaly`` is False.
     """
     facts = read_camera(exif, xmp)
-    milliseconds = None if facts.moment is None else (facts.moment - _EPOCH) // timedelta(milliseconds=1)
+    milliseconds = None if facts.moment is None else unix_milliseconds(facts.moment)
     location = Location(facts.lon, facts.lat, facts.height, facts.datum if facts.lon is not None else "")
     return Metadata(
         timestamp_ms=milliseconds if milliseconds is not None and milliseconds >= 0 else None,
@@ -166,6 +166,6 @@ def _position(location: Location) -> str:
 
 def _time(milliseconds: int) -> str:
     try:
-        return (_EPOCH + timedelta(milliseconds=milliseconds)).isoformat(timespec="milliseconds")
+        return (UNIX_EPOCH + timedelta(milliseconds=milliseconds)).isoformat(timespec="milliseconds")
     except OverflowError:
         return f"{milliseconds} ms after 1970"

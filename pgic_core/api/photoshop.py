@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import struct
 
-__all__ = ["join_resources", "split_resources"]
+__all__ = ["APP13_HEADER", "join_resources", "split_resources"]
+
+APP13_HEADER = b"Photoshop 3.0\0"
+"""How an APP13 segment of a JPEG begins that holds image resources."""
 
 _IPTC = 0x0404
 _HEAD = struct.Struct(">4sH")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..codec.deep_samples import file_of
 from ..container.tiff_ifd import Entry, read_directory
 from .gamma_profile import gamma_profile, is_srgb
-from .photoshop import split_resources
+from .photoshop import APP13_HEADER, split_resources
 from .png_chunks import PngChunks, read_png_chunks, take_raw_profiles
 from .side_data import PngText, SideData
 from .tiff_exif import tiff_exif
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Brought", "read_side_data"]
 
-_PHOTOSHOP = b"Photoshop 3.0\0"
 _XMP_EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
 _IPTC_TAG, _PHOTOSHOP_TAG = 33723, 34377
 _IPTC_MARK = b"\x1c"
@@ -69,8 +68,8 @@ def _read_jpeg(image: Any, brought: Brought) -> None:
     for name, data in image.applist:
         if name == "COM":
             comments += [data] if data else []
-        elif name == "APP13" and data.startswith(_PHOTOSHOP):
-            resources += data[len(_PHOTOSHOP) :]
+        elif name == "APP13" and data.startswith(APP13_HEADER):
+            resources += data[len(APP13_HEADER) :]
         elif name == "APP1" and data.startswith(_XMP_EXTENSION):
             at = len(_XMP_EXTENSION)  # digest, length of the whole, offset of the part
             parts.setdefault(data[at : at + 36], {})[int.from_bytes(data[at + 36 : at + 40], "big")] = data[
@@ -105,7 +104,7 @@ def _read_png(image: Any, brought: Brought) -> None:
     iptc = brought.profiles.pop("iptc", b"")
     photoshop = b""
     if iptc[:1] != _IPTC_MARK:
-        iptc, photoshop = split_resources(iptc.removeprefix(_PHOTOSHOP))
+        iptc, photoshop = split_resources(iptc.removeprefix(APP13_HEADER))
     brought.side = SideData(iptc=iptc, photoshop=photoshop, texts=tuple(chunks.texts))
     if chunks.left_out:
         plural = "s that are" if chunks.left_out > 1 else " that is"

@@ -6,7 +6,9 @@ import re
 import unicodedata
 from datetime import UTC, datetime, timedelta, timezone
 
-__all__ = ["parse_moment", "parse_offset"]
+__all__ = ["UNIX_EPOCH", "parse_moment", "parse_offset", "unix_milliseconds"]
+
+UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _LONGEST = 64
 _CLOCK = re.compile(
@@ -20,6 +22,11 @@ _OFFSET = re.compile(r"(?:UTC|GMT)?(?P<sign>[+-])(?P<hours>\d\d?)(?::?(?P<minute
 _AFTERNOON = ("pm", "下午")
 # The clocks of the world run from 12 hours behind UTC to 14 hours before it.
 _LEAST, _MOST = timedelta(hours=-12), timedelta(hours=14)
+
+
+def unix_milliseconds(moment: datetime) -> int:
+    """Whole milliseconds since 1970 of an aware datetime; below 0 before."""
+    return (moment - UNIX_EPOCH) // timedelta(milliseconds=1)
 
 
 def parse_moment(text: str) -> datetime | None:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
-import warnings
 import zlib
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
-from ..errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError, PgiWarning
+from ..errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
 from ..limits import DEFAULT_LIMITS
 from .extension import ExtensionKey, location_from_map, parse_extension
 from .image_fields import IMAGE_FIELDS_SIZE, ImageFields
-from .layout import FIXED_HEADER_SIZE, BlockEntry, BlockType, Header, parse_fixed_header, parse_header
+from .layout import BlockEntry, BlockType, Header
 from .metadata import Metadata, agrees, parse_metadata
 from .packing import inflate
 from .parity import DEFAULT_SHARE
-from .protection import PacketSet, Protection, lost_header, packets_of
+from .protected_header import check_parity, open_protected, trailing
+from .protection import Protection
 from .source import ByteSource, open_source
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from ..limits import Limits
     from .source import SourceLike
 
-__all__ = ["PgiReader", "SealedContent", "read_header"]
+__all__ = ["PgiReader", "SealedContent"]
 
 _CHUNK = 1 << 20
 
@@ -85,12 +84,10 @@ class PgiReader:
         self._source = open_source(source, limits)
         self._owned = not isinstance(source, ByteSource)
         self._limits = limits
-        self._quiet = quiet
-        self._packets: PacketSet | None = None
         self._sealed: SealedContent | None = None
         self._locked_because: PgiUnsupportedError | None = None
         try:
-            self._header = self._open()
+            self._source, self._header, self._packets = open_protected(self._source, limits, quiet=quiet)
             self._fields = self._read_fields()
         except BaseException:
             self.close()
@@ -343,52 +340,11 @@ class PgiReader:
         for block in self.blocks:
             for _ in self.iter_block(block):
                 pass
-        self._check_parity()
+        check_parity(self.header, self._packets, self.protection)
         if self._source.read_up_to(self.size, 1):
-            raise _trailing(self.size)
+            raise trailing(self.size)
         if self._sealed is not None or not any(block.encrypted for block in self.blocks):
             _ = self.metadata
-
-    def _open(self) -> Header:
-        """Read the header, and put the file's parity before its bytes if it has any."""
-        source, limits = self._source, self._limits
-        try:
-            raw, header = read_header(source, limits)
-        except (PgiFormatError, PgiUnsupportedError):  # the latter where the version is damaged
-            restored = lost_header(source, limits)
-            if restored is None:
-                raise
-            self._source = restored
-            restored.quiet = True  # one warning is enough
-            if not self._quiet:
-                _warn_of_header(source.name)
-            return read_header(restored, limits)[1]
-        parity = header.find(BlockType.PARITY)
-        if parity is not None and source.size() is not None:
-            self._packets = packets_of(source, parity)
-            if self._packets is not None:
-                with contextlib.suppress(PgiFormatError):  # verify says why
-                    protection = Protection(source, self._packets, raw, limits)
-                    protection.quiet = self._quiet
-                    self._source = protection
-        return header
-
-    def _check_parity(self) -> None:
-        """What verify checks of a parity block.
-
-        Raises:
-            PgiFormatError: it is none, or of another file.
-            PgiChecksumError: sectors had to be restored.
-        """
-        if self.header.find(BlockType.PARITY) is not None and self.protection is None:
-            if self._packets is None:
-                raise PgiFormatError("The parity block holds no sound packet.")
-            raise PgiFormatError("The parity block is that of another file, or of another state of this one.")
-        if self.protection is not None and (count := len(self.protection.restored)):
-            size = self.protection.sector_size
-            raise PgiChecksumError(
-                f"The file is damaged in {count} of its sectors of {size:,} bytes; 'pgic repair' restores it."
-            )
 
     def _read_fields(self) -> ImageFields:
         image = self._header.image
@@ -432,37 +388,11 @@ class PgiReader:
             raise PgiTruncatedError(f"The file ends before or inside the {block.name}.") from error
 
 
-def read_header(source: ByteSource, limits: Limits) -> tuple[bytes, Header]:
-    """Header and directory of a file: as they stand, and what they say.
-
-    Raises:
-        PgiError: as :class:`PgiReader`.
-    """
-    size = parse_fixed_header(source.read_up_to(0, FIXED_HEADER_SIZE))
-    raw = source.read_up_to(0, size)
-    if len(raw) < size:
-        raise PgiTruncatedError(f"The file ends inside the header, after {len(raw)} of {size} bytes.")
-    header = parse_header(raw, limits)
-    available = source.size()
-    if available is not None and available > header.size:
-        raise _trailing(header.size)
-    return raw, header
-
-
-def _warn_of_header(name: str) -> None:
-    message = f"{name} is damaged. Its header is restored as it is read; 'pgic repair' mends the file."
-    warnings.warn(PgiWarning(message), stacklevel=2)
-
-
 def _require_known_flags(block: BlockEntry) -> None:
     if block.unknown_flags:
         raise PgiUnsupportedError(
             f"The {block.name} has flags 0x{block.unknown_flags:04x}, which need a later version."
         )
-
-
-def _trailing(size: int) -> PgiFormatError:
-    return PgiFormatError(f"Bytes follow the last block, which ends at {size:,}.")
 
 
 def _damaged(block: BlockEntry, check: str) -> PgiChecksumError:

@@ -14,12 +14,20 @@ from .manifest import MANIFEST_NAME
 from .model import Model
 from .trust import KEYS_VARIABLE, UNSIGNED_VARIABLE, check_trusted
 
-__all__ = ["DIGEST_BYTES", "PgiModelWarning", "available_models", "default_model", "find_model"]
+__all__ = [
+    "DIGEST_BYTES",
+    "SHIPPED_MODELS",
+    "PgiModelWarning",
+    "available_models",
+    "default_model",
+    "find_model",
+]
 
 DIGEST_BYTES = 16
 """How much of the digest a file holds."""
 _DEFAULT = "grid-1"
-_SHIPPED = Path(__file__).resolve().parent.parent / "weights"
+SHIPPED_MODELS = Path(__file__).resolve().parent.parent / "weights"
+"""Folder of the models that come with pgic, one folder each."""
 
 
 class PgiModelWarning(UserWarning):
@@ -28,11 +36,11 @@ class PgiModelWarning(UserWarning):
 
 @lru_cache(maxsize=8)
 def _models(search: str, keys: str, unsigned: str) -> tuple[Model, ...]:
-    roots = [_SHIPPED, *(Path(part) for part in search.split(os.pathsep) if part)]
+    roots = [SHIPPED_MODELS, *(Path(part) for part in search.split(os.pathsep) if part)]
     found = []
     for path in [path for root in roots for path in sorted(root.glob(f"*/{MANIFEST_NAME}"))]:
         try:
-            if path.parent.parent != _SHIPPED:
+            if path.parent.parent != SHIPPED_MODELS:
                 check_trusted(path.parent)
             found.append(Model(path.parent))
         except PgiModelError as error:  # one that is broken must not hide the others
@@ -81,7 +89,7 @@ def find_model(name: str) -> Model:
     for model in models:
         if model.id == name:
             return model
-    for model in sorted(models, key=lambda model: model.folder.parent == _SHIPPED):
+    for model in sorted(models, key=lambda model: model.folder.parent == SHIPPED_MODELS):
         if len(name) >= 16 and model.digest.startswith(name.lower()):
             return model
     known = ", ".join(f"{m.id} ({m.digest[: 2 * DIGEST_BYTES]})" for m in available_models()) or "none"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..errors import PgiModelError
-from ..options import ADAPTIVE, FAST, PREVIEW, PREVIEW_FACTOR
+from ..options import ADAPTIVE, FAST, FINE, PREVIEW, PREVIEW_FACTOR, QUALITIES
 from .manifest import IDENTITY_FILES, read_manifest
 from .renderers import Renderer, levels_of, parse_renderers, usual_renderers
 from .sessions import Network, read_checked
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["Model"]
-
-_QUALITIES = 100
-_FINE = "fine"  # What "adaptive" shows of key regions.
 
 
 class Model:
@@ -83,7 +80,7 @@ class Model:
         if not self.weighs_errors:
             raise PgiModelError(f"The model {self.id} does not say what errors are worth; use effort 1.")
         low, high = map(float, self._manifest["error_weights"])
-        return float(low * (high / low) ** ((quality - 1) / (_QUALITIES - 1)))
+        return float(low * (high / low) ** ((quality - 1) / (QUALITIES[-1] - 1)))
 
     def halo(self, name: str) -> int:
         """Pixels that must be seen around the ones that are given exactly.
@@ -117,7 +114,7 @@ class Model:
     def levels(self) -> tuple[str, ...]:
         """The levels that files of this model can be decoded at."""
         names = levels_of(self.renderers)
-        return (*names, ADAPTIVE) if _FINE in names else names
+        return (*names, ADAPTIVE) if FINE in names else names
 
     def renderer(self, level: str, scale: int = 1) -> Renderer:
         """What draws a level at a scale.
@@ -207,7 +204,7 @@ class Model:
         Returns:
             ``(h, w)``.
         """
-        place = 2 * (quality - 1) / (_QUALITIES - 1) - 1 + 2 * octaves / float(self._manifest["octaves"])
+        place = 2 * (quality - 1) / (QUALITIES[-1] - 1) - 1 + 2 * octaves / float(self._manifest["octaves"])
         return np.asarray(place, octaves.dtype)
 
     def _file(self, name: str) -> tuple[Path, str]:

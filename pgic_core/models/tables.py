@@ -15,6 +15,7 @@ import numpy as np
 
 from ..data_files import read_arrays
 from ..errors import PgiInputError, PgiModelError
+from ..options import QUALITIES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +39,6 @@ PRECISION = 24
 # Below a deviation of about 0.26 steps a one is so dear that a good encoder hardly ever writes it. Rows for
 # less would hold a third of all symbols and 0.4 % of the bits.
 _LOG2_SCALE_OF_ROW_0 = -2.0
-_QUALITIES = 100
 
 
 def row_of_log2_scale(log2_scale: float) -> float:
@@ -152,7 +152,7 @@ class Tables:
             self.z_shift.shape,
             self.z_bias.shape,
         )
-        if shapes != ((_QUALITIES, z), (_QUALITIES, lines // 4), (z, 4 * z), (z,), (z,)):
+        if shapes != ((len(QUALITIES), z), (len(QUALITIES), lines // 4), (z, 4 * z), (z,), (z,)):
             raise ValueError("array shapes do not fit each other")
         # Sums must be exact in float32, in which they are computed: see rows.py, hyper_prediction.py.
         largest = _largest_sums(self.z_weight, self.z_bias)

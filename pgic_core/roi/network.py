@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,13 +11,14 @@ from PIL import Image
 from ..data_files import read_json
 from ..errors import PgiInputError, PgiModelError
 from ..models import Network
+from ..models.lookup import SHIPPED_MODELS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
 __all__ = ["HeatModel", "hot_boxes", "shipped_heat_model"]
-
-_SHIPPED = Path(__file__).resolve().parent.parent / "weights"
 
 
 class HeatModel:
@@ -87,7 +87,7 @@ def shipped_heat_model(name: str) -> HeatModel:
     Raises:
         PgiModelError: it is not there, or damaged.
     """
-    return HeatModel(_SHIPPED / f"roi-{name}")
+    return HeatModel(SHIPPED_MODELS / f"roi-{name}")
 
 
 def hot_boxes(model: HeatModel, image: NDArray[np.uint8], bound: float = 0.5) -> list[dict[str, object]]:

@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import PgiFormatError
 from ...limits import Limits
 from ...models import Model, Renderer, find_model
-from ...options import ADAPTIVE, FAST, DecodeOptions, thread_count, window_within
+from ...options import ADAPTIVE, FAST, FINE, DecodeOptions, thread_count, window_within
 from ..base import CodedFacts
 from ..picture import Channels, SampleFormat
 from ..reduction import any_reduce, box_reduce
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...options import Level, Window
-
-FINE = "fine"
-"""The level that "adaptive" shows of key regions."""
 
 __all__ = ["DecodedBlock", "LearnedImage", "render"]
 

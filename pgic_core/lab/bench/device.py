@@ -16,6 +16,7 @@ from rich.table import Table
 
 from ...errors import PgiUnsupportedError
 from ...models import default_model
+from ...options import FINE
 from .peers import find_codec
 from .pictures import fit_megapixels, load_rgb
 
@@ -27,7 +28,6 @@ __all__ = ["DeviceRow", "device_table", "measure_device"]
 # An adapter stands above this room: it is started by its name, as a user would.
 _WORKER = "pgic_plugins.torchvision.device_worker"
 _BATCHES = (1, 8)
-_FINE = "fine"
 _FINE_MEGAPIXELS = 5.0
 _JPEG_QUALITY = 90
 
@@ -92,7 +92,7 @@ def measure_device(
     with tempfile.TemporaryDirectory(prefix="pgic-bench-") as name:
         folder = Path(name)
         files = _coded(pictures, folder, megapixels, quality, "")
-        has_fine = _FINE in default_model().levels
+        has_fine = FINE in default_model().levels
         fine = _coded(pictures[:1], folder, _FINE_MEGAPIXELS, quality, "fine-") if has_fine else []
         jobs = list(_jobs(device, seconds, workers, files, fine))
         for job, figures in zip(jobs, _measured(jobs), strict=True):
@@ -126,7 +126,7 @@ def _jobs(
         against = {**of_kind, "name": f"{kind} against ONNX Runtime", "what": "difference"}
         yield {**against, "files": files[:2]}
         if fine:
-            of_fine = {"level": _FINE, "files": fine}
+            of_fine = {"level": FINE, "files": fine}
             yield {**of_kind, **of_fine, "name": f"decode_pgi {kind}", "what": "whole"}
             yield {**against, **of_fine}
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .ratio import RatioRow
 
 __all__ = [
+    "EXCELLENT_PSNR",
     "OPERATIONS",
     "ThroughputRow",
     "ratio_picture_table",
@@ -40,7 +41,8 @@ __all__ = [
 OPERATIONS = ("encode", "decode")
 _ASKED = 5.0
 _ASKED_CORES = 8
-_EXCELLENT = 35.0
+EXCELLENT_PSNR = 35.0
+"""dB above which the standard calls a decoded picture excellent."""
 _CROP = 384
 
 
@@ -199,7 +201,15 @@ def ratio_picture_table(rows: Sequence[RatioRow]) -> Table:
     """PSNR and MS-SSIM of every picture in its share of the JPEG, the worst first."""
     table = Table(title="Each picture within a share of its JPEG, the worst first")
     table.add_column("picture")
-    for name in ("JPEG", "at most", "bytes", "of the JPEG", "PSNR", "MS-SSIM", f"above {_EXCELLENT:g} dB"):
+    for name in (
+        "JPEG",
+        "at most",
+        "bytes",
+        "of the JPEG",
+        "PSNR",
+        "MS-SSIM",
+        f"above {EXCELLENT_PSNR:g} dB",
+    ):
         table.add_column(name, justify="right")
     shares = dict(RATIOS)
     for row in sorted(rows, key=lambda r: (r.psnr, r.picture)):
@@ -212,7 +222,7 @@ def ratio_picture_table(rows: Sequence[RatioRow]) -> Table:
             f"{row.file_bytes / row.jpeg_bytes:.1%}" if small else "",
             f"{row.psnr:.2f}" if small else "",
             f"{row.ms_ssim:.4f}" if small else "",
-            "yes" if row.psnr > _EXCELLENT else "no",
+            "yes" if row.psnr > EXCELLENT_PSNR else "no",
         )
     return table
 

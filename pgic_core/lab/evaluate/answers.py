@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from ...errors import PgiUnsupportedError
 from ...models import default_threads, engine_description
 from ..bench.ratio import RATIOS
+from ..bench.standard import EXCELLENT_PSNR
 from .cost import processor_name
 from .summary import bd_against, means, shared_quality
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["Card", "Clause", "Verdict", "appendix_b", "cards"]
 
 _USUAL = 50
-_EXCELLENT = 35.0
 _STANDARD_MEGAPIXELS = 5.0
 _STANDARD_RATE = 5.0
 _STANDARD_CORES = 8
@@ -220,17 +220,17 @@ def _speed_clause(figures: Figures, operation: str) -> Clause:
 
 
 def _ratio_clause(figures: Figures, quality: int, share: float) -> Clause:
-    asked = f"{1 - share:.0%} smaller than JPEG {quality}; PSNR above {_EXCELLENT:g} dB is excellent"
+    asked = f"{1 - share:.0%} smaller than JPEG {quality}; PSNR above {EXCELLENT_PSNR:g} dB is excellent"
     rows = [row for row in figures.ratio if row["jpeg_quality"] == quality]
     if not rows:
         return Clause("A-B.2c", asked, "", "not measured", "No visible picture.")
     fit = [row for row in rows if row["file_bytes"]]
-    excellent = sum(row["psnr"] > _EXCELLENT for row in fit)
+    excellent = sum(row["psnr"] > EXCELLENT_PSNR for row in fit)
     mean = f"mean PSNR {statistics.mean(row['psnr'] for row in fit):.2f} dB, " if fit else ""
     return Clause(
         "A-B.2c",
         asked,
-        f"{len(fit)} of {len(rows)} pictures so small; {mean}{excellent} above {_EXCELLENT:g} dB",
+        f"{len(fit)} of {len(rows)} pictures so small; {mean}{excellent} above {EXCELLENT_PSNR:g} dB",
         "met" if excellent == len(rows) else "not met",
         "Each picture saved as JPEG, what that shows coded into the share of its bytes. Met means that every"
         " picture is small enough and excellent.",

@@ -16,6 +16,7 @@ import torch
 
 from ...models.manifest import identity_digest, write_manifest
 from ...models.tables import ROWS, ROWS_PER_OCTAVE, Tables, gaussian_frequencies, row_of_log2_scale
+from ...options import QUALITIES
 from .config import TrainingConfig
 from .descent import descent, sensitivity
 from .export_renderers import LARGER, load_fine, write_renderers
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["export", "load_codec", "tables_of"]
-
-_QUALITIES = 100
 
 
 def load_codec(path: Path) -> tuple[Codec, TrainingConfig, dict[str, Any]]:
@@ -85,7 +84,7 @@ def _whole_map(
 
 def _quality_tables(codec: Codec) -> dict[str, NDArray[Any]]:
     """Steps, shifts and z rows for each quality from 1 to 100, snapped to whole rows."""
-    rate = torch.linspace(0, codec.architecture.rates - 1, _QUALITIES)
+    rate = torch.linspace(0, codec.architecture.rates - 1, len(QUALITIES))
     with torch.no_grad():
         step = codec.interpolate(codec.log_step, rate)[:, 0, 0].numpy()
         shift = codec.interpolate(codec.log_shift, rate)[:, 0, 0].numpy()
