@@ -27,6 +27,7 @@ __all__ = [
     "ENTRY",
     "FIXED_HEADER_SIZE",
     "FORMAT_VERSION",
+    "HEADER_CHECKSUM",
     "PLAIN_VERSION",
     "BlockEntry",
     "BlockFlag",
@@ -50,7 +51,8 @@ _TEXT_GUARD = b"\r\n\x1a\n"
 # magic_number, version, header_size, checksum, data_offset | guard, block_count, entry_size, fields_crc32
 _FIXED = struct.Struct("<4sHHIQ4sBBI")
 FIXED_HEADER_SIZE = _FIXED.size
-_CHECKSUM = slice(8, 12)
+HEADER_CHECKSUM = slice(8, 12)
+"""Where the fixed header holds the CRC32 of header and directory."""
 
 # type, flags, offset, length, crc32, sha256
 ENTRY = struct.Struct("<HHQQI32s")
@@ -228,7 +230,7 @@ def pack_header(blocks: Sequence[BlockEntry], fields_crc32: int, version: int = 
     )
     for block in blocks:
         raw += ENTRY.pack(block.type, block.flags, block.offset, block.length, block.crc32, block.sha256)
-    raw[_CHECKSUM] = zlib.crc32(raw).to_bytes(4, "little")
+    raw[HEADER_CHECKSUM] = zlib.crc32(raw).to_bytes(4, "little")
     return bytes(raw)
 
 

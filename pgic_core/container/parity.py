@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import PgiOptionError
 from .erasure import Code, add_products, parity_logs
-from .layout import ENTRY, FIXED_HEADER_SIZE, BlockEntry, BlockType
+from .layout import ENTRY, FIXED_HEADER_SIZE, HEADER_CHECKSUM, BlockEntry, BlockType
 
 if TYPE_CHECKING:
     from .erasure import Symbols
@@ -54,7 +54,6 @@ _MOST_CHECKS_IN_GROUP = 128
 # Header and directory of the blocks that an encoder writes, some to spare.
 _MOST_HEADER = FIXED_HEADER_SIZE + 6 * ENTRY.size
 # Places in the header, section 3.
-_CHECKSUM = slice(8, 12)
 
 Pieces: TypeAlias = Callable[[], Iterable[bytes | memoryview]]
 """Gives the bytes of a file in pieces, the same whenever it is called."""
@@ -341,8 +340,8 @@ def _sealed(head: bytes, rest: bytes, count: int, moved: int) -> bytes:
     """A header whose directory has another number of entries, with a new checksum."""
     raw = bytearray(head + rest)
     raw[6:8] = len(raw).to_bytes(2, "little")
-    raw[_CHECKSUM] = bytes(4)
+    raw[HEADER_CHECKSUM] = bytes(4)
     raw[12:20] = (int.from_bytes(head[12:20], "little") + moved).to_bytes(8, "little")
     raw[24] = count
-    raw[_CHECKSUM] = zlib.crc32(raw).to_bytes(4, "little")
+    raw[HEADER_CHECKSUM] = zlib.crc32(raw).to_bytes(4, "little")
     return bytes(raw)
