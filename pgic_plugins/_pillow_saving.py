@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 from pgic_core.errors import PgiOptionError
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["encoded"]
 
-_INNER_DIRECTORIES = (0x8769, 0x8825)  # Exif and GPS
+_INNER_DIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 
 
 def encoded(im: Image.Image, *, threads: int | None, limits: Limits | None, whole: bool) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ..camera import (
@@ -15,7 +14,7 @@ from ..camera import (
     xmp_without_location,
     xmp_without_thumbnail,
 )
-from ..camera.clock import UNIX_EPOCH, unix_milliseconds
+from ..camera.clock import text_of_milliseconds, unix_milliseconds
 from ..container import Location, Metadata
 
 if TYPE_CHECKING:
@@ -139,7 +138,8 @@ def _followed(location: Location, before: Location, after: Location) -> Location
 def _contradictions(metadata: Metadata, photo: Metadata) -> Iterator[str]:
     said, time = photo.timestamp_ms, metadata.timestamp_ms
     if said is not None and not _near(time, said, _SAME_MILLISECONDS):
-        yield f"time: EXIF or XMP says {_time(said)}, A.3 {'none' if time is None else _time(time)}"
+        stated = "none" if time is None else text_of_milliseconds(time)
+        yield f"time: EXIF or XMP says {text_of_milliseconds(said)}, A.3 {stated}"
     ours, theirs = metadata.location or Location(), photo.location or Location()
     if theirs.lon is not None and not _same_position(ours, theirs):
         yield f"position: EXIF or XMP says {_position(theirs)}, A.3 {_position(ours)}"
@@ -162,10 +162,3 @@ def _position(location: Location) -> str:
     if location.lon is None or location.lat is None:
         return "none"
     return f"lon {location.lon:.7f}, lat {location.lat:.7f}"
-
-
-def _time(milliseconds: int) -> str:
-    try:
-        return (UNIX_EPOCH + timedelta(milliseconds=milliseconds)).isoformat(timespec="milliseconds")
-    except OverflowError:
-        return f"{milliseconds} ms after 1970"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..container.tiff_ifd import EXIF_IFD, GPS_IFD, Directory, Entry, read_directory, tiff_order
+from ..camera.tiff_directory import EXIF_IFD, GPS_IFD, Directory, Entry, read_directory, tiff_order
 from .photoshop import join_resources
 from .tiff_exif import STRUCTURE_TAGS
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from ..camera.tiff_directory import Entry, read_directory
 from ..codec.deep_samples import file_of
-from ..container.tiff_ifd import Entry, read_directory
 from .gamma_profile import gamma_profile, is_srgb
 from .photoshop import APP13_HEADER, split_resources
 from .png_chunks import PngChunks, read_png_chunks, take_raw_profiles

@@ -5,10 +5,11 @@ from __future__ import annotations
 import struct
 from typing import IO
 
-from ..container.tiff_ifd import (
+from ..camera.tiff_directory import (
     EXIF_IFD,
     GPS_IFD,
     INTEROP_IFD,
+    ORIENTATION,
     Entry,
     build_exif,
     read_directory,
@@ -29,7 +30,6 @@ STRUCTURE_TAGS = frozenset(
 )
 """Tags that say how a TIFF stores its picture, and those that have a place of their own."""
 
-_ORIENTATION = 0x0112
 _SHORT = 3
 _MAX_TAG = 1 << 15  # all of EXIF has to fit 64 KB where it goes into a JPEG
 _POINTERS = (EXIF_IFD, GPS_IFD)
@@ -60,8 +60,8 @@ def tiff_exif(
         left_out += [entry.tag for entry in main if len(entry.data) > _MAX_TAG]
     main = [entry for entry in main if len(entry.data) <= _MAX_TAG]
     if upright:
-        as_it_stands = Entry(_ORIENTATION, _SHORT, 1, struct.pack(order + "H", 1))
-        main = [as_it_stands if entry.tag == _ORIENTATION else entry for entry in main]
+        as_it_stands = Entry(ORIENTATION, _SHORT, 1, struct.pack(order + "H", 1))
+        main = [as_it_stands if entry.tag == ORIENTATION else entry for entry in main]
     parts: dict[int, list[Entry]] = {}
     for tag in _POINTERS:
         if tag in entries:

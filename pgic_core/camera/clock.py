@@ -6,9 +6,9 @@ import re
 import unicodedata
 from datetime import UTC, datetime, timedelta, timezone
 
-__all__ = ["UNIX_EPOCH", "parse_moment", "parse_offset", "unix_milliseconds"]
+__all__ = ["parse_moment", "parse_offset", "text_of_milliseconds", "unix_milliseconds"]
 
-UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _LONGEST = 64
 _CLOCK = re.compile(
@@ -26,7 +26,15 @@ _LEAST, _MOST = timedelta(hours=-12), timedelta(hours=14)
 
 def unix_milliseconds(moment: datetime) -> int:
     """Whole milliseconds since 1970 of an aware datetime; below 0 before."""
-    return (moment - UNIX_EPOCH) // timedelta(milliseconds=1)
+    return (moment - _UNIX_EPOCH) // timedelta(milliseconds=1)
+
+
+def text_of_milliseconds(milliseconds: int) -> str:
+    """A time in UTC as ISO 8601 text; in words where no date is so far away."""
+    try:
+        return (_UNIX_EPOCH + timedelta(milliseconds=milliseconds)).isoformat(timespec="milliseconds")
+    except OverflowError:
+        return f"{milliseconds} ms after 1970"
 
 
 def parse_moment(text: str) -> datetime | None:

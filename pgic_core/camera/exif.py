@@ -11,18 +11,16 @@ import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from . import tiff_directory
 from .text import decode_text
+from .tiff_directory import EXIF_IFD, GPS_IFD, ORIENTATION
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-__all__ = ["EXIF_IFD", "GPS_IFD", "ORIENTATION", "TYPE_SIZES", "Entry", "ExifTags", "read_exif", "tiff_of"]
+__all__ = ["TYPE_SIZES", "Entry", "ExifTags", "read_exif", "tiff_of"]
 
-ORIENTATION = 0x0112
-EXIF_IFD = 0x8769
-GPS_IFD = 0x8825
-
-TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 129: 1}
+TYPE_SIZES = tiff_directory.TYPE_SIZES | {129: 1}
 """Bytes of one value of each TIFF type; 129 is the UTF-8 of EXIF 3.0."""
 
 # Make, model, orientation, DateTime; exposure, f-number, ISO and what stands in for it; DateTimeOriginal,

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import PgiUnsupportedError
-from .exif import EXIF_IFD, GPS_IFD, ORIENTATION, TYPE_SIZES, tiff_of
+from .exif import TYPE_SIZES, tiff_of
+from .tiff_directory import EXIF_IFD, GPS_IFD, ORIENTATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable

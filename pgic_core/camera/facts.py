@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from .clock import parse_moment, parse_offset
-from .exif import ORIENTATION, ExifTags, read_exif
+from .exif import ExifTags, read_exif
 from .place import Place, drone_place, exif_place, plain_number, xmp_place
+from .tiff_directory import ORIENTATION
 from .xmp import read_xmp
 
 if TYPE_CHECKING:

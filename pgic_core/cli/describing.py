@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -79,13 +78,11 @@ def show_facts(title: str, facts: Iterable[tuple[str, str]]) -> None:
 
 def describe_metadata(facts: FileInfo) -> Iterator[tuple[str, str]]:
     """Name and value of each known field of A.3, annotation and vendor field, for people."""
+    from ..camera.clock import text_of_milliseconds
+
     metadata = facts.metadata
     if metadata.timestamp_ms is not None:
-        try:
-            moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=metadata.timestamp_ms)
-            yield "time", moment.isoformat(timespec="milliseconds")
-        except OverflowError:
-            yield "time", f"{metadata.timestamp_ms} ms after 1970"
+        yield "time", text_of_milliseconds(metadata.timestamp_ms)
     if metadata.device_id:
         yield "device", metadata.device_id
     if metadata.location is not None:

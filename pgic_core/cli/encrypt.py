@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from .base import PgicCommand, option
-from .batch import run_batch
-from .describing import pgi_sources
 from .file_options import output_options, run_options
 from .key_options import key_options, recipient_options
 from .paths import PGI_SUFFIXES, STREAM, find_sources, place_targets, split_output
 from .photos import read_stdin
-from .running import Losses, Run, run_targets
+from .running import Losses, Run, change_each, run_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -135,15 +133,7 @@ def _run(
 def _add(inputs: Sequence[str], recipients: list[Recipient], keys: list[KeyLike]) -> None:
     from ..api import add_recipients
 
-    report = run_batch(
-        pgi_sources(inputs),
-        lambda source: source.name,
-        lambda source, _: add_recipients(source.name, recipients, keys=keys),
-        jobs=1,
-        verbose=False,
-        show_progress=False,
-    )
-    report.finish()
+    change_each(inputs, lambda name: add_recipients(name, recipients, keys=keys))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,14 @@ import click
 from ..data_files import MOST_JSON, parse_json
 from ..errors import PgiInputError
 from .base import PgicGroup, option
-from .batch import Report, run_batch
 from .describing import describe_metadata, pgi_sources, show_each
 from .key_options import key_options
 from .paths import STREAM
+from .roi_options import shapes_in
+from .running import change_each
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from ..api import FileInfo
     from ..security.keyring import KeyLike
@@ -133,7 +134,7 @@ def set_(
         changes["extension"] = extension
     if not changes:
         raise click.UsageError("There is nothing to change.")
-    _for_each(inputs, lambda name: set_metadata(name, **changes, keys=keys)).finish()
+    change_each(inputs, lambda name: set_metadata(name, **changes, keys=keys))
 
 
 @meta.command(examples=("pgic meta strip photo.pgi --location", "pgic meta strip flight --all"))
@@ -165,12 +166,12 @@ def strip(
 
     if not (location or device or thumbnail or everything):
         raise click.UsageError("Say what to take out: --location, --device, --thumbnail or --all.")
-    _for_each(
+    change_each(
         inputs,
         lambda name: strip_metadata(
             name, location=location, device=device, thumbnail=thumbnail, everything=everything, keys=keys
         ),
-    ).finish()
+    )
 
 
 @meta.command(examples=('pgic meta annotate photo.pgi --box "broken insulator" 120 80 260 190',))
@@ -219,30 +220,15 @@ def annotate(
         try:
             if len(data) > MOST_JSON:
                 raise PgiInputError(f"{name} is larger than {MOST_JSON:,} bytes.")
-            listed = parse_json(data, name)
+            items += shapes_in(parse_json(data, name), name)
         except PgiInputError as error:
             raise click.UsageError(str(error)) from error
-        listed = listed.get("annotations") if isinstance(listed, dict) else listed
-        if not isinstance(listed, list):
-            raise click.UsageError(f"{name} does not hold a list of annotations.")
-        items += listed
     if recognise is not None and items:
         raise click.UsageError("Give either --recognise or annotations of your own.")
     if recognise is None and not items and not replace:
         raise click.UsageError("There is nothing to add; give --box, --from or --recognise.")
     added = items if recognise is None else recognise
-    _for_each([file], lambda name: write_annotations(name, added, replace=replace, keys=keys)).finish()
-
-
-def _for_each(inputs: Sequence[str], work: Callable[[str], None]) -> Report:
-    return run_batch(
-        pgi_sources(inputs),
-        lambda source: source.name,
-        lambda source, _: work(source.name),
-        jobs=1,
-        verbose=False,
-        show_progress=False,
-    )
+    change_each([file], lambda name: write_annotations(name, added, replace=replace, keys=keys))
 
 
 def _pairs(texts: Sequence[str], name: str) -> list[tuple[str, str]]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ..roi import ExactLike, Roi
 
-__all__ = ["roi_options", "show_roi_map"]
+__all__ = ["roi_options", "shapes_in", "show_roi_map"]
 
 _GROUP = "Regions of interest"
 
@@ -172,11 +172,23 @@ def show_roi_map(path: Path, image: Image.Image, coded: bytes) -> None:
 
 def _shapes_of(path: Path) -> list[object]:
     try:
-        shapes = read_json(path)
+        return shapes_in(read_json(path), str(path))
     except PgiInputError as error:
         raise click.UsageError(str(error)) from error
-    if isinstance(shapes, dict):
-        shapes = shapes.get("annotations")
-    if not isinstance(shapes, list):
-        raise click.UsageError(f"{path} holds no list of boxes or annotations.")
-    return shapes
+
+
+def shapes_in(value: object, name: str) -> list[object]:
+    """Boxes or annotations of a JSON file: a list, or the "annotations" of an object.
+
+    Args:
+        value: what the file holds.
+        name: of the file, for the message.
+
+    Raises:
+        click.UsageError: it is neither.
+    """
+    if isinstance(value, dict):
+        value = value.get("annotations")
+    if not isinstance(value, list):
+        raise click.UsageError(f"{name} holds no list of boxes or annotations.")
+    return value

@@ -13,6 +13,7 @@ import click
 from ..errors import PgiInputError
 from ..terminal import say
 from .batch import Report, run_batch
+from .describing import pgi_sources
 from .paths import STREAM, Target, claim
 
 if TYPE_CHECKING:
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 
     from .batch import Progress
     from .file_options import OutputOptions, RunOptions
-    from .paths import Existing
+    from .paths import Existing, Source
 
-__all__ = ["Losses", "Run", "run_targets"]
+__all__ = ["Losses", "Run", "change_each", "run_targets"]
 
 _MAX_DEFAULT_JOBS = 4
 
@@ -165,3 +166,22 @@ def _claimed(targets: Sequence[Target], outputs: OutputOptions) -> tuple[list[Ta
         except PgiInputError as error:
             refused.append((target.source.name, str(error)))
     return wanted, refused
+
+
+def change_each(inputs: Sequence[str], work: Callable[[str], object]) -> None:
+    """Change ``.pgi`` files in place, one after the other; exits with 1 if one of them failed.
+
+    Args:
+        inputs: arguments that name files, patterns or folders.
+        work: changes the file with a name.
+
+    Raises:
+        click.UsageError: they name no ``.pgi`` file.
+    """
+
+    def change(source: Source, _: Progress) -> None:
+        work(source.name)
+
+    run_batch(
+        pgi_sources(inputs), lambda source: source.name, change, jobs=1, verbose=False, show_progress=False
+    ).finish()

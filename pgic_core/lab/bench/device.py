@@ -19,6 +19,7 @@ from ...models import default_model
 from ...options import FINE
 from .peers import find_codec
 from .pictures import fit_megapixels, load_rgb
+from .printed_tables import number_or_dash
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -169,19 +170,16 @@ def device_table(rows: Sequence[DeviceRow]) -> Table:
     for name in ("batch", "images/s", "ms", "memory MB", "largest", "differ %", "> 1 %"):
         table.add_column(name, justify="right")
 
-    def figure(value: float, digits: int) -> str:
-        return "-" if math.isnan(value) else f"{value:.{digits}f}"
-
     for row in rows:
         table.add_row(
             row.what,
             row.level,
             str(row.batch),
-            row.failure or figure(row.images_per_second, 2),
-            figure(row.milliseconds, 1),
+            row.failure or number_or_dash(row.images_per_second, 2),
+            number_or_dash(row.milliseconds, 1),
             f"{row.memory / 1e6:.0f}" if row.memory else "-",
             "-" if row.largest < 0 else str(row.largest),
-            figure(100 * row.differing, 3),
-            figure(100 * row.beyond_one, 3),
+            number_or_dash(100 * row.differing, 3),
+            number_or_dash(100 * row.beyond_one, 3),
         )
     return table

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "bd_table",
     "new_table",
+    "number_or_dash",
     "quality_table",
     "speed_table",
     "stage_table",
@@ -77,10 +78,10 @@ def quality_table(rows: Sequence[QualityRow]) -> Table:
             row.codec,
             row.folder,
             str(row.quality),
-            _number(row.bpp, 3),
-            _number(row.psnr, 2),
-            _number(row.ms_ssim, 4),
-            _number(row.worst_tile, 4),
+            number_or_dash(row.bpp, 3),
+            number_or_dash(row.psnr, 2),
+            number_or_dash(row.ms_ssim, 4),
+            number_or_dash(row.worst_tile, 4),
             row.worst_image,
         )
     return table
@@ -104,7 +105,7 @@ def step_table(report: StepReport) -> Table:
     table.add_column("")
     for quality, (bpp, psnr) in report.means.items():
         note = "does not rise" if quality in report.falling_means else ""
-        table.add_row(str(quality), _number(bpp, 3), _number(psnr, 2), note)
+        table.add_row(str(quality), number_or_dash(bpp, 3), number_or_dash(psnr, 2), note)
     return table
 
 
@@ -122,14 +123,14 @@ def speed_table(rows: Sequence[SpeedRow], anchor: str) -> Table:
                     operation,
                     row.codec,
                     str(row.quality),
-                    _number(row.bpp, 3),
-                    _number(row.psnr, 2),
-                    _number(row.megapixels_per_second, 2),
-                    _number(1e3 * row.warm, 1),
-                    _number(1e3 * row.cold, 0),
-                    _number(1e3 * row.cpu, 0),
-                    _number(row.peak / 1e6, 0),
-                    _number(row.ratio, 2),
+                    number_or_dash(row.bpp, 3),
+                    number_or_dash(row.psnr, 2),
+                    number_or_dash(row.megapixels_per_second, 2),
+                    number_or_dash(1e3 * row.warm, 1),
+                    number_or_dash(1e3 * row.cold, 0),
+                    number_or_dash(1e3 * row.cpu, 0),
+                    number_or_dash(row.peak / 1e6, 0),
+                    number_or_dash(row.ratio, 2),
                 )
         table.add_section()
     return table
@@ -143,13 +144,15 @@ def stage_table(codec: str, times: Mapping[str, Mapping[str, float]]) -> Table:
     for stage in next(iter(times.values())):
         cells: list[str] = []
         for operation, stages in times.items():
-            cells += [_number(1e3 * stages[stage], 1), f"{stages[stage] / totals[operation]:.0%}"]
+            cells += [number_or_dash(1e3 * stages[stage], 1), f"{stages[stage] / totals[operation]:.0%}"]
         table.add_row(stage, *cells)
     table.add_section()
-    table.add_row("all", *(cell for total in totals.values() for cell in (_number(1e3 * total, 1), "100%")))
+    table.add_row(
+        "all", *(cell for total in totals.values() for cell in (number_or_dash(1e3 * total, 1), "100%"))
+    )
     return table
 
 
-def _number(value: float, digits: int) -> str:
+def number_or_dash(value: float, digits: int) -> str:
     """A number, or a dash where nothing was measured."""
     return "-" if math.isnan(value) else f"{value:.{digits}f}"

@@ -1,6 +1,7 @@
 """Image file directories (TIFF 6.0, section 2), read and written as raw bytes: EXIF is made of them.
 
-Values are never taken apart: what a tag holds is copied in the byte order in which it came.
+Values are never taken apart: what a tag holds is copied in the byte order in which it came. :mod:`.exif`
+reads the few tags whose values matter, and copies nothing else.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ __all__ = [
     "EXIF_IFD",
     "GPS_IFD",
     "INTEROP_IFD",
+    "ORIENTATION",
+    "TYPE_SIZES",
     "Directory",
     "Entry",
     "build_exif",
@@ -22,8 +25,10 @@ __all__ = [
 ]
 
 EXIF_IFD, GPS_IFD, INTEROP_IFD = 0x8769, 0x8825, 0xA005
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-_BIG_SIZES = _SIZES | {16: 8, 17: 8, 18: 8}
+ORIENTATION = 0x0112
+TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+"""Bytes of one value of each type of TIFF 6.0."""
+_BIG_SIZES = TYPE_SIZES | {16: 8, 17: 8, 18: 8}
 _LONG = 4
 _MAX_ENTRIES = 1024
 _MAX_BYTES = 8 << 20
@@ -112,7 +117,7 @@ def read_directory(source: bytes | IO[bytes], offset: int, order: str, *, big: b
     lost, budget = max(count - len(table) // size, 0), _MAX_BYTES
     for at in range(0, len(table) - size + 1, size):
         tag, kind, number = struct.unpack_from(order + head_code, table, at)
-        length = (_BIG_SIZES if big else _SIZES).get(kind, 0) * number
+        length = (_BIG_SIZES if big else TYPE_SIZES).get(kind, 0) * number
         inline = table[at + size - room : at + size]
         place = None
         if length <= room:
