@@ -11,8 +11,7 @@ import numpy as np
 from ..audit import audited
 from ..audit.facts import facts_of, facts_of_options, path_of
 from ..codec.picture import Picture
-from ..codec.tiling import Box
-from ..codec.windows import grouped
+from ..codec.windows import grouped_options
 from ..container import Compression
 from ..errors import PgiLimitError, PgiUnsupportedError
 from ..limits import Limits
@@ -176,16 +175,12 @@ class PgiFile(StoredFields):
 
     def decode_windows_with(self, options: DecodeOptions, windows: Sequence[Window]) -> list[Picture]:
         """As :meth:`decode_windows`, with options that were checked when they were made."""
-        checked = [replace(options, window=window).window_in(self.width, self.height) for window in windows]
-        boxes, scale = [Box.of_window(window) for window in checked], options.scale
         found: dict[int, Picture] = {}
-        for around, members in grouped(boxes):
-            window = (around.left, around.top, around.width, around.height)
-            picture, _ = self.decode_with(replace(options, window=window))
-            for member in members:
-                here = boxes[member].reduced(scale).inside(around.reduced(scale))
-                found[member] = Picture(np.ascontiguousarray(picture.pixels[here]), self.image_type)
-        return [found[number] for number in range(len(boxes))]
+        for together, places in grouped_options(options, windows, self.width, self.height):
+            picture, _ = self.decode_with(together)
+            for number, here in places:
+                found[number] = Picture(np.ascontiguousarray(picture.pixels[here]), self.image_type)
+        return [found[number] for number in range(len(windows))]
 
     def decode_picture(
         self,

@@ -6,6 +6,7 @@ overlap, or nearly do, cost less as one.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["grouped"]
+    from ..options import DecodeOptions, Window
+
+__all__ = ["grouped", "grouped_options"]
 
 _AROUND = 96
 """About how many pixels around a window cost as much as its own."""
@@ -51,6 +54,33 @@ def grouped(windows: Sequence[Box]) -> list[tuple[Box, list[int]]]:
         members.append(own)
     order = np.lexsort((around[: len(members), 0], around[: len(members), 1]))
     return [(Box(*map(int, around[place])), members[place]) for place in order]
+
+
+def grouped_options(
+    options: DecodeOptions, windows: Sequence[Window], width: int, height: int
+) -> list[tuple[DecodeOptions, list[tuple[int, tuple[slice, slice]]]]]:
+    """Options that decode several windows of a picture, and what these have in common once.
+
+    Args:
+        options: of each window; their own window does not count.
+        windows: x, y, width, height in pixels of the picture.
+        width, height: of the picture in pixels.
+
+    Returns:
+        For each decoding its options, and the windows that it covers: place in the list, and the rows and
+        columns of the window in the decoded pixels. Every window is in one of them.
+
+    Raises:
+        PgiOptionError: a window is not inside the picture.
+    """
+    boxes = [Box.of_window(replace(options, window=window).window_in(width, height)) for window in windows]
+    found = []
+    for around, members in grouped(boxes):
+        area = around.reduced(options.scale)
+        places = [(place, boxes[place].reduced(options.scale).inside(area)) for place in members]
+        window = (around.left, around.top, around.width, around.height)
+        found.append((replace(options, window=window), places))
+    return found
 
 
 def _costs(boxes: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, get_args, overload
 
 import numpy as np
@@ -14,8 +13,7 @@ from torch.utils.data import get_worker_info
 
 from pgic_core.api import decode_latent, open_file
 from pgic_core.codec.picture import upright_pixels
-from pgic_core.codec.tiling import Box
-from pgic_core.codec.windows import grouped
+from pgic_core.codec.windows import grouped_options
 from pgic_core.errors import PgiOptionError
 from pgic_core.options import DecodeOptions
 
@@ -320,18 +318,14 @@ def show_windows(
     Raises:
         PgiError: as :func:`decode_pgi`.
     """
-    orientation, scale = file.orientation if upright else 1, options.scale
-    checked = [replace(options, window=window).window_in(file.width, file.height) for window in windows]
-    boxes = [Box.of_window(window) for window in checked]
+    orientation = file.orientation if upright else 1
     found: dict[int, torch.Tensor] = {}
-    for around, members in grouped(boxes):
-        window = (around.left, around.top, around.width, around.height)
-        pixels = pixels_on(symbols_in(file, replace(options, window=window)), device, dtype)
-        for member in members:
-            rows, columns = boxes[member].reduced(scale).inside(around.reduced(scale))
+    for together, places in grouped_options(options, windows, file.width, file.height):
+        pixels = pixels_on(symbols_in(file, together), device, dtype)
+        for number, (rows, columns) in places:
             part = upright_tensor(pixels[:, rows, columns], orientation)
-            found[member] = converted(part, mode).contiguous()
-    return [found[number] for number in range(len(boxes))]
+            found[number] = converted(part, mode).contiguous()
+    return [found[number] for number in range(len(windows))]
 
 
 def _on_cpu(source: PgiSource, options: DecodeOptions, mode: str, upright: bool) -> torch.Tensor:

@@ -147,9 +147,8 @@ def stage_table(codec: str, times: Mapping[str, Mapping[str, float]]) -> Table:
             cells += [number_or_dash(1e3 * stages[stage], 1), f"{stages[stage] / totals[operation]:.0%}"]
         table.add_row(stage, *cells)
     table.add_section()
-    table.add_row(
-        "all", *(cell for total in totals.values() for cell in (number_or_dash(1e3 * total, 1), "100%"))
-    )
+    sums = [number_or_dash(1e3 * total, 1) for total in totals.values()]
+    table.add_row("all", *(cell for total in sums for cell in (total, "100%")))
     return table
 
 

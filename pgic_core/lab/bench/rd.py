@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import dataclasses
 import math
-import os
 from collections import defaultdict
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 from ...errors import PgiInputError
+from ..single_thread_pool import single_thread_pool
 from .bdrate import bd_rate, mean_bd_rate
 from .metrics import bits_per_pixel, ms_ssim, psnr, worst_tile_ms_ssim
 from .peers import find_codec
@@ -104,21 +103,13 @@ def measure(
         for sample in samples:
             yield from _measure_sample(sample, qualities, structural)
         return
-    with ProcessPoolExecutor(jobs, get_context("spawn"), _use_one_thread) as pool:
+    with single_thread_pool(jobs) as pool:
         futures = [pool.submit(_measured_sample, sample, dict(qualities), structural) for sample in samples]
         try:
             for future in as_completed(futures):
                 yield future.result()
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _use_one_thread() -> None:
-    os.environ["PGIC_THREADS"] = "1"
-    if hasattr(os, "sched_setaffinity"):
-        # Libraries that count processors themselves are kept to one as well, each process to another.
-        processors = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {processors[os.getpid() % len(processors)]})
 
 
 def _measured_sample(sample: Sample, qualities: Mapping[str, Sequence[int]], structural: bool) -> list[Point]:

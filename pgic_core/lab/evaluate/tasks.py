@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ... import __version__
 from ...container import atomic_write
 from ...errors import PgiError
 from ..bench.ratio import ratio_rows
+from ..single_thread_pool import single_thread_pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -118,9 +117,7 @@ def run_tasks(
         if result is not None:
             on_done(tasks[index])
     if missing:
-        context = get_context("spawn")
-        workers = min(jobs, len(missing))
-        with ProcessPoolExecutor(workers, context, _use_one_thread, (context.Value("i", 0),)) as pool:
+        with single_thread_pool(min(jobs, len(missing))) as pool:
             futures = {pool.submit(_run, tasks[index]): index for index in missing}
             try:
                 for future in as_completed(futures):
@@ -140,16 +137,3 @@ def run_tasks(
 
 def _run(task: Task) -> list[dict[str, Any]]:
     return task.run()
-
-
-def _use_one_thread(started: Any) -> None:
-    """Figures must not depend on how many processes share the machine."""
-    os.environ["PGIC_THREADS"] = "1"
-    os.environ["OMP_NUM_THREADS"] = "1"
-    with started.get_lock():
-        number = started.value
-        started.value += 1
-    if hasattr(os, "sched_setaffinity"):
-        # Libraries that count processors themselves are kept to one as well, each process to another.
-        processors = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {processors[number % len(processors)]})
