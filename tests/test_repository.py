@@ -146,7 +146,7 @@ def is_import_of_lab(node: ast.AST, path: str) -> bool:
 @pytest.mark.parametrize(
     ("text", "path", "found"),
     [
-        ("import pgic_core.lab.patterns", "pgic_plugins/x.py", True),
+        ("import pgic_core.lab.generated_patterns", "pgic_plugins/x.py", True),
         ("from pgic_core import lab", "pgic_plugins/x.py", True),
         ("from ..lab.bench import rd", "pgic_core/cli/x.py", True),
         ("from .. import lab", "pgic_core/api/x.py", True),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ..camera.clock import unix_milliseconds
+from ..camera.timestamps import unix_milliseconds
 from ..container import (
     Annotation,
     ExtensionKey,

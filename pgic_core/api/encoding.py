@@ -107,9 +107,9 @@ def encode(
 
     The learned codec takes 8-bit RGB of visible light; an alpha plane is stored losslessly beside it. Such a
     picture is stored losslessly where that takes fewer bytes, as with drawings and screenshots, or meets the
-    target better (:mod:`pgic_core.api.choice`). Blocks that the model would show badly, such as fine stripes
-    and small lamps, are stored nearly losslessly. Everything else is stored losslessly, whatever the quality
-    (A-6.1a, A-6.1c): grey, more than 8 bits, infrared. Give at most one of ``quality``, ``lossless``,
+    target better (:mod:`pgic_core.api.codec_choice`). Blocks that the model would show badly, such as fine
+    stripes and small lamps, are stored nearly losslessly. Everything else is stored losslessly, whatever the
+    quality (A-6.1a, A-6.1c): grey, more than 8 bits, infrared. Give at most one of ``quality``, ``lossless``,
     ``max_bytes``, ``ratio``, ``bpp`` and ``min_psnr``. On one machine, the same input and options give the
     same bytes.
 

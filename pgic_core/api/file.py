@@ -215,7 +215,7 @@ class PgiFile(StoredFields):
             latent: read what the latent takes.
 
         Returns:
-            As :func:`pgic_core.codec.learned.opacity.symbols_of`.
+            As :func:`pgic_core.codec.learned.image_with_opacity.symbols_of`.
 
         Raises:
             PgiError: as :meth:`decode`.
@@ -223,7 +223,7 @@ class PgiFile(StoredFields):
         if self._reader.fields.compression_type != Compression.LEARNED:
             return None
         # Not imported for those who decode here.
-        from ..codec.learned.opacity import symbols_of
+        from ..codec.learned.image_with_opacity import symbols_of
 
         asked = facts_of_options(options) | ({"level": "latent"} if latent else {})
         with audited("decode", **facts_of(self._reader), **asked):

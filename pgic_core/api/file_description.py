@@ -11,7 +11,7 @@ from .encryption import security_info
 from .file_info import BlockInfo, FileInfo, RendererInfo
 from .photo_metadata import contradictions
 from .side_data import SideData
-from .thermal import radiometric_maker
+from .thermal_detection import radiometric_maker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

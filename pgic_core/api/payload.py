@@ -11,7 +11,7 @@ from ..codec.alpha import LENGTH_SIZE, join_alpha
 from ..codec.lossless.image import encode_lossless
 from ..errors import PgiOptionError, PgiTargetError
 from ..options import DEFAULT_QUALITY
-from .choice import LearnedPicture, choose_codec, codec_name
+from .codec_choice import LearnedPicture, choose_codec, codec_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..models import Model
     from ..options import Progress, RateRequest
     from ..roi import ExactLike, RoiLike
-    from .choice import Coded
+    from .codec_choice import Coded
     from .preparing import Prepared
 
 __all__ = ["CodingOptions", "code"]

@@ -14,7 +14,7 @@ from ..camera import (
     xmp_without_location,
     xmp_without_thumbnail,
 )
-from ..camera.clock import text_of_milliseconds, unix_milliseconds
+from ..camera.timestamps import text_of_milliseconds, unix_milliseconds
 from ..container import Location, Metadata
 
 if TYPE_CHECKING:

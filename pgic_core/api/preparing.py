@@ -20,11 +20,11 @@ from ..container import (
 from ..container.parity import bare_budget, protected
 from ..errors import PgiOptionError, PgiUnsupportedError
 from .conversion import annotations_to_value, exif_to_bytes, merge_metadata, segments_to_bytes, vendor_fields
+from .conversion_losses import report
 from .image_type import image_type_number
-from .losses import report
 from .photo_metadata import hides_place, metadata_from_photo
 from .source_image import Extras, changed_since_opening, extras_of, losses_of, merge_extras, name_of
-from .thermal import shows_temperatures
+from .thermal_detection import shows_temperatures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

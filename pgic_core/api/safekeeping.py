@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from ..audit import audited
 from ..audit.facts import path_of
 from ..container import PgiReader, atomic_write, open_source
-from ..container.mending import mend, with_parity
 from ..container.parity import share_of
+from ..container.parity_repair import mend, with_parity
 from ..errors import PgiError, PgiFormatError, PgiInputError
 from ..limits import Limits
 

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ..errors import PgiFormatError, PgiInputError
-from .line import MOST_BYTES, NO_HASH, Line, made_line, parse_line
+from .log_line import MOST_BYTES, NO_HASH, Line, made_line, parse_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

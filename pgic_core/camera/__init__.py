@@ -5,7 +5,7 @@ time and memory are bounded whatever the bytes are.
 """
 
 from .exif_edit import orientation_only, with_size, without_device, without_location, without_thumbnail
-from .facts import (
+from .photo_facts import (
     DEVICE_PARAMETERS,
     LOCATION_PARAMETERS,
     PARAMETERS,

@@ -16,7 +16,7 @@ from .value_types import EXISTING_FILE, OUTPUT_FILE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..audit.line import Line
+    from ..audit.log_line import Line
 
 __all__ = ["audit"]
 
@@ -54,7 +54,7 @@ def show_(
     as_json: bool,
 ) -> None:
     """Show the events of a log and of its older files."""
-    from ..audit.chain import read_lines
+    from ..audit.chain_check import read_lines
 
     def wanted(line: Line) -> bool:
         return (
@@ -91,7 +91,7 @@ def verify(log: Path, key: Path | None, head: Path | None) -> None:
     Whoever can write to the log can make it anew, back to the last signed checkpoint. Lines that were cut off
     at its end show only against a head that was kept elsewhere.
     """
-    from ..audit.chain import verify as check
+    from ..audit.chain_check import verify as check
     from ..audit.checkpoint import read_head
     from ..signing import load_public_key
 
@@ -141,8 +141,8 @@ def watch(log: Path, follow: bool, failures: int, hours: str, exports: int) -> N
 
     The exit status is 1 if there was any.
     """
-    from ..audit.watching import Rules
-    from ..audit.watching import watch as find
+    from ..audit.unusual_events import Rules
+    from ..audit.unusual_events import watch as find
 
     first, last = _hours(hours)
     rules = Rules(failures=failures, first_hour=first, last_hour=last, exports=exports)
@@ -187,7 +187,7 @@ def key(name: Path) -> None:
 
 def _growing(path: str, follow: bool) -> Iterator[Line]:
     """The lines of a log, and those that are added later."""
-    from ..audit.chain import read_lines
+    from ..audit.chain_check import read_lines
 
     last = -1
     while True:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..lab.bench.pictures import Sample
-    from ..lab.bench.rd import Point
+    from ..lab.bench.rate_distortion import Point
 
 __all__ = ["quality", "rd"]
 
@@ -90,7 +90,7 @@ def rd(
     """
     from ..lab.bench.pictures import find_samples
     from ..lab.bench.plot import plot_curves
-    from ..lab.bench.rd import read_points, write_points
+    from ..lab.bench.rate_distortion import read_points, write_points
 
     if not images and stored is None:
         raise PgiOptionError("Give pictures to measure, or --from with points that were measured before.")
@@ -125,7 +125,7 @@ def quality(images: tuple[Path, ...], name: str, csv_path: Path | None, limit: i
     """
     from ..lab.bench.pictures import find_samples
     from ..lab.bench.printed_tables import step_table
-    from ..lab.bench.rd import write_points
+    from ..lab.bench.rate_distortion import write_points
     from ..lab.bench.steps import QUALITY_STEPS, TOLERANCE, check_steps
 
     codec = available_codecs((name,))[0]
@@ -163,7 +163,7 @@ def _measure_lacking(
 def _show_tables(found: Sequence[Point]) -> None:
     from ..lab.bench.peers import PEERS
     from ..lab.bench.printed_tables import bd_table, quality_table, worst_tile_line
-    from ..lab.bench.rd import bd_rows, quality_rows
+    from ..lab.bench.rate_distortion import bd_rows, quality_rows
 
     present = dict.fromkeys(p.codec for p in found)
     anchors = [name for name in PEERS if name in present]
@@ -191,7 +191,7 @@ def _measure_into(
     *,
     structural: bool = True,
 ) -> None:
-    from ..lab.bench.rd import measure
+    from ..lab.bench.rate_distortion import measure
 
     total = len(samples) * sum(map(len, qualities.values()))
     with progress_bar(total) as advance:

@@ -52,7 +52,7 @@ def standard(
     from ..lab.bench.pictures import find_samples, fit_megapixels, load_rgb, synthetic_picture
     from ..lab.bench.ratio import RATIOS, RatioRow, ratio_rows, ratio_table
     from ..lab.bench.records import write_records
-    from ..lab.bench.standard import (
+    from ..lab.bench.standard_demands import (
         OPERATIONS,
         ratio_picture_table,
         throughput_of_jobs,

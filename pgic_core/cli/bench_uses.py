@@ -169,7 +169,7 @@ def worst(
     keep Cb and Cr within 6 levels. The exit status is 1 where that does not hold.
     """
     from ..lab.bench.pictures import find_samples
-    from ..lab.bench.worst import QUALITIES, WorstRow, generated_pictures, measure_worst, worst_table
+    from ..lab.bench.worst_case import QUALITIES, WorstRow, generated_pictures, measure_worst, worst_table
 
     samples = find_samples(images, limit) if images else []
     generated = list(generated_pictures(patterns))

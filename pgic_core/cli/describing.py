@@ -78,7 +78,7 @@ def show_facts(title: str, facts: Iterable[tuple[str, str]]) -> None:
 
 def describe_metadata(facts: FileInfo) -> Iterator[tuple[str, str]]:
     """Name and value of each known field of A.3, annotation and vendor field, for people."""
-    from ..camera.clock import text_of_milliseconds
+    from ..camera.timestamps import text_of_milliseconds
 
     metadata = facts.metadata
     if metadata.timestamp_ms is not None:

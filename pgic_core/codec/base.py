@@ -28,7 +28,7 @@ __all__ = ["CodedFacts", "CodedImage", "Payload", "no_latent", "open_image"]
 
 _OPENERS = {
     0: (".lossless.image", "open_raw"),
-    1: (".learned.opacity", "open_learned"),
+    1: (".learned.image_with_opacity", "open_learned"),
     2: (".lossless.image", "open_lossless"),
 }
 """``compression_type`` -> module of this package and function, which takes a :class:`Payload`."""

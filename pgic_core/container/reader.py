@@ -16,8 +16,8 @@ from .layout import BlockEntry, BlockType, Header
 from .metadata import Metadata, agrees, parse_metadata
 from .packing import inflate
 from .parity import DEFAULT_SHARE
+from .parity_reading import Protection
 from .protected_header import check_parity, open_protected, trailing
-from .protection import Protection
 from .source import ByteSource, open_source
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from PIL import Image, ImageOps
 
 import pgic_core
 from pgic_core import PngText, SideData
+from pgic_core.api.conversion_losses import collected
 from pgic_core.api.foreign_photo import open_foreign_photo
-from pgic_core.api.losses import collected
 from pgic_core.api.writing import Carried, photo_bytes
 
 from .foreign_files import CASES, png_chunks, with_segments

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgic_core.audit.chain import verify
-from pgic_core.audit.line import made_line, parse_line
+from pgic_core.audit.chain_check import verify
 from pgic_core.audit.log import append
+from pgic_core.audit.log_line import made_line, parse_line
 from pgic_core.errors import PgiInputError
 
 if TYPE_CHECKING:

@@ -12,12 +12,12 @@ import pytest
 
 pytest.importorskip("cryptography")
 
-from pgic_core.audit.chain import read_lines, verify
+from pgic_core.audit.chain_check import read_lines, verify
 from pgic_core.audit.checkpoint import Head, is_signed_by, read_head
-from pgic_core.audit.line import Line, made_line
 from pgic_core.audit.log import append
+from pgic_core.audit.log_line import Line, made_line
 from pgic_core.audit.recording import checkpoint, record
-from pgic_core.audit.watching import Rules, watch
+from pgic_core.audit.unusual_events import Rules, watch
 from pgic_core.errors import PgiInputError
 from pgic_core.signing import key_id_of, load_public_key, make_key
 

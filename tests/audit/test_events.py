@@ -11,13 +11,13 @@ from click.testing import CliRunner
 from PIL import Image
 
 import pgic_core
-from pgic_core.audit.chain import read_lines, verify
+from pgic_core.audit.chain_check import read_lines, verify
 from pgic_core.cli import app
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pgic_core.audit.line import Line
+    from pgic_core.audit.log_line import Line
 
 PICTURE = skimage.data.astronaut()[:64, :64]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pgic_core.audit import audited, log, note
-from pgic_core.audit.chain import read_lines, verify
+from pgic_core.audit.chain_check import read_lines, verify
 from pgic_core.audit.log import append, files_of
 from pgic_core.errors import PgiInputError, PgiOptionError, PgiWarning
 

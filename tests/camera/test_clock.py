@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgic_core.camera.clock import parse_moment, parse_offset
+from pgic_core.camera.timestamps import parse_moment, parse_offset
 
 HALF_PAST = datetime(2024, 5, 1, 10, 12, 34)
 

@@ -23,7 +23,6 @@ from pgic_core.container import (
     open_source,
     rewrite,
 )
-from pgic_core.container.mending import mend, with_parity
 from pgic_core.container.parity import (
     GAP,
     PACKET_MAGIC,
@@ -34,6 +33,7 @@ from pgic_core.container.parity import (
     protected,
     share_of,
 )
+from pgic_core.container.parity_repair import mend, with_parity
 from pgic_core.errors import PgiChecksumError, PgiError, PgiFormatError, PgiOptionError, PgiWarning
 from pgic_core.limits import DEFAULT_LIMITS
 

@@ -30,7 +30,7 @@ PARSERS = (
     "codec/learned/stream.py",
     "codec/learned/entropy.py",
     "codec/learned/decoder.py",
-    "codec/learned/opacity.py",
+    "codec/learned/image_with_opacity.py",
     "codec/learned/exact_layer.py",
     "codec/learned/tile_reader.py",
     "api/opened_image.py",

@@ -14,8 +14,8 @@ import pytest
 import tifffile
 
 import pgic_core
+from pgic_core.api.conversion_losses import collected
 from pgic_core.api.foreign_photo import open_foreign_photo
-from pgic_core.api.losses import collected
 from pgic_core.errors import PgiError
 
 from ..api.foreign_files import with_chunks, with_segments

@@ -192,7 +192,7 @@ def test_a_missing_library_is_named(pgi: Path, monkeypatch: pytest.MonkeyPatch):
 def test_a_library_that_only_this_picture_needs_is_named(photo: Image.Image, monkeypatch: pytest.MonkeyPatch):
     file = io.BytesIO()
     photo.save(file, "PGI", quality=50)
-    monkeypatch.setitem(sys.modules, "pgic_core.codec.learned.opacity", None)
+    monkeypatch.setitem(sys.modules, "pgic_core.codec.learned.image_with_opacity", None)
     with pytest.raises(OSError, match=r"A library that this \.pgi file needs is missing"):
         Image.open(file)
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 import pgic_core
 from pgic_core import PgiKeyError, PgiWarning, inspect, open_file
-from pgic_core.audit.chain import read_lines, verify
+from pgic_core.audit.chain_check import read_lines, verify
 from pgic_core.options import DecodeOptions
 
 from .conftest import sealed
@@ -20,7 +20,7 @@ from .conftest import sealed
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pgic_core.audit.line import Line
+    from pgic_core.audit.log_line import Line
 
     from .conftest import Keys
 

@@ -17,17 +17,17 @@ from ..reduction import any_reduce, box_reduce
 from ..tiling import Y_STRIDE, Box, block_pixels, blocks
 from .entropy import CdfTable
 from .exact_layer import ExactLayer
-from .gathering import gathered
 from .key_regions import KeyRegions
-from .planning import Look, Planner, margin
 from .post_filter import Filter, filtered
 from .reconstruction import (
     BlockPlan,
     RenderPlan,
     pixels_of,
 )
+from .render_planning import Look, Planner, margin
 from .step_sizes import StepSizes
 from .stream import StreamHeader, parse
+from .symbol_prefetch import gathered
 from .tile_reader import TileReader
 
 if TYPE_CHECKING:

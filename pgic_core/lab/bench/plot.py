@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from ...container import atomic_write
 from ...errors import PgiOptionError, PgiUnsupportedError
-from .rd import quality_rows
+from .rate_distortion import quality_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from .rd import Point
+    from .rate_distortion import Point
 
 __all__ = ["plot_curves"]
 

@@ -10,7 +10,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .rd import BdRow, QualityRow
+    from .rate_distortion import BdRow, QualityRow
     from .speed import SpeedRow
     from .steps import StepReport
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .rd import Point
+    from .rate_distortion import Point
 
 __all__ = ["QUALITY_STEPS", "TOLERANCE", "StepReport", "check_steps"]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from ...errors import PgiUnsupportedError
 from ...models import default_threads, engine_description
 from ..bench.ratio import RATIOS
-from ..bench.standard import EXCELLENT_PSNR
+from ..bench.standard_demands import EXCELLENT_PSNR
 from .cost import processor_name
 from .summary import bd_against, means, shared_quality
 

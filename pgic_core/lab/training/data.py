@@ -20,7 +20,7 @@ from PIL import Image
 
 from ...errors import PgiInputError
 from ...limits import PHOTO_FORMATS
-from ..patterns import generate
+from ..generated_patterns import generate
 from .augment import in_bad_light, to_device, with_pattern
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..patterns import PATTERNS
+from ..generated_patterns import PATTERNS
 from .data import sample_crops
 from .layers import Depthwise, Pointwise, hidden_layers
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import pgic_core
 from pgic_core.errors import PgiUnsupportedError
 from pgic_core.lab.bench.bdrate import bd_rate, mean_bd_rate
-from pgic_core.lab.bench.rd import read_points
+from pgic_core.lab.bench.rate_distortion import read_points
 
 # The worked example that implementations of the metric have passed around since VCEG-M33: kbit/s and dB.
 ANCHOR = [(686.76, 40.28), (309.58, 37.18), (157.11, 34.24), (85.95, 31.42)]

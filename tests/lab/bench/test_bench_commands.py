@@ -9,7 +9,7 @@ from PIL import Image
 from skimage import data
 
 from pgic_core.cli.bench import bench
-from pgic_core.lab.bench.rd import read_points
+from pgic_core.lab.bench.rate_distortion import read_points
 
 
 def run(*arguments: object) -> Result:

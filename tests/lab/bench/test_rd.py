@@ -15,7 +15,14 @@ from pgic_core.lab.bench.bdrate import bd_rate
 from pgic_core.lab.bench.pictures import find_samples
 from pgic_core.lab.bench.plot import plot_curves
 from pgic_core.lab.bench.printed_tables import worst_tile_line
-from pgic_core.lab.bench.rd import Point, bd_rows, measure, quality_rows, read_points, write_points
+from pgic_core.lab.bench.rate_distortion import (
+    Point,
+    bd_rows,
+    measure,
+    quality_rows,
+    read_points,
+    write_points,
+)
 from pgic_core.lab.bench.steps import check_steps
 
 QUALITIES = {"jpeg": (20, 80), "webp": (20, 80)}

@@ -14,7 +14,7 @@ from skimage import data
 
 from pgic_core.cli import app
 from pgic_core.lab.bench.ratio import RatioRow
-from pgic_core.lab.bench.standard import (
+from pgic_core.lab.bench.standard_demands import (
     ThroughputRow,
     ratio_picture_table,
     throughput_of_jobs,

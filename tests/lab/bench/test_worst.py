@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from pgic_core.cli.bench import bench
-from pgic_core.lab.bench.worst import WorstRow, generated_pictures, measure_worst
-from pgic_core.lab.patterns import PATTERNS, generate
+from pgic_core.lab.bench.worst_case import WorstRow, generated_pictures, measure_worst
+from pgic_core.lab.generated_patterns import PATTERNS, generate
 
 
 @pytest.mark.parametrize("kind", PATTERNS)
@@ -38,7 +38,7 @@ def test_the_worst_block_is_found(tmp_path, monkeypatch) -> None:
     picture = np.full((128, 192, 3), 90, np.uint8)
     spoilt = picture.copy()
     spoilt[64:128, 128:192] = 30
-    monkeypatch.setattr("pgic_core.lab.bench.worst.decode", lambda data: spoilt)
+    monkeypatch.setattr("pgic_core.lab.bench.worst_case.decode", lambda data: spoilt)
     (row,) = measure_worst("p", picture, (50,), tmp_path)
     assert (row.left, row.top) == (128, 64)
     assert row.psnr == pytest.approx(10 * np.log10(255**2 / 60**2))
@@ -50,7 +50,7 @@ def test_neutral_blocks_must_stay_neutral(monkeypatch) -> None:
     picture = np.full((64, 64, 3), 128, np.uint8)
     tinted = picture.copy()
     tinted[:4, :4, 2] += 20
-    monkeypatch.setattr("pgic_core.lab.bench.worst.decode", lambda data: tinted)
+    monkeypatch.setattr("pgic_core.lab.bench.worst_case.decode", lambda data: tinted)
     below, above = measure_worst("p", picture, (40, 50))
     assert above.chroma == pytest.approx(10, abs=1)  # Cb moves by half as much as blue
     assert below.holds

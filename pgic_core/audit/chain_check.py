@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ..errors import PgiInputError
-from .line import MOST_BYTES, NO_HASH, Line, parse_line
 from .log import files_of
+from .log_line import MOST_BYTES, NO_HASH, Line, parse_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

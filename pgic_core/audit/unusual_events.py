@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from .line import Line
+    from .log_line import Line
 
 __all__ = ["Finding", "Rules", "watch"]
 

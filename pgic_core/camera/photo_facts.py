@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from .clock import parse_moment, parse_offset
 from .exif import ExifTags, read_exif
-from .place import Place, drone_place, exif_place, plain_number, xmp_place
+from .geolocation import Place, drone_place, exif_place, plain_number, xmp_place
 from .tiff_directory import ORIENTATION
+from .timestamps import parse_moment, parse_offset
 from .xmp import read_xmp
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from ..errors import PgiFormatError, PgiUnsupportedError
 from .layout import BlockType
 from .parity import bare_header, protected
+from .parity_reading import Protection, lost_header, packets_of
 from .protected_header import read_header
-from .protection import Protection, lost_header, packets_of
 from .reader import PgiReader
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ...api import decode, encode
-from ..patterns import PATTERNS
+from ..generated_patterns import PATTERNS
 from .peers import find_codec
 from .printed_tables import new_table
 
