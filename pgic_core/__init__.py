@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         repair,
         replicate,
         set_metadata,
+        sign,
         strip_metadata,
         verify,
     )
@@ -67,7 +68,15 @@ if TYPE_CHECKING:
     from .limits import Limits
     from .models import available_models, default_model, find_model
     from .roi import Roi, draw_roi
-    from .security import Passphrase, PublicKey, Recipient, SecretKey, generate_key
+    from .security import (
+        Passphrase,
+        PublicKey,
+        Recipient,
+        SecretKey,
+        SignatureInfo,
+        SigningKey,
+        generate_key,
+    )
 
 __all__ = [
     "KEEP",
@@ -108,6 +117,8 @@ __all__ = [
     "SecurityInfo",
     "Severity",
     "SideData",
+    "SignatureInfo",
+    "SigningKey",
     "__version__",
     "add_recipients",
     "annotate",
@@ -131,6 +142,7 @@ __all__ = [
     "repair",
     "replicate",
     "set_metadata",
+    "sign",
     "strip_metadata",
     "verify",
 ]

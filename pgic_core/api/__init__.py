@@ -9,6 +9,7 @@ from .file_info import BlockInfo, FileInfo, RendererInfo
 from .latent import LATENT_FACTOR, decode_latent
 from .safekeeping import Repair, protect, repair, replicate
 from .side_data import PngText, SideData
+from .signing import sign
 
 __all__ = [
     "LATENT_FACTOR",
@@ -40,6 +41,7 @@ __all__ = [
     "repair",
     "replicate",
     "set_metadata",
+    "sign",
     "strip_metadata",
     "verify",
 ]

@@ -18,6 +18,7 @@ from ..codec.windows import grouped
 from ..container import (
     IMAGE_FIELDS_SIZE,
     Annotation,
+    BlockType,
     ExtensionKey,
     Metadata,
     PgiReader,
@@ -28,11 +29,13 @@ from ..errors import PgiLimitError, PgiUnsupportedError
 from ..limits import Limits
 from ..options import ADAPTIVE, DecodeOptions, Level, OnDamage, Window
 from ..security.access import open_reader, require_pixels, tier_of, verify_sealed
+from ..security.signatures.info import require_trusted
 from .file_description import describe
 from .opened_image import open_coded
 from .side_data import SideData
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Sequence
     from types import TracebackType
     from typing import Self
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     from ..options import Progress
     from ..roi import RegionsLike
     from ..security.keyring import KeysLike
+    from ..security.signatures import SignatureInfo
     from .file_info import FileInfo
 
 __all__ = ["Decoded", "Level", "OnDamage", "PgiFile", "Window"]
@@ -491,25 +495,65 @@ class PgiFile:
             "a window, a preview or strips() need less."
         )
 
-    def verify(self) -> None:
-        """Check every byte of the file, and all that reading parses (A-6.3.2a).
+    @property
+    def signatures(self) -> tuple[SignatureInfo, ...]:
+        """What the file's signatures prove, none of them trusted; see :meth:`check_signatures`."""
+        return self.check_signatures()
+
+    def check_signatures(self, trust: str | os.PathLike[str] | None = None) -> tuple[SignatureInfo, ...]:
+        """Check the signatures of the file against all of its content that is open.
+
+        Args:
+            trust: file of certificates or public keys in PEM, of those who are trusted. Without it nobody is.
+
+        Returns:
+            What each signature proves, in the order in which they were made, broken ones included.
+
+        Raises:
+            PgiAuthenticationError: one is forged, or one was taken out.
+            PgiFormatError: one breaks a rule of the format, or the file is damaged.
+            PgiInputError: ``trust`` cannot be read.
+            PgiUnsupportedError: the extra "security" is missing.
+        """
+        if trust is None and self._reader.header.find(BlockType.SECURITY) is None:
+            return ()
+        # Not imported for files without signatures.
+        from ..security.signatures.checking import check_signatures
+        from ..security.signatures.trust import Trust
+
+        return check_signatures(self._reader, None if trust is None else Trust.from_pem(trust))
+
+    def verify(self, trust: str | os.PathLike[str] | None = None) -> tuple[SignatureInfo, ...]:
+        """Check every byte of the file, all that reading parses (A-6.3.2a), and signatures.
 
         That is: metadata, extension fields, every tile, feature maps where they can be decoded here, and the
         files of the model against its digest. Of an encrypted file, content that no key opens is checked by
         CRC32 and SHA-256 alone.
 
+        Args:
+            trust: as of :meth:`check_signatures`; then one of them must have signed the file as it is.
+
+        Returns:
+            What each signature proves.
+
         Raises:
+            PgiAuthenticationError: the file was changed after it was signed or encrypted, or nobody who is
+                trusted signed it.
+            PgiKeyError: the file is encrypted, and telling whether a trusted signature holds takes a key.
             PgiFormatError: something is damaged; the message says what.
             PgiUnsupportedError: the picture cannot be decoded here; PgiModelError if the model is not what
                 its digest stands for.
         """
         self._reader.verify()
+        signatures = self.check_signatures(trust)
+        require_trusted(signatures, trust=trust is not None)
         self.info()
         if self.encrypted and not verify_sealed(self._reader):
-            return
+            return signatures
         self._coded.verify()
         if "pgic.features" in self._reader.extension:
             self._verify_features()
+        return signatures
 
     def _verify_features(self) -> None:
         # Not imported for those who have none.

@@ -214,16 +214,25 @@ class PgiReader:
             PgiLimitError: it asks for too much.
             PgiUnsupportedError: it is encrypted, or needs a later version.
         """
-        block = self._header.find(BlockType.METADATA)
         metadata = Metadata()
-        if block is not None:
-            metadata = parse_metadata(self._read_content(block), self._limits, newer=self._header.newer)
+        if self._header.find(BlockType.METADATA) is not None:
+            metadata = parse_metadata(self.metadata_content, self._limits, newer=self._header.newer)
         if ExtensionKey.LOCATION in self.extension:
             exact = location_from_map(self.extension[ExtensionKey.LOCATION])
             if not agrees(metadata.location, exact):
                 raise PgiFormatError("The metadata block and pgic.location give different locations.")
             metadata = dataclasses.replace(metadata, location=exact if exact.known else None)
         return metadata
+
+    @property
+    def metadata_content(self) -> bytes:
+        """The bytes of A.3, decrypted and inflated; empty if the file has no metadata block.
+
+        Raises:
+            PgiError: as for :attr:`metadata`.
+        """
+        block = self._header.find(BlockType.METADATA)
+        return b"" if block is None else self._read_content(block)
 
     @cached_property
     def extension(self) -> dict[str, object]:

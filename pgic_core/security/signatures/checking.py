@@ -1,0 +1,205 @@
+"""What the signatures of a file prove, by whom, and what not (FORMAT.md, section 9.9)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from ...container import ExtensionKey
+from ...errors import PgiAuthenticationError, PgiFormatError
+from ..opening import OpenedContent, records_of
+from ..suites import require_extra, same
+from ..tiers import Tier
+from .algorithms import is_signature, public_key_of
+from .info import BROKEN, HOLDS, LOCKED, SUPERSEDED, SignatureInfo
+from .leaves import FIXED_LEAVES, LeafKind, leaves_of
+from .record import Claims, signatures_in
+from .salts import salts_of
+from .tree import root_of
+from .trust import is_of_key, subject_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ...container import PgiReader
+    from .leaves import Leaf, Salts
+    from .record import Signature
+    from .trust import Trust
+
+__all__ = ["check_signatures"]
+
+
+@dataclass(slots=True)
+class _Check:
+    """One signature while the leaves pass.
+
+    Attributes:
+        signature: whose statement its key signed.
+        salts: None of a locked file.
+        claims: likewise.
+        changed: names of leaves that differ.
+        seen: leaves that were compared.
+    """
+
+    signature: Signature
+    salts: Salts | None
+    claims: bytes | None
+    changed: list[str] = field(default_factory=list)
+    seen: int = 0
+
+    def compare(self, leaf: Leaf) -> None:
+        """Hold a leaf of the file against what was signed."""
+        if leaf.kind == LeafKind.CLAIMS:
+            leaf = replace(leaf, content=self.claims)
+        if self.salts is None or leaf.content is None:
+            return
+        self.seen += 1
+        leaves = self.signature.leaves
+        wanted = leaves[leaf.index] if leaf.index < len(leaves) else b""
+        if not same(leaf.hash(self.salts.salt(leaf)), wanted):
+            self.changed.append(leaf.name)
+
+
+def check_signatures(reader: PgiReader, trust: Trust | None = None) -> tuple[SignatureInfo, ...]:
+    """Check all signatures of a file.
+
+    Args:
+        reader: of the file; of an encrypted one, what its keys open is checked.
+        trust: what says whose keys they are; without it none is trusted.
+
+    Raises:
+        PgiAuthenticationError: one is forged, or one was taken out. Changed content is no error here.
+        PgiFormatError: one breaks a rule of FORMAT.md.
+        PgiError: the file is damaged, or needs what is not here.
+    """
+    encrypted = reader.header.image.encrypted
+    signatures = signatures_in(records_of(reader), reader.limits, encrypted=encrypted)
+    if not signatures:
+        return ()
+    require_extra()
+    checks = []
+    for number, signature in enumerate(signatures):
+        _check_statement(signature, signatures[:number])
+        found = salts_of(reader, signature)
+        salts, claims = (None, None) if found is None else found
+        if salts is not None and not same(salts.commitment, signature.statement.salts):
+            raise PgiAuthenticationError(f"The salts of the signature by {_key(signature)} were changed.")
+        checks.append(_Check(signature, salts, claims))
+    _compare(reader, checks)
+    return _judged(reader, checks, trust)
+
+
+def _check_statement(signature: Signature, before: Sequence[Signature]) -> None:
+    """What can be told of a signature from its record and those before it.
+
+    Raises:
+        PgiAuthenticationError: it is forged, or one before it was taken out.
+        PgiFormatError: its key is none.
+    """
+    statement = signature.statement
+    forged = PgiAuthenticationError(f"The signature by {_key(signature)} is forged, or was damaged.")
+    if not same(hashlib.sha256(signature.spki).digest(), statement.key):
+        raise forged
+    certificate = signature.certificates[0] if signature.certificates else b""
+    if bool(certificate) != bool(statement.certificate):
+        raise forged
+    if certificate and (
+        not same(hashlib.sha256(certificate).digest(), statement.certificate)
+        or not is_of_key(certificate, signature.spki)
+    ):
+        raise forged
+    key = public_key_of(signature.spki, statement.algorithm)
+    if not is_signature(key, statement.algorithm, signature.signature, signature.raw_statement):
+        raise forged
+    leaves = signature.leaves
+    if len(leaves) != statement.count or not same(root_of(leaves), statement.root):
+        raise forged
+    if [each.id for each in before] != list(statement.previous):
+        raise PgiAuthenticationError(
+            f"The signatures before that by {_key(signature)} are not those that it names."
+        )
+
+
+def _compare(reader: PgiReader, checks: Sequence[_Check]) -> None:
+    fields, count = reader.fields.to_bytes(), 0
+    for check in checks:
+        if check.signature.statement.fields != fields:
+            check.changed.append("A.2 fields")
+    whole = not reader.header.image.encrypted
+    opened = reader.sealed
+    if isinstance(opened, OpenedContent):
+        whole = opened.tier == Tier.FULL
+    try:
+        for leaf in leaves_of(reader, None):
+            count += 1
+            for check in checks:
+                check.compare(leaf)
+    except PgiAuthenticationError:
+        raise
+    except PgiFormatError:  # headers that cannot be read are none that were signed
+        for check in checks:
+            check.changed.append("stream header")
+        return
+    for check in checks:
+        signed = check.signature.statement.count
+        if (whole or count > FIXED_LEAVES) and check.salts is not None and count != signed:
+            check.changed.append(f"number of parts ({count:,}, signed were {signed:,})")
+
+
+def _judged(reader: PgiReader, checks: Sequence[_Check], trust: Trust | None) -> tuple[SignatureInfo, ...]:
+    infos: list[SignatureInfo] = []
+    named: set[bytes] = set()
+    for check in reversed(checks):
+        signature = check.signature
+        if check.changed:
+            state = SUPERSEDED if signature.id in named else BROKEN
+        else:
+            state = LOCKED if check.salts is None else HOLDS
+        if state != BROKEN:
+            named |= set(signature.statement.previous)
+        infos.append(_info(reader, check, state, trust))
+    return tuple(reversed(infos))
+
+
+def _info(reader: PgiReader, check: _Check, state: str, trust: Trust | None) -> SignatureInfo:
+    signature, statement = check.signature, check.signature.statement
+    if trust is None:
+        reason = "nobody said whom to trust"
+    else:
+        reason = trust.why_not(signature.spki, signature.certificates)
+    info = SignatureInfo(
+        id=signature.id.hex(),
+        key_id=signature.key_id.hex(),
+        algorithm=statement.algorithm,
+        state=state,
+        trusted=not reason,
+        reason=reason,
+        subject=subject_of(signature.certificates[0]) if signature.certificates else "",
+        time_ms=statement.time,
+        changed=tuple(check.changed),
+        unchecked=statement.count - check.seen if state != BROKEN else 0,
+        previous=tuple(each.hex() for each in statement.previous),
+    )
+    if state != HOLDS or check.claims is None:
+        return info
+    claims = Claims.parse(check.claims, reader.limits)
+    model = next((leaf.content for leaf in leaves_of(reader, None) if leaf.kind == LeafKind.MODEL), None)
+    return replace(
+        info,
+        model=model[:-1].hex() if model else None,
+        renderers=tuple((level, digest.hex()) for level, digest in claims.renderers),
+        original=claims.original.hex() or None,
+        watermark=_watermark(reader),
+    )
+
+
+def _watermark(reader: PgiReader) -> str | None:
+    steps = reader.extension.get(ExtensionKey.PREPROCESS, [])
+    assert isinstance(steps, list)
+    ids = [step.partition(" ")[2] for step in steps if step.startswith("watermark ")]
+    return ids[-1] if ids else None
+
+
+def _key(signature: Signature) -> str:
+    return f"key {signature.key_id.hex()}"
