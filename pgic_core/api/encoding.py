@@ -177,8 +177,8 @@ def encode(
         recipients: encrypt the file for these (:func:`~pgic_core.encrypt`): public keys, paths of ``.pub``
             files, a :class:`~pgic_core.Passphrase`, or pairs of one of these and a tier. Two such files of
             one picture differ in all of their content.
-        sign: sign the file with this key (:func:`~pgic_core.sign`), as a camera or drone with a key of its own
-            does. It counts for ``max_bytes``, ``ratio`` and ``bpp``.
+        sign: sign the file with this key (:func:`~pgic_core.sign`), as a camera or drone does with a key of
+            its own. It counts for ``max_bytes``, ``ratio`` and ``bpp``.
 
     Returns:
         The file.

@@ -544,9 +544,12 @@ class PgiFile:
             PgiUnsupportedError: the picture cannot be decoded here; PgiModelError if the model is not what
                 its digest stands for.
         """
-        self._reader.verify()
+        self._reader.verify_bytes()
+        # Before anything is parsed, so that a change after signing is called just that.
         signatures = self.check_signatures(trust)
         require_trusted(signatures, trust=trust is not None)
+        if self.tier is not None or not self.encrypted:
+            _ = self._reader.metadata
         self.info()
         if self.encrypted and not verify_sealed(self._reader):
             return signatures

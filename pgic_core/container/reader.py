@@ -336,14 +336,22 @@ class PgiReader:
             raise _damaged(block, "SHA-256")
 
     def verify(self) -> None:
-        """Check every byte: CRC32 and SHA-256 of all blocks, and that nothing follows the last (A-6.3.2a).
+        """As :meth:`verify_bytes`; metadata and extension are read too, unless they are encrypted.
 
-        Metadata and extension are read too, unless they are encrypted.
+        Raises:
+            PgiError: as :meth:`verify_bytes`; PgiFormatError also where metadata or extension break a rule.
+        """
+        self.verify_bytes()
+        if self._sealed is not None or not any(block.encrypted for block in self.blocks):
+            _ = self.metadata
+
+    def verify_bytes(self) -> None:
+        """Check every byte: CRC32 and SHA-256 of all blocks, and that nothing follows the last (A-6.3.2a).
 
         Raises:
             PgiChecksumError: a block is damaged; the message names it.
             PgiTruncatedError: the file ends too early.
-            PgiFormatError: bytes follow the last block, or metadata or extension break a rule.
+            PgiFormatError: bytes follow the last block, or the parity block is that of another file.
         """
         if self.protection is not None:
             self.protection.quiet = True
@@ -355,8 +363,6 @@ class PgiReader:
         self._check_parity()
         if self._source.read_up_to(self.size, 1):
             raise _trailing(self.size)
-        if self._sealed is not None or not any(block.encrypted for block in self.blocks):
-            _ = self.metadata
 
     def _open(self) -> Header:
         """Read the header, and put the file's parity before its bytes if it has any."""

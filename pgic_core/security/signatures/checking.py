@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ...container import ExtensionKey
-from ...errors import PgiAuthenticationError, PgiFormatError
+from ...errors import PgiAuthenticationError
 from ..opening import OpenedContent, records_of
 from ..suites import require_extra, same
 from ..tiers import Tier
 from .algorithms import is_signature, public_key_of
 from .info import BROKEN, HOLDS, LOCKED, SUPERSEDED, SignatureInfo
-from .leaves import FIXED_LEAVES, LeafKind, leaves_of
+from .leaves import LeafKind, leaves_of
 from .record import Claims, signatures_in
 from .salts import salts_of
 from .tree import root_of
@@ -50,6 +50,9 @@ class _Check:
 
     def compare(self, leaf: Leaf) -> None:
         """Hold a leaf of the file against what was signed."""
+        if leaf.error is not None:
+            self.changed.append(leaf.name)
+            return
         if leaf.kind == LeafKind.CLAIMS:
             leaf = replace(leaf, content=self.claims)
         if self.salts is None or leaf.content is None:
@@ -130,20 +133,14 @@ def _compare(reader: PgiReader, checks: Sequence[_Check]) -> None:
     opened = reader.sealed
     if isinstance(opened, OpenedContent):
         whole = opened.tier == Tier.FULL
-    try:
-        for leaf in leaves_of(reader, None):
-            count += 1
-            for check in checks:
-                check.compare(leaf)
-    except PgiAuthenticationError:
-        raise
-    except PgiFormatError:  # headers that cannot be read are none that were signed
+    for leaf in leaves_of(reader, None):
+        count += 1
+        whole = whole and leaf.error is None
         for check in checks:
-            check.changed.append("stream header")
-        return
+            check.compare(leaf)
     for check in checks:
         signed = check.signature.statement.count
-        if (whole or count > FIXED_LEAVES) and check.salts is not None and count != signed:
+        if whole and check.salts is not None and count != signed:
             check.changed.append(f"number of parts ({count:,}, signed were {signed:,})")
 
 

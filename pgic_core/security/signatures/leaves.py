@@ -7,24 +7,31 @@ import hmac
 import struct
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ...codec.parts import Layer, payload_plan
 from ...codec.tiling import Box
-from ...errors import PgiKeyError
+from ...errors import (
+    PgiAuthenticationError,
+    PgiChecksumError,
+    PgiFormatError,
+    PgiKeyError,
+    PgiTruncatedError,
+)
 from ..opening import OpenedContent
 from ..plan import payload_of, tier_of_part, without_preview
 from ..sorting import fields_bytes, join_fields, split_fields
 from ..tiers import Tier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from ...codec.parts import PayloadPart, PayloadPlan
     from ...container import PgiReader
 
 __all__ = ["FIXED_LEAVES", "Leaf", "LeafKind", "Salts", "leaf_hash", "leaves_of"]
 
+_Read = TypeVar("_Read")
 _PLACE = struct.Struct("<IBBI")
 
 
@@ -75,8 +82,9 @@ class Leaf:
         kind: of :class:`LeafKind` or :class:`~pgic_core.codec.parts.Layer`.
         tier: whose keys open it.
         tile: its number; 0 where there is none.
-        content: plain bytes; None if no key opens them.
+        content: plain bytes; None if no key opens them, or they cannot be read.
         box: of the tile in pixels of the stored picture, x, y, width, height; empty where there is none.
+        error: why they cannot be read.
     """
 
     index: int
@@ -85,6 +93,7 @@ class Leaf:
     tile: int
     content: bytes | None = field(repr=False)
     box: tuple[int, ...] = ()
+    error: PgiFormatError | None = None
 
     @property
     def place(self) -> bytes:
@@ -145,14 +154,14 @@ class Salts:
 def leaves_of(reader: PgiReader, claims: bytes | None) -> Iterator[Leaf]:
     """The leaves of a file in their order, as far as its keys go.
 
-    Where no key opens the stream header, those of the picture are left out.
+    Where no key opens the stream header, those of the picture are left out; where it cannot be read, so are
+    all after it.
 
     Args:
         reader: of a plain or an opened file; of a locked one there are none.
         claims: of the signature; None to leave that leaf without content.
 
     Raises:
-        PgiFormatError: the picture's headers are damaged.
         PgiError: as :class:`~pgic_core.container.PgiReader`.
     """
     opened = reader.sealed if isinstance(reader.sealed, OpenedContent) else None
@@ -160,23 +169,46 @@ def leaves_of(reader: PgiReader, claims: bytes | None) -> Iterator[Leaf]:
         return
     tier = Tier.FULL if opened is None else opened.tier
     yield Leaf(0, LeafKind.CLAIMS, Tier.METADATA, 0, claims)
-    context = b""
+    plan, context, fault = None, b"", None
     try:
         plan = payload_plan(reader.fields.compression_type, payload_of(reader))
         context = plan.context
     except PgiKeyError:
-        plan = None
         if opened is not None:
             context = opened.groups[0].context
-    yield Leaf(1, LeafKind.MODEL, Tier.METADATA, 0, context)
-    yield Leaf(2, LeafKind.METADATA, Tier.METADATA, 0, reader.metadata_content)
-    maps = _maps(reader, opened)
-    for index, (kind, each) in enumerate(_EXTENSIONS.items(), 3):
-        fields = maps.get(each)
-        content = fields_bytes(fields) if fields else b""
-        yield Leaf(index, kind, each, 0, content if each <= tier else None)
+    except (PgiAuthenticationError, PgiTruncatedError):
+        raise
+    except PgiFormatError as error:
+        fault = error
+    if fault is None:
+        yield Leaf(1, LeafKind.MODEL, Tier.METADATA, 0, context)
+    yield from _beside(reader, opened, tier)
+    if fault is not None:
+        yield Leaf(FIXED_LEAVES, Layer.HEADER, Tier.METADATA, 0, None, error=fault)
     if plan is not None:
         yield from _picture(reader, plan, tier)
+
+
+def _beside(reader: PgiReader, opened: OpenedContent | None, tier: Tier) -> Iterator[Leaf]:
+    """Leaves of metadata and extension block."""
+    content, error = _or_error(lambda: reader.metadata_content)
+    yield Leaf(2, LeafKind.METADATA, Tier.METADATA, 0, content, error=error)
+    maps, error = _or_error(lambda: _maps(reader, opened))
+    for index, (kind, each) in enumerate(_EXTENSIONS.items(), 3):
+        fields = {} if maps is None else maps.get(each)
+        content = fields_bytes(fields) if fields else b""
+        hidden = each > tier or error is not None
+        yield Leaf(index, kind, each, 0, None if hidden else content, error=error)
+
+
+def _or_error(read: Callable[[], _Read]) -> tuple[_Read, None] | tuple[None, PgiFormatError]:
+    """What is read, or why it breaks a rule of FORMAT.md."""
+    try:
+        return read(), None
+    except (PgiAuthenticationError, PgiTruncatedError, PgiChecksumError):
+        raise
+    except PgiFormatError as error:
+        return None, error
 
 
 def _maps(reader: PgiReader, opened: OpenedContent | None) -> Mapping[Tier, Mapping[str, object]]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ...container.writer import Block
     from ..tiers import Binding, TierKey
     from .algorithms import SigningKey
+    from .leaves import Leaf
 
 __all__ = ["carried_records", "is_signed", "overhead", "rewritten_signed", "signed"]
 
@@ -79,7 +80,7 @@ def signed(
     claims = Claims(_renderers(reader), original).to_bytes()
     part = OpenPart(new_secret(), claims)
     salts = Salts(Tier.FULL, part.secret)
-    leaves = tuple(leaf.hash(salts.salt(leaf)) for leaf in leaves_of(reader, claims))
+    leaves = tuple(_hash(leaf, salts) for leaf in leaves_of(reader, claims))
     statement = Statement(
         algorithm=key.algorithm,
         key=hashlib.sha256(key.spki).digest(),
@@ -96,6 +97,12 @@ def signed(
     signature = Signature(raw, statement, key.sign(raw), key.spki, key.certificates, leaves, kept)
     records.append(Record(RecordKind.SIGNATURE, signature.to_bytes()))
     return _with_records(reader, _copied(reader), records, share)
+
+
+def _hash(leaf: Leaf, salts: Salts) -> bytes:
+    if leaf.error is not None:
+        raise leaf.error
+    return leaf.hash(salts.salt(leaf))
 
 
 def overhead(key: SigningKey, tiles: int) -> int:
