@@ -9,7 +9,7 @@ from .file_info import BlockInfo, FileInfo, RendererInfo
 from .latent import LATENT_FACTOR, decode_latent
 from .safekeeping import Repair, protect, repair, replicate
 from .side_data import PngText, SideData
-from .signing import sign
+from .signing import check_proof, sign
 
 __all__ = [
     "LATENT_FACTOR",
@@ -26,6 +26,7 @@ __all__ = [
     "SideData",
     "add_recipients",
     "annotate",
+    "check_proof",
     "decode",
     "decode_latent",
     "decode_many",

@@ -523,6 +523,26 @@ class PgiFile:
 
         return check_signatures(self._reader, None if trust is None else Trust.from_pem(trust))
 
+    def prove(self, window: Window) -> bytes:
+        """Prove that a window was signed, for someone who does not get the rest of the file.
+
+        Args:
+            window: x, y, width, height in pixels of the stored picture; covered with whole tiles.
+
+        Returns:
+            The proof, which :func:`pgic_core.check_proof` checks. It holds these tiles in plain, and tells
+            nothing of other parts.
+
+        Raises:
+            PgiAuthenticationError: no signature holds.
+            PgiKeyError: the file is encrypted, and its keys do not open these tiles.
+            PgiOptionError: the window touches no tile.
+        """
+        # Not imported for those who prove nothing.
+        from ..security.signatures.proof import make_proof
+
+        return make_proof(self._reader, window, self.check_signatures())
+
     def verify(self, trust: str | os.PathLike[str] | None = None) -> tuple[SignatureInfo, ...]:
         """Check every byte of the file, all that reading parses (A-6.3.2a), and signatures.
 

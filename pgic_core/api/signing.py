@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 from ..audit import audited
 from ..audit.facts import path_of
 from ..container import atomic_write
-from ..errors import PgiInputError, PgiKeyError
+from ..errors import PgiAuthenticationError, PgiInputError, PgiKeyError
 from ..limits import Limits
 from ..security.access import open_reader
 
 if TYPE_CHECKING:
     from ..security.keyring import KeysLike
     from ..security.signatures import SigningKey
+    from ..security.signatures.proof import ProvenWindow
 
-__all__ = ["sign"]
+__all__ = ["check_proof", "sign"]
 
 _CHUNK = 1 << 20
 
@@ -60,6 +61,39 @@ def sign(
             _ = reader.payload_length  # says why
             raise PgiKeyError("The file is encrypted.")
         atomic_write(path, signed(reader, key, original=digest))
+
+
+def check_proof(
+    proof: bytes, *, trust: str | os.PathLike[str] | None = None, limits: Limits | None = None
+) -> ProvenWindow:
+    """Check a proof that :meth:`.PgiFile.prove` made.
+
+    Args:
+        proof: its bytes.
+        trust: file of certificates or public keys in PEM; then one of their owners must have signed.
+        limits: what the proof may ask for.
+
+    Returns:
+        The parts that were signed, and by which key; without ``trust`` that is not who signed.
+
+    Raises:
+        PgiAuthenticationError: it proves nothing, or not that somebody who is trusted signed.
+        PgiFormatError: it is no proof.
+        PgiInputError: ``trust`` cannot be read.
+        PgiUnsupportedError: the extra "security" is missing.
+    """
+    from ..security.signatures.proof import check_proof as check
+    from ..security.signatures.trust import Trust
+    from ..security.suites import require_extra
+
+    require_extra()
+    roots = None if trust is None else Trust.from_pem(trust)
+    found = check(proof, roots, limits or Limits.from_environment())
+    if roots is not None and not found.trusted:
+        raise PgiAuthenticationError(
+            f"The proof is signed by key {found.key_id}, not trusted: {found.reason}."
+        )
+    return found
 
 
 def _digest_of(path: str | os.PathLike[str]) -> bytes:

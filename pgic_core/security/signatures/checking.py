@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -11,13 +10,13 @@ from ...errors import PgiAuthenticationError
 from ..opening import OpenedContent, records_of
 from ..suites import require_extra, same
 from ..tiers import Tier
-from .algorithms import is_signature, public_key_of
 from .info import BROKEN, HOLDS, LOCKED, SUPERSEDED, SignatureInfo
 from .leaves import LeafKind, leaves_of
 from .record import Claims, signatures_in
 from .salts import salts_of
+from .statements import check_signer
 from .tree import root_of
-from .trust import is_of_key, subject_of
+from .trust import subject_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,23 +100,12 @@ def _check_statement(signature: Signature, before: Sequence[Signature]) -> None:
         PgiFormatError: its key is none.
     """
     statement = signature.statement
-    forged = PgiAuthenticationError(f"The signature by {_key(signature)} is forged, or was damaged.")
-    if not same(hashlib.sha256(signature.spki).digest(), statement.key):
-        raise forged
-    certificate = signature.certificates[0] if signature.certificates else b""
-    if bool(certificate) != bool(statement.certificate):
-        raise forged
-    if certificate and (
-        not same(hashlib.sha256(certificate).digest(), statement.certificate)
-        or not is_of_key(certificate, signature.spki)
-    ):
-        raise forged
-    key = public_key_of(signature.spki, statement.algorithm)
-    if not is_signature(key, statement.algorithm, signature.signature, signature.raw_statement):
-        raise forged
+    check_signer(
+        statement, signature.raw_statement, signature.signature, signature.spki, signature.certificates
+    )
     leaves = signature.leaves
     if len(leaves) != statement.count or not same(root_of(leaves), statement.root):
-        raise forged
+        raise PgiAuthenticationError(f"The hashes of the signature by {_key(signature)} were changed.")
     if [each.id for each in before] != list(statement.previous):
         raise PgiAuthenticationError(
             f"The signatures before that by {_key(signature)} are not those that it names."

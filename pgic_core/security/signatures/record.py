@@ -21,10 +21,22 @@ if TYPE_CHECKING:
     from ...limits import Limits
     from ..envelope import Record
 
-__all__ = ["Claims", "OpenPart", "SealedPart", "Signature", "Statement", "signatures_in"]
+__all__ = [
+    "MOST_CERTIFICATES",
+    "MOST_SIGNATURES",
+    "Claims",
+    "OpenPart",
+    "SealedPart",
+    "Signature",
+    "Statement",
+    "read_map",
+    "signatures_in",
+    "take",
+    "take_bytes",
+]
 
 MOST_SIGNATURES = 32
-_MOST_CERTIFICATES = 8
+MOST_CERTIFICATES = 8
 _SECRET = 32
 _SALT = 16
 _TIERS = 4
@@ -72,25 +84,25 @@ class Statement:
             PgiFormatError: it breaks a rule of FORMAT.md, section 9.9.
             PgiUnsupportedError: its algorithm is not known here.
         """
-        content = _map(data, limits)
-        algorithm = _take(content, "algorithm", str)
+        content = read_map(data, limits)
+        algorithm = take(content, "algorithm", str)
         if algorithm not in ALGORITHMS:
             raise unknown_algorithm(algorithm)
-        certificate = _bytes(content, "certificate", HASH_BYTES) if "certificate" in content else b""
-        previous = _take(content, "previous", list)
+        certificate = take_bytes(content, "certificate", HASH_BYTES) if "certificate" in content else b""
+        previous = take(content, "previous", list)
         if len(previous) > MOST_SIGNATURES or not all(
             isinstance(each, bytes) and len(each) == HASH_BYTES for each in previous
         ):
             raise _wrong("previous")
         statement = cls(
             algorithm=algorithm,
-            key=_bytes(content, "key", HASH_BYTES),
+            key=take_bytes(content, "key", HASH_BYTES),
             certificate=certificate,
-            time=_take(content, "time", int),
-            fields=_bytes(content, "fields", IMAGE_FIELDS_SIZE),
-            count=_take(content, "count", int),
-            root=_bytes(content, "root", HASH_BYTES),
-            salts=_bytes(content, "salts", HASH_BYTES),
+            time=take(content, "time", int),
+            fields=take_bytes(content, "fields", IMAGE_FIELDS_SIZE),
+            count=take(content, "count", int),
+            root=take_bytes(content, "root", HASH_BYTES),
+            salts=take_bytes(content, "salts", HASH_BYTES),
             previous=tuple(previous),
         )
         if content:
@@ -163,8 +175,8 @@ class Claims:
         Raises:
             PgiFormatError: they break a rule of FORMAT.md, section 9.9.
         """
-        content = _map(data, limits)
-        original = _bytes(content, "original", HASH_BYTES) if "original" in content else b""
+        content = read_map(data, limits)
+        original = take_bytes(content, "original", HASH_BYTES) if "original" in content else b""
         renderers = content.get("renderers", [])
         if not isinstance(renderers, list) or not all(_is_renderer(each) for each in renderers):
             raise _wrong("renderers")
@@ -228,21 +240,21 @@ class Signature:
             PgiFormatError: it breaks a rule of FORMAT.md, section 9.9.
             PgiUnsupportedError: its algorithm is not known here.
         """
-        content = _map(data, limits)
-        raw = _bytes(content, "statement")
-        certificates = _take(content, "certificates", list)
-        if len(certificates) > _MOST_CERTIFICATES or not all(
+        content = read_map(data, limits)
+        raw = take_bytes(content, "statement")
+        certificates = take(content, "certificates", list)
+        if len(certificates) > MOST_CERTIFICATES or not all(
             isinstance(each, bytes) and each for each in certificates
         ):
             raise _wrong("certificates")
-        leaves = _bytes(content, "leaves")
+        leaves = take_bytes(content, "leaves")
         if len(leaves) % HASH_BYTES:
             raise _wrong("leaves")
         signature = cls(
             raw_statement=raw,
             statement=Statement.parse(raw, limits),
-            signature=_bytes(content, "signature"),
-            spki=_bytes(content, "key"),
+            signature=take_bytes(content, "signature"),
+            spki=take_bytes(content, "key"),
             certificates=tuple(certificates),
             leaves=tuple(leaves[at : at + HASH_BYTES] for at in range(0, len(leaves), HASH_BYTES)),
             secret_part=_secret_part(content),
@@ -276,11 +288,13 @@ def signatures_in(records: Sequence[Record], limits: Limits, *, encrypted: bool)
 
 def _secret_part(content: dict[str, Any]) -> OpenPart | SealedPart:
     if "open" in content:
-        part = _take(content, "open", dict)
-        found: OpenPart | SealedPart = OpenPart(_bytes(part, "secret", _SECRET), _bytes(part, "claims"))
+        part = take(content, "open", dict)
+        found: OpenPart | SealedPart = OpenPart(
+            take_bytes(part, "secret", _SECRET), take_bytes(part, "claims")
+        )
     else:
-        part = _take(content, "sealed", dict)
-        salt, parts = _bytes(part, "salt", _SALT), _take(part, "parts", list)
+        part = take(content, "sealed", dict)
+        salt, parts = take_bytes(part, "salt", _SALT), take(part, "parts", list)
         if len(parts) != _TIERS or not all(isinstance(each, bytes) for each in parts):
             raise _wrong("parts")
         found = SealedPart(salt, tuple(parts))
@@ -299,7 +313,12 @@ def _is_renderer(item: object) -> bool:
     )
 
 
-def _map(data: bytes, limits: Limits) -> dict[str, Any]:
+def read_map(data: bytes, limits: Limits) -> dict[str, Any]:
+    """A CBOR map under the rules of FORMAT.md, section 7, but for its keys.
+
+    Raises:
+        PgiFormatError: it is none.
+    """
     try:
         scan(data, limits)
         content = cbor2.loads(data)
@@ -310,15 +329,25 @@ def _map(data: bytes, limits: Limits) -> dict[str, Any]:
     return content
 
 
-def _take(content: dict[str, Any], name: str, kind: type) -> Any:
+def take(content: dict[str, Any], name: str, kind: type) -> Any:
+    """Take a value of a type out of a map.
+
+    Raises:
+        PgiFormatError: it is missing, or of another type.
+    """
     value = content.pop(name, None)
     if not isinstance(value, kind) or isinstance(value, bool):
         raise _wrong(name)
     return value
 
 
-def _bytes(content: dict[str, Any], name: str, size: int | None = None) -> bytes:
-    value: bytes = _take(content, name, bytes)
+def take_bytes(content: dict[str, Any], name: str, size: int | None = None) -> bytes:
+    """Take a byte string out of a map, of this size or of any but 0.
+
+    Raises:
+        PgiFormatError: it is missing, or of another size.
+    """
+    value: bytes = take(content, name, bytes)
     if not value or (size is not None and len(value) != size):
         raise _wrong(name)
     return value
