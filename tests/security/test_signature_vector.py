@@ -1,6 +1,6 @@
 """A signed file, byte for byte, and a reader of its signature that was written from FORMAT.md alone.
 
-The file is built from a fixed key, salt secret and time; nothing of the product's signature code reads it here.
+The file is built from a fixed key, salt secret and time; none of the code that signs reads it here.
 """
 
 from __future__ import annotations
