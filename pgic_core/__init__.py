@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         SecurityInfo,
         SideData,
         add_recipients,
+        add_timestamp,
         annotate,
         check_proof,
         decode,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
         set_metadata,
         sign,
         strip_metadata,
+        timestamp_request,
         verify,
     )
     from .container import KEEP, Annotation, Box, ImageType, Location, Metadata, Polygon, Severity
@@ -122,6 +124,7 @@ __all__ = [
     "SigningKey",
     "__version__",
     "add_recipients",
+    "add_timestamp",
     "annotate",
     "available_models",
     "check_proof",
@@ -146,6 +149,7 @@ __all__ = [
     "set_metadata",
     "sign",
     "strip_metadata",
+    "timestamp_request",
     "verify",
 ]
 

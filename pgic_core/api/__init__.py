@@ -9,7 +9,7 @@ from .file_info import BlockInfo, FileInfo, RendererInfo
 from .latent import LATENT_FACTOR, decode_latent
 from .safekeeping import Repair, protect, repair, replicate
 from .side_data import PngText, SideData
-from .signing import check_proof, sign
+from .signing import add_timestamp, check_proof, sign, timestamp_request
 
 __all__ = [
     "LATENT_FACTOR",
@@ -25,6 +25,7 @@ __all__ = [
     "SecurityInfo",
     "SideData",
     "add_recipients",
+    "add_timestamp",
     "annotate",
     "check_proof",
     "decode",
@@ -44,5 +45,6 @@ __all__ = [
     "set_metadata",
     "sign",
     "strip_metadata",
+    "timestamp_request",
     "verify",
 ]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from ..audit import audited
 from ..audit.facts import path_of
-from ..container import atomic_write
-from ..errors import PgiAuthenticationError, PgiInputError, PgiKeyError
+from ..container import PgiReader, atomic_write
+from ..errors import PgiAuthenticationError, PgiInputError, PgiKeyError, PgiOptionError
 from ..limits import Limits
 from ..security.access import open_reader
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..security.signatures import SigningKey
     from ..security.signatures.proof import ProvenWindow
 
-__all__ = ["check_proof", "sign"]
+__all__ = ["add_timestamp", "check_proof", "sign", "timestamp_request"]
 
 _CHUNK = 1 << 20
 
@@ -61,6 +61,52 @@ def sign(
             _ = reader.payload_length  # says why
             raise PgiKeyError("The file is encrypted.")
         atomic_write(path, signed(reader, key, original=digest))
+
+
+def timestamp_request(path: str | os.PathLike[str], *, limits: Limits | None = None) -> bytes:
+    """The request (RFC 3161) to an authority for a time stamp on the newest signature of a file, DER.
+
+    Args:
+        path: the file; an encrypted one needs no key.
+        limits: what it may ask for.
+
+    Raises:
+        PgiOptionError: the file is not signed.
+        PgiError: as :func:`add_timestamp`.
+    """
+    from ..security.opening import records_of
+    from ..security.signatures.record import signatures_in
+    from ..security.signatures.stamps import request_for
+
+    with PgiReader(path, limits or Limits.from_environment()) as reader:
+        encrypted = reader.header.image.encrypted
+        found = signatures_in(records_of(reader), reader.limits, encrypted=encrypted)
+        if not found:
+            raise PgiOptionError("The file is not signed; sign it first.")
+        return request_for(found[-1])
+
+
+def add_timestamp(path: str | os.PathLike[str], response: bytes, *, limits: Limits | None = None) -> None:
+    """Put the time stamp of an authority into a file, in place; all but the security block is copied.
+
+    Args:
+        path: the file; an encrypted one needs no key.
+        response: what the authority answered to :func:`timestamp_request`, DER.
+        limits: what the file may ask for.
+
+    Raises:
+        PgiInputError: the response is no time stamp on a signature of the file; or a file cannot be read or
+            written.
+        PgiFormatError: the file is damaged.
+        PgiUnsupportedError: a later version wrote it, or the extra "security" is missing.
+    """
+    from ..security.signatures.making import stamped
+
+    with (
+        audited("edit", file=path_of(path), what="timestamp"),
+        PgiReader(path, limits or Limits.from_environment()) as reader,
+    ):
+        atomic_write(path, stamped(reader, response))
 
 
 def check_proof(

@@ -32,13 +32,14 @@ _SIGNS = "ed25519"
     default=_KINDS[0],
     metavar="KIND",
     show_default=True,
-    help="x25519; mlkem768-x25519 for archives that must stay closed to quantum computers; sm2; or ed25519, which signs.",
+    help="x25519; mlkem768-x25519 for archives that must stay closed to quantum computers; sm2; or "
+    "ed25519, which signs.",
 )
 def keygen(name: str, kind: str) -> None:
     """Make a pair of keys: NAME.key, which is secret, and NAME.pub, which you give away.
 
     Others encrypt files for you with NAME.pub; you open them with NAME.key, which only your user can read.
-    A key of the kind ed25519 is for 'pgic sign': NAME.pem is secret, and NAME.pem.pub is for those who verify.
+    A key of the kind ed25519 is for 'pgic sign': NAME.pem is secret, NAME.pem.pub is for those who verify.
     Nothing is asked or sent anywhere. Whoever loses the only key of a file loses the file.
     """
     from ..security.keys import generate_key, write_key_pair

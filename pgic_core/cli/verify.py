@@ -103,5 +103,10 @@ def _said(found: SignatureInfo) -> list[str]:
             lines.append(f"    signed too: watermark {found.watermark}")
         if found.original:
             lines.append(f"    signed too: the camera's file had SHA-256 {found.original}")
-    lines.append("    not proven: the time, which no third party confirms; what the picture shows")
+    if found.stamped_ms is not None:
+        at = datetime.fromtimestamp(found.stamped_ms / 1000, UTC).isoformat(timespec="seconds")
+        lines.append(f"    proven: it was signed by {at}, as a trusted authority states")
+        lines.append("    not proven: what the picture shows")
+    else:
+        lines.append("    not proven: the time, which nobody trusted confirms; what the picture shows")
     return lines

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from pgic_core import SigningKey
 
@@ -65,6 +66,50 @@ def certificate(
     return builder.sign(signer, hashes.SHA256())
 
 
+class Authority:
+    """Somebody who stamps the time, by ``openssl ts``."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self.folder, self.root = folder, folder / "root.pem"
+        root, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+        now = datetime.datetime.now(datetime.UTC)
+        made = []
+        for subject, public, ca in (("Time root", root, True), ("Time", key, False)):
+            builder = (
+                x509.CertificateBuilder()
+                .subject_name(name(subject))
+                .issuer_name(name("Time root"))
+                .public_key(public.public_key())
+                .serial_number(x509.random_serial_number())
+                .not_valid_before(now - datetime.timedelta(1))
+                .not_valid_after(now + datetime.timedelta(30))
+                .add_extension(x509.BasicConstraints(ca, None), critical=True)
+            )
+            if not ca:
+                usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
+                builder = builder.add_extension(usage, critical=True)
+            made.append(builder.sign(root, hashes.SHA256()).public_bytes(PEM))
+        self.root.write_bytes(made[0])
+        (folder / "time.pem").write_bytes(made[1])
+        (folder / "key.pem").write_bytes(
+            key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        )
+        (folder / "serial").write_text("01\n")
+        (folder / "ts.cnf").write_text(
+            f"[tsa]\ndefault_tsa=t\n[t]\nserial={folder / 'serial'}\nsigner_digest=sha256\n"
+            "default_policy=1.2.3.4\ndigests=sha256,sha512\n"
+        )
+
+    def answer(self, request: bytes) -> bytes:
+        query, reply = self.folder / "q.tsq", self.folder / "r.tsr"
+        query.write_bytes(request)
+        command = ["openssl", "ts", "-reply", "-queryfile", query, "-config", "ts.cnf"]
+        command += ["-signer", "time.pem", "-inkey", "key.pem", "-out", reply]
+        subprocess.run(command, cwd=self.folder, check=True, capture_output=True)
+        return reply.read_bytes()
+
+
 @dataclass(frozen=True)
 class Person:
     """Somebody who signs.
@@ -88,7 +133,7 @@ class Person:
 def make_person(folder: Path, who: str, algorithm: str = "ed25519", **leaf: Any) -> Person:
     """A person with a root of their own."""
     root, key = MAKERS["ecdsa-p256"](), MAKERS[algorithm]()
-    top = certificate("Root of " + who, "Root of " + who, root.public_key(), root, ca=True)
+    top = certificate("Root of " + who, "Root of " + who, root.public_key(), root, ca=True, days=(-60, 300))
     own = certificate(who, "Root of " + who, key.public_key(), root, **leaf)
     folder.mkdir()
     person = Person(*(folder / each for each in ("key.pem", "public.pem", "chain.pem", "root.pem")))

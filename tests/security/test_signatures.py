@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC
 from typing import TYPE_CHECKING
 
+import cbor2
 import numpy as np
 import pytest
 import skimage.data
 
 import pgic_core
-from pgic_core import SigningKey, open_file, set_metadata, sign
+from pgic_core import SigningKey, add_timestamp, open_file, set_metadata, sign, timestamp_request
 from pgic_core.cli import app
 from pgic_core.container import PgiReader
-from pgic_core.errors import PgiAuthenticationError, PgiInputError, PgiKeyError, PgiOptionError, PgiWarning
+from pgic_core.errors import (
+    PgiAuthenticationError,
+    PgiFormatError,
+    PgiInputError,
+    PgiKeyError,
+    PgiOptionError,
+    PgiWarning,
+)
+from pgic_core.security.envelope import Record, pack_records
+from pgic_core.security.opening import records_of
 from pgic_core.security.signatures.making import signed
+from pgic_core.security.signatures.record import signatures_in
+from pgic_core.security.signatures.trust import Trust
 
+from ..container.forge import SECURITY, Block, forge
 from .conftest import Keys, sealed
-from .people import SERVERS, Person, make_person
+from .people import SERVERS, Authority, Person, make_person
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -231,6 +245,60 @@ def test_unsigned_files_prove_nothing(small: bytes, drone: Person) -> None:
         assert file.verify() == ()
         with pytest.raises(PgiAuthenticationError, match="not signed"):
             file.verify(drone.root)
+
+
+def test_an_authority_confirms_the_time(
+    tmp_path: Path, small: bytes, keys: Keys, drone: Person, office: Person
+) -> None:
+    authority, path, roots = Authority(tmp_path / "tsa"), tmp_path / "a.pgi", tmp_path / "roots.pem"
+    path.write_bytes(signed_bytes(small, drone))
+    response = authority.answer(timestamp_request(path))
+    add_timestamp(path, response)
+    roots.write_bytes(drone.root.read_bytes() + authority.root.read_bytes())
+    for data, secret in ((path.read_bytes(), None), (sealed(path.read_bytes(), keys.full.public), keys.full)):
+        found = checked(data, roots, secret)
+        assert found.stamped_ms is not None
+        assert abs(found.stamped_ms - found.time_ms) < 60_000
+        assert checked(data, drone.root, secret).stamped_ms is None  # nobody trusts the authority
+    path.write_bytes(signed_bytes(small, office))
+    with pytest.raises(PgiInputError, match="no time stamp"):
+        add_timestamp(path, response)
+    with pytest.raises(PgiInputError, match="no time stamp"):
+        add_timestamp(path, b"nothing")
+    path.write_bytes(small)
+    with pytest.raises(PgiOptionError, match="not signed"):
+        timestamp_request(path)
+
+
+def test_a_stamped_signature_outlives_its_certificate(tmp_path: Path, small: bytes) -> None:
+    """What decides is whether the certificate was valid at the time of the stamp."""
+    from datetime import datetime, timedelta
+
+    person = make_person(tmp_path / "p", "UAV-7", days=(-30, -10))
+    with PgiReader(signed_bytes(small, person)) as reader:
+        (signature,) = signatures_in(records_of(reader), reader.limits, encrypted=False)
+    trust = Trust.from_pem(person.root)
+    assert trust.why_not(signature.spki, signature.certificates)
+    now = datetime.now(UTC)
+    assert trust.why_not(signature.spki, signature.certificates, now - timedelta(20)) == ""
+    assert trust.why_not(signature.spki, signature.certificates, now - timedelta(40))
+
+
+def test_a_stamp_moved_to_another_signature(small: bytes, tmp_path: Path, drone: Person) -> None:
+    authority, path = Authority(tmp_path / "tsa"), tmp_path / "a.pgi"
+    path.write_bytes(signed_bytes(small, drone))
+    response = authority.answer(timestamp_request(path))
+    other = signed_bytes(small, drone)
+    with PgiReader(other) as reader:
+        records = records_of(reader)
+        (signature,) = signatures_in(records, reader.limits, encrypted=False)
+        blocks = [Block(block.type, reader.read_block(block), block.flags) for block in reader.blocks[:-1]]
+    for stamped, error in ((signature.id, PgiAuthenticationError), (bytes(32), PgiFormatError)):
+        stamp = Record(3, cbor2.dumps({"signature": stamped, "response": response}, canonical=True))
+        security = Block(SECURITY, pack_records([*records, stamp]))
+        with pytest.raises(error) as caught, open_file(forge([*blocks, security], version=0x0101)) as file:
+            file.verify()
+        assert type(caught.value) is error
 
 
 def test_a_window_is_proven_alone(learned: bytes, keys: Keys, drone: Person, office: Person) -> None:

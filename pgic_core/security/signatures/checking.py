@@ -14,16 +14,19 @@ from .info import BROKEN, HOLDS, LOCKED, SUPERSEDED, SignatureInfo
 from .leaves import LeafKind, leaves_of
 from .record import Claims, signatures_in
 from .salts import salts_of
+from .stamps import stamped_message, stamps_in
 from .statements import check_signer
 from .tree import root_of
 from .trust import subject_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from ...container import PgiReader
     from .leaves import Leaf, Salts
     from .record import Signature
+    from .stamps import Stamp
     from .trust import Trust
 
 __all__ = ["check_signatures"]
@@ -76,7 +79,8 @@ def check_signatures(reader: PgiReader, trust: Trust | None = None) -> tuple[Sig
         PgiError: the file is damaged, or needs what is not here.
     """
     encrypted = reader.header.image.encrypted
-    signatures = signatures_in(records_of(reader), reader.limits, encrypted=encrypted)
+    records = records_of(reader)
+    signatures = signatures_in(records, reader.limits, encrypted=encrypted)
     if not signatures:
         return ()
     require_extra()
@@ -88,8 +92,9 @@ def check_signatures(reader: PgiReader, trust: Trust | None = None) -> tuple[Sig
         if salts is not None and not same(salts.commitment, signature.statement.salts):
             raise PgiAuthenticationError(f"The salts of the signature by {_key(signature)} were changed.")
         checks.append(_Check(signature, salts, claims))
+    stamps = stamps_in(records, signatures, reader.limits)
     _compare(reader, checks)
-    return _judged(reader, checks, trust)
+    return _judged(reader, checks, trust, stamps)
 
 
 def _check_statement(signature: Signature, before: Sequence[Signature]) -> None:
@@ -132,7 +137,9 @@ def _compare(reader: PgiReader, checks: Sequence[_Check]) -> None:
             check.changed.append(f"number of parts ({count:,}, signed were {signed:,})")
 
 
-def _judged(reader: PgiReader, checks: Sequence[_Check], trust: Trust | None) -> tuple[SignatureInfo, ...]:
+def _judged(
+    reader: PgiReader, checks: Sequence[_Check], trust: Trust | None, stamps: Sequence[Stamp]
+) -> tuple[SignatureInfo, ...]:
     infos: list[SignatureInfo] = []
     named: set[bytes] = set()
     for check in reversed(checks):
@@ -143,16 +150,20 @@ def _judged(reader: PgiReader, checks: Sequence[_Check], trust: Trust | None) ->
             state = LOCKED if check.salts is None else HOLDS
         if state != BROKEN:
             named |= set(signature.statement.previous)
-        infos.append(_info(reader, check, state, trust))
+        infos.append(_info(reader, check, state, trust, stamps))
     return tuple(reversed(infos))
 
 
-def _info(reader: PgiReader, check: _Check, state: str, trust: Trust | None) -> SignatureInfo:
+def _info(
+    reader: PgiReader, check: _Check, state: str, trust: Trust | None, stamps: Sequence[Stamp]
+) -> SignatureInfo:
     signature, statement = check.signature, check.signature.statement
+    stamped = None
     if trust is None:
         reason = "nobody said whom to trust"
     else:
-        reason = trust.why_not(signature.spki, signature.certificates)
+        stamped = _stamped(signature, trust, stamps)
+        reason = trust.why_not(signature.spki, signature.certificates, stamped)
     info = SignatureInfo(
         id=signature.id.hex(),
         key_id=signature.key_id.hex(),
@@ -162,6 +173,7 @@ def _info(reader: PgiReader, check: _Check, state: str, trust: Trust | None) -> 
         reason=reason,
         subject=subject_of(signature.certificates[0]) if signature.certificates else "",
         time_ms=statement.time,
+        stamped_ms=None if stamped is None else round(stamped.timestamp() * 1000),
         changed=tuple(check.changed),
         unchecked=statement.count - check.seen if state != BROKEN else 0,
         previous=tuple(each.hex() for each in statement.previous),
@@ -177,6 +189,13 @@ def _info(reader: PgiReader, check: _Check, state: str, trust: Trust | None) -> 
         original=claims.original.hex() or None,
         watermark=_watermark(reader),
     )
+
+
+def _stamped(signature: Signature, trust: Trust, stamps: Sequence[Stamp]) -> datetime | None:
+    """The earliest time that a trusted authority states for a signature."""
+    own = [stamp for stamp in stamps if stamp.signature == signature.id]
+    times = [stamp.time(stamped_message(signature), trust) for stamp in own]
+    return min((time for time in times if time is not None), default=None)
 
 
 def _watermark(reader: PgiReader) -> str | None:

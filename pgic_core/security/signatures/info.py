@@ -31,6 +31,8 @@ class SignatureInfo:
         reason: why it is not trusted; empty if it is.
         subject: name in the certificate; empty without one.
         time_ms: UTC milliseconds by the signer's clock; a claim, which no third party confirms.
+        stamped_ms: UTC milliseconds that a trusted authority states (RFC 3161); None without one. The
+            signer's certificate is held against this time, not the present.
         changed: parts that were changed since, at most some.
         unchecked: number of parts that could not be checked for want of a key.
         model: digest of the model, in hex; None unless it was signed and checked, as for what follows.
@@ -48,6 +50,7 @@ class SignatureInfo:
     reason: str
     subject: str
     time_ms: int
+    stamped_ms: int | None = None
     changed: tuple[str, ...] = ()
     unchecked: int = 0
     model: str | None = None

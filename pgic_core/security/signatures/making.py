@@ -16,6 +16,7 @@ from ..tiers import Tier
 from .leaves import LeafKind, Salts, leaves_of
 from .record import MOST_SIGNATURES, Claims, OpenPart, Signature, Statement, signatures_in
 from .salts import new_secret, opened_part, sealed_part
+from .stamps import stamp_record
 from .tree import HASH_BYTES, root_of
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from .algorithms import SigningKey
     from .leaves import Leaf
 
-__all__ = ["carried_records", "is_signed", "overhead", "rewritten_signed", "signed"]
+__all__ = ["carried_records", "is_signed", "overhead", "rewritten_signed", "signed", "stamped"]
 
 
 def is_signed(reader: PgiReader) -> bool:
@@ -103,6 +104,24 @@ def _hash(leaf: Leaf, salts: Salts) -> bytes:
     if leaf.error is not None:
         raise leaf.error
     return leaf.hash(salts.salt(leaf))
+
+
+def stamped(reader: PgiReader, response: bytes) -> Iterator[bytes | memoryview]:
+    """A file with one more time stamp, in pieces; all but the security block is copied.
+
+    Args:
+        reader: of the file; an encrypted one may be locked.
+        response: of the authority.
+
+    Raises:
+        PgiInputError: the response is no time stamp on one of its signatures.
+        PgiUnsupportedError: a later version wrote the file, or the extra "security" is missing.
+    """
+    if reader.header.newer:
+        raise PgiUnsupportedError("A later version wrote the file; changing it here could lose something.")
+    records = records_of(reader)
+    found = signatures_in(records, reader.limits, encrypted=reader.header.image.encrypted)
+    return _with_records(reader, _copied(reader), [*records, stamp_record(found, response)])
 
 
 def overhead(key: SigningKey, tiles: int) -> int:
