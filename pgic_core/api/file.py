@@ -523,6 +523,15 @@ class PgiFile:
 
         return check_signatures(self._reader, None if trust is None else Trust.from_pem(trust))
 
+    def require_unchanged(self) -> None:
+        """Raise if the file was changed after it was signed; whoever signed it.
+
+        Raises:
+            PgiAuthenticationError: it was.
+            PgiError: otherwise as :meth:`check_signatures`.
+        """
+        require_trusted(self.check_signatures(), trust=False)
+
     def prove(self, window: Window) -> bytes:
         """Prove that a window was signed, for someone who does not get the rest of the file.
 

@@ -132,7 +132,7 @@ def check_proof(
     from ..security.signatures.trust import Trust
     from ..security.suites import require_extra
 
-    require_extra()
+    require_extra("To check signatures")
     roots = None if trust is None else Trust.from_pem(trust)
     found = check(proof, roots, limits or Limits.from_environment())
     if roots is not None and not found.trusted:

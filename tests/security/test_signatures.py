@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from datetime import UTC
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import cbor2
 import numpy as np
 import pytest
 import skimage.data
+from PIL import Image
 
 import pgic_core
 from pgic_core import SigningKey, add_timestamp, open_file, set_metadata, sign, timestamp_request
@@ -21,6 +23,7 @@ from pgic_core.errors import (
     PgiInputError,
     PgiKeyError,
     PgiOptionError,
+    PgiUnsupportedError,
     PgiWarning,
 )
 from pgic_core.security.envelope import Record, pack_records
@@ -238,6 +241,24 @@ def test_a_device_signs_as_it_encodes(keys: Keys, drone: Person) -> None:
     )
     assert len(closed) <= 12_000
     assert checked(closed, drone.root, keys.full).state == "holds"
+
+
+def test_pillow_notices_a_change(
+    tmp_path: Path, small: bytes, drone: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pgic_plugins.pillow  # noqa: F401
+
+    path = tmp_path / "a.pgi"
+    path.write_bytes(signed_bytes(small, drone))
+    Image.open(path).verify()
+    with pytest.warns(PgiWarning):
+        set_metadata(path, metadata={"anomaly": True})
+    with pytest.raises(OSError, match="after it was signed"):
+        Image.open(path).verify()
+    # Without the extra nothing is called sound.
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    with pytest.raises(PgiUnsupportedError, match="The file is signed"):
+        pgic_core.verify(path)
 
 
 def test_unsigned_files_prove_nothing(small: bytes, drone: Person) -> None:

@@ -48,7 +48,7 @@ class SigningKey:
     def __init__(
         self, key: str | os.PathLike[str], certificates: str | os.PathLike[str] | None = None
     ) -> None:
-        require_extra()
+        require_extra("To sign files")
         from cryptography.hazmat.primitives import serialization
 
         try:

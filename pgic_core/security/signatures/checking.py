@@ -83,7 +83,7 @@ def check_signatures(reader: PgiReader, trust: Trust | None = None) -> tuple[Sig
     signatures = signatures_in(records, reader.limits, encrypted=encrypted)
     if not signatures:
         return ()
-    require_extra()
+    require_extra("The file is signed; to check that")
     checks = []
     for number, signature in enumerate(signatures):
         _check_statement(signature, signatures[:number])

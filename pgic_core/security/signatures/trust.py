@@ -47,7 +47,7 @@ class Trust:
             PgiInputError: the file cannot be read, or holds neither.
             PgiUnsupportedError: the extra "security" is missing.
         """
-        require_extra()
+        require_extra("To check signatures")
         from cryptography import x509
         from cryptography.hazmat.primitives import serialization
 
