@@ -10,7 +10,7 @@ from ...container import BlockType
 from ...container.writer import assemble, copied_block, make_block, small_blocks
 from ...errors import PgiKeyError, PgiLimitError, PgiModelError, PgiUnsupportedError
 from ...models import find_model
-from ..envelope import LEAST_VERSION, Record, RecordKind, pack_records
+from ..envelope import LEAST_VERSION, Record, RecordKind, pack_records, parse_records
 from ..opening import OpenedContent, records_of
 from ..tiers import Tier
 from .leaves import LeafKind, Salts, leaves_of
@@ -181,7 +181,9 @@ def _copied(reader: PgiReader) -> list[Block]:
 def _with_records(
     reader: PgiReader, blocks: Sequence[Block], records: Sequence[Record], share: int | None = None
 ) -> Iterator[bytes | memoryview]:
-    security = make_block(BlockType.SECURITY, 0, [pack_records(records)])
+    packed = pack_records(records)
+    parse_records(packed)  # what is written must be readable within the same limits
+    security = make_block(BlockType.SECURITY, 0, [packed])
     version = max(reader.header.version, LEAST_VERSION)
     share = reader.parity_share if share is None else share
     return assemble([*blocks, security], reader.header.fields_crc32, version, share)
