@@ -23,6 +23,7 @@ from pgic_core.errors import PgiAuthenticationError, PgiFormatError, PgiLimitErr
 from pgic_core.security.envelope import Record, pack_records, parse_records
 from pgic_core.security.plan import payload_of
 from pgic_core.security.signatures.making import signed
+from pgic_core.security.signatures.trust import Trust, is_of_key, subject_of
 
 from ..container.forge import EXTENSION, IMAGE, METADATA, SECURITY, Block, forge
 from .people import Person, make_person
@@ -338,3 +339,17 @@ def test_a_later_change_by_a_stranger_is_no_history(twice: Signed, people: tuple
     with open_file(both.file()) as file:
         assert [each.state for each in file.verify(people[1].root)] == ["superseded", "holds"]
     assert "No trusted signature holds" in refused(both.file(), people[0].root)
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
+def test_broken_certificates_are_not_trusted(one: Signed, people: tuple[Person, Person]) -> None:
+    """Whatever stands in a certificate, it ends in a reason, and never in an error of the library."""
+    trust, record, random = Trust.from_pem(people[0].root), one.record(), np.random.default_rng(8)
+    (certificate,) = record["certificates"]
+    assert trust.why_not(record["key"], [certificate]) == ""
+    for _ in range(600):
+        at, value = int(random.integers(len(certificate))), int(random.integers(1, 256))
+        broken = certificate[:at] + bytes([certificate[at] ^ value]) + certificate[at + 1 :]
+        assert trust.why_not(record["key"], [broken])
+        assert isinstance(subject_of(broken), str)
+        is_of_key(broken, record["key"])

@@ -59,7 +59,7 @@ class Trust:
                     roots.append(x509.load_pem_x509_certificate(found[0]))
                 elif found[1] == b"PUBLIC KEY":
                     keys.add(spki_of(serialization.load_pem_public_key(found[0])))
-            except ValueError as error:
+            except _broken() as error:
                 raise PgiInputError(f"{path} has a certificate or key that cannot be read.") from error
         if not roots and not keys:
             raise PgiInputError(f"{path} holds neither certificates nor public keys in PEM.")
@@ -79,7 +79,10 @@ class Trust:
             return "its key is none of those that are trusted, and it has no certificate"
         if not self.roots:
             return "its key is none of those that are trusted"
-        return _chain_fault(self.roots, certificates, at) or _leaf_fault(certificates[0])
+        try:
+            return _chain_fault(self.roots, certificates, at) or _leaf_fault(certificates[0])
+        except _broken():
+            return "its certificate cannot be read"
 
 
 def subject_of(certificate: bytes) -> str:
@@ -88,8 +91,17 @@ def subject_of(certificate: bytes) -> str:
 
     try:
         return x509.load_der_x509_certificate(certificate).subject.rfc4514_string()
-    except ValueError:
+    except _broken():
         return ""
+
+
+def _broken() -> tuple[type[Exception], ...]:
+    """What reading a certificate raises that is none, or breaks RFC 5280."""
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    kinds = (x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+    return (ValueError, TypeError, UnsupportedAlgorithm, *kinds)
 
 
 def _chain_fault(roots: Sequence[Certificate], certificates: Sequence[bytes], at: datetime | None) -> str:
@@ -110,7 +122,7 @@ def _chain_fault(roots: Sequence[Certificate], certificates: Sequence[bytes], at
             ca_policy=ExtensionPolicy.webpki_defaults_ca(), ee_policy=ExtensionPolicy.permit_all()
         ).build_client_verifier()
         verifier.verify(leaf, chain)
-    except (VerificationError, ValueError) as error:
+    except (VerificationError, *_broken()) as error:
         reason = str(error).partition("\n")[0].removeprefix("validation failed: ")
         return f"its certificate does not lead to a trusted root ({reason})"
     return ""
@@ -140,5 +152,5 @@ def is_of_key(certificate: bytes, spki: bytes) -> bool:
 
     try:
         return spki_of_certificate(x509.load_der_x509_certificate(certificate)) == spki
-    except ValueError:
+    except _broken():
         return False
