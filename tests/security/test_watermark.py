@@ -279,7 +279,8 @@ def test_commands(tmp_path: Path) -> None:
     assert "secret, keep it" in run("key", key)
     assert key.stat().st_mode & 0o777 == 0o600
     assert "keys are not overwritten" in " ".join(run("key", key, status=1).split())
-    identity = run("embed", tmp_path / "a.png", coded, "--key", key).strip()
+    # Half a megapixel at quality 50 holds a mark with little to spare, and key and id are random.
+    identity = run("embed", tmp_path / "a.png", coded, "--key", key, "-q", 80).strip()
     assert len(identity) == 16
     assert run("detect", coded, "--key", key).split()[0] == identity
     pixels = pgic_core.decode(coded)
@@ -288,7 +289,9 @@ def test_commands(tmp_path: Path) -> None:
     pixels[128:256, 128:256] = 90
     Image.fromarray(pixels).save(copy, quality=80)
     boxes = [
-        tuple(map(int, line.split())) for line in run("edits", copy, "--key", key, status=1).splitlines()
+        tuple(map(int, line.split()))
+        for line in run("edits", copy, "--key", key, status=1).splitlines()
+        if line[:1].isdigit()  # the rest is what standard error says
     ]
     assert {(x, y) for x, y, _, _ in boxes} >= {(128, 128), (192, 128), (128, 192), (192, 192)}
     run("detect", tmp_path / "a.png", "--key", key, status=1)
