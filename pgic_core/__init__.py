@@ -29,7 +29,9 @@ if TYPE_CHECKING:
         SecurityInfo,
         SideData,
         add_recipients,
+        add_timestamp,
         annotate,
+        check_proof,
         decode,
         decode_latent,
         decode_many,
@@ -45,7 +47,9 @@ if TYPE_CHECKING:
         repair,
         replicate,
         set_metadata,
+        sign,
         strip_metadata,
+        timestamp_request,
         verify,
     )
     from .container import KEEP, Annotation, Box, ImageType, Location, Metadata, Polygon, Severity
@@ -67,7 +71,15 @@ if TYPE_CHECKING:
     from .limits import Limits
     from .models import available_models, default_model, find_model
     from .roi import Roi, draw_roi
-    from .security import Passphrase, PublicKey, Recipient, SecretKey, generate_key
+    from .security import (
+        Passphrase,
+        PublicKey,
+        Recipient,
+        SecretKey,
+        SignatureInfo,
+        SigningKey,
+        generate_key,
+    )
 
 __all__ = [
     "KEEP",
@@ -108,10 +120,14 @@ __all__ = [
     "SecurityInfo",
     "Severity",
     "SideData",
+    "SignatureInfo",
+    "SigningKey",
     "__version__",
     "add_recipients",
+    "add_timestamp",
     "annotate",
     "available_models",
+    "check_proof",
     "decode",
     "decode_latent",
     "decode_many",
@@ -131,7 +147,9 @@ __all__ = [
     "repair",
     "replicate",
     "set_metadata",
+    "sign",
     "strip_metadata",
+    "timestamp_request",
     "verify",
 ]
 

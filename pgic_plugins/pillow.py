@@ -304,15 +304,21 @@ class PgiImageFile(ImageFile.ImageFile):
         self.readonly = 0
 
     def verify(self) -> None:
-        """Check CRC32 and SHA-256 of every block (A-6.3.2a), without decoding; the image is of no use after.
+        """Check CRC32 and SHA-256 of every block (A-6.3.2a), and that what was signed is unchanged.
+
+        Nothing is decoded, and nobody is trusted: :meth:`pgic_core.PgiFile.verify` says who signed.
+        The image is of no use after.
 
         Raises:
-            OSError: something is damaged or missing.
+            OSError: something is damaged or missing, or was changed after it was signed.
         """
         if self._file is None or self.fp is None:
             raise RuntimeError("verify must be called directly after open")
         with pillow_errors():
-            self._file.reader.verify()
+            self._file.reader.verify_bytes()
+            self._file.require_unchanged()
+            if self._file.tier is not None or not self._file.encrypted:
+                _ = self._file.metadata
         super().verify()
 
     def _set_level(self, level: Level, scale: int) -> None:

@@ -9,6 +9,7 @@ from .file_info import BlockInfo, FileInfo, RendererInfo
 from .latent import LATENT_FACTOR, decode_latent
 from .safekeeping import Repair, protect, repair, replicate
 from .side_data import PngText, SideData
+from .signing import add_timestamp, check_proof, sign, timestamp_request
 
 __all__ = [
     "LATENT_FACTOR",
@@ -24,7 +25,9 @@ __all__ = [
     "SecurityInfo",
     "SideData",
     "add_recipients",
+    "add_timestamp",
     "annotate",
+    "check_proof",
     "decode",
     "decode_latent",
     "decode_many",
@@ -40,6 +43,8 @@ __all__ = [
     "repair",
     "replicate",
     "set_metadata",
+    "sign",
     "strip_metadata",
+    "timestamp_request",
     "verify",
 ]

@@ -10,6 +10,7 @@ from ..options import DecodeOptions, thread_count
 from .file import PgiFile
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ..options import Level, OnDamage, Progress, Window
     from ..roi import RegionsLike
     from ..security.keyring import KeysLike
+    from ..security.signatures import SignatureInfo
     from .file import Decoded
     from .file_info import FileInfo
 
@@ -183,21 +185,32 @@ def inspect(source: SourceLike, *, limits: Limits | None = None, keys: KeysLike 
         return file.info()
 
 
-def verify(source: SourceLike, *, limits: Limits | None = None, keys: KeysLike | None = None) -> None:
-    """Check every byte of a file, and that every tile decodes (A-6.3.2a).
+def verify(
+    source: SourceLike,
+    *,
+    limits: Limits | None = None,
+    keys: KeysLike | None = None,
+    trust: str | os.PathLike[str] | None = None,
+) -> tuple[SignatureInfo, ...]:
+    """Check every byte of a file, that every tile decodes (A-6.3.2a), and signatures.
 
     Args:
         source: a path, bytes, or a binary file object.
         limits: what the file may ask for.
         keys: for an encrypted file, as of :class:`PgiFile`; what they do not open is checked by CRC32 and
             SHA-256.
+        trust: file of certificates or public keys in PEM; then one of their owners must have signed the file
+            as it is.
+
+    Returns:
+        What each signature proves; without ``trust`` that is not who signed.
 
     Raises:
         PgiFormatError: something is damaged; the message says what.
         PgiError: as :meth:`PgiFile.verify`.
     """
     with PgiFile(source, limits=limits, keys=keys) as file:
-        file.verify()
+        return file.verify(trust)
 
 
 def _decoded(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from dataclasses import replace as replace_fields
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -9,9 +11,9 @@ from ..audit import audited
 from ..audit.facts import path_of
 from ..camera import DEVICE_PARAMETERS, LOCATION_PARAMETERS, orientation_of, orientation_only
 from ..container import KEEP, ExtensionKey, Keep, Metadata, atomic_write
-from ..errors import PgiOptionError
+from ..errors import PgiOptionError, PgiWarning
 from ..limits import Limits
-from ..security.access import open_reader, rewritten
+from ..security.access import has_signatures, open_reader, rewritten
 from .conversion import annotations_to_value, exif_to_bytes, merge_metadata, vendor_fields
 from .file import PgiFile
 from .photo_metadata import (
@@ -25,7 +27,6 @@ from .photo_metadata import (
 from .side_data import SideData
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping
 
     from ..container import Annotation
@@ -70,11 +71,14 @@ def set_metadata(
         limits: what the file may ask for.
         keys: for an encrypted file, as of :class:`.PgiFile`; they must open all that its metadata may hold.
 
+    Warns:
+        PgiWarning: the file is signed, and the change breaks its signatures.
+
     Raises:
         PgiOptionError: a value is out of range or of the wrong type.
         PgiFormatError: the file is damaged.
         PgiKeyError: the file is encrypted, and the keys do not open all that its metadata may hold.
-        PgiUnsupportedError: a later version wrote the file, or it is signed; or EXIF or XMP are
+        PgiUnsupportedError: a later version wrote the file; or EXIF or XMP are
             too broken to remove the position from them.
         PgiInputError: it cannot be read or written.
     """
@@ -118,6 +122,11 @@ def set_metadata(
             a3 = follow(a3, metadata_from_photo(old_exif, old_xmp), metadata_from_photo(new_exif, new_xmp))
         if metadata is not KEEP:
             a3 = Metadata() if metadata is None else merge_metadata(metadata, a3)
+        if has_signatures(reader):
+            message = (
+                f"{os.fspath(path)} is signed. The change breaks its signatures; 'pgic sign' adds a new one."
+            )
+            warnings.warn(PgiWarning(message), stacklevel=2)
         atomic_write(path, rewritten(reader, a3, fields))
 
 

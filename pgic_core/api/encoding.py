@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..options import Progress
     from ..roi import ExactLike, RoiLike
     from ..security.recipients import Recipient, RecipientsLike
+    from ..security.signatures import SigningKey
     from ..security.watermark import Watermark
     from .conversion import AnnotationsLike, ExifLike, MetadataLike
     from .image_type import ImageTypeLike
@@ -68,6 +69,7 @@ class EncodeOptions(TypedDict, total=False):
     limits: Limits | None
     progress: Progress | None
     recipients: RecipientsLike | None
+    sign: SigningKey | None
 
 
 def encode(
@@ -102,6 +104,7 @@ def encode(
     limits: Limits | None = None,
     progress: Progress | None = None,
     recipients: RecipientsLike | None = None,
+    sign: SigningKey | None = None,
 ) -> bytes:
     """Encode a picture as a ``.pgi`` file (A-6.3.1).
 
@@ -174,6 +177,8 @@ def encode(
         recipients: encrypt the file for these (:func:`~pgic_core.encrypt`): public keys, paths of ``.pub``
             files, a :class:`~pgic_core.Passphrase`, or pairs of one of these and a tier. Two such files of
             one picture differ in all of their content.
+        sign: sign the file with this key (:func:`~pgic_core.sign`), as a camera or drone does with a key of
+            its own. It counts for ``max_bytes``, ``ratio`` and ``bpp``.
 
     Returns:
         The file.
@@ -188,7 +193,7 @@ def encode(
         PgiInputError: the Pillow image cannot be read to its end.
         PgiLimitError: the picture is larger than the limits allow.
         PgiModelError: the model is not there.
-        PgiUnsupportedError: there are recipients, and the extra "security" is missing.
+        PgiUnsupportedError: there are recipients, or a key that signs, and the extra "security" is missing.
     """
     # Before the long work, so that a wrong key shows at once.
     chosen = None if recipients is None else recipients_of(recipients)
@@ -225,25 +230,40 @@ def encode(
         mark = watermark, DEFAULT_QUALITY if quality is None else quality
     with audited("encode", file=path_of(image)) as event:
         prepared = prepare(image, profiles, description, preprocess, limits, mark)
-        if chosen is None:
+        if chosen is None and sign is None:
             prepared = replace(prepared, share=share)
             data = _wrap(prepared, *code(prepared, how), limits)
         else:
-            data = _encrypted(prepared, how, chosen, share, limits)
+            data = _secured(prepared, how, chosen, sign, share, limits)
         event.facts |= facts_of_coded(data)
     return data
 
 
-def _encrypted(
-    prepared: Prepared, how: CodingOptions, recipients: list[Recipient], share: int | None, limits: Limits
+def _secured(
+    prepared: Prepared,
+    how: CodingOptions,
+    recipients: list[Recipient] | None,
+    sign: SigningKey | None,
+    share: int | None,
+    limits: Limits,
 ) -> bytes:
-    """Second and third step of encoding for recipients; parity is that of the encrypted file."""
+    """Second and third step of encoding, signed, encrypted or both; parity is that of the whole file."""
     # Not imported for plain files.
     from ..security.sealing import encrypted, overhead
+    from ..security.signatures.making import overhead as overhead_of_signature
+    from ..security.signatures.making import signed
 
-    room = replace(prepared, share=share, reserve=overhead(recipients, prepared.tiles))
-    plain = _wrap(prepared, *code(room, how), limits)
-    with PgiReader(plain, limits) as reader:
+    reserve = 0 if recipients is None else overhead(recipients, prepared.tiles)
+    if sign is not None:
+        reserve += overhead_of_signature(sign, prepared.tiles)
+    room = replace(prepared, share=share, reserve=reserve)
+    data = _wrap(prepared, *code(room, how), limits)
+    if sign is not None:
+        with PgiReader(data, limits) as reader:
+            data = b"".join(signed(reader, sign, share=share if recipients is None else None))
+    if recipients is None:
+        return data
+    with PgiReader(data, limits) as reader:
         return b"".join(encrypted(reader, recipients, share=share))
 
 

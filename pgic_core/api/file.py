@@ -12,15 +12,17 @@ from ..audit import audited
 from ..audit.facts import facts_of, facts_of_options, path_of
 from ..codec.picture import Picture
 from ..codec.windows import grouped_options
-from ..container import Compression
+from ..container import BlockType, Compression
 from ..errors import PgiLimitError, PgiUnsupportedError
 from ..limits import Limits
 from ..options import ADAPTIVE, DecodeOptions, Level, OnDamage, Window
 from ..security.access import open_reader, require_pixels, verify_sealed
+from ..security.signatures.info import require_trusted
 from .file_description import describe
 from .stored_fields import StoredFields
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Sequence
     from types import TracebackType
     from typing import Self
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from ..options import Progress
     from ..roi import RegionsLike
     from ..security.keyring import KeysLike
+    from ..security.signatures import SignatureInfo
     from .file_info import FileInfo
 
 __all__ = ["Decoded", "Level", "OnDamage", "PgiFile", "Window"]
@@ -332,25 +335,97 @@ class PgiFile(StoredFields):
             "a window, a preview or strips() need less."
         )
 
-    def verify(self) -> None:
-        """Check every byte of the file, and all that reading parses (A-6.3.2a).
+    @property
+    def signatures(self) -> tuple[SignatureInfo, ...]:
+        """What the file's signatures prove, none of them trusted; see :meth:`check_signatures`."""
+        return self.check_signatures()
+
+    def check_signatures(self, trust: str | os.PathLike[str] | None = None) -> tuple[SignatureInfo, ...]:
+        """Check the signatures of the file against all of its content that is open.
+
+        Args:
+            trust: file of certificates or public keys in PEM, of those who are trusted. Without it nobody is.
+
+        Returns:
+            What each signature proves, in the order in which they were made, broken ones included.
+
+        Raises:
+            PgiAuthenticationError: one is forged, or one was taken out.
+            PgiFormatError: one breaks a rule of the format, or the file is damaged.
+            PgiInputError: ``trust`` cannot be read.
+            PgiUnsupportedError: the extra "security" is missing.
+        """
+        if trust is None and self._reader.header.find(BlockType.SECURITY) is None:
+            return ()
+        # Not imported for files without signatures.
+        from ..security.signatures.checking import check_signatures
+        from ..security.signatures.trust import Trust
+
+        return check_signatures(self._reader, None if trust is None else Trust.from_pem(trust))
+
+    def require_unchanged(self) -> None:
+        """Raise if the file was changed after it was signed; whoever signed it.
+
+        Raises:
+            PgiAuthenticationError: it was.
+            PgiError: otherwise as :meth:`check_signatures`.
+        """
+        require_trusted(self.check_signatures(), trust=False)
+
+    def prove(self, window: Window) -> bytes:
+        """Prove that a window was signed, for someone who does not get the rest of the file.
+
+        Args:
+            window: x, y, width, height in pixels of the stored picture; covered with whole tiles.
+
+        Returns:
+            The proof, which :func:`pgic_core.check_proof` checks. It holds these tiles in plain, and tells
+            nothing of other parts.
+
+        Raises:
+            PgiAuthenticationError: no signature holds.
+            PgiKeyError: the file is encrypted, and its keys do not open these tiles.
+            PgiOptionError: the window touches no tile.
+        """
+        # Not imported for those who prove nothing.
+        from ..security.signatures.proof import make_proof
+
+        return make_proof(self._reader, window, self.check_signatures())
+
+    def verify(self, trust: str | os.PathLike[str] | None = None) -> tuple[SignatureInfo, ...]:
+        """Check every byte of the file, all that reading parses (A-6.3.2a), and signatures.
 
         That is: metadata, extension fields, every tile, feature maps where they can be decoded here, and the
         files of the model against its digest. Of an encrypted file, content that no key opens is checked by
         CRC32 and SHA-256 alone.
 
+        Args:
+            trust: as of :meth:`check_signatures`; then one of them must have signed the file as it is.
+
+        Returns:
+            What each signature proves.
+
         Raises:
+            PgiAuthenticationError: the file was changed after it was signed or encrypted, or nobody who is
+                trusted signed it.
+            PgiKeyError: the file is encrypted, and telling whether a trusted signature holds takes a key.
             PgiFormatError: something is damaged; the message says what.
             PgiUnsupportedError: the picture cannot be decoded here; PgiModelError if the model is not what
                 its digest stands for.
         """
-        self._reader.verify()
+        self._reader.verify_bytes()
+        # Before anything is parsed, so that a change after signing is called just that.
+        signatures = self.check_signatures(trust)
+        require_trusted(signatures, trust=trust is not None)
+        if self.tier is not None or not self.encrypted:
+            _ = self._reader.metadata
         self.info()
         if self.encrypted and not verify_sealed(self._reader):
-            return
+            return signatures
         self._coded.verify()
         if "pgic.features" in self._reader.extension:
             self._verify_features()
+        return signatures
 
     def _verify_features(self) -> None:
         # Not imported for those who have none.

@@ -33,6 +33,8 @@ _COMMANDS = {
     "keygen": ("pgic_core.cli.keygen", "Make a pair of keys for encrypted files."),
     "encrypt": ("pgic_core.cli.encrypt", "Encrypt .pgi files for the owners of keys."),
     "decrypt": ("pgic_core.cli.encrypt", "Make plain .pgi files of encrypted ones."),
+    "sign": ("pgic_core.cli.sign", "Sign .pgi files."),
+    "timestamp": ("pgic_core.cli.timestamp", "Get a time stamp on a signature."),
     "policy": ("pgic_core.cli.policy", "Sign or show who gets which tier of encrypted files."),
     "features": ("pgic_core.cli.features", "Code deep feature maps."),
     "model": ("pgic_core.cli.model", "List models, and sign model folders."),

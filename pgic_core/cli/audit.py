@@ -22,6 +22,8 @@ __all__ = ["audit"]
 
 _SHOWN = ("file", "picture", "level", "window", "what", "key_id", "tier", "bytes", "error", "reason")
 _PAUSE_S = 1.0
+# A file that is no log at all has as many faults as lines.
+_FAULTS_NAMED = 20
 
 
 @click.group(cls=PgicGroup)
@@ -102,8 +104,10 @@ def verify(log: Path, key: Path | None, head: Path | None) -> None:
     )
     for note in report.notes:
         say(f"pgic: {note}")
-    for fault in report.faults:
+    for fault in report.faults[:_FAULTS_NAMED]:
         say(f"pgic: {fault}")
+    if len(report.faults) > _FAULTS_NAMED:
+        say(f"pgic: {log}: {len(report.faults) - _FAULTS_NAMED:,} more faults")
     if report.faults:
         sys.exit(1)
     signed = f", signed up to line {report.signed_until:,}" if report.signed_until >= 0 else ""

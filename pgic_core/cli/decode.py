@@ -12,9 +12,10 @@ from ..container import atomic_write
 from ..options import FAST, PREVIEW, DecodeOptions
 from ..terminal import say
 from .base import PgicCommand, option
+from .describing import pgi_sources
 from .file_options import output_options, run_options, strict_option
 from .key_options import key_options
-from .paths import PGI_SUFFIXES, STREAM, find_sources, place_targets, split_decoded
+from .paths import PGI_SUFFIXES, STREAM, place_targets, split_decoded
 from .photos import WRITTEN_SUFFIXES, read_stdin, streamed_photo, write_output
 from .running import Losses, Run, run_targets
 from .value_types import LEVEL, QUALITY, SCALE
@@ -144,7 +145,7 @@ def decode(
     arguments, output = split_decoded(inputs, outputs.output, PGI_SUFFIXES, WRITTEN_SUFFIXES)
     named = Path(output).suffix.lower() if output else ""
     chosen = f".{suffix}" if suffix else ".png"
-    targets = place_targets(find_sources(arguments, PGI_SUFFIXES), output, chosen, WRITTEN_SUFFIXES)
+    targets = place_targets(pgi_sources(arguments), output, chosen, WRITTEN_SUFFIXES)
     if suffix and named in WRITTEN_SUFFIXES and named != chosen and targets and targets[0].typed:
         raise click.UsageError(f"--format {suffix} contradicts the output's suffix {named}.")
     run = Run.plan(len(targets), running)

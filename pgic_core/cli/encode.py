@@ -133,6 +133,20 @@ _RATES = ("quality", "lossless", "max_bytes", "ratio", "bpp", "min_psnr")
     help="Which frame to code of a file that has several. [default: 1]",
 )
 @recipient_options
+@option(
+    "--sign",
+    "signing_key",
+    metavar="PEM",
+    group="Signature",
+    help="Sign the file with this private key ('pgic sign').",
+)
+@option(
+    "--cert",
+    metavar="PEM",
+    group="Signature",
+    advanced=True,
+    help="Certificates of the key of --sign, its own first.",
+)
 @strict_option
 @roi_options
 @output_options
@@ -146,6 +160,8 @@ def encode(
     strip: bool,
     frame: int | None,
     strict: bool,
+    signing_key: str | None,
+    cert: str | None,
     **options: Any,
 ) -> None:
     """Code photos as .pgi files.
@@ -171,6 +187,12 @@ def encode(
         raise click.UsageError("--show-roi needs --roi and one photo.")
     if show_roi is not None and options["recipients"]:
         raise click.UsageError("--show-roi would show openly what --to encrypts.")
+    if signing_key is not None:
+        from ..security.signatures import SigningKey
+
+        options["sign"] = SigningKey(signing_key, cert)
+    elif cert is not None:
+        raise click.UsageError("--cert says whose key --sign names; name one.")
     run = Run.plan(len(targets), running)
     if strip:
         options |= _nothing_beside_pixels()

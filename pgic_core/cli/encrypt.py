@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from .base import PgicCommand, option
+from .describing import pgi_sources
 from .file_options import output_options, run_options
 from .key_options import key_options, recipient_options
-from .paths import PGI_SUFFIXES, STREAM, find_sources, place_targets, split_output
+from .paths import PGI_SUFFIXES, STREAM, place_targets, split_output
 from .photos import read_stdin
 from .running import Losses, Run, change_each, run_targets
 
@@ -125,7 +126,7 @@ def _run(
     arguments, output = split_output(inputs, outputs.output, PGI_SUFFIXES)
     if output is None or output == STREAM:
         raise click.UsageError("Say where the result goes: -o FILE.pgi, or -o FOLDER for several.")
-    targets = place_targets(find_sources(arguments, PGI_SUFFIXES), output, PGI_SUFFIXES[0], PGI_SUFFIXES)
+    targets = place_targets(pgi_sources(arguments), output, PGI_SUFFIXES[0], PGI_SUFFIXES)
     run = Run.plan(len(targets), running)
     run_targets(targets, work, run, outputs, Losses(strict=False, quiet=run.quiet))
 

@@ -85,7 +85,7 @@ def _describe(facts: FileInfo) -> Iterator[tuple[str, str]]:
     preview = f", preview in the first {facts.preview_bytes:,}" if facts.preview_bytes else ""
     yield "size", f"{facts.file_bytes:,} bytes, {facts.bpp:.3f} bpp{preview}"
     if facts.security is not None:
-        opened = "no key opens it" if facts.security.tier is None else f"open: {facts.security.tier}"
+        opened = "no key given opens it" if facts.security.tier is None else f"open: {facts.security.tier}"
         yield "encrypted", f"{facts.security.algorithm}, content key {facts.security.key_id}, {opened}"
         for each in facts.security.recipients:
             yield "recipient", f"{each.tier}: {each.kind} {each.key_id}".rstrip()

@@ -16,7 +16,7 @@ from .roi_options import shapes_in
 from .running import change_each
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ..api import FileInfo
     from ..security.keyring import KeyLike
@@ -43,7 +43,12 @@ def show(inputs: tuple[str, ...], as_json: bool, keys: list[KeyLike]) -> None:
         shown = ("metadata", "preprocess", "annotations", "extension")
         return {"file": name} | {key: plain[key] for key in shown}
 
-    show_each(pgi_sources(inputs), record if as_json else None, describe_metadata, keys)
+    def describe(facts: FileInfo) -> Iterator[tuple[str, str]]:
+        if facts.security is not None and facts.security.tier is None:
+            yield "encrypted", "no key given opens the metadata"
+        yield from describe_metadata(facts)
+
+    show_each(pgi_sources(inputs), record if as_json else None, describe, keys)
 
 
 @meta.command(

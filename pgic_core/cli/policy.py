@@ -16,7 +16,7 @@ def policy() -> None:
     """Sign or show a policy: who gets which tier of encrypted files."""
 
 
-@policy.command(examples=("pgic policy sign roles.json --key office",))
+@policy.command(examples=("pgic policy sign roles.json --key office.pem",))
 @click.argument("file", metavar="FILE", type=EXISTING_FILE)
 @option("--key", required=True, metavar="PEM", help="Ed25519 private key in PEM of who signs policies.")
 def sign(file: str, key: str) -> None:

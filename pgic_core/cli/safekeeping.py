@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..folders import files_below
+from ..terminal import say
 from .base import PgicCommand, option
 from .batch import run_batch
 from .describing import pgi_sources
@@ -44,7 +45,7 @@ def protect(inputs: tuple[str, ...], share: float, remove: bool, running: RunOpt
 
     def work(name: str) -> str:
         give_parity(name, None if remove else share)
-        return f"{name}: parity removed" if remove else f"{name}: {share:.4g} of the file as parity"
+        return f"{name}: parity removed" if remove else f"{name}: {share * 100:.4g}% of the file as parity"
 
     _for_each([source.name for source in pgi_sources(inputs)], work, running)
 
@@ -79,20 +80,14 @@ def replicate(source: str, copy: str, force: bool, running: RunOptions) -> None:
     """Keep a second copy of a file or folder, and heal damage in either.
 
     A damaged file is restored from its parity and from its other copy. A sound copy that differs is made anew
-    if its source was changed last. Files that are only in DST are copied back to SRC.
+    if its source was changed last. Files that are only in DST are copied back to SRC. Of folders, only .pgi
+    files are copied; a warning counts the others.
     """
     from ..api import replicate as keep_copy
 
     names = [""]
     if os.path.isdir(source) or os.path.isdir(copy):
-        names = sorted(
-            {
-                os.path.relpath(path, folder)
-                for folder in (source, copy)
-                if os.path.isdir(folder)
-                for path in files_below(folder, PGI_SUFFIXES)
-            }
-        )
+        names = _names_in_either(source, copy)
 
     def work(name: str) -> str:
         here, there = (os.path.join(folder, name) if name else folder for folder in (source, copy))
@@ -101,6 +96,28 @@ def replicate(source: str, copy: str, force: bool, running: RunOptions) -> None:
         return f"{here} and {there}: {keep_copy(here, there, force=force)}"
 
     _for_each(names, work, running, name_of=lambda name: os.path.join(source, name) if name else source)
+
+
+def _names_in_either(source: str, copy: str) -> list[str]:
+    """Relative paths of the ``.pgi`` files below either folder, sorted. Says how many others are left alone.
+
+    Raises:
+        click.UsageError: there are none.
+    """
+    names: set[str] = set()
+    others = 0
+    for folder in (source, copy):
+        if os.path.isdir(folder):
+            for path in files_below(folder, None):
+                if os.path.splitext(path)[1].lower() in PGI_SUFFIXES:
+                    names.add(os.path.relpath(path, folder))
+                elif folder == source:
+                    others += 1
+    if not names:
+        raise click.UsageError("There are no .pgi files in what was named.")
+    if others:
+        say(f"pgic: {others:,} {'files' if others > 1 else 'file'} of other kinds in {source}: not copied")
+    return sorted(names)
 
 
 def _for_each(

@@ -97,7 +97,10 @@ def _report(result: Soak) -> bool:
     from ..lab.soak import DAYS, drifts
 
     hours = result.readings[-1].seconds / 3600
-    show(f"{result.rounds} rounds in {hours:.2f} hours, {len(result.failures)} failures")
+    rounds, failures = result.rounds, len(result.failures)
+    show(
+        f"{rounds} round{'s' * (rounds != 1)} in {hours:.2f} hours, {failures} failure{'s' * (failures != 1)}"
+    )
     for failure in result.failures[:20]:
         show(failure)
     found = drifts(result.readings)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from ..options import FAST
+from ..security.signatures.info import HOLDS, LOCKED, SUPERSEDED
 from ..terminal import say
-from .base import PgicCommand
+from .base import PgicCommand, option
 from .batch import run_batch
 from .describing import pgi_sources
 from .file_options import run_options
@@ -19,6 +21,7 @@ from .streams import stdin_stream
 
 if TYPE_CHECKING:
     from ..security.keyring import KeyLike
+    from ..security.signatures import SignatureInfo
     from .batch import Progress
     from .file_options import RunOptions
 
@@ -27,13 +30,20 @@ __all__ = ["verify"]
 
 @click.command(cls=PgicCommand, examples=("pgic verify photo.pgi", "pgic verify archive -j 4"))
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@option(
+    "--trust",
+    metavar="PEM",
+    help="Certificates or public keys of those who are trusted; one of them must have signed each file.",
+)
 @key_options(advanced=True)
 @run_options
-def verify(inputs: tuple[str, ...], running: RunOptions, keys: list[KeyLike]) -> None:
-    """Check every byte of .pgi files.
+def verify(inputs: tuple[str, ...], running: RunOptions, keys: list[KeyLike], trust: str | None) -> None:
+    """Check every byte of .pgi files, and their signatures.
 
     That means CRC32, SHA-256, and that the picture decodes. pgic also names the renderer that draws the level
     fast here. Of an encrypted file, what no key opens is checked by CRC32 and SHA-256 only.
+
+    A changed file that was signed is an error. Without --trust nobody is trusted, and pgic names keys only.
 
     INPUT is a .pgi file, a pattern, a folder with all folders below it, or - for standard input.
     """
@@ -41,10 +51,11 @@ def verify(inputs: tuple[str, ...], running: RunOptions, keys: list[KeyLike]) ->
 
     sources = pgi_sources(inputs)
     run = Run.plan(len(sources), running)
+    said: dict[str, list[str]] = {}
 
     def work(source: Source, _: Progress) -> str:
         with open_file(stdin_stream() if source.name == STREAM else source.name, keys=keys) as file:
-            file.verify()
+            signatures = file.verify(trust)
             facts = file.info()
         kept = f", {facts.exact_share:.2%} of the picture kept bit for bit" if facts.exact_blocks else ""
         drawn = next((f", drawn by renderer {r.digest[:16]}" for r in facts.renderers if r.level == FAST), "")
@@ -52,16 +63,50 @@ def verify(inputs: tuple[str, ...], running: RunOptions, keys: list[KeyLike]) ->
         if file.encrypted:
             what = "no key opens its content" if file.tier is None else f"keys open the tier {file.tier}"
             opened = f", encrypted, {what}"
+        said[source.name] = [line for each in signatures for line in _said(each)]
         return f"{source.name}: sound{opened}{kept}{drawn}"
 
+    told = (run.verbose or len(sources) == 1) and not run.quiet
     report = run_batch(
         sources,
         lambda source: source.name,
         work,
         jobs=run.jobs,
-        verbose=(run.verbose or len(sources) == 1) and not run.quiet,
+        verbose=told,
         show_progress=not run.quiet,
     )
+    if told:
+        for name, lines in said.items():
+            for line in lines:
+                say(f"{name}: {line}" if len(sources) > 1 else line)
     if len(sources) > 1 and not run.quiet:
         say(f"{len(sources) - len(report.failures)} of {len(sources)} files are sound")
     report.finish()
+
+
+def _said(found: SignatureInfo) -> list[str]:
+    """What a signature proves and what not, one thing a line."""
+    when = datetime.fromtimestamp(found.time_ms / 1000, UTC).isoformat(timespec="seconds")
+    lines = [f"  signed by {found.signer}, {found.algorithm}, at {when} by the signer's clock"]
+    if found.reason:
+        lines.append(f"    not proven: who signed, since {found.reason}")
+    if found.state == SUPERSEDED:
+        lines.append(f"    signed an earlier state; since changed: {', '.join(found.changed)}")
+    if found.state == LOCKED:
+        lines.append("    not proven: that the content is what was signed, since no key opens it")
+    if found.state == HOLDS:
+        parts = f", except {found.unchecked:,} parts that no key opens" if found.unchecked else ""
+        lines.append(f"    proven: picture, metadata and extension are as this key signed them{parts}")
+        if found.model:
+            lines.append(f"    signed too: model {found.model}")
+        if found.watermark:
+            lines.append(f"    signed too: watermark {found.watermark}")
+        if found.original:
+            lines.append(f"    signed too: the camera's file had SHA-256 {found.original}")
+    if found.stamped_ms is not None:
+        at = datetime.fromtimestamp(found.stamped_ms / 1000, UTC).isoformat(timespec="seconds")
+        lines.append(f"    proven: it was signed by {at}, as a trusted authority states")
+        lines.append("    not proven: what the picture shows")
+    else:
+        lines.append("    not proven: the time, which nobody trusted confirms; what the picture shows")
+    return lines

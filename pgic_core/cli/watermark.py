@@ -42,8 +42,11 @@ def key(name: Path) -> None:
         handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="ascii") as file:
             file.write(make_watermark_key().hex() + "\n")
+    except FileExistsError as error:
+        raise PgiInputError(f"{name} exists already; keys are not overwritten.") from error
     except OSError as error:
         raise PgiInputError(error.errno, f"The key cannot be written: {error.strerror}", str(name)) from error
+    show(f"{name}: secret, keep it")
 
 
 @watermark.command(

@@ -13,9 +13,8 @@ from .alpha import LENGTH_SIZE, read_alpha_length
 from .tiling import Z_STRIDE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from .base import Payload
+    from .tiling import Grid
 
 __all__ = ["Layer", "PayloadPart", "PayloadPlan", "payload_plan"]
 
@@ -43,11 +42,13 @@ class PayloadPart:
         length: bytes, 1 or more.
         layer: what it is.
         region: whether it is a tile that the ROI map touches with a value above 0.
+        tile: number of the tile, or of the piece of another codec's picture; 0 of a header.
     """
 
     length: int
     layer: Layer
     region: bool = False
+    tile: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,13 @@ class PayloadPlan:
         parts: all of it, in its order.
         context: of a learned picture, model (16 bytes) and quality (1 byte); else empty.
         layered: whether there is a preview layer.
+        grid: of the tiles of all layers but opacity; None of another codec's picture.
     """
 
     parts: tuple[PayloadPart, ...]
     context: bytes = b""
     layered: bool = False
+    grid: Grid | None = None
 
     @property
     def regional(self) -> bool:
@@ -84,20 +87,29 @@ def payload_plan(compression_type: int, payload: Payload) -> PayloadPlan:
     if compression_type == _LEARNED:
         return _learned(payload)
     if compression_type in (_RAW, _LOSSLESS):
-        return PayloadPlan(tuple(_lossless(payload, Layer.TILE, plain=compression_type == _RAW)))
+        parts, grid = _lossless(payload, Layer.TILE, plain=compression_type == _RAW)
+        return PayloadPlan(tuple(parts), grid=grid)
     pieces = range(0, payload.length, _PIECE)
-    return PayloadPlan(tuple(PayloadPart(min(_PIECE, payload.length - at), Layer.OTHER) for at in pieces))
+    return PayloadPlan(
+        tuple(
+            PayloadPart(min(_PIECE, payload.length - at), Layer.OTHER, tile=number)
+            for number, at in enumerate(pieces)
+        )
+    )
 
 
-def _lossless(payload: Payload, layer: Layer, *, plain: bool, before: int = 0) -> Iterator[PayloadPart]:
-    """Parts of a lossless stream; ``before`` bytes stand before it and go with its header."""
+def _lossless(
+    payload: Payload, layer: Layer, *, plain: bool, before: int = 0
+) -> tuple[list[PayloadPart], Grid]:
+    """Parts of a lossless stream, and its grid; ``before`` bytes stand before it and go with its header."""
     from .lossless.image import LosslessImage
 
     size = payload.width, payload.height
     image = LosslessImage(payload.read, payload.length, *size, plain=plain, limits=payload.limits)
     lengths = image.tile_lengths
-    yield PayloadPart(before + payload.length - sum(lengths), Layer.HEADER)
-    yield from (PayloadPart(length, layer) for length in lengths if length)
+    parts = [PayloadPart(before + payload.length - sum(lengths), Layer.HEADER)]
+    parts += (PayloadPart(length, layer, tile=number) for number, length in enumerate(lengths) if length)
+    return parts, image.grid
 
 
 def _learned(payload: Payload) -> PayloadPlan:
@@ -110,7 +122,7 @@ def _learned(payload: Payload) -> PayloadPlan:
     parts: list[PayloadPart] = []
     if alpha:
         plane = replace(payload, read=payload.part(LENGTH_SIZE), length=alpha)
-        parts += _lossless(plane, Layer.OPACITY, plain=False, before=LENGTH_SIZE)
+        parts += _lossless(plane, Layer.OPACITY, plain=False, before=LENGTH_SIZE)[0]
     header, index = parse(
         payload.part(start), payload.length - start, payload.width, payload.height, payload.limits
     )
@@ -121,14 +133,18 @@ def _learned(payload: Payload) -> PayloadPlan:
         for tile in range(grid.count)
     ]
     coarse, fine = (index.parts[layer] for layer in LAYERS)
-    parts += (PayloadPart(part.length, Layer.PREVIEW) for part in coarse if part.length)
     parts += (
-        PayloadPart(part.length, Layer.EXACT, inside[tile])
+        PayloadPart(part.length, Layer.PREVIEW, tile=tile) for tile, part in enumerate(coarse) if part.length
+    )
+    parts += (
+        PayloadPart(part.length, Layer.EXACT, inside[tile], tile)
         for tile, part in sorted(index.exact.items())
         if part.length
     )
     parts += (
-        PayloadPart(part.length, Layer.DETAIL, inside[tile]) for tile, part in enumerate(fine) if part.length
+        PayloadPart(part.length, Layer.DETAIL, inside[tile], tile)
+        for tile, part in enumerate(fine)
+        if part.length
     )
     context = bytes.fromhex(header.model_digest) + bytes([header.quality])
-    return PayloadPlan(tuple(parts), context, layered=True)
+    return PayloadPlan(tuple(parts), context, layered=True, grid=grid)

@@ -211,16 +211,25 @@ class PgiReader:
             PgiLimitError: it asks for too much.
             PgiUnsupportedError: it is encrypted, or needs a later version.
         """
-        block = self._header.find(BlockType.METADATA)
         metadata = Metadata()
-        if block is not None:
-            metadata = parse_metadata(self._read_content(block), self._limits, newer=self._header.newer)
+        if self._header.find(BlockType.METADATA) is not None:
+            metadata = parse_metadata(self.metadata_content, self._limits, newer=self._header.newer)
         if ExtensionKey.LOCATION in self.extension:
             exact = location_from_map(self.extension[ExtensionKey.LOCATION])
             if not agrees(metadata.location, exact):
                 raise PgiFormatError("The metadata block and pgic.location give different locations.")
             metadata = dataclasses.replace(metadata, location=exact if exact.known else None)
         return metadata
+
+    @property
+    def metadata_content(self) -> bytes:
+        """The bytes of A.3, decrypted and inflated; empty if the file has no metadata block.
+
+        Raises:
+            PgiError: as for :attr:`metadata`.
+        """
+        block = self._header.find(BlockType.METADATA)
+        return b"" if block is None else self._read_content(block)
 
     @cached_property
     def extension(self) -> dict[str, object]:
@@ -324,14 +333,22 @@ class PgiReader:
             raise _damaged(block, "SHA-256")
 
     def verify(self) -> None:
-        """Check every byte: CRC32 and SHA-256 of all blocks, and that nothing follows the last (A-6.3.2a).
+        """As :meth:`verify_bytes`; metadata and extension are read too, unless they are encrypted.
 
-        Metadata and extension are read too, unless they are encrypted.
+        Raises:
+            PgiError: as :meth:`verify_bytes`; PgiFormatError also where metadata or extension break a rule.
+        """
+        self.verify_bytes()
+        if self._sealed is not None or not any(block.encrypted for block in self.blocks):
+            _ = self.metadata
+
+    def verify_bytes(self) -> None:
+        """Check every byte: CRC32 and SHA-256 of all blocks, and that nothing follows the last (A-6.3.2a).
 
         Raises:
             PgiChecksumError: a block is damaged; the message names it.
             PgiTruncatedError: the file ends too early.
-            PgiFormatError: bytes follow the last block, or metadata or extension break a rule.
+            PgiFormatError: bytes follow the last block, or the parity block is that of another file.
         """
         if self.protection is not None:
             self.protection.quiet = True
@@ -343,8 +360,6 @@ class PgiReader:
         check_parity(self.header, self._packets, self.protection)
         if self._source.read_up_to(self.size, 1):
             raise trailing(self.size)
-        if self._sealed is not None or not any(block.encrypted for block in self.blocks):
-            _ = self.metadata
 
     def _read_fields(self) -> ImageFields:
         image = self._header.image

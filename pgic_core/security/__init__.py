@@ -16,6 +16,7 @@ from .keys import (
     write_key_pair,
 )
 from .recipients import Recipient
+from .signatures import SignatureInfo, SigningKey
 from .tiers import Tier
 
 __all__ = [
@@ -26,6 +27,8 @@ __all__ = [
     "PublicKey",
     "Recipient",
     "SecretKey",
+    "SignatureInfo",
+    "SigningKey",
     "Tier",
     "generate_key",
     "read_public_key",

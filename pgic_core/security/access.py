@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .opening import OpenedContent
 
 __all__ = [
+    "has_signatures",
     "open_reader",
     "opened_content",
     "require_pixels",
@@ -105,10 +106,29 @@ def rewritten(
         PgiError: as :func:`~pgic_core.container.rewrite` and :func:`~pgic_core.security.sealing.rewritten`.
     """
     if reader.sealed is None:
+        if reader.header.find(BlockType.SECURITY) is not None and not reader.header.image.encrypted:
+            # Not imported for files without signatures.
+            from .signatures.making import rewritten_signed
+
+            return rewritten_signed(reader, metadata, extension)
         return rewrite(reader, metadata=metadata, extension=extension)
     from .sealing import rewritten as rewritten_sealed
 
     return rewritten_sealed(reader, metadata, extension)
+
+
+def has_signatures(reader: PgiReader) -> bool:
+    """Whether a file has signatures.
+
+    Raises:
+        PgiError: its security block breaks a rule.
+    """
+    if reader.header.find(BlockType.SECURITY) is None:
+        return False
+    # Not imported for files without a security block.
+    from .signatures.making import is_signed
+
+    return is_signed(reader)
 
 
 def tier_of(reader: PgiReader) -> Tier | None:

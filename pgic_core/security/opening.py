@@ -237,13 +237,21 @@ class OpenedContent:
             PgiAuthenticationError: they were changed.
             PgiFormatError: they break a rule of FORMAT.md.
         """
+        return join_fields(self.extension_maps())
+
+    def extension_maps(self) -> dict[Tier, dict[str, object]]:
+        """The same as the map of each tier that the key opens.
+
+        Raises:
+            PgiError: as :meth:`extension`.
+        """
         maps: dict[Tier, dict[str, object]] = {}
         for seal, data in self._extension_parts():
             if seal.tier <= self.tier:
                 place = Place(seal.type, seal.tier)
                 content = self._small(seal, place, data, "The extension block")
                 maps[seal.tier] = parse_fields(content, self.reader.limits)
-        return join_fields(maps)
+        return maps
 
     def hidden_extension(self) -> list[Tier]:
         """Tiers of the extension block that the key does not open."""

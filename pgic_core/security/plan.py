@@ -27,6 +27,7 @@ __all__ = [
     "payload_of",
     "preview_of",
     "sealed_parts",
+    "tier_of_part",
     "without_preview",
 ]
 
@@ -41,7 +42,7 @@ def sealed_parts(plan: PayloadPlan, *, pad: bool) -> list[SealedPart]:
         plan: of the picture.
         pad: end with padding that hides its size.
     """
-    parts = _joined(SealedPart(_tier_of(part, plan), part.layer, part.length) for part in plan.parts)
+    parts = _joined(SealedPart(tier_of_part(part, plan), part.layer, part.length) for part in plan.parts)
     return parts + _padding(parts) if pad else parts
 
 
@@ -109,7 +110,8 @@ def payload_of(reader: PgiReader) -> Payload:
     )
 
 
-def _tier_of(part: PayloadPart, plan: PayloadPlan) -> Tier:
+def tier_of_part(part: PayloadPart, plan: PayloadPlan) -> Tier:
+    """Whose keys open a part of a picture (FORMAT.md, sections 9.1 and 9.7)."""
     if part.layer in (Layer.EXACT, Layer.DETAIL):
         return Tier.REGIONS if part.region else Tier.FULL
     return Tier.PREVIEW if plan.layered else Tier.FULL

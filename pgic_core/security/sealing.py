@@ -31,6 +31,7 @@ from .messages import (
 from .opening import OpenedContent, records_of
 from .plan import fitted, is_lossless, payload_of, preview_of, sealed_parts, without_preview
 from .recipients import suite_of, wrap
+from .signatures.making import carried_records
 from .sorting import pack_fields, split_fields
 from .suites import TAG_BYTES, find_suite, require_extra
 from .tiers import KEY_BYTES, Binding, Tier, TierKey
@@ -191,7 +192,7 @@ def encrypted(
     blocks.append(make_block(BlockType.IMAGE, BlockFlag.ENCRYPTED, payload))
     stanzas = tuple(wrap(recipient, key, binding) for recipient in recipients)
     envelope = Envelope(binding, key.commitment(binding), (), stanzas).with_seals(sealer.seals)
-    blocks.append(_security_block(envelope, key, []))
+    blocks.append(_security_block(envelope, key, carried_records(reader, (key, binding))))
     return _file(reader, blocks, LEAST_VERSION, share)
 
 
@@ -217,7 +218,10 @@ def decrypted(reader: PgiReader) -> Iterator[bytes | memoryview]:
         if block.entry.type == BlockType.EXTENSION
     ]
     blocks.append(make_block(BlockType.IMAGE, 0, _PlainPayload(reader)))
-    return _file(reader, blocks, PLAIN_VERSION)
+    records = carried_records(reader, None)
+    if records:
+        blocks.append(make_block(BlockType.SECURITY, 0, [pack_records(records)]))
+    return _file(reader, blocks, LEAST_VERSION if records else PLAIN_VERSION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,10 +342,6 @@ def _check_blocks(reader: PgiReader) -> None:
     for block in reader.blocks:
         if block.type not in _KNOWN_BLOCKS:
             raise PgiUnsupportedError(f"The {block.name} is unknown here and would stay readable.")
-    if isinstance(reader.sealed, OpenedContent):
-        return
-    if reader.header.find(BlockType.SECURITY) is not None:
-        raise PgiUnsupportedError("The file has a security block already.")
 
 
 def _check_has_tiers(opened: OpenedContent, recipients: Sequence[Recipient]) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ..limits import Limits
 
-__all__ = ["MASKED", "join_fields", "pack_fields", "parse_fields", "split_fields"]
+__all__ = ["MASKED", "fields_bytes", "join_fields", "pack_fields", "parse_fields", "split_fields"]
 
 MASKED = "pgic.masked"
 _PICTURES = (ExtensionKey.SEGMENTS, "pgic.features")
@@ -78,13 +78,18 @@ def join_fields(maps: Mapping[Tier, Mapping[str, object]]) -> dict[str, object]:
     return fields
 
 
-def pack_fields(fields: Mapping[str, object]) -> bytes:
-    """The content of a seal of the extension block."""
+def fields_bytes(fields: Mapping[str, object]) -> bytes:
+    """The map of a seal of the extension block, as bytes that are not deflated."""
     masked = fields.get(MASKED)
     plain = serialize_extension({key: value for key, value in fields.items() if key != MASKED})
     if masked is not None:
         plain = cbor2.dumps({**cbor2.loads(plain), MASKED: masked}, canonical=True)
-    stored, packed = deflate_if_smaller(plain)
+    return plain
+
+
+def pack_fields(fields: Mapping[str, object]) -> bytes:
+    """The content of a seal of the extension block."""
+    stored, packed = deflate_if_smaller(fields_bytes(fields))
     return bytes([packed]) + stored
 
 

@@ -156,8 +156,11 @@ def find_suite(number: int) -> Suite:
     return _SUITES[number]
 
 
-def require_extra() -> None:
+def require_extra(why: str = "The file is encrypted; to open or make such files") -> None:
     """Raise unless the algorithms are installed.
+
+    Args:
+        why: the start of the message.
 
     Raises:
         PgiUnsupportedError: they are not; the message names the extra.
@@ -166,8 +169,7 @@ def require_extra() -> None:
         import cryptography  # noqa: F401
     except ImportError as error:
         raise PgiUnsupportedError(
-            "The file is encrypted; to open or make such files, install the extra 'security': "
-            "pip install 'pgic[security]'."
+            f"{why}, install the extra 'security': pip install 'pgic[security]'."
         ) from error
 
 

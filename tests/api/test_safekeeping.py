@@ -190,6 +190,21 @@ def test_commands(path: Path, tmp_path: Path) -> None:
     assert (tmp_path / "a.pgi").read_bytes() == (tmp_path / "second" / "a.pgi").read_bytes() == whole
 
 
+def test_a_folder_without_files_to_replicate_is_wrong_usage(path: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "a.jpg").write_bytes(b"")
+    failed = CliRunner().invoke(app, ["replicate", str(photos), str(tmp_path / "second")])
+    assert failed.exit_code == 2
+    assert "no .pgi files" in failed.stderr
+    (photos / "a.pgi").write_bytes(path.read_bytes())
+    assert "1 file of other kinds" in run("replicate", photos, tmp_path / "second")
+
+
+def test_the_share_is_said_as_it_was_asked_for(path: Path) -> None:
+    assert "5% of the file as parity" in run("protect", path)
+
+
 @pytest.mark.parametrize("share", ["0", "101%", "nan", "five"])
 def test_a_wrong_share_is_wrong_usage(path: Path, share: str) -> None:
     assert CliRunner().invoke(app, ["protect", str(path), "--share", share]).exit_code == 2

@@ -114,3 +114,5 @@ def test_commands(log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:4]))
     assert "cut off" in run("audit", "verify", log, *checked, status=1)
     run("audit", "verify", tmp_path / "none", status=1)
+    log.write_bytes(b"no log\n" * 1000)
+    assert "980 more faults" in run("audit", "verify", log, status=1)

@@ -10,6 +10,7 @@ import json
 import resource
 import sys
 import time
+from pathlib import Path
 
 from .memory import Watch
 from .mutate import mutant
@@ -30,7 +31,7 @@ def main() -> None:
         judge(seed.data, seed)
     watch = Watch()
     # An allocation that no limit stopped fails here before it fills the machine.
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+    used = _most_memory()
     resource.setrlimit(resource.RLIMIT_AS, (_address_space() + _ADDRESSES, resource.RLIM_INFINITY))
     assert used < _ADDRESSES
     for number in range(first, first + count):
@@ -55,6 +56,14 @@ def main() -> None:
 def _address_space() -> int:
     with open("/proc/self/statm") as file:
         return int(file.read().split()[0]) * resource.getpagesize()
+
+
+def _most_memory() -> int:
+    """The most memory that was in use so far; ``ru_maxrss`` counts that of the parent before ``exec``."""
+    (line,) = (
+        line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")
+    )
+    return int(line.split()[1]) << 10
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ def test_the_command_runs_and_writes_its_readings(tmp_path: Path) -> None:
         app, ["soak", "--hours", "0", "--side", "64", "--csv", str(path), "--generations", "2"]
     )
     assert done.exit_code == 0, done.output
-    assert "1 rounds" in done.stdout
+    assert "1 round in" in done.stdout
     assert "Too few rounds" in done.stdout
     assert "generation" in done.stdout
     with path.open(newline="") as stream:

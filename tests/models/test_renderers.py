@@ -29,6 +29,7 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "models" / "copy"
     shutil.copytree(default_model().folder, folder, ignore=shutil.ignore_patterns("*.pt", "*.md", "*.png"))
     monkeypatch.setenv("PGIC_MODEL_PATH", str(folder.parent))
+    monkeypatch.setenv("PGIC_MODEL_UNSIGNED", "1")
     return folder
 
 

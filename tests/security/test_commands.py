@@ -89,6 +89,7 @@ def test_metadata_of_an_encrypted_file(folder: Path) -> None:
     done("meta", "set", "sealed.pgi", "--device-id", "D9", "--key", "anna.key")
     done("meta", "annotate", "sealed.pgi", "--box", "rust", "1", "2", "30", "40", "--key", "anna.key")
     assert "rust" in done("meta", "show", "sealed.pgi", "--key", "anna.key")
+    assert "no key given opens the metadata" in done("meta", "show", "sealed.pgi")
     done("meta", "strip", "sealed.pgi", "--device", "--key", "anna.key")
     shown = done("meta", "show", "sealed.pgi", "--key", "anna.key")
     assert "D9" not in shown

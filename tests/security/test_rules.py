@@ -100,4 +100,6 @@ def test_content_without_a_key(one: bytes, small: bytes) -> None:
 
 
 def test_every_rule_has_a_case() -> None:
-    assert {case[0] for case in CASES} | {"S10"} == set(RULES)
+    """S12 and S13, of signatures, have theirs in ``test_signature_attacks``."""
+    assert {case[0] for case in CASES} | {"S10", "S12", "S13"} == set(RULES)
+    assert (RULES["S12"], RULES["S13"]) == ("PgiFormatError", "PgiAuthenticationError")

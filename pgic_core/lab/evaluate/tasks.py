@@ -128,7 +128,9 @@ def run_tasks(
                     except (PgiError, OSError, MemoryError, ValueError) as error:
                         failures.append((tasks[index].label, str(error)))
                     except BrokenExecutor:
-                        failures.append((tasks[index].label, "Its process was ended, as for want of memory."))
+                        failures.append(
+                            (tasks[index].label, "Its process ended early, perhaps for want of memory.")
+                        )
                     on_done(tasks[index])
             finally:
                 pool.shutdown(cancel_futures=True)

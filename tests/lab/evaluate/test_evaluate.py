@@ -52,6 +52,8 @@ def test_figures_are_those_of_the_codecs(report: Path, folder: Path) -> None:
         "pgic preview",
         "pgic fast 1/2",
         "pgic fast 1/4",
+        "pgic fine",
+        "pgic perceptual",
         "jpeg",
         "webp",
     }

@@ -26,7 +26,7 @@ def test_the_page_answers_in_one_look(report: Path) -> None:
         # Nothing is wider than the window but what scrolls by itself.
         assert page.evaluate("document.documentElement.scrollWidth") <= 1280
         drawn = page.locator("#chart path.curve")
-        assert drawn.count() == 3
+        assert drawn.count() == 5  # three levels of .pgi that show every pixel, and two peers
         assert page.locator("#bd table tbody tr").count() == 2
 
 
@@ -39,7 +39,7 @@ def test_curves_can_be_chosen_and_hidden(report: Path) -> None:
         page.select_option("#metric", "st_lpips")
         assert "Lower is better" in page.locator("#direction").inner_text()
         page.get_by_role("button", name="webp").click()
-        assert page.locator("#chart path.curve").count() == 2
+        assert page.locator("#chart path.curve").count() == 4
 
 
 def test_the_slider_moves_and_pictures_change(report: Path) -> None:

@@ -1,0 +1,83 @@
+"""``pgic sign``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ..security.keyring import Keyring
+from .base import PgicCommand, option
+from .batch import run_batch
+from .describing import pgi_sources
+from .file_options import run_options
+from .running import Run
+
+if TYPE_CHECKING:
+    from .file_options import RunOptions
+
+__all__ = ["sign"]
+
+
+@click.command(
+    cls=PgicCommand,
+    examples=(
+        "pgic sign photo.pgi --key drone.pem --cert drone-chain.pem",
+        "pgic sign flight --key office.pem",
+        "pgic sign photo.pgi --key office.pem --original DJI_0042.JPG",
+    ),
+)
+@click.argument("inputs", nargs=-1, required=True, metavar="FILE...")
+@option(
+    "--key",
+    required=True,
+    metavar="PEM",
+    help="Private key that signs: Ed25519, P-256 or ML-DSA-65, without a passphrase.",
+)
+@option("--cert", metavar="PEM", help="Certificates of the key, its own first.")
+@option("--original", metavar="FILE", help="Sign the SHA-256 of the camera's file, too.")
+@option(
+    "--unlock",
+    multiple=True,
+    metavar="FILE.key",
+    help="Key that opens an encrypted file in full. [default: the files that PGIC_KEYS names]",
+)
+@run_options
+def sign(
+    inputs: tuple[str, ...],
+    key: str,
+    cert: str | None,
+    original: str | None,
+    unlock: tuple[str, ...],
+    running: RunOptions,
+) -> None:
+    """Sign .pgi files in place.
+
+    A signature covers the picture and all metadata, encrypted or not. It survives encrypting, decrypting and
+    parity; changed metadata breaks it. A file that is signed gets one more signature, beside those it has.
+    'pgic verify --trust' says what signatures prove.
+
+    FILE is a .pgi file, a pattern, or a folder with all folders below it.
+    """
+    from ..api import sign as sign_file
+    from ..security.signatures import SigningKey
+
+    signer = SigningKey(key, cert)
+    Keyring(unlock)  # a file that is no key ends the command before any work
+    sources = pgi_sources(inputs)
+    if original is not None and len(sources) != 1:
+        raise click.UsageError("--original is the camera's file of one photo; name one FILE.")
+    run = Run.plan(len(sources), running)
+
+    def work(name: str) -> str:
+        sign_file(name, signer, original=original, keys=unlock)
+        return f"{name}: signed by key {signer.key_id.hex()} ({signer.algorithm})"
+
+    run_batch(
+        [source.name for source in sources],
+        str,
+        lambda name, _: work(name),
+        jobs=run.jobs,
+        verbose=not run.quiet,
+        show_progress=not run.quiet,
+    ).finish()

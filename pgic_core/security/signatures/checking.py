@@ -1,0 +1,209 @@
+"""What the signatures of a file prove, by whom, and what not (FORMAT.md, section 9.9)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from ...container import ExtensionKey
+from ...errors import PgiAuthenticationError
+from ..opening import OpenedContent, records_of
+from ..suites import require_extra, same
+from ..tiers import Tier
+from .info import BROKEN, HOLDS, LOCKED, SUPERSEDED, SignatureInfo
+from .leaves import LeafKind, leaves_of
+from .record import Claims, signatures_in
+from .salts import salts_of
+from .stamps import stamped_message, stamps_in
+from .statements import check_signer
+from .tree import root_of
+from .trust import subject_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from ...container import PgiReader
+    from .leaves import Leaf, Salts
+    from .record import Signature
+    from .stamps import Stamp
+    from .trust import Trust
+
+__all__ = ["check_signatures"]
+
+
+@dataclass(slots=True)
+class _Check:
+    """One signature while the leaves pass.
+
+    Attributes:
+        signature: whose statement its key signed.
+        salts: None of a locked file.
+        claims: likewise.
+        changed: names of leaves that differ.
+        seen: leaves that were compared.
+    """
+
+    signature: Signature
+    salts: Salts | None
+    claims: bytes | None
+    changed: list[str] = field(default_factory=list)
+    seen: int = 0
+
+    def compare(self, leaf: Leaf) -> None:
+        """Hold a leaf of the file against what was signed."""
+        if leaf.error is not None:
+            self.changed.append(leaf.name)
+            return
+        if leaf.kind == LeafKind.CLAIMS:
+            leaf = replace(leaf, content=self.claims)
+        if self.salts is None or leaf.content is None:
+            return
+        self.seen += 1
+        leaves = self.signature.leaves
+        wanted = leaves[leaf.index] if leaf.index < len(leaves) else b""
+        if not same(leaf.hash(self.salts.salt(leaf)), wanted):
+            self.changed.append(leaf.name)
+
+
+def check_signatures(reader: PgiReader, trust: Trust | None = None) -> tuple[SignatureInfo, ...]:
+    """Check all signatures of a file.
+
+    Args:
+        reader: of the file; of an encrypted one, what its keys open is checked.
+        trust: what says whose keys they are; without it none is trusted.
+
+    Raises:
+        PgiAuthenticationError: one is forged, or one was taken out. Changed content is no error here.
+        PgiFormatError: one breaks a rule of FORMAT.md.
+        PgiError: the file is damaged, or needs what is not here.
+    """
+    encrypted = reader.header.image.encrypted
+    records = records_of(reader)
+    signatures = signatures_in(records, reader.limits, encrypted=encrypted)
+    if not signatures:
+        return ()
+    require_extra("The file is signed; to check that")
+    checks = []
+    for number, signature in enumerate(signatures):
+        _check_statement(signature, signatures[:number])
+        found = salts_of(reader, signature)
+        salts, claims = (None, None) if found is None else found
+        if salts is not None and not same(salts.commitment, signature.statement.salts):
+            raise PgiAuthenticationError(f"The salts of the signature by {_key(signature)} were changed.")
+        checks.append(_Check(signature, salts, claims))
+    stamps = stamps_in(records, signatures, reader.limits)
+    _compare(reader, checks)
+    return _judged(reader, checks, trust, stamps)
+
+
+def _check_statement(signature: Signature, before: Sequence[Signature]) -> None:
+    """What can be told of a signature from its record and those before it.
+
+    Raises:
+        PgiAuthenticationError: it is forged, or one before it was taken out.
+        PgiFormatError: its key is none.
+    """
+    statement = signature.statement
+    check_signer(
+        statement, signature.raw_statement, signature.signature, signature.spki, signature.certificates
+    )
+    leaves = signature.leaves
+    if len(leaves) != statement.count or not same(root_of(leaves), statement.root):
+        raise PgiAuthenticationError(f"The hashes of the signature by {_key(signature)} were changed.")
+    if [each.id for each in before] != list(statement.previous):
+        raise PgiAuthenticationError(
+            f"The signatures before that by {_key(signature)} are not those that it names."
+        )
+
+
+def _compare(reader: PgiReader, checks: Sequence[_Check]) -> None:
+    fields, count = reader.fields.to_bytes(), 0
+    for check in checks:
+        if check.signature.statement.fields != fields:
+            check.changed.append("A.2 fields")
+    whole = not reader.header.image.encrypted
+    opened = reader.sealed
+    if isinstance(opened, OpenedContent):
+        whole = opened.tier == Tier.FULL
+    for leaf in leaves_of(reader, None):
+        count += 1
+        whole = whole and leaf.error is None
+        for check in checks:
+            check.compare(leaf)
+    for check in checks:
+        signed = check.signature.statement.count
+        if whole and check.salts is not None and count != signed:
+            check.changed.append(f"number of parts ({count:,}, signed were {signed:,})")
+
+
+def _judged(
+    reader: PgiReader, checks: Sequence[_Check], trust: Trust | None, stamps: Sequence[Stamp]
+) -> tuple[SignatureInfo, ...]:
+    infos: list[SignatureInfo] = []
+    named: set[bytes] = set()
+    for check in reversed(checks):
+        signature = check.signature
+        if check.changed:
+            state = SUPERSEDED if signature.id in named else BROKEN
+        else:
+            state = LOCKED if check.salts is None else HOLDS
+        if state != BROKEN:
+            named |= set(signature.statement.previous)
+        infos.append(_info(reader, check, state, trust, stamps))
+    return tuple(reversed(infos))
+
+
+def _info(
+    reader: PgiReader, check: _Check, state: str, trust: Trust | None, stamps: Sequence[Stamp]
+) -> SignatureInfo:
+    signature, statement = check.signature, check.signature.statement
+    stamped = None
+    if trust is None:
+        reason = "nobody said whom to trust"
+    else:
+        stamped = _stamped(signature, trust, stamps)
+        reason = trust.why_not(signature.spki, signature.certificates, stamped)
+    info = SignatureInfo(
+        id=signature.id.hex(),
+        key_id=signature.key_id.hex(),
+        algorithm=statement.algorithm,
+        state=state,
+        trusted=not reason,
+        reason=reason,
+        subject=subject_of(signature.certificates[0]) if signature.certificates else "",
+        time_ms=statement.time,
+        stamped_ms=None if stamped is None else round(stamped.timestamp() * 1000),
+        changed=tuple(check.changed),
+        unchecked=statement.count - check.seen if state != BROKEN else 0,
+        previous=tuple(each.hex() for each in statement.previous),
+    )
+    if state != HOLDS or check.claims is None:
+        return info
+    claims = Claims.parse(check.claims, reader.limits)
+    model = next((leaf.content for leaf in leaves_of(reader, None) if leaf.kind == LeafKind.MODEL), None)
+    return replace(
+        info,
+        model=model[:-1].hex() if model else None,
+        renderers=tuple((level, digest.hex()) for level, digest in claims.renderers),
+        original=claims.original.hex() or None,
+        watermark=_watermark(reader),
+    )
+
+
+def _stamped(signature: Signature, trust: Trust, stamps: Sequence[Stamp]) -> datetime | None:
+    """The earliest time that a trusted authority states for a signature."""
+    own = [stamp for stamp in stamps if stamp.signature == signature.id]
+    times = [stamp.time(stamped_message(signature), trust) for stamp in own]
+    return min((time for time in times if time is not None), default=None)
+
+
+def _watermark(reader: PgiReader) -> str | None:
+    steps = reader.extension.get(ExtensionKey.PREPROCESS, [])
+    assert isinstance(steps, list)
+    ids = [step.partition(" ")[2] for step in steps if step.startswith("watermark ")]
+    return ids[-1] if ids else None
+
+
+def _key(signature: Signature) -> str:
+    return f"key {signature.key_id.hex()}"

@@ -1,0 +1,148 @@
+"""Keys and certificates of people who sign, made anew for each test run."""
+
+from __future__ import annotations
+
+import datetime
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from pgic_core import SigningKey
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PEM = serialization.Encoding.PEM
+DOCUMENTS = "1.3.6.1.5.5.7.3.36"
+SERVERS = "1.3.6.1.5.5.7.3.1"
+MAKERS: dict[str, Any] = {
+    "ed25519": ed25519.Ed25519PrivateKey.generate,
+    "ecdsa-p256": lambda: ec.generate_private_key(ec.SECP256R1()),
+    "ml-dsa-65": mldsa.MLDSA65PrivateKey.generate,
+}
+
+
+def name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def certificate(
+    subject: str,
+    issuer: str,
+    public: Any,
+    signer: Any,
+    *,
+    ca: bool = False,
+    signs: bool = True,
+    purpose: str = DOCUMENTS,
+    days: tuple[int, int] = (-1, 300),
+) -> x509.Certificate:
+    """A certificate of ``public``, signed by ``signer``; ``days`` from now is it valid."""
+    now = datetime.datetime.now(datetime.UTC)
+    usage = (signs and not ca, False, False, not signs, False, ca, ca, False, False)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name(subject))
+        .issuer_name(name(issuer))
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now + datetime.timedelta(days[0]))
+        .not_valid_after(now + datetime.timedelta(days[1]))
+        .add_extension(x509.BasicConstraints(ca, None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
+        )
+        .add_extension(x509.KeyUsage(*usage), critical=True)
+    )
+    if not ca:
+        usages = x509.ExtendedKeyUsage([x509.ObjectIdentifier(purpose)])
+        builder = builder.add_extension(usages, critical=False)
+    return builder.sign(signer, hashes.SHA256())
+
+
+class Authority:
+    """Somebody who stamps the time, by ``openssl ts``."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self.folder, self.root = folder, folder / "root.pem"
+        root, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+        now = datetime.datetime.now(datetime.UTC)
+        made = []
+        for subject, public, ca in (("Time root", root, True), ("Time", key, False)):
+            builder = (
+                x509.CertificateBuilder()
+                .subject_name(name(subject))
+                .issuer_name(name("Time root"))
+                .public_key(public.public_key())
+                .serial_number(x509.random_serial_number())
+                .not_valid_before(now - datetime.timedelta(1))
+                .not_valid_after(now + datetime.timedelta(30))
+                .add_extension(x509.BasicConstraints(ca, None), critical=True)
+            )
+            if not ca:
+                usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
+                builder = builder.add_extension(usage, critical=True)
+            made.append(builder.sign(root, hashes.SHA256()).public_bytes(PEM))
+        self.root.write_bytes(made[0])
+        (folder / "time.pem").write_bytes(made[1])
+        (folder / "key.pem").write_bytes(
+            key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        )
+        (folder / "serial").write_text("01\n")
+        (folder / "ts.cnf").write_text(
+            f"[tsa]\ndefault_tsa=t\n[t]\nserial={folder / 'serial'}\nsigner_digest=sha256\n"
+            "default_policy=1.2.3.4\ndigests=sha256,sha512\n"
+        )
+
+    def answer(self, request: bytes) -> bytes:
+        query, reply = self.folder / "q.tsq", self.folder / "r.tsr"
+        query.write_bytes(request)
+        command = ["openssl", "ts", "-reply", "-queryfile", query, "-config", "ts.cnf"]
+        command += ["-signer", "time.pem", "-inkey", "key.pem", "-out", reply]
+        subprocess.run(command, cwd=self.folder, check=True, capture_output=True)
+        return reply.read_bytes()
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who signs.
+
+    Attributes:
+        key: PEM file of the private key.
+        public: PEM file of the public key.
+        chain: PEM file of the certificate.
+        root: PEM file of who vouches for it.
+    """
+
+    key: Path
+    public: Path
+    chain: Path
+    root: Path
+
+    def signer(self, *, certified: bool = True) -> SigningKey:
+        return SigningKey(self.key, self.chain if certified else None)
+
+
+def make_person(folder: Path, who: str, algorithm: str = "ed25519", **leaf: Any) -> Person:
+    """A person with a root of their own."""
+    root, key = MAKERS["ecdsa-p256"](), MAKERS[algorithm]()
+    top = certificate("Root of " + who, "Root of " + who, root.public_key(), root, ca=True, days=(-60, 300))
+    own = certificate(who, "Root of " + who, key.public_key(), root, **leaf)
+    folder.mkdir()
+    person = Person(*(folder / each for each in ("key.pem", "public.pem", "chain.pem", "root.pem")))
+    person.key.write_bytes(
+        key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    person.public.write_bytes(
+        key.public_key().public_bytes(PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+    person.chain.write_bytes(own.public_bytes(PEM))
+    person.root.write_bytes(top.public_bytes(PEM))
+    return person
