@@ -83,5 +83,5 @@ def test_truth_is_read_from_coco_and_from_text(tmp_path: Path) -> None:
     assert read_truth(path)["a.png"][0].label == "110 kV"
     for wrong in ("[1]", "no json", '{"annotations": 3}'):
         path.write_text(wrong)
-        with pytest.raises(PgiInputError, match="no annotations|cannot be read as JSON"):
+        with pytest.raises(PgiInputError, match=r"no annotations|cannot be read as JSON"):
             read_truth(path)
