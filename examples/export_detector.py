@@ -1,4 +1,4 @@
-"""Train the small detector on originals and write it as pgic ships it (``pgic_core/weights/detect-insulator``).
+"""Train the small detector on originals, and write it as pgic ships it (``weights/detect-insulator``).
 
     python examples/export_detector.py FOLDER OUT
 
@@ -98,7 +98,9 @@ def write(folder: Path, net: Detector, learned: Pictures, test: Pictures) -> Non
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path, help="annotations.json (COCO) and images/")
     parser.add_argument("out", type=Path, help="is made where it is missing")
     given = parser.parse_args(arguments)

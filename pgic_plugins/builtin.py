@@ -24,6 +24,7 @@ def offers() -> dict[str, dict[str, str]]:
         "roi": {
             "saliency": "Lines and equipment by their straight edges, without a trained network.",
             "insulator": "Insulators and their faults, by a small network.",
+            "panel": "Plates, meters and gauges, and the text on them, by a small network.",
         },
         "preprocess": {
             "denoise": "Median of 3 x 3 pixels.",

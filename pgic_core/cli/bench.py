@@ -20,5 +20,19 @@ def bench() -> None:
     """Measure files, quality and speed beside other codecs."""
 
 
-for _command in (rd, quality, speed, levels, memory, standard, worst, ratio, roi, recognition, loader, device, compressai):
+for _command in (
+    rd,
+    quality,
+    speed,
+    levels,
+    memory,
+    standard,
+    worst,
+    ratio,
+    roi,
+    recognition,
+    loader,
+    device,
+    compressai,
+):
     bench.add_command(_command)

@@ -96,6 +96,13 @@ __all__ = ["recognition"]
 )
 @limit_option("Pictures at most.")
 @option(
+    "--most-megapixels",
+    type=click.FloatRange(0.01, 80),
+    metavar="0.01-80",
+    group="Pictures",
+    help="Larger pictures are scaled down to this first.",
+)
+@option(
     "-j",
     "--jobs",
     type=click.IntRange(1),
@@ -115,22 +122,22 @@ __all__ = ["recognition"]
 def recognition(folder: Path, csv_path: Path | None, work: Path | None, jobs: int, **how: Any) -> None:
     """Compare what recognisers see before and after coding, beside JPEG and AVIF in as many bytes.
 
-    Every picture of FOLDER is saved as JPEG 95 and as JPEG 80, and what those show is coded into a tenth and a
-    fifth of their bytes, as the standard puts it. The figure is average precision at an overlap of one half for
-    boxes, the share of the right characters for text, and the share of right first answers for classes. What
-    coding costs of it has a 95 % interval by bootstrap over pictures. It is met where the upper end lies
+    Every picture of FOLDER is saved as JPEG 95 and as JPEG 80, and what those show is coded into a tenth and
+    a fifth of their bytes, as the standard puts it. The figure is average precision at an overlap of one half
+    for boxes, the share of the right characters for text, and the share of right first answers for classes.
+    What coding costs of it has a 95 % interval by bootstrap over pictures. It is met where the upper end lies
     below 5 %. Rows against what was seen in the original stand beside those against the truth, if there is
     one.
     """
     from tempfile import TemporaryDirectory
 
     from ..lab.evaluate.recognition_table import recognition_rows, recognition_table
-    from ..lab.evaluate.subjects import find_subjects
+    from ..lab.evaluate.subjects import find_all
     from ..lab.evaluate.tables import write_rows
     from ..lab.evaluate.tasks import Store, run_tasks
     from ..lab.recognition import label_of_name, read_truth
 
-    subjects, refused = find_subjects(folder)
+    subjects, refused = find_all([folder], None, how["most_megapixels"])
     chosen = _chosen(subjects, how)
     tasks = _tasks(chosen, how)
     with TemporaryDirectory(prefix="pgic-") as temporary, progress_bar(len(tasks)) as advance:

@@ -67,22 +67,20 @@ def strategy_from_map(value: object) -> Strategy:
     for name in ("roi", "exact"):
         if name in value and not (isinstance(value[name], str) and value[name]):
             raise PgiFormatError(f"pgic.strategy has a {name} that is no text, or empty.")
-    steps, target = value.get("steps"), value.get("target")
-    if "steps" in value and not (_is_list(steps) and all(_is_number(s) and abs(s) <= _MOST_OCTAVES for s in steps)):
+    steps, target = value.get("steps", (0, 0)), value.get("target", ("psnr", 1))
+    if not _is_pair(steps) or not all(_is_number(step) and abs(step) <= _MOST_OCTAVES for step in steps):
         raise PgiFormatError("pgic.strategy has steps that are not two numbers from -4 to 4.")
-    if "target" in value and not (
-        _is_list(target) and target[0] in _TARGETS and _is_number(target[1]) and target[1] > 0
-    ):
+    if not _is_pair(target) or target[0] not in _TARGETS or not _is_number(target[1]) or target[1] <= 0:
         raise PgiFormatError("pgic.strategy has a target that is not 'bytes' or 'psnr' and a number above 0.")
     return Strategy(
         value.get("roi"),
-        None if steps is None else (float(steps[0]), float(steps[1])),
+        (float(steps[0]), float(steps[1])) if "steps" in value else None,
         value.get("exact"),
-        None if target is None else (str(target[0]), float(target[1])),
+        (str(target[0]), float(target[1])) if "target" in value else None,
     )
 
 
-def _is_list(value: object) -> bool:
+def _is_pair(value: object) -> bool:
     return isinstance(value, (list, tuple)) and len(value) == 2
 
 

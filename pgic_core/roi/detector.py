@@ -29,8 +29,8 @@ class BoxModel:
     """A network from a picture to boxes of one class.
 
     Args:
-        folder: ``detector.json`` gives ``label`` (of every box), ``size`` (height and width of what the network
-            sees) and ``sha256`` (of ``boxes.onnx``, in hex). The network takes ``picture``, uint8
+        folder: ``detector.json`` gives ``label`` (of every box), ``size`` (height and width of what the
+            network sees) and ``sha256`` (of ``boxes.onnx``, in hex). The network takes ``picture``, uint8
             ``(1, height, width, 3)``, and gives ``scores`` ``(N,)`` and ``boxes`` ``(N, 4)`` in its pixels.
 
     Raises:
@@ -73,7 +73,11 @@ class BoxModel:
         wide = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
         boxes, scores = boxes[wide], scores[likely][wide]
         return [
-            {"label": self.label, "box": [float(edge) for edge in boxes[i]], "score": min(float(scores[i]), 1.0)}
+            {
+                "label": self.label,
+                "box": [float(edge) for edge in boxes[i]],
+                "score": min(float(scores[i]), 1.0),
+            }
             for i in kept_boxes(boxes, scores, _MOST_OVERLAP)
         ]
 

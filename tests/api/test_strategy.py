@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 import skimage
 from click.testing import CliRunner
-from numpy.typing import NDArray
 
 import pgic_core
 from pgic_core.cli import app
 from pgic_core.container import PgiReader, Strategy, strategy_from_map
 from pgic_core.errors import PgiFormatError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 KEY = "pgic.strategy"
 BOX = [(32, 16, 64, 48)]
@@ -42,7 +46,10 @@ def test_regions_and_their_steps_are_recorded(small: NDArray[np.uint8]) -> None:
     assert facts.roi_octaves is not None  # the stream's own record says what was reached
     plain = pgic_core.encode(small, codec="learned", roi=np.full((2, 3), 4, np.int8))
     assert field_of(plain) == {"roi": "map"}
-    assert field_of(pgic_core.encode(small, codec="learned", roi="saliency")) == {"roi": "saliency", "steps": [0, 1]}
+    assert field_of(pgic_core.encode(small, codec="learned", roi="saliency")) == {
+        "roi": "saliency",
+        "steps": [0, 1],
+    }
     mask = np.zeros(small.shape[:2], bool)
     mask[:20] = True
     assert field_of(pgic_core.encode(small, codec="learned", roi=mask)) == {"roi": "mask", "steps": [0, 1]}

@@ -1,4 +1,4 @@
-"""Generated rating plates, meters and gauges with known text: real ones are few, and nobody wrote theirs down."""
+"""Generated rating plates, meters and gauges with known text: real ones are few, and theirs is not known."""
 
 from __future__ import annotations
 
@@ -64,9 +64,7 @@ class _Sheet:
         slope = generator.uniform(-0.35, 0.35, 2)
         pixels = pixels * (1 + slope[0] * (x - 0.5) + slope[1] * (y - 0.4))[..., None]
         pixels = pixels + generator.normal(0, generator.uniform(1, 5), pixels.shape)
-        return Drawn(
-            np.asarray(np.clip(pixels, 0, 255), np.uint8), "".join(self._texts), tuple(self._lines)
-        )
+        return Drawn(np.asarray(np.clip(pixels, 0, 255), np.uint8), "".join(self._texts), tuple(self._lines))
 
 
 def draw_plate(generator: np.random.Generator) -> Drawn:
@@ -111,7 +109,10 @@ def draw_gauge(generator: np.random.Generator) -> Drawn:
     top, steps = int(generator.choice((1, 4, 10, 16, 25, 100))), int(generator.integers(4, 7))
     for number in range(steps * 5 + 1):
         turn = math.radians(135 + 270 * number / (steps * 5))
-        outer, inner = _on(middle, radius - 14, turn), _on(middle, radius - (32 if number % 5 == 0 else 24), turn)
+        outer, inner = (
+            _on(middle, radius - 14, turn),
+            _on(middle, radius - (32 if number % 5 == 0 else 24), turn),
+        )
         sheet.draw.line((*outer, *inner), fill=ink, width=3 if number % 5 == 0 else 1)
         if number % 5 == 0:
             x, y = _on(middle, radius - 52, turn)

@@ -51,8 +51,8 @@ def find_recogniser(name: str) -> Recogniser:
     """The recogniser of this name.
 
     Args:
-        name: :data:`TEXT`; :data:`CLASSES`; :data:`YOLOX` or :data:`FASTEST` and the path of a detector; or one
-            that a plugin offers (``pgic plugins`` lists them).
+        name: :data:`TEXT`; :data:`CLASSES`; :data:`YOLOX` or :data:`FASTEST` and the path of a detector; or
+            one that a plugin offers (``pgic plugins`` lists them).
 
     Raises:
         PgiUnsupportedError: its package is not installed.

@@ -3,7 +3,7 @@
     python -m pgic_core.lab.recognition.scenes FOLDER --count 300
     python -m pgic_core.lab.recognition.scenes FOLDER --count 100 --background photos
 
-writes PNG files and ``truth.json``, which ``pgic bench recognition FOLDER --recogniser rapidocr --truth`` takes.
+writes PNG files and ``truth.json``, which ``--truth`` of ``pgic bench recognition`` takes.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def draw_scene(
     Args:
         generator: of all choices.
         photo: ``(H, W, 3)`` uint8, at least 200 pixels on each side.
-        gauges: whether dials are among the devices; their numbers stand in no order that a reader of text knows.
+        gauges: whether dials are among the devices; their numbers stand in no order for a reader of text.
         most: pixels of the device's width at most.
     """
     draws = (draw_plate, draw_meter, draw_gauge) if gauges else (draw_plate, draw_meter)
@@ -75,7 +75,9 @@ def draw_scene(
     mask.paste(255, (2, 2, wide - 2, tall - 2))
     scene = Image.fromarray(photo)
     scene.paste(device, (left, top), mask.filter(ImageFilter.GaussianBlur(1.2)))
-    lines = tuple((left + a * scale, top + b * scale, left + c * scale, top + d * scale) for a, b, c, d in drawn.lines)
+    lines = tuple(
+        (left + a * scale, top + b * scale, left + c * scale, top + d * scale) for a, b, c, d in drawn.lines
+    )
     box = (float(left), float(top), float(left + wide), float(top + tall))
     return Scene(np.asarray(scene), drawn.text, box, lines)
 

@@ -69,7 +69,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Draw, train, measure and write the folder."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("config", type=Path)
-    parser.add_argument("--photos", type=Path, nargs="+", required=True, help="folders of photos without devices")
+    parser.add_argument(
+        "--photos", type=Path, nargs="+", required=True, help="folders of photos without devices"
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
