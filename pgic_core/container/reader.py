@@ -349,17 +349,20 @@ class PgiReader:
             PgiChecksumError: a block is damaged; the message names it.
             PgiTruncatedError: the file ends too early.
             PgiFormatError: bytes follow the last block, or the parity block is that of another file.
+            PgiUnsupportedError: a later version wrote a block, so its checks are not known; all others hold.
         """
         if self.protection is not None:
             self.protection.quiet = True
             if self.header.find(BlockType.PARITY) is None:
                 raise PgiChecksumError("The header is damaged; 'pgic repair' restores it.")
         for block in self.blocks:
-            for _ in self.iter_block(block):
+            for _ in () if block.unknown_flags else self.iter_block(block):
                 pass
         check_parity(self.header, self._packets, self.protection)
         if self._source.read_up_to(self.size, 1):
             raise trailing(self.size)
+        for block in self.blocks:
+            _require_known_flags(block)
 
     def _read_fields(self) -> ImageFields:
         image = self._header.image
@@ -406,7 +409,7 @@ class PgiReader:
 def _require_known_flags(block: BlockEntry) -> None:
     if block.unknown_flags:
         raise PgiUnsupportedError(
-            f"The {block.name} has flags 0x{block.unknown_flags:04x}, which need a later version."
+            f"The {block.name} needs a later version of this software (flags 0x{block.unknown_flags:04x})."
         )
 
 
