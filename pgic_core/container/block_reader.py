@@ -6,7 +6,7 @@ import hashlib
 import zlib
 from typing import TYPE_CHECKING
 
-from ..errors import PgiChecksumError, PgiFormatError, PgiTruncatedError
+from ..errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
 from ..limits import DEFAULT_LIMITS
 from .layout import BlockType
 from .parity import DEFAULT_SHARE
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .layout import BlockEntry, Header
     from .source import SourceLike
 
-__all__ = ["BlockReader"]
+__all__ = ["BlockReader", "require_known_flags"]
 
 _CHUNK = 1 << 20
 
@@ -186,23 +186,34 @@ class BlockReader:
             PgiChecksumError: a block is damaged; the message names it.
             PgiTruncatedError: the file ends too early.
             PgiFormatError: bytes follow the last block, or the parity block is that of another file.
+            PgiUnsupportedError: a later version wrote a block, so its checks are not known; all others hold.
         """
         if self.protection is not None:
             self.protection.quiet = True
             if self.header.find(BlockType.PARITY) is None:
                 raise PgiChecksumError("The header is damaged; 'pgic repair' restores it.")
         for block in self.blocks:
-            for _ in self.iter_block(block):
+            for _ in () if block.unknown_flags else self.iter_block(block):
                 pass
         check_parity(self.header, self._packets, self.protection)
         if self._source.read_up_to(self.size, 1):
             raise trailing(self.size)
+        for block in self.blocks:
+            require_known_flags(block)
 
     def _read(self, block: BlockEntry, offset: int, length: int) -> bytes:
         try:
             return self._source.read_at(offset, length)
         except PgiTruncatedError as error:
             raise PgiTruncatedError(f"The file ends before or inside the {block.name}.") from error
+
+
+def require_known_flags(block: BlockEntry) -> None:
+    """Raise PgiUnsupportedError if a block has flags of a later version."""
+    if block.unknown_flags:
+        raise PgiUnsupportedError(
+            f"The {block.name} needs a later version of this software (flags 0x{block.unknown_flags:04x})."
+        )
 
 
 def _damaged(block: BlockEntry, check: str) -> PgiChecksumError:

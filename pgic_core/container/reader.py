@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..errors import PgiChecksumError, PgiFormatError, PgiUnsupportedError
 from ..limits import DEFAULT_LIMITS
-from .block_reader import BlockReader
+from .block_reader import BlockReader, require_known_flags
 from .extension import ExtensionKey, location_from_map, parse_extension
 from .image_fields import IMAGE_FIELDS_SIZE, ImageFields
 from .layout import BlockEntry, BlockType
@@ -117,7 +117,7 @@ class PgiReader(BlockReader):
         """
         image = self._header.image
         if image.encrypted and self._sealed is not None:
-            _require_known_flags(image)
+            require_known_flags(image)
             return self._sealed.payload_length
         self._require_plain(image)
         return image.length - IMAGE_FIELDS_SIZE
@@ -227,7 +227,7 @@ class PgiReader(BlockReader):
     def _read_content(self, block: BlockEntry) -> bytes:
         """A metadata or extension block: CRC32 checked, decompressed."""
         if block.encrypted and self._sealed is not None and block.type == BlockType.METADATA:
-            _require_known_flags(block)
+            require_known_flags(block)
             data = self._sealed.metadata()
         else:
             self._require_plain(block)
@@ -237,17 +237,10 @@ class PgiReader(BlockReader):
     def _require_plain(self, block: BlockEntry) -> None:
         if block.encrypted:
             raise self._locked(block.name)
-        _require_known_flags(block)
+        require_known_flags(block)
 
     def _locked(self, name: str) -> PgiUnsupportedError:
         # A new one each time, since a traceback grows with each raise.
         known = self._locked_because
         kind = PgiUnsupportedError if known is None else type(known)
         return kind(f"The {name} is encrypted." if known is None else str(known))
-
-
-def _require_known_flags(block: BlockEntry) -> None:
-    if block.unknown_flags:
-        raise PgiUnsupportedError(
-            f"The {block.name} has flags 0x{block.unknown_flags:04x}, which need a later version."
-        )
