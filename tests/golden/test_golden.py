@@ -1,4 +1,4 @@
-"""Files of the released model decode for ever: same symbols, same lossless pixels, others within a distance."""
+"""Files of the released model decode for ever: symbols and lossless pixels are the same, others close."""
 
 from __future__ import annotations
 
