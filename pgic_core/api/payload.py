@@ -87,13 +87,14 @@ def code(prepared: Prepared, options: CodingOptions) -> CodedPicture:
         raise PgiOptionError("roi and lossless contradict each other: without loss no region is better.")
     budget = rate.byte_budget(prepared.pixels)
     strategy = _strategy(options, budget) if codec != "lossless" else Strategy()
-    room = None if budget is None else prepared.with_strategy(strategy).room(budget)
+    room = None if budget is None else prepared.room(budget)
     regions = _Regions()
 
     def learned() -> LearnedPicture:
         nonlocal regions
         regions = _regions(prepared, options)
-        return _learned(prepared, options, room, regions)
+        beside = None if budget is None else prepared.with_strategy(strategy).room(budget)
+        return _learned(prepared, options, beside, regions)
 
     def lossless(at_most: int | None) -> Coded | None:
         # The learned codec tells of the progress of both.

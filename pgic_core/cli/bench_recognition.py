@@ -24,10 +24,9 @@ __all__ = ["recognition"]
 @click.command(
     cls=PgicCommand,
     examples=(
-        "pgic bench recognition photos --recogniser insulator-detector --csv lost.csv",
-        "pgic bench recognition idid/images --recogniser insulator-detector --truth idid/annotations.json"
-        " --label insulator --held-out",
-        "pgic bench recognition plates --recogniser rapidocr --truth plates/truth.json --roi panel",
+        "pgic bench recognition photos --recogniser insulator-detector",
+        "pgic bench recognition idid --truth boxes.json --recogniser insulator",
+        "pgic bench recognition plates --recogniser rapidocr --roi panel",
     ),
 )
 @click.argument("folder", type=EXISTING)
@@ -120,9 +119,9 @@ __all__ = ["recognition"]
 )
 @csv_option("the rows")
 def recognition(folder: Path, csv_path: Path | None, work: Path | None, jobs: int, **how: Any) -> None:
-    """Compare what recognisers see before and after coding, beside JPEG and AVIF in as many bytes.
+    """Compare what recognisers see before and after coding.
 
-    Every picture of FOLDER is saved as JPEG 95 and as JPEG 80, and what those show is coded into a tenth and
+    JPEG and AVIF get as many bytes. Every picture of FOLDER is saved as JPEG 95 and as JPEG 80, and what those show is coded into a tenth and
     a fifth of their bytes, as the standard puts it. The figure is average precision at an overlap of one half
     for boxes, the share of the right characters for text, and the share of right first answers for classes.
     What coding costs of it has a 95 % interval by bootstrap over pictures. It is met where the upper end lies
