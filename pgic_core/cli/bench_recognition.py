@@ -121,12 +121,12 @@ __all__ = ["recognition"]
 def recognition(folder: Path, csv_path: Path | None, work: Path | None, jobs: int, **how: Any) -> None:
     """Compare what recognisers see before and after coding.
 
-    JPEG and AVIF get as many bytes. Every picture of FOLDER is saved as JPEG 95 and as JPEG 80, and what those show is coded into a tenth and
-    a fifth of their bytes, as the standard puts it. The figure is average precision at an overlap of one half
-    for boxes, the share of the right characters for text, and the share of right first answers for classes.
-    What coding costs of it has a 95 % interval by bootstrap over pictures. It is met where the upper end lies
-    below 5 %. Rows against what was seen in the original stand beside those against the truth, if there is
-    one.
+    Every picture of FOLDER is saved as JPEG 95 and as JPEG 80, and what those show is coded into a tenth and
+    a fifth of their bytes, as the standard puts it. JPEG and AVIF get as many bytes. The figure is average
+    precision at an overlap of one half for boxes, the share of the right characters for text, and the share
+    of right first answers for classes. What coding costs of it has a 95 % interval by bootstrap over
+    pictures. It is met where the upper end lies below 5 %. Rows against what was seen in the original stand
+    beside those against the truth, if there is one.
     """
     from tempfile import TemporaryDirectory
 
