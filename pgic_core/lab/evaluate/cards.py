@@ -1,0 +1,153 @@
+"""What the page says in one look: five questions and their answers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...errors import PgiUnsupportedError
+from ...models import default_threads
+from .answers import USUAL_QUALITY, appendix_b
+from .summary import bd_against, bd_by_picture, means, shared_quality
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .summary import Figures, Mean
+
+__all__ = ["Card", "cards"]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """An answer in one look.
+
+    Attributes:
+        question: what it answers.
+        answer: a figure.
+        detail: what the figure says, in a sentence or two.
+    """
+
+    question: str
+    answer: str
+    detail: str
+
+
+def cards(figures: Figures) -> list[Card]:
+    """How much smaller, how good, how fast, where it fails, what is not met; those that were measured."""
+    found = means(figures.points)
+    usual = shared_quality(found, "pgic", USUAL_QUALITY)
+    answers = [
+        _smaller(figures),
+        _good(usual, found),
+        _fast(figures),
+        _worst(figures, usual),
+        _not_met(figures),
+    ]
+    return [answer for answer in answers if answer is not None]
+
+
+def _smaller(figures: Figures) -> Card | None:
+    try:
+        rates = {
+            name: rate for name, (rate, _) in bd_against(figures.points, "pgic").items() if rate is not None
+        }
+    except PgiUnsupportedError as error:
+        return Card("How much smaller?", "?", str(error))
+    if not rates:
+        return None
+    anchor = "jpeg" if "jpeg" in rates else min(rates)
+    others = ", ".join(
+        f"{rate:+.0f} % against {name}" for name, rate in sorted(rates.items()) if name != anchor
+    )
+    return Card(
+        "How much smaller?",
+        f"{rates[anchor]:+.0f} %",
+        f"Bytes against {anchor} at the same PSNR (BD-rate, mean over pictures). {others}".strip()
+        + ("." if others else ""),
+    )
+
+
+def _good(usual: Mean | None, found: Sequence[Mean]) -> Card | None:
+    if usual is None:
+        return None
+    values = usual.values
+    text = (
+        f"Mean PSNR at quality {usual.quality}, {values['bpp']:.2f} bits a pixel,"
+        f" {values['ratio_raw']:.0f} times smaller than raw. MS-SSIM {values['ms_ssim']:.4f}."
+    )
+    others = [
+        f"{name} {value:.1f}"
+        for name in dict.fromkeys(mean.codec for mean in found)
+        if not name.startswith("pgic") and not math.isnan(value := _psnr_at(found, name, values["bpp"]))
+    ]
+    if others:
+        text += f" In as many bits: {', '.join(others)} dB."
+    return Card("How good?", f"{values['psnr']:.1f} dB", text)
+
+
+def _psnr_at(found: Sequence[Mean], codec: str, bpp: float) -> float:
+    """PSNR of a codec's means at a rate, between its points by the logarithm of the rate; NaN beyond them."""
+    points = sorted((m.values["bpp"], m.values["psnr"]) for m in found if m.codec == codec and m.scale == 1)
+    rates = np.log([rate for rate, _ in points])
+    inside = len(points) > 1 and rates[0] <= math.log(bpp) <= rates[-1]
+    return float(np.interp(math.log(bpp), rates, [value for _, value in points])) if inside else math.nan
+
+
+def _fast(figures: Figures) -> Card | None:
+    speeds = {(row["codec"], row["operation"]): row for row in figures.speed}
+    if ("pgic", "encode") not in speeds:
+        return None
+    encode, decode = speeds["pgic", "encode"], speeds["pgic", "decode"]
+    text = (
+        f"Megapixels a second to encode and to decode, {default_threads()} threads,"
+        f" quality {encode['quality']}."
+    )
+    if ("avif", "encode") in speeds:
+        text += (
+            f" AVIF: {speeds['avif', 'encode']['megapixels_per_second']:.1f} and"
+            f" {speeds['avif', 'decode']['megapixels_per_second']:.1f}."
+        )
+    return Card(
+        "How fast?",
+        f"{encode['megapixels_per_second']:.1f} / {decode['megapixels_per_second']:.1f}",
+        text,
+    )
+
+
+def _worst(figures: Figures, usual: Mean | None) -> Card | None:
+    if usual is None:
+        return None
+    own = [p for p in figures.points if p.codec == "pgic" and p.quality == usual.quality]
+    worst = min(own, key=lambda p: (math.isnan(p.worst_tile), p.worst_tile, p.picture))
+    return Card(
+        "Where does it fail?",
+        f"SSIM {worst.worst_tile:.2f}",
+        f"Worst tile of 64 pixels at quality {usual.quality}: {worst.picture} at {worst.worst_x},"
+        f" {worst.worst_y}. The crops below begin with it. {_dearest(figures)}".strip(),
+    )
+
+
+def _dearest(figures: Figures) -> str:
+    """Where another codec needs fewest bytes beside pgic, in a sentence; nothing where none needs fewer."""
+    try:
+        rates = bd_by_picture(figures.points, "pgic")
+    except PgiUnsupportedError:
+        return ""
+    if not rates:
+        return ""
+    rate, picture, codec = max((rate, picture, codec) for (picture, codec), rate in rates.items())
+    return f"Most bytes beside another codec: {picture}, {rate:+.0f} % against {codec}." if rate > 0 else ""
+
+
+def _not_met(figures: Figures) -> Card:
+    rows = [row for row in appendix_b(figures) if row.verdict != "not measured"]
+    failed = [row for row in rows if row.verdict == "not met"]
+    decided = sum(row.verdict in ("met", "not met") for row in rows)
+    text = " ".join(f"{row.id}: {row.asked}." for row in failed) or "Every clause that sets a bound is met."
+    return Card(
+        "What is not met?", f"{len(failed)} of {decided}", f"Clauses of Appendix B with a bound. {text}"
+    )
