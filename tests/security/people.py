@@ -146,3 +146,49 @@ def make_person(folder: Path, who: str, algorithm: str = "ed25519", **leaf: Any)
     person.chain.write_bytes(own.public_bytes(PEM))
     person.root.write_bytes(top.public_bytes(PEM))
     return person
+
+
+SM2_OPTION = ("-sm3", "-sigopt", "distid:1234567812345678")
+
+
+def openssl(*arguments: object, data: bytes = b"") -> bytes:
+    command = ["openssl", *map(str, arguments)]
+    return subprocess.run(command, input=data, capture_output=True, check=True).stdout
+
+
+def sm2_key(path: Path) -> Path:
+    path.write_bytes(openssl("genpkey", "-algorithm", "SM2"))
+    return path
+
+
+def sm2_certificate(
+    folder: Path, who: str, key: Path, issuer: tuple[Path, Path] | None, *extensions: str, days: int = 300
+) -> Path:
+    """A certificate by the system's OpenSSL; ``issuer`` is its certificate and key, None for a root."""
+    own = folder / f"{who}.pem"
+    subject = ("-subj", f"/CN={who}")
+    if issuer is None:
+        added = [word for extension in extensions for word in ("-addext", extension)]
+        made = openssl("req", "-x509", "-new", "-key", key, *SM2_OPTION, *subject, "-days", days, *added)
+    else:
+        request = openssl("req", "-new", "-key", key, *SM2_OPTION, *subject)
+        (folder / "extensions").write_text("\n".join(extensions) + "\n")
+        made = openssl(
+            *("x509", "-req", "-CA", issuer[0], "-CAkey", issuer[1], "-CAcreateserial", "-days", days),
+            *("-vfyopt", "distid:1234567812345678", *SM2_OPTION, "-extfile", folder / "extensions"),
+            data=request,
+        )
+    own.write_bytes(made)
+    return own
+
+
+def make_sm2_person(folder: Path, who: str, *extensions: str, days: int = 300) -> Person:
+    """A person of the national suite with a root of their own."""
+    folder.mkdir()
+    root_key, key = sm2_key(folder / "root.key"), sm2_key(folder / "key.pem")
+    root = sm2_certificate(folder, "root", root_key, None)
+    leaf = extensions or ("basicConstraints=critical,CA:false", "keyUsage=critical,digitalSignature")
+    chain = sm2_certificate(folder, who, key, (root, root_key), *leaf, days=days)
+    public = folder / "public.pem"
+    public.write_bytes(openssl("pkey", "-in", key, "-pubout"))
+    return Person(key, public, chain, root)

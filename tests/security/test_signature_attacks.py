@@ -6,6 +6,7 @@ was changed, whatever was changed in it.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -170,7 +171,7 @@ def test_a_bit_of_the_extension_flips(case: int, one: Signed) -> None:
     assert "extension block" in message
 
 
-@pytest.mark.parametrize("field", ["signature", "leaves", "statement", "key"])
+@pytest.mark.parametrize("field", ["signature", "locators", "statement", "key"])
 @pytest.mark.parametrize("case", range(8))
 def test_a_bit_of_the_record_flips(case: int, field: str, one: Signed) -> None:
     """What no longer parses breaks S12; the rest is forged."""
@@ -250,7 +251,7 @@ def test_keys_are_confused(case: int, one: Signed, twice: Signed, people: tuple[
         with pytest.raises(PgiFormatError), open_file(data) as file:
             file.verify(people[0].root)
     elif case < 18:
-        algorithm = ("ecdsa-p256", "ml-dsa-65", "sm2")[case - 15]
+        algorithm = ("ecdsa-p256", "ml-dsa-65", "sm9")[case - 15]
         error = PgiUnsupportedError if case == 17 else PgiFormatError
         refused(one.with_statement(algorithm=algorithm), error=error)
     elif case < 21:  # a thief with a certificate of the same name signs what he changed
@@ -268,29 +269,42 @@ def test_keys_are_confused(case: int, one: Signed, twice: Signed, people: tuple[
 def test_leaves_change_their_order(case: int, one: Signed) -> None:
     """In the record, in the statement, or both."""
     record = one.record()
-    hashes = [record["leaves"][at : at + 32] for at in range(0, len(record["leaves"]), 32)]
+    hashes = [record["locators"][at : at + 8] for at in range(0, len(record["locators"]), 8)]
     first = case % (len(hashes) - 1)
     hashes[first], hashes[first + 1] = hashes[first + 1], hashes[first]
     if case % 4 == 1:
         del hashes[first]
     if case % 4 == 2:
         hashes.insert(first, hashes[first])
-    data = one.with_record(leaves=b"".join(hashes))
+    locators = b"".join(hashes)
+    data = one.with_record(locators=locators)
     if case % 4 == 3:
-        from pgic_core.security.signatures.tree import root_of
+        digest = hashlib.sha256(b"pgi locators\0" + locators).digest()
+        raw = cbor2.dumps(cbor2.loads(record["statement"]) | {"locators": digest}, canonical=True)
+        data = one.with_record(locators=locators, statement=raw)
+    refused(data, error=PgiFormatError if case % 4 in (1, 2) else PgiAuthenticationError)
 
-        statement = cbor2.loads(record["statement"]) | {"root": root_of(hashes), "count": len(hashes)}
-        raw = cbor2.dumps(statement, canonical=True)
-        data = one.with_record(leaves=b"".join(hashes), statement=raw)
-    refused(data)
+
+@pytest.mark.parametrize("kind", ["tile", "metadata"])
+def test_a_locator_that_was_made_to_fit(kind: str, one: Signed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who finds other content for a locator hides where the change is, and not the change."""
+    from pgic_core.security.signatures import checking, record
+
+    monkeypatch.setattr(checking, "LOCATOR_BYTES", 0)
+    monkeypatch.setattr(record.Signature, "locator", lambda *_: b"")
+    if kind == "tile":
+        data = one.file(image=flipped(one.image, 8 * one.parts[-1][0] + 5))
+        assert "something in the tier full" in refused(data)
+    else:
+        data = one.file(metadata=one.blocks[METADATA].replace(b"UAV-7", b"UAV-8"))
+        assert "something in the tier metadata" in refused(data)
 
 
 @pytest.mark.parametrize(
     "changed",
     [
         {"time": 0},
-        {"count": 1},
-        {"root": bytes(32)},
+        {"locators": bytes(32)},
         {"salts": bytes(32)},
         {"previous": [bytes(32)]},
         {"fields": bytes(7)},
@@ -303,6 +317,18 @@ def test_a_statement_is_changed(changed: dict[str, object], one: Signed) -> None
     refused(one.with_statement(**changed))
 
 
+def test_roots_and_counts_are_changed(one: Signed) -> None:
+    statement = cbor2.loads(one.record()["statement"])
+    first, second, third, fourth = statement["roots"]
+    refused(one.with_statement(roots=[second, first, third, fourth]))
+    refused(one.with_statement(roots=[first, second, fourth, fourth]), error=PgiFormatError)
+    first, second, third, fourth = statement["counts"]
+    assert (first, third) == (4, 0)
+    refused(one.with_statement(counts=[first, second + 1, third, fourth - 1]))
+    refused(one.with_statement(counts=[first, second, third, fourth + 1]), error=PgiFormatError)
+    refused(one.with_statement(counts=[first, second, True, fourth]), error=PgiFormatError)
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -311,7 +337,7 @@ def test_a_statement_is_changed(changed: dict[str, object], one: Signed) -> None
         {"key": 7},
         {"certificates": {}},
         {"certificates": [b"x"] * 9},
-        {"leaves": bytes(33)},
+        {"locators": bytes(9)},
         {"open": {}},
         {"open": {"secret": bytes(31), "claims": b"\xa0"}},
         {"open": {"secret": bytes(32), "claims": b"\xa0", "more": 1}},
