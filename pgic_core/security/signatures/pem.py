@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 import re
 from typing import TYPE_CHECKING
 
-from ...errors import PgiInputError
+from ...data_files import read_bytes
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator
 
 __all__ = ["blocks", "first_block", "read_pem"]
@@ -25,16 +25,7 @@ def read_pem(path: str | os.PathLike[str]) -> bytes:
     Raises:
         PgiInputError: it cannot be read, or is too large for one.
     """
-    try:
-        with open(path, "rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise PgiInputError(
-            error.errno, f"The key or certificate cannot be read: {error.strerror}", os.fspath(path)
-        ) from error
-    if len(data) > _MOST_BYTES:
-        raise PgiInputError(f"{os.fspath(path)} is too large to hold keys or certificates.")
-    return data
+    return read_bytes(path, "key or certificate", _MOST_BYTES)
 
 
 def blocks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
