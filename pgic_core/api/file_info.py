@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..container import Annotation, Metadata
+    from ..security.signatures.stated import StatedSignature
     from .encryption import SecurityInfo
     from .side_data import SideData
 
@@ -105,6 +106,7 @@ class FileInfo:
         side_data: IPTC, comments and the like.
         preprocess: names of the steps that changed the picture before it was coded.
         extension: fields of vendors.
+        signatures: what records of signatures state, none of it verified.
         security: what an encrypted file says of its encryption; None of a plain one. What no key opens is
             empty, 0 or None above.
     """
@@ -144,6 +146,7 @@ class FileInfo:
     side_data: SideData
     preprocess: tuple[str, ...]
     extension: Mapping[str, object]
+    signatures: tuple[StatedSignature, ...] = ()
     security: SecurityInfo | None = None
 
     def to_dict(self) -> dict[str, object]:
@@ -161,6 +164,7 @@ class FileInfo:
         result["side_data"] = _side_data(self.side_data)
         result["preprocess"] = list(self.preprocess)
         result["extension"] = _plain(self.extension)
+        result["signatures"] = [signature.to_dict() for signature in self.signatures]
         result["security"] = None if self.security is None else self.security.to_dict()
         return result
 

@@ -193,6 +193,7 @@ def generate_key(kind: str = "x25519") -> SecretKey:
     """
     if kind not in SCHEMES:
         raise PgiOptionError(f"The kind of key must be one of {', '.join(SCHEMES)}, not {kind!r}.")
+    require_extra("To make keys")
     return SecretKey(kind, find_scheme(kind).generate())
 
 
@@ -239,6 +240,12 @@ def read_public_key(path: str | os.PathLike[str]) -> PublicKey:
         PgiInputError: it cannot be read, or holds something else.
     """
     keys = parse_keys(_read(path), os.fspath(path))
+    if any(isinstance(key, SecretKey) for key in keys):
+        public = os.path.splitext(os.fspath(path))[0] + ".pub"
+        raise PgiInputError(
+            f"{os.fspath(path)} is a secret key, which opens files. Encrypting takes the public one, "
+            f"probably {public}."
+        )
     if len(keys) != 1 or not isinstance(keys[0], PublicKey):
         raise PgiInputError(f"{os.fspath(path)} is no file with one public key.")
     return keys[0]

@@ -23,6 +23,7 @@ __all__ = [
     "load_sm2",
     "sign_sm2",
     "sm2_key_of_certificate",
+    "sm2_pkcs8",
     "sm2_private_key",
     "sm2_spki",
 ]
@@ -34,6 +35,8 @@ POINT = b"\x04"
 _IDENTITY = b"1234567812345678"  # GM/T 0009, where nothing else is agreed upon
 # SubjectPublicKeyInfo (RFC 5480) up to the point: ecPublicKey, curve 1.2.156.10197.1.301.
 _SPKI_START = bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d034200") + POINT
+# PKCS 8 up to the private key: version, ecPublicKey, the curve, and ECPrivateKey (RFC 5915) with its version.
+_PKCS8_START = bytes.fromhex("308187020100301306072a8648ce3d020106082a811ccf5501822d046d306b0201010420")
 _CURVE = "1.2.156.10197.1.301"
 _ORDER_BITS = 256
 
@@ -68,6 +71,15 @@ def sm2_spki(private: bytes) -> bytes:
         raise
     except Exception as error:  # gmalg has no base of its errors
         raise ValueError("It is no private key of SM2.") from error
+
+
+def sm2_pkcs8(private: bytes) -> bytes:
+    """A private key in PKCS 8 (RFC 5958), DER.
+
+    Raises:
+        ValueError: it is no private key.
+    """
+    return _PKCS8_START + private + bytes.fromhex("a144034200") + sm2_spki(private)[len(_SPKI_START) - 1 :]
 
 
 def is_sm2_key(spki: bytes) -> bool:

@@ -65,7 +65,7 @@ def test_there_and_back(folder: Path) -> None:
     text = done("info", "sealed.pgi", "--key", "anna.key")
     assert "open: full" in text
     assert "tiles" in text
-    assert "no key for it was given" in failed("decode", "sealed.pgi", "a.png")
+    assert "no key was given" in failed("decode", "sealed.pgi", "a.png")
     assert "takes the tier full" in failed("decode", "sealed.pgi", "a.png", "--key", "ben.key")
     done("decode", "sealed.pgi", "a.png", "--key", "anna.key")
     done("decode", "--level", "preview", "sealed.pgi", "b.png", "--key", "ben.key")
@@ -85,7 +85,7 @@ def test_the_environment_names_keys(folder: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_metadata_of_an_encrypted_file(folder: Path) -> None:
     done("encrypt", "photo.pgi", "-o", "sealed.pgi", "--to", "anna.pub")
-    assert "no key for it was given" in failed("meta", "set", "sealed.pgi", "--device-id", "D9")
+    assert "no key was given" in failed("meta", "set", "sealed.pgi", "--device-id", "D9")
     done("meta", "set", "sealed.pgi", "--device-id", "D9", "--key", "anna.key")
     done("meta", "annotate", "sealed.pgi", "--box", "rust", "1", "2", "30", "40", "--key", "anna.key")
     assert "rust" in done("meta", "show", "sealed.pgi", "--key", "anna.key")

@@ -188,6 +188,7 @@ def _info(
         changed=tuple(check.changed),
         unchecked=sum(statement.counts) - check.seen if state != BROKEN else 0,
         previous=tuple(each.hex() for each in statement.previous),
+        revocation_checked=None if trust is None or reason else trust.checks_revocation(signature.spki),
     )
     if state != HOLDS or check.claims is None:
         return info

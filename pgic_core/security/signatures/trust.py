@@ -92,6 +92,10 @@ class Trust:
         except _broken():
             return "its certificate cannot be read"
 
+    def checks_revocation(self, spki: bytes) -> bool | None:
+        """Whether lists speak of the certificates of a key; None of a key that is trusted by itself."""
+        return None if spki in self.keys else bool(self.lists)
+
     def _chain_fault(self, certificates: Sequence[bytes], at: datetime) -> str:
         from cryptography import x509
 
