@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +11,7 @@ from click.testing import CliRunner
 
 import pgic_core
 from pgic_core.cli import app
-from pgic_core.errors import PgiAuthenticationError, PgiInputError
+from pgic_core.errors import PgiAuthenticationError, PgiInputError, PgiOptionError
 from pgic_core.security.policy import read_policy, recipients_by_policy, sign_policy
 from pgic_core.signing import make_key
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 def content(keys: Keys) -> dict[str, Any]:
     return {
+        "serial": 12,
         "roles": {"inspector": "preview", "analyst": "full", "area": "regions"},
         "people": [
             {"name": "Anna", "role": "analyst", "key": keys.full.public.to_text()},
@@ -61,7 +63,8 @@ def test_roles_become_tiers(folder: Path, learned: bytes, lossless: bytes, small
 
 
 def test_a_policy_that_was_changed_is_refused(folder: Path, keys: Keys) -> None:
-    assert [person.name for person in read_policy("roles.json", "office.pub")] == ["Anna", "Ben", "Carla"]
+    people = read_policy("roles.json", "office.pub").people
+    assert [person.name for person in people] == ["Anna", "Ben", "Carla"]
     with pytest.raises(PgiAuthenticationError, match=r"stranger\.pub"):
         read_policy("roles.json", "stranger.pub")
     text = (folder / "roles.json").read_text(encoding="utf-8")
@@ -96,6 +99,12 @@ def test_a_policy_that_was_changed_is_refused(folder: Path, keys: Keys) -> None:
         {"people": [{"name": "Anna", "role": "analyst", "key": "pgic-public"}]},
         {"people": [{"name": 1, "role": "analyst", "key": "pgic-public"}]},
         {"more": 1},
+        {"serial": None},
+        {"serial": -1},
+        {"serial": True},
+        {"serial": "12"},
+        {"until": 2027},
+        {"until": "tomorrow"},
     ],
 )
 def test_what_is_no_policy_is_not_signed(folder: Path, keys: Keys, change: dict[str, Any]) -> None:
@@ -103,6 +112,36 @@ def test_what_is_no_policy_is_not_signed(folder: Path, keys: Keys, change: dict[
     with pytest.raises(PgiInputError, match=r"bad\.json"):
         sign_policy("bad.json", "office")
     assert not (folder / "bad.json.sig").exists()
+
+
+def test_an_old_policy_is_refused(folder: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who kept it, with its signature, puts it in the place of the present one."""
+    for least in (0, 12):
+        assert read_policy("roles.json", "office.pub", least_serial=least).serial == 12
+    with pytest.raises(PgiAuthenticationError, match=r"number is 12, the newest known is 13"):
+        read_policy("roles.json", "office.pub", least_serial=13)
+    monkeypatch.setenv("PGIC_POLICY_SERIAL", "13")
+    with pytest.raises(PgiAuthenticationError, match="old policy"):
+        recipients_by_policy("roles.json", "office.pub")
+    assert read_policy("roles.json", "office.pub", least_serial=0).serial == 12
+    monkeypatch.setenv("PGIC_POLICY_SERIAL", "-1")
+    with pytest.raises(PgiOptionError, match="PGIC_POLICY_SERIAL"):
+        read_policy("roles.json", "office.pub")
+    monkeypatch.delenv("PGIC_POLICY_SERIAL")
+    today = datetime.now(UTC)
+    for until, ended in (
+        (today.date().isoformat(), False),  # a day counts to its end
+        ((today - timedelta(1)).date().isoformat(), True),
+        ((today + timedelta(hours=1)).isoformat(), False),
+        ((today - timedelta(hours=1)).replace(tzinfo=None).isoformat(), True),
+    ):
+        (folder / "short.json").write_text(json.dumps(content(keys) | {"until": until}), encoding="utf-8")
+        sign_policy("short.json", "office")
+        if ended:
+            with pytest.raises(PgiAuthenticationError, match="it ended at 20"):
+                read_policy("short.json", "office.pub")
+        else:
+            read_policy("short.json", "office.pub")
 
 
 def test_keys_of_a_policy(folder: Path, keys: Keys) -> None:
@@ -124,11 +163,16 @@ def test_commands(folder: Path, learned: bytes, keys: Keys) -> None:
     assert run("policy", "sign", "roles.json", "--key", "office")[0] == 0
     status, text = run("policy", "show", "roles.json", "--trust", "office.pub")
     assert status == 0
+    assert text.startswith("serial 12\n")
     assert f"Ben: inspector (preview), key {keys.preview.key_id.hex()}" in text
     encrypt = ["encrypt", "photo.pgi", "-o", "sealed.pgi", "--policy", "roles.json"]
     assert run(*encrypt, "--trust", "office.pub")[0] == 0
     assert tier((folder / "sealed.pgi").read_bytes(), keys.preview) == "preview"
     assert run(*encrypt)[0] == 2
+    status, text = run(*encrypt, "--trust", "office.pub", "--policy-serial", "13")
+    assert status == 1
+    assert "is an old policy" in text
+    assert run("encrypt", "photo.pgi", "-o", "b.pgi", "--to", "x.pub", "--policy-serial", "1")[0] == 2
     status, text = run(*encrypt, "--trust", "stranger.pub")
     assert status == 1
     assert "is not signed with the key" in text
