@@ -2,5 +2,6 @@
 
 from .info import SignatureInfo
 from .signing_key import SigningKey
+from .stated import StatedSignature
 
-__all__ = ["SignatureInfo", "SigningKey"]
+__all__ = ["SignatureInfo", "SigningKey", "StatedSignature"]

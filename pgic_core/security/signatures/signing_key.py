@@ -106,6 +106,10 @@ class SigningKey:
         """The signature of a statement."""
         return self._sign(signed_message(statement))
 
+    def sign_message(self, message: bytes) -> bytes:
+        """The signature of a message of another format than ours, such as C2PA."""
+        return self._sign(message)
+
 
 def _loaded(data: bytes, name: str) -> tuple[str, bytes, Callable[[bytes], bytes]]:
     """Algorithm, public key and what signs with the private key in PEM."""

@@ -24,13 +24,15 @@ class StatedSignature:
 
     Attributes:
         algorithm: "ed25519", "ecdsa-p256", "ml-dsa-65", "sm2", or "unknown" of one that is not known here.
-        key_id: of the key, in hex; empty where it cannot be told, as for what follows.
+        id: of the signature, in hex; empty where it cannot be told, as for what follows.
+        key_id: of the key, in hex.
         subject: name in the certificate.
         time_ms: UTC milliseconds by the signer's clock, or None.
         stamps: number of time stamps on it.
     """
 
     algorithm: str
+    id: str = ""
     key_id: str = ""
     subject: str = ""
     time_ms: int | None = None
@@ -72,5 +74,5 @@ def _stated(signature: Signature, stamps: int) -> StatedSignature:
     if signature.certificates:
         with contextlib.suppress(ImportError):  # without the extra, names in certificates are not read
             subject = subject_of(signature.certificates[0])
-    statement = signature.statement
-    return StatedSignature(statement.algorithm, signature.key_id.hex(), subject, statement.time, stamps)
+    statement, name = signature.statement, signature.id.hex()
+    return StatedSignature(statement.algorithm, name, signature.key_id.hex(), subject, statement.time, stamps)
