@@ -39,6 +39,7 @@ def test_a_log_that_nobody_touched_is_whole(tmp_path: Path, lines: list[bytes]) 
     assert faults(tmp_path, lines) == []
 
 
+@pytest.mark.attack("audit forgery")
 @pytest.mark.parametrize("at", range(COUNT))
 def test_an_edited_line_is_named(tmp_path: Path, lines: list[bytes], at: int) -> None:
     changed = [*lines]
@@ -48,6 +49,7 @@ def test_an_edited_line_is_named(tmp_path: Path, lines: list[bytes], at: int) ->
     assert f":{at + 1}:" in fault
 
 
+@pytest.mark.attack("audit forgery")
 @pytest.mark.parametrize("at", range(COUNT - 1))
 def test_an_edited_line_with_a_new_hash_is_named(tmp_path: Path, lines: list[bytes], at: int) -> None:
     facts = json.loads(lines[at])
@@ -58,6 +60,7 @@ def test_an_edited_line_with_a_new_hash_is_named(tmp_path: Path, lines: list[byt
     assert f"entry {at}, which was replaced" in fault
 
 
+@pytest.mark.attack("audit forgery")
 @pytest.mark.parametrize("at", range(1, COUNT - 1))
 def test_a_dropped_line_is_named(tmp_path: Path, lines: list[bytes], at: int) -> None:
     assert faults(tmp_path, lines[:at] + lines[at + 1 :]) == [f"Entry {at} is missing."]
@@ -67,6 +70,7 @@ def test_dropped_lines_are_named(tmp_path: Path, lines: list[bytes]) -> None:
     assert faults(tmp_path, lines[:5] + lines[9:]) == ["Entries 5 to 8 are missing."]
 
 
+@pytest.mark.attack("audit forgery")
 @pytest.mark.parametrize("at", range(COUNT - 1))
 def test_lines_in_another_order_are_named(tmp_path: Path, lines: list[bytes], at: int) -> None:
     changed = [*lines]
@@ -80,6 +84,7 @@ def test_a_doubled_line_is_named(tmp_path: Path, lines: list[bytes]) -> None:
     assert "entry 7 is there twice" in fault
 
 
+@pytest.mark.attack("audit forgery")
 @pytest.mark.parametrize("kept", [1, 100, -1])
 def test_a_cut_line_is_named(tmp_path: Path, lines: list[bytes], kept: int) -> None:
     changed = [*lines]

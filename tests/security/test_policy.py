@@ -16,9 +16,12 @@ from pgic_core.security.policy import read_policy, recipients_by_policy, sign_po
 from pgic_core.signing import make_key
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from .conftest import Keys
+
+    Forgery = Callable[[Path], None]
 
 
 def content(keys: Keys) -> dict[str, Any]:
@@ -83,6 +86,80 @@ def test_a_policy_that_was_changed_is_refused(folder: Path, keys: Keys) -> None:
     sign_policy("roles.json", "stranger")
     with pytest.raises(PgiAuthenticationError):
         read_policy("roles.json", "office.pub")
+
+
+def _flipped(name: str, at: int) -> Forgery:
+    def forge(folder: Path) -> None:
+        data = bytearray((folder / name).read_bytes())
+        data[at * len(data) // 10] ^= 1
+        (folder / name).write_bytes(data)
+
+    return forge
+
+
+def _edited(old: str, new: str) -> Forgery:
+    def forge(folder: Path) -> None:
+        text = (folder / "roles.json").read_text(encoding="utf-8")
+        assert old in text
+        (folder / "roles.json").write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    return forge
+
+
+def _by_a_stranger(folder: Path) -> None:
+    """Who claims the office's key id."""
+    theirs = json.loads((folder / "roles.json.sig").read_text())
+    sign_policy("roles.json", "stranger")
+    forged = json.loads((folder / "roles.json.sig").read_text()) | {"key_id": theirs["key_id"]}
+    (folder / "roles.json.sig").write_text(json.dumps(forged))
+
+
+def _signature_of_another(folder: Path) -> None:
+    """A policy that the office signed, too, with another's signature beside it."""
+    text = (folder / "roles.json").read_text(encoding="utf-8")
+    (folder / "other.json").write_text(text.replace('"full"', '"preview"'), encoding="utf-8")
+    sign_policy("other.json", "office")
+    (folder / "roles.json.sig").write_bytes((folder / "other.json.sig").read_bytes())
+
+
+def _of_an_audit_log(folder: Path) -> None:
+    """A signature of the same key on the same bytes, for another purpose."""
+    from pgic_core.signing import Signer
+
+    signature = Signer("office").sign((folder / "roles.json").read_bytes())
+    (folder / "roles.json.sig").write_text(json.dumps({"signature": signature}))
+
+
+def _older(folder: Path) -> None:
+    text = (folder / "roles.json").read_text(encoding="utf-8")
+    (folder / "roles.json").write_text(text.replace('"serial": 12', '"serial": 11'), encoding="utf-8")
+    sign_policy("roles.json", "office")
+
+
+FORGERIES: list[Forgery] = [
+    *(_flipped("roles.json", at) for at in range(10)),
+    _edited('"preview"', '"full"'),
+    _edited('"inspector"', '"analyst"'),
+    _edited('"serial": 12', '"serial": 13'),
+    _edited('"serial": 12', '"serial": 12, "until": "2099-01-01"'),
+    _edited('"serial": 12', '"serial": 12, "serial": 12'),
+    _edited('"Ben"', '"Bob"'),
+    _edited("{", "\ufeff{"),
+    _edited("}]}", "}] }"),
+    _by_a_stranger,
+    _signature_of_another,
+    _of_an_audit_log,
+    _older,
+]
+
+
+@pytest.mark.attack("policy forgery")
+@pytest.mark.parametrize("number", range(len(FORGERIES)))
+def test_a_forged_policy_is_refused(number: int, folder: Path) -> None:
+    """Also one with its old signature, where the newest serial number is known; nobody gets a key by it."""
+    FORGERIES[number](folder)
+    with pytest.raises(PgiAuthenticationError):
+        recipients_by_policy("roles.json", "office.pub", least_serial=12)
 
 
 @pytest.mark.parametrize(
