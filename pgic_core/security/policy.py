@@ -113,7 +113,7 @@ def sign_policy(path: str | os.PathLike[str], key: str | os.PathLike[str]) -> st
         PgiInputError: the policy is none, or a file cannot be read or written.
         PgiUnsupportedError: the extra "security" is missing.
     """
-    from ..signing import Signer
+    from ..ed25519_keys import Signer
 
     data = read_bytes(path, "policy", _MOST_BYTES)
     _policy(parse_json(data, os.fspath(path)), os.fspath(path))
@@ -139,7 +139,7 @@ def read_policy(
         PgiInputError: it is no policy, or a file cannot be read.
         PgiUnsupportedError: the extra "security" is missing.
     """
-    from ..signing import is_signature_of, load_public_key
+    from ..ed25519_keys import is_signature_of, load_public_key
 
     name, data = os.fspath(path), read_bytes(path, "policy", _MOST_BYTES)
     key = load_public_key(os.fspath(trust))

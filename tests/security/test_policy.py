@@ -11,9 +11,9 @@ from click.testing import CliRunner
 
 import pgic_core
 from pgic_core.cli import app
+from pgic_core.ed25519_keys import make_key
 from pgic_core.errors import PgiAuthenticationError, PgiInputError, PgiOptionError
 from pgic_core.security.policy import read_policy, recipients_by_policy, sign_policy
-from pgic_core.signing import make_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,7 +124,7 @@ def _signature_of_another(folder: Path) -> None:
 
 def _of_an_audit_log(folder: Path) -> None:
     """A signature of the same key on the same bytes, for another purpose."""
-    from pgic_core.signing import Signer
+    from pgic_core.ed25519_keys import Signer
 
     signature = Signer("office").sign((folder / "roles.json").read_bytes())
     (folder / "roles.json.sig").write_text(json.dumps({"signature": signature}))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import textwrap
 
+from ...ed25519_keys import write_pair
 from ...errors import PgiOptionError
-from ...signing import write_pair
 from ..schemes import SCHEMES
 from ..sm2 import sm2_pkcs8, sm2_spki
 from ..suites import require_extra
