@@ -100,8 +100,10 @@ def load_public_key(path: str) -> Ed25519PublicKey:
 
 
 def key_id_of(key: Ed25519PublicKey) -> str:
-    """The first 16 hex digits of the SHA-256 of the 32 bytes of the public key."""
-    return hashlib.sha256(key.public_bytes_raw()).hexdigest()[:16]
+    """The first 16 hex digits of the SHA-256 of SubjectPublicKeyInfo, DER; signatures of files have the same."""
+    _, serialization = _cryptography()
+    spki = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(spki).hexdigest()[:16]
 
 
 def is_signature_of(key: Ed25519PublicKey, signature: str, message: bytes) -> bool:

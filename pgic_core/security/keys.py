@@ -214,6 +214,10 @@ def parse_keys(text: str, what: str) -> list[PublicKey | SecretKey]:
         if not words or words[0].startswith("#"):
             continue
         problem = PgiInputError(f"{what}: line {number} is no key that pgic wrote.")
+        if words[0].startswith("-----BEGIN"):
+            raise PgiInputError(
+                f"{what} is a key in PEM, which is for signatures; 'pgic keygen NAME' makes others."
+            )
         if len(words) != 4 or words[0] not in (_PUBLIC, _SECRET):
             raise problem
         try:

@@ -164,3 +164,22 @@ def test_lists_of_revoked_certificates(folder: Path) -> None:
     assert "names" in failed("verify", "photo.pgi", "--crl", "good.crl", status=2)
     assert "holds no list" in failed(*trusted, "--crl", "photo.png")
     assert "cannot be read" in failed(*trusted, "--crl", "missing.crl")
+
+
+def test_keys_for_the_other_purpose_are_called_that(folder: Path) -> None:
+    done("keygen", "anna")
+    done("keygen", "--kind", "ed25519", "drone")
+    done("encode", "photo.png", "--codec", "lossless")
+    assert "'pgic keygen --kind ed25519' makes one" in failed("sign", "photo.pgi", "--key", "anna.key")
+    assert "key for encryption" in failed("verify", "photo.pgi", "--trust", "anna.pub")
+    assert "which is for signatures" in failed("encrypt", "photo.pgi", "-o", "a.pgi", "--to", "drone.pem.pub")
+
+
+def test_one_key_has_one_id(folder: Path) -> None:
+    """Whatever it signs: files, policies, models, audit logs."""
+    from pgic_core.ed25519_keys import Signer, key_id_of, load_public_key
+
+    key_id = done("keygen", "--kind", "ed25519", "office").split()[-1]
+    done("encode", "photo.png", "--codec", "lossless", "--sign", "office.pem")
+    assert f"(key {key_id})" in done("verify", "photo.pgi", "--trust", "office.pem.pub")
+    assert Signer("office.pem").key_id == key_id == key_id_of(load_public_key("office.pem.pub"))

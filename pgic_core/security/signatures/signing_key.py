@@ -121,7 +121,9 @@ def _loaded(data: bytes, name: str) -> tuple[str, bytes, Callable[[bytes], bytes
             return SM2, sm2_spki(private), lambda message: sign_sm2(private, message)
         key: Any = serialization.load_pem_private_key(data, None)
     except (ValueError, TypeError) as error:
-        raise PgiInputError(f"{name} is no private key in PEM without a passphrase.") from error
+        raise PgiInputError(
+            f"{name} is no private key in PEM without a passphrase; 'pgic keygen --kind ed25519' makes one."
+        ) from error
     except UnsupportedAlgorithm:
         key = None
     algorithm = None if key is None else algorithm_of(key.public_key())

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Trust", "is_of_key", "is_of_sm2", "subject_of"]
 
+_KEY_FILE = b"pgic-"  # the start of a line in a file of 'pgic keygen NAME'
 _PURPOSES = {
     "1.3.6.1.5.5.7.3.36": "documentSigning",
     "1.3.6.1.5.5.7.3.4": "emailProtection",
@@ -70,7 +71,9 @@ class Trust:
         except _broken() as error:
             raise PgiInputError(f"{path} has a certificate or key that cannot be read.") from error
         if not roots and not keys:
-            raise PgiInputError(f"{path} holds neither certificates nor public keys in PEM.")
+            hint = " It is a key for encryption; 'pgic keygen --kind ed25519' makes keys that sign."
+            known = hint if _KEY_FILE in data else ""
+            raise PgiInputError(f"{path} holds neither certificates nor public keys in PEM.{known}")
         return cls(tuple(roots), frozenset(keys), read_lists(lists))
 
     def why_not(self, spki: bytes, certificates: Sequence[bytes], at: datetime | None = None) -> str:
