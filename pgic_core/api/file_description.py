@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..container import Compression, ImageType, Metadata
+from ..container import Compression, ImageType, Metadata, Strategy
 from ..errors import PgiUnsupportedError
 from ..models import ROWS_PER_OCTAVE, find_model
 from .encryption import security_info
@@ -131,6 +131,7 @@ def _beside(file: PgiFile) -> Mapping[str, Any]:
         "contradictions": contradictions(file.metadata, file.exif, file.xmp),
         "side_data": file.side_data,
         "preprocess": file.preprocess,
+        "strategy": file.strategy,
         "extension": file.extension,
     }
 
@@ -150,5 +151,6 @@ def _nothing_beside() -> Mapping[str, Any]:
         "contradictions": (),
         "side_data": SideData(),
         "preprocess": (),
+        "strategy": Strategy(),
         "extension": {},
     }
