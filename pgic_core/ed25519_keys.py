@@ -100,7 +100,7 @@ def load_public_key(path: str) -> Ed25519PublicKey:
 
 
 def key_id_of(key: Ed25519PublicKey) -> str:
-    """The first 16 hex digits of the SHA-256 of SubjectPublicKeyInfo, DER; signatures of files have the same."""
+    """The first 16 hex digits of the SHA-256 of SubjectPublicKeyInfo, DER; signatures of files use it too."""
     _, serialization = _cryptography()
     spki = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(spki).hexdigest()[:16]

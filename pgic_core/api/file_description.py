@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..container import Compression, ImageType, Metadata
+from ..container import Compression, ImageType, Metadata, Strategy
 from ..errors import PgiUnsupportedError
 from ..models import ROWS_PER_OCTAVE, find_model
 from ..security.signatures.stated import stated_signatures
@@ -133,6 +133,7 @@ def _beside(file: PgiFile) -> Mapping[str, Any]:
         "contradictions": contradictions(file.metadata, file.exif, file.xmp),
         "side_data": file.side_data,
         "preprocess": file.preprocess,
+        "strategy": file.strategy,
         "extension": file.extension,
     }
 
@@ -152,5 +153,6 @@ def _nothing_beside() -> Mapping[str, Any]:
         "contradictions": (),
         "side_data": SideData(),
         "preprocess": (),
+        "strategy": Strategy(),
         "extension": {},
     }

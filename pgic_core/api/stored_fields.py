@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, cast
 from ..audit import denials
 from ..audit.facts import facts_of
 from ..camera import orientation_of
-from ..container import IMAGE_FIELDS_SIZE, ExtensionKey, annotations_from_maps, upright_size
+from ..container import (
+    IMAGE_FIELDS_SIZE,
+    ExtensionKey,
+    annotations_from_maps,
+    strategy_from_map,
+    upright_size,
+)
 from ..security.access import tier_of
 from .opened_image import open_coded
 from .side_data import SideData
@@ -21,7 +27,7 @@ if TYPE_CHECKING:
 
     from ..codec.base import CodedImage
     from ..codec.picture import Channels, SampleFormat
-    from ..container import Annotation, Metadata, PgiReader
+    from ..container import Annotation, Metadata, PgiReader, Strategy
     from ..limits import Limits
 
 __all__ = ["StoredFields"]
@@ -176,6 +182,11 @@ class StoredFields:
     def preprocess(self) -> tuple[str, ...]:
         """Names of the steps that changed the picture before it was coded, in their order (A-6.2.1)."""
         return tuple(cast("list[str]", self._stored_extension.get(ExtensionKey.PREPROCESS, [])))
+
+    @property
+    def strategy(self) -> Strategy:
+        """How quantisation and rate were adapted to the picture (A-6.3.1d); empty where they were not."""
+        return strategy_from_map(self._reader.extension.get(ExtensionKey.STRATEGY, {}))
 
     @property
     def extension(self) -> dict[str, object]:
