@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..container import Compression, ImageType, Metadata, Strategy
 from ..errors import PgiUnsupportedError
 from ..models import ROWS_PER_OCTAVE, find_model
+from ..security.signatures.stated import stated_signatures
 from .encryption import security_info
 from .file_info import BlockInfo, FileInfo, RendererInfo
 from .photo_metadata import contradictions
@@ -47,6 +48,7 @@ def describe(file: PgiFile) -> FileInfo:
             BlockInfo(block.name, block.offset, block.length, block.compressed, block.encrypted)
             for block in reader.blocks
         ),
+        signatures=stated_signatures(reader),
         security=security,
         **picture,
         **(_nothing_beside() if tier is None else _beside(file)),

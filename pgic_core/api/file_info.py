@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..container import Annotation, Metadata, Strategy
+    from ..security.signatures.stated import StatedSignature
     from .encryption import SecurityInfo
     from .side_data import SideData
 
@@ -108,6 +109,7 @@ class FileInfo:
         preprocess: names of the steps that changed the picture before it was coded.
         strategy: how quantisation and rate were adapted to the picture.
         extension: fields of vendors.
+        signatures: what records of signatures state, none of it verified.
         security: what an encrypted file says of its encryption; None of a plain one. What no key opens is
             empty, 0 or None above.
     """
@@ -150,6 +152,7 @@ class FileInfo:
     preprocess: tuple[str, ...]
     strategy: Strategy
     extension: Mapping[str, object]
+    signatures: tuple[StatedSignature, ...] = ()
     security: SecurityInfo | None = None
 
     def to_dict(self) -> dict[str, object]:
@@ -168,6 +171,7 @@ class FileInfo:
         result["preprocess"] = list(self.preprocess)
         result["strategy"] = self.strategy.to_map()
         result["extension"] = _plain(self.extension)
+        result["signatures"] = [signature.to_dict() for signature in self.signatures]
         result["security"] = None if self.security is None else self.security.to_dict()
         return result
 
