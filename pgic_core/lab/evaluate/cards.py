@@ -61,7 +61,7 @@ def _smaller(figures: Figures) -> Card | None:
         return None
     anchor = "jpeg" if "jpeg" in rates else min(rates)
     others = ", ".join(
-        f"{rate:+.0f} % against {name}" for name, rate in sorted(rates.items()) if name != anchor
+        f"{rate:+.1f} % against {name}" for name, rate in sorted(rates.items()) if name != anchor
     )
     return Card(
         "How much smaller?",
@@ -143,10 +143,12 @@ def _dearest(figures: Figures) -> str:
     return f"Most bytes beside another codec: {picture}, {rate:+.0f} % against {codec}." if rate > 0 else ""
 
 
-def _not_met(figures: Figures) -> Card:
+def _not_met(figures: Figures) -> Card | None:
     rows = [row for row in appendix_b(figures) if row.verdict != "not measured"]
     failed = [row for row in rows if row.verdict == "not met"]
     decided = sum(row.verdict in ("met", "not met") for row in rows)
+    if not decided:
+        return None
     text = " ".join(f"{row.id}: {row.asked}." for row in failed) or "Every clause that sets a bound is met."
     return Card(
         "What is not met?", f"{len(failed)} of {decided}", f"Clauses of Appendix B with a bound. {text}"

@@ -125,8 +125,34 @@ def text_of(seen: Sequence[Seen]) -> str:
 
 
 def _text_share(seen: Sequence[Seen], truth: Sequence[Seen]) -> float:
-    want = text_of(truth)
-    return max(0.0, 1 - edit_distance(text_of(seen), want) / len(want)) if want else math.nan
+    """Share of the characters that are right; line by line where it is known where the lines are."""
+    want = sum(len(text_of([line])) for line in truth)
+    if not want:
+        return math.nan
+    if all(_area(line.box) <= 1 for line in truth):  # known as a whole, without places
+        wrong = edit_distance(text_of(seen), text_of(truth))
+    else:
+        wrong = _wrong_by_place(seen, truth)
+    return max(0.0, 1 - wrong / want)
+
+
+def _wrong_by_place(seen: Sequence[Seen], truth: Sequence[Seen]) -> int:
+    """Wrong characters, where each line that is seen counts for the line whose place it shares most of.
+
+    Dials and panels have no order of reading: joined, one line that moves by a pixel would change all.
+    """
+    assigned: list[list[Seen]] = [[] for _ in truth]
+    wrong = 0
+    for line in seen:
+        shares = [_shared(line.box, each.box) / max(_area(line.box), 1e-9) for each in truth]
+        best = max(range(len(truth)), key=shares.__getitem__)
+        if shares[best] >= _IOU:
+            assigned[best].append(line)
+        else:
+            wrong += len(text_of([line]))
+    return wrong + sum(
+        edit_distance(text_of(found), text_of([line])) for found, line in zip(assigned, truth, strict=True)
+    )
 
 
 def edit_distance(first: str, second: str) -> int:
@@ -182,12 +208,18 @@ def _matched(seen: Sequence[Seen], there: Sequence[Seen]) -> _Found:
 
 
 def _overlap(a: Box, b: Box) -> float:
+    both = _shared(a, b)
+    return both / (_area(a) + _area(b) - both) if both else 0.0
+
+
+def _shared(a: Box, b: Box) -> float:
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    both = width * height
-    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
+    return width * height if width > 0 and height > 0 else 0.0
+
+
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def _average_precision(found: Sequence[_Found]) -> float:
