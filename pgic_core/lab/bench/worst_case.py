@@ -182,7 +182,7 @@ class _Files:
         self._made: dict[int, bytes] = {}
 
     def largest_within(self, size: int) -> bytes:
-        """The file of the highest quality that is not larger than ``size``; that of the lowest where none is."""
+        """The file of the highest quality within ``size`` bytes; that of the lowest if none is."""
         while True:
             low = max((q for q, data in self._made.items() if len(data) <= size), default=-1)
             high = min((q for q, data in self._made.items() if len(data) > size), default=101)
