@@ -11,7 +11,7 @@ decides.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,17 +20,31 @@ from .stream import EXACT_SIDE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["lossless_bits", "measure_blocks", "promised_error", "screen_blocks"]
+__all__ = [
+    "INK_WEIGHT",
+    "are_printed",
+    "have_ink",
+    "lossless_bits",
+    "measure_blocks",
+    "promised_error",
+    "screen_blocks",
+]
 
 _SUSPECTED_ERROR_RATIO = 4.0
 """A block is suspected if its estimated error is this many times the promised error, or more."""
 _DRAWN_ENTROPY = 2.5
 """A block is drawn, not photographed, if its grey levels have at most this entropy: bits, up to 6."""
+INK_WEIGHT = 2.0
+"""How many times an error counts in printed blocks: in letters and marks each one is seen."""
+_INK_SHARE = 1 / 8
+"""A block has ink if more than this share of its pixels equals the pixel to the left."""
 # The largest share of each measure that a model loses of the patterns it is made for.
 _CHROMA_LOST, _CORNER_LOST, _CONTRAST_LOST = 0.7, 0.9, 0.1
 _HIGH_CONTRAST = 2000.0
 # A lossless coder takes more than the entropy of its residuals: it also sends tables and block borders.
 _OVERHEAD, _FIXED_BITS = 1.25, 0.1
+_MOST_COLOURS = 24
+"""A lossless coder has a palette where blocks have so few colours, as lettering of two colours has."""
 _CHUNK = 1024
 _SAMPLES = EXACT_SIDE**2
 _COUNTS = np.arange(_SAMPLES + 1, dtype=np.float32)
@@ -184,8 +198,36 @@ def _measured(
     bits[tried] = _bits(planes[:, tried], depth)
     drawn = np.zeros(len(green), np.bool_)
     drawn[tried] = _entropy(planes[:, tried, 1:-1, 1:-1]).max(0) < _DRAWN_ENTROPY
-    drawn &= error_weight * whole > bits
+    printed = _printed(planes[:, :, 1:-1, 1:-1])
+    drawn &= error_weight * np.where(printed, INK_WEIGHT, 1) * whole > bits
     return bits * (far | drawn), np.where(drawn, np.maximum(whole, lost), lost)
+
+
+def have_ink(blocks: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Whether one colour fills a part of blocks, ``(..., 8, 8, 3)``."""
+    ink: NDArray[np.bool_] = _repeated(np.moveaxis(blocks, -1, 0)).mean((-2, -1)) > _INK_SHARE
+    return ink
+
+
+def are_printed(blocks: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Whether a colour other than black and white fills a part of blocks, ``(..., 8, 8, 3)``.
+
+    Black and white also fill parts of photographs, where a camera saturates.
+    """
+    return _printed(np.moveaxis(blocks, -1, 0))
+
+
+def _printed(planes: NDArray[Any], most: int = 255) -> NDArray[np.bool_]:
+    """Likewise, of ``(3, ..., 8, 8)``; ``most`` stands for white."""
+    saturated = (planes == 0).all(0) | (planes == most).all(0)
+    printed: NDArray[np.bool_] = (_repeated(planes) & ~saturated[..., 1:]).mean((-2, -1)) > _INK_SHARE
+    return printed
+
+
+def _repeated(planes: NDArray[Any]) -> NDArray[np.bool_]:
+    """Whether pixels equal that to their left, ``(..., 8, 7)`` of ``(3, ..., 8, 8)``."""
+    repeated: NDArray[np.bool_] = (planes[..., 1:] == planes[..., :-1]).all(0)
+    return repeated
 
 
 def _twice(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
@@ -228,8 +270,27 @@ def _bits(planes: NDArray[np.float32], depth: int) -> NDArray[np.float32]:
     left, above, corner = values[:, :, 1:-1, :-2], values[:, :, :-2, 1:-1], values[:, :, :-2, :-2]
     low, high = np.minimum(left, above), np.maximum(left, above)
     residuals = values[:, :, 1:-1, 1:-1] - np.clip(left + above - corner, low, high)
-    bits: NDArray[np.float32] = _OVERHEAD * _entropy(residuals).sum(0) + np.float32(_FIXED_BITS)
+    bits: NDArray[np.float32] = _OVERHEAD * _entropy(residuals).sum(0)
+    printed = _printed(planes[:, :, 1:-1, 1:-1], (1 << depth) - 1)
+    bits[printed] = np.minimum(bits[printed], _palette_bits(values[:, printed, 1:-1, 1:-1]))
+    bits += np.float32(_FIXED_BITS)
     return bits
+
+
+def _palette_bits(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bits of a pixel that tell its colour from the others of its block, ``(n,)`` of ``(3, n, 8, 8)``.
+
+    Infinite for blocks that have too many colours for a palette.
+    """
+    count = values.shape[1]
+    # Two differences and a sample, each of at most 9 bits.
+    first, second, third = values.astype(np.int32).reshape(3, count, _SAMPLES)
+    colours = np.sort((((first & 511) << 9) + (second & 511) << 9) + (third & 511), axis=1)
+    starts = np.ones(colours.shape, np.bool_)
+    starts[:, 1:] = colours[:, 1:] != colours[:, :-1]
+    at = np.flatnonzero(starts)
+    bits = np.bincount(at // _SAMPLES, _BITS_OF_COUNT[np.diff(at, append=starts.size)], count)
+    return np.where(starts.sum(1) <= _MOST_COLOURS, bits, np.inf).astype(np.float32)
 
 
 def _entropy(values: NDArray[np.float32]) -> NDArray[np.float32]:
