@@ -45,7 +45,7 @@ __all__ = ["ExactSearch", "near_depth", "near_error"]
 _SIDE = CORE // EXACT_SIDE
 _TOGETHER = 256
 """The most crops that go through the networks at once: a megapixel."""
-_FIRST, _FIRST_SHARE = 4, 1 / 256
+_FIRST, _FIRST_SHARE = 4, 1 / 1024
 """The first batch has this many cores at least, or this share of all of them."""
 _FEW = 256
 """Up to so many blocks of a tile are measured with those of other tiles: one call is faster than many."""
@@ -132,7 +132,7 @@ class ExactSearch:
     def blocks(self, quality: int) -> NDArray[np.bool_]:
         """The blocks to carry without loss at a quality, ``(H / 8, W / 8)`` rounded up."""
         found, lost = self._suspected(quality)
-        for cores in _in_turn(lost):
+        for cores in _in_turn(lost / np.maximum(found.bits, 1)):
             judged = self._judged(cores, quality, _blocks_of(found.bits, cores))
             for values, new in zip(found, judged, strict=True):
                 _blocks_of(values)[*cores.T] = new
@@ -287,9 +287,9 @@ def _blocks_of(blocks: NDArray[Any], cores: NDArray[np.intp] | None = None) -> N
     return by_core if cores is None else by_core[*cores.T]
 
 
-def _in_turn(lost: NDArray[np.float32]) -> Iterator[NDArray[np.intp]]:
-    """Cores of blocks that may lose something, ``(n, 2)`` at a time: first those that may lose most."""
-    most = _blocks_of(lost).max((2, 3))
+def _in_turn(promise: NDArray[np.float32]) -> Iterator[NDArray[np.intp]]:
+    """Cores of blocks that promise something, ``(n, 2)`` at a time: first those that promise most."""
+    most = _blocks_of(promise).max((2, 3))
     rows, columns = np.nonzero(most)
     order = np.argsort(-most[rows, columns], kind="stable")
     cores = np.stack([rows[order], columns[order]], 1)
