@@ -4,12 +4,14 @@ from .decoding import decode, decode_many, decode_with_mask, inspect, open_file,
 from .editing import annotate, set_metadata, strip_metadata
 from .encoding import EncodeOptions, encode, encode_to
 from .encryption import RecipientInfo, SecurityInfo, add_recipients, decrypt, encrypt, rekey
-from .file import Decoded, PgiFile
+from .file import PgiFile
 from .file_info import BlockInfo, FileInfo, RendererInfo
 from .latent import LATENT_FACTOR, decode_latent
+from .provenance import ProvenanceInfo, check_c2pa, export_c2pa
 from .safekeeping import Repair, protect, repair, replicate
 from .side_data import PngText, SideData
 from .signing import add_timestamp, check_proof, sign, timestamp_request
+from .stored_picture import Decoded
 
 __all__ = [
     "LATENT_FACTOR",
@@ -19,6 +21,7 @@ __all__ = [
     "FileInfo",
     "PgiFile",
     "PngText",
+    "ProvenanceInfo",
     "RecipientInfo",
     "RendererInfo",
     "Repair",
@@ -27,6 +30,7 @@ __all__ = [
     "add_recipients",
     "add_timestamp",
     "annotate",
+    "check_c2pa",
     "check_proof",
     "decode",
     "decode_latent",
@@ -36,6 +40,7 @@ __all__ = [
     "encode",
     "encode_to",
     "encrypt",
+    "export_c2pa",
     "inspect",
     "open_file",
     "protect",
