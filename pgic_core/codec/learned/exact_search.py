@@ -62,6 +62,8 @@ would be cut between them."""
 _FOREIGN_RATIO, _INKED_RATIO = 1.4, 0.75
 """A block is foreign if its error weighs so many times what a transform coder would cost. The second is for
 blocks with ink: one colour fills part of them, as in letters."""
+_DEAREST = 2.0
+"""A foreign block may cost so many times what its error is worth."""
 _CHEAP_BITS = 4.0
 """A block of fewer bits per pixel counts as foreign. Like one with ink, it is taken wherever it is worth its
 bits."""
@@ -226,6 +228,7 @@ class ExactSearch:
         foreign = known & (bits < _CHEAP_BITS)
         least = np.where(inked[known], _INKED_RATIO, _FOREIGN_RATIO)
         foreign[known] |= weight * errors[known] > least * transform_cost(pixels[known], weight)
+        foreign &= bits < _DEAREST * weights * errors
         taken = suspected & (worth | (foreign & (errors > _FAR_RATIO * usual)))
         beside = foreign & (errors > _BESIDE_RATIO * usual)
         beside |= suspected & inked & (errors > _CUT_RATIO * usual)

@@ -200,7 +200,7 @@ def _measured(
     whole = np.asarray(squares - np.square(samples.mean(2)).mean(0), np.float32)
     inner = planes[:, :, 1:-1, 1:-1]
     drawn = whole > np.maximum(promised, _FIXED_BITS / error_weight)
-    drawn[drawn] = _repeated(inner[1:2, drawn]).mean((1, 2)) > _INK_SHARE
+    drawn[drawn] = np.maximum(*_equal_shares(inner[1, drawn])) > _INK_SHARE
     drawn[drawn] = _entropy(inner[:, drawn]).max(0) < _DRAWN_ENTROPY
     tried = far | drawn
     bits = np.zeros(len(green), np.float32)
@@ -235,6 +235,12 @@ def _repeated(planes: NDArray[Any]) -> NDArray[np.bool_]:
     """Whether pixels equal that to their left, ``(..., 8, 7)`` of ``(3, ..., 8, 8)``."""
     repeated: NDArray[np.bool_] = (planes[..., 1:] == planes[..., :-1]).all(0)
     return repeated
+
+
+def _equal_shares(values: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How many of ``(n, 8, 8)`` equal that to their left, and that above: shares, ``(n,)`` each."""
+    across, down = values[:, :, 1:] == values[:, :, :-1], values[:, 1:] == values[:, :-1]
+    return across.mean((1, 2)), down.mean((1, 2))
 
 
 def _twice(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
