@@ -1,4 +1,4 @@
-"""``pgic bench``: rate and quality, speed and memory, and what files are good for, beside other codecs."""
+"""``pgic bench``: rate and quality, speed and memory, and what files are good for, against other codecs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["bench"]
 
 @click.group(cls=PgicGroup)
 def bench() -> None:
-    """Measure files, quality and speed beside other codecs."""
+    """Measure files, quality and speed against other codecs."""
 
 
 for _command in (rd, quality, speed, levels, memory, standard, worst, ratio, roi, loader, device, compressai):

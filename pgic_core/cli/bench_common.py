@@ -59,7 +59,7 @@ def codecs_option(default: str) -> Callable[[Callable[..., None]], Callable[...,
         "names",
         multiple=True,
         group="Codecs",
-        help=f"Codec to measure; again for more. [default: {default}]",
+        help=f"Codec to measure; may be repeated. [default: {default}]",
     )
 
 

@@ -147,7 +147,11 @@ def memory(
 @quality_option(50)
 @megapixels_option(5.0, "Size of the picture.")
 @option(
-    "--threads", type=click.IntRange(1), metavar="N", group="Running", help="Of each call. [default: all]"
+    "--threads",
+    type=click.IntRange(1),
+    metavar="N",
+    group="Running",
+    help="Threads of each call. [default: all]",
 )
 @runs_option("level")
 @csv_option("the figures")
