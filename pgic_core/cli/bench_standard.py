@@ -46,7 +46,7 @@ def standard(
 
     First, speed with one and with all threads, and with one and with all processes of one thread each, in
     wall time and processor time. Then each of IMAGES is saved as JPEG 95 and JPEG 80, and coded into a tenth
-    and a fifth of the bytes: PSNR and MS-SSIM of every picture, the worst first. Without IMAGES, a made-up
+    and a fifth of the bytes: PSNR and MS-SSIM of every picture, the worst first. Without IMAGES, a generated
     picture is used for speed alone.
     """
     from ..lab.bench.pictures import find_samples, fit_megapixels, load_rgb, synthetic_picture

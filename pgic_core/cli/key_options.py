@@ -136,4 +136,4 @@ def _first_line(path: str) -> str:
     try:
         return read_bytes(path, "passphrase", MOST_KEY).decode().partition("\n")[0].rstrip("\r")
     except UnicodeDecodeError:
-        raise PgiInputError(f"{path} is no text.") from None
+        raise PgiInputError(f"{path} is not text.") from None

@@ -46,7 +46,7 @@ def keygen(name: str, kind: str) -> None:
 
     path = Path(name)
     if not path.name:
-        raise PgiInputError(f"{name} is no name for a key.")
+        raise PgiInputError(f"{name} is not a valid name for a key.")
     if kind == _SIGNS:
         from ..ed25519_keys import make_key
 

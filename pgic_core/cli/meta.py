@@ -77,7 +77,7 @@ def show(inputs: tuple[str, ...], as_json: bool, keys: list[KeyLike]) -> None:
     multiple=True,
     metavar="VENDOR.KEY=VALUE",
     group="Other",
-    help="A vendor field (A.4); may be repeated. VALUE is JSON, or text where it is no JSON.",
+    help="A vendor field (A.4); may be repeated. VALUE is JSON, or text where it is not JSON.",
 )
 @option(
     "--unset",

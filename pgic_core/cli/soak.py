@@ -60,8 +60,8 @@ def soak(
     """Code, decode, verify, edit and damage files for hours, and watch memory, files and threads.
 
     After every round, pgic measures memory, open files, threads and disk. It reports their drift with a 95 %
-    interval, and extrapolates it to 30 days. IMAGES are files and folders; without them a made-up picture is
-    used. The exit status is 1 where a round failed, or files or threads pile up.
+    interval, and extrapolates it to 30 days. IMAGES are files and folders; without them a generated picture
+    is used. The exit status is 1 where a round failed, or files or threads pile up.
     """
     from tempfile import TemporaryDirectory
 

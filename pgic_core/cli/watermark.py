@@ -139,7 +139,7 @@ def _key(path: Path) -> bytes:
     try:
         return bytes.fromhex(data.decode("ascii").strip())
     except ValueError as error:
-        raise PgiInputError(f"{path} is no key of a watermark.") from error
+        raise PgiInputError(f"{path} is not a watermark key.") from error
 
 
 def _id(text: str) -> bytes:

@@ -212,7 +212,7 @@ def parse_keys(text: str, what: str) -> list[PublicKey | SecretKey]:
         words = line.split()
         if not words or words[0].startswith("#"):
             continue
-        problem = PgiInputError(f"{what}: line {number} is no key that pgic wrote.")
+        problem = PgiInputError(f"{what}: line {number} is not a key that pgic wrote.")
         if len(words) != 4 or words[0] not in (_PUBLIC, _SECRET):
             raise problem
         try:
@@ -240,7 +240,7 @@ def read_public_key(path: str | os.PathLike[str]) -> PublicKey:
     """
     keys = parse_keys(_read(path), os.fspath(path))
     if len(keys) != 1 or not isinstance(keys[0], PublicKey):
-        raise PgiInputError(f"{os.fspath(path)} is no file with one public key.")
+        raise PgiInputError(f"{os.fspath(path)} is not a file with one public key.")
     return keys[0]
 
 
@@ -289,4 +289,4 @@ def _read(path: str | os.PathLike[str]) -> str:
     try:
         return read_bytes(path, "key", MOST_KEY).decode("ascii")
     except UnicodeDecodeError:
-        raise PgiInputError(f"{os.fspath(path)} is no key file.") from None
+        raise PgiInputError(f"{os.fspath(path)} is not a key file.") from None

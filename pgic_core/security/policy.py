@@ -112,7 +112,7 @@ def recipients_by_policy(path: str | os.PathLike[str], trust: str | os.PathLike[
 
 def _people(policy: Any, name: str) -> list[Person]:
     wrong = PgiInputError(
-        f"{name} is no policy: it needs 'roles' with tiers, and 'people' with name, role and key."
+        f"{name} is not a policy: it needs 'roles' with tiers, and 'people' with name, role and key."
     )
     if not isinstance(policy, Mapping) or set(policy) != {"roles", "people"}:
         raise wrong

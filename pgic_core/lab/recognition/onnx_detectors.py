@@ -43,16 +43,16 @@ class YoloxDetector:
                 str(path), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime has errors of many kinds
-            raise PgiInputError(f"{path} is no ONNX network: {error}.") from error
+            raise PgiInputError(f"{path} is not an ONNX network: {error}.") from error
         (given,) = self._session.get_inputs()
         self._input, shape = given.name, given.shape
         if len(shape) != 4 or shape[1] != 3 or not isinstance(shape[2], int) or shape[2] != shape[3]:
-            raise PgiInputError(f"{path} is no YOLOX detector: its input is {shape}.")
+            raise PgiInputError(f"{path} is not a YOLOX detector: its input is {shape}.")
         self._side: int = shape[2]
         self._grid, self._stride = _grid_of(self._side)
         (result,) = self._session.get_outputs()
         if result.shape[-2] != len(self._grid):
-            raise PgiInputError(f"{path} is no YOLOX detector: its output is {result.shape}.")
+            raise PgiInputError(f"{path} is not a YOLOX detector: its output is {result.shape}.")
 
     def see(self, picture: NDArray[np.uint8]) -> list[Seen]:
         """What is in a picture; labels are numbers of classes.

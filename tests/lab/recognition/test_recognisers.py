@@ -60,10 +60,10 @@ def test_boxes_of_yolox_are_decoded_and_thinned(tmp_path: Path) -> None:
 
 def test_files_that_are_no_detector_are_refused(tmp_path: Path) -> None:
     (tmp_path / "no.onnx").write_bytes(b"nothing")
-    with pytest.raises(PgiInputError, match="no ONNX network"):
+    with pytest.raises(PgiInputError, match="not an ONNX network"):
         YoloxDetector(tmp_path / "no.onnx")
     write_detector(tmp_path / "short.onnx", np.zeros((5, 7)))
-    with pytest.raises(PgiInputError, match="no YOLOX detector"):
+    with pytest.raises(PgiInputError, match="not a YOLOX detector"):
         YoloxDetector(tmp_path / "short.onnx")
 
 
