@@ -22,7 +22,7 @@ from .value_types import LEVEL, QUALITY, SCALE
 
 if TYPE_CHECKING:
     from ..api import PgiFile
-    from ..api.writing import Carried
+    from ..api.carried import Carried
     from ..models import Renderer
     from ..options import OnDamage
     from ..security.keyring import KeyLike
@@ -195,7 +195,7 @@ class _Decoding:
 
     def _write_strips(self, file: PgiFile, target: Target, kind: str, progress: Progress) -> str | None:
         """Write the picture while it is decoded; None where the kind or the options do not allow it."""
-        from ..api.writing import not_held
+        from ..api.carried import not_held
 
         if self.options.window is not None or self.options.conceals or target.name == STREAM:
             return None
@@ -214,7 +214,7 @@ class _Decoding:
 
     def _carried(self, file: PgiFile, renderer: Renderer | None, kind: str, lost: list[str]) -> Carried:
         """What goes into an output beside its pixels; a note that they were synthesised, always."""
-        from ..api.writing import Carried
+        from ..api.carried import Carried
 
         carried = Carried() if self.strip else Carried.of(file, whole=self._is_whole)
         if renderer is None or not renderer.synthesised:
@@ -225,7 +225,7 @@ class _Decoding:
 
     def _write_whole(self, file: PgiFile, target: Target, kind: str, progress: Progress) -> str:
         """Decode the picture, then write it."""
-        from ..api.writing import photo_bytes
+        from ..api.photo_writing import photo_bytes
 
         picture, mask = file.decode_with(replace(self.options, progress=progress))
         renderer = file.renderer(self.options.level, self.options.scale)

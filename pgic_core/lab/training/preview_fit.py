@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
-from .graph import array
+from .onnx_writer import array
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,8 +13,8 @@ import numpy as np
 from onnx import TensorProto
 
 from ...codec.tiling import Y_STRIDE
-from .graph import GraphWriter, array
-from .graphs import grey_levels
+from .codec_graphs import grey_levels
+from .onnx_writer import GraphWriter, array
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

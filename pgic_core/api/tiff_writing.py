@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .writing import Carried
+    from .carried import Carried
 
 __all__ = ["tiff_file"]
 
