@@ -146,7 +146,7 @@ def test_options_that_contradict_each_other(folder: Path, arguments: list[str], 
 
 
 def test_files_that_are_no_keys(folder: Path) -> None:
-    assert "is no file with one public key" in failed(
+    assert "is not a file with one public key" in failed(
         "encrypt", "photo.pgi", "-o", "x.pgi", "--to", "anna.key"
     )
     assert "takes a .key file" in failed("decode", "photo.pgi", "x.png", "--key", "anna.pub")
