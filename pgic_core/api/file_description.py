@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..container import Compression, ImageType, Metadata
+from ..container import Compression, ImageType, Metadata, Strategy
 from ..errors import PgiUnsupportedError
 from ..models import ROWS_PER_OCTAVE, find_model
+from ..security.signatures.stated import stated_signatures
 from .encryption import security_info
 from .file_info import BlockInfo, FileInfo, RendererInfo
 from .photo_metadata import contradictions
@@ -47,6 +48,7 @@ def describe(file: PgiFile) -> FileInfo:
             BlockInfo(block.name, block.offset, block.length, block.compressed, block.encrypted)
             for block in reader.blocks
         ),
+        signatures=stated_signatures(reader),
         security=security,
         **picture,
         **(_nothing_beside() if tier is None else _beside(file)),
@@ -131,6 +133,7 @@ def _beside(file: PgiFile) -> Mapping[str, Any]:
         "contradictions": contradictions(file.metadata, file.exif, file.xmp),
         "side_data": file.side_data,
         "preprocess": file.preprocess,
+        "strategy": file.strategy,
         "extension": file.extension,
     }
 
@@ -150,5 +153,6 @@ def _nothing_beside() -> Mapping[str, Any]:
         "contradictions": (),
         "side_data": SideData(),
         "preprocess": (),
+        "strategy": Strategy(),
         "extension": {},
     }

@@ -10,7 +10,8 @@ from .metadata_arguments import metadata_to_dict
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..container import Annotation, Metadata
+    from ..container import Annotation, Metadata, Strategy
+    from ..security.signatures.stated import StatedSignature
     from .encryption import SecurityInfo
     from .side_data import SideData
 
@@ -106,7 +107,9 @@ class FileInfo:
             is silent.
         side_data: IPTC, comments and the like.
         preprocess: names of the steps that changed the picture before it was coded.
+        strategy: how quantisation and rate were adapted to the picture.
         extension: fields of vendors.
+        signatures: what records of signatures state, none of it verified.
         security: what an encrypted file says of its encryption; None of a plain one. What no key opens is
             empty, 0 or None above.
     """
@@ -147,7 +150,9 @@ class FileInfo:
     contradictions: tuple[str, ...]
     side_data: SideData
     preprocess: tuple[str, ...]
+    strategy: Strategy
     extension: Mapping[str, object]
+    signatures: tuple[StatedSignature, ...] = ()
     security: SecurityInfo | None = None
 
     def to_dict(self) -> dict[str, object]:
@@ -164,7 +169,9 @@ class FileInfo:
         result["contradictions"] = list(self.contradictions)
         result["side_data"] = _side_data(self.side_data)
         result["preprocess"] = list(self.preprocess)
+        result["strategy"] = self.strategy.to_map()
         result["extension"] = _plain(self.extension)
+        result["signatures"] = [signature.to_dict() for signature in self.signatures]
         result["security"] = None if self.security is None else self.security.to_dict()
         return result
 

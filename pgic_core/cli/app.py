@@ -35,6 +35,7 @@ _COMMANDS = {
     "decrypt": ("pgic_core.cli.encrypt", "Turn encrypted .pgi files into plain ones."),
     "sign": ("pgic_core.cli.sign", "Sign .pgi files."),
     "timestamp": ("pgic_core.cli.timestamp", "Get a time stamp on a signature."),
+    "c2pa": ("pgic_core.cli.c2pa", "Write and check C2PA manifests beside .pgi files."),
     "policy": ("pgic_core.cli.policy", "Sign or show who gets which tier of encrypted files."),
     "features": ("pgic_core.cli.features", "Encode and decode deep feature maps."),
     "model": ("pgic_core.cli.model", "List models, and sign model folders."),
