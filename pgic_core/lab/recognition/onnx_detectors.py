@@ -85,7 +85,7 @@ class FastestDetector:
         (result,) = self._session.get_outputs()
         sizes = (*shape[2:], *result.shape[2:])
         if len(shape) != 4 or len(sizes) != 4 or not all(isinstance(size, int) for size in sizes):
-            raise PgiInputError(f"{path} is no FastestDet detector: {shape} to {result.shape}.")
+            raise PgiInputError(f"{path} is not a FastestDet detector: {shape} to {result.shape}.")
         self._size: tuple[int, int] = (shape[3], shape[2])
 
     def see(self, picture: NDArray[np.uint8]) -> list[Seen]:
