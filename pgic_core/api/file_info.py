@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .conversion import metadata_to_dict
+from .metadata_arguments import metadata_to_dict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -58,7 +58,7 @@ def test_what_fails_is_one_line_and_status_1(command: str) -> None:
         ("meta set bad.pgi", "nothing to change"),
         ("features encode --codec hevc --bits 12 --qp 3 --packing none maps.npy x.pgi", "--packing"),
         ("features bench empty", "no photos"),
-        ("bench speed --codec nope", "no known codec"),
+        ("bench speed --codec nope", "not a known codec"),
         ("bench rd", "Give pictures to measure"),
         ("bench worst --patterns 0", "Give pictures to measure"),
         ("--limit pixels=x info bad.pgi", "whole number"),

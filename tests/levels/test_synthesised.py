@@ -71,7 +71,7 @@ def test_files_that_the_command_writes(
     flags = ["--strip"] if strip else []
     said = pgic("decode", "--level", "perceptual", *flags, tmp_path / "a.pgi", out).output
     digest = larger.renderer("perceptual").digest[:16]
-    assert f"level perceptual by renderer {digest}; its detail is synthesised and no evidence" in said
+    assert f"level perceptual by renderer {digest}; its detail is synthesised, never evidence" in said
     assert SOURCE.encode() in out.read_bytes()
     with Image.open(out) as image:
         xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
