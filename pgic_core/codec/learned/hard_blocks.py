@@ -179,7 +179,8 @@ def _means(values: NDArray[Any]) -> NDArray[np.float32]:
     sums = np.add(values[:, 0], values[:, 1], dtype=np.int16)
     for _ in range(3):
         sums = sums[:, 0::2] + sums[:, 1::2]
-    return np.multiply(sums, 1 / (2 * EXACT_SIDE), dtype=np.float32)
+    means: NDArray[np.float32] = np.multiply(sums, 1 / (2 * EXACT_SIDE), dtype=np.float32)
+    return means
 
 
 def _measured(
