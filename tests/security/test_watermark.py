@@ -24,7 +24,7 @@ from pgic_core.security.watermark import (
     make_watermark_key,
 )
 from pgic_core.security.watermark.code import CODED_BITS, decode_bits, encode_bits
-from pgic_core.security.watermark.pattern import TILE, carrier_of
+from pgic_core.security.watermark.pattern import TILE, WAVES, carrier_of
 from pgic_core.security.watermark.tamper import SIDE
 
 if TYPE_CHECKING:
@@ -209,8 +209,8 @@ def test_published_vector() -> None:
     bits = encode_bits(MARK.key, MARK.identity)
     assert hashlib.sha256(bits.tobytes()).hexdigest()[:16] == "b6b0477884a374e7"
     carrier = carrier_of(MARK.key)
-    assert len(carrier.u) == 252
-    order = np.stack([carrier.u, carrier.v, *carrier.slots, *carrier.signs.astype(np.int64)])
+    assert len(WAVES.u) == 252
+    order = np.stack([WAVES.u, WAVES.v, *carrier.slots, *carrier.signs.astype(np.int64)])
     assert hashlib.sha256(order.astype("<i2").tobytes()).hexdigest()[:16] == "b1397d47f89cf220"
     tile = carrier.tile(carrier.amplitudes(bits))
     assert np.allclose(tile[3, :4] / tile.std(), [-0.07606, -0.10309, 0.07869, 0.43401], atol=1e-4)

@@ -59,9 +59,9 @@ def _host(
     for rows, columns in blocks_of(*image.shape[:2]):
         luma = luma_of(image[rows, columns])
         origin = (columns.start, rows.start)
-        before = waves_in(flattened(luma), carrier, origin=origin)
+        before = waves_in(flattened(luma), origin=origin)
         marked = luma + _pattern(tile, image, rows, columns)
-        added += waves_in(flattened(marked), carrier, origin=origin) - before
+        added += waves_in(flattened(marked), origin=origin) - before
         said += before
     gain = max(float(np.median((added * np.conj(wanted)).real / np.abs(wanted) ** 2)), 1e-9)
     host = said / gain

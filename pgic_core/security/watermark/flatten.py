@@ -7,16 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .pattern import TILE
+from .pattern import TILE, WAVES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from .pattern import Carrier
-
-__all__ = ["BLOCK", "blocks_of", "box_mean", "flattened", "local_rms", "luma_of", "waves_in"]
+__all__ = [
+    "BLOCK",
+    "blocks_of",
+    "box_mean",
+    "flattened",
+    "local_rms",
+    "luma_of",
+    "sums_across",
+    "waves_down",
+    "waves_in",
+]
 
 BLOCK = 2048
 """Pixels along one side of what is worked on at a time; it bounds the memory."""
@@ -85,28 +93,33 @@ def box_mean(values: NDArray[np.float32], box: int) -> NDArray[np.float32]:
 
 
 def waves_in(
-    flat: NDArray[np.float32],
-    carrier: Carrier,
-    scale: tuple[float, float] = (1.0, 1.0),
-    origin: tuple[int, int] = (0, 0),
+    flat: NDArray[np.float32], scale: tuple[float, float] = (1.0, 1.0), origin: tuple[int, int] = (0, 0)
 ) -> NDArray[np.complex128]:
-    """Sums of a part of a picture with the waves of a carrier.
+    """Sums of a part of a picture with the waves of a tile.
 
     Args:
         flat: (H, W).
-        carrier: the waves.
         scale: horizontal and vertical size of the tile, in sizes of :data:`TILE`.
         origin: x and y of the part in the picture.
 
     Returns:
         (K,).
     """
-    height, width = flat.shape
-    reach = int(carrier.v.max())
-    u, v = np.arange(-reach, reach + 1), np.arange(reach + 1)
-    x = (np.arange(width) + origin[0]) / (TILE * scale[0])
-    y = (np.arange(height) + origin[1]) / (TILE * scale[1])
-    across = np.exp(-2j * np.pi * np.outer(x, u)).astype(np.complex64)
-    down = np.exp(-2j * np.pi * np.outer(v, y)).astype(np.complex64)
-    sums = down @ (flat @ across)
-    return np.asarray(sums[carrier.v, carrier.u + reach], np.complex128)
+    return waves_down(sums_across(flat, scale[0], origin[0]), scale[1], origin[1])
+
+
+def sums_across(flat: NDArray[np.float32], scale: float, origin: int = 0) -> NDArray[np.complex64]:
+    """(H, reach + 1), sums of each row with waves to the right; see :func:`waves_in`."""
+    x = (np.arange(flat.shape[1]) + origin) / (TILE * scale)
+    across = np.exp(-2j * np.pi * np.outer(x, np.arange(WAVES.reach + 1))).astype(np.complex64)
+    return np.asarray((flat @ across.view(np.float32)).view(np.complex64))
+
+
+def waves_down(rows: NDArray[np.complex64], scale: float, origin: int = 0) -> NDArray[np.complex128]:
+    """(K,), sums of :func:`sums_across` with waves downwards."""
+    y = (np.arange(len(rows)) + origin) / (TILE * scale)
+    down = np.exp(-2j * np.pi * np.outer(np.arange(WAVES.reach + 1), y)).astype(np.complex64)
+    # The picture is real: in each row, a wave to the left is the conjugate of one to the right.
+    right, left = down @ rows, down @ rows.conj()
+    u = np.abs(WAVES.u)
+    return np.where(WAVES.u < 0, left[WAVES.v, u], right[WAVES.v, u]).astype(np.complex128)
