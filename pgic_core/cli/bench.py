@@ -10,6 +10,7 @@ from .bench_rate import quality, rd
 from .bench_speed import levels, memory, speed
 from .bench_standard import standard
 from .bench_uses import compressai, loader, ratio, roi, worst
+from .bench_watermark import watermark
 
 __all__ = ["bench"]
 
@@ -19,5 +20,19 @@ def bench() -> None:
     """Measure files, quality and speed beside other codecs."""
 
 
-for _command in (rd, quality, speed, levels, memory, standard, worst, ratio, roi, loader, device, compressai):
+for _command in (
+    rd,
+    quality,
+    speed,
+    levels,
+    memory,
+    standard,
+    worst,
+    ratio,
+    roi,
+    loader,
+    device,
+    compressai,
+    watermark,
+):
     bench.add_command(_command)

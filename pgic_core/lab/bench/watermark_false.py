@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...errors import PgiOptionError
 from ...security.watermark import Watermark, embed, look
 from ...security.watermark.code import check_of, decode_unchecked
 from ...security.watermark.detect import candidates
-from .pictures import load_rgb
+from .pictures import load_rgb, size_of
 from .watermark_rows import SHORT_CHECK_BITS, WatermarkRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -25,7 +26,7 @@ TILE_SIDE = 512
 """Pixels along one side of a tile."""
 MARKED_SHARE = 5
 """One pair in so many more has a tile that holds the watermark of another key."""
-_MARKED_TILES = 8
+_MARKED_ROWS, _MARKED_COLUMNS = 2, 4
 
 
 def numbered_key(label: str, number: int) -> bytes:
@@ -35,39 +36,43 @@ def numbered_key(label: str, number: int) -> bytes:
 
 def count_tiles(paths: Sequence[Path]) -> int:
     """Whole tiles in pictures."""
-    return sum(sum(1 for _ in _tiles(load_rgb(path))) for path in paths)
+    return sum((height // TILE_SIDE) * (width // TILE_SIDE) for width, height in map(size_of, paths))
 
 
 def measure_false(
-    unmarked: Sequence[Path], marked: Sequence[Path], pairs: int, advance: Callable[[float, str], None]
-) -> Iterator[WatermarkRow]:
+    unmarked: Sequence[Path], marked: Sequence[Path], pairs: int
+) -> Iterator[list[WatermarkRow]]:
     """Look for watermarks of many keys in tiles that hold none, or one of another key.
 
     No two pairs have the same key: each tile is looked into with keys of its own.
 
     Args:
         unmarked: pictures whose tiles hold no watermark.
-        marked: pictures that are marked at quality 50 first, of which the first tiles are taken.
+        marked: pictures that are marked at quality 50 first: their upper left corner, of eight tiles at most.
         pairs: of tile and key without a watermark, at least; a fifth as many have one of another key.
-        advance: told each picture.
 
     Yields:
-        A row per picture.
+        The row of a picture.
+
+    Raises:
+        PgiOptionError: no picture has a whole tile.
     """
-    keys = -(-pairs // max(count_tiles(unmarked), 1))
+    tiles = count_tiles(unmarked)
+    if tiles == 0:
+        raise PgiOptionError(f"No picture has {TILE_SIDE} pixels or more on each side.")
+    keys = -(-pairs // tiles)
     first = 0
     for path in unmarked:
         row = _row("unmarked tile", path, [*_tiles(load_rgb(path))], keys, first)
         first += row.trials
-        advance(1, path.name)
-        yield row
-    keys = -(-pairs // MARKED_SHARE // max(_MARKED_TILES * len(marked), 1))
+        yield [row]
+    keys = -(-pairs // MARKED_SHARE // (_MARKED_ROWS * _MARKED_COLUMNS * len(marked)))
     for number, path in enumerate(marked):
-        picture = embed(load_rgb(path), Watermark(numbered_key("other", number), bytes(8)))
-        row = _row("marked tile, wrong key", path, [*_tiles(picture)][:_MARKED_TILES], keys, first)
+        part = np.ascontiguousarray(load_rgb(path)[: _MARKED_ROWS * TILE_SIDE, : _MARKED_COLUMNS * TILE_SIDE])
+        marked_part = embed(part, Watermark(numbered_key("other", number), bytes(8)))
+        row = _row("marked tile, wrong key", path, [*_tiles(marked_part)], keys, first)
         first += row.trials
-        advance(1, path.name)
-        yield row
+        yield [row]
 
 
 def _row(case: str, path: Path, tiles: list[NDArray[np.uint8]], keys: int, first: int) -> WatermarkRow:
@@ -87,8 +92,14 @@ def _row(case: str, path: Path, tiles: list[NDArray[np.uint8]], keys: int, first
                 found |= check == right
             hits += found
     return WatermarkRow(
-        "false id", f"{path.parent.name}/{path.name}", case, number - first, hits, tiles=len(tiles),
-        codes=codes, short_checks=short,
+        "false id",
+        f"{path.parent.name}/{path.name}",
+        case,
+        number - first,
+        hits,
+        tiles=len(tiles),
+        codes=codes,
+        short_checks=short,
     )
 
 

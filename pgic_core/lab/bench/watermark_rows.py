@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["SHORT_CHECK_BITS", "WatermarkRow", "watermark_table"]
 
 SHORT_CHECK_BITS = 8
-"""Of the check's bits; codes that mean nothing have them right once in 256 times, which is often enough to count."""
+"""Of the check: codes that mean nothing have these right once in 256 times, which can be counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,9 @@ class WatermarkRow:
 def watermark_table(rows: Sequence[WatermarkRow]) -> Table:
     """Sums over all pictures, with 95 % intervals, in the order of the rows."""
     table = new_table(
-        "Watermarks", ["measure", "case"], ["pictures", "trials", "hits", "share %", "95 % interval", "PSNR dB"]
+        "Watermarks",
+        ["measure", "case"],
+        ["pictures", "trials", "hits", "share %", "95 % interval", "PSNR dB"],
     )
     kinds = list(dict.fromkeys((row.measure, row.case) for row in rows))
     for measure, case in sorted(kinds, key=lambda kind: [m for m, _ in kinds].index(kind[0])):

@@ -12,7 +12,16 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["CHECK_BITS", "CODED_BITS", "ID_BYTES", "check_of", "decode_bits", "decode_unchecked", "encode_bits", "keystream"]
+__all__ = [
+    "CHECK_BITS",
+    "CODED_BITS",
+    "ID_BYTES",
+    "check_of",
+    "decode_bits",
+    "decode_unchecked",
+    "encode_bits",
+    "keystream",
+]
 
 ID_BYTES = 8
 """Bytes of an id: 64 bits."""
