@@ -104,7 +104,7 @@ def embed(
     if min(image.shape[:2]) < LEAST_SIDE:
         raise PgiUnsupportedError(f"A watermark needs {LEAST_SIDE} pixels or more on each side.")
     period = period_of_quality(quality)
-    strength = np.sqrt(_energy_of_quality(quality) - energy_of_period(period))
+    strength = np.sqrt(_energy_of_quality(quality) - energy_of_period(period, image.shape[:2]))
     marked = spread(image, watermark.key, watermark.identity, float(strength))
     return put_lattice(marked, watermark.key, period)
 

@@ -99,19 +99,20 @@ def _places(size: Size, carrier: Carrier) -> Iterator[_Place]:
     if waves[0].real.sum() >= _LEAST_AT_CORNER * deviation[0]:
         yield _Place(1, 0.0, 0.0)
     agreement = _agreement(waves, known)
-    for turn in np.flatnonzero(agreement.max(axis=(1, 2)) >= _LEAST_PEAK * deviation):
-        for x, y in _peaks(agreement[turn], _LEAST_PEAK * deviation[turn]):
+    for turn in np.flatnonzero(agreement.max(axis=(0, 2)) >= _LEAST_PEAK * deviation):
+        for x, y in _peaks(agreement[:, turn], _LEAST_PEAK * deviation[turn]):
             yield _Place(int(turn) + 1, *_refined(waves[turn], known, x, y))
 
 
 def _agreement(waves: NDArray[np.complex128], known: NDArray[np.int64]) -> NDArray[np.float32]:
-    """(turns, TILE, TILE), how well known waves agree with the tile at each pixel of it."""
-    grid = np.zeros((len(waves), WAVES.reach + 1, 2 * WAVES.reach + 1), np.complex64)
-    grid[:, WAVES.v[known], WAVES.u[known] + WAVES.reach] = waves
+    """(TILE, turns, TILE), how well known waves agree with the tile at each pixel of it."""
+    turns, reach = len(waves), WAVES.reach
+    grid = np.zeros((reach + 1, turns, 2 * reach + 1), np.complex64)
+    grid[WAVES.v[known], :, WAVES.u[known] + reach] = waves.T
     across, down = _phases()
-    rows = grid @ across
+    rows = (grid.reshape(-1, 2 * reach + 1) @ across).reshape(reach + 1, -1)
     # Of the product with the phases downwards the real part alone is needed.
-    return np.asarray(down @ np.concatenate([rows.real, rows.imag], axis=1), np.float32)
+    return np.asarray((down @ np.concatenate([rows.real, rows.imag])).reshape(TILE, turns, TILE), np.float32)
 
 
 @lru_cache(maxsize=1)

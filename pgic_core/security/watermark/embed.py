@@ -19,8 +19,11 @@ __all__ = ["spread"]
 
 # Where the picture itself is busy, more of the pattern fits in unseen.
 _BUSY_BOX, _BUSY_MOST, _BUSY_LEAST, _BUSY_POWER = 17, 25.0, 1.0, 0.4
-# How much of what the picture itself says at the waves is taken out of it, and at most how much of one wave.
+# Of what the picture itself says at a known wave, so much is taken out, and at most as much as is put in.
 _CANCELLED = 0.5
+# How sharply a part of a wave that the picture contradicts is preferred to one that it supports.
+_SHARPNESS = 2.0
+_MOST_AMPLITUDE, _MOST_EXPONENT, _HALVINGS = 1000.0, 60.0, 40
 
 
 def spread(image: NDArray[np.uint8], key: bytes, identity: bytes, strength: float) -> NDArray[np.uint8]:
@@ -34,26 +37,31 @@ def spread(image: NDArray[np.uint8], key: bytes, identity: bytes, strength: floa
     """
     carrier = carrier_of(key)
     wanted = carrier.amplitudes(encode_bits(key, identity))
-    tile = carrier.tile(wanted - _CANCELLED * _host(image, carrier, wanted, strength))
-    tile /= tile.std()
-    height, width = image.shape[:2]
-    energy = 0.0
-    for rows, columns in blocks_of(height, width):
-        energy += float((_pattern(tile, image, rows, columns) ** 2).sum())
-    tile *= strength / np.sqrt(energy / (height * width))
+    host = _host(image, _tile(image, carrier, wanted, strength), wanted)
+    tile = _tile(image, carrier, _allotted(carrier, wanted, host), strength)
     out = np.empty_like(image)
-    for rows, columns in blocks_of(height, width):
+    for rows, columns in blocks_of(*image.shape[:2]):
         part = image[rows, columns] + _pattern(tile, image, rows, columns)[:, :, None]
         out[rows, columns] = np.clip(np.rint(part), 0, 255)
     return out
 
 
+def _tile(
+    image: NDArray[np.uint8], carrier: Carrier, amplitudes: NDArray[np.complex128], strength: float
+) -> NDArray[np.float32]:
+    """(TILE, TILE), the tile whose pattern on a picture has a root mean square of ``strength``."""
+    tile = carrier.tile(amplitudes)
+    energy = 0.0
+    for rows, columns in blocks_of(*image.shape[:2]):
+        energy += float((_pattern(tile, image, rows, columns) ** 2).sum())
+    tile *= strength / np.sqrt(energy / (image.shape[0] * image.shape[1]))
+    return tile
+
+
 def _host(
-    image: NDArray[np.uint8], carrier: Carrier, wanted: NDArray[np.complex128], strength: float
+    image: NDArray[np.uint8], tile: NDArray[np.float32], wanted: NDArray[np.complex128]
 ) -> NDArray[np.complex128]:
-    """(K,), what the picture itself says at the waves, in amplitudes of the pattern, at most as strong."""
-    tile = carrier.tile(wanted)
-    tile *= strength / tile.std()
+    """(K,), what the picture itself says at the waves, in amplitudes of the pattern of a tile."""
     said = np.zeros(len(wanted), np.complex128)
     added = np.zeros(len(wanted), np.complex128)
     for rows, columns in blocks_of(*image.shape[:2]):
@@ -64,8 +72,41 @@ def _host(
         added += waves_in(flattened(marked), origin=origin) - before
         said += before
     gain = max(float(np.median((added * np.conj(wanted)).real / np.abs(wanted) ** 2)), 1e-9)
-    host = said / gain
-    return np.asarray(host * np.minimum(1, np.abs(wanted) / np.maximum(np.abs(host), 1e-12)))
+    return np.asarray((said + added) / gain - wanted)
+
+
+def _allotted(
+    carrier: Carrier, wanted: NDArray[np.complex128], host: NDArray[np.complex128]
+) -> NDArray[np.complex128]:
+    """(K,), amplitudes of the same energy as those wanted, more where the picture says something else.
+
+    A real or imaginary part of a wave is worth spending on as far as its bit would be read wrongly without:
+    the amplitude ``a`` at a host ``h``, both in wanted amplitudes, solves ``a = m / (1 + exp(s (h + a)))``,
+    which makes the sum of logistic losses least. ``m`` is such that the energy is right.
+    """
+    known = carrier.sync != 0
+    limit = np.minimum(1, np.abs(wanted) / np.maximum(np.abs(host), 1e-12))
+    waves = wanted - _CANCELLED * host * limit
+    waves *= np.sqrt((np.abs(wanted[known]) ** 2).sum() / (np.abs(waves[known]) ** 2).sum())
+    parts = wanted[~known].view(np.float64)
+    hosts = host[~known].view(np.float64) / parts
+    low, high = 0.0, _MOST_AMPLITUDE
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        amplitudes = _logistic_amplitudes(hosts, middle) * parts
+        low, high = (low, middle) if (amplitudes**2).sum() > (parts**2).sum() else (middle, high)
+    waves[~known] = amplitudes.view(np.complex128)
+    return waves
+
+
+def _logistic_amplitudes(hosts: NDArray[np.float64], most: float) -> NDArray[np.float64]:
+    """What solves ``a = most / (1 + exp(s (h + a)))`` for each ``h``: the right side falls with ``a``."""
+    low, high = np.zeros_like(hosts), np.full_like(hosts, most)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        above = most / (1 + np.exp(np.minimum(_SHARPNESS * (hosts + middle), _MOST_EXPONENT))) > middle
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    return low
 
 
 def _pattern(

@@ -79,8 +79,7 @@ class Evidence:
 def _sizes(image: NDArray[Any]) -> Iterator[Size]:
     flat = flattened(luma_of(image))
     for scale in _scales(flat):
-        waves = waves_in(flat, scale)
-        yield Size(scale, np.stack([_turned(waves, turn) for turn in range(1, TURNS + 1)]))
+        yield Size(scale, _turned(waves_in(flat, scale)))
 
 
 def _scales(flat: NDArray[np.float32]) -> Iterator[tuple[float, float]]:
@@ -147,16 +146,28 @@ def _refined(flat: NDArray[np.float32], scale: float, step: float) -> tuple[floa
     return across, down
 
 
-def _turned(waves: NDArray[np.complex128], orientation: int) -> NDArray[np.complex128]:
-    """(K,), the waves of a picture after an EXIF orientation is undone, up to its position."""
-    reach = WAVES.reach
-    plane = np.zeros((2 * reach + 1, 2 * reach + 1), np.complex128)
-    plane[WAVES.v + reach, WAVES.u + reach] = waves
-    plane[reach - WAVES.v, reach - WAVES.u] = np.conj(waves)
-    if orientation in (2, 3, 6, 7):
-        plane = plane[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        plane = plane[::-1]
-    if orientation >= 5:
-        plane = plane.T
-    return plane[WAVES.v + reach, WAVES.u + reach]
+def _turned(waves: NDArray[np.complex128]) -> NDArray[np.complex128]:
+    """(TURNS, K), the waves of a picture after each EXIF orientation is undone, up to its position."""
+    index, conjugated = _turns()
+    return np.where(conjugated, waves.conj()[index], waves[index])
+
+
+@lru_cache(maxsize=1)
+def _turns() -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """(TURNS, K) each: which wave lies where another is after turning, and whether as its conjugate."""
+    reach, count = WAVES.reach, len(WAVES.u)
+    # From 1 on, negative for the conjugate, which stands at the opposite frequency.
+    plane = np.zeros((2 * reach + 1, 2 * reach + 1), np.int64)
+    plane[WAVES.v + reach, WAVES.u + reach] = np.arange(1, count + 1)
+    plane[reach - WAVES.v, reach - WAVES.u] = -np.arange(1, count + 1)
+    turned = []
+    for orientation in range(1, TURNS + 1):
+        there = plane
+        if orientation in (2, 3, 6, 7):
+            there = there[:, ::-1]
+        if orientation in (3, 4, 7, 8):
+            there = there[::-1]
+        if orientation >= 5:
+            there = there.T
+        turned.append(there[WAVES.v + reach, WAVES.u + reach])
+    return np.abs(turned) - 1, np.array(turned) < 0

@@ -110,16 +110,22 @@ def waves_in(
 
 def sums_across(flat: NDArray[np.float32], scale: float, origin: int = 0) -> NDArray[np.complex64]:
     """(H, reach + 1), sums of each row with waves to the right; see :func:`waves_in`."""
-    x = (np.arange(flat.shape[1]) + origin) / (TILE * scale)
-    across = np.exp(-2j * np.pi * np.outer(x, np.arange(WAVES.reach + 1))).astype(np.complex64)
+    across = _waves_at(flat.shape[1], scale, origin)
     return np.asarray((flat @ across.view(np.float32)).view(np.complex64))
 
 
 def waves_down(rows: NDArray[np.complex64], scale: float, origin: int = 0) -> NDArray[np.complex128]:
     """(K,), sums of :func:`sums_across` with waves downwards."""
-    y = (np.arange(len(rows)) + origin) / (TILE * scale)
-    down = np.exp(-2j * np.pi * np.outer(np.arange(WAVES.reach + 1), y)).astype(np.complex64)
+    down = _waves_at(len(rows), scale, origin).T
     # The picture is real: in each row, a wave to the left is the conjugate of one to the right.
     right, left = down @ rows, down @ rows.conj()
     u = np.abs(WAVES.u)
     return np.where(WAVES.u < 0, left[WAVES.v, u], right[WAVES.v, u]).astype(np.complex128)
+
+
+def _waves_at(count: int, scale: float, origin: int) -> NDArray[np.complex64]:
+    """(count, reach + 1), waves of 0, 1, 2 ... periods in a tile at so many pixels in a row."""
+    one = np.exp(-2j * np.pi * (np.arange(count) + origin) / (TILE * scale))
+    powers = np.ones((count, WAVES.reach + 1), np.complex128)
+    np.multiply.accumulate(np.broadcast_to(one[:, None], (count, WAVES.reach)), axis=1, out=powers[:, 1:])
+    return powers.astype(np.complex64)

@@ -69,9 +69,11 @@ def period_of_quality(quality: int) -> float:
     return float(_PERIODS[np.abs(np.log(_PERIODS / wanted)).argmin()])
 
 
-def energy_of_period(period: float) -> float:
-    """Mean squared change of a pixel by a lattice."""
-    return _COUNT * period**2 / 12 / SIDE**2
+def energy_of_period(period: float, size: tuple[int, ...]) -> float:
+    """Mean squared change of a pixel by a lattice, over a picture of some height and width."""
+    height, width = size
+    covered = (height // SIDE * SIDE) * (width // SIDE * SIDE) / (height * width)
+    return covered * _COUNT * period**2 / 12 / SIDE**2
 
 
 def put_lattice(image: NDArray[np.uint8], key: bytes, period: float) -> NDArray[np.uint8]:
