@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["watermark"]
 
-_PARTS = ("ids", "edits", "false-ids")
+_PARTS = ("found", "false-ids")
 
 
 @click.command(
@@ -65,16 +65,15 @@ def watermark(
 ) -> None:
     """Count watermarks that are found, and those that are not there.
 
-    ids: IMAGES are marked for quality 50 and saved as JPEG 70, scaled by 0.75 and 1.5, cropped to a quarter;
-    likewise after coding at that quality; marked for and coded at 40, 60 and 80; and coded at 60, scaled by
-    0.75 and saved as JPEG 70. Then the id is looked for. edits: blocks of 64 x 64 pixels of another picture
-    are pasted into the decoded picture, which is saved as JPEG 80. false-ids: each tile of 512 x 512 pixels
-    is looked into with keys of its own, and a fifth as many pairs are tiles of IMAGES with the mark of
-    another key. Keys and ids are made from numbers, so that the figures can be repeated.
+    found: IMAGES are marked for quality 50 and saved as JPEG 70, scaled by 0.75 and 1.5, cropped to a
+    quarter; likewise after coding at that quality; marked for and coded at 40, 60 and 80; and coded at 60,
+    scaled by 0.75 and saved as JPEG 70. Then the id is looked for. Blocks of 64 x 64 pixels of another
+    picture are pasted into the one that was coded at 50, which is saved as JPEG 80. false-ids: each tile of
+    512 x 512 pixels is looked into with keys of its own, and a fifth as many pairs are tiles of IMAGES with
+    the mark of another key. Keys and ids are made from numbers, so that the figures can be repeated.
     """
     from ..lab.bench.pictures import find_samples
     from ..lab.bench.records import write_records
-    from ..lab.bench.watermark_edits import measure_edits
     from ..lab.bench.watermark_false import measure_false
     from ..lab.bench.watermark_ids import measure_ids
     from ..lab.bench.watermark_rows import WatermarkRow, watermark_table
@@ -83,8 +82,7 @@ def watermark(
     others = list(dict.fromkeys(sample.path for sample in find_samples(unmarked or images, limit)))
     chosen = parts or _PARTS
     measured = {
-        "ids": lambda: measure_ids(paths, megapixels),
-        "edits": lambda: measure_edits(paths, megapixels),
+        "found": lambda: measure_ids(paths, megapixels),
         "false-ids": lambda: measure_false(others, paths, pairs),
     }
     steps = sum(len(paths) + len(others) * (part == "false-ids") for part in chosen)

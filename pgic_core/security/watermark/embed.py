@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,42 +38,65 @@ def spread(image: NDArray[np.uint8], key: bytes, identity: bytes, strength: floa
     """
     carrier = carrier_of(key)
     wanted = carrier.amplitudes(encode_bits(key, identity))
-    host = _host(image, _tile(image, carrier, wanted, strength), wanted)
-    tile = _tile(image, carrier, _allotted(carrier, wanted, host), strength)
+    parts = [
+        _Part(rows, columns, _room(image[rows, columns])) for rows, columns in blocks_of(*image.shape[:2])
+    ]
+    host = _host(image, parts, _tile(parts, carrier, wanted, strength), wanted)
+    tile = _tile(parts, carrier, _allotted(carrier, wanted, host), strength)
     out = np.empty_like(image)
-    for rows, columns in blocks_of(*image.shape[:2]):
-        part = image[rows, columns] + _pattern(tile, image, rows, columns)[:, :, None]
-        out[rows, columns] = np.clip(np.rint(part), 0, 255)
+    for part in parts:
+        marked = image[part.rows, part.columns] + part.pattern(tile)[:, :, None]
+        out[part.rows, part.columns] = np.clip(np.rint(marked), 0, 255)
     return out
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of a picture, and how much of the pattern fits in at each pixel of it, (h, w)."""
+
+    rows: slice
+    columns: slice
+    room: NDArray[np.float16]
+
+    def pattern(self, tile: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(h, w), the pattern of a tile on the part."""
+        y = np.arange(self.rows.start, self.rows.stop) % TILE
+        x = np.arange(self.columns.start, self.columns.stop) % TILE
+        return np.asarray(self.room * tile[y[:, None], x[None]], np.float32)
+
+
+def _room(image: NDArray[np.uint8]) -> NDArray[np.float16]:
+    luma = luma_of(image)
+    busy = local_rms(luma - box_mean(luma, _BUSY_BOX), 2 * _BUSY_BOX - 1)
+    return np.asarray((np.minimum(busy, _BUSY_MOST) + _BUSY_LEAST) ** _BUSY_POWER, np.float16)
+
+
 def _tile(
-    image: NDArray[np.uint8], carrier: Carrier, amplitudes: NDArray[np.complex128], strength: float
+    parts: list[_Part], carrier: Carrier, amplitudes: NDArray[np.complex128], strength: float
 ) -> NDArray[np.float32]:
-    """(TILE, TILE), the tile whose pattern on a picture has a root mean square of ``strength``."""
+    """(TILE, TILE), the tile whose pattern has a root mean square of ``strength``."""
     tile = carrier.tile(amplitudes)
-    energy = 0.0
-    for rows, columns in blocks_of(*image.shape[:2]):
-        energy += float((_pattern(tile, image, rows, columns) ** 2).sum())
-    tile *= strength / np.sqrt(energy / (image.shape[0] * image.shape[1]))
+    energy = sum(float((part.pattern(tile) ** 2).sum()) for part in parts)
+    tile *= strength / np.sqrt(energy / sum(part.room.size for part in parts))
     return tile
 
 
 def _host(
-    image: NDArray[np.uint8], tile: NDArray[np.float32], wanted: NDArray[np.complex128]
+    image: NDArray[np.uint8],
+    parts: list[_Part],
+    tile: NDArray[np.float32],
+    wanted: NDArray[np.complex128],
 ) -> NDArray[np.complex128]:
     """(K,), what the picture itself says at the waves, in amplitudes of the pattern of a tile."""
     said = np.zeros(len(wanted), np.complex128)
-    added = np.zeros(len(wanted), np.complex128)
-    for rows, columns in blocks_of(*image.shape[:2]):
-        luma = luma_of(image[rows, columns])
-        origin = (columns.start, rows.start)
-        before = waves_in(flattened(luma), origin=origin)
-        marked = luma + _pattern(tile, image, rows, columns)
-        added += waves_in(flattened(marked), origin=origin) - before
-        said += before
-    gain = max(float(np.median((added * np.conj(wanted)).real / np.abs(wanted) ** 2)), 1e-9)
-    return np.asarray((said + added) / gain - wanted)
+    both = np.zeros(len(wanted), np.complex128)
+    for part in parts:
+        luma = luma_of(image[part.rows, part.columns])
+        origin = (part.columns.start, part.rows.start)
+        said += waves_in(flattened(luma), origin=origin)
+        both += waves_in(flattened(luma + part.pattern(tile)), origin=origin)
+    gain = max(float(np.median(((both - said) * np.conj(wanted)).real / np.abs(wanted) ** 2)), 1e-9)
+    return np.asarray(both / gain - wanted)
 
 
 def _allotted(
@@ -107,15 +131,3 @@ def _logistic_amplitudes(hosts: NDArray[np.float64], most: float) -> NDArray[np.
         above = most / (1 + np.exp(np.minimum(_SHARPNESS * (hosts + middle), _MOST_EXPONENT))) > middle
         low, high = np.where(above, middle, low), np.where(above, high, middle)
     return low
-
-
-def _pattern(
-    tile: NDArray[np.float32], image: NDArray[np.uint8], rows: slice, columns: slice
-) -> NDArray[np.float32]:
-    """(h, w), the pattern on a part of the picture."""
-    luma = luma_of(image[rows, columns])
-    busy = local_rms(luma - box_mean(luma, _BUSY_BOX), 2 * _BUSY_BOX - 1)
-    room = (np.minimum(busy, _BUSY_MOST) + _BUSY_LEAST) ** _BUSY_POWER
-    y = np.arange(rows.start, rows.stop) % TILE
-    x = np.arange(columns.start, columns.stop) % TILE
-    return np.asarray(room * tile[y[:, None], x[None]], np.float32)

@@ -35,7 +35,7 @@ _COUNT = len(_COEFFICIENTS)
 _ROWS, _COLUMNS = (np.array(each) for each in zip(*_COEFFICIENTS, strict=True))
 # Periods of the lattice, in grey levels of an orthonormal transform; a reader tries them all.
 _PERIODS = 20.0 * 2.0 ** (np.arange(13) / 4)
-# Coefficients go so much of the way to the lattice: the last tenth costs a fifth of the energy and gains little.
+# Coefficients go so much of the way to the lattice: the last tenth costs a fifth of the energy, for little.
 _MOVED = 0.9
 # Agreement of a block is 1 if all of its coefficients lie on the lattice, and 0 on average if none was moved.
 _LEAST_USUAL = 0.3
