@@ -69,7 +69,7 @@ def watermark(
     quarter; likewise after coding at that quality; marked for and coded at 40, 60 and 80; and coded at 60,
     scaled by 0.75 and saved as JPEG 70. Then the id is looked for. Blocks of 64 x 64 pixels of another
     picture are pasted into the one that was coded at 50, which is saved as JPEG 80. false-ids: each tile of
-    512 x 512 pixels is looked into with keys of its own, and a fifth as many pairs are tiles of IMAGES with
+    512 x 512 pixels is looked into with keys of its own, and a tenth as many pairs are tiles of IMAGES with
     the mark of another key. Keys and ids are made from numbers, so that the figures can be repeated.
     """
     from ..lab.bench.pictures import find_samples

@@ -24,7 +24,7 @@ __all__ = ["MARKED_SHARE", "TILE_SIDE", "count_tiles", "measure_false", "numbere
 
 TILE_SIDE = 512
 """Pixels along one side of a tile."""
-MARKED_SHARE = 5
+MARKED_SHARE = 10
 """One pair in so many more has a tile that holds the watermark of another key."""
 _MARKED_ROWS, _MARKED_COLUMNS = 2, 4
 
@@ -49,7 +49,7 @@ def measure_false(
     Args:
         unmarked: pictures whose tiles hold no watermark.
         marked: pictures that are marked at quality 50 first: their upper left corner, of eight tiles at most.
-        pairs: of tile and key without a watermark, at least; a fifth as many have one of another key.
+        pairs: of tile and key without a watermark, at least; a tenth as many have one of another key.
 
     Yields:
         The row of a picture.

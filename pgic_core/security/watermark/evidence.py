@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .flatten import flattened, luma_of, sums_across, waves_down, waves_in
+from .flatten import flattened, luma_of, ring_means, sums_across, waves_down, waves_in
 from .pattern import TILE, WAVES
 
 if TYPE_CHECKING:
@@ -28,8 +28,10 @@ _SEARCH_SIDE = 2048
 _STEP = 0.0007
 _MOST_STRIDE = 4
 _CANDIDATES = 6
+# Of a single frequency, in means around it.
+_MOST_POWER = 8.0
 # Steps of the scale around each, in which it is held against the others, and in which there is no second.
-_AROUND, _APART = 96, 8
+_AROUND, _APART = 96, 16
 
 SIZES = 1 + _CANDIDATES
 """Sizes of a tile that are tried."""
@@ -103,7 +105,10 @@ def _comb(part: NDArray[np.float32], scales: NDArray[np.float64], around: int) -
     height, width = part.shape
     window = np.hanning(height)[:, None] * np.hanning(width)[None]
     spectrum = np.fft.rfft2(part * window)
-    power = spectrum.real**2 + spectrum.imag**2
+    amplitude = np.abs(spectrum)
+    ring, mean = ring_means(amplitude, width)
+    # Coding leaves lines at the frequencies of its grid; without a limit they would drown 252 weak waves.
+    power = np.minimum((amplitude / np.maximum(mean, 1e-12)[ring]) ** 2, _MOST_POWER)
     weight = WAVES.weight**2
     score = np.empty(len(scales))
     for start in range(0, len(scales), 64):

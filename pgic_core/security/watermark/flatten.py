@@ -21,6 +21,7 @@ __all__ = [
     "flattened",
     "local_rms",
     "luma_of",
+    "ring_means",
     "sums_across",
     "waves_down",
     "waves_in",
@@ -60,17 +61,32 @@ def flattened(luma: NDArray[np.float32]) -> NDArray[np.float32]:
     """(H, W), the picture with about the same energy at every frequency and every place, clipped."""
     height, width = luma.shape
     spectrum = np.fft.rfft2(luma - luma.mean())
-    radius = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
-    ring = np.minimum((radius * _RINGS).astype(np.int64), _RINGS)
     power = (spectrum.real**2 + spectrum.imag**2) / (height * width)
-    count = np.maximum(np.bincount(ring.ravel(), minlength=_RINGS + 1), 1)
-    mean = np.bincount(ring.ravel(), power.ravel(), _RINGS + 1) / count
+    ring, mean = ring_means(power, width)
     gain = 1 / np.sqrt(mean + _FLOOR)
     gain[:_LOWEST] = gain[_HIGHEST:] = 0
     flat = np.fft.irfft2(spectrum * gain[ring], (height, width)).astype(np.float32)
     local = local_rms(flat)
     even = flat / (local + _QUIET * local.mean() + 1e-9)
     return np.asarray(np.clip(even, -_CLIP, _CLIP), np.float32)
+
+
+def ring_means(
+    values: NDArray[np.floating[Any]], width: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Means over rings of about the same frequency.
+
+    Args:
+        values: (H, W // 2 + 1), for each frequency of a real picture.
+        width: of the picture.
+
+    Returns:
+        (H, W // 2 + 1), the ring that each frequency lies in; and the mean of each.
+    """
+    radius = np.hypot(np.fft.fftfreq(len(values))[:, None], np.fft.rfftfreq(width)[None])
+    ring = np.minimum((radius * _RINGS).astype(np.int64), _RINGS)
+    count = np.maximum(np.bincount(ring.ravel(), minlength=_RINGS + 1), 1)
+    return ring, np.bincount(ring.ravel(), values.ravel(), _RINGS + 1) / count
 
 
 def local_rms(values: NDArray[np.float32], box: int = _BOX) -> NDArray[np.float32]:
