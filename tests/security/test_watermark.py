@@ -108,6 +108,33 @@ def test_at_quality_50_it_is_not_seen(marked: NDArray[np.uint8]) -> None:
     assert np.abs(marked.astype(int) - PHOTO).max() < 30
 
 
+@pytest.mark.parametrize("side", [(320, 320), (333, 700), (1000, 500)])
+def test_the_strength_is_that_promised_whatever_the_size(side: tuple[int, int]) -> None:
+    """Pixels beside whole blocks have no lattice, and leave none of the energy unused."""
+    part = PHOTO[: side[0], : side[1]]
+    assert 42 < psnr(part, embed(part, MARK)) < 42.4
+
+
+def test_half_a_megapixel_at_quality_50_keeps_its_mark() -> None:
+    """Busy grass and a tower against the sky, whatever the key."""
+    for number, (top, left) in enumerate([(0, 0), (150, 300), (300, 500)]):
+        mark = Watermark(bytes([number]) * 32, bytes([255 - number]) * 8)
+        part = PHOTO[top : top + 704, left : left + 704]
+        found = detect(pgic_core.decode(pgic_core.encode(embed(part, mark), quality=50)), mark.key)
+        assert found is not None
+        assert found.identity == mark.identity
+
+
+def test_lines_of_a_grid_do_not_hide_the_size(marked: NDArray[np.uint8]) -> None:
+    """As decoders leave them; a few strong frequencies outweighed all waves of a tile."""
+    y, x = np.mgrid[: marked.shape[0], : marked.shape[1]]
+    grid = sum(np.cos(np.pi * k * x / 8) + np.cos(np.pi * k * y / 8) for k in range(1, 8))
+    lined = np.clip(marked + 2 * grid[:, :, None], 0, 255).astype(np.uint8)
+    found = detect(scaled(lined, 1.5), MARK.key)
+    assert found is not None
+    assert np.allclose(found.scale, 1.5, rtol=0.002)
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_picture_that_was_turned(marked: NDArray[np.uint8], orientation: int) -> None:
     """As viewers do that write no EXIF orientation."""

@@ -98,30 +98,52 @@ def _places(size: Size, carrier: Carrier) -> Iterator[_Place]:
     deviation = np.sqrt((np.abs(waves) ** 2).sum(axis=1) / 2) + 1e-12
     if waves[0].real.sum() >= _LEAST_AT_CORNER * deviation[0]:
         yield _Place(1, 0.0, 0.0)
-    agreement = _agreement(waves, known)
-    for turn in np.flatnonzero(agreement.max(axis=(0, 2)) >= _LEAST_PEAK * deviation):
-        for x, y in _peaks(agreement[:, turn], _LEAST_PEAK * deviation[turn]):
+    even, odd = _agreement(waves, known)
+    highest = (even + np.abs(odd)).max(axis=(0, 2))
+    for turn in np.flatnonzero(highest >= _LEAST_PEAK * deviation):
+        agreement = _both_halves(even[:, turn], odd[:, turn], axis=0)
+        for x, y in _peaks(agreement, _LEAST_PEAK * deviation[turn]):
             yield _Place(int(turn) + 1, *_refined(waves[turn], known, x, y))
 
 
-def _agreement(waves: NDArray[np.complex128], known: NDArray[np.int64]) -> NDArray[np.float32]:
-    """(TILE, turns, TILE), how well known waves agree with the tile at each pixel of it."""
+def _agreement(
+    waves: NDArray[np.complex128], known: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """How well known waves agree with the tile at each pixel of it, as :func:`_both_halves` takes it.
+
+    That is the real part of an inverse Fourier transform of few frequencies. Sums over cosines and sines are
+    worked out for half of the positions; their sums and differences give both halves.
+
+    Returns:
+        The even and the odd part, (TILE / 2 + 1, turns, TILE) each: rows, turns and columns.
+    """
     turns, reach = len(waves), WAVES.reach
     grid = np.zeros((reach + 1, turns, 2 * reach + 1), np.complex64)
     grid[WAVES.v[known], :, WAVES.u[known] + reach] = waves.T
-    across, down = _phases()
-    rows = (grid.reshape(-1, 2 * reach + 1) @ across).reshape(reach + 1, -1)
-    # Of the product with the phases downwards the real part alone is needed.
-    return np.asarray((down @ np.concatenate([rows.real, rows.imag])).reshape(TILE, turns, TILE), np.float32)
+    right, left = grid[:, :, reach:], grid[:, :, reach::-1].copy()
+    left[:, :, 0] = 0  # the constant wave is neither
+    cosines, sines = _halves()
+    even, odd = ((right + left).reshape(-1, reach + 1), (right - left).reshape(-1, reach + 1))
+    even_real, even_imaginary = even.real @ cosines, even.imag @ cosines
+    odd_real, odd_imaginary = -odd.imag @ sines, odd.real @ sines
+    real = _both_halves(even_real, odd_real, axis=1).reshape(reach + 1, turns * TILE)
+    imaginary = _both_halves(even_imaginary, odd_imaginary, axis=1).reshape(reach + 1, turns * TILE)
+    shape = -1, turns, TILE
+    return (cosines.T @ real).reshape(shape), (sines.T @ -imaginary).reshape(shape)
+
+
+def _both_halves(even: NDArray[np.float32], odd: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    """All positions, from the even and the odd part of a function at those from 0 to half of a tile."""
+    back = [slice(None), slice(None)]
+    back[axis] = slice(TILE // 2 - 1, 0, -1)
+    return np.concatenate([even + odd, (even - odd)[tuple(back)]], axis=axis)
 
 
 @lru_cache(maxsize=1)
-def _phases() -> tuple[NDArray[np.complex64], NDArray[np.float32]]:
-    """(2 reach + 1, TILE) across, and (TILE, 2 (reach + 1)) down, real parts and negative imaginary ones."""
-    place = 2j * np.pi * np.arange(TILE) / TILE
-    across = np.exp(np.arange(-WAVES.reach, WAVES.reach + 1)[:, None] * place).astype(np.complex64)
-    down = np.exp(place[:, None] * np.arange(WAVES.reach + 1))
-    return across, np.concatenate([down.real, -down.imag], axis=1).astype(np.float32)
+def _halves() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(reach + 1, TILE / 2 + 1) each: cosines and sines of waves at half of the positions."""
+    phase = np.outer(np.arange(WAVES.reach + 1), np.arange(TILE // 2 + 1)) * (2 * np.pi / TILE)
+    return np.cos(phase).astype(np.float32), np.sin(phase).astype(np.float32)
 
 
 def _peaks(agreement: NDArray[np.float32], least: float) -> Iterator[tuple[int, int]]:
