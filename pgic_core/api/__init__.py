@@ -7,6 +7,7 @@ from .encryption import RecipientInfo, SecurityInfo, add_recipients, decrypt, en
 from .file import PgiFile
 from .file_info import BlockInfo, FileInfo, RendererInfo
 from .latent import LATENT_FACTOR, decode_latent
+from .provenance import ProvenanceInfo, check_c2pa, export_c2pa
 from .safekeeping import Repair, protect, repair, replicate
 from .side_data import PngText, SideData
 from .signing import add_timestamp, check_proof, sign, timestamp_request
@@ -20,6 +21,7 @@ __all__ = [
     "FileInfo",
     "PgiFile",
     "PngText",
+    "ProvenanceInfo",
     "RecipientInfo",
     "RendererInfo",
     "Repair",
@@ -28,6 +30,7 @@ __all__ = [
     "add_recipients",
     "add_timestamp",
     "annotate",
+    "check_c2pa",
     "check_proof",
     "decode",
     "decode_latent",
@@ -37,6 +40,7 @@ __all__ = [
     "encode",
     "encode_to",
     "encrypt",
+    "export_c2pa",
     "inspect",
     "open_file",
     "protect",

@@ -13,7 +13,7 @@ from ..codec.picture import Picture
 from ..codec.windows import grouped_options
 from ..container import Compression
 from ..errors import PgiLimitError
-from ..options import ADAPTIVE, DecodeOptions, Level, OnDamage, Window
+from ..options import ADAPTIVE, PREVIEW, DecodeOptions, Level, OnDamage, Window
 from ..security.access import require_pixels
 from .stored_fields import StoredFields
 
@@ -149,8 +149,7 @@ class StoredPicture(StoredFields):
     def decode_with(self, options: DecodeOptions) -> tuple[Picture, NDArray[np.bool_] | None]:
         """As :meth:`decode_picture`, with options that were checked when they were made."""
         with audited("decode", **facts_of(self._reader), **facts_of_options(options)):
-            if options.level != "preview":
-                require_pixels(self._reader)
+            self._require_open(options)
             options = self._with_cells(options)
             try:
                 pixels, mask = self._coded.decode(options)
@@ -180,13 +179,17 @@ class StoredPicture(StoredFields):
 
         asked = facts_of_options(options) | ({"level": "latent"} if latent else {})
         with audited("decode", **facts_of(self._reader), **asked):
-            if latent or options.level != "preview":
-                require_pixels(self._reader)
+            self._require_open(options, latent=latent)
             options = self._with_cells(options)
             try:
                 return symbols_of(self._coded, options, latent=latent)
             except MemoryError as error:
                 raise self._too_large() from error
+
+    def _require_open(self, options: DecodeOptions, *, latent: bool = False) -> None:
+        """Raise PgiKeyError unless the keys of an encrypted file open what is to be decoded."""
+        if latent or options.level != PREVIEW:
+            require_pixels(self._reader)
 
     def _with_cells(self, options: DecodeOptions) -> DecodeOptions:
         """Options whose regions are cells of 8 x 8 pixels of the stored picture.
@@ -266,8 +269,7 @@ class StoredPicture(StoredFields):
         options = DecodeOptions(level, threads=threads, scale=scale, regions=regions)
         # Logged before the first strip is out of hand.
         with audited("decode", **facts_of(self._reader), **facts_of_options(options)):
-            if options.level != "preview":
-                require_pixels(self._reader)
+            self._require_open(options)
             options, coded = self._with_cells(options), self._coded
         done, rows = 0, -(-self.height // options.scale)
         try:

@@ -7,6 +7,7 @@ import click
 from .base import PgicGroup
 from .bench_device import device
 from .bench_rate import quality, rd
+from .bench_recognition import recognition
 from .bench_speed import levels, memory, speed
 from .bench_standard import standard
 from .bench_uses import compressai, loader, ratio, roi, worst
@@ -30,9 +31,10 @@ for _command in (
     worst,
     ratio,
     roi,
+    watermark,
+    recognition,
     loader,
     device,
     compressai,
-    watermark,
 ):
     bench.add_command(_command)

@@ -60,21 +60,37 @@ def recipient_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def bundled(
-        *, to: tuple[str, ...], tier: str | None, policy: str | None, trust: str | None, **others: Any
+        *,
+        to: tuple[str, ...],
+        tier: str | None,
+        policy: str | None,
+        trust: str | None,
+        policy_serial: int | None,
+        **others: Any,
     ) -> None:
         if tier is not None and not to:
             raise click.UsageError("--tier says what those may see whom --to names; name one.")
         if (policy is None) != (trust is None):
             raise click.UsageError("--policy and --trust belong together: a policy has to be signed.")
+        if policy_serial is not None and policy is None:
+            raise click.UsageError("--policy-serial says how old the file of --policy may be; name one.")
         found = [_recipient(text, tier_named(tier or Tier.FULL)) for text in to]
         if policy is not None and trust is not None:
             from ..security.policy import recipients_by_policy
 
-            found += recipients_by_policy(policy, trust)
+            found += recipients_by_policy(policy, trust, least_serial=policy_serial)
         command(recipients=found or None, **others)
 
     made: Callable[..., None] = bundled
     for decorate in (
+        option(
+            "--policy-serial",
+            type=click.IntRange(min=0),
+            metavar="N",
+            group=_GROUP,
+            advanced=True,
+            help="Refuse a policy whose serial number is below N. [default: PGIC_POLICY_SERIAL]",
+        ),
         option(
             "--trust",
             metavar="PEM",

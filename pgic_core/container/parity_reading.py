@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Protection", "lost_header"]
 
-_HEAD = 36
 _CHUNK = 1 << 20
-# Packets that are none, as forged files may have many: bytes of their CRC32s for each byte of the file.
-_WASTE = 4
 
 
 def lost_header(source: ByteSource, limits: Limits, other: ByteSource | None = None) -> Protection | None:

@@ -19,7 +19,15 @@ from .shapes import importance_of_mask, importance_of_shapes
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ANNOTATIONS", "DEFAULT_STRENGTH", "Roi", "RoiLike", "RoiSource", "resolve_roi"]
+__all__ = [
+    "ANNOTATIONS",
+    "DEFAULT_STRENGTH",
+    "Roi",
+    "RoiLike",
+    "RoiSource",
+    "name_of_regions",
+    "resolve_roi",
+]
 
 ANNOTATIONS = "annotations"
 """Name of the model that keeps the picture's own annotations."""
@@ -59,6 +67,16 @@ class Roi:
             value = getattr(self, name)
             if not (isinstance(value, (int, float)) and low <= value <= _MOST_OCTAVES):  # false for NaN, too
                 raise PgiOptionError(f"{name} must be from {low:g} to {_MOST_OCTAVES:g}, not {value!r}.")
+
+
+def name_of_regions(source: object) -> str:
+    """Where regions come from, as a file records it: the name of a model, or of what was given."""
+    if isinstance(source, str):
+        return source
+    if isinstance(source, np.ndarray) and source.dtype == np.int8:
+        return "map"
+    is_boxes = isinstance(source, np.ndarray) and source.ndim == 2 and source.shape[1] in (4, 5)
+    return "mask" if isinstance(source, (np.ndarray, Image.Image)) and not is_boxes else "boxes"
 
 
 def resolve_roi(

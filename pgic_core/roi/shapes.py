@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ..container import Annotation, Box, Polygon, upright_size
-from ..errors import PgiFormatError, PgiOptionError, PgiWarning
+from ..errors import PgiFormatError, PgiOptionError
 from .blocks import box_cover, fit, grid_shape
 
 if TYPE_CHECKING:
@@ -41,9 +40,6 @@ def importance_of_shapes(
     Returns:
         float32 of :func:`.blocks.grid_shape`, 0 to 1: a block counts as soon as a shape touches it.
 
-    Warns:
-        PgiWarning: an item lies outside the picture and has no effect.
-
     Raises:
         PgiOptionError: an item is none of these.
     """
@@ -57,8 +53,6 @@ def importance_of_shapes(
             touched = box_cover([corners], height, width) > 0
         else:
             touched = fit(_drawn(points, height, width), height, width) > 0
-        if not touched.any():
-            warnings.warn(f"The region {item!r} lies outside the picture.", PgiWarning, stacklevel=2)
         np.maximum(importance, np.float32(weight) * touched, out=importance)
     return importance
 

@@ -193,6 +193,7 @@ def generate_key(kind: str = "x25519") -> SecretKey:
     """
     if kind not in SCHEMES:
         raise PgiOptionError(f"The kind of key must be one of {', '.join(SCHEMES)}, not {kind!r}.")
+    require_extra("To make keys")
     return SecretKey(kind, find_scheme(kind).generate())
 
 
@@ -213,6 +214,10 @@ def parse_keys(text: str, what: str) -> list[PublicKey | SecretKey]:
         if not words or words[0].startswith("#"):
             continue
         problem = PgiInputError(f"{what}: line {number} is no key that pgic wrote.")
+        if words[0].startswith("-----BEGIN"):
+            raise PgiInputError(
+                f"{what} is a key in PEM, which is for signatures; 'pgic keygen NAME' makes others."
+            )
         if len(words) != 4 or words[0] not in (_PUBLIC, _SECRET):
             raise problem
         try:
@@ -239,6 +244,12 @@ def read_public_key(path: str | os.PathLike[str]) -> PublicKey:
         PgiInputError: it cannot be read, or holds something else.
     """
     keys = parse_keys(_read(path), os.fspath(path))
+    if any(isinstance(key, SecretKey) for key in keys):
+        public = os.path.splitext(os.fspath(path))[0] + ".pub"
+        raise PgiInputError(
+            f"{os.fspath(path)} is a secret key, which opens files. Encrypting takes the public one, "
+            f"probably {public}."
+        )
     if len(keys) != 1 or not isinstance(keys[0], PublicKey):
         raise PgiInputError(f"{os.fspath(path)} is no file with one public key.")
     return keys[0]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from pgic_core.container import Annotation, Box, Polygon
-from pgic_core.errors import PgiOptionError, PgiWarning
+from pgic_core.errors import PgiOptionError
 from pgic_core.roi.blocks import box_cover, fit, grid_shape
 from pgic_core.roi.shapes import importance_of_mask, importance_of_shapes, stored_mask, stored_point
 
@@ -74,12 +74,6 @@ def test_upright_mask_of_a_picture_on_its_side() -> None:
     assert importance_of_mask(mask, 128, 192, 6).tolist() == [[0, 0, 0], [1, 0, 0]]
     with pytest.raises(PgiOptionError, match=r"upright picture's shape \(192, 128\), not \(128, 192\)"):
         importance_of_mask(mask.T, 128, 192, 6)
-
-
-def test_a_region_outside_the_picture_is_told() -> None:
-    with pytest.warns(PgiWarning, match=r"The region \(500, 0, 9, 9\) lies outside the picture"):
-        importance = importance_of_shapes([(500, 0, 9, 9), (0, 0, 9, 9)], 64, 128)
-    assert importance.tolist() == [[1, 0]]
 
 
 def test_a_block_counts_when_a_box_touches_it() -> None:

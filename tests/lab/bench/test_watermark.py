@@ -62,7 +62,7 @@ def test_the_command_counts_and_writes(tmp_path: Path) -> None:
 def test_no_tile_is_a_plain_error(tmp_path: Path) -> None:
     Image.fromarray(skimage.data.coffee()[:300, :300]).save(tmp_path / "b.png")
     done = CliRunner().invoke(bench, ["watermark", str(tmp_path), "--only", "false-ids"])
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "512 pixels or more on each side" in done.stderr
 
 
