@@ -63,7 +63,7 @@ def watermark(
     csv_path: Path | None,
     limit: int | None,
 ) -> None:
-    """Count watermarks that are found, and those that are not there.
+    """Count watermarks found, edits found and false ids.
 
     found: IMAGES are marked for quality 50 and saved as JPEG 70, scaled by 0.75 and 1.5, cropped to a
     quarter; likewise after coding at that quality; marked for and coded at 40, 60 and 80; and coded at 60,

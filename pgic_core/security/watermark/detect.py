@@ -124,8 +124,8 @@ def _agreement(
     left[:, :, 0] = 0  # the constant wave is neither
     cosines, sines = _halves()
     even, odd = ((right + left).reshape(-1, reach + 1), (right - left).reshape(-1, reach + 1))
-    even_real, even_imaginary = even.real @ cosines, even.imag @ cosines
-    odd_real, odd_imaginary = -odd.imag @ sines, odd.real @ sines
+    even_real, even_imaginary = (np.asarray(part @ cosines, np.float32) for part in (even.real, even.imag))
+    odd_real, odd_imaginary = (np.asarray(part @ sines, np.float32) for part in (-odd.imag, odd.real))
     real = _both_halves(even_real, odd_real, axis=1).reshape(reach + 1, turns * TILE)
     imaginary = _both_halves(even_imaginary, odd_imaginary, axis=1).reshape(reach + 1, turns * TILE)
     shape = -1, turns, TILE
