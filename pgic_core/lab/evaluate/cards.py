@@ -6,16 +6,16 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ...errors import PgiUnsupportedError
 from ...models import default_threads
+from ..bench.bdrate import quality_at
 from .answers import USUAL_QUALITY, appendix_b
-from .summary import bd_against, bd_by_picture, means, shared_quality
+from .summary import bd_against, bd_by_picture, curves_of, means, shared_quality
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .points import EvalPoint
     from .summary import Figures, Mean
 
 __all__ = ["Card", "cards"]
@@ -42,7 +42,7 @@ def cards(figures: Figures) -> list[Card]:
     usual = shared_quality(found, "pgic", USUAL_QUALITY)
     answers = [
         _smaller(figures),
-        _good(usual, found),
+        _good(usual, figures.points),
         _fast(figures),
         _worst(figures, usual),
         _not_met(figures),
@@ -71,7 +71,7 @@ def _smaller(figures: Figures) -> Card | None:
     )
 
 
-def _good(usual: Mean | None, found: Sequence[Mean]) -> Card | None:
+def _good(usual: Mean | None, points: Sequence[EvalPoint]) -> Card | None:
     if usual is None:
         return None
     values = usual.values
@@ -79,22 +79,29 @@ def _good(usual: Mean | None, found: Sequence[Mean]) -> Card | None:
         f"Mean PSNR at quality {usual.quality}, {values['bpp']:.2f} bits a pixel,"
         f" {values['ratio_raw']:.0f} times smaller than raw. MS-SSIM {values['ms_ssim']:.4f}."
     )
-    others = [
-        f"{name} {value:.1f}"
-        for name in dict.fromkeys(mean.codec for mean in found)
-        if not name.startswith("pgic") and not math.isnan(value := _psnr_at(found, name, values["bpp"]))
-    ]
-    if others:
-        text += f" In as many bits: {', '.join(others)} dB."
+    try:
+        gains = _psnr_in_as_many_bits(points, usual.quality)
+    except PgiUnsupportedError:
+        gains = {}
+    if gains:
+        text += f" In as many bits, {', '.join(f'{codec} {gain:+.1f}' for codec, gain in gains.items())} dB."
     return Card("How good?", f"{values['psnr']:.1f} dB", text)
 
 
-def _psnr_at(found: Sequence[Mean], codec: str, bpp: float) -> float:
-    """PSNR of a codec's means at a rate, between its points by the logarithm of the rate; NaN beyond them."""
-    points = sorted((m.values["bpp"], m.values["psnr"]) for m in found if m.codec == codec and m.scale == 1)
-    rates = np.log([rate for rate, _ in points])
-    inside = len(points) > 1 and rates[0] <= math.log(bpp) <= rates[-1]
-    return float(np.interp(math.log(bpp), rates, [value for _, value in points])) if inside else math.nan
+def _psnr_in_as_many_bits(points: Sequence[EvalPoint], quality: int) -> dict[str, float]:
+    """How much better other codecs are than pgic in as many bits of the same picture, mean over pictures.
+
+    Pictures whose bits lie beyond a codec's points do not count for it.
+    """
+    own = {p.picture: p for p in points if (p.codec, p.quality) == ("pgic", quality)}
+    found = {}
+    for codec, pictures in sorted(curves_of(points).items()):
+        both = [(curve, own[picture]) for picture, curve in pictures.items() if picture in own]
+        theirs = [(quality_at(curve, mine.bpp), mine.psnr) for curve, mine in both]
+        gains = [value - psnr for value, psnr in theirs if value is not None]
+        if gains and not codec.startswith("pgic"):
+            found[codec] = math.fsum(gains) / len(gains)
+    return found
 
 
 def _fast(figures: Figures) -> Card | None:
@@ -102,8 +109,9 @@ def _fast(figures: Figures) -> Card | None:
     if ("pgic", "encode") not in speeds:
         return None
     encode, decode = speeds["pgic", "encode"], speeds["pgic", "decode"]
+    threads = default_threads()
     text = (
-        f"Megapixels a second to encode and to decode, {default_threads()} threads,"
+        f"Megapixels a second to encode and to decode, {threads} thread{'s' * (threads != 1)},"
         f" quality {encode['quality']}."
     )
     if ("avif", "encode") in speeds:
@@ -149,7 +157,7 @@ def _not_met(figures: Figures) -> Card | None:
     decided = sum(row.verdict in ("met", "not met") for row in rows)
     if not decided:
         return None
-    text = " ".join(f"{row.id}: {row.asked}." for row in failed) or "Every clause that sets a bound is met."
+    text = " ".join(f"{row.id}: {row.asked}. Here: {row.measured}." for row in failed) or "Every clause that sets a bound is met."
     return Card(
         "What is not met?", f"{len(failed)} of {decided}", f"Clauses of Appendix B with a bound. {text}"
     )
