@@ -6,10 +6,11 @@ import click
 
 from .base import PgicGroup
 from .bench_device import device
+from .bench_loader import loader
 from .bench_rate import quality, rd
 from .bench_speed import levels, memory, speed
 from .bench_standard import standard
-from .bench_uses import compressai, loader, ratio, roi, worst
+from .bench_uses import compressai, ratio, roi, worst
 
 __all__ = ["bench"]
 
