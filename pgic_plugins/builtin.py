@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pgic_core.data_files import MOST_KEY, read_bytes
 from pgic_core.hooks import hookimpl
 
 if TYPE_CHECKING:
@@ -75,5 +76,5 @@ def provide_key(purpose: str, key_id: str) -> bytes | None:
     for name in (f"{key_id}.{purpose}.key", f"{key_id}.key"):
         path = Path(folder) / name
         if path.is_file():
-            return path.read_bytes()
+            return read_bytes(path, "key", MOST_KEY)
     return None

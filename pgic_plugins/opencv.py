@@ -35,7 +35,7 @@ from pgic_core.codec.picture import upright_pixels
 from pgic_core.codec.reduction import box_reduce
 from pgic_core.errors import PgiError, PgiUnsupportedError, PgiWarning
 from pgic_core.magic import MAGIC
-from pgic_core.options import PREVIEW_FACTOR, DecodeOptions
+from pgic_core.options import FAST, PREVIEW, PREVIEW_FACTOR, DecodeOptions
 
 from ._autoload import ask_children, forget_children
 from ._workers import threads_in_worker
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pgic_core.container.source import SourceLike
+    from pgic_core.options import Level
 
 __all__ = ["install", "read", "uninstall"]
 
@@ -96,7 +97,7 @@ def read(source: SourceLike, flags: int = cv2.IMREAD_COLOR) -> NDArray[Any]:
     """
     unchanged = flags == cv2.IMREAD_UNCHANGED
     factor = 1 if unchanged else next((by for by, bit in _REDUCED.items() if flags & bit), 1)
-    level: Any = "preview" if factor == PREVIEW_FACTOR else "fast"
+    level: Level = PREVIEW if factor == PREVIEW_FACTOR else FAST
     with open_file(source) as file:
         pixels = file.decode_with(DecodeOptions(level, threads=threads_in_worker()))[0].pixels
         orientation = 1 if unchanged or flags & _IGNORE_ORIENTATION else file.orientation

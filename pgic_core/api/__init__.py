@@ -4,12 +4,13 @@ from .decoding import decode, decode_many, decode_with_mask, inspect, open_file,
 from .editing import annotate, set_metadata, strip_metadata
 from .encoding import EncodeOptions, encode, encode_to
 from .encryption import RecipientInfo, SecurityInfo, add_recipients, decrypt, encrypt, rekey
-from .file import Decoded, PgiFile
+from .file import PgiFile
 from .file_info import BlockInfo, FileInfo, RendererInfo
 from .latent import LATENT_FACTOR, decode_latent
 from .safekeeping import Repair, protect, repair, replicate
 from .side_data import PngText, SideData
 from .signing import add_timestamp, check_proof, sign, timestamp_request
+from .stored_picture import Decoded
 
 __all__ = [
     "LATENT_FACTOR",

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from ..roi import RegionsLike
     from ..security.keyring import KeysLike
     from ..security.signatures import SignatureInfo
-    from .file import Decoded
     from .file_info import FileInfo
+    from .stored_picture import Decoded
 
 __all__ = ["decode", "decode_many", "decode_with_mask", "inspect", "open_file", "verify"]
 

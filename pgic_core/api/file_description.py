@@ -66,7 +66,7 @@ def _picture(file: PgiFile) -> Mapping[str, Any]:
         "codec": coded.codec,
         "quality": facts.quality,
         "model_digest": facts.model_digest,
-        "renderers": _renderers(facts.model_digest),
+        **_model(facts.model_digest),
         "roi_octaves": roi_octaves,
         "filter_bytes": facts.filter_bytes,
         "exact_blocks": 0 if facts.exact is None else int(facts.exact.sum()),
@@ -79,15 +79,18 @@ def _picture(file: PgiFile) -> Mapping[str, Any]:
     }
 
 
-def _renderers(model_digest: str | None) -> tuple[RendererInfo, ...]:
-    """What can draw pictures of a model here."""
-    if model_digest is None:
-        return ()
+def _model(digest: str | None) -> Mapping[str, Any]:
+    """What is known here of a model, and what can draw its pictures."""
     try:
-        found = find_model(model_digest).renderers
+        found = None if digest is None else find_model(digest)
+        renderers = () if found is None else found.renderers
     except PgiUnsupportedError:
-        return ()
-    return tuple(RendererInfo(r.level, r.scale, r.digest, r.synthesised) for r in found)
+        found, renderers = None, ()
+    return {
+        "model": None if found is None else found.id,
+        "model_released": None if found is None else not found.provisional,
+        "renderers": tuple(RendererInfo(r.level, r.scale, r.digest, r.synthesised) for r in renderers),
+    }
 
 
 def _unknown_picture(reader: PgiReader) -> Mapping[str, Any]:
@@ -100,7 +103,7 @@ def _unknown_picture(reader: PgiReader) -> Mapping[str, Any]:
         "codec": names.get(number, f"compression_type {number}"),
         "quality": None,
         "model_digest": None,
-        "renderers": (),
+        **_model(None),
         "roi_octaves": None,
         "filter_bytes": 0,
         "exact_blocks": 0,

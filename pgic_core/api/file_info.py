@@ -77,6 +77,8 @@ class FileInfo:
             "learned" is lossless.
         quality: 1 to 100 of the learned codec, else None.
         model_digest: in hex, of the learned codec, else None.
+        model: name of that model; None where it is not installed, or is not needed.
+        model_released: whether files of it decode for ever; None likewise.
         renderers: what can draw it here; none where its model is not installed, or is not needed.
         roi_octaves: by how much finer than the quality's own the quantisation steps are where they are
             coarsest and where they are finest, in octaves; None without an ROI map.
@@ -119,6 +121,8 @@ class FileInfo:
     codec: str
     quality: int | None
     model_digest: str | None
+    model: str | None
+    model_released: bool | None
     renderers: tuple[RendererInfo, ...]
     roi_octaves: tuple[float, float] | None
     filter_bytes: int

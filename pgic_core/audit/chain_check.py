@@ -206,7 +206,7 @@ class _Checker:
                     )
 
     def _check_checkpoint(self, place: _Place, line: Line) -> None:
-        from ..signing import key_id_of
+        from ..ed25519_keys import key_id_of
         from .checkpoint import Head, is_signed_by
 
         head = Head(self._log, line.seq - 1, line.prev, line.text("key_id"), line.text("signature"))

@@ -100,7 +100,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     show(f"pgic {__version__}, format {FORMAT_VERSION >> 8}.{FORMAT_VERSION & 255}")
     try:
         for model in available_models():
-            show(f"model {model.id} {model.digest}{' (provisional)' if model.provisional else ''}")
+            show(f"model {model.id} {model.digest} ({'provisional' if model.provisional else 'released'})")
     except PgiError as error:
         show(f"models: {error}")
     try:

@@ -95,7 +95,7 @@ def verify(log: Path, key: Path | None, head: Path | None) -> None:
     """
     from ..audit.chain_check import verify as check
     from ..audit.checkpoint import read_head
-    from ..signing import load_public_key
+    from ..ed25519_keys import load_public_key
 
     report = check(
         str(log),
@@ -183,7 +183,7 @@ def key(name: Path) -> None:
 
     NAME is for those who sign, NAME.pub for those who check.
     """
-    from ..signing import make_key
+    from ..ed25519_keys import make_key
 
     made = make_key(str(name))
     show(f"{name} and {name}.pub: key {made}")

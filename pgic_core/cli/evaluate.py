@@ -9,8 +9,9 @@ import click
 
 from ..terminal import say
 from .base import PgicCommand, option
+from .bench_common import limit_option, qualities_option
 from .progress import progress_bar
-from .value_types import EXISTING, EXISTING_FILE, OUTPUT_FOLDER, QUALITY
+from .value_types import EXISTING, EXISTING_FILE, OUTPUT_FOLDER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,13 +37,7 @@ __all__ = ["evaluate"]
     group="Output",
     help="Folder for the report.",
 )
-@option(
-    "--limit",
-    type=click.IntRange(1),
-    metavar="N",
-    group="Pictures",
-    help="Pictures at most.",
-)
+@limit_option("Pictures at most.")
 @option(
     "--codec",
     "codecs",
@@ -50,18 +45,7 @@ __all__ = ["evaluate"]
     group="Codecs",
     help="Codec to compare with; again for more. [default: every one that is installed]",
 )
-@option(
-    "-q",
-    "--quality",
-    "qualities",
-    type=QUALITY,
-    multiple=True,
-    metavar="1-100",
-    default=(10, 30, 50, 70, 90),
-    show_default=True,
-    group="Codecs",
-    help="Quality of pgic; again for more.",
-)
+@qualities_option("Quality of pgic; again for more.", (10, 30, 50, 70, 90))
 @option(
     "--points",
     type=click.IntRange(2),

@@ -60,7 +60,9 @@ def _describe(facts: FileInfo) -> Iterator[tuple[str, str]]:
         yield "orientation", f"{facts.orientation} (EXIF, not applied)"
     codec: str = facts.codec
     if facts.codec == "learned" and facts.model_digest is not None:
-        codec += f", quality {facts.quality}, model {facts.model_digest}"
+        status = "released" if facts.model_released else "provisional"
+        known = "not installed" if facts.model is None else f"{facts.model}, {status}"
+        codec += f", quality {facts.quality}, model {facts.model_digest} ({known})"
         if facts.channels == "rgb+alpha":
             codec += ", alpha lossless"
     yield "codec", codec

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..data_files import MOST_JSON
+from ..data_files import MOST_KEY, read_bytes
 from ..errors import PgiInputError
 from ..security.keyring import Keyring
 from ..security.keys import Passphrase, read_public_key
@@ -135,13 +134,6 @@ def _passphrase(text: str, *, repeat: bool) -> Passphrase | None:
 
 def _first_line(path: str) -> str:
     try:
-        with open(path, "rb") as file:
-            data = file.read(MOST_JSON + 1)
-    except OSError as error:
-        raise PgiInputError(
-            error.errno, f"The passphrase cannot be read: {error.strerror}", os.fspath(path)
-        ) from error
-    try:
-        return data.decode().partition("\n")[0].rstrip("\r")
+        return read_bytes(path, "passphrase", MOST_KEY).decode().partition("\n")[0].rstrip("\r")
     except UnicodeDecodeError:
         raise PgiInputError(f"{path} is no text.") from None

@@ -48,7 +48,7 @@ def keygen(name: str, kind: str) -> None:
     if not path.name:
         raise PgiInputError(f"{name} is no name for a key.")
     if kind == _SIGNS:
-        from ..signing import make_key
+        from ..ed25519_keys import make_key
 
         make_key(f"{name}.pem")
         show(f"{name}.pem: secret, keep it")

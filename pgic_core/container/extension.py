@@ -5,7 +5,6 @@ Keys under ``pgic.`` are assigned by FORMAT.md; vendors put theirs under a prefi
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 import cbor2
 
 from ..errors import PgiFormatError, PgiOptionError
+from ..extension_keys import is_extension_key
 from ..limits import DEFAULT_LIMITS, Limits
 from .annotations import annotations_from_maps
 from .cbor_scan import scan
@@ -42,7 +42,6 @@ LEAST_DPI, MOST_DPI = 0.001, 1_000_000
 """Pixels per inch that a file may say."""
 
 # prefix "." name; the prefix is a vendor's own, the name is free but for control characters.
-_KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\.[^\x00-\x1f\x7f]+")
 
 
 class ExtensionKey(StrEnum):
@@ -155,7 +154,7 @@ def location_from_map(value: object) -> Location:
 
 def _check_keys(extension: Mapping[str, object]) -> None:
     for key, value in extension.items():
-        if not _KEY.fullmatch(key):
+        if not is_extension_key(key):
             raise PgiFormatError(
                 f"The extension key {key!r} has no prefix; it must look like 'vendor.name', "
                 "with lower-case letters, digits and hyphens before the dot."

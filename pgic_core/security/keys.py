@@ -14,6 +14,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ..data_files import MOST_KEY, read_bytes
 from ..errors import PgiInputError, PgiOptionError
 from .schemes import SCHEMES, find_scheme, unwrap_sm2
 from .suites import require_extra
@@ -39,7 +40,6 @@ __all__ = [
 ]
 
 KEY_ID_BYTES = 8
-_MOST_BYTES = 1 << 16
 _PUBLIC, _SECRET = "pgic-public", "pgic-secret"
 
 
@@ -287,15 +287,6 @@ def _line(word: str, kind: str, key_id: bytes, data: bytes) -> str:
 
 def _read(path: str | os.PathLike[str]) -> str:
     try:
-        with open(path, "rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise PgiInputError(
-            error.errno, f"The key cannot be read: {error.strerror}", os.fspath(path)
-        ) from error
-    if len(data) > _MOST_BYTES:
-        raise PgiInputError(f"{os.fspath(path)} is too large to be a key file.")
-    try:
-        return data.decode("ascii")
+        return read_bytes(path, "key", MOST_KEY).decode("ascii")
     except UnicodeDecodeError:
         raise PgiInputError(f"{os.fspath(path)} is no key file.") from None

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..container import atomic_write
-from ..data_files import parse_json
+from ..data_files import parse_json, read_bytes
 from ..errors import PgiAuthenticationError, PgiError, PgiInputError
 from .keys import PublicKey, parse_keys
 from .recipients import Recipient, recipients_of
@@ -67,9 +67,9 @@ def sign_policy(path: str | os.PathLike[str], key: str | os.PathLike[str]) -> st
         PgiInputError: the policy is none, or a file cannot be read or written.
         PgiUnsupportedError: the extra "security" is missing.
     """
-    from ..signing import Signer
+    from ..ed25519_keys import Signer
 
-    data = _read(path)
+    data = read_bytes(path, "policy", _MOST_BYTES)
     _people(parse_json(data, os.fspath(path)), os.fspath(path))
     signer = Signer(os.fspath(key))
     members = {"key_id": signer.key_id, "signature": signer.sign(_LABEL + data)}
@@ -89,11 +89,11 @@ def read_policy(path: str | os.PathLike[str], trust: str | os.PathLike[str]) -> 
         PgiInputError: it is no policy, or a file cannot be read.
         PgiUnsupportedError: the extra "security" is missing.
     """
-    from ..signing import is_signature_of, load_public_key
+    from ..ed25519_keys import is_signature_of, load_public_key
 
-    name, data = os.fspath(path), _read(path)
+    name, data = os.fspath(path), read_bytes(path, "policy", _MOST_BYTES)
     key = load_public_key(os.fspath(trust))
-    members = parse_json(_read(signature_path(path)), signature_path(path))
+    members = parse_json(read_bytes(signature_path(path), "signature", _MOST_BYTES), signature_path(path))
     signature = members.get("signature") if isinstance(members, Mapping) else None
     if not isinstance(signature, str) or not is_signature_of(key, signature, _LABEL + data):
         raise PgiAuthenticationError(
@@ -138,15 +138,3 @@ def _people(policy: Any, name: str) -> list[Person]:
     except PgiError as error:
         raise PgiInputError(f"{name}: {error}") from error
     return found
-
-
-def _read(path: str | os.PathLike[str]) -> bytes:
-    name = os.fspath(path)
-    try:
-        with open(name, "rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise PgiInputError(error.errno, f"The policy cannot be read: {error.strerror}", name) from error
-    if len(data) > _MOST_BYTES:
-        raise PgiInputError(f"{name} is larger than {_MOST_BYTES:,} bytes.")
-    return data

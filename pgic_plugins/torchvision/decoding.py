@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, get_args, overload
+from typing import TYPE_CHECKING, Any, TypedDict, overload
 
-import numpy as np
 import torch
-from torch.utils.data import get_worker_info
 
 from pgic_core.api import decode_latent, open_file
 from pgic_core.codec.picture import upright_pixels
@@ -17,6 +14,8 @@ from pgic_core.codec.windows import grouped_options
 from pgic_core.errors import PgiOptionError
 from pgic_core.options import DecodeOptions
 
+from .._workers import threads_in_worker
+from .arguments import engine_for, mode_name, precision, source_of
 from .channels import converted, upright_tensor
 from .device import check_samples, eight_bits, latent_on, pixels_on, read_symbols, symbols_in
 from .naming import naming
@@ -24,45 +23,16 @@ from .naming import naming
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from concurrent.futures import Future
-    from typing import BinaryIO, Unpack
-
-    from numpy.typing import NDArray
+    from typing import Unpack
 
     from pgic_core.api import PgiFile
     from pgic_core.options import Level, OnDamage, Window
     from pgic_core.roi import RegionsLike
 
+    from .arguments import Engine, PgiSource
     from .device import PgiSymbols
 
-__all__ = [
-    "ENGINES",
-    "MODES",
-    "Engine",
-    "PgiSource",
-    "decode_open",
-    "decode_pgi",
-    "decode_pgi_latent",
-    "engine_for",
-    "mode_name",
-    "precision",
-    "read_ahead",
-    "show_symbols",
-    "show_windows",
-    "source_of",
-    "threads_here",
-]
-
-PgiSource: TypeAlias = (
-    "str | os.PathLike[str] | bytes | bytearray | memoryview | torch.Tensor | NDArray[np.uint8] | BinaryIO"
-)
-"""A path, the bytes of a file or what holds them in one piece, or a binary file object."""
-
-Engine: TypeAlias = Literal["onnxruntime", "torch"]
-"""What runs the networks."""
-ENGINES: tuple[Engine, ...] = get_args(Engine)
-
-MODES = ("UNCHANGED", "GRAY", "GRAY_ALPHA", "RGB", "RGB_ALPHA")
-"""Names of ``torchvision.io.ImageReadMode``, which itself is deprecated."""
+__all__ = ["decode_open", "decode_pgi", "decode_pgi_latent", "read_ahead", "show_symbols", "show_windows"]
 
 
 class _Options(TypedDict, total=False):
@@ -150,7 +120,7 @@ def decode_pgi(
     """
     wanted = mode_name(mode)
     place, dtype = torch.device(device), precision(half)
-    options = DecodeOptions(level, window, on_damage, threads_here(threads), None, scale, regions)
+    options = DecodeOptions(level, window, on_damage, threads_in_worker(threads), None, scale, regions)
     several = isinstance(source, (list, tuple))
     if windows is not None:
         if several or window is not None:
@@ -202,9 +172,9 @@ def decode_pgi_latent(
     place = torch.device(device)
     with naming(source):
         if engine_for(engine, place, False) == "onnxruntime":
-            latent = decode_latent(source_of(source), window=window, threads=threads_here(threads))
+            latent = decode_latent(source_of(source), window=window, threads=threads_in_worker(threads))
             return torch.from_numpy(latent).to(place)
-        options = DecodeOptions("fast", window, threads=threads_here(threads))
+        options = DecodeOptions("fast", window, threads=threads_in_worker(threads))
         symbols = read_symbols(source_of(source), options, latent=True)
         return latent_on(symbols, place, torch.float32)
 
@@ -331,66 +301,3 @@ def show_windows(
 def _on_cpu(source: PgiSource, options: DecodeOptions, mode: str, upright: bool) -> torch.Tensor:
     with naming(source), open_file(source_of(source)) as file:
         return decode_open(file, options, mode, upright)[0]
-
-
-def source_of(source: Any) -> Any:
-    """What :func:`pgic_core.open_file` takes: a path, bytes, a memoryview or a binary file object.
-
-    Raises:
-        PgiOptionError: it is nothing that this module decodes.
-    """
-    if isinstance(source, (torch.Tensor, np.ndarray)):
-        kind = str(source.dtype).removeprefix("torch.")
-        if kind != "uint8" or source.ndim != 1:
-            raise PgiOptionError(
-                "A tensor or array with a .pgi file in it must be uint8 of one dimension, "
-                f"not {kind} of shape {tuple(source.shape)}."
-            )
-        array = source.cpu().numpy() if isinstance(source, torch.Tensor) else source
-        return np.ascontiguousarray(array).data
-    if isinstance(source, (bytearray, memoryview)):
-        view = memoryview(source)
-        return (view if view.c_contiguous else memoryview(view.tobytes())).cast("B")
-    if isinstance(source, (str, os.PathLike, bytes)) or hasattr(source, "read"):
-        return source
-    raise PgiOptionError(
-        "A .pgi file is decoded from a path, bytes, a uint8 tensor or array, or a binary file object, "
-        f"not from {type(source).__name__}."
-    )
-
-
-def threads_here(threads: int | None = None) -> int | None:
-    """The threads asked for; if none were, 1 in a worker process of a DataLoader."""
-    return 1 if threads is None and get_worker_info() is not None else threads
-
-
-def precision(half: bool) -> torch.dtype:
-    """What synthesis computes in."""
-    return torch.float16 if half else torch.float32
-
-
-def engine_for(engine: Engine | None, device: torch.device, half: bool) -> Engine:
-    """The engine to use.
-
-    Raises:
-        PgiOptionError: there is none of that name, or it does not compute in float16.
-    """
-    if engine is None:
-        engine = "onnxruntime" if device.type == "cpu" and not half else "torch"
-    if engine not in ENGINES:
-        raise PgiOptionError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}.")
-    if half and engine != "torch":
-        raise PgiOptionError("half needs the engine 'torch'.")
-    return engine
-
-
-def mode_name(mode: object) -> str:
-    """A name of :data:`MODES` for one in any case, or for torchvision's enumeration.
-
-    Raises:
-        PgiOptionError: it is neither.
-    """
-    name = getattr(mode, "name", mode)
-    if not isinstance(name, str) or name.upper() not in MODES:
-        raise PgiOptionError(f"mode must be one of {', '.join(MODES)}, not {mode!r}.")
-    return name.upper()

@@ -24,7 +24,9 @@ from pgic_core.options import (
 )
 from pgic_core.roi.shapes import stored_point
 
-from .decoding import decode_open, mode_name, precision, show_symbols, source_of, threads_here
+from .._workers import threads_in_worker
+from .arguments import mode_name, precision, source_of
+from .decoding import decode_open, show_symbols
 from .device import symbols_in
 from .latent_cache import LatentCache
 from .naming import naming
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from pgic_core.api import PgiFile
     from pgic_core.options import OnDamage, Window
 
-    from .decoding import PgiSource
+    from .arguments import PgiSource
     from .device import PgiSymbols
 
     WindowLike: TypeAlias = Window | Callable[[int, int], Window | list[Window] | None] | None
@@ -158,7 +160,7 @@ class PgiLoader:
     def _options(self, window: Window | None) -> DecodeOptions:
         """How to decode a window, whose level is "fast" for latents."""
         level = FAST if self.level == _LATENT else self.level
-        return DecodeOptions(level, window, self.on_damage, threads_here(), scale=self.scale)
+        return DecodeOptions(level, window, self.on_damage, threads_in_worker(), scale=self.scale)
 
     @property
     def factor(self) -> int:
@@ -243,7 +245,7 @@ class PgiLoader:
         return pictures if latent else [tv_tensors.Image(picture) for picture in pictures]
 
     def _latent(self, file: PgiFile, window: Window | None, source: PgiSource) -> torch.Tensor:
-        threads = threads_here()
+        threads = threads_in_worker()
         if not self.latents.most_bytes:
             return torch.from_numpy(file.latent(window, threads))
         whole = self.latents.get(source, lambda: torch.from_numpy(file.latent(None, threads)))

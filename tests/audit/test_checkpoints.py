@@ -18,8 +18,8 @@ from pgic_core.audit.log import append
 from pgic_core.audit.log_line import Line, made_line
 from pgic_core.audit.recording import checkpoint, record
 from pgic_core.audit.unusual_events import Rules, watch
+from pgic_core.ed25519_keys import key_id_of, load_public_key, make_key
 from pgic_core.errors import PgiInputError
-from pgic_core.signing import key_id_of, load_public_key, make_key
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -37,7 +37,7 @@ from .conftest import Keys, sealed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pgic_core.security.opening import OpenedContent
+    from pgic_core.security.opened_content import OpenedContent
 
 AUTH, FORMAT, KEY = PgiAuthenticationError, PgiFormatError, PgiKeyError
 LIMIT, TRUNCATED, UNSUPPORTED = PgiLimitError, PgiTruncatedError, PgiUnsupportedError

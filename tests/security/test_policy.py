@@ -10,9 +10,9 @@ from click.testing import CliRunner
 
 import pgic_core
 from pgic_core.cli import app
+from pgic_core.ed25519_keys import make_key
 from pgic_core.errors import PgiAuthenticationError, PgiInputError
 from pgic_core.security.policy import read_policy, recipients_by_policy, sign_policy
-from pgic_core.signing import make_key
 
 if TYPE_CHECKING:
     from pathlib import Path

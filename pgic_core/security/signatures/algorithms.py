@@ -6,6 +6,7 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, Any
 
+from ...data_files import read_bytes
 from ...errors import PgiFormatError, PgiInputError, PgiOptionError, PgiUnsupportedError
 from ..suites import require_extra
 
@@ -149,16 +150,7 @@ def read_pem(path: str | os.PathLike[str]) -> bytes:
     Raises:
         PgiInputError: it cannot be read, or is too large for one.
     """
-    try:
-        with open(path, "rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise PgiInputError(
-            error.errno, f"The key or certificate cannot be read: {error.strerror}", os.fspath(path)
-        ) from error
-    if len(data) > _MOST_BYTES:
-        raise PgiInputError(f"{os.fspath(path)} is too large to hold keys or certificates.")
-    return data
+    return read_bytes(path, "key or certificate", _MOST_BYTES)
 
 
 def _algorithm_of(key: Any) -> str | None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from ...container import ExtensionKey
 from ...errors import PgiAuthenticationError
-from ..opening import OpenedContent, records_of
+from ..opened_content import OpenedContent
+from ..opening import records_of
 from ..suites import require_extra, same
 from ..tiers import Tier
 from .info import BROKEN, HOLDS, LOCKED, SUPERSEDED, SignatureInfo

@@ -18,7 +18,7 @@ from ...errors import (
     PgiKeyError,
     PgiTruncatedError,
 )
-from ..opening import OpenedContent
+from ..opened_content import OpenedContent
 from ..plan import payload_of, tier_of_part, without_preview
 from ..sorting import fields_bytes, join_fields, split_fields
 from ..tiers import Tier

@@ -11,7 +11,8 @@ from ...container.writer import assemble, copied_block, make_block, small_blocks
 from ...errors import PgiKeyError, PgiLimitError, PgiModelError, PgiUnsupportedError
 from ...models import find_model
 from ..envelope import LEAST_VERSION, Record, RecordKind, pack_records, parse_records
-from ..opening import OpenedContent, records_of
+from ..opened_content import OpenedContent
+from ..opening import records_of
 from ..tiers import Tier
 from .leaves import LeafKind, Salts, leaves_of
 from .record import MOST_SIGNATURES, Claims, OpenPart, Signature, Statement, signatures_in

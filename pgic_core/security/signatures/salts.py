@@ -7,7 +7,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from ...errors import PgiFormatError
-from ..opening import OpenedContent
+from ..opened_content import OpenedContent
 from ..tiers import Tier
 from .leaves import Salts
 from .record import OpenPart, SealedPart

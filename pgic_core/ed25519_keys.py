@@ -8,14 +8,13 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, Any
 
+from .data_files import MOST_KEY, read_bytes
 from .errors import PgiInputError, PgiUnsupportedError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 __all__ = ["Signer", "is_signature_of", "key_id_of", "load_public_key", "make_key"]
-
-_MOST_KEY_BYTES = 65_536
 
 
 class Signer:
@@ -32,7 +31,7 @@ class Signer:
     def __init__(self, path: str) -> None:
         ed25519, serialization = _cryptography()
         try:
-            key = serialization.load_pem_private_key(_read(path), None)
+            key = serialization.load_pem_private_key(read_bytes(path, "key", MOST_KEY), None)
         except (ValueError, TypeError) as error:
             raise PgiInputError(f"{path} is no private key in PEM without a passphrase.") from error
         if not isinstance(key, ed25519.Ed25519PrivateKey):
@@ -82,7 +81,7 @@ def load_public_key(path: str) -> Ed25519PublicKey:
     """
     ed25519, serialization = _cryptography()
     try:
-        found = serialization.load_pem_public_key(_read(path))
+        found = serialization.load_pem_public_key(read_bytes(path, "key", MOST_KEY))
     except ValueError as error:
         raise PgiInputError(f"{path} is no public key in PEM.") from error
     if not isinstance(found, ed25519.Ed25519PublicKey):
@@ -105,14 +104,6 @@ def is_signature_of(key: Ed25519PublicKey, signature: str, message: bytes) -> bo
     except (InvalidSignature, binascii.Error, ValueError):
         return False
     return True
-
-
-def _read(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read(_MOST_KEY_BYTES)
-    except OSError as error:
-        raise PgiInputError(error.errno, f"The key cannot be read: {error.strerror}", path) from error
 
 
 def _cryptography() -> tuple[Any, Any]:
