@@ -188,7 +188,7 @@ class PgiImageFile(ImageFile.ImageFile):
         if self.fp.read(len(MAGIC)) != MAGIC:
             raise SyntaxError("not a PGI file")
         self.fp.seek(start)
-        with pillow_errors():
+        with pillow_errors(self.filename, self.fp):
             from pgic_core.api import open_file
 
             self._file = file = open_file(self.fp, limits=LIMITS, keys=KEYS)
@@ -230,7 +230,7 @@ class PgiImageFile(ImageFile.ImageFile):
     def _decode(self) -> None:
         if self._file is None or self.fp is None:
             raise ValueError("Operation on closed image")
-        with pillow_errors(self.filename):
+        with pillow_errors(self.filename, self.fp):
             on_damage: OnDamage = "conceal" if _conceals() else "raise"
             threads = threads_in_worker(THREADS)
             options = DecodeOptions(self._level, None, on_damage, threads, scale=self._scale)
@@ -314,7 +314,7 @@ class PgiImageFile(ImageFile.ImageFile):
         """
         if self._file is None or self.fp is None:
             raise RuntimeError("verify must be called directly after open")
-        with pillow_errors():
+        with pillow_errors(self.filename, self.fp):
             self._file.reader.verify_bytes()
             self._file.require_unchanged()
             if self._file.tier is not None or not self._file.encrypted:

@@ -21,7 +21,7 @@ __all__ = ["loader"]
     cls=PgicCommand,
     examples=(
         "pgic bench loader photos --workers 4 --megapixels 2",
-        "pgic bench loader photos --megapixels 0.25 --megapixels 5 --megapixels 20 --seconds 5",
+        "pgic bench loader photos --megapixels 0.25 --megapixels 20 --seconds 5",
     ),
 )
 @images_argument()
