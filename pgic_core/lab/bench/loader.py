@@ -292,7 +292,7 @@ def _store(
     for stored, quality in formats.items():
         (folder / stored).mkdir(exist_ok=True)
         (folder / stored / f"{place:06}").write_bytes(_encoded(picture, stored, quality))
-    return picture.shape[0] * picture.shape[1]
+    return picture.size // 3
 
 
 def _encoded(picture: NDArray[np.uint8], stored: str, quality: int | None) -> bytes:
