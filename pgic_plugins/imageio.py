@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pgic_core.api import EncodeOptions, PgiFile
     from pgic_core.options import Level, OnDamage, Window
     from pgic_core.roi import RegionsLike
+    from pgic_core.security.keyring import KeysLike
 
     Index = int | EllipsisType | None
 
@@ -61,13 +62,14 @@ class PgiPlugin(PluginV3):
 
     Args:
         request: what imageio was asked for.
+        keys: of an encrypted file, as of :func:`pgic_core.open_file`.
 
     Raises:
         InitializationError: the bytes are no ``.pgi`` file, or the file to write is to be another format.
         PgiError: they are one, but it is damaged or not to be read here.
     """
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, *, keys: KeysLike | None = None) -> None:
         super().__init__(request)
         self._file: PgiFile | None = None
         self._written = False
@@ -76,9 +78,9 @@ class PgiPlugin(PluginV3):
                 raise InitializationError("The pgi plugin writes .pgi files; say extension='.pgi'.")
             return
         if not _is_ours(request):
-            raise InitializationError("This is no .pgi file, or a stream; for that, say extension='.pgi'.")
+            raise InitializationError("This is not a .pgi file, or a stream; for that, say extension='.pgi'.")
         try:
-            self._file = open_file(request.get_file())
+            self._file = open_file(request.get_file(), keys=keys)
         except BaseException:
             request.finish()
             raise
@@ -103,6 +105,7 @@ class PgiPlugin(PluginV3):
         rotate: bool = False,
         threads: int | None = None,
         pilmode: str | None = None,
+        keys: KeysLike | None = None,
     ) -> NDArray[Any]:
         """Decode the picture.
 
@@ -117,6 +120,8 @@ class PgiPlugin(PluginV3):
             rotate: turn the result upright, as EXIF says.
             threads: 1 or more; ``PGIC_THREADS`` or all processors if not given.
             pilmode: what ``imageio.v2`` calls ``mode``.
+            keys: of an encrypted file, as of :func:`pgic_core.open_file`; for ``imread``, which gives its
+                options to this method.
 
         Returns:
             (H, W) for grey, else (H, W, C), writable.
@@ -126,7 +131,7 @@ class PgiPlugin(PluginV3):
             PgiError: as :func:`pgic_core.decode`.
         """
         _check(index)
-        file = self._opened()
+        file = self._opened(keys)
         picture, _ = file.decode_with(
             DecodeOptions(level, window, on_damage, threads, scale=scale, regions=regions)
         )
@@ -216,19 +221,25 @@ class PgiPlugin(PluginV3):
         file = self._opened()
         return {**info_of(file), "orientation": file.orientation}
 
-    def _opened(self) -> PgiFile:
+    def _opened(self, keys: KeysLike | None = None) -> PgiFile:
+        """The file; with keys, opened anew."""
         if self._file is None:
             raise ValueError("The file is closed, or is being written.")
+        if keys is not None:
+            source = self.request.get_file()
+            if getattr(source, "seekable", lambda: False)():
+                source.seek(0)
+            self._file = open_file(source, keys=keys)
         return self._file
 
 
 class ContentPgiPlugin(PgiPlugin):
     """The plugin as imageio asks it when nobody named it: it writes only what is to be called ``.pgi``."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, *, keys: KeysLike | None = None) -> None:
         if request.mode.io_mode is IOMode.write and request.extension != _EXTENSION:
             raise InitializationError("Nothing says that this is to be a .pgi file.")
-        super().__init__(request)
+        super().__init__(request, keys=keys)
 
 
 def _is_ours(request: Request) -> bool:

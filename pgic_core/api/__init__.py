@@ -1,4 +1,13 @@
-"""The Python API: encode pictures to files, decode files, and read what they say."""
+"""The Python API: encode pictures to files, decode files, and read what they say.
+
+**Encoding** has three steps (``encoding``): prepare, code, wrap. ``preparing`` takes the arguments
+(``source_image`` and ``side_data_reading`` what a Pillow image brings, ``photo_metadata`` what A.3 takes from
+EXIF and XMP), ``payload`` codes, and ``codec_choice`` chooses the codec.
+
+**Decoding**: ``file`` is an open file. It is a ``stored_picture``, which decodes, over ``stored_fields``,
+which say what the file says. ``photo_writing`` and ``jpeg_writing``, ``png_writing``, ``tiff_writing`` make
+photos of it, with what is ``carried`` beside the pixels.
+"""
 
 from .decoding import decode, decode_many, decode_with_mask, inspect, open_file, verify
 from .editing import annotate, set_metadata, strip_metadata
@@ -7,6 +16,7 @@ from .encryption import RecipientInfo, SecurityInfo, add_recipients, decrypt, en
 from .file import PgiFile
 from .file_info import BlockInfo, FileInfo, RendererInfo
 from .latent import LATENT_FACTOR, decode_latent
+from .provenance import ProvenanceInfo, check_c2pa, export_c2pa
 from .safekeeping import Repair, protect, repair, replicate
 from .side_data import PngText, SideData
 from .signing import add_timestamp, check_proof, sign, timestamp_request
@@ -20,6 +30,7 @@ __all__ = [
     "FileInfo",
     "PgiFile",
     "PngText",
+    "ProvenanceInfo",
     "RecipientInfo",
     "RendererInfo",
     "Repair",
@@ -28,6 +39,7 @@ __all__ = [
     "add_recipients",
     "add_timestamp",
     "annotate",
+    "check_c2pa",
     "check_proof",
     "decode",
     "decode_latent",
@@ -37,6 +49,7 @@ __all__ = [
     "encode",
     "encode_to",
     "encrypt",
+    "export_c2pa",
     "inspect",
     "open_file",
     "protect",

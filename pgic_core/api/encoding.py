@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Unpack
 
-    from ..container import Compression
     from ..models import Model
     from ..options import Progress
     from ..roi import ExactLike, RoiLike
     from ..security.recipients import Recipient, RecipientsLike
     from ..security.signatures import SigningKey
     from ..security.watermark import Watermark
-    from .conversion import AnnotationsLike, ExifLike, MetadataLike
     from .image_type import ImageTypeLike
+    from .metadata_arguments import AnnotationsLike, ExifLike, MetadataLike
+    from .payload import CodedPicture
     from .preparing import ImageLike, Prepared
     from .side_data import SideData
 
@@ -144,8 +144,8 @@ def encode(
             or the name of a region-of-interest model (:func:`~pgic_core.roi.resolve_exact`). They grow to
             blocks of 8 x 8 pixels. They have no effect on a lossless picture.
         metadata: A.3 fields. A mapping gives some of them. The rest comes from EXIF and drone XMP
-            (:func:`~pgic_core.api.conversion.merge_metadata`). ``location`` None removes the position from
-            EXIF and XMP too.
+            (:func:`~pgic_core.api.metadata_arguments.merge_metadata`). ``location`` None removes the position
+            from EXIF and XMP too.
         annotations: faults, in pixels of the upright picture (A-6.3.1c), or the name of a recogniser that
             finds them; ``pgic plugins`` lists recognisers.
         exif: EXIF. By default it comes from a Pillow image, and so do ``icc_profile``, ``xmp``, ``dpi`` and
@@ -232,7 +232,7 @@ def encode(
         prepared = prepare(image, profiles, description, preprocess, limits, mark)
         if chosen is None and sign is None:
             prepared = replace(prepared, share=share)
-            data = _wrap(prepared, *code(prepared, how), limits)
+            data = _wrap(prepared, code(prepared, how), limits)
         else:
             data = _secured(prepared, how, chosen, sign, share, limits)
         event.facts |= facts_of_coded(data)
@@ -257,7 +257,7 @@ def _secured(
     if sign is not None:
         reserve += overhead_of_signature(sign, prepared.tiles)
     room = replace(prepared, share=share, reserve=reserve)
-    data = _wrap(prepared, *code(room, how), limits)
+    data = _wrap(prepared, code(room, how), limits)
     if sign is not None:
         with PgiReader(data, limits) as reader:
             data = b"".join(signed(reader, sign, share=share if recipients is None else None))
@@ -280,16 +280,16 @@ def _with_watermark(how: CodingOptions) -> CodingOptions:
     return replace(how, codec="learned")
 
 
-def _wrap(prepared: Prepared, compression: Compression, payload: Sequence[bytes], limits: Limits) -> bytes:
+def _wrap(prepared: Prepared, coded: CodedPicture, limits: Limits) -> bytes:
     """Third step of encoding: the file, which can be read with the same limits.
 
     Raises:
         PgiLimitError: it cannot.
     """
-    size = sum(map(len, payload))
+    size = sum(map(len, coded.payload))
     limits.check("block_bytes", size + IMAGE_FIELDS_SIZE, "The coded picture")
     limits.check("pixels_per_byte", -(-prepared.pixels // size), "The coded picture, for each of its bytes,")
-    return prepared.wrapped(compression, payload)
+    return prepared.with_strategy(coded.strategy).wrapped(coded.compression, coded.payload)
 
 
 def encode_to(path: str | os.PathLike[str], image: ImageLike, **options: Unpack[EncodeOptions]) -> int:

@@ -135,7 +135,10 @@ def encrypt(
         PgiReader(source, limits or Limits.from_environment()) as reader,
     ):
         if reader.header.image.encrypted:
-            raise PgiOptionError("The file is encrypted already; add recipients to it, or encrypt it anew.")
+            raise PgiOptionError(
+                "The file is encrypted already. Add recipients to it (--add, add_recipients), or encrypt it "
+                "anew (--rekey, rekey)."
+            )
         atomic_write(target, encrypted(reader, chosen, pad=pad), replace=replace)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..audit import audited
 from ..audit.facts import facts_of, path_of
 from ..container import BlockType
-from ..errors import PgiUnsupportedError
+from ..errors import PgiOptionError, PgiUnsupportedError
 from ..limits import Limits
 from ..security.access import open_reader, verify_sealed
 from ..security.signatures.info import require_trusted
@@ -17,6 +17,7 @@ from .stored_picture import StoredPicture
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
     from types import TracebackType
     from typing import Self
 
@@ -76,11 +77,17 @@ class PgiFile(StoredPicture):
         """What the file's signatures prove, none of them trusted; see :meth:`check_signatures`."""
         return self.check_signatures()
 
-    def check_signatures(self, trust: str | os.PathLike[str] | None = None) -> tuple[SignatureInfo, ...]:
+    def check_signatures(
+        self,
+        trust: str | os.PathLike[str] | None = None,
+        crls: Sequence[str | os.PathLike[str]] = (),
+    ) -> tuple[SignatureInfo, ...]:
         """Check the signatures of the file against all of its content that is open.
 
         Args:
             trust: file of certificates or public keys in PEM, of those who are trusted. Without it nobody is.
+            crls: files with lists of revoked certificates, in PEM or DER. Where any are given, each
+                certificate below a root needs a current one; without, revocation is not checked.
 
         Returns:
             What each signature proves, in the order in which they were made, broken ones included.
@@ -88,16 +95,19 @@ class PgiFile(StoredPicture):
         Raises:
             PgiAuthenticationError: one is forged, or one was taken out.
             PgiFormatError: one breaks a rule of the format, or the file is damaged.
-            PgiInputError: ``trust`` cannot be read.
+            PgiInputError: ``trust`` or a list cannot be read.
+            PgiOptionError: there are lists, and no ``trust``.
             PgiUnsupportedError: the extra "security" is missing.
         """
+        if trust is None and crls:
+            raise PgiOptionError("Lists of revoked certificates go with the certificates that are trusted.")
         if trust is None and self._reader.header.find(BlockType.SECURITY) is None:
             return ()
         # Not imported for files without signatures.
         from ..security.signatures.checking import check_signatures
         from ..security.signatures.trust import Trust
 
-        return check_signatures(self._reader, None if trust is None else Trust.from_pem(trust))
+        return check_signatures(self._reader, None if trust is None else Trust.from_pem(trust, crls))
 
     def require_unchanged(self) -> None:
         """Raise if the file was changed after it was signed; whoever signed it.
@@ -128,7 +138,11 @@ class PgiFile(StoredPicture):
 
         return make_proof(self._reader, window, self.check_signatures())
 
-    def verify(self, trust: str | os.PathLike[str] | None = None) -> tuple[SignatureInfo, ...]:
+    def verify(
+        self,
+        trust: str | os.PathLike[str] | None = None,
+        crls: Sequence[str | os.PathLike[str]] = (),
+    ) -> tuple[SignatureInfo, ...]:
         """Check every byte of the file, all that reading parses (A-6.3.2a), and signatures.
 
         That is: metadata, extension fields, every tile, feature maps where they can be decoded here, and the
@@ -137,6 +151,7 @@ class PgiFile(StoredPicture):
 
         Args:
             trust: as of :meth:`check_signatures`; then one of them must have signed the file as it is.
+            crls: likewise.
 
         Returns:
             What each signature proves.
@@ -151,7 +166,7 @@ class PgiFile(StoredPicture):
         """
         self._reader.verify_bytes()
         # Before anything is parsed, so that a change after signing is called just that.
-        signatures = self.check_signatures(trust)
+        signatures = self.check_signatures(trust, crls)
         require_trusted(signatures, trust=trust is not None)
         if self.tier is not None or not self.encrypted:
             _ = self._reader.metadata

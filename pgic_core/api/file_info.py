@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .conversion import metadata_to_dict
+from .metadata_arguments import metadata_to_dict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..container import Annotation, Metadata
+    from ..container import Annotation, Metadata, Strategy
+    from ..security.signatures.stated import StatedSignature
     from .encryption import SecurityInfo
     from .side_data import SideData
 
@@ -73,7 +74,8 @@ class FileInfo:
         image_type: name of the A.2 value, or its number as text.
         channels: "grey", "grey+alpha", "rgb" or "rgb+alpha".
         sample_format: "uint8", "uint16", "uint32", "int16", "int32", "float16", "float32" or "float64".
-        codec: "learned", "lossless" or "raw", or the package of another codec; an alpha plane beside
+        codec: "learned", "lossless" or "raw", or the package of another codec, or "unknown (compression_type
+            N)"; then what only the codec knows is empty, 0 or None. An alpha plane beside
             "learned" is lossless.
         quality: 1 to 100 of the learned codec, else None.
         model_digest: in hex, of the learned codec, else None.
@@ -106,7 +108,9 @@ class FileInfo:
             is silent.
         side_data: IPTC, comments and the like.
         preprocess: names of the steps that changed the picture before it was coded.
+        strategy: how quantisation and rate were adapted to the picture.
         extension: fields of vendors.
+        signatures: what records of signatures state, none of it verified.
         security: what an encrypted file says of its encryption; None of a plain one. What no key opens is
             empty, 0 or None above.
     """
@@ -147,7 +151,9 @@ class FileInfo:
     contradictions: tuple[str, ...]
     side_data: SideData
     preprocess: tuple[str, ...]
+    strategy: Strategy
     extension: Mapping[str, object]
+    signatures: tuple[StatedSignature, ...] = ()
     security: SecurityInfo | None = None
 
     def to_dict(self) -> dict[str, object]:
@@ -164,7 +170,9 @@ class FileInfo:
         result["contradictions"] = list(self.contradictions)
         result["side_data"] = _side_data(self.side_data)
         result["preprocess"] = list(self.preprocess)
+        result["strategy"] = self.strategy.to_map()
         result["extension"] = _plain(self.extension)
+        result["signatures"] = [signature.to_dict() for signature in self.signatures]
         result["security"] = None if self.security is None else self.security.to_dict()
         return result
 

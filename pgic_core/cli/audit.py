@@ -88,9 +88,12 @@ def show_(
 @option("--key", type=EXISTING_FILE, metavar="FILE.pub", help="Public key of the checkpoints.")
 @option("--head", type=EXISTING_FILE, metavar="HEAD.json", help="The newest head that was kept elsewhere.")
 def verify(log: Path, key: Path | None, head: Path | None) -> None:
-    """Check that no line was edited, dropped, moved or cut.
+    """Check that no entry was edited, removed, moved or cut.
 
-    Whoever can write to the log can make it anew, back to the last signed checkpoint. Lines that were cut off
+    Entries count from 0, as 'pgic audit show' counts them. FILE:LINE in front of a fault counts the lines of
+    that file from 1, as editors do.
+
+    Whoever can write to the log can rewrite it, back to the last signed checkpoint. Lines that were cut off
     at its end show only against a head that was kept elsewhere.
     """
     from ..audit.chain_check import verify as check
@@ -110,13 +113,13 @@ def verify(log: Path, key: Path | None, head: Path | None) -> None:
         say(f"pgic: {log}: {len(report.faults) - _FAULTS_NAMED:,} more faults")
     if report.faults:
         sys.exit(1)
-    signed = f", signed up to line {report.signed_until:,}" if report.signed_until >= 0 else ""
-    show(f"{log}: lines {report.first:,} to {report.last:,} are whole{signed}")
+    signed = f", signed up to entry {report.signed_until:,}" if report.signed_until >= 0 else ""
+    show(f"{log}: entries {report.first:,} to {report.last:,} are whole{signed}")
 
 
 @audit.command(examples=("pgic audit watch audit.log", "pgic audit watch audit.log --follow --hours 7-19"))
 @click.argument("log", metavar="LOG", type=click.Path(path_type=Path))
-@option("--follow", is_flag=True, help="Go on as the log grows, until interrupted.")
+@option("--follow", is_flag=True, help="Keep watching as the log grows, until interrupted.")
 @option(
     "--failures",
     type=click.IntRange(min=1),
@@ -138,9 +141,9 @@ def verify(log: Path, key: Path | None, head: Path | None) -> None:
     help="Pictures that one user decodes in ten minutes. [default: 200]",
 )
 def watch(log: Path, follow: bool, failures: int, hours: str, exports: int) -> None:
-    """Tell failures, unusual hours and mass export.
+    """Report failures, unusual hours and mass exports.
 
-    That is: bursts of failed or denied events of one user, work outside the usual day, and many pictures
+    It reports bursts of failed or denied events of one user, work outside the usual day, and many pictures
     decoded in full size in a short time.
 
     The exit status is 1 if there was any.
@@ -173,7 +176,7 @@ def checkpoint(log: Path, key: Path, head: Path | None) -> None:
     from ..audit.recording import checkpoint as sign
 
     made = sign(str(log), str(key), None if head is None else str(head))
-    show(f"{log}: signed up to line {made.seq:,} with key {made.key_id}")
+    show(f"{log}: signed up to entry {made.seq:,} with key {made.key_id}")
 
 
 @audit.command(examples=("pgic audit key audit.key",))

@@ -1,4 +1,4 @@
-"""``pgic bench``: rate and quality, speed and memory, and what files are good for, beside other codecs."""
+"""``pgic bench``: rate and quality, speed and memory, and what files are good for, against other codecs."""
 
 from __future__ import annotations
 
@@ -7,18 +7,37 @@ import click
 from .base import PgicGroup
 from .bench_device import device
 from .bench_loader import loader
+from .bench_perceptual import perceptual
 from .bench_rate import quality, rd
+from .bench_recognition import recognition
 from .bench_speed import levels, memory, speed
 from .bench_standard import standard
 from .bench_uses import compressai, ratio, roi, worst
+from .bench_watermark import watermark
 
 __all__ = ["bench"]
 
 
 @click.group(cls=PgicGroup)
 def bench() -> None:
-    """Measure files, quality and speed beside other codecs."""
+    """Measure files, quality and speed against other codecs."""
 
 
-for _command in (rd, quality, speed, levels, memory, standard, worst, ratio, roi, loader, device, compressai):
+for _command in (
+    rd,
+    quality,
+    perceptual,
+    speed,
+    levels,
+    memory,
+    standard,
+    worst,
+    ratio,
+    roi,
+    watermark,
+    recognition,
+    loader,
+    device,
+    compressai,
+):
     bench.add_command(_command)

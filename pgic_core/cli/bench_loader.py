@@ -32,7 +32,7 @@ __all__ = ["loader"]
     metavar="0.01-80",
     multiple=True,
     group="Pictures",
-    help="Size of each picture; again for more. [default: as it is]",
+    help="Size of each picture; may be repeated. [default: as it is]",
 )
 @option(
     "--count",
@@ -58,7 +58,7 @@ __all__ = ["loader"]
     multiple=True,
     metavar="NAME",
     group="Running",
-    help='Reader to measure, such as "pgic window 256"; again for more. [default: all]',
+    help='Reader to measure, such as "pgic window 256"; may be repeated. [default: all]',
 )
 @quality_option(50)
 @option(

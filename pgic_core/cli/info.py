@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from ..api import FileInfo
     from ..security.keyring import KeyLike
+    from ..security.signatures.stated import StatedSignature
 
 __all__ = ["info"]
 
@@ -24,7 +25,7 @@ __all__ = ["info"]
 @option("--json", "as_json", is_flag=True, help="One JSON object for one file, a list for several.")
 @key_options(advanced=True)
 def info(inputs: tuple[str, ...], as_json: bool, keys: list[KeyLike]) -> None:
-    """Say what .pgi files hold.
+    """Show what .pgi files contain.
 
     That is size, codec, model, regions of interest, blocks, metadata, annotations and vendor fields.
 
@@ -52,6 +53,18 @@ def _explained(extension: Mapping[str, object]) -> dict[str, object]:
     return {"fields": fields} if fields else {}
 
 
+def _stated(signature: StatedSignature) -> str:
+    """Who says to have signed; what that proves, 'pgic verify' tells."""
+    from ..camera.timestamps import text_of_milliseconds
+
+    if not signature.key_id:
+        return "of an unknown algorithm"
+    who = f"key {signature.key_id}" + (f" ({signature.subject})" if signature.subject else "")
+    when = "" if signature.time_ms is None else f", {text_of_milliseconds(signature.time_ms)}"
+    stamps = f", {signature.stamps} time stamps" if signature.stamps > 1 else ", time stamp"
+    return f"{who}, {signature.algorithm}{when}{stamps if signature.stamps else ''}, not verified"
+
+
 def _describe(facts: FileInfo) -> Iterator[tuple[str, str]]:
     yield "format", ".".join(map(str, facts.format_version))
     picture = (f"{facts.width} x {facts.height}", facts.channels, facts.sample_format, facts.image_type)
@@ -68,7 +81,7 @@ def _describe(facts: FileInfo) -> Iterator[tuple[str, str]]:
     yield "codec", codec
     for renderer in facts.renderers:
         reduced = f" at 1/{renderer.scale}" if renderer.scale > 1 else ""
-        remark = ", synthesises detail: for looking at, no evidence" if renderer.synthesised else ""
+        remark = ", synthesises detail: for viewing, never as evidence" if renderer.synthesised else ""
         yield "level", f"{renderer.level}{reduced}, renderer {renderer.digest[:16]}{remark}"
     if facts.roi_octaves is not None:
         yield "regions", "steps finer by {:+.3f} to {:+.3f} octaves".format(*facts.roi_octaves)
@@ -91,6 +104,8 @@ def _describe(facts: FileInfo) -> Iterator[tuple[str, str]]:
         yield "encrypted", f"{facts.security.algorithm}, content key {facts.security.key_id}, {opened}"
         for each in facts.security.recipients:
             yield "recipient", f"{each.tier}: {each.kind} {each.key_id}".rstrip()
+    for signature in facts.signatures:
+        yield "signature", _stated(signature)
     for block in facts.blocks:
         flags = " compressed" * block.compressed + " encrypted" * block.encrypted
         yield "block", f"{block.name}: {block.length:,} bytes{flags}"

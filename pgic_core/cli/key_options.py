@@ -49,7 +49,7 @@ def key_options(*, advanced: bool) -> Callable[[Callable[..., None]], Callable[.
             group=_GROUP,
             advanced=advanced,
             help="Key of an encrypted file: a .key file, 'passphrase' to be asked for one, or "
-            "passphrase:FILE; again for more. [default: the files that PGIC_KEYS names]",
+            "passphrase:FILE; may be repeated. [default: the files that PGIC_KEYS names]",
         )(bundled)
 
     return decorate
@@ -60,27 +60,43 @@ def recipient_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def bundled(
-        *, to: tuple[str, ...], tier: str | None, policy: str | None, trust: str | None, **others: Any
+        *,
+        to: tuple[str, ...],
+        tier: str | None,
+        policy: str | None,
+        trust: str | None,
+        policy_serial: int | None,
+        **others: Any,
     ) -> None:
         if tier is not None and not to:
             raise click.UsageError("--tier says what those may see whom --to names; name one.")
         if (policy is None) != (trust is None):
             raise click.UsageError("--policy and --trust belong together: a policy has to be signed.")
+        if policy_serial is not None and policy is None:
+            raise click.UsageError("--policy-serial says how old the file of --policy may be; name one.")
         found = [_recipient(text, tier_named(tier or Tier.FULL)) for text in to]
         if policy is not None and trust is not None:
             from ..security.policy import recipients_by_policy
 
-            found += recipients_by_policy(policy, trust)
+            found += recipients_by_policy(policy, trust, least_serial=policy_serial)
         command(recipients=found or None, **others)
 
     made: Callable[..., None] = bundled
     for decorate in (
         option(
+            "--policy-serial",
+            type=click.IntRange(min=0),
+            metavar="N",
+            group=_GROUP,
+            advanced=True,
+            help="Refuse a policy whose serial number is below N. [default: PGIC_POLICY_SERIAL]",
+        ),
+        option(
             "--trust",
             metavar="PEM",
             group=_GROUP,
             advanced=True,
-            help="Ed25519 public key of who signs policies.",
+            help="Ed25519 public key of the person who signs policies.",
         ),
         option(
             "--policy",
@@ -102,7 +118,7 @@ def recipient_options(command: Callable[..., None]) -> Callable[..., None]:
             multiple=True,
             metavar="[TIER:]FILE.pub",
             group=_GROUP,
-            help="Encrypt for the owner of this key, for 'passphrase' or passphrase:FILE; again for more.",
+            help="Encrypt for the owner of this key, for 'passphrase' or passphrase:FILE; may be repeated.",
         ),
     ):
         made = decorate(made)
@@ -136,4 +152,4 @@ def _first_line(path: str) -> str:
     try:
         return read_bytes(path, "passphrase", MOST_KEY).decode().partition("\n")[0].rstrip("\r")
     except UnicodeDecodeError:
-        raise PgiInputError(f"{path} is no text.") from None
+        raise PgiInputError(f"{path} is not text.") from None

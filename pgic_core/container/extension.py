@@ -16,8 +16,9 @@ from ..extension_keys import is_extension_key
 from ..limits import DEFAULT_LIMITS, Limits
 from .annotations import annotations_from_maps
 from .cbor_scan import scan
+from .jpeg_segments import unpack_segments
 from .metadata import Location, check_location
-from .segments import unpack_segments
+from .strategy import strategy_from_map
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -54,6 +55,7 @@ class ExtensionKey(StrEnum):
     ANNOTATIONS = "pgic.annotations"
     LOCATION = "pgic.location"
     PREPROCESS = "pgic.preprocess"
+    STRATEGY = "pgic.strategy"
     SEGMENTS = "pgic.segments"
     XMP_EXTENDED = "pgic.xmp-extended"
     IPTC = "pgic.iptc"
@@ -170,6 +172,8 @@ def _check_keys(extension: Mapping[str, object]) -> None:
             annotations_from_maps(value)
         elif key == ExtensionKey.LOCATION:
             location_from_map(value)
+        elif key == ExtensionKey.STRATEGY:
+            strategy_from_map(value)
         elif key == ExtensionKey.PREPROCESS and not (
             isinstance(value, list) and value and all(isinstance(name, str) and name for name in value)
         ):

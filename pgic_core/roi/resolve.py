@@ -19,7 +19,15 @@ from .shapes import importance_of_mask, importance_of_shapes
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ANNOTATIONS", "DEFAULT_STRENGTH", "Roi", "RoiLike", "RoiSource", "resolve_roi"]
+__all__ = [
+    "ANNOTATIONS",
+    "DEFAULT_STRENGTH",
+    "Roi",
+    "RoiLike",
+    "RoiSource",
+    "name_of_regions",
+    "resolve_roi",
+]
 
 ANNOTATIONS = "annotations"
 """Name of the model that keeps the picture's own annotations."""
@@ -61,6 +69,16 @@ class Roi:
                 raise PgiOptionError(f"{name} must be from {low:g} to {_MOST_OCTAVES:g}, not {value!r}.")
 
 
+def name_of_regions(source: object) -> str:
+    """Where regions come from, as a file records it: the name of a model, or of what was given."""
+    if isinstance(source, str):
+        return source
+    if isinstance(source, np.ndarray) and source.dtype == np.int8:
+        return "map"
+    is_boxes = isinstance(source, np.ndarray) and source.ndim == 2 and source.shape[1] in (4, 5)
+    return "mask" if isinstance(source, (np.ndarray, Image.Image)) and not is_boxes else "boxes"
+
+
 def resolve_roi(
     roi: RoiLike | None,
     image: NDArray[np.uint8],
@@ -83,7 +101,8 @@ def resolve_roi(
         there is nothing to do, or the model failed (a :class:`~pgic_core.hooks.PgiPluginWarning` says so).
 
     Raises:
-        PgiOptionError: the source is none of these, or names no model; a map of another shape or range.
+        PgiOptionError: the source is none of these, or names no model; a region lies outside the picture; a
+            map has another shape or range.
     """
     if roi is None:
         return None

@@ -1,5 +1,9 @@
 """Who may see a file, and who changed it: encryption by tier, keys, and what else guards a file.
 
+``sealing`` writes encrypted files and ``opening`` opens them; ``tiers``, ``field_tiers`` and
+``encryption_plan`` say what is for whom. ``keys``, ``keyring`` and ``recipients`` are about keys, ``suites``
+and ``schemes`` about algorithms. ``signatures`` and ``watermark`` are rooms of their own.
+
 FORMAT.md, section 9, is the specification of what stands in a file. Encryption needs the extra ``security``,
 which is loaded when it is first needed.
 """
@@ -16,7 +20,7 @@ from .keys import (
     write_key_pair,
 )
 from .recipients import Recipient
-from .signatures import SignatureInfo, SigningKey
+from .signatures import SignatureInfo, SigningKey, StatedSignature
 from .tiers import Tier
 
 __all__ = [
@@ -29,6 +33,7 @@ __all__ = [
     "SecretKey",
     "SignatureInfo",
     "SigningKey",
+    "StatedSignature",
     "Tier",
     "generate_key",
     "read_public_key",

@@ -193,6 +193,7 @@ def generate_key(kind: str = "x25519") -> SecretKey:
     """
     if kind not in SCHEMES:
         raise PgiOptionError(f"The kind of key must be one of {', '.join(SCHEMES)}, not {kind!r}.")
+    require_extra("To make keys")
     return SecretKey(kind, find_scheme(kind).generate())
 
 
@@ -212,7 +213,11 @@ def parse_keys(text: str, what: str) -> list[PublicKey | SecretKey]:
         words = line.split()
         if not words or words[0].startswith("#"):
             continue
-        problem = PgiInputError(f"{what}: line {number} is no key that pgic wrote.")
+        problem = PgiInputError(f"{what}: line {number} is not a key that pgic wrote.")
+        if words[0].startswith("-----BEGIN"):
+            raise PgiInputError(
+                f"{what} is a key in PEM, which is for signatures; 'pgic keygen NAME' makes others."
+            )
         if len(words) != 4 or words[0] not in (_PUBLIC, _SECRET):
             raise problem
         try:
@@ -239,8 +244,14 @@ def read_public_key(path: str | os.PathLike[str]) -> PublicKey:
         PgiInputError: it cannot be read, or holds something else.
     """
     keys = parse_keys(_read(path), os.fspath(path))
+    if any(isinstance(key, SecretKey) for key in keys):
+        public = os.path.splitext(os.fspath(path))[0] + ".pub"
+        raise PgiInputError(
+            f"{os.fspath(path)} is a secret key, which opens files. Encrypting takes the public one, "
+            f"probably {public}."
+        )
     if len(keys) != 1 or not isinstance(keys[0], PublicKey):
-        raise PgiInputError(f"{os.fspath(path)} is no file with one public key.")
+        raise PgiInputError(f"{os.fspath(path)} is not a file with one public key.")
     return keys[0]
 
 
@@ -289,4 +300,4 @@ def _read(path: str | os.PathLike[str]) -> str:
     try:
         return read_bytes(path, "key", MOST_KEY).decode("ascii")
     except UnicodeDecodeError:
-        raise PgiInputError(f"{os.fspath(path)} is no key file.") from None
+        raise PgiInputError(f"{os.fspath(path)} is not a key file.") from None

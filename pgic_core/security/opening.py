@@ -116,7 +116,7 @@ def _best_key(envelope: Envelope, keyring: Keyring) -> tuple[Stanza, TierKey]:
             found = _with_passphrase(envelope, stanza, passphrase)
             if found is not None:
                 return stanza, found
-    raise PgiKeyError(_missing(stanzas, tried_passphrase=bool(keyring.passphrases)))
+    raise PgiKeyError(_missing(stanzas, keyring))
 
 
 def _with_passphrase(envelope: Envelope, stanza: Stanza, passphrase: Passphrase) -> TierKey | None:
@@ -136,15 +136,14 @@ def _tier_key(stanza: Stanza, data: bytes) -> TierKey:
     return TierKey(stanza.tier, data)
 
 
-def _missing(stanzas: Sequence[Stanza], *, tried_passphrase: bool) -> str:
+def _missing(stanzas: Sequence[Stanza], keyring: Keyring) -> str:
     ways = [
         "a passphrase" if stanza.kind == PASSPHRASE else f"key {stanza.key_id.hex()} ({stanza.tier.label})"
         for stanza in stanzas
     ]
-    wrong = tried_passphrase and any(stanza.kind == PASSPHRASE for stanza in stanzas)
+    wrong = keyring.passphrases and any(stanza.kind == PASSPHRASE for stanza in stanzas)
     return (
-        "The file is encrypted, and no key for it was given; "
-        f"it opens with {' or '.join(dict.fromkeys(ways))}. Name the key with keys=, --key or PGIC_KEYS."
-        + " The passphrase is wrong."
-        * wrong
+        f"The file is encrypted, and {keyring.tried}; it opens with {' or '.join(dict.fromkeys(ways))}. "
+        f"Name the key with keys=, --key (--unlock of 'pgic sign') or PGIC_KEYS."
+        + (" The passphrase is wrong." if wrong else "")
     )

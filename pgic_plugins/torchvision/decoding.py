@@ -10,7 +10,7 @@ import torch
 
 from pgic_core.api import decode_latent, open_file
 from pgic_core.codec.picture import upright_pixels
-from pgic_core.codec.windows import grouped_options
+from pgic_core.codec.window_grouping import grouped_options
 from pgic_core.errors import PgiOptionError
 from pgic_core.options import DecodeOptions
 
@@ -18,7 +18,7 @@ from .._workers import threads_in_worker
 from .arguments import engine_for, mode_name, precision, source_of
 from .channels import converted, upright_tensor
 from .device import check_samples, eight_bits, latent_on, pixels_on, read_symbols, symbols_in
-from .naming import naming
+from .error_naming import naming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pgic_core.api import PgiFile
     from pgic_core.options import Level, OnDamage, Window
     from pgic_core.roi import RegionsLike
+    from pgic_core.security.keyring import KeysLike
 
     from .arguments import Engine, PgiSource
     from .device import PgiSymbols
@@ -49,6 +50,7 @@ class _Options(TypedDict, total=False):
     threads: int | None
     apply_exif_orientation: bool
     on_damage: OnDamage
+    keys: KeysLike | None
 
 
 @overload
@@ -74,6 +76,7 @@ def decode_pgi(
     threads: int | None = None,
     apply_exif_orientation: bool = False,
     on_damage: OnDamage = "raise",
+    keys: KeysLike | None = None,
 ) -> torch.Tensor | list[torch.Tensor]:
     """Decode a ``.pgi`` file, or a part of it, or several files (A-6.5.1a).
 
@@ -103,6 +106,7 @@ def decode_pgi(
             ``PGIC_THREADS`` or all processors. With the engine "torch", how many files to read ahead.
         apply_exif_orientation: turn the result upright, as EXIF says; of a window, the window.
         on_damage: "raise", or "conceal" to fill damaged tiles.
+        keys: of encrypted files, as of :func:`pgic_core.open_file`.
 
     Returns:
         uint8 (C, H, W), 0 to 255, C from 1 to 4 as ``mode`` says; a list of such for a list of files or for
@@ -114,6 +118,7 @@ def decode_pgi(
         PgiInputError (OSError): the file cannot be read.
         PgiFormatError (ValueError): it is damaged, or no ``.pgi``.
         PgiUnsupportedError: its samples are int32 or float32, or codec, model or engine are not here.
+        PgiKeyError: it is encrypted, and no key opens this part of it.
         PgiLimitError: it asks for more than the limits allow.
 
         The message names the file where that is known.
@@ -126,7 +131,7 @@ def decode_pgi(
         if several or window is not None:
             raise PgiOptionError("windows takes one file, and no window beside it.")
         engine = engine_for(engine, place, half)
-        with naming(source), open_file(source_of(source)) as file:
+        with naming(source), open_file(source_of(source), keys=keys) as file:
             if engine == "onnxruntime":
                 shown = decode_open(file, options, wanted, apply_exif_orientation, windows)
                 return [picture.to(place) for picture in shown]
@@ -135,11 +140,13 @@ def decode_pgi(
             )
     sources: Sequence[PgiSource] = source if several else [source]  # type: ignore[assignment]
     if engine_for(engine, place, half) == "onnxruntime":
-        shown = [_on_cpu(item, options, wanted, apply_exif_orientation).to(place) for item in sources]
+        shown = [_on_cpu(item, options, wanted, apply_exif_orientation, keys).to(place) for item in sources]
     else:
         shown = [
             show_symbols(symbols, place, dtype)
-            for symbols in read_ahead(sources, options, place, upright=apply_exif_orientation, mode=wanted)
+            for symbols in read_ahead(
+                sources, options, place, upright=apply_exif_orientation, mode=wanted, keys=keys
+            )
         ]
     return shown if several else shown[0]
 
@@ -151,6 +158,7 @@ def decode_pgi_latent(
     device: torch.device | str = "cpu",
     engine: Engine | None = None,
     threads: int | None = None,
+    keys: KeysLike | None = None,
 ) -> torch.Tensor:
     """The dequantised latent of a ``.pgi`` file, without synthesis: see :func:`pgic_core.decode_latent`.
 
@@ -160,6 +168,7 @@ def decode_pgi_latent(
         device: where it is wanted; it is float32 on all devices.
         engine: "onnxruntime" or "torch".
         threads: 1 or more.
+        keys: as for :func:`decode_pgi`.
 
     Returns:
         float32 (M, ceil(H / 16), ceil(W / 16)), M channels as ``pgic_core.default_model().latent`` says of
@@ -172,10 +181,12 @@ def decode_pgi_latent(
     place = torch.device(device)
     with naming(source):
         if engine_for(engine, place, False) == "onnxruntime":
-            latent = decode_latent(source_of(source), window=window, threads=threads_in_worker(threads))
+            latent = decode_latent(
+                source_of(source), window=window, threads=threads_in_worker(threads), keys=keys
+            )
             return torch.from_numpy(latent).to(place)
         options = DecodeOptions("fast", window, threads=threads_in_worker(threads))
-        symbols = read_symbols(source_of(source), options, latent=True)
+        symbols = read_symbols(source_of(source), options, latent=True, keys=keys)
         return latent_on(symbols, place, torch.float32)
 
 
@@ -186,6 +197,7 @@ def read_ahead(
     *,
     upright: bool = False,
     mode: str = "RGB",
+    keys: KeysLike | None = None,
 ) -> Iterator[PgiSymbols]:
     """Symbols of files, in order; while one is in use, threads read the next.
 
@@ -195,11 +207,12 @@ def read_ahead(
         device: for which memory is pinned.
         upright: have EXIF orientation applied.
         mode: name of :data:`MODES`.
+        keys: as for :func:`decode_pgi`.
     """
 
     def read(source: PgiSource) -> PgiSymbols:
         with naming(source):
-            symbols = read_symbols(source_of(source), options, upright=upright, mode=mode)
+            symbols = read_symbols(source_of(source), options, upright=upright, mode=mode, keys=keys)
         return symbols.pin_memory() if device.type == "cuda" else symbols
 
     if len(sources) < 2:
@@ -298,6 +311,8 @@ def show_windows(
     return [found[number] for number in range(len(windows))]
 
 
-def _on_cpu(source: PgiSource, options: DecodeOptions, mode: str, upright: bool) -> torch.Tensor:
-    with naming(source), open_file(source_of(source)) as file:
+def _on_cpu(
+    source: PgiSource, options: DecodeOptions, mode: str, upright: bool, keys: KeysLike | None
+) -> torch.Tensor:
+    with naming(source), open_file(source_of(source), keys=keys) as file:
         return decode_open(file, options, mode, upright)[0]

@@ -12,16 +12,18 @@ from torchvision.datasets import VisionDataset
 from pgic_core.errors import PgiInputError, PgiOptionError
 
 from .annotated import Pictures, read_coco, read_own, read_voc
+from .annotation_shapes import keypoints_of, masks_of
+from .error_naming import naming
 from .latent_cache import LatentCache
 from .loading import PgiLoader
-from .naming import naming
-from .others import tell_left_out
-from .shapes import keypoints_of, masks_of
+from .other_formats import tell_left_out
 from .skipping import Skipping
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Sequence
+
+    from pgic_core.security.keyring import KeysLike
 
     from .annotated import Annotated
     from .loading import Loaded, LoadLevel, WindowLike
@@ -80,6 +82,8 @@ class PgiDetection(VisionDataset):
         device, half: as for :class:`.PgiLoader`.
         latent_cache: bytes of memory in each worker for whole latents of the epoch before; see
             :class:`.LatentCache`.
+        keys: of encrypted files, as of :func:`pgic_core.open_file`. Workers that are spawned need paths of
+            key files, since keys themselves cannot be pickled.
 
     Attributes:
         classes: names of the classes by number.
@@ -113,6 +117,7 @@ class PgiDetection(VisionDataset):
         device: torch.device | str = "cpu",
         half: bool = False,
         latent_cache: int = 0,
+        keys: KeysLike | None = None,
     ) -> None:
         super().__init__(root, transforms, transform, target_transform)
         if not 0 <= min_visible <= 1:
@@ -128,6 +133,7 @@ class PgiDetection(VisionDataset):
             self._skipping.of_loader,
             exif_transpose=exif_transpose,
             latents=LatentCache(latent_cache),
+            keys=keys,
         )
         self.masks, self.keypoints, self.min_visible = masks, keypoints, min_visible
         folder = Path(self.root)
@@ -135,7 +141,7 @@ class PgiDetection(VisionDataset):
         self.pictures: list[Annotated]
         self.classes: dict[int, str]
         if annotations is None:
-            self.pictures, self.classes = read_own(folder, classes, upright=exif_transpose)
+            self.pictures, self.classes = read_own(folder, classes, upright=exif_transpose, keys=keys)
         elif Path(annotations).is_dir():
             self.pictures, self.classes = read_voc(Path(annotations), found, classes)
         else:

@@ -28,15 +28,16 @@ from .._workers import threads_in_worker
 from .arguments import mode_name, precision, source_of
 from .decoding import decode_open, show_symbols
 from .device import symbols_in
+from .error_naming import naming
 from .latent_cache import LatentCache
-from .naming import naming
-from .others import is_other, open_other, read_other
+from .other_formats import is_other, open_other, read_other
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pgic_core.api import PgiFile
     from pgic_core.options import OnDamage, Window
+    from pgic_core.security.keyring import KeysLike
 
     from .arguments import PgiSource
     from .device import PgiSymbols
@@ -130,6 +131,8 @@ class PgiLoader:
         on_damage: "raise", or "conceal" to fill damaged tiles.
         exif_transpose: turn pictures upright, as EXIF says; not for latents, which have a direction.
         latents: keeps latents of whole pictures for the next epoch; by default nothing.
+        keys: of encrypted files, as of :func:`pgic_core.open_file`. Workers that are spawned need paths of
+            key files, since keys themselves cannot be pickled.
 
     Raises:
         PgiOptionError: an argument is none of its values.
@@ -144,6 +147,7 @@ class PgiLoader:
     on_damage: OnDamage = "raise"
     exif_transpose: bool = False
     latents: LatentCache = field(default_factory=LatentCache)
+    keys: KeysLike | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         check_level(self.level, (*known_levels(), _LATENT))
@@ -186,7 +190,7 @@ class PgiLoader:
             return self._other(source) if is_other(source) else self._pgi(source)
 
     def _pgi(self, source: PgiSource) -> Loaded | list[Loaded]:
-        with open_file(source_of(source)) as file:
+        with open_file(source_of(source), keys=self.keys) as file:
             orientation = file.orientation if self.exif_transpose else 1
             turned = upright_size(file.width, file.height, orientation)
             windows, several = self._windows(*turned)

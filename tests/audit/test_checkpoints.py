@@ -90,7 +90,7 @@ def test_a_cut_tail_shows_against_the_head_alone(log: Path, key: Ed25519PublicKe
     assert report.faults == []
     assert any("cut off at the end do not show" in note for note in report.notes)
     [fault] = verify(str(log), key=key, head=head).faults
-    assert fault == f"The log is cut off: it ends with line 5; the head names line {head.seq}."
+    assert fault == f"The log is cut off: it ends with entry 5; the head names entry {head.seq}."
 
 
 def test_a_log_that_was_started_anew_shows_against_the_head(log: Path, key: Ed25519PublicKey) -> None:

@@ -256,6 +256,10 @@ CASES: list[tuple[str, str, bytes, Limits]] = [
             for value in ("denoise", [], [""], [1], {"denoise": 1})
         ],
         *[
+            ("E13", f"strategy {value}", ext_map({"pgic.strategy": value}))
+            for value in ("saliency", {"roi": ""}, {"steps": [0, 9]}, {"target": ["bytes", -1]})
+        ],
+        *[
             ("E13", f"segments {value!r:.40}", ext_map({"pgic.segments": value}))
             for value in (
                 b"",

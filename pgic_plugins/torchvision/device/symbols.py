@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pgic_core.codec.tiling import Box
     from pgic_core.container.source import SourceLike
     from pgic_core.options import DecodeOptions
+    from pgic_core.security.keyring import KeysLike
 
 __all__ = [
     "BlockTensors",
@@ -133,6 +134,7 @@ def read_symbols(
     latent: bool = False,
     upright: bool = False,
     mode: str = "RGB",
+    keys: KeysLike | None = None,
 ) -> PgiSymbols:
     """Read a file as far as it goes without networks; it takes one thread.
 
@@ -142,13 +144,14 @@ def read_symbols(
         latent: read for the latent.
         upright: have EXIF orientation applied.
         mode: channels of the result.
+        keys: of an encrypted file.
 
     Raises:
         PgiUnsupportedError: samples do not fit into uint8, the picture has no latent, or codec or model are
             not here.
         PgiError: as :func:`pgic_core.decode`.
     """
-    with open_file(source) as file:
+    with open_file(source, keys=keys) as file:
         return symbols_in(file, options, latent=latent, upright=upright, mode=mode)
 
 
