@@ -50,7 +50,7 @@ __all__ = ["loader"]
     default=10.0,
     show_default=True,
     group="Running",
-    help="How long an epoch may take; then it ends before --count.",
+    help="How long an epoch may take; then it ends before --count, but not before six pictures.",
 )
 @option(
     "--reader",

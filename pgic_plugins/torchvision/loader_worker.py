@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["main", "run"]
 
 _SYMBOLS = DecodeOptions("fast", threads=1)
+_LEAST = 6
+"""Pictures that an epoch reads, however long they take: one or two say nothing."""
 
 
 def main() -> None:
@@ -51,8 +53,8 @@ def run(job: dict[str, Any]) -> dict[str, float]:
             central N x N, "latent", "symbols" that a device would decode, or "device" to have it do so;
             "pillow" for other formats, "crop-N" for the central N x N of those, "draft-N" and "decode_jpeg"
             for JPEG at 1/N through Pillow and whole through torchvision; ``count`` of pictures (files are
-            taken again from the first) and ``seconds`` after which no more are taken, or None; ``workers``;
-            and the ``device``.
+            taken again from the first), ``seconds`` after which no more than six are taken, or None,
+            ``workers``, and the ``device``.
 
     Returns:
         ``images`` that were read, ``seconds`` that took, and ``cpu_seconds`` of processors for them, in the
@@ -79,7 +81,8 @@ def run(job: dict[str, Any]) -> dict[str, float]:
     for _, worker, seconds in batches:
         spent[worker] = seconds
         images += 1
-        if job["seconds"] is not None and time.perf_counter() - start >= job["seconds"]:
+        late = job["seconds"] is not None and time.perf_counter() - start >= job["seconds"]
+        if late and images >= _LEAST:
             break
     if on_device and torch.device(job["device"]).type == "cuda":
         torch.cuda.synchronize(job["device"])

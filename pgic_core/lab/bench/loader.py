@@ -162,7 +162,7 @@ def measure_loader(
         pictures: files; read again and again where they are fewer than ``count``.
         chosen: of :func:`readers`.
         count: pictures in an epoch.
-        seconds: after which an epoch ends early; never if not given.
+        seconds: after which an epoch of six pictures or more ends early; never if not given.
         workers: of the DataLoader; 0 loads in its own process.
         megapixels: size that each picture is brought to; as they are if not given.
         quality: of pgic.
