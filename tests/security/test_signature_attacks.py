@@ -6,8 +6,10 @@ was changed, whatever was changed in it.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import itertools
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,7 @@ from pgic_core.security.signatures.making import signed
 from pgic_core.security.signatures.trust import Trust, is_of_key, subject_of
 
 from ..container.forge import EXTENSION, IMAGE, METADATA, SECURITY, Block, forge
+from . import make_vectors
 from .people import Person, make_person
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CASES = 24
+SIGNED = json.loads(make_vectors.PATH.read_text())["signed"]
 
 
 @dataclass(frozen=True)
@@ -398,3 +402,28 @@ def test_broken_certificates_are_not_trusted(one: Signed, people: tuple[Person, 
         assert trust.why_not(record["key"], [broken])
         assert isinstance(subject_of(broken), str)
         is_of_key(broken, record["key"])
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
+@pytest.mark.parametrize("algorithm", ["ed25519", "sm2"])
+def test_mutants_of_the_security_block(algorithm: str) -> None:
+    """Whatever stands there ends in one of our errors, or leaves a signature that does not hold."""
+    vector = next(each for each in SIGNED if each["algorithm"] == algorithm)
+    data, random = base64.b64decode(vector["plain"]), np.random.default_rng(5)
+    with PgiReader(data) as reader:
+        blocks = {block.type: reader.read_block(block) for block in reader.blocks}
+    held = 0
+    for _ in range(400 if algorithm == "ed25519" else 120):
+        security = bytearray(blocks[SECURITY])
+        for _ in range(int(random.integers(1, 4))):
+            at = int(random.integers(len(security)))
+            security[at : at + int(random.integers(0, 3))] = random.bytes(int(random.integers(0, 3)))
+        changed = [Block(kind, bytes(security) if kind == SECURITY else old) for kind, old in blocks.items()]
+        try:
+            with open_file(forge(changed, version=0x0101)) as file:
+                found = file.check_signatures()
+                file.info()
+        except pgic_core.PgiError:
+            continue
+        held += any(each.state == "holds" for each in found) and bytes(security) != blocks[SECURITY]
+    assert held == 0
