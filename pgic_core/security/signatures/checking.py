@@ -12,10 +12,11 @@ from ..suites import require_extra, same
 from ..tiers import Tier
 from .info import BROKEN, HOLDS, LOCKED, SUPERSEDED, SignatureInfo
 from .leaves import LeafKind, leaves_of
-from .record import Claims, signatures_in
+from .record import signatures_in
 from .salts import salts_of
+from .signer import check_signer
 from .stamps import stamps_in
-from .statements import check_signer
+from .statement import Claims
 from .tree import LOCATOR_BYTES, LOCATORS, root_of
 from .trust import subject_of
 

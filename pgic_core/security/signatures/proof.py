@@ -15,11 +15,13 @@ from ...limits import DEFAULT_LIMITS, Limits
 from ..opening import records_of
 from ..suites import same
 from ..tiers import Tier
+from .fields import read_map, take, take_bytes
 from .info import HOLDS
 from .leaves import Leaf, LeafKind, leaves_of
-from .record import MOST_CERTIFICATES, Statement, read_map, signatures_in, take, take_bytes
+from .record import MOST_CERTIFICATES, signatures_in
 from .salts import salts_of
-from .statements import check_signer
+from .signer import check_signer
+from .statement import Statement
 from .tree import HASH_BYTES, path_of_leaf, root_of_path
 from .trust import subject_of
 

@@ -10,7 +10,7 @@ from .algorithms import is_signature, key_id_of_spki
 from .trust import is_of_key
 
 if TYPE_CHECKING:
-    from .record import Statement
+    from .statement import Statement
 
 __all__ = ["check_signer"]
 
