@@ -6,6 +6,7 @@ import click
 
 from .base import PgicGroup
 from .bench_device import device
+from .bench_perceptual import perceptual
 from .bench_rate import quality, rd
 from .bench_recognition import recognition
 from .bench_speed import levels, memory, speed
@@ -23,6 +24,7 @@ def bench() -> None:
 for _command in (
     rd,
     quality,
+    perceptual,
     speed,
     levels,
     memory,
