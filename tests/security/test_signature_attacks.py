@@ -26,7 +26,7 @@ from pgic_core.errors import PgiAuthenticationError, PgiFormatError, PgiLimitErr
 from pgic_core.security.envelope import Record, pack_records, parse_records
 from pgic_core.security.plan import payload_of
 from pgic_core.security.signatures.making import signed
-from pgic_core.security.signatures.trust import Trust, is_of_key, subject_of
+from pgic_core.security.signatures.trust import Trust, key_of_certificate, subject_of
 
 from ..container.forge import EXTENSION, IMAGE, METADATA, SECURITY, Block, forge
 from . import make_vectors
@@ -53,10 +53,10 @@ class Signed:
     parts: list[tuple[int, int]]
 
     @classmethod
-    def of(cls, data: bytes, *people: Person) -> Signed:
+    def of(cls, data: bytes, *people: Person, certified: bool = True) -> Signed:
         for person in people:
             with PgiReader(data) as reader:
-                data = b"".join(signed(reader, person.signer()))
+                data = b"".join(signed(reader, person.signer(certified=certified)))
         with PgiReader(data) as reader:
             plan = payload_plan(reader.fields.compression_type, payload_of(reader))
             ends = list(itertools.accumulate((part.length for part in plan.parts), initial=7))
@@ -99,6 +99,12 @@ class Signed:
 def people(tmp_path_factory: pytest.TempPathFactory) -> tuple[Person, Person]:
     folder = tmp_path_factory.mktemp("people")
     return make_person(folder / "drone", "UAV-7"), make_person(folder / "thief", "UAV-7", "ecdsa-p256")
+
+
+@pytest.fixture(scope="module")
+def bare(people: tuple[Person, Person]) -> Signed:
+    """As ``twice``, without certificates."""
+    return Signed.of(photo(0), *people, certified=False)
 
 
 def photo(shift: int) -> bytes:
@@ -185,12 +191,15 @@ def test_a_bit_of_the_extension_flips(case: int, one: Signed) -> None:
 
 
 @pytest.mark.attack("bit flips")
-@pytest.mark.parametrize("field", ["signature", "locators", "statement", "key"])
+@pytest.mark.parametrize("field", ["signature", "locators", "statement", "certificates"])
 @pytest.mark.parametrize("case", range(8))
 def test_a_bit_of_the_record_flips(case: int, field: str, one: Signed) -> None:
     """What no longer parses breaks S12; the rest is forged."""
     value = one.record()[field]
-    data = one.with_record(**{field: flipped(value, 97 * case % (8 * len(value)))})
+    if field == "certificates":
+        data = one.with_record(certificates=[flipped(value[0], 397 * case % (8 * len(value[0])))])
+    else:
+        data = one.with_record(**{field: flipped(value, 97 * case % (8 * len(value)))})
     with pytest.raises((PgiFormatError, PgiUnsupportedError)), open_file(data) as file:
         file.verify()
 
@@ -261,15 +270,19 @@ def test_the_signature_is_stripped(
 
 @pytest.mark.attack("key confusion")
 @pytest.mark.parametrize("case", range(CASES))
-def test_keys_are_confused(case: int, one: Signed, twice: Signed, people: tuple[Person, Person]) -> None:
+def test_keys_are_confused(
+    case: int, one: Signed, twice: Signed, bare: Signed, people: tuple[Person, Person]
+) -> None:
     """Another's key, certificate, algorithm or statement in place of the signer's."""
-    mine, thief = twice.record(0), twice.record(1)
-    fields = ["key", "signature", "statement", "certificates"]
-    if case < 15:
-        chosen = [name for bit, name in enumerate(fields) if (case + 1) >> bit & 1]
-        data = one.with_records(mine | {name: thief[name] for name in chosen})
+    if case < 14:
+        both, last = (twice, "certificates") if case < 7 else (bare, "key")
+        fields = ["signature", "statement", last]
+        chosen = [name for bit, name in enumerate(fields) if (case % 7 + 1) >> bit & 1]
+        data = both.with_records(both.record(0) | {name: both.record(1)[name] for name in chosen})
         with pytest.raises(PgiFormatError), open_file(data) as file:
-            file.verify(people[0].root)
+            file.verify(people[0].root if case < 7 else people[0].public)
+    elif case == 14:  # a key beside the certificate that has one
+        refused(one.with_record(key=bare.record(1)["key"]), error=PgiFormatError)
     elif case < 18:
         algorithm = ("ecdsa-p256", "ml-dsa-65", "sm9")[case - 15]
         error = PgiUnsupportedError if case == 17 else PgiFormatError
@@ -281,8 +294,9 @@ def test_keys_are_confused(case: int, one: Signed, twice: Signed, people: tuple[
             assert not file.signatures[0].trusted
         assert "No trusted signature" in refused(forged.file(), people[0].root)
     else:
-        others: list[list[bytes]] = [[], [b"x"], thief["certificates"]]
-        refused(one.with_record(certificates=others[case - 21]))
+        others: list[list[bytes]] = [[], [b"x"], twice.record(1)["certificates"]]
+        error = PgiAuthenticationError if case == 23 else PgiFormatError
+        refused(one.with_record(certificates=others[case - 21]), error=error)
 
 
 @pytest.mark.attack("forged signature")
@@ -393,15 +407,17 @@ def test_a_later_change_by_a_stranger_is_no_history(twice: Signed, people: tuple
 @pytest.mark.filterwarnings("ignore:Parsed a serial number")
 def test_broken_certificates_are_not_trusted(one: Signed, people: tuple[Person, Person]) -> None:
     """Whatever stands in a certificate, it ends in a reason, and never in an error of the library."""
-    trust, record, random = Trust.from_pem(people[0].root), one.record(), np.random.default_rng(8)
-    (certificate,) = record["certificates"]
-    assert trust.why_not(record["key"], [certificate]) == ""
+    trust, random = Trust.from_pem(people[0].root), np.random.default_rng(8)
+    (certificate,) = one.record()["certificates"]
+    key = key_of_certificate(certificate)
+    assert key is not None
+    assert trust.why_not(key, [certificate]) == ""
     for _ in range(600):
         at, value = int(random.integers(len(certificate))), int(random.integers(1, 256))
         broken = certificate[:at] + bytes([certificate[at] ^ value]) + certificate[at + 1 :]
-        assert trust.why_not(record["key"], [broken])
+        assert trust.why_not(key, [broken])
         assert isinstance(subject_of(broken), str)
-        is_of_key(broken, record["key"])
+        key_of_certificate(broken)  # raises nothing
 
 
 @pytest.mark.filterwarnings("ignore:Parsed a serial number")

@@ -9,7 +9,7 @@ import cbor2
 
 from ...errors import PgiFormatError, PgiLimitError
 from ..envelope import RecordKind
-from .algorithms import key_id_of_spki
+from .algorithms import KEY_ID_BYTES
 from .fields import read_map, take, take_bytes, wrong
 from .statement import MOST_SIGNATURES, Statement
 from .tree import LOCATOR_BYTES
@@ -71,7 +71,7 @@ class Signature:
         raw_statement: the bytes that are signed.
         statement: what they say.
         signature: of ``raw_statement``.
-        spki: the signer's public key.
+        key: the signer's public key, SubjectPublicKeyInfo; empty where the first certificate has it.
         certificates: the signer's first; DER.
         locators: the start of each leaf hash, by tier and index.
         secret_part: salt secret and claims, open or sealed.
@@ -80,7 +80,7 @@ class Signature:
     raw_statement: bytes
     statement: Statement
     signature: bytes
-    spki: bytes
+    key: bytes
     certificates: tuple[bytes, ...]
     locators: bytes = field(repr=False)
     secret_part: OpenPart | SealedPart
@@ -103,7 +103,7 @@ class Signature:
     @property
     def key_id(self) -> bytes:
         """The 8 bytes by which the signer's key is named."""
-        return key_id_of_spki(self.spki, self.statement.algorithm)
+        return self.statement.key[:KEY_ID_BYTES]
 
     def locator(self, tier: int, index: int) -> bytes:
         """The locator of a leaf; empty where none of this index was signed."""
@@ -122,10 +122,11 @@ class Signature:
         content: dict[str, object] = {
             "statement": self.raw_statement,
             "signature": self.signature,
-            "key": self.spki,
             "certificates": list(self.certificates),
             "locators": self.locators,
         }
+        if not self.certificates:
+            content["key"] = self.key
         is_open = isinstance(self.secret_part, OpenPart)
         content["open" if is_open else "sealed"] = self.secret_part.to_map()
         return cbor2.dumps(content, canonical=True)
@@ -152,7 +153,7 @@ class Signature:
             raw_statement=raw,
             statement=statement,
             signature=take_bytes(content, "signature"),
-            spki=take_bytes(content, "key"),
+            key=b"" if certificates else take_bytes(content, "key"),
             certificates=tuple(certificates),
             locators=locators,
             secret_part=_secret_part(content),
