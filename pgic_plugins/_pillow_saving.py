@@ -57,7 +57,7 @@ def encoded(im: Image.Image, *, threads: int | None, limits: Limits | None, whol
 
 def _metadata_of(im: Image.Image) -> Metadata:
     """The metadata of the image, without what it took from EXIF or XMP that are not saved with it."""
-    from pgic_core.api.conversion import exif_to_bytes
+    from pgic_core.api.metadata_arguments import exif_to_bytes
     from pgic_core.api.photo_metadata import follow, metadata_from_photo
 
     metadata: Metadata = im.info["metadata"]

@@ -1,4 +1,4 @@
-"""``pgic bench``: rate and quality, speed and memory, and what files are good for, beside other codecs."""
+"""``pgic bench``: rate and quality, speed and memory, and what files are good for, against other codecs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["bench"]
 
 @click.group(cls=PgicGroup)
 def bench() -> None:
-    """Measure files, quality and speed beside other codecs."""
+    """Measure files, quality and speed against other codecs."""
 
 
 for _command in (

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final, Literal
 from ..errors import PgiOptionError, PgiUnsupportedError
 from ..limits import DEFAULT_LIMITS
 from .atomic import atomic_write
+from .deflate import deflate_if_smaller
 from .extension import ExtensionKey, location_to_map, serialize_extension
 from .layout import PLAIN_VERSION, BlockEntry, BlockFlag, BlockType, header_size, pack_header
 from .metadata import Metadata, check_location, is_exact, serialize_metadata
-from .packing import deflate_if_smaller
 from .parity import protected
 from .reader import PgiReader
 

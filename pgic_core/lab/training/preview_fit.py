@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .graph import array
+from .onnx_writer import array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,8 +13,8 @@ import numpy as np
 from onnx import TensorProto
 
 from ...codec.tiling import Y_STRIDE
-from .graph import GraphWriter, array
-from .graphs import grey_levels
+from .codec_graphs import grey_levels
+from .onnx_writer import GraphWriter, array
 from .preview_fit import LOW_RATE
 
 if TYPE_CHECKING:
