@@ -134,7 +134,8 @@ class ExactSearch:
     def blocks(self, quality: int) -> NDArray[np.bool_]:
         """The blocks to carry without loss at a quality, ``(H / 8, W / 8)`` rounded up."""
         found, lost = self._suspected(quality)
-        for cores in _in_turn(lost / np.maximum(found.bits, np.float32(1))):
+        promise = np.asarray(lost / np.maximum(found.bits, 1), np.float32)
+        for cores in _in_turn(promise):
             judged = self._judged(cores, quality, _blocks_of(found.bits, cores))
             for values, new in zip(found, judged, strict=True):
                 _blocks_of(values)[*cores.T] = new
