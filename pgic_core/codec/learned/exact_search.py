@@ -62,8 +62,8 @@ would be cut between them."""
 _FOREIGN_RATIO, _INKED_RATIO = 1.4, 0.75
 """A block is foreign if its error weighs so many times what a transform coder would cost. The second is for
 blocks with ink: one colour fills part of them, as in letters."""
-_DEAREST = 2.0
-"""A foreign block may cost so many times what its error is worth."""
+_DEAREST = 4.0
+"""A foreign block may cost so many times what its error is worth, by an estimate that ignores repetition."""
 _CHEAP_BITS = 4.0
 """A block of fewer bits per pixel counts as foreign. Like one with ink, it is taken wherever it is worth its
 bits."""
