@@ -1,4 +1,4 @@
-"""Samples of more than 8 bits that Pillow reduces to 8: PNG, TIFF and PPM of several channels, HEIC and others."""
+"""Samples of more than 8 bits that Pillow reduces to 8: PNG, TIFF, PPM, HEIC and others."""
 
 from __future__ import annotations
 
