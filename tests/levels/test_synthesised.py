@@ -150,7 +150,7 @@ def test_regions_on_the_command_line(larger: Model, data: bytes, tmp_path: Path)
     with Image.open(out) as image:
         assert np.array_equal(np.asarray(image), expected)
     said = pgic("decode", "--region", 200, 150, 40, 50, tmp_path / "a.pgi", out, status=2).output
-    assert "regions go with level='adaptive'" in said
+    assert "--region needs --level adaptive" in said
     pgic("decode", "--scale", 4, tmp_path / "a.pgi", out)
     with Image.open(out) as image:
         assert image.size == (203, 126)
