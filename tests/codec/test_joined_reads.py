@@ -95,6 +95,6 @@ def test_tiles_take_one_read_for_each_layer(tmp_path: Path) -> None:
             shown = opened.decode(level=level)
             found[level] = file.reads - before
         assert (shown == pgic_core.decode(path, level=level)).all()
-    # Three read header and index, one the tiles' previews, and others parts of the exact layer, if there are any.
+    # Three read header and index, one all previews, and others parts of the exact layer, if there is one.
     assert found["preview"] >= 4
     assert found["fast"] == found["preview"] + 1  # the details of four tiles
