@@ -10,7 +10,10 @@ from ..errors import PgiFormatError
 if TYPE_CHECKING:
     from ..limits import Limits
 
-__all__ = ["deflate_if_smaller", "inflate"]
+__all__ = ["DICTIONARY_BYTES", "deflate_if_smaller", "inflate"]
+
+DICTIONARY_BYTES = 1 << 15
+"""Of a dictionary, the last bytes that deflate can refer to."""
 
 _SIZE_BYTES = 4
 _RAW_DEFLATE = -15
@@ -18,25 +21,30 @@ _RAW_DEFLATE = -15
 _SMALL, _SMALL_LEVEL, _LARGE_LEVEL = 1 << 17, 9, 6
 
 
-def deflate_if_smaller(content: bytes) -> tuple[bytes, bool]:
+def deflate_if_smaller(content: bytes, dictionary: bytes = b"") -> tuple[bytes, bool]:
     """Compress a block's content if that makes it smaller.
+
+    Args:
+        content: of the block.
+        dictionary: what the content is likely to repeat; the reader needs the same. Empty for none.
 
     Returns:
         The bytes to store, and whether they are compressed.
     """
     level = _SMALL_LEVEL if len(content) <= _SMALL else _LARGE_LEVEL
-    coder = zlib.compressobj(level, zlib.DEFLATED, _RAW_DEFLATE)
+    coder = zlib.compressobj(level, zlib.DEFLATED, _RAW_DEFLATE, zdict=dictionary[-DICTIONARY_BYTES:])
     packed = len(content).to_bytes(_SIZE_BYTES, "little") + coder.compress(content) + coder.flush()
     return (packed, True) if len(packed) < len(content) else (content, False)
 
 
-def inflate(stored: bytes, limits: Limits, what: str) -> bytes:
+def inflate(stored: bytes, limits: Limits, what: str, dictionary: bytes = b"") -> bytes:
     """Undo :func:`deflate_if_smaller`.
 
     Args:
         stored: size as uint32, then a raw deflate stream (RFC 1951).
         limits: ``metadata_bytes`` bounds the size.
         what: the block, for messages.
+        dictionary: as it was given there; content that was compressed without needs none, but takes any.
 
     Raises:
         PgiFormatError: the stream is broken, or its size is not the one it claims.
@@ -46,7 +54,7 @@ def inflate(stored: bytes, limits: Limits, what: str) -> bytes:
         raise PgiFormatError(f"The {what} is compressed but has only {len(stored)} bytes.")
     size = int.from_bytes(stored[:_SIZE_BYTES], "little")
     limits.check("metadata_bytes", size, f"The {what}")
-    decoder = zlib.decompressobj(_RAW_DEFLATE)
+    decoder = zlib.decompressobj(_RAW_DEFLATE, zdict=dictionary[-DICTIONARY_BYTES:])
     try:
         content = decoder.decompress(stored[_SIZE_BYTES:], size + 1)
     except zlib.error as error:
