@@ -46,8 +46,8 @@ class Limits:
         tile_memory: bytes of memory that lossless tiles may take together while they are decoded; others wait
             until there is room. A forged tile of WebP takes 130 MB, which shows only when it is decoded.
         blocks: blocks in a file. Version 1.0 has four; the rest is for vendors and later versions.
-        block_bytes: stored bytes of one block, of a sequence those of each frame: above 80 MP of RGB kept plain (240 MB), or of 16 bits with
-            opacity (640 MB).
+        block_bytes: stored bytes of one block; of a sequence, those of each frame. Above 80 MP of RGB kept
+            plain (240 MB), or of 16 bits with opacity (640 MB).
         metadata_bytes: bytes of the metadata block after decompression, and of the extension block. EXIF with
             its thumbnail takes 64 KB; a table of calibration or temperatures takes a few MB.
         map_entries: entries of all maps and arrays of the extension block together: each costs about

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CodedFacts", "CodedImage", "Payload", "no_latent", "open_image"]
 
+_SEQUENCE, _CHANGE = 3, 4
 _OPENERS = {
     0: (".lossless.image", "open_raw"),
     1: (".learned.image_with_opacity", "open_learned"),
@@ -164,12 +165,15 @@ def no_latent(codec: str) -> PgiUnsupportedError:
     return PgiUnsupportedError(f"The picture has no latent: it is coded {codec}.")
 
 
-def open_image(compression_type: int, payload: Payload) -> CodedImage:
+def open_image(
+    compression_type: int, payload: Payload, reference: Callable[[], CodedImage] | None = None
+) -> CodedImage:
     """Read the stream headers of an image.
 
     Args:
         compression_type: of A.2.
         payload: the image data.
+        reference: of a frame in a sequence, what gives the image that it changes.
 
     Raises:
         PgiFormatError: the headers are damaged or break a rule.
@@ -180,6 +184,15 @@ def open_image(compression_type: int, payload: Payload) -> CodedImage:
         module, name = _OPENERS[compression_type]
         image: CodedImage = getattr(import_module(module, __package__), name)(payload)
         return image
+    if compression_type == _SEQUENCE:
+        raise PgiUnsupportedError("The image data is a sequence of pictures, and no picture.")
+    if compression_type == _CHANGE:
+        if reference is None:
+            raise PgiUnsupportedError("The picture is a change frame, which only its sequence can show.")
+        # Not imported for pictures that need no other.
+        from .learned.change_image import open_change
+
+        return open_change(payload, reference())
     # Not imported for pictures that need no plugin.
     from .vendor import open_vendor
 

@@ -80,18 +80,23 @@ class SequenceAppender:
     """
 
     def __init__(
-        self, target: str | os.PathLike[str] | IO[bytes], limits: Limits = DEFAULT_LIMITS, *, sync: bool = True
+        self,
+        target: str | os.PathLike[str] | IO[bytes],
+        limits: Limits = DEFAULT_LIMITS,
+        *,
+        sync: bool = True,
     ) -> None:
         self._owned = isinstance(target, (str, os.PathLike))
-        self._name = os.fspath(target) if isinstance(target, (str, os.PathLike)) else "The sequence"
-        self._file: Any = _open_locked(self._name) if self._owned else target
+        self._name, self._file = _opened(target)
         self._limits = limits
         self._sync = sync
         try:
-            self._base = 0 if self._owned else self._file.tell()
+            self._base = self._file.tell()
             self._reader = PgiReader(self._file, limits)
             if self._reader.header.newer:
-                raise PgiUnsupportedError("A later version wrote the sequence; nothing is appended to it here.")
+                raise PgiUnsupportedError(
+                    "A later version wrote the sequence; nothing is appended to it here."
+                )
             self._sequence = SequenceReader(self._reader)
             self._ancestors = self._read_ancestors()
         except BaseException:
@@ -139,11 +144,11 @@ class SequenceAppender:
         record = self._next_record(len(data), duration, reference)
         record = record.chained(self.last.chain, hashlib.sha256(data).digest())
         *before, image = self._blocks
-        image = replace(
-            image, **_checks(record.chain), length=IMAGE_FIELDS_SIZE + record.end
-        )
+        image = replace(image, **_checks(record.chain), length=IMAGE_FIELDS_SIZE + record.end)
         with plain_errors(self._name):
-            self._write(image.offset + IMAGE_FIELDS_SIZE + record.offset, record.head() + data + record.tail())
+            self._write(
+                image.offset + IMAGE_FIELDS_SIZE + record.offset, record.head() + data + record.tail()
+            )
             blocks = (*before, image)
             header = pack_header(blocks, self._reader.header.fields_crc32, SEQUENCE_VERSION)
             self._write(0, header, cut=False)
@@ -156,7 +161,12 @@ class SequenceAppender:
     def _check(self, reader: PgiReader, reference: Record | None) -> None:
         """Raise unless the frame goes with the sequence."""
         fields, outer = reader.fields, self._reader.fields
-        for name, unit in (("width", " pixels"), ("height", " pixels"), ("color_depth", " bits"), ("image_type", "")):
+        for name, unit in (
+            ("width", " pixels"),
+            ("height", " pixels"),
+            ("color_depth", " bits"),
+            ("image_type", ""),
+        ):
             here, there = getattr(fields, name), getattr(outer, name)
             if here != there:
                 raise PgiOptionError(
@@ -247,6 +257,13 @@ def _checks(chain: bytes) -> dict[str, Any]:
 
 def _image_entry(length: int, chain: bytes) -> BlockEntry:
     return BlockEntry(BlockType.IMAGE, BlockFlag.SEQUENCE, 0, length, **_checks(chain))
+
+
+def _opened(target: str | os.PathLike[str] | IO[bytes]) -> tuple[str, Any]:
+    """Name and file of what is appended to."""
+    if isinstance(target, (str, os.PathLike)):
+        return os.fspath(target), _open_locked(os.fspath(target))
+    return "The sequence", target
 
 
 def _open_locked(name: str) -> IO[bytes]:

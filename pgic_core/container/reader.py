@@ -150,6 +150,17 @@ class PgiReader:
         """The bytes below."""
         return self._source
 
+    def require_picture(self) -> None:
+        """Raise unless the file is a single picture.
+
+        Raises:
+            PgiUnsupportedError: it is a sequence.
+        """
+        if self._header.image.sequence:
+            raise PgiUnsupportedError(
+                "The file is a sequence, and this works on single pictures; 'pgic split' makes them of it."
+            )
+
     @property
     def header(self) -> Header:
         """What header and directory say."""

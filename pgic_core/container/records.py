@@ -1,4 +1,4 @@
-"""The records of a sequence: one for each frame, with the offsets that lead to other frames (FORMAT.md, 11)."""
+"""The records of a sequence: one for each frame, and the offsets that lead to others (FORMAT.md, 11)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading a sequence: any of its frames in a few steps from the end, all of them in verify (FORMAT.md, 11)."""
+"""Reading a sequence: any frame in a few steps from the end, all of them in verify (FORMAT.md, 11)."""
 
 from __future__ import annotations
 
@@ -170,7 +170,9 @@ class SequenceReader:
         if found.key != record.key:
             raise PgiFormatError(f"Frame {record.number} has another key frame than its reference.")
         if found.depth != record.depth - 1:
-            raise PgiFormatError(f"Frame {record.number} has depth {record.depth}, its reference {found.depth}.")
+            raise PgiFormatError(
+                f"Frame {record.number} has depth {record.depth}, its reference {found.depth}."
+            )
         return found
 
     def references(self, record: Record) -> list[Record]:
