@@ -1,4 +1,4 @@
-"""What is asked of an encoder, checked: from a picture to its file, in the three steps that a sequence takes apart."""
+"""What is asked of an encoder, checked; and its three steps, which a sequence takes apart."""
 
 from __future__ import annotations
 

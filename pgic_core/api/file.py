@@ -20,7 +20,6 @@ from ..security.access import open_reader, require_pixels, verify_sealed
 from ..security.signatures.info import require_trusted
 from .file_description import describe
 from .framed_file import FramedFile
-from .stored_fields import StoredFields
 
 if TYPE_CHECKING:
     import os

@@ -33,8 +33,8 @@ class FrameChanges:
     """What a frame changes, as it is stored: no pixel was decoded for it.
 
     Attributes:
-        blocks: uint8 (ceil(H / 64), ceil(W / 64)) of the stored picture, before EXIF orientation: 0 for a block
-            that is as in the reference, else how much of it changed, up to 255.
+        blocks: uint8 (ceil(H / 64), ceil(W / 64)) of the stored picture, before EXIF orientation: 0 for a
+            block that is as in the reference, else how much of it changed, up to 255.
         key: whether the frame is a key frame, which needs no other and counts as changed everywhere.
         reference: number of the frame that it changes; its own for a key frame.
     """
@@ -92,7 +92,7 @@ class FramedFile(StoredFields):
         return before + self._frames.record(0).frame_offset + super().preview_bytes
 
     def frame(self, number: int) -> Self:
-        """A frame, as a file of its own: with its own metadata, decoded, described and checked as any picture.
+        """A frame, as a file of its own: its metadata and pixels are read as those of any picture.
 
         It can be used until this file is closed.
 
@@ -164,11 +164,9 @@ class FramedFile(StoredFields):
             return FrameChanges(whole, True, own)
         record = self._frames.record(number)
         reference = self._frames.sequence.reference(record).number
-        from ..codec.learned.change_image import ChangeImage
-
-        coded = self.frame(number).coded
-        assert isinstance(coded, ChangeImage)
-        return FrameChanges(coded.changes, False, reference)
+        blocks = self.frame(number).coded.facts.changes
+        assert blocks is not None
+        return FrameChanges(blocks, False, reference)
 
     def _require_one(self, number: int) -> None:
         if number not in (0, -1):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["CodedFacts", "CodedImage", "Payload", "no_latent", "open_image"]
 
 _SEQUENCE, _CHANGE = 3, 4
+_CHANGE_OPENER = ".learned.change_image"
 _OPENERS = {
     0: (".lossless.image", "open_raw"),
     1: (".learned.image_with_opacity", "open_learned"),
@@ -72,6 +73,8 @@ class CodedFacts:
         exact: bool (ceil(H / 8), ceil(W / 8)), blocks of the learned codec that are kept bit for bit.
         exact_bytes: length of their pixels.
         near_blocks: how many further blocks are kept nearly exact.
+        changes: of a change frame, uint8 (ceil(H / 64), ceil(W / 64)): 0 for blocks that are as in the frame
+            that it changes, else by how much they changed.
     """
 
     quality: int | None = None
@@ -81,6 +84,7 @@ class CodedFacts:
     exact: NDArray[np.bool_] | None = None
     exact_bytes: int = 0
     near_blocks: int = 0
+    changes: NDArray[np.uint8] | None = None
 
 
 class CodedImage(Protocol):
@@ -189,10 +193,8 @@ def open_image(
     if compression_type == _CHANGE:
         if reference is None:
             raise PgiUnsupportedError("The picture is a change frame, which only its sequence can show.")
-        # Not imported for pictures that need no other.
-        from .learned.change_image import open_change
-
-        return open_change(payload, reference())
+        changed: CodedImage = import_module(_CHANGE_OPENER, __package__).open_change(payload, reference())
+        return changed
     # Not imported for pictures that need no plugin.
     from .vendor import open_vendor
 

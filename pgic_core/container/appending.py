@@ -14,20 +14,19 @@ from .atomic import plain_errors
 from .image_fields import IMAGE_FIELDS_SIZE, Compression
 from .layout import SEQUENCE_VERSION, BlockEntry, BlockFlag, BlockType, pack_header
 from .reader import PgiReader
-from .records import MAX_DURATION, NO_CHAIN, SEQUENCE_HEADER, Record, pack_sequence_header
-from .sequence import SequenceReader
+from .records import MAX_DURATION, RECORD_TAIL, SEQUENCE_HEADER, FrameKind, Record, pack_sequence_header
+from .sequence import NO_CHAIN, SequenceReader
+from .short_frames import DESCRIBED, has_short_form, short_form
 from .writer import Block, assemble, copied_block, recompressed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import TracebackType
     from typing import Self
 
     from ..limits import Limits
 
 __all__ = ["SequenceAppender", "begin_sequence"]
-
-_DESCRIBED = (BlockType.METADATA, BlockType.EXTENSION)
 
 
 def begin_sequence(
@@ -51,13 +50,16 @@ def begin_sequence(
         fields = replace(reader.fields, compression_type=Compression.SEQUENCE).to_bytes()
         small: list[Block] = []
         if not reader.header.image.encrypted:
-            small = [copied_block(reader, block) for block in reader.blocks if block.type in _DESCRIBED]
-        data = _frame_bytes(reader, frame, {kind: reader.dictionary(kind) for kind in _DESCRIBED if small})
+            small = [copied_block(reader, block) for block in reader.blocks if block.type in DESCRIBED]
+        kind, data = _stored(reader, frame, reader.dictionary if small else _no_dictionary)
         at = SEQUENCE_HEADER
-        record = Record(at, 0, len(data), 0, 0, at, at, _checked(duration), 0)
-        record = record.chained(NO_CHAIN, hashlib.sha256(data).digest())
-        pieces = [fields, header, record.head(), data, record.tail()]
-        entry = _image_entry(IMAGE_FIELDS_SIZE + record.end, record.chain)
+        record = _sized(Record(at, kind, 0, 0, _checked(duration), at, at, at, at, len(data)))
+        stored = record.head() + data + _tail(record)
+        pieces = [fields, header, stored]
+        chain = hashlib.sha256(NO_CHAIN + stored).digest()
+        entry = BlockEntry(
+            BlockType.IMAGE, BlockFlag.SEQUENCE, 0, IMAGE_FIELDS_SIZE + record.end, zlib.crc32(chain), chain
+        )
         return iter([*assemble([*small, Block(entry, pieces)], zlib.crc32(fields), SEQUENCE_VERSION)])
 
 
@@ -139,17 +141,15 @@ class SequenceAppender:
         """
         with PgiReader(frame, self._limits, quiet=True) as reader:
             self._check(reader, reference)
-            kinds = [block.type for block in self._blocks if block.type in _DESCRIBED]
-            data = _frame_bytes(reader, frame, {kind: self._reader.dictionary(kind) for kind in kinds})
-        record = self._next_record(len(data), duration, reference)
-        record = record.chained(self.last.chain, hashlib.sha256(data).digest())
+            kind, data = _stored(reader, frame, self._reader.dictionary)
+        record = self._next_record(kind, len(data), duration, reference)
+        stored = record.head() + data + _tail(record)
         *before, image = self._blocks
-        image = replace(image, **_checks(record.chain), length=IMAGE_FIELDS_SIZE + record.end)
+        chain = hashlib.sha256(image.sha256 + stored).digest()
+        length = IMAGE_FIELDS_SIZE + record.end
+        blocks = (*before, replace(image, length=length, crc32=zlib.crc32(chain), sha256=chain))
         with plain_errors(self._name):
-            self._write(
-                image.offset + IMAGE_FIELDS_SIZE + record.offset, record.head() + data + record.tail()
-            )
-            blocks = (*before, image)
+            self._write(image.offset + IMAGE_FIELDS_SIZE + record.offset, stored)
             header = pack_header(blocks, self._reader.header.fields_crc32, SEQUENCE_VERSION)
             self._write(0, header, cut=False)
         self._blocks = blocks
@@ -180,21 +180,23 @@ class SequenceAppender:
             raise PgiOptionError(f"The frame would be {reference.depth + 1} frames from its key frame.")
         self._limits.check("frames", self.last.number + 2, "The sequence")
 
-    def _next_record(self, length: int, duration: int, reference: Record | None) -> Record:
+    def _next_record(self, kind: FrameKind, length: int, duration: int, reference: Record | None) -> Record:
         last = self.last
         offset, number = last.end, last.number + 1
         jump = next(record for record in self._ancestors if record.number == number & last.number)
-        return Record(
+        record = Record(
             offset=offset,
+            kind=kind,
             number=number,
-            length=length,
+            depth=0 if reference is None else reference.depth + 1,
+            duration=_checked(duration),
             previous=last.offset,
             jump=jump.offset,
             key=offset if reference is None else reference.key,
             reference=offset if reference is None else reference.offset,
-            duration=_checked(duration),
-            depth=0 if reference is None else reference.depth + 1,
+            length=length,
         )
+        return _sized(record)
 
     def _write(self, offset: int, data: bytes, *, cut: bool = True) -> None:
         """Write at an offset, at the end of the file if ``cut``, and have it stored."""
@@ -214,8 +216,11 @@ class SequenceAppender:
             os.fsync(file.fileno())
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file, once the disk has all of it."""
         if self._owned:
+            if not self._sync and not self._file.closed:
+                with plain_errors(self._name):
+                    os.fsync(self._file.fileno())
             self._file.close()
         elif hasattr(self, "_blocks"):
             self._file.seek(self._base + self._blocks[-1].end)
@@ -229,11 +234,38 @@ class SequenceAppender:
         self.close()
 
 
-def _frame_bytes(reader: PgiReader, frame: bytes, dictionaries: dict[int, bytes]) -> bytes:
-    """A frame as it is stored: its metadata compressed with the dictionaries, unless something signs them."""
+def _stored(reader: PgiReader, frame: bytes, dictionary: Callable[[int], bytes]) -> tuple[FrameKind, bytes]:
+    """How a frame is stored, and its bytes.
+
+    Its metadata is compressed with that of the sequence, unless a security block speaks of the stored bytes.
+    """
+    kind = FrameKind.CHANGE if reader.fields.compression_type == Compression.CHANGE else FrameKind.KEY
+    if has_short_form(reader):
+        return FrameKind.SHORT_CHANGE, short_form(reader, dictionary)
     if reader.header.find(BlockType.SECURITY) is not None:
-        return frame
-    return b"".join(recompressed(reader, dictionaries))
+        return kind, frame
+    return kind, b"".join(recompressed(reader, {each: dictionary(each) for each in DESCRIBED}))
+
+
+def _no_dictionary(_: int) -> bytes:
+    return b""
+
+
+def _sized(record: Record) -> Record:
+    """The record with the length of its head."""
+    return replace(record, head_length=len(record.head()))
+
+
+def _tail(record: Record) -> bytes:
+    """The bytes after the frame.
+
+    Raises:
+        PgiOptionError: the frame is too large for them.
+    """
+    size = record.end - record.offset
+    if size >= 1 << 32:
+        raise PgiOptionError(f"A frame of a sequence has less than 4 GiB, not {record.length:,} bytes.")
+    return size.to_bytes(RECORD_TAIL, "little")
 
 
 def _require_picture(reader: PgiReader) -> None:
@@ -248,15 +280,6 @@ def _checked(duration: int) -> int:
     if not 0 <= duration <= MAX_DURATION:
         raise PgiOptionError(f"A duration must be from 0 to {MAX_DURATION} milliseconds, not {duration}.")
     return duration
-
-
-def _checks(chain: bytes) -> dict[str, Any]:
-    """What the directory has as the checks of a sequence."""
-    return {"crc32": zlib.crc32(chain), "sha256": chain}
-
-
-def _image_entry(length: int, chain: bytes) -> BlockEntry:
-    return BlockEntry(BlockType.IMAGE, BlockFlag.SEQUENCE, 0, length, **_checks(chain))
 
 
 def _opened(target: str | os.PathLike[str] | IO[bytes]) -> tuple[str, Any]:

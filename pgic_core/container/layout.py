@@ -157,7 +157,7 @@ class BlockEntry:
     @property
     def sequence(self) -> bool:
         """Whether the block is that of a sequence, whose checks are those of its records."""
-        return bool(self.flags & BlockFlag.SEQUENCE)
+        return self.type == BlockType.IMAGE and bool(self.flags & BlockFlag.SEQUENCE)
 
     @property
     def name(self) -> str:

@@ -250,8 +250,7 @@ class PgiReader:
         Raises:
             PgiError: as for :attr:`metadata`.
         """
-        block = self._header.find(BlockType.METADATA)
-        return b"" if block is None else self._read_content(block)
+        return self.content(BlockType.METADATA)
 
     @cached_property
     def extension(self) -> dict[str, object]:
@@ -283,10 +282,23 @@ class PgiReader:
             PgiError: as for :attr:`metadata`.
         """
         if block_type not in self._dictionaries:
-            block = self._header.find(block_type)
-            content = b"" if block is None else self._read_content(block)
-            self._dictionaries[block_type] = content[-DICTIONARY_BYTES:]
+            self._dictionaries[block_type] = self.content(block_type)[-DICTIONARY_BYTES:]
         return self._dictionaries[block_type]
+
+    def content(self, block_type: int) -> bytes:
+        """The content of the metadata or extension block, decrypted as far as the block is, and inflated.
+
+        Args:
+            block_type: one of these two.
+
+        Returns:
+            The content; empty if the file has no such block.
+
+        Raises:
+            PgiError: as for :attr:`metadata`.
+        """
+        block = self._header.find(block_type)
+        return b"" if block is None else self._read_content(block)
 
     def read_payload(self, offset: int, length: int) -> bytes:
         """Read part of ``image_data`` without checking it; of an encrypted file, after authenticating it.
@@ -391,7 +403,8 @@ class PgiReader:
             if self.header.find(BlockType.PARITY) is None:
                 raise PgiChecksumError("The header is damaged; 'pgic repair' restores it.")
         for block in self.blocks:
-            _require_known_flags(block)
+            if block.type in list(BlockType):  # others are passed over anyway
+                _require_known_flags(block)
         for block in self.blocks:
             if block.sequence:
                 # Not imported for pictures.

@@ -14,23 +14,27 @@ from ..errors import PgiChecksumError, PgiFormatError, PgiOptionError
 from .image_fields import IMAGE_FIELDS_SIZE, Compression
 from .reader import PgiReader
 from .records import (
-    NO_CHAIN,
-    RECORD_HEAD,
+    LONGEST_HEAD,
     RECORD_TAIL,
     SEQUENCE_HEADER,
+    SHORTEST_RECORD,
+    FrameKind,
     Record,
     parse_sequence_header,
-    parse_tail,
 )
+from .short_frames import file_of_short
 from .source import PartSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["SequenceReader"]
+__all__ = ["NO_CHAIN", "SequenceReader"]
 
 _CHUNK = 1 << 20
 _KEPT = 512
+
+NO_CHAIN = bytes(32)
+"""What the first frame takes for the chain of the one before."""
 
 
 class SequenceReader:
@@ -53,7 +57,7 @@ class SequenceReader:
         self._length = reader.payload_length
         self._known: OrderedDict[int, Record] = OrderedDict()
         self._lock = threading.RLock()
-        if self._length < SEQUENCE_HEADER + RECORD_HEAD + RECORD_TAIL:
+        if self._length < SEQUENCE_HEADER + SHORTEST_RECORD:
             raise PgiFormatError("The sequence has no frames.")
         self._key_distance = parse_sequence_header(reader.read_payload(0, SEQUENCE_HEADER))
 
@@ -86,7 +90,7 @@ class SequenceReader:
             PgiLimitError: there are more frames than the limit ``frames`` allows.
         """
         raw = self._reader.read_payload(self._length - RECORD_TAIL, RECORD_TAIL)
-        record = self._parse(parse_tail(raw))
+        record = self._parse(self._length - int.from_bytes(raw, "little"))
         if record.end != self._length:
             raise PgiFormatError("The last record of the sequence does not end where the sequence does.")
         return record
@@ -141,13 +145,15 @@ class SequenceReader:
 
     def _parse(self, offset: int) -> Record:
         """The record at an offset: what can be told without other records."""
-        if not SEQUENCE_HEADER <= offset <= self._length - RECORD_HEAD - RECORD_TAIL:
+        room = self._length - offset
+        if offset < SEQUENCE_HEADER or room < SHORTEST_RECORD:
             raise PgiFormatError(f"A record cannot stand at {offset:,} of the sequence.")
-        record = Record.parse(self._reader.read_payload(offset, RECORD_HEAD), offset)
+        record = Record.parse(self._reader.read_payload(offset, min(LONGEST_HEAD, room)), offset)
         if record.end > self._length:
             raise PgiFormatError(f"Frame {record.number} reaches beyond the sequence.")
-        if parse_tail(self._reader.read_payload(record.end - RECORD_TAIL, RECORD_TAIL)) != offset:
-            raise PgiFormatError(f"The record of frame {record.number} ends with that of another.")
+        tail = self._reader.read_payload(record.end - RECORD_TAIL, RECORD_TAIL)
+        if int.from_bytes(tail, "little") != record.end - offset:
+            raise PgiFormatError(f"The record of frame {record.number} ends with another size than it has.")
         limits = self._reader.limits
         limits.check("frames", record.number + 1, "The sequence")
         if record.depth > self._key_distance:
@@ -198,6 +204,8 @@ class SequenceReader:
         """
         outer = self._reader
         outer.limits.check("block_bytes", record.length, f"Frame {record.number}")
+        if record.kind is FrameKind.SHORT_CHANGE:
+            return self._open_short(record)
         start = outer.header.image.offset + IMAGE_FIELDS_SIZE + record.frame_offset
         source = PartSource(outer.source, start, record.length)
         reader = PgiReader(source, outer.limits, quiet=quiet, sequence=outer)
@@ -212,6 +220,14 @@ class SequenceReader:
             kind = "key frame" if record.is_key else "change frame"
             raise PgiFormatError(f"The record of frame {number} calls it a {kind}, which it is not.")
         return reader
+
+    def _open_short(self, record: Record) -> PgiReader:
+        outer = self._reader
+        fields = replace(outer.fields, compression_type=Compression.CHANGE)
+        data = outer.read_payload(record.frame_offset, record.length)
+        what = f"Frame {record.number}"
+        # Its compressed blocks are no longer compressed, and need no dictionary.
+        return PgiReader(file_of_short(data, fields, outer.dictionary, outer.limits, what), outer.limits)
 
     def records(self) -> Iterator[Record]:
         """All records from the first to the last, each checked against its neighbours and what it leads to.
@@ -244,19 +260,16 @@ class SequenceReader:
         """
         chain = NO_CHAIN
         for record in self.records():
-            if record.chained(chain, self._hashed(record)).chain != record.chain:
-                raise PgiChecksumError(f"Frame {record.number} is damaged: its chain does not match.")
-            chain = record.chain
+            chain = self._chained(chain, record)
             self.open_frame(record, quiet=True).verify_bytes()
         image = self._reader.header.image
         if image.sha256 != chain or image.crc32 != zlib.crc32(chain):
-            raise PgiChecksumError("The directory does not have the chain of the last frame.")
+            raise PgiChecksumError("The sequence is damaged: the chain of its frames does not match.")
 
-    def _hashed(self, record: Record) -> bytes:
-        digest = hashlib.sha256()
-        end = record.frame_offset + record.length
-        for start in range(record.frame_offset, end, _CHUNK):
-            digest.update(self._reader.read_payload(start, min(_CHUNK, end - start)))
+    def _chained(self, before: bytes, record: Record) -> bytes:
+        digest = hashlib.sha256(before)
+        for start in range(record.offset, record.end, _CHUNK):
+            digest.update(self._reader.read_payload(start, min(_CHUNK, record.end - start)))
         return digest.digest()
 
 
