@@ -9,6 +9,7 @@ from .file_info import BlockInfo, FileInfo, RendererInfo, SequenceInfo
 from .framed_file import FrameChanges
 from .latent import LATENT_FACTOR, decode_latent
 from .safekeeping import Repair, protect, repair, replicate
+from .sequence_splitting import still_file
 from .sequence_writing import SequenceWriter, WrittenFrame, append, encode_sequence
 from .side_data import PngText, SideData
 from .signing import add_timestamp, check_proof, sign, timestamp_request
@@ -52,6 +53,7 @@ __all__ = [
     "replicate",
     "set_metadata",
     "sign",
+    "still_file",
     "strip_metadata",
     "timestamp_request",
     "verify",

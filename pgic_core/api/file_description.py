@@ -8,7 +8,7 @@ from ..container import Compression, ImageType, Metadata
 from ..errors import PgiUnsupportedError
 from ..models import ROWS_PER_OCTAVE, find_model
 from .encryption import security_info
-from .file_info import BlockInfo, FileInfo, RendererInfo, SequenceInfo
+from .file_info import BlockInfo, FileInfo, RendererInfo
 from .photo_metadata import contradictions
 from .side_data import SideData
 from .thermal_detection import radiometric_maker
@@ -33,7 +33,7 @@ def describe(file: PgiFile) -> FileInfo:
     """
     reader, whole, sequence = file.reader, file.container, None
     if file.is_sequence:
-        sequence = SequenceInfo(file.n_frames, file.key_distance, file.unfinished_bytes)
+        sequence = file.sequence_info()
     security = security_info(reader)
     tier = "full" if security is None else security.tier
     picture = _unknown_picture(reader) if tier in (None, "metadata") else _picture(file)

@@ -63,15 +63,19 @@ class RendererInfo:
 
 @dataclass(frozen=True, slots=True)
 class SequenceInfo:
-    """What there is to know of a sequence without going through its frames.
+    """What the records of a sequence say.
 
     Attributes:
         frames: number of frames.
+        key_frames: how many of them need no other.
+        duration_ms: for how long all of them are shown, in milliseconds; None if that is not known of one.
         key_distance: the most change frames between any frame and its key frame.
         unfinished_bytes: of a frame that was not finished, behind the last.
     """
 
     frames: int
+    key_frames: int
+    duration_ms: int | None
     key_distance: int
     unfinished_bytes: int
 

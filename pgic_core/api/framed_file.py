@@ -9,6 +9,7 @@ import numpy as np
 
 from ..container import IMAGE_FIELDS_SIZE
 from ..errors import PgiOptionError
+from .file_info import SequenceInfo
 from .stored_fields import StoredFields
 
 if TYPE_CHECKING:
@@ -147,6 +148,22 @@ class FramedFile(StoredFields):
             self._require_one(number)
             return True
         return self._frames.record(number).is_key
+
+    def sequence_info(self) -> SequenceInfo | None:
+        """What all records of a sequence say; None of a picture.
+
+        Raises:
+            PgiFormatError: one is damaged.
+        """
+        if self._frames is None:
+            return None
+        frames, keys, total, known = 0, 0, 0, True
+        for record in self._frames.sequence.records():
+            frames += 1
+            keys += record.is_key
+            total += record.duration
+            known &= record.duration > 0
+        return SequenceInfo(frames, keys, total if known else None, self.key_distance, self.unfinished_bytes)
 
     def changes(self, number: int) -> FrameChanges:
         """What a frame changes, without decoding pixels.

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["SequenceWriter", "WrittenFrame", "append", "encode_sequence"]
 
 
+_RATES = ("quality", "lossless", "max_bytes", "ratio", "bpp", "min_psnr", "codec")
+
+
 class WrittenFrame(NamedTuple):
     """A frame that was appended.
 
@@ -52,13 +55,14 @@ class SequenceWriter:
     Args:
         target: a path, or a binary file object that reads, writes and seeks. A file that is there is replaced
             by the first frame, unless it is appended to.
-        append: go on with the sequence that the file is. A picture becomes its first frame, and a file that is
-            not there is made.
+        append: go on with the sequence that the file is. A picture becomes its first frame, and a file that
+            is not there is made.
         key_distance: 1 to 1024, the most change frames between any frame and its key frame. More make a
             smaller file, and a frame takes longer to open. The default is 100, or what the file says.
         keys: of a sequence whose last frame is encrypted; without one the next is a key frame.
         sync: have the disk store each frame before :meth:`append` returns.
-        options: of :func:`pgic_core.encode`, for every frame.
+        options: of :func:`pgic_core.encode`, for every frame. Where nothing is said of size and loss, what is
+            appended to a file has the quality of its last frame.
 
     Raises:
         PgiOptionError: an option is out of range.
@@ -87,6 +91,8 @@ class SequenceWriter:
         self._reference: Reference | None = None
         if append and _is_there(target):
             self._go_on(keys)
+            if self._reference is not None and not any(options.get(name) for name in _RATES):
+                self._options["quality"] = self._reference.coded.facts.quality
 
     @classmethod
     def open(

@@ -230,25 +230,30 @@ class SequenceReader:
         return PgiReader(file_of_short(data, fields, outer.dictionary, outer.limits, what), outer.limits)
 
     def records(self) -> Iterator[Record]:
-        """All records from the first to the last, each checked against its neighbours and what it leads to.
+        """All records from the first to the last, each checked against the one before.
 
         Raises:
-            PgiFormatError: one breaks rule Q3, Q4 or Q5.
+            PgiFormatError: one breaks rule Q3 or Q4.
         """
-        record = self._keep(self._parse(SEQUENCE_HEADER))
-        ancestors = [record]  # those that jumps lead to, one after the other
+        record = self._parse(SEQUENCE_HEADER)
         while True:
-            if not record.is_key:
-                self.reference(record)
-            yield record
+            yield self._keep(record)
             if record.end == self._length:
                 return
             record = self._following(record)
-            while ancestors[-1].number != record.jump_number:
+
+    def _checked_records(self) -> Iterator[Record]:
+        """As :meth:`records`, and checked against all that they lead to."""
+        ancestors: list[Record] = []  # those that jumps lead to, one after the other
+        for record in self.records():
+            while ancestors and ancestors[-1].number != record.jump_number:
                 ancestors.pop()
-            if ancestors[-1].offset != record.jump:
+            if ancestors and ancestors[-1].offset != record.jump:
                 raise PgiFormatError(f"The record of frame {record.number} jumps to where it should not.")
             ancestors.append(record)
+            if not record.is_key:
+                self.reference(record)
+            yield record
 
     def verify(self) -> None:
         """Check every byte of all frames, their records and the chain of their hashes.
@@ -259,7 +264,7 @@ class SequenceReader:
             PgiTruncatedError: the file ends too early.
         """
         chain = NO_CHAIN
-        for record in self.records():
+        for record in self._checked_records():
             chain = self._chained(chain, record)
             self.open_frame(record, quiet=True).verify_bytes()
         image = self._reader.header.image

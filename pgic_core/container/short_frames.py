@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING
 
-from ..errors import PgiChecksumError, PgiOptionError
+from ..errors import PgiChecksumError, PgiFormatError, PgiOptionError
 from .image_fields import IMAGE_FIELDS_SIZE, Compression
 from .layout import SEQUENCE_VERSION, BlockType
 from .packing import deflate_stream, inflate_stream
@@ -79,7 +79,7 @@ def file_of_short(
     if zlib.crc32(image, zlib.crc32(described)) != crc:
         raise PgiChecksumError(f"{what} is damaged: its CRC32 does not match.")
     if not image:
-        raise PgiChecksumError(f"{what} has no image data.")
+        raise PgiFormatError(f"{what} has no image data.")
     blocks = [
         make_block(kind, 0, [inflate_stream(stream, limits, f"{kind.label} of {what}", dictionary(kind))])
         for kind, stream in packed
