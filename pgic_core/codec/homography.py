@@ -45,8 +45,8 @@ class Homography:
 
         Args:
             width, height: of the picture.
-            corners: ``(4, 2)``, where upper left, upper right, lower left and lower right corner lie, x and y in
-                1/64 pixel.
+            corners: ``(4, 2)``, where upper left, upper right, lower left and lower right corner lie, x and
+                y in 1/64 pixel.
 
         Raises:
             PgiFormatError: the corners are those of no picture.
@@ -61,7 +61,7 @@ class Homography:
             solved = np.linalg.solve(np.array(rows), target.reshape(-1))
         except np.linalg.LinAlgError as error:
             raise PgiFormatError("The warp of a frame maps its corners to a line.") from error
-        found = cls(np.append(solved, 1.0).reshape(3, 3).astype(np.float64))
+        found = cls(np.asarray(np.append(solved, 1.0).reshape(3, 3), np.float64))
         at_corners = source @ found.matrix[2, :2] + 1
         turned = np.linalg.det(found.matrix)
         if (

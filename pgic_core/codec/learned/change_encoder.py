@@ -1,8 +1,8 @@
 """Coding what changed since an earlier frame (``STREAM.md``, "Change"; A-6.4.1c).
 
-Where a position changed, the encoder compares ways to code it: anew, or as differences to the symbols of the
-reference, whose distribution is narrower the less there is to change. The cheapest wins, counting bits and the
-error of the latent as the quality weighs them.
+Where a position changed, the encoder compares ways to code it: anew, or as differences to the symbols of
+the reference, whose distribution is narrower the less there is to change. The cheapest wins, counting bits
+and the error of the latent as the quality weighs them.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class CanvasPicture:
 
 def encode_change(
     picture: CanvasPicture, reference: LearnedImage, *, effort: int, threads: int
-) -> list[bytes]:
+) -> tuple[list[bytes], NDArray[np.uint8]]:
     """Code a change frame.
 
     Args:
@@ -82,9 +82,10 @@ def encode_change(
         threads: for networks and tiles.
 
     Returns:
-        The payload in pieces.
+        The payload in pieces, and the modes of all positions.
     """
-    return _ChangeEncoder(picture, reference, effort, threads).code()
+    encoder = _ChangeEncoder(picture, reference, effort, threads)
+    return encoder.code(), encoder.modes
 
 
 @dataclass(slots=True)
@@ -132,7 +133,7 @@ class _ChangeEncoder:
         self._changed = picture.amounts > 0
         self._exact = self._exact_blocks()
         self._seen = Inpainted(picture.rgb, self._exact, self._grid, threads)
-        self._modes = np.zeros(self._changed.shape, np.uint8)
+        self.modes = np.zeros(self._changed.shape, np.uint8)
         self._z = np.zeros((self._model.hyper, *self._changed.shape), np.int16)
 
     def code(self) -> list[bytes]:
@@ -143,7 +144,7 @@ class _ChangeEncoder:
         for inner in self._areas():
             part = self._prepare(inner, tiles)
             self._choose(part)
-            self._modes[inner.inside(whole, Z_STRIDE)] = part.modes[inner.inside(part.outer, Z_STRIDE)]
+            self.modes[inner.inside(whole, Z_STRIDE)] = part.modes[inner.inside(part.outer, Z_STRIDE)]
             packed |= self._pack(part, inner)
         picture = self._picture
         header = ChangeHeader(
@@ -151,8 +152,8 @@ class _ChangeEncoder:
             picture.left,
             picture.top,
             picture.corners,
-            self._modes,
-            np.where(self._modes > 0, np.maximum(picture.amounts, 1), 0).astype(np.uint8),
+            self.modes,
+            np.where(self.modes > 0, np.maximum(picture.amounts, 1), 0).astype(np.uint8),
             None,
             self._exact,
             self._neutral(),
