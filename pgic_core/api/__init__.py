@@ -5,9 +5,12 @@ from .editing import annotate, set_metadata, strip_metadata
 from .encoding import EncodeOptions, encode, encode_to
 from .encryption import RecipientInfo, SecurityInfo, add_recipients, decrypt, encrypt, rekey
 from .file import Decoded, PgiFile
-from .file_info import BlockInfo, FileInfo, RendererInfo
+from .file_info import BlockInfo, FileInfo, RendererInfo, SequenceInfo
+from .framed_file import FrameChanges
 from .latent import LATENT_FACTOR, decode_latent
 from .safekeeping import Repair, protect, repair, replicate
+from .sequence_splitting import still_file
+from .sequence_writing import SequenceWriter, WrittenFrame, append, encode_sequence
 from .side_data import PngText, SideData
 from .signing import add_timestamp, check_proof, sign, timestamp_request
 
@@ -17,16 +20,21 @@ __all__ = [
     "Decoded",
     "EncodeOptions",
     "FileInfo",
+    "FrameChanges",
     "PgiFile",
     "PngText",
     "RecipientInfo",
     "RendererInfo",
     "Repair",
     "SecurityInfo",
+    "SequenceInfo",
+    "SequenceWriter",
     "SideData",
+    "WrittenFrame",
     "add_recipients",
     "add_timestamp",
     "annotate",
+    "append",
     "check_proof",
     "decode",
     "decode_latent",
@@ -34,6 +42,7 @@ __all__ = [
     "decode_with_mask",
     "decrypt",
     "encode",
+    "encode_sequence",
     "encode_to",
     "encrypt",
     "inspect",
@@ -44,6 +53,7 @@ __all__ = [
     "replicate",
     "set_metadata",
     "sign",
+    "still_file",
     "strip_metadata",
     "timestamp_request",
     "verify",

@@ -19,7 +19,7 @@ from ..options import ADAPTIVE, DecodeOptions, Level, OnDamage, Window
 from ..security.access import open_reader, require_pixels, verify_sealed
 from ..security.signatures.info import require_trusted
 from .file_description import describe
-from .stored_fields import StoredFields
+from .framed_file import FramedFile
 
 if TYPE_CHECKING:
     import os
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..codec.learned.symbols import PictureSymbols
+    from ..container import PgiReader
     from ..container.source import SourceLike
     from ..models import Renderer
     from ..options import Progress
@@ -53,8 +54,8 @@ class Decoded(NamedTuple):
     damaged: NDArray[np.bool_]
 
 
-class PgiFile(StoredFields):
-    """An open ``.pgi`` file.
+class PgiFile(FramedFile):
+    """An open ``.pgi`` file. A sequence decodes and describes as its first frame does; see :meth:`frame`.
 
     Opening reads header, directory and A.2 fields only. Everything else is read on demand, by several
     threads at once if need be. Use it as a context manager, or call :meth:`close`.
@@ -80,12 +81,27 @@ class PgiFile(StoredFields):
     ) -> None:
         limits = limits or Limits.from_environment()
         with audited("open", file=path_of(source)) as event:
-            super().__init__(open_reader(source, limits, keys), limits)
+            reader = open_reader(source, limits, keys, sequences=True)
+            try:
+                if reader.header.image.sequence:
+                    reader = self._first_frame(reader, limits, keys)
+            except BaseException:
+                reader.close()
+                raise
+            super().__init__(reader, limits)
             event.facts |= facts_of(self._reader)
+
+    def _first_frame(self, reader: PgiReader, limits: Limits, keys: KeysLike | None) -> PgiReader:
+        """The reader of a sequence's first frame."""
+        # Not imported for pictures.
+        from .frame_access import FrameAccess
+
+        self._frames = FrameAccess(reader, limits, keys)
+        return self._frames.open(self._frames.record(0))[0]
 
     def close(self) -> None:
         """Close what was opened here."""
-        self._reader.close()
+        self.container.close()
 
     def __enter__(self) -> Self:
         return self
@@ -413,6 +429,8 @@ class PgiFile(StoredFields):
             PgiUnsupportedError: the picture cannot be decoded here; PgiModelError if the model is not what
                 its digest stands for.
         """
+        if self._frames is not None:
+            return self._verify_frames(trust)
         self._reader.verify_bytes()
         # Before anything is parsed, so that a change after signing is called just that.
         signatures = self.check_signatures(trust)
@@ -426,6 +444,12 @@ class PgiFile(StoredFields):
         if "pgic.features" in self._reader.extension:
             self._verify_features()
         return signatures
+
+    def _verify_frames(self, trust: str | os.PathLike[str] | None) -> tuple[SignatureInfo, ...]:
+        """Check all frames and the chain of their hashes."""
+        self.container.verify_bytes()
+        _ = self.container.metadata, self.container.extension
+        return tuple(found for frame in self.frames() for found in frame.verify(trust))
 
     def _verify_features(self) -> None:
         # Not imported for those who have none.

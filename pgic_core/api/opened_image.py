@@ -11,6 +11,8 @@ from ..security.access import tier_of
 from ..security.tiers import Tier
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..codec.base import CodedImage
     from ..container import PgiReader
     from ..limits import Limits
@@ -36,8 +38,15 @@ def _stored_preview(reader: PgiReader, limits: Limits) -> CodedImage | None:
     return StoredPreview(data, reader.fields.width, reader.fields.height, limits)
 
 
-def open_coded(reader: PgiReader, limits: Limits) -> CodedImage:
+def open_coded(
+    reader: PgiReader, limits: Limits, reference: Callable[[], CodedImage] | None = None
+) -> CodedImage:
     """Read the stream headers of a file's picture.
+
+    Args:
+        reader: of the file.
+        limits: what it may ask for.
+        reference: of a frame in a sequence, what gives the image that it changes.
 
     Raises:
         PgiFormatError: they are damaged, break a rule or contradict the A.2 fields.
@@ -56,7 +65,7 @@ def open_coded(reader: PgiReader, limits: Limits) -> CodedImage:
         height=fields.height,
         limits=limits,
     )
-    image = open_image(fields.compression_type, payload)
+    image = open_image(fields.compression_type, payload, reference)
     if image.sample_format.bits != fields.color_depth:
         found = image.sample_format.name.lower()
         raise PgiFormatError(f"color_depth is {fields.color_depth}, but the samples are {found}.")

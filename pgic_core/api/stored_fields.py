@@ -12,6 +12,8 @@ from .opened_image import open_coded
 from .side_data import SideData
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -29,11 +31,15 @@ class StoredFields:
     Args:
         reader: of the container.
         limits: what the file may ask for.
+        reference: of a change frame, what gives the picture that it changes.
     """
 
-    def __init__(self, reader: PgiReader, limits: Limits) -> None:
+    def __init__(
+        self, reader: PgiReader, limits: Limits, reference: Callable[[], CodedImage] | None = None
+    ) -> None:
         self._reader = reader
         self._limits = limits
+        self._reference = reference
 
     @property
     def reader(self) -> PgiReader:
@@ -188,4 +194,4 @@ class StoredFields:
 
     @cached_property
     def _coded(self) -> CodedImage:
-        return open_coded(self._reader, self._limits)
+        return open_coded(self._reader, self._limits, self._reference)

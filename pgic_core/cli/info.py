@@ -13,7 +13,7 @@ from .key_options import key_options
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ..api import FileInfo
+    from ..api import FileInfo, SequenceInfo
     from ..security.keyring import KeyLike
 
 __all__ = ["info"]
@@ -52,10 +52,24 @@ def _explained(extension: Mapping[str, object]) -> dict[str, object]:
     return {"fields": fields} if fields else {}
 
 
+def _sequence(facts: SequenceInfo) -> str:
+    text = (
+        f"{facts.frames:,} frames, {facts.key_frames:,} of them key frames, key distance {facts.key_distance}"
+    )
+    if facts.duration_ms is not None:
+        text += f", {facts.duration_ms / 1000:,.3f} s"
+    if facts.unfinished_bytes:
+        text += f"; {facts.unfinished_bytes:,} bytes of a frame that was not finished"
+    return text
+
+
 def _describe(facts: FileInfo) -> Iterator[tuple[str, str]]:
     yield "format", ".".join(map(str, facts.format_version))
     picture = (f"{facts.width} x {facts.height}", facts.channels, facts.sample_format, facts.image_type)
     yield "picture", ", ".join(filter(None, picture))
+    if facts.sequence is not None:
+        yield "sequence", _sequence(facts.sequence)
+        yield "frame 0", "the rest is said of it"
     if facts.orientation != 1:
         yield "orientation", f"{facts.orientation} (EXIF, not applied)"
     codec: str = facts.codec

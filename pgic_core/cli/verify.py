@@ -64,7 +64,14 @@ def verify(inputs: tuple[str, ...], running: RunOptions, keys: list[KeyLike], tr
             what = "no key opens its content" if file.tier is None else f"keys open the tier {file.tier}"
             opened = f", encrypted, {what}"
         said[source.name] = [line for each in signatures for line in _said(each)]
-        return f"{source.name}: sound{opened}{kept}{drawn}"
+        frames = ""
+        if facts.sequence is not None:
+            frames = f", all {facts.sequence.frames:,} frames"
+            if facts.sequence.unfinished_bytes:
+                frames += (
+                    f", behind them {facts.sequence.unfinished_bytes:,} bytes of one that was not finished"
+                )
+        return f"{source.name}: sound{frames}{opened}{kept}{drawn}"
 
     told = (run.verbose or len(sources) == 1) and not run.quiet
     report = run_batch(

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Protocol
 from ..errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
 from ..limits import DEFAULT_LIMITS
 from .extension import ExtensionKey, location_from_map, parse_extension
-from .image_fields import IMAGE_FIELDS_SIZE, ImageFields
+from .image_fields import IMAGE_FIELDS_SIZE, Compression, ImageFields
 from .layout import BlockEntry, BlockType, Header
 from .metadata import Metadata, agrees, parse_metadata
-from .packing import inflate
+from .packing import DICTIONARY_BYTES, inflate
 from .parity import DEFAULT_SHARE
 from .parity_reading import Protection
 from .protected_header import check_parity, open_protected, trailing
@@ -67,6 +67,8 @@ class PgiReader:
         source: whatever :func:`open_source` takes.
         limits: what the file may ask for.
         quiet: whether to restore lost sectors without a warning.
+        sequence: the file that this one is a frame of; its metadata and extension are compressed with those
+            of that file as a dictionary.
 
     Warns:
         PgiWarning: something was restored.
@@ -80,10 +82,19 @@ class PgiReader:
         PgiInputError: the file cannot be opened or read.
     """
 
-    def __init__(self, source: SourceLike, limits: Limits = DEFAULT_LIMITS, *, quiet: bool = False) -> None:
+    def __init__(
+        self,
+        source: SourceLike,
+        limits: Limits = DEFAULT_LIMITS,
+        *,
+        quiet: bool = False,
+        sequence: PgiReader | None = None,
+    ) -> None:
         self._source = open_source(source, limits)
         self._owned = not isinstance(source, ByteSource)
         self._limits = limits
+        self._sequence = sequence
+        self._dictionaries: dict[int, bytes] = {}
         self._sealed: SealedContent | None = None
         self._locked_because: PgiUnsupportedError | None = None
         try:
@@ -138,6 +149,17 @@ class PgiReader:
     def source(self) -> ByteSource:
         """The bytes below."""
         return self._source
+
+    def require_picture(self) -> None:
+        """Raise unless the file is a single picture.
+
+        Raises:
+            PgiUnsupportedError: it is a sequence.
+        """
+        if self._header.image.sequence:
+            raise PgiUnsupportedError(
+                "The file is a sequence, and this works on single pictures; 'pgic split' makes them of it."
+            )
 
     @property
     def header(self) -> Header:
@@ -228,8 +250,7 @@ class PgiReader:
         Raises:
             PgiError: as for :attr:`metadata`.
         """
-        block = self._header.find(BlockType.METADATA)
-        return b"" if block is None else self._read_content(block)
+        return self.content(BlockType.METADATA)
 
     @cached_property
     def extension(self) -> dict[str, object]:
@@ -253,6 +274,31 @@ class PgiReader:
         """
         block = self._header.find(BlockType.EXTENSION)
         return {} if block is None else parse_extension(self._read_content(block), self._limits)
+
+    def dictionary(self, block_type: int) -> bytes:
+        """What the frames of this sequence compress their block of a type with (FORMAT.md, 11).
+
+        Raises:
+            PgiError: as for :attr:`metadata`.
+        """
+        if block_type not in self._dictionaries:
+            self._dictionaries[block_type] = self.content(block_type)[-DICTIONARY_BYTES:]
+        return self._dictionaries[block_type]
+
+    def content(self, block_type: int) -> bytes:
+        """The content of the metadata or extension block, decrypted as far as the block is, and inflated.
+
+        Args:
+            block_type: one of these two.
+
+        Returns:
+            The content; empty if the file has no such block.
+
+        Raises:
+            PgiError: as for :attr:`metadata`.
+        """
+        block = self._header.find(block_type)
+        return b"" if block is None else self._read_content(block)
 
     def read_payload(self, offset: int, length: int) -> bytes:
         """Read part of ``image_data`` without checking it; of an encrypted file, after authenticating it.
@@ -348,17 +394,28 @@ class PgiReader:
         Raises:
             PgiChecksumError: a block is damaged; the message names it.
             PgiTruncatedError: the file ends too early.
-            PgiFormatError: bytes follow the last block, or the parity block is that of another file.
+            PgiFormatError: bytes follow the last block, or the parity block is that of another file; of a
+                sequence also where its records break a rule.
+            PgiUnsupportedError: a block needs a later version.
         """
         if self.protection is not None:
             self.protection.quiet = True
             if self.header.find(BlockType.PARITY) is None:
                 raise PgiChecksumError("The header is damaged; 'pgic repair' restores it.")
         for block in self.blocks:
+            if block.type in list(BlockType):  # others are passed over anyway
+                _require_known_flags(block)
+        for block in self.blocks:
+            if block.sequence:
+                # Not imported for pictures.
+                from .sequence import SequenceReader
+
+                SequenceReader(self).verify()
+                continue
             for _ in self.iter_block(block):
                 pass
         check_parity(self.header, self._packets, self.protection)
-        if self._source.read_up_to(self.size, 1):
+        if not self.header.open_ended and self._source.read_up_to(self.size, 1):
             raise trailing(self.size)
 
     def _read_fields(self) -> ImageFields:
@@ -369,10 +426,13 @@ class PgiReader:
                 "The A.2 fields of the image data block are damaged: their CRC32 does not match."
             )
         fields = ImageFields.from_bytes(data)
+        if (fields.compression_type == Compression.SEQUENCE) != image.sequence:
+            raise PgiFormatError("compression_type and flags contradict each other on a sequence.")
         pixels = fields.width * fields.height
         self._limits.check("pixels", pixels, "The picture")
         per_byte = -(-pixels // (image.length - IMAGE_FIELDS_SIZE))
-        self._limits.check("pixels_per_byte", per_byte, "The picture, for each byte of its image data,")
+        if fields.compression_type != Compression.CHANGE:  # whose pixels are those of a frame that is checked
+            self._limits.check("pixels_per_byte", per_byte, "The picture, for each byte of its image data,")
         return fields
 
     def _read_content(self, block: BlockEntry) -> bytes:
@@ -383,7 +443,10 @@ class PgiReader:
         else:
             self._require_plain(block)
             data = self.read_checked(block)
-        return inflate(data, self._limits, block.name) if block.compressed else data
+        if not block.compressed:
+            return data
+        dictionary = b"" if self._sequence is None else self._sequence.dictionary(block.type)
+        return inflate(data, self._limits, block.name, dictionary)
 
     def _require_plain(self, block: BlockEntry) -> None:
         if block.encrypted:

@@ -1,0 +1,286 @@
+"""Writing sequences: frames are coded as pictures are, or as changes, and appended one by one."""
+
+from __future__ import annotations
+
+import os
+from typing import IO, TYPE_CHECKING, NamedTuple, cast
+
+from ..audit import audited
+from ..audit.facts import facts_of_coded, path_of
+from ..container import PgiReader, atomic_write
+from ..container.appending import SequenceAppender, begin_sequence
+from ..errors import PgiOptionError, PgiUnsupportedError
+from ..limits import Limits
+from ..options import DEFAULT_KEY_DISTANCE
+from .change_coding import Reference, coded_frame
+from .encode_request import EncodeOptions, EncodeRequest
+from .frame_access import FrameAccess
+from .opened_image import open_coded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from types import TracebackType
+    from typing import Self, Unpack
+
+    from ..container.records import Record
+    from ..security.keyring import KeysLike
+    from .preparing import ImageLike
+
+__all__ = ["SequenceWriter", "WrittenFrame", "append", "encode_sequence"]
+
+
+_RATES = ("quality", "lossless", "max_bytes", "ratio", "bpp", "min_psnr", "codec")
+
+
+class WrittenFrame(NamedTuple):
+    """A frame that was appended.
+
+    Attributes:
+        number: from 0.
+        bytes: that it takes in the file.
+        key: whether it is a key frame.
+    """
+
+    number: int
+    bytes: int
+    key: bool
+
+
+class SequenceWriter:
+    """Appends pictures to a sequence, each of which is in the file once :meth:`append` returns.
+
+    A process that is killed loses no more than the frame at hand. Memory and the time for a frame do not grow
+    with the number of frames. Use it as a context manager, or call :meth:`close`.
+
+    Args:
+        target: a path, or a binary file object that reads, writes and seeks. A file that is there is replaced
+            by the first frame, unless it is appended to.
+        append: go on with the sequence that the file is. A picture becomes its first frame, and a file that
+            is not there is made.
+        key_distance: 1 to 1024, the most change frames between any frame and its key frame. More make a
+            smaller file, and a frame takes longer to open. The default is 100, or what the file says.
+        keys: of a sequence whose last frame is encrypted; without one the next is a key frame.
+        sync: have the disk store each frame before :meth:`append` returns.
+        options: of :func:`pgic_core.encode`, for every frame. Where nothing is said of size and loss, what is
+            appended to a file has the quality of its last frame.
+
+    Raises:
+        PgiOptionError: an option is out of range.
+        PgiInputError: the file cannot be written, or another writer appends to it.
+        PgiFormatError: the file to append to is damaged.
+    """
+
+    def __init__(
+        self,
+        target: str | os.PathLike[str] | IO[bytes],
+        *,
+        append: bool = False,
+        key_distance: int | None = None,
+        keys: KeysLike | None = None,
+        sync: bool = True,
+        **options: Unpack[EncodeOptions],
+    ) -> None:
+        if key_distance is not None and not 1 <= key_distance <= 1024:
+            raise PgiOptionError(f"key_distance must be from 1 to 1024, not {key_distance}.")
+        self._target = target
+        self._key_distance = key_distance
+        self._options = options
+        self._limits = options.get("limits") or Limits.from_environment()
+        self._sync = sync
+        self._appender: SequenceAppender | None = None
+        self._reference: Reference | None = None
+        if append and _is_there(target):
+            self._go_on(keys)
+            if self._reference is not None and not any(options.get(name) for name in _RATES):
+                self._options["quality"] = self._reference.coded.facts.quality
+
+    @classmethod
+    def open(
+        cls,
+        target: str | os.PathLike[str] | IO[bytes],
+        *,
+        key_distance: int | None = None,
+        keys: KeysLike | None = None,
+        **options: Unpack[EncodeOptions],
+    ) -> Self:
+        """A writer that appends to a file; arguments as for the class."""
+        return cls(target, append=True, key_distance=key_distance, keys=keys, **options)
+
+    @property
+    def n_frames(self) -> int:
+        """Frames that are in the file."""
+        return 0 if self._appender is None else self._appender.last.number + 1
+
+    def append(
+        self, image: ImageLike, *, duration: float | None = None, **options: Unpack[EncodeOptions]
+    ) -> WrittenFrame:
+        """Code a picture and append it.
+
+        Args:
+            image: as for :func:`pgic_core.encode`, of the size and kind of the first.
+            duration: for how many milliseconds it is shown; None if that is not known.
+            options: for this frame, in place of those of the writer.
+
+        Returns:
+            What was appended.
+
+        Raises:
+            PgiError: as :func:`pgic_core.encode`; PgiOptionError also where the picture does not go with the
+                sequence, PgiInputError where the file cannot be written. The sequence stays as it was.
+        """
+        request = EncodeRequest.of(image, cast("EncodeOptions", {**self._options, **options}))
+        with audited("encode", file=path_of(image)) as event:
+            prepared = request.prepare(image)
+            data, changes = coded_frame(prepared, request, self._usable_reference())
+            record = self._put(data, 0 if duration is None else round(duration), changes)
+            event.facts |= facts_of_coded(data)
+        self._remember(data, record)
+        return WrittenFrame(record.number, record.length, record.is_key)
+
+    def _usable_reference(self) -> Reference | None:
+        """The last frame, unless the next has to be a key frame."""
+        reference = self._reference
+        if reference is None or self._appender is None:
+            return None
+        most = self._appender.sequence.key_distance
+        return reference if reference.record.depth < min(most, self._key_distance or most) else None
+
+    def _put(self, data: bytes, duration: int, changes: bool) -> Record:
+        """Write a frame, which is a change of the last or none."""
+        if self._appender is not None:
+            reference = self._reference.record if changes and self._reference is not None else None
+            return self._appender.append(data, duration=duration, reference=reference)
+        distance = self._key_distance or DEFAULT_KEY_DISTANCE
+        self._begin(begin_sequence(data, key_distance=distance, duration=duration, limits=self._limits))
+        assert self._appender is not None
+        return self._appender.last
+
+    def _begin(self, pieces: Iterator[bytes | memoryview]) -> None:
+        """Make the file, and open it."""
+        if isinstance(self._target, (str, os.PathLike)):
+            atomic_write(self._target, pieces)
+        else:
+            start = self._target.tell()
+            for piece in pieces:
+                self._target.write(piece)
+            self._target.seek(start)
+        self._appender = SequenceAppender(self._target, self._limits, sync=self._sync)
+
+    def _remember(self, data: bytes, record: Record) -> None:
+        """Keep the picture of a frame for the next, as far as it is open."""
+        before = None if record.is_key or self._reference is None else self._reference.coded
+        reader = PgiReader(data, self._limits, quiet=True)
+        self._reference = None
+        if not reader.header.image.encrypted:
+            coded = open_coded(reader, self._limits, None if before is None else lambda: before)
+            self._reference = Reference(record, coded)
+
+    def _go_on(self, keys: KeysLike | None) -> None:
+        """Open the file that is there."""
+        start = None if isinstance(self._target, (str, os.PathLike)) else self._target.tell()
+        with PgiReader(self._target, self._limits) as reader:
+            picture = None if reader.header.image.sequence else reader.source.read_at(0, reader.size)
+        if start is not None:
+            cast("IO[bytes]", self._target).seek(start)
+        if picture is not None:
+            self._begin(begin_sequence(picture, key_distance=self._key_distance or DEFAULT_KEY_DISTANCE))
+        else:
+            self._appender = SequenceAppender(self._target, self._limits, sync=self._sync)
+        assert self._appender is not None
+        frames = FrameAccess(self._appender.sequence.reader, self._limits, keys)
+        record = frames.sequence.last
+        frame, reference = frames.open(record)
+        try:
+            self._reference = Reference(record, open_coded(frame, self._limits, reference))
+        except PgiUnsupportedError:  # encrypted, or by a codec or model that is not here
+            self._reference = None
+
+    def close(self) -> None:
+        """Let go of the file; a file object that was handed in stays open."""
+        if self._appender is not None:
+            self._appender.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def append(
+    path: str | os.PathLike[str],
+    image: ImageLike,
+    *,
+    duration: float | None = None,
+    keys: KeysLike | None = None,
+    **options: Unpack[EncodeOptions],
+) -> WrittenFrame:
+    """Append one picture to a sequence; see :class:`SequenceWriter` for several.
+
+    Args:
+        path: of the sequence. A picture becomes its first frame, and a file that is not there is made.
+        image: as for :func:`pgic_core.encode`.
+        duration: for how many milliseconds it is shown.
+        keys: as for :class:`SequenceWriter`.
+        options: as for :func:`pgic_core.encode`.
+
+    Returns:
+        What was appended.
+
+    Raises:
+        PgiError: as :class:`SequenceWriter` and its ``append``.
+    """
+    with SequenceWriter(path, append=True, keys=keys, **options) as writer:
+        return writer.append(image, duration=duration)
+
+
+def encode_sequence(
+    images: Iterable[ImageLike],
+    path: str | os.PathLike[str],
+    *,
+    durations: float | Sequence[float | None] | None = None,
+    key_distance: int | None = None,
+    **options: Unpack[EncodeOptions],
+) -> int:
+    """Code pictures as the frames of a sequence.
+
+    Args:
+        images: as for :func:`pgic_core.encode`; taken one after the other.
+        path: the file to make or replace.
+        durations: for how many milliseconds frames are shown: one number for all, or one for each.
+        key_distance: as for :class:`SequenceWriter`.
+        options: as for :func:`pgic_core.encode`, for all frames.
+
+    Returns:
+        Bytes of the file.
+
+    Raises:
+        PgiOptionError: there are no pictures, or not as many as durations.
+        PgiError: as :meth:`SequenceWriter.append`; the frames before are in the file.
+    """
+    with SequenceWriter(path, key_distance=key_distance, sync=False, **options) as writer:
+        for number, image in enumerate(images):
+            writer.append(image, duration=_duration(durations, number))
+        if not writer.n_frames:
+            raise PgiOptionError("A sequence has one picture or more.")
+    return os.path.getsize(path)
+
+
+def _duration(durations: float | Sequence[float | None] | None, number: int) -> float | None:
+    if durations is None or isinstance(durations, (int, float)):
+        return durations
+    if number >= len(durations):
+        raise PgiOptionError(f"There are {len(durations)} durations, and more pictures.")
+    return durations[number]
+
+
+def _is_there(target: str | os.PathLike[str] | IO[bytes]) -> bool:
+    """Whether there is something to append to."""
+    if isinstance(target, (str, os.PathLike)):
+        return os.path.exists(target)
+    start = target.tell()
+    found = bool(target.read(1))
+    target.seek(start)
+    return found
