@@ -145,7 +145,7 @@ class FrameCoder:
         return True
 
     def _same_roi(self, roi: RoiLike | None) -> bool:
-        """Whether what was asked for the key frame is asked for again; its map then holds for all its frames."""
+        """Whether what was asked for the key frame is asked for again: its map holds for all its frames."""
         if roi is None and self._any_roi:
             return True
         return roi is self._roi or (isinstance(roi, str) and roi == self._roi)
