@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..container import PgiReader
     from ..limits import Limits
 
-__all__ = ["open_coded"]
+__all__ = ["open_coded", "payload_of"]
 
 
 def _checked(reader: PgiReader) -> bytes:
@@ -36,6 +36,23 @@ def _stored_preview(reader: PgiReader, limits: Limits) -> CodedImage | None:
     data = reader.extension[ExtensionKey.PREVIEW]
     assert isinstance(data, bytes)
     return StoredPreview(data, reader.fields.width, reader.fields.height, limits)
+
+
+def payload_of(reader: PgiReader, limits: Limits) -> Payload:
+    """The image data of a file, as a codec takes it.
+
+    Args:
+        reader: of the file.
+        limits: what it may ask for.
+    """
+    return Payload(
+        read=reader.read_payload,
+        checked=lambda: _checked(reader),
+        length=reader.payload_length,
+        width=reader.fields.width,
+        height=reader.fields.height,
+        limits=limits,
+    )
 
 
 def open_coded(
@@ -57,15 +74,7 @@ def open_coded(
     stored = _stored_preview(reader, limits)
     if stored is not None:
         return stored
-    payload = Payload(
-        read=reader.read_payload,
-        checked=lambda: _checked(reader),
-        length=reader.payload_length,
-        width=fields.width,
-        height=fields.height,
-        limits=limits,
-    )
-    image = open_image(fields.compression_type, payload, reference)
+    image = open_image(fields.compression_type, payload_of(reader, limits), reference)
     if image.sample_format.bits != fields.color_depth:
         found = image.sample_format.name.lower()
         raise PgiFormatError(f"color_depth is {fields.color_depth}, but the samples are {found}.")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .codec_choice import Coded
     from .preparing import Prepared
 
-__all__ = ["CodingOptions", "code"]
+__all__ = ["CodingOptions", "Regions", "code", "regions_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,23 +100,34 @@ def code(prepared: Prepared, options: CodingOptions) -> tuple[Compression, list[
 
 
 @dataclass(frozen=True, slots=True)
-class _Regions:
+class Regions:
     """Regions of a picture as the learned encoder takes them: maps of blocks, or None."""
 
     roi: NDArray[np.int8] | None = None
     exact: NDArray[np.bool_] | None = None
 
 
-def _regions(prepared: Prepared, options: CodingOptions) -> _Regions:
-    if options.roi is None and options.exact is None:
-        return _Regions()
+def regions_of(prepared: Prepared, options: CodingOptions, *, roi: bool = True) -> Regions:
+    """What is asked for parts of a picture, as maps.
+
+    Args:
+        prepared: the picture.
+        options: how it is coded.
+        roi: whether the map of interest is wanted.
+
+    Raises:
+        PgiOptionError: something asked for is no region.
+    """
+    wanted = options.roi if roi else None
+    if wanted is None and options.exact is None:
+        return Regions()
     # Not imported for pictures without regions.
     from ..roi import resolve_exact, resolve_roi
 
     rgb = np.ascontiguousarray(prepared.picture.pixels[:, :, :3])
     orientation, fields = prepared.orientation, prepared.fields
-    return _Regions(
-        roi=resolve_roi(options.roi, rgb, orientation=orientation, fields=fields),
+    return Regions(
+        roi=resolve_roi(wanted, rgb, orientation=orientation, fields=fields),
         exact=resolve_exact(options.exact, rgb, orientation=orientation, fields=fields),
     )
 
@@ -129,7 +140,7 @@ def _learned(prepared: Prepared, options: CodingOptions, room: int | None) -> Le
     from ..models import default_model, find_model
 
     picture, rate = prepared.picture, options.rate
-    regions = _regions(prepared, options)
+    regions = regions_of(prepared, options)
     model = find_model(options.model) if isinstance(options.model, str) else options.model or default_model()
     alpha: list[bytes] = []
     if picture.channels.has_alpha:

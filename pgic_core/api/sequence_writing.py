@@ -11,8 +11,8 @@ from ..container import PgiReader, atomic_write
 from ..container.appending import SequenceAppender, begin_sequence
 from ..errors import PgiOptionError, PgiUnsupportedError
 from ..limits import Limits
-from ..options import DEFAULT_KEY_DISTANCE
-from .change_coding import Reference, coded_frame
+from ..options import DEFAULT_KEY_DISTANCE, thread_count
+from .change_coding import FrameCoder
 from .encode_request import EncodeOptions, EncodeRequest
 from .frame_access import FrameAccess
 from .opened_image import open_coded
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from ..container.records import Record
     from ..security.keyring import KeysLike
+    from .change_coding import CodedFrame
     from .preparing import ImageLike
 
 __all__ = ["SequenceWriter", "WrittenFrame", "append", "encode_sequence"]
@@ -88,11 +89,11 @@ class SequenceWriter:
         self._limits = options.get("limits") or Limits.from_environment()
         self._sync = sync
         self._appender: SequenceAppender | None = None
-        self._reference: Reference | None = None
+        self._coder = FrameCoder(self._limits)
         if append and _is_there(target):
             self._go_on(keys)
-            if self._reference is not None and not any(options.get(name) for name in _RATES):
-                self._options["quality"] = self._reference.coded.facts.quality
+            if not any(options.get(name) for name in _RATES):
+                self._options["quality"] = self._coder.quality
 
     @classmethod
     def open(
@@ -131,27 +132,26 @@ class SequenceWriter:
         request = EncodeRequest.of(image, cast("EncodeOptions", {**self._options, **options}))
         with audited("encode", file=path_of(image)) as event:
             prepared = request.prepare(image)
-            data, changes = coded_frame(prepared, request, self._usable_reference())
-            record = self._put(data, 0 if duration is None else round(duration), changes)
-            event.facts |= facts_of_coded(data)
-        self._remember(data, record)
+            coded = self._coder.code(prepared, request, self._most_depth())
+            record = self._put(coded, 0 if duration is None else round(duration))
+            event.facts |= facts_of_coded(coded.data)
+        self._coder.stored(prepared, request, coded)
         return WrittenFrame(record.number, record.length, record.is_key)
 
-    def _usable_reference(self) -> Reference | None:
-        """The last frame, unless the next has to be a key frame."""
-        reference = self._reference
-        if reference is None or self._appender is None:
-            return None
+    def _most_depth(self) -> int:
+        """The most change frames between the next frame and its key frame."""
+        if self._appender is None:
+            return 0
         most = self._appender.sequence.key_distance
-        return reference if reference.record.depth < min(most, self._key_distance or most) else None
+        return min(most, self._key_distance or most)
 
-    def _put(self, data: bytes, duration: int, changes: bool) -> Record:
+    def _put(self, coded: CodedFrame, duration: int) -> Record:
         """Write a frame, which is a change of the last or none."""
         if self._appender is not None:
-            reference = self._reference.record if changes and self._reference is not None else None
-            return self._appender.append(data, duration=duration, reference=reference)
+            reference = None if coded.change is None else self._appender.last
+            return self._appender.append(coded.data, duration=duration, reference=reference)
         distance = self._key_distance or DEFAULT_KEY_DISTANCE
-        self._begin(begin_sequence(data, key_distance=distance, duration=duration, limits=self._limits))
+        self._begin(begin_sequence(coded.data, key_distance=distance, duration=duration, limits=self._limits))
         assert self._appender is not None
         return self._appender.last
 
@@ -166,15 +166,6 @@ class SequenceWriter:
             self._target.seek(start)
         self._appender = SequenceAppender(self._target, self._limits, sync=self._sync)
 
-    def _remember(self, data: bytes, record: Record) -> None:
-        """Keep the picture of a frame for the next, as far as it is open."""
-        before = None if record.is_key or self._reference is None else self._reference.coded
-        reader = PgiReader(data, self._limits, quiet=True)
-        self._reference = None
-        if not reader.header.image.encrypted:
-            coded = open_coded(reader, self._limits, None if before is None else lambda: before)
-            self._reference = Reference(record, coded)
-
     def _go_on(self, keys: KeysLike | None) -> None:
         """Open the file that is there."""
         start = None if isinstance(self._target, (str, os.PathLike)) else self._target.tell()
@@ -188,12 +179,12 @@ class SequenceWriter:
             self._appender = SequenceAppender(self._target, self._limits, sync=self._sync)
         assert self._appender is not None
         frames = FrameAccess(self._appender.sequence.reader, self._limits, keys)
-        record = frames.sequence.last
-        frame, reference = frames.open(record)
+        frame, reference = frames.open(frames.sequence.last)
         try:
-            self._reference = Reference(record, open_coded(frame, self._limits, reference))
+            last = open_coded(frame, self._limits, reference)
         except PgiUnsupportedError:  # encrypted, or by a codec or model that is not here
-            self._reference = None
+            return
+        self._coder.start(last, thread_count(self._options.get("threads")))
 
     def close(self) -> None:
         """Let go of the file; a file object that was handed in stays open."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..base import CodedImage, Payload
+    from ..base import CodedFacts, CodedImage, Payload
     from ..tiling import Box
     from .change_stream import ChangeIndex
     from .exact_layer import ExactBlocks, ExactPiece
@@ -114,6 +114,13 @@ class ChangeImage(LearnedImage):
     def preview_bytes(self) -> int:
         """Length of the prefix of the frame's payload that is enough for its preview."""
         return self.own_index.preview_bytes
+
+    @property
+    def facts(self) -> CodedFacts:
+        """As of any learned picture, and what this frame changed."""
+        picture = self.grid.picture
+        rows, columns = (-(-side // Z_STRIDE) for side in (picture.height, picture.width))
+        return replace(super().facts, changes=self.change.amounts[:rows, :columns])
 
     @cached_property
     def _canvas_exact(self) -> CanvasExact:

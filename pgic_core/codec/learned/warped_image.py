@@ -11,7 +11,7 @@ from ...errors import PgiFormatError
 from ...options import ADAPTIVE, DecodeOptions, window_within
 from ..base import no_latent
 from ..homography import SUBPIXELS, Homography, resampled
-from ..tiling import Box
+from ..tiling import Z_STRIDE, Box
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,8 +92,24 @@ class WarpedImage:
 
     @property
     def facts(self) -> CodedFacts:
-        """Those of the canvas, without what speaks of its pixels."""
-        return replace(self.canvas.facts, roi=None, exact=None, exact_bytes=0, near_blocks=0)
+        """Those of the canvas, without what speaks of its pixels; changes are those of the frame's blocks."""
+        changes = self._changes()
+        return replace(self.canvas.facts, roi=None, exact=None, exact_bytes=0, near_blocks=0, changes=changes)
+
+    def _changes(self) -> NDArray[np.uint8]:
+        """By how much each block of 64 x 64 pixels changed: the most of what it is interpolated from."""
+        rows, columns = (-(-side // Z_STRIDE) for side in (self._frame.height, self._frame.width))
+        cells = Z_STRIDE // _CELL
+        y, x = np.mgrid[: rows * cells, : columns * cells] * _CELL + _CELL / 2
+        # Blocks at the right and at the bottom may reach beyond the frame.
+        inside = np.column_stack(
+            [x.clip(max=self._frame.width - 0.5).ravel(), y.clip(max=self._frame.height - 0.5).ravel()]
+        )
+        at = np.floor(self.map.apply(inside) / Z_STRIDE).astype(int)
+        amounts = self.canvas.change.amounts
+        found = amounts[at[:, 1].clip(0, amounts.shape[0] - 1), at[:, 0].clip(0, amounts.shape[1] - 1)]
+        most: NDArray[np.uint8] = found.reshape(rows, cells, columns, cells).max((1, 3))
+        return most
 
     def renderer(self, level: Level, scale: int) -> Renderer:
         """What draws the canvas."""
