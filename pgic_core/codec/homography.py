@@ -61,7 +61,9 @@ class Homography:
             solved = np.linalg.solve(np.array(rows), target.reshape(-1))
         except np.linalg.LinAlgError as error:
             raise PgiFormatError("The warp of a frame maps its corners to a line.") from error
-        found = cls(np.asarray(np.append(solved, 1.0).reshape(3, 3), np.float64))
+        matrix = np.ones((3, 3), np.float64)
+        matrix.reshape(-1)[:8] = solved
+        found = cls(matrix)
         at_corners = source @ found.matrix[2, :2] + 1
         turned = np.linalg.det(found.matrix)
         if (
@@ -79,7 +81,8 @@ class Homography:
     def apply(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map points ``(n, 2)``, each x and y."""
         mapped = np.column_stack([points, np.ones(len(points))]) @ self.matrix.T
-        places: NDArray[np.float64] = mapped[:, :2] / mapped[:, 2:]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            places: NDArray[np.float64] = mapped[:, :2] / mapped[:, 2:]
         return places
 
     def reach(self, area: Box, within: Box) -> Box:

@@ -1,8 +1,8 @@
 """Coding what changed since an earlier frame (``STREAM.md``, "Change"; A-6.4.1c).
 
-Where a position changed, the encoder compares ways to code it: anew, or as differences to the symbols of
-the reference, whose distribution is narrower the less there is to change. The cheapest wins, counting bits
-and the error of the latent as the quality weighs them.
+Where a position changed, the encoder compares ways to code it: not at all, anew, or as differences to the
+symbols of the reference, whose distribution is narrower the less there is to change. The cheapest wins,
+counting bits and the error of the latent as the quality weighs them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from ..parallel import map_tiles
 from ..tiling import CELL_STRIDE, Y_STRIDE, Z_STRIDE, block_pixels, blocks, hull
 from .cdf_rows import RowMap, from_cells
-from .change_stream import NEW, ChangeHeader, serialise_change
+from .change_stream import NEW, UNCHANGED, ChangeHeader, serialise_change
 from .change_symbols import change_rows
 from .dead_zone import DEAD_ZONE
 from .entropy import Z_BOUND, CdfTable, encode_segments
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CanvasPicture", "encode_change"]
 
-_TRIED = (2, 4, 6, 8)
-"""Modes of differences that are tried. Those between gained less than 0.5 %."""
+_TRIED = (2, 5, 8, 12)
+"""Modes of differences that are tried, for much and for little to change."""
 _MODE_BITS = 4.0
 """About what the mode of a position costs."""
 _BIT = 2 * DEAD_ZONE
@@ -286,15 +286,28 @@ class _ChangeEncoder:
 
     def _choose(self, part: _Part) -> None:
         """Find the cheapest mode of each changed position."""
-        for mode in (NEW, *_TRIED):
-            modes = np.where(part.changed, np.uint8(mode), np.uint8(0))
+        for mode in (UNCHANGED, NEW, *_TRIED):
+            modes = np.where(part.changed, np.uint8(mode), np.uint8(UNCHANGED))
             symbols, decoded, rows = self._coded(part, modes)
-            bits = self._bits(part, modes, symbols, rows)
+            bits = self._bits(part, modes, symbols, rows) if mode != UNCHANGED else np.zeros(modes.shape)
             error = self._error(part, decoded)
             cost = np.where(part.changed, _BIT * bits + error, np.inf)
+            if mode == UNCHANGED:
+                cost[self._with_exact(part.outer)] = np.inf
             better = cost < part.cost
             part.cost[better] = cost[better]
             part.modes[better] = mode
+
+    def _with_exact(self, outer: Box) -> NDArray[np.bool_]:
+        """Positions of an area that hold an exact block."""
+        height, width = outer.height // Z_STRIDE, outer.width // Z_STRIDE
+        if self._exact is None:
+            return np.zeros((height, width), np.bool_)
+        side = Z_STRIDE // EXACT_SIDE
+        blocks = np.zeros((height * side, width * side), np.bool_)
+        here = self._exact[outer.inside(self._grid.padded, EXACT_SIDE)]
+        blocks[: here.shape[0], : here.shape[1]] = here
+        return np.asarray(blocks.reshape(height, side, width, side).any((1, 3)), np.bool_)
 
     def _coded(
         self, part: _Part, modes: NDArray[np.uint8]

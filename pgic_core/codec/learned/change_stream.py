@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CHANGE_MODES",
+    "MOST_CANVAS",
     "NEW",
     "UNCHANGED",
     "ChangeHeader",
@@ -54,7 +55,7 @@ _FLAGS = (1 << 7) - 1
 _SHORTEST = 2 + 1 + 4
 _FRONT = 2 + 10
 _LONGEST_VARINT = 10
-_MOST_CANVAS = 4
+MOST_CANVAS = 4
 """A canvas has at most so many times the pixels of its frame, rounded up to tiles."""
 _FARTHEST = 1 << 24
 """No corner lies further from its place in the key frame than this many 1/64 pixels: 262,144 pixels."""
@@ -272,7 +273,7 @@ def _check_growth(reference: Grid, grid: Grid, left: int, top: int, frame: Grid,
     if grid.width < before.width + left * tile or grid.height < before.height + top * tile:
         raise PgiFormatError("The canvas of a change frame is smaller than that of its reference.")
     whole = frame.columns * frame.rows * tile**2
-    if grid.width * grid.height > _MOST_CANVAS * whole:
+    if grid.width * grid.height > MOST_CANVAS * whole:
         raise PgiFormatError("The canvas of a change frame is larger than the format allows.")
     limits.check("pixels", grid.width * grid.height, "The canvas of a change frame")
     limits.check("tiles", grid.count, "The canvas of a change frame")

@@ -48,7 +48,7 @@ def block_means(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         rgb = np.pad(rgb, ((0, below), (0, right), (0, 0)), mode="edge")
     rows = rgb.reshape(rgb.shape[0], rgb.shape[1] // BLOCK, BLOCK, 3).sum(2, dtype=np.uint16)
     sums = rows.reshape(rgb.shape[0] // BLOCK, BLOCK, -1, 3).sum(1, dtype=np.uint16)
-    return sums.astype(np.float32) / (BLOCK * BLOCK)
+    return np.asarray(sums / np.float32(BLOCK * BLOCK), np.float32)
 
 
 def detect(
@@ -59,8 +59,8 @@ def detect(
     Args:
         before: of :func:`block_means`, of the picture that each position was last coded from.
         now: of the picture at hand.
-        promised: grey levels by which coding changes a picture anyway; a position whose mean differs by more has
-            changed.
+        promised: grey levels by which coding changes a picture anyway; a position whose mean differs by
+            more has changed.
 
     Returns:
         bool ``(h, w)``; and the root mean square of the change, in grey levels, float32 ``(h, w)``.
@@ -109,4 +109,4 @@ def _range(scene: NDArray[np.float32]) -> NDArray[np.float32]:
     width = scene.shape[1]
     high = np.maximum.reduce([high[:, k : k + width] for k in range(3)])
     low = np.minimum.reduce([low[:, k : k + width] for k in range(3)])
-    return high - low
+    return np.asarray(high - low, np.float32)

@@ -9,24 +9,33 @@ import numpy as np
 
 from ...options import DecodeOptions
 from ..learned.change_encoder import CanvasPicture, encode_change
-from ..learned.change_image import ChangeImage, canvas_of
-from ..learned.change_stream import NEW
+from ..learned.change_image import ChangeImage, canvas_of, open_change
+from ..learned.change_stream import NEW, UNCHANGED
 from ..learned.hard_blocks import promised_error
 from ..learned.stream import EXACT_SIDE
+from ..learned.warped_image import WarpedImage
 from ..tiling import Z_STRIDE
-from .detection import amounts_of, block_means, detect
+from .alignment import align
+from .canvas import SourceCanvas
+from .detection import BLOCK, amounts_of, block_means, detect
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..base import CodedImage, Payload
     from ..learned.decoder import LearnedImage
+    from .canvas import Placed
 
 __all__ = ["CodedChange", "Scene"]
 
 _MOST_NEW = 0.9
-"""A frame with a larger share of new positions is better coded as a key frame, which others need not refer back
-beyond."""
+"""A frame with a larger share of new positions is better coded as a key frame."""
+_MOVED = 0.5
+"""If more positions than this share seem to have changed, the camera may have moved."""
+_LEAST_GAIN = 0.8
+"""A frame is aligned if that leaves at most this share of the difference."""
+_FRESH = 63.75
+"""What counts as the change of a position that no frame showed before: the most that a file can say."""
 _LEAST_PROMISED, _MOST_PROMISED = 1.0, 4.0
 """Grey levels by which the mean of a position may always, and may at most, differ from what is stored."""
 
@@ -37,12 +46,12 @@ class CodedChange:
 
     Attributes:
         payload: in pieces.
-        means: of :func:`.detection.block_means`, of what each position is now coded from.
-        changed: positions.
+        source: of the canvas after it.
+        changed: positions of the canvas.
     """
 
     payload: list[bytes]
-    means: NDArray[np.float32]
+    source: SourceCanvas
     changed: NDArray[np.bool_]
 
 
@@ -60,7 +69,20 @@ class Scene:
 
     def __init__(self, frame: CodedImage, rgb: NDArray[np.uint8]) -> None:
         self._canvas = canvas_of(frame)
-        self._means = block_means(rgb)
+        height, width = rgb.shape[:2]
+        self._source = SourceCanvas(rgb, None, self._canvas.grid, 0, 0, (width, height))
+        if isinstance(frame, WarpedImage):
+            canvas, tile = frame.canvas, self._canvas.grid.tile
+            area = canvas.grid.picture
+            empty = np.zeros((area.height, area.width), np.bool_)
+            whole = np.zeros((area.height, area.width, 3), np.uint8)
+            unknown = SourceCanvas(
+                whole, empty, canvas.grid, canvas.left * tile, canvas.top * tile, (width, height)
+            )
+            placed = unknown.moved(rgb, frame.map)
+            assert placed is not None  # it lies in the canvas
+            positions = np.ones((-(-area.height // Z_STRIDE), -(-area.width // Z_STRIDE)), np.bool_)
+            self._source = placed.coded(positions)
 
     @classmethod
     def of_frame(cls, frame: CodedImage, threads: int) -> Scene:
@@ -83,7 +105,13 @@ class Scene:
         return len(self._canvas.changes) if isinstance(self._canvas, ChangeImage) else 0
 
     def code(
-        self, rgb: NDArray[np.uint8], *, effort: int, threads: int, exact: NDArray[np.bool_] | None = None
+        self,
+        rgb: NDArray[np.uint8],
+        *,
+        effort: int,
+        threads: int,
+        exact: NDArray[np.bool_] | None = None,
+        moving: bool = True,
     ) -> CodedChange | None:
         """Code a frame as a change of the last one.
 
@@ -92,23 +120,34 @@ class Scene:
             effort: 1 to 3.
             threads: for networks.
             exact: bool ``(ceil(H / 8), ceil(W / 8))``, blocks to carry without loss.
+            moving: the camera may have moved.
 
         Returns:
-            The change, or None where a key frame is better: almost everything is new.
+            The change, or None where a key frame is better: almost everything is new, or blocks are to be
+            exact in a frame that does not lie straight in the canvas.
         """
-        means = block_means(rgb)
-        changed, amount = detect(self._means, means, self._promised())
+        placed = self._source.still(rgb)
+        changed, amount = self._detected(placed)
+        if moving and changed.mean() > _MOVED:
+            placed, changed, amount = self._aligned(rgb, placed, changed, amount)
         if exact is not None:
+            if placed.corners is not None or placed.covered is not None:
+                return None
             changed |= _positions(exact, changed.shape)
-        picture = CanvasPicture(rgb, self._canvas.grid, amounts_of(changed, amount), exact=exact)
-        if changed.mean() > _MOST_NEW and amount.min() > _MOST_PROMISED * 4:
-            return None
+        picture = CanvasPicture(
+            placed.rgb,
+            placed.canvas.grid,
+            amounts_of(changed, amount),
+            placed.left,
+            placed.top,
+            placed.corners,
+            exact,
+        )
         payload, modes = encode_change(picture, self._canvas, effort=effort, threads=threads)
         if (modes == NEW).mean() > _MOST_NEW:
             return None
-        side = len(means) // changed.shape[0]
-        held = np.where(changed.repeat(side, 0).repeat(side, 1)[:, :, None], means, self._means)
-        return CodedChange(payload, held, changed)
+        stored = modes > UNCHANGED
+        return CodedChange(payload, placed.coded(stored), stored)
 
     def advance(self, coded: CodedChange, payload: Payload) -> CodedImage:
         """Go on from a change frame that was stored.
@@ -120,12 +159,40 @@ class Scene:
         Returns:
             The frame, opened.
         """
-        # Not imported by those who only look.
-        from ..learned.change_image import open_change
-
         frame = open_change(payload, self._canvas)
-        self._canvas, self._means = canvas_of(frame), coded.means
+        self._canvas, self._source = canvas_of(frame), coded.source
         return frame
+
+    def _aligned(
+        self,
+        rgb: NDArray[np.uint8],
+        placed: Placed,
+        changed: NDArray[np.bool_],
+        amount: NDArray[np.float32],
+    ) -> tuple[Placed, NDArray[np.bool_], NDArray[np.float32]]:
+        """The frame where it was found in the canvas, if less of it differs there, and what differs."""
+        found = align(self._source.rgb, rgb)
+        moved = None if found is None else self._source.moved(rgb, found)
+        if moved is None:
+            return placed, changed, amount
+        differs, strength = self._detected(moved)
+        if float(strength[differs].sum()) > _LEAST_GAIN * float(amount[changed].sum()):
+            return placed, changed, amount
+        return moved, differs, strength
+
+    def _detected(self, placed: Placed) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+        """Positions that changed, and by how much in grey levels."""
+        before, now = block_means(placed.canvas.rgb), block_means(placed.rgb)
+        if placed.covered is None:
+            return detect(before, now, self._promised())
+        covered, known = _mostly(placed.covered), np.ones(before.shape[:2], np.bool_)
+        if placed.canvas.known is not None:
+            known = _mostly(placed.canvas.known)
+        both = (covered & known)[:, :, None]
+        changed, amount = detect(before, np.where(both, now, before), self._promised())
+        sides = Z_STRIDE // BLOCK
+        fresh = (covered & ~known).reshape(changed.shape[0], sides, changed.shape[1], sides).any((1, 3))
+        return changed | fresh, np.where(fresh, np.float32(_FRESH), amount)
 
     def _promised(self) -> float:
         model, quality = self._canvas.model, self._canvas.header.quality
@@ -135,9 +202,17 @@ class Scene:
         return float(min(max(error, _LEAST_PROMISED), _MOST_PROMISED))
 
 
+def _mostly(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Blocks of 4 x 4 pixels, as :func:`block_means` has them, of which at least half are true."""
+    whole = np.repeat(mask[:, :, None], 3, 2).astype(np.uint8)
+    found: NDArray[np.bool_] = block_means(whole)[:, :, 0] >= 0.5
+    return found
+
+
 def _positions(blocks: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Positions of z that hold one of some blocks."""
     side = Z_STRIDE // EXACT_SIDE
     whole = np.zeros((shape[0] * side, shape[1] * side), np.bool_)
     whole[: blocks.shape[0], : blocks.shape[1]] = blocks
-    return whole.reshape(shape[0], side, shape[1], side).any((1, 3))
+    found: NDArray[np.bool_] = np.asarray(whole.reshape(shape[0], side, shape[1], side).any((1, 3)))
+    return found
