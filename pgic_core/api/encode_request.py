@@ -81,6 +81,7 @@ class EncodeRequest:
         recipients: to encrypt for, or None.
         sign: what signs the file, or None.
         limits: those that a reader would check.
+        of_many: whether the other frames of the image are coded too.
     """
 
     how: CodingOptions
@@ -92,14 +93,16 @@ class EncodeRequest:
     recipients: list[Recipient] | None
     sign: SigningKey | None
     limits: Limits
+    of_many: bool = False
 
     @classmethod
-    def of(cls, image: ImageLike, options: EncodeOptions) -> EncodeRequest:
+    def of(cls, image: ImageLike, options: EncodeOptions, *, of_many: bool = False) -> EncodeRequest:
         """Check options.
 
         Args:
             image: which some of them are about.
             options: of :func:`.encoding.encode`.
+            of_many: whether the other frames of the image are coded too.
 
         Raises:
             PgiOptionError: one is out of range, or two contradict each other.
@@ -137,6 +140,7 @@ class EncodeRequest:
             recipients=chosen,
             sign=options.get("sign"),
             limits=options.get("limits") or Limits.from_environment(),
+            of_many=of_many,
         )
 
     @property
@@ -150,7 +154,15 @@ class EncodeRequest:
         Raises:
             PgiError: as :func:`.preparing.prepare`.
         """
-        prepared = prepare(image, self.profiles, self.description, self.preprocess, self.limits, self.mark)
+        prepared = prepare(
+            image,
+            self.profiles,
+            self.description,
+            self.preprocess,
+            self.limits,
+            self.mark,
+            of_many=self.of_many,
+        )
         return prepared if self.secured else replace(prepared, share=self.share)
 
     def file_of(self, prepared: Prepared) -> bytes:

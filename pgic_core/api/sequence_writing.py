@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from ..audit import audited
 from ..audit.facts import facts_of_coded, path_of
-from ..container import PgiReader, atomic_write
+from ..container import Compression, PgiReader, atomic_write
 from ..container.appending import SequenceAppender, begin_sequence
 from ..errors import PgiOptionError, PgiUnsupportedError
 from ..limits import Limits
@@ -113,13 +113,20 @@ class SequenceWriter:
         return 0 if self._appender is None else self._appender.last.number + 1
 
     def append(
-        self, image: ImageLike, *, duration: float | None = None, **options: Unpack[EncodeOptions]
+        self,
+        image: ImageLike,
+        *,
+        duration: float | None = None,
+        of_many: bool = False,
+        **options: Unpack[EncodeOptions],
     ) -> WrittenFrame:
         """Code a picture and append it.
 
         Args:
             image: as for :func:`pgic_core.encode`, of the size and kind of the first.
             duration: for how many milliseconds it is shown; None if that is not known.
+            of_many: whether the other frames of a Pillow image are appended too, so that there is no need to
+                name them as left out.
             options: for this frame, in place of those of the writer.
 
         Returns:
@@ -129,9 +136,14 @@ class SequenceWriter:
             PgiError: as :func:`pgic_core.encode`; PgiOptionError also where the picture does not go with the
                 sequence, PgiInputError where the file cannot be written. The sequence stays as it was.
         """
-        request = EncodeRequest.of(image, cast("EncodeOptions", {**self._options, **options}))
+        before = self._options
+        if any(options.get(name) for name in _RATES):  # which contradict each other
+            before = {name: value for name, value in before.items() if name not in _RATES}  # type: ignore[assignment]
+        request = EncodeRequest.of(image, cast("EncodeOptions", {**before, **options}), of_many=of_many)
         with audited("encode", file=path_of(image)) as event:
             prepared = request.prepare(image)
+            if self._appender is not None:
+                self._appender.require_like(prepared.a2(Compression.RAW))
             coded = self._coder.code(prepared, request, self._most_depth())
             record = self._put(coded, 0 if duration is None else round(duration))
             event.facts |= facts_of_coded(coded.data)

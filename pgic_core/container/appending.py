@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from ..limits import Limits
+    from .image_fields import ImageFields
 
 __all__ = ["SequenceAppender", "begin_sequence"]
 
@@ -158,9 +159,13 @@ class SequenceAppender:
         self._ancestors.append(record)
         return record
 
-    def _check(self, reader: PgiReader, reference: Record | None) -> None:
-        """Raise unless the frame goes with the sequence."""
-        fields, outer = reader.fields, self._reader.fields
+    def require_like(self, fields: ImageFields) -> None:
+        """Raise unless a picture with these A.2 fields goes with the sequence, whatever its codec.
+
+        Raises:
+            PgiOptionError: it does not.
+        """
+        outer = self._reader.fields
         for name, unit in (
             ("width", " pixels"),
             ("height", " pixels"),
@@ -172,6 +177,11 @@ class SequenceAppender:
                 raise PgiOptionError(
                     f"All frames of a sequence have the same {name}: {there}{unit}, not {here}{unit}."
                 )
+
+    def _check(self, reader: PgiReader, reference: Record | None) -> None:
+        """Raise unless the frame goes with the sequence."""
+        fields = reader.fields
+        self.require_like(fields)
         if reference is None:
             _require_picture(reader)
         elif fields.compression_type != Compression.CHANGE:

@@ -106,7 +106,7 @@ class SequenceReader:
             PgiFormatError: a record on the way is damaged or breaks a rule.
         """
         if number == 0:  # which the beginning of a file is enough for
-            return self._parse(SEQUENCE_HEADER)
+            return self._parse(SEQUENCE_HEADER, whole=False)
         with self._lock:
             if not 0 <= number <= self.last.number:
                 raise PgiOptionError(f"There is no frame {number}: the sequence has {len(self)} frames.")
@@ -143,17 +143,18 @@ class SequenceReader:
                 self._known.popitem(last=False)
         return record
 
-    def _parse(self, offset: int) -> Record:
-        """The record at an offset: what can be told without other records."""
+    def _parse(self, offset: int, *, whole: bool = True) -> Record:
+        """The record at an offset: what can be told without other records; without its end unless ``whole``."""
         room = self._length - offset
         if offset < SEQUENCE_HEADER or room < SHORTEST_RECORD:
             raise PgiFormatError(f"A record cannot stand at {offset:,} of the sequence.")
         record = Record.parse(self._reader.read_payload(offset, min(LONGEST_HEAD, room)), offset)
         if record.end > self._length:
             raise PgiFormatError(f"Frame {record.number} reaches beyond the sequence.")
-        tail = self._reader.read_payload(record.end - RECORD_TAIL, RECORD_TAIL)
-        if int.from_bytes(tail, "little") != record.end - offset:
-            raise PgiFormatError(f"The record of frame {record.number} ends with another size than it has.")
+        if whole:
+            tail = self._reader.read_payload(record.end - RECORD_TAIL, RECORD_TAIL)
+            if int.from_bytes(tail, "little") != record.end - offset:
+                raise PgiFormatError(f"The record of frame {record.number} ends with a size that it has not.")
         limits = self._reader.limits
         limits.check("frames", record.number + 1, "The sequence")
         if record.depth > self._key_distance:
