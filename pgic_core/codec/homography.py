@@ -76,7 +76,7 @@ class Homography:
     @cached_property
     def inverse(self) -> Homography:
         """The map back."""
-        return Homography(np.linalg.inv(self.matrix))
+        return Homography(np.asarray(np.linalg.inv(self.matrix), np.float64))
 
     def apply(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map points ``(n, 2)``, each x and y."""

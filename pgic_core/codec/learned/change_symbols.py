@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import PgiFormatError
+from ...models import ROWS
 from ..tiling import Z_STRIDE
 from .cdf_rows import SymbolRows, to_cells
 from .change_stream import NEW, index_shift
@@ -92,6 +93,8 @@ def change_rows(
         roi_map: ``(h, w)`` or ``None``.
     """
     changed = np.flatnonzero(modes)
+    if not len(changed):
+        return SymbolRows(changed, np.zeros(ROWS, np.int64))
     shift = index_shift(modes.reshape(-1)[changed])
     if roi_map is not None:
         shift += roi_map.reshape(-1)[changed]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..homography import Homography
+from ..homography import Homography, resampled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,35 +25,39 @@ _ACROSS = 14
 """Patches along the longer side at most."""
 _LEAST_TEXTURE = 3.0
 """Standard deviation of a patch in grey levels below which it tells nothing."""
-_LEAST_PEAK = 4.0
+_LEAST_PEAK = 6.0
 """How many standard deviations a peak must rise above the rest of a correlation."""
 _NEAR = 1.5
 """Pixels by which a patch may miss the homography that it supports."""
 _TRIALS = 300
-_LEAST_PATCHES, _LEAST_SHARE = 8, 0.4
+_LEAST_PATCHES, _LEAST_SHARE = 8, 0.35
 _ROUNDS = 3
 
 
-def align(before: NDArray[np.uint8], now: NDArray[np.uint8]) -> Homography | None:
-    """Find where a picture lies in an earlier one.
+def align(
+    canvas: NDArray[np.uint8], last: NDArray[np.uint8], where: Homography, now: NDArray[np.uint8]
+) -> Homography | None:
+    """Find where a picture lies in a canvas that others were placed in.
 
     Args:
-        before: uint8 ``(H, W, 3)``, the earlier picture.
+        canvas: uint8 ``(H, W, 3)``.
+        last: uint8 ``(h, w, 3)``, the picture that was placed last; the camera has not moved far since.
+        where: the map from its pixels to those of the canvas.
         now: uint8 ``(h, w, 3)``.
 
     Returns:
-        The map from pixels of ``now`` to those of ``before``; None if too few patches agree with any.
+        The map from pixels of ``now`` to those of the canvas; None if too few patches agree with any.
     """
-    old, new = _grey(before), _grey(now)
-    guess = Homography(np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float64) + _translation(old, new))
+    new = _grey(now)
+    guess = Homography(where.matrix @ (np.eye(3) + _translation(_grey(last), new)))
     for _ in range(_ROUNDS):
-        source, target = _matches(old, new, guess)
-        if len(source) < _LEAST_PATCHES:
-            return None
-        found = _agreed(source, target)
+        # The canvas as the camera would see it from there: patches that match then differ by a shift alone.
+        seen = _grey(resampled(canvas, guess.matrix / guess.matrix[2, 2], *new.shape))
+        source, target = _matches(seen, new)
+        found = _agreed(source, target) if len(source) >= _LEAST_PATCHES else None
         if found is None:
             return None
-        guess = found
+        guess = Homography(guess.matrix @ found.matrix)
     return guess
 
 
@@ -100,24 +104,22 @@ def _vertex(line: NDArray[np.float32], at: int) -> float:
 
 
 def _matches(
-    old: NDArray[np.float32], new: NDArray[np.float32], guess: Homography
+    seen: NDArray[np.float32], new: NDArray[np.float32]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Centres of patches in the new picture, and where they are found in the old one, ``(n, 2)``."""
     step = max(_PATCH // 2, max(new.shape) // _ACROSS)
     half = _PATCH // 2
     rows, columns = (range(half, size - half + 1, step) for size in new.shape)
-    centres = np.array([[x, y] for y in rows for x in columns], np.float64).reshape(-1, 2)
     source, target = [], []
-    for (x, y), place in zip(centres, guess.apply(centres) if len(centres) else centres, strict=True):
-        u, v = np.rint(place).astype(int)
-        inside = half <= u <= old.shape[1] - half and half <= v <= old.shape[0] - half
-        patch = new[int(y) - half : int(y) + half, int(x) - half : int(x) + half]
-        if not inside or patch.std() < _LEAST_TEXTURE:
-            continue
-        down, right, peak = _shift(old[v - half : v + half, u - half : u + half], patch)
-        if peak >= _LEAST_PEAK and max(abs(down), abs(right)) < half / 2:
-            source.append((x, y))
-            target.append((u + right, v + down))
+    for y in rows:
+        for x in columns:
+            here = slice(y - half, y + half), slice(x - half, x + half)
+            if min(new[here].std(), seen[here].std()) < _LEAST_TEXTURE:
+                continue
+            down, right, peak = _shift(seen[here], new[here])
+            if peak >= _LEAST_PEAK and max(abs(down), abs(right)) < half:
+                source.append((x, y))
+                target.append((x + right, y + down))
     return np.array(source, np.float64).reshape(-1, 2), np.array(target, np.float64).reshape(-1, 2)
 
 

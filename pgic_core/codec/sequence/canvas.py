@@ -126,6 +126,16 @@ class Placed:
     top: int = 0
     corners: NDArray[np.int64] | None = None
 
+    @property
+    def map(self) -> Homography:
+        """From pixels of the frame to those of the canvas."""
+        width, height = self.canvas.size
+        start = np.array([[0, 0], [width, 0], [0, height], [width, height]], np.int64)
+        corners = (start + np.array([self.canvas.left, self.canvas.top])) * SUBPIXELS
+        return Homography.of_corners(
+            width, height, corners if self.corners is None else corners + self.corners
+        )
+
     def coded(self, held: NDArray[np.bool_]) -> SourceCanvas:
         """The canvas after positions of it were coded from this frame.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...options import DecodeOptions
+from ..homography import Homography
 from ..learned.change_encoder import CanvasPicture, encode_change
 from ..learned.change_image import ChangeImage, canvas_of, open_change
 from ..learned.change_stream import NEW, UNCHANGED
@@ -41,18 +42,50 @@ _LEAST_PROMISED, _MOST_PROMISED = 1.0, 4.0
 
 
 @dataclass(frozen=True, slots=True)
+class Last:
+    """The frame that was coded last.
+
+    Attributes:
+        rgb: uint8 ``(h, w, 3)``.
+        where: the map from its pixels to those of the canvas.
+    """
+
+    rgb: NDArray[np.uint8]
+    where: Homography
+
+
+@dataclass(frozen=True, slots=True)
 class CodedChange:
     """A change frame that was coded, and what to keep if it is stored.
 
     Attributes:
         payload: in pieces.
+        last: the frame as it lies in the canvas.
         source: of the canvas after it.
         changed: positions of the canvas.
     """
 
     payload: list[bytes]
+    last: Last
     source: SourceCanvas
     changed: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What differs between a frame and a canvas.
+
+    Attributes:
+        changed: bool ``(h, w)`` of z positions.
+        amount: float32 ``(h, w)``, by how many grey levels.
+        share: of the positions that the frame shows, how many changed.
+        difference: mean over what both show, in grey levels.
+    """
+
+    changed: NDArray[np.bool_]
+    amount: NDArray[np.float32]
+    share: float
+    difference: float
 
 
 class Scene:
@@ -71,6 +104,7 @@ class Scene:
         self._canvas = canvas_of(frame)
         height, width = rgb.shape[:2]
         self._source = SourceCanvas(rgb, None, self._canvas.grid, 0, 0, (width, height))
+        self._last = Last(rgb, Homography(np.eye(3)))
         if isinstance(frame, WarpedImage):
             canvas, tile = frame.canvas, self._canvas.grid.tile
             area = canvas.grid.picture
@@ -83,6 +117,7 @@ class Scene:
             assert placed is not None  # it lies in the canvas
             positions = np.ones((-(-area.height // Z_STRIDE), -(-area.width // Z_STRIDE)), np.bool_)
             self._source = placed.coded(positions)
+            self._last = Last(rgb, frame.map)
 
     @classmethod
     def of_frame(cls, frame: CodedImage, threads: int) -> Scene:
@@ -127,9 +162,10 @@ class Scene:
             exact in a frame that does not lie straight in the canvas.
         """
         placed = self._source.still(rgb)
-        changed, amount = self._detected(placed)
-        if moving and changed.mean() > _MOVED:
-            placed, changed, amount = self._aligned(rgb, placed, changed, amount)
+        found = self._detected(placed)
+        if moving and found.share > _MOVED:
+            placed, found = self._aligned(rgb, placed, found)
+        changed = found.changed
         if exact is not None:
             if placed.corners is not None or placed.covered is not None:
                 return None
@@ -137,7 +173,7 @@ class Scene:
         picture = CanvasPicture(
             placed.rgb,
             placed.canvas.grid,
-            amounts_of(changed, amount),
+            amounts_of(changed, found.amount),
             placed.left,
             placed.top,
             placed.corners,
@@ -147,7 +183,7 @@ class Scene:
         if (modes == NEW).mean() > _MOST_NEW:
             return None
         stored = modes > UNCHANGED
-        return CodedChange(payload, placed.coded(stored), stored)
+        return CodedChange(payload, Last(rgb, placed.map), placed.coded(stored), stored)
 
     def advance(self, coded: CodedChange, payload: Payload) -> CodedImage:
         """Go on from a change frame that was stored.
@@ -160,39 +196,38 @@ class Scene:
             The frame, opened.
         """
         frame = open_change(payload, self._canvas)
-        self._canvas, self._source = canvas_of(frame), coded.source
+        self._canvas, self._source, self._last = canvas_of(frame), coded.source, coded.last
         return frame
 
-    def _aligned(
-        self,
-        rgb: NDArray[np.uint8],
-        placed: Placed,
-        changed: NDArray[np.bool_],
-        amount: NDArray[np.float32],
-    ) -> tuple[Placed, NDArray[np.bool_], NDArray[np.float32]]:
-        """The frame where it was found in the canvas, if less of it differs there, and what differs."""
-        found = align(self._source.rgb, rgb)
-        moved = None if found is None else self._source.moved(rgb, found)
+    def _aligned(self, rgb: NDArray[np.uint8], placed: Placed, found: _Found) -> tuple[Placed, _Found]:
+        """The frame where it was found in the canvas, if it differs less there, and what differs."""
+        where = align(self._source.rgb, self._last.rgb, self._last.where, rgb)
+        moved = None if where is None else self._source.moved(rgb, where)
         if moved is None:
-            return placed, changed, amount
-        differs, strength = self._detected(moved)
-        if float(strength[differs].sum()) > _LEAST_GAIN * float(amount[changed].sum()):
-            return placed, changed, amount
-        return moved, differs, strength
+            return placed, found
+        again = self._detected(moved)
+        return (moved, again) if again.difference <= _LEAST_GAIN * found.difference else (placed, found)
 
-    def _detected(self, placed: Placed) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-        """Positions that changed, and by how much in grey levels."""
+    def _detected(self, placed: Placed) -> _Found:
+        """What differs between a frame and the canvas."""
         before, now = block_means(placed.canvas.rgb), block_means(placed.rgb)
         if placed.covered is None:
-            return detect(before, now, self._promised())
+            changed, amount = detect(before, now, self._promised())
+            share, difference = changed.mean(), np.abs(now - before).max(2).mean()
+            return _Found(changed, amount, float(share), float(difference))
         covered, known = _mostly(placed.covered), np.ones(before.shape[:2], np.bool_)
         if placed.canvas.known is not None:
             known = _mostly(placed.canvas.known)
-        both = (covered & known)[:, :, None]
-        changed, amount = detect(before, np.where(both, now, before), self._promised())
+        both = covered & known
+        changed, amount = detect(before, np.where(both[:, :, None], now, before), self._promised())
         sides = Z_STRIDE // BLOCK
-        fresh = (covered & ~known).reshape(changed.shape[0], sides, changed.shape[1], sides).any((1, 3))
-        return changed | fresh, np.where(fresh, np.float32(_FRESH), amount)
+        shape = changed.shape[0], sides, changed.shape[1], sides
+        fresh = (covered & ~known).reshape(shape).any((1, 3))
+        # A mean over what both show, and nothing else.
+        difference = float((np.abs(now - before).max(2) * both).sum() / max(1, both.sum()))
+        changed |= fresh
+        share = float(changed.sum() / max(1, covered.reshape(shape).any((1, 3)).sum()))
+        return _Found(changed, np.where(fresh, np.float32(_FRESH), amount), share, difference)
 
     def _promised(self) -> float:
         model, quality = self._canvas.model, self._canvas.header.quality
