@@ -24,8 +24,9 @@ opened file itself in its full size: they speak of pixels that a crop or a rotat
 the present one is saved, and a :class:`pgic_core.PgiWarning` says so.
 
 **Sequences**: ``n_frames``, ``is_animated``, ``seek()``, ``tell()`` and ``ImageSequence`` work as for GIF.
-``info["duration"]`` holds milliseconds where the file says them. ``save(..., save_all=True)`` makes one of all frames and of ``append_images``. It takes ``duration``, a number or one for each frame,
-``key_distance``, and all other options for each frame.
+``info["duration"]`` holds milliseconds where the file says them. ``save(..., save_all=True)`` makes one of
+all frames and of ``append_images``. It takes ``duration``, a number or one for each frame, ``key_distance``,
+and all other options for each frame.
 
 **Errors** are those that users of Pillow catch: ``SyntaxError`` inside Pillow for bytes that are no ``.pgi``
 (``UnidentifiedImageError`` outside), ``OSError`` for what is damaged or cannot be decoded here,

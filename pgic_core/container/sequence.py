@@ -144,7 +144,7 @@ class SequenceReader:
         return record
 
     def _parse(self, offset: int, *, whole: bool = True) -> Record:
-        """The record at an offset: what can be told without other records; without its end unless ``whole``."""
+        """The record at an offset, checked without other records, and without its end unless ``whole``."""
         room = self._length - offset
         if offset < SEQUENCE_HEADER or room < SHORTEST_RECORD:
             raise PgiFormatError(f"A record cannot stand at {offset:,} of the sequence.")

@@ -79,6 +79,7 @@ class _Options(TypedDict, total=False):
     threads: int | None
     apply_exif_orientation: bool
     on_damage: OnDamage
+    frame: int
 
 
 @overload
@@ -104,6 +105,7 @@ def decode_pgi(
     threads: int | None = None,
     apply_exif_orientation: bool = False,
     on_damage: OnDamage = "raise",
+    frame: int = 0,
 ) -> torch.Tensor | list[torch.Tensor]:
     """Decode a ``.pgi`` file, or a part of it, or several files (A-6.5.1a).
 
@@ -133,6 +135,7 @@ def decode_pgi(
             ``PGIC_THREADS`` or all processors. With the engine "torch", how many files to read ahead.
         apply_exif_orientation: turn the result upright, as EXIF says; of a window, the window.
         on_damage: "raise", or "conceal" to fill damaged tiles.
+        frame: of a sequence, from 0, or from the end with a minus.
 
     Returns:
         uint8 (C, H, W), 0 to 255, C from 1 to 4 as ``mode`` says; a list of such for a list of files or for
@@ -156,7 +159,8 @@ def decode_pgi(
         if several or window is not None:
             raise PgiOptionError("windows takes one file, and no window beside it.")
         engine = engine_for(engine, place, half)
-        with naming(source), open_file(source_of(source)) as file:
+        with naming(source), open_file(source_of(source)) as whole:
+            file = whole.frame(frame)
             if engine == "onnxruntime":
                 shown = decode_open(file, options, wanted, apply_exif_orientation, windows)
                 return [picture.to(place) for picture in shown]
@@ -165,11 +169,13 @@ def decode_pgi(
             )
     sources: Sequence[PgiSource] = source if several else [source]  # type: ignore[assignment]
     if engine_for(engine, place, half) == "onnxruntime":
-        shown = [_on_cpu(item, options, wanted, apply_exif_orientation).to(place) for item in sources]
+        shown = [_on_cpu(item, options, wanted, apply_exif_orientation, frame).to(place) for item in sources]
     else:
         shown = [
             show_symbols(symbols, place, dtype)
-            for symbols in read_ahead(sources, options, place, upright=apply_exif_orientation, mode=wanted)
+            for symbols in read_ahead(
+                sources, options, place, upright=apply_exif_orientation, mode=wanted, frame=frame
+            )
         ]
     return shown if several else shown[0]
 
@@ -216,6 +222,7 @@ def read_ahead(
     *,
     upright: bool = False,
     mode: str = "RGB",
+    frame: int = 0,
 ) -> Iterator[PgiSymbols]:
     """Symbols of files, in order; while one is in use, threads read the next.
 
@@ -225,11 +232,12 @@ def read_ahead(
         device: for which memory is pinned.
         upright: have EXIF orientation applied.
         mode: name of :data:`MODES`.
+        frame: of sequences.
     """
 
     def read(source: PgiSource) -> PgiSymbols:
         with naming(source):
-            symbols = read_symbols(source_of(source), options, upright=upright, mode=mode)
+            symbols = read_symbols(source_of(source), options, upright=upright, mode=mode, frame=frame)
         return symbols.pin_memory() if device.type == "cuda" else symbols
 
     if len(sources) < 2:
@@ -328,9 +336,9 @@ def show_windows(
     return [found[number] for number in range(len(windows))]
 
 
-def _on_cpu(source: PgiSource, options: DecodeOptions, mode: str, upright: bool) -> torch.Tensor:
+def _on_cpu(source: PgiSource, options: DecodeOptions, mode: str, upright: bool, frame: int) -> torch.Tensor:
     with naming(source), open_file(source_of(source)) as file:
-        return decode_open(file, options, mode, upright)[0]
+        return decode_open(file.frame(frame), options, mode, upright)[0]
 
 
 def source_of(source: Any) -> Any:

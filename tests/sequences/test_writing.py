@@ -13,23 +13,11 @@ import pgic_core
 from pgic_core import PgiFile, SequenceWriter
 from pgic_core.errors import PgiInputError, PgiOptionError, PgiUnsupportedError, PgiWarning
 
+from .conftest import FRAMES
 from .scenes import HEIGHT, WIDTH, frame, psnr
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-FRAMES = 5
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A key frame and changes of it."""
-    path = tmp_path_factory.mktemp("site") / "site.pgi"
-    with SequenceWriter(path, quality=60, metadata={"device_id": "camera 3"}) as writer:
-        for number in range(FRAMES):
-            metadata = {"timestamp_ms": 1_700_000_000_000 + number, "device_id": "camera 3"}
-            writer.append(frame(number), duration=100 + number, metadata=metadata)
-    return path
 
 
 def test_frames_are_what_was_appended(site: Path) -> None:

@@ -133,6 +133,7 @@ def read_symbols(
     latent: bool = False,
     upright: bool = False,
     mode: str = "RGB",
+    frame: int = 0,
 ) -> PgiSymbols:
     """Read a file as far as it goes without networks; it takes one thread.
 
@@ -142,6 +143,7 @@ def read_symbols(
         latent: read for the latent.
         upright: have EXIF orientation applied.
         mode: channels of the result.
+        frame: of a sequence.
 
     Raises:
         PgiUnsupportedError: samples do not fit into uint8, the picture has no latent, or codec or model are
@@ -149,7 +151,7 @@ def read_symbols(
         PgiError: as :func:`pgic_core.decode`.
     """
     with open_file(source) as file:
-        return symbols_in(file, options, latent=latent, upright=upright, mode=mode)
+        return symbols_in(file.frame(frame), options, latent=latent, upright=upright, mode=mode)
 
 
 def symbols_in(
