@@ -96,9 +96,8 @@ def change_rows(
     if not len(changed):
         return SymbolRows(changed, np.zeros(ROWS, np.int64))
     shift = index_shift(modes.reshape(-1)[changed])
-    if roi_map is not None:
-        shift += roi_map.reshape(-1)[changed]
-    rows = row_map.rows(layer, z.reshape(len(z), 1, -1)[:, :, changed], shift)
+    roi = None if roi_map is None else roi_map.reshape(-1)[changed]
+    rows = row_map.rows(layer, z.reshape(len(z), 1, -1)[:, :, changed], roi, shift)
     # Their places among all positions of the tile; the order stays.
     line, place = np.divmod(rows.index, max(1, len(changed)))
     return SymbolRows(line * modes.size + changed[place], rows.counts)
