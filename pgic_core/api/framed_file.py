@@ -11,6 +11,7 @@ from ..container import IMAGE_FIELDS_SIZE
 from ..errors import PgiOptionError
 from .file_info import SequenceInfo
 from .stored_fields import StoredFields
+from .stored_picture import StoredPicture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +51,7 @@ class FrameChanges:
         return float(np.count_nonzero(self.blocks) / self.blocks.size)
 
 
-class FramedFile(StoredFields):
+class FramedFile(StoredPicture):
     """The part of :class:`.file.PgiFile` that is about frames. A picture is a file of one frame."""
 
     _frames: FrameAccess | None = None

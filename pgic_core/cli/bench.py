@@ -7,6 +7,7 @@ import click
 from .base import PgicGroup
 from .bench_device import device
 from .bench_rate import quality, rd
+from .bench_recognition import recognition
 from .bench_sequence import sequence
 from .bench_speed import levels, memory, speed
 from .bench_standard import standard
@@ -31,6 +32,7 @@ for _command in (
     sequence,
     ratio,
     roi,
+    recognition,
     loader,
     device,
     compressai,

@@ -16,7 +16,9 @@ from pgic_core.errors import PgiInputError
 from pgic_core.folders import files_below
 from pgic_core.options import DecodeOptions
 
-from .decoding import decode_open, mode_name, threads_here
+from .._workers import threads_in_worker
+from .arguments import mode_name
+from .decoding import decode_open
 from .naming import naming
 
 if TYPE_CHECKING:
@@ -34,8 +36,8 @@ class PgiSequence(Dataset[tuple[Any, Any]]):
 
     An item is the picture, a uint8 ``tv_tensors.Image`` (C, H, W), and a dictionary:
 
-    - ``changes``: uint8 (ceil(H / 64), ceil(W / 64)) for blocks of 64 x 64 stored pixels, 0 where the frame is
-      as the one that it changes, else how much it differs there; 255 everywhere for a key frame. It is read
+    - ``changes``: uint8 (ceil(H / 64), ceil(W / 64)) for blocks of 64 x 64 stored pixels, 0 where the frame
+      is as the one that it changes, else how much it differs there; 255 everywhere for a key frame. It is read
       without decoding pixels;
     - ``key``: whether the frame is a key frame; ``reference``: the number of the frame that it changes;
     - ``frame``: its number in its file; ``path``: the file;
@@ -139,7 +141,7 @@ class PgiSequence(Dataset[tuple[Any, Any]]):
 
     def _options(self) -> DecodeOptions:
         level, scale, on_damage = self._how
-        return DecodeOptions(level, None, on_damage, threads_here(), scale=scale)
+        return DecodeOptions(level, None, on_damage, threads_in_worker(), scale=scale)
 
     def _opened(self, place: int) -> PgiFile:
         """The file of a number, which stays open for the next item."""
