@@ -9,12 +9,12 @@ Needs matplotlib. A photo that is no .pgi file is coded first.
 
 from __future__ import annotations
 
-import argparse
 import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
+from figures import box, command_line, save_or_show
 from matplotlib.patches import Rectangle
 from PIL import Image
 
@@ -23,8 +23,6 @@ from pgic_core.roi import draw_roi
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-TOWER = Path(__file__).with_name("tower.jpg")
 
 
 def browse(file: pgic_core.PgiFile, window: tuple[int, int, int, int] | None = None) -> Figure:
@@ -70,28 +68,13 @@ def open_or_encode(name: str, quality: int, roi: str) -> pgic_core.PgiFile:
 
 def main(arguments: list[str] | None = None) -> None:
     """Read the command line and show or save the figure."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.partition("\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    parser.add_argument("photo", nargs="?", default=str(TOWER), help="a .pgi file or any photo")
-    parser.add_argument("-o", "--output", help="write the figure there and show nothing")
-    parser.add_argument("-q", "--quality", type=int, default=40, help="of a photo that is coded first")
-    parser.add_argument("--roi", default="saliency", help="model for such a photo; 'pgic plugins' lists them")
-    parser.add_argument("--window", help="x,y,width,height in pixels")
+    parser = command_line(__doc__, quality=40, takes="a .pgi file or any photo")
+    parser.add_argument("--roi", default="saliency", help="model for a photo; 'pgic plugins' lists them")
+    parser.add_argument("--window", type=box, help="x,y,width,height in pixels")
     options = parser.parse_args(arguments)
-    window = None
-    if options.window:
-        try:
-            x, y, width, height = map(int, options.window.split(","))
-        except ValueError:
-            parser.error("--window takes four whole numbers: x,y,width,height")
-        window = (x, y, width, height)
     with open_or_encode(options.photo, options.quality, options.roi) as file:
-        figure = browse(file, window)
-    if options.output:
-        figure.savefig(options.output, dpi=100)
-    else:
-        plt.show()
+        figure = browse(file, options.window)
+    save_or_show(figure, options.output)
 
 
 if __name__ == "__main__":

@@ -9,19 +9,15 @@ as large, so rounding is never in our favour. PSNR is that of all RGB samples of
 
 from __future__ import annotations
 
-import argparse
 import io
-import math
-from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
+from figures import box, command_line, crops, psnr, save_or_show
 from PIL import Image
 
 import pgic_core
 
-TOWER = Path(__file__).with_name("tower.jpg")
 # Both with the settings that the model card's figures use.
 PEERS = {
     "JPEG": {"format": "JPEG", "optimize": True},
@@ -35,13 +31,6 @@ class Coded(NamedTuple):
     name: str
     image: Image.Image
     size: int
-
-
-def psnr(a: Image.Image, b: Image.Image) -> float:
-    """Peak signal-to-noise ratio in dB over all samples of two RGB pictures of one size."""
-    error = np.asarray(a, np.float64) - np.asarray(b, np.float64)
-    mean = float(np.mean(error**2))
-    return 10 * math.log10(255**2 / mean) if mean else math.inf
 
 
 def at_least(image: Image.Image, name: str, budget: int) -> Coded:
@@ -70,18 +59,9 @@ def compare(image: Image.Image, quality: int) -> list[Coded]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Read the command line, print the figures and show or save the picture."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.partition("\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    parser.add_argument("photo", nargs="?", default=str(TOWER), help="any photo")
-    parser.add_argument("-o", "--output", help="write the figure there and show nothing")
-    parser.add_argument("-q", "--quality", type=int, default=40, help="of the .pgi file, 1 to 100")
-    parser.add_argument("--crop", default="930,370,240,270", help="x,y,width,height in pixels")
+    parser = command_line(__doc__, quality=40)
+    parser.add_argument("--crop", type=box, default="930,370,240,270", help="x,y,width,height in pixels")
     options = parser.parse_args(arguments)
-    try:
-        x, y, width, height = map(int, options.crop.split(","))
-    except ValueError:
-        parser.error("--crop takes four whole numbers: x,y,width,height")
     with Image.open(options.photo) as photo:
         image = photo.convert("RGB")
     bits = 8 / (image.width * image.height)
@@ -91,15 +71,7 @@ def main(arguments: list[str] | None = None) -> None:
         label = f"{coded.name}: {rate}, {psnr(image, coded.image):.1f} dB"
         print(label)
         panels.append((label, coded.image))
-    figure, axes = plt.subplots(1, 4, figsize=(16, 4 * height / width + 0.5), layout="constrained")
-    for axis, (label, picture) in zip(axes, panels, strict=True):
-        axis.imshow(picture.crop((x, y, x + width, y + height)), interpolation="nearest")
-        axis.set_title(label, fontsize=12)
-        axis.set_axis_off()
-    if options.output:
-        figure.savefig(options.output, dpi=100)
-    else:
-        plt.show()
+    save_or_show(crops(panels, options.crop), options.output)
 
 
 if __name__ == "__main__":

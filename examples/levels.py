@@ -8,17 +8,12 @@ Needs matplotlib. PSNR is that of all RGB samples of the whole picture.
 
 from __future__ import annotations
 
-import argparse
-import math
-from pathlib import Path
-
-import matplotlib.pyplot as plt
 import numpy as np
+from figures import box, command_line, crops, psnr, save_or_show
 from PIL import Image
 
 import pgic_core
 
-TOWER = Path(__file__).with_name("tower.jpg")
 LEVELS = ("preview", "fast", "fine", "perceptual")
 
 
@@ -28,8 +23,7 @@ def shown(data: bytes, image: Image.Image) -> list[tuple[str, Image.Image]]:
     for level in LEVELS:
         picture = Image.fromarray(np.asarray(pgic_core.decode(data, level=level)))
         if picture.size == image.size:
-            error = np.asarray(picture, np.float64) - np.asarray(image, np.float64)
-            title = f"{level}, {10 * math.log10(255**2 / max(float(np.mean(error**2)), 1e-6)):.1f} dB"
+            title = f"{level}, {psnr(picture, image):.1f} dB"
         else:
             title = f"{level}, 1/{round(image.width / picture.width)} of each side"
             picture = picture.resize(image.size, Image.Resampling.BICUBIC)
@@ -39,33 +33,14 @@ def shown(data: bytes, image: Image.Image) -> list[tuple[str, Image.Image]]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Read the command line and show or save the picture."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.partition("\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    parser.add_argument("photo", nargs="?", default=str(TOWER), help="any photo")
-    parser.add_argument("-o", "--output", help="write the figure there and show nothing")
-    parser.add_argument("-q", "--quality", type=int, default=20, help="of the .pgi file, 1 to 100")
-    parser.add_argument("--crop", default="880,780,300,300", help="x,y,width,height in pixels")
+    parser = command_line(__doc__, quality=20)
+    parser.add_argument("--crop", type=box, default="880,780,300,300", help="x,y,width,height in pixels")
     options = parser.parse_args(arguments)
-    try:
-        x, y, width, height = map(int, options.crop.split(","))
-    except ValueError:
-        parser.error("--crop takes four whole numbers: x,y,width,height")
     with Image.open(options.photo) as photo:
         image = photo.convert("RGB")
     data = pgic_core.encode(image, quality=options.quality, codec="learned")
     print(f"{len(data):,} bytes")
-    panels = [("Original", image), *shown(data, image)]
-    count = len(panels)
-    figure, axes = plt.subplots(1, count, figsize=(4 * count, 4 * height / width + 0.5), layout="constrained")
-    for axis, (label, picture) in zip(axes, panels, strict=True):
-        axis.imshow(picture.crop((x, y, x + width, y + height)), interpolation="nearest")
-        axis.set_title(label, fontsize=14)
-        axis.set_axis_off()
-    if options.output:
-        figure.savefig(options.output, dpi=80)
-    else:
-        plt.show()
+    save_or_show(crops([("Original", image), *shown(data, image)], options.crop), options.output)
 
 
 if __name__ == "__main__":

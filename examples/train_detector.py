@@ -22,7 +22,6 @@ import argparse
 import json
 import re
 import tomllib
-import zlib
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -36,6 +35,7 @@ from torch import Tensor
 from torchvision.ops import box_iou
 
 import pgic_core
+from pgic_core.lab.training.roi_data import is_test_scene
 from pgic_plugins.torchvision import PgiDetection
 
 if TYPE_CHECKING:
@@ -92,11 +92,6 @@ def scene_of(name: str) -> str:
     """What all flips and crops of one photo share: the digits that its name starts with, else its stem."""
     match = re.match(r"\d+", name)
     return match.group() if match else Path(name).stem
-
-
-def is_test_scene(scene: str) -> bool:
-    """Whether a scene belongs to the fixed test fifth."""
-    return zlib.crc32(scene.encode()) % 5 == 0
 
 
 def kept_scenes() -> frozenset[str]:

@@ -1,7 +1,7 @@
-"""JSON, ``.npy`` and ``.npz`` files that others wrote: the one place that reads them.
+"""Small files that others wrote, keys, JSON, ``.npy`` and ``.npz``: the one place that reads them.
 
-Such a file may be anything: no JSON at all, nested ten thousand deep, infinite numbers, an array that
-announces a terabyte, an archive that unpacks to one. Each ends in a :class:`.PgiInputError`.
+Such a file may be anything: endless, no JSON at all, nested ten thousand deep, infinite numbers, an array
+that announces a terabyte, an archive that unpacks to one. Each ends in a :class:`.PgiInputError`.
 """
 
 from __future__ import annotations
@@ -18,15 +18,40 @@ from .errors import PgiInputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["MOST_JSON", "parse_json", "read_arrays", "read_json"]
+__all__ = ["MOST_JSON", "MOST_KEY", "parse_json", "read_arrays", "read_bytes", "read_json"]
 
 MOST_JSON = 16 << 20
 """Bytes of a JSON file that is not a whole dataset; in memory it takes up to thirty times as much."""
+
+MOST_KEY = 1 << 16
+"""Bytes of a file with one key or a passphrase."""
 
 _ZIP_START = b"PK\x03\x04"
 # Feature maps that are mostly zero shrink to a hundredth.
 _FREE_BYTES = 64 << 20
 _BYTES_PER_BYTE = 256
+
+
+def read_bytes(path: str | os.PathLike[str], kind: str, most_bytes: int) -> bytes:
+    """All bytes of a small file. It may be a pipe, so that a key need not lie on a disk.
+
+    Args:
+        path: of the file.
+        kind: what it should be, for the message, such as "key".
+        most_bytes: that it may have.
+
+    Raises:
+        PgiInputError: it cannot be read, or is larger.
+    """
+    name = os.fspath(path)
+    try:
+        with open(name, "rb") as file:
+            data = file.read(most_bytes + 1)
+    except OSError as error:
+        raise PgiInputError(error.errno, f"The {kind} cannot be read: {error.strerror}", name) from error
+    if len(data) > most_bytes:
+        raise PgiInputError(f"{name} is too large for a {kind}: it has more than {most_bytes:,} bytes.")
+    return data
 
 
 def read_json(path: str | os.PathLike[str], kind: str = "JSON", most_bytes: int | None = MOST_JSON) -> Any:

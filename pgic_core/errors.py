@@ -69,7 +69,13 @@ class PgiModelError(PgiUnsupportedError):
 
 
 class PgiKeyError(PgiUnsupportedError):
-    """No key was given that opens what is asked for; the message names the keys that would."""
+    """No key was given that opens what is asked for; the message names the keys that would.
+
+    Attributes:
+        logged: whether the audit log has this refusal.
+    """
+
+    logged = False
 
 
 class PgiLimitError(PgiError):

@@ -1,4 +1,4 @@
-"""Which files lie below a folder: regular ones only, each folder once, whatever links there are."""
+"""Folders: which regular files lie below one, whatever links there are, and making changes to one last."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .errors import PgiInputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-__all__ = ["file_inside", "files_below"]
+__all__ = ["file_inside", "files_below", "sync_folder"]
 
 
 def files_below(
@@ -93,3 +93,17 @@ def _mode(path: str) -> int:
         return os.stat(path).st_mode
     except OSError:  # a link that leads nowhere, or in a circle
         return 0
+
+
+def sync_folder(folder: str) -> None:
+    """Have what a folder lists reach the disk, where the system can do that.
+
+    Raises:
+        OSError: the system can, but refuses.
+    """
+    if hasattr(os, "O_DIRECTORY"):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

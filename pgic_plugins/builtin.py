@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pgic_core.data_files import MOST_KEY, read_bytes
 from pgic_core.hooks import hookimpl
 
 if TYPE_CHECKING:
@@ -24,13 +25,17 @@ def offers() -> dict[str, dict[str, str]]:
         "roi": {
             "saliency": "Lines and equipment by their straight edges, without a trained network.",
             "insulator": "Insulators and their faults, by a small network.",
+            "panel": "Plates, meters and gauges, and the text on them, by a small network.",
         },
         "preprocess": {
             "denoise": "Median of 3 x 3 pixels.",
             "sharpen": "Unsharp mask of 2 pixels, 80 %.",
             "normalise-light": "Stretch the grey levels that all channels share to the whole range.",
         },
-        "recognise": {"insulator": "Boxes around insulators and their faults, by a small network."},
+        "recognise": {
+            "insulator": "Boxes around insulators and their faults, by the network of the region model.",
+            "insulator-detector": "Boxes around insulators, by a small detector.",
+        },
     }
 
 
@@ -60,9 +65,11 @@ def preprocess(name: str, image: NDArray[Any]) -> NDArray[Any] | None:
 
 @hookimpl
 def recognise(name: str, image: NDArray[np.uint8]) -> list[dict[str, object]]:
-    """Boxes around connected hot cells."""
-    from pgic_core.roi import hot_boxes, shipped_heat_model
+    """Boxes of the detector, or around connected hot cells of the region model."""
+    from pgic_core.roi import hot_boxes, shipped_box_model, shipped_heat_model
 
+    if name == "insulator-detector":
+        return shipped_box_model("insulator").find(image)
     return hot_boxes(shipped_heat_model(name), image)
 
 
@@ -75,5 +82,5 @@ def provide_key(purpose: str, key_id: str) -> bytes | None:
     for name in (f"{key_id}.{purpose}.key", f"{key_id}.key"):
         path = Path(folder) / name
         if path.is_file():
-            return path.read_bytes()
+            return read_bytes(path, "key", MOST_KEY)
     return None

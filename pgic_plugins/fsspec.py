@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from pgic_core.api import PgiFile
     from pgic_core.limits import Limits
+    from pgic_core.security.keyring import KeysLike
 
 __all__ = ["open_url"]
 
@@ -36,12 +37,15 @@ _CACHE = {"block_size": _BLOCK_BYTES, "cache_type": "blockcache"}
 
 
 @contextmanager
-def open_url(url: str, *, limits: Limits | None = None, **storage_options: Any) -> Iterator[PgiFile]:
+def open_url(
+    url: str, *, limits: Limits | None = None, keys: KeysLike | None = None, **storage_options: Any
+) -> Iterator[PgiFile]:
     """Open a file by its URL.
 
     Args:
         url: as fsspec takes it, with protocols chained by ``::``.
         limits: what the file may ask for.
+        keys: of an encrypted file, as of :func:`pgic_core.open_file`.
         storage_options: of the file system, such as keys.
 
     Yields:
@@ -56,5 +60,5 @@ def open_url(url: str, *, limits: Limits | None = None, **storage_options: Any) 
         remote = system.open(path, "rb", **_CACHE)
     except (OSError, ValueError, ImportError) as error:
         raise PgiInputError(f"{url} cannot be opened: {error}") from error
-    with remote, open_file(remote, limits=limits) as file:
+    with remote, open_file(remote, limits=limits, keys=keys) as file:
         yield file

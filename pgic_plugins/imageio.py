@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from pgic_core.api import EncodeOptions, PgiFile
     from pgic_core.options import Level, OnDamage, Window
     from pgic_core.roi import RegionsLike
+    from pgic_core.security.keyring import KeysLike
 
     Index = int | EllipsisType | None
 
@@ -68,13 +69,14 @@ class PgiPlugin(PluginV3):
 
     Args:
         request: what imageio was asked for.
+        keys: of an encrypted file, as of :func:`pgic_core.open_file`.
 
     Raises:
         InitializationError: the bytes are no ``.pgi`` file, or the file to write is to be another format.
         PgiError: they are one, but it is damaged or not to be read here.
     """
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, *, keys: KeysLike | None = None) -> None:
         super().__init__(request)
         self._file: PgiFile | None = None
         self._still: tuple[bytes, float | None] | None = None  # a single picture that was written
@@ -86,7 +88,7 @@ class PgiPlugin(PluginV3):
         if not _is_ours(request):
             raise InitializationError("This is no .pgi file, or a stream; for that, say extension='.pgi'.")
         try:
-            self._file = open_file(request.get_file())
+            self._file = open_file(request.get_file(), keys=keys)
         except BaseException:
             request.finish()
             raise
@@ -114,6 +116,7 @@ class PgiPlugin(PluginV3):
         rotate: bool = False,
         threads: int | None = None,
         pilmode: str | None = None,
+        keys: KeysLike | None = None,
     ) -> NDArray[Any]:
         """Decode a picture.
 
@@ -128,6 +131,8 @@ class PgiPlugin(PluginV3):
             rotate: turn the result upright, as EXIF says.
             threads: 1 or more; ``PGIC_THREADS`` or all processors if not given.
             pilmode: what ``imageio.v2`` calls ``mode``.
+            keys: of an encrypted file, as of :func:`pgic_core.open_file`; for ``imread``, which gives its
+                options to this method.
 
         Returns:
             (H, W) for grey, else (H, W, C), writable.
@@ -148,8 +153,8 @@ class PgiPlugin(PluginV3):
             return pixels
 
         if index is ...:
-            return np.stack([decoded(file) for file in self._opened().frames()])
-        return decoded(self._opened().frame(index or 0))
+            return np.stack([decoded(file) for file in self._opened(keys).frames()])
+        return decoded(self._opened(keys).frame(index or 0))
 
     def iter(self, **options: Any) -> Iterator[NDArray[Any]]:
         """Yield the frames one after the other; options as for :meth:`read`."""
@@ -240,19 +245,25 @@ class PgiPlugin(PluginV3):
             found["n_images"] = whole.n_frames
         return found if duration is None else found | {"duration": duration}
 
-    def _opened(self) -> PgiFile:
+    def _opened(self, keys: KeysLike | None = None) -> PgiFile:
+        """The file; with keys, opened anew."""
         if self._file is None:
             raise ValueError("The file is closed, or is being written.")
+        if keys is not None:
+            source = self.request.get_file()
+            if getattr(source, "seekable", lambda: False)():
+                source.seek(0)
+            self._file = open_file(source, keys=keys)
         return self._file
 
 
 class ContentPgiPlugin(PgiPlugin):
     """The plugin as imageio asks it when nobody named it: it writes only what is to be called ``.pgi``."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, *, keys: KeysLike | None = None) -> None:
         if request.mode.io_mode is IOMode.write and request.extension != _EXTENSION:
             raise InitializationError("Nothing says that this is to be a .pgi file.")
-        super().__init__(request)
+        super().__init__(request, keys=keys)
 
 
 def _is_ours(request: Request) -> bool:

@@ -35,7 +35,7 @@ from pgic_core.codec.picture import upright_pixels
 from pgic_core.codec.reduction import box_reduce
 from pgic_core.errors import PgiError, PgiUnsupportedError, PgiWarning
 from pgic_core.magic import MAGIC
-from pgic_core.options import PREVIEW_FACTOR, DecodeOptions
+from pgic_core.options import FAST, PREVIEW, PREVIEW_FACTOR, DecodeOptions
 
 from ._autoload import ask_children, forget_children
 from ._workers import threads_in_worker
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pgic_core.container.source import SourceLike
+    from pgic_core.options import Level
+    from pgic_core.security.keyring import KeysLike
 
 __all__ = ["install", "read", "uninstall"]
 
@@ -79,12 +81,14 @@ def uninstall() -> None:
     forget_children(_NAME)
 
 
-def read(source: SourceLike, flags: int = cv2.IMREAD_COLOR) -> NDArray[Any]:
+def read(source: SourceLike, flags: int = cv2.IMREAD_COLOR, *, keys: KeysLike | None = None) -> NDArray[Any]:
     """Decode a ``.pgi`` file as ``cv2.imread`` decodes other formats.
 
     Args:
         source: a path, bytes or a binary file object.
         flags: of ``cv2.imread``.
+        keys: of an encrypted file, as of :func:`pgic_core.open_file`; ``cv2.imread`` itself looks where
+            ``PGIC_KEYS`` says.
 
     Returns:
         (H, W) grey or (H, W, 3) BGR, uint8; with ``IMREAD_UNCHANGED`` also (H, W, 4) BGRA, and samples of the
@@ -96,8 +100,8 @@ def read(source: SourceLike, flags: int = cv2.IMREAD_COLOR) -> NDArray[Any]:
     """
     unchanged = flags == cv2.IMREAD_UNCHANGED
     factor = 1 if unchanged else next((by for by, bit in _REDUCED.items() if flags & bit), 1)
-    level: Any = "preview" if factor == PREVIEW_FACTOR else "fast"
-    with open_file(source) as file:
+    level: Level = PREVIEW if factor == PREVIEW_FACTOR else FAST
+    with open_file(source, keys=keys) as file:
         pixels = file.decode_with(DecodeOptions(level, threads=threads_in_worker()))[0].pixels
         orientation = 1 if unchanged or flags & _IGNORE_ORIENTATION else file.orientation
     if factor in (2, 4):

@@ -4,15 +4,17 @@ from .decoding import decode, decode_many, decode_with_mask, inspect, open_file,
 from .editing import annotate, set_metadata, strip_metadata
 from .encoding import EncodeOptions, encode, encode_to
 from .encryption import RecipientInfo, SecurityInfo, add_recipients, decrypt, encrypt, rekey
-from .file import Decoded, PgiFile
+from .file import PgiFile
 from .file_info import BlockInfo, FileInfo, RendererInfo, SequenceInfo
 from .framed_file import FrameChanges
 from .latent import LATENT_FACTOR, decode_latent
+from .provenance import ProvenanceInfo, check_c2pa, export_c2pa
 from .safekeeping import Repair, protect, repair, replicate
 from .sequence_splitting import still_file
 from .sequence_writing import SequenceWriter, WrittenFrame, append, encode_sequence
 from .side_data import PngText, SideData
 from .signing import add_timestamp, check_proof, sign, timestamp_request
+from .stored_picture import Decoded
 
 __all__ = [
     "LATENT_FACTOR",
@@ -23,6 +25,7 @@ __all__ = [
     "FrameChanges",
     "PgiFile",
     "PngText",
+    "ProvenanceInfo",
     "RecipientInfo",
     "RendererInfo",
     "Repair",
@@ -35,6 +38,7 @@ __all__ = [
     "add_timestamp",
     "annotate",
     "append",
+    "check_c2pa",
     "check_proof",
     "decode",
     "decode_latent",
@@ -45,6 +49,7 @@ __all__ = [
     "encode_sequence",
     "encode_to",
     "encrypt",
+    "export_c2pa",
     "inspect",
     "open_file",
     "protect",

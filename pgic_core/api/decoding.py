@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from ..roi import RegionsLike
     from ..security.keyring import KeysLike
     from ..security.signatures import SignatureInfo
-    from .file import Decoded
     from .file_info import FileInfo
+    from .stored_picture import Decoded
 
 __all__ = ["decode", "decode_many", "decode_with_mask", "inspect", "open_file", "verify"]
 
@@ -191,6 +191,7 @@ def verify(
     limits: Limits | None = None,
     keys: KeysLike | None = None,
     trust: str | os.PathLike[str] | None = None,
+    crls: Sequence[str | os.PathLike[str]] = (),
 ) -> tuple[SignatureInfo, ...]:
     """Check every byte of a file, that every tile decodes (A-6.3.2a), and signatures.
 
@@ -201,6 +202,7 @@ def verify(
             SHA-256.
         trust: file of certificates or public keys in PEM; then one of their owners must have signed the file
             as it is.
+        crls: files with lists of revoked certificates, as of :meth:`PgiFile.check_signatures`.
 
     Returns:
         What each signature proves; without ``trust`` that is not who signed.
@@ -210,7 +212,7 @@ def verify(
         PgiError: as :meth:`PgiFile.verify`.
     """
     with PgiFile(source, limits=limits, keys=keys) as file:
-        return file.verify(trust)
+        return file.verify(trust, crls)
 
 
 def _decoded(

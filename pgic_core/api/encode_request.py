@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..security.watermark import Watermark
     from .conversion import AnnotationsLike, ExifLike, MetadataLike
     from .image_type import ImageTypeLike
+    from .payload import CodedPicture
     from .preparing import ImageLike, Prepared
     from .side_data import SideData
 
@@ -173,7 +174,7 @@ class EncodeRequest:
         """
         if self.secured:
             return self._secured(prepared)
-        return self.wrap(prepared, *code(prepared, self.how))
+        return self._wrapped(prepared, code(prepared, self.how))
 
     def wrap(self, prepared: Prepared, compression: Compression, payload: Sequence[bytes]) -> bytes:
         """Third step: the file, which can be read with the same limits.
@@ -188,6 +189,9 @@ class EncodeRequest:
             self.limits.check("pixels_per_byte", per_byte, "The coded picture, for each of its bytes,")
         return prepared.wrapped(compression, payload)
 
+    def _wrapped(self, prepared: Prepared, coded: CodedPicture) -> bytes:
+        return self.wrap(prepared.with_strategy(coded.strategy), coded.compression, coded.payload)
+
     def _secured(self, prepared: Prepared) -> bytes:
         """Second and third step, signed, encrypted or both; parity is that of the whole file."""
         # Not imported for plain files.
@@ -200,7 +204,7 @@ class EncodeRequest:
         if sign is not None:
             reserve += overhead_of_signature(sign, prepared.tiles)
         room = replace(prepared, share=share, reserve=reserve)
-        data = self.wrap(prepared, *code(room, self.how))
+        data = self._wrapped(prepared, code(room, self.how))
         if sign is not None:
             with PgiReader(data, self.limits) as reader:
                 data = b"".join(signed(reader, sign, share=share if recipients is None else None))

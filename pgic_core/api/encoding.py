@@ -92,10 +92,10 @@ def encode(
         preprocess: a step or a sequence of steps, by name, that change the picture first, in this order
             (A-6.2.1); ``pgic plugins`` lists them. The changed picture is what is stored, also losslessly.
             The file records the names of the steps.
-        roi: regions that keep more detail (A-6.4.1b): a mask (H, W), boxes (x, y, w, h), annotations,
-            "annotations" for those of this picture, the name of a model such as "saliency", or a
-            :class:`~pgic_core.Roi` with a strength. An int8 map of the stream is used as it is
-            (:func:`~pgic_core.roi.resolve_roi`). It has no effect on a lossless picture.
+        roi: regions that keep more detail (A-6.4.1b): boxes (x, y, w, h), annotations or a mask (H, W), all
+            in pixels of the upright picture; "annotations" for those of this picture; the name of a model
+            such as "saliency"; or a :class:`~pgic_core.Roi` with a strength. An int8 map of the stream is
+            used as it is (:func:`~pgic_core.roi.resolve_roi`). It has no effect on a lossless picture.
         exact: regions to keep bit for bit, such as meters, plates and seals: boxes (x, y, w, h), annotations
             or a mask (H, W), all in pixels of the upright picture; "annotations" for those of this picture;
             or the name of a region-of-interest model (:func:`~pgic_core.roi.resolve_exact`). They grow to

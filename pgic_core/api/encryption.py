@@ -136,7 +136,10 @@ def encrypt(
     ):
         reader.require_picture()
         if reader.header.image.encrypted:
-            raise PgiOptionError("The file is encrypted already; add recipients to it, or encrypt it anew.")
+            raise PgiOptionError(
+                "The file is encrypted already. Add recipients to it (--add, add_recipients), or encrypt it "
+                "anew (--rekey, rekey)."
+            )
         atomic_write(target, encrypted(reader, chosen, pad=pad), replace=replace)
 
 

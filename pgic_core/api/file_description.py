@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..container import Compression, ImageType, Metadata
+from ..container import Compression, ImageType, Metadata, Strategy
 from ..errors import PgiUnsupportedError
 from ..models import ROWS_PER_OCTAVE, find_model
+from ..security.signatures.stated import stated_signatures
 from .encryption import security_info
 from .file_info import BlockInfo, FileInfo, RendererInfo
 from .photo_metadata import contradictions
@@ -49,6 +50,7 @@ def describe(file: PgiFile) -> FileInfo:
             BlockInfo(block.name, block.offset, block.length, block.compressed, block.encrypted)
             for block in whole.blocks
         ),
+        signatures=stated_signatures(reader),
         security=security,
         sequence=sequence,
         **picture,
@@ -69,7 +71,7 @@ def _picture(file: PgiFile) -> Mapping[str, Any]:
         "codec": coded.codec,
         "quality": facts.quality,
         "model_digest": facts.model_digest,
-        "renderers": _renderers(facts.model_digest),
+        **_model(facts.model_digest),
         "roi_octaves": roi_octaves,
         "filter_bytes": facts.filter_bytes,
         "exact_blocks": 0 if facts.exact is None else int(facts.exact.sum()),
@@ -82,15 +84,18 @@ def _picture(file: PgiFile) -> Mapping[str, Any]:
     }
 
 
-def _renderers(model_digest: str | None) -> tuple[RendererInfo, ...]:
-    """What can draw pictures of a model here."""
-    if model_digest is None:
-        return ()
+def _model(digest: str | None) -> Mapping[str, Any]:
+    """What is known here of a model, and what can draw its pictures."""
     try:
-        found = find_model(model_digest).renderers
+        found = None if digest is None else find_model(digest)
+        renderers = () if found is None else found.renderers
     except PgiUnsupportedError:
-        return ()
-    return tuple(RendererInfo(r.level, r.scale, r.digest, r.synthesised) for r in found)
+        found, renderers = None, ()
+    return {
+        "model": None if found is None else found.id,
+        "model_released": None if found is None else not found.provisional,
+        "renderers": tuple(RendererInfo(r.level, r.scale, r.digest, r.synthesised) for r in renderers),
+    }
 
 
 def _unknown_picture(reader: PgiReader) -> Mapping[str, Any]:
@@ -103,7 +108,7 @@ def _unknown_picture(reader: PgiReader) -> Mapping[str, Any]:
         "codec": names.get(number, f"compression_type {number}"),
         "quality": None,
         "model_digest": None,
-        "renderers": (),
+        **_model(None),
         "roi_octaves": None,
         "filter_bytes": 0,
         "exact_blocks": 0,
@@ -131,6 +136,7 @@ def _beside(file: PgiFile) -> Mapping[str, Any]:
         "contradictions": contradictions(file.metadata, file.exif, file.xmp),
         "side_data": file.side_data,
         "preprocess": file.preprocess,
+        "strategy": file.strategy,
         "extension": file.extension,
     }
 
@@ -150,5 +156,6 @@ def _nothing_beside() -> Mapping[str, Any]:
         "contradictions": (),
         "side_data": SideData(),
         "preprocess": (),
+        "strategy": Strategy(),
         "extension": {},
     }

@@ -10,7 +10,8 @@ from .conversion import metadata_to_dict
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..container import Annotation, Metadata
+    from ..container import Annotation, Metadata, Strategy
+    from ..security.signatures.stated import StatedSignature
     from .encryption import SecurityInfo
     from .side_data import SideData
 
@@ -100,6 +101,8 @@ class FileInfo:
             "learned" is lossless.
         quality: 1 to 100 of the learned codec, else None.
         model_digest: in hex, of the learned codec, else None.
+        model: name of that model; None where it is not installed, or is not needed.
+        model_released: whether files of it decode for ever; None likewise.
         renderers: what can draw it here; none where its model is not installed, or is not needed.
         roi_octaves: by how much finer than the quality's own the quantisation steps are where they are
             coarsest and where they are finest, in octaves; None without an ROI map.
@@ -127,7 +130,9 @@ class FileInfo:
             is silent.
         side_data: IPTC, comments and the like.
         preprocess: names of the steps that changed the picture before it was coded.
+        strategy: how quantisation and rate were adapted to the picture.
         extension: fields of vendors.
+        signatures: what records of signatures state, none of it verified.
         security: what an encrypted file says of its encryption; None of a plain one. What no key opens is
             empty, 0 or None above.
         sequence: of a sequence, whose first frame is what else is said here; None of a picture.
@@ -143,6 +148,8 @@ class FileInfo:
     codec: str
     quality: int | None
     model_digest: str | None
+    model: str | None
+    model_released: bool | None
     renderers: tuple[RendererInfo, ...]
     roi_octaves: tuple[float, float] | None
     filter_bytes: int
@@ -167,7 +174,9 @@ class FileInfo:
     contradictions: tuple[str, ...]
     side_data: SideData
     preprocess: tuple[str, ...]
+    strategy: Strategy
     extension: Mapping[str, object]
+    signatures: tuple[StatedSignature, ...] = ()
     security: SecurityInfo | None = None
     sequence: SequenceInfo | None = None
 
@@ -185,8 +194,10 @@ class FileInfo:
         result["contradictions"] = list(self.contradictions)
         result["side_data"] = _side_data(self.side_data)
         result["preprocess"] = list(self.preprocess)
+        result["strategy"] = self.strategy.to_map()
         result["extension"] = _plain(self.extension)
         result["sequence"] = None if self.sequence is None else self.sequence.to_dict()
+        result["signatures"] = [signature.to_dict() for signature in self.signatures]
         result["security"] = None if self.security is None else self.security.to_dict()
         return result
 

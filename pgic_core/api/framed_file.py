@@ -12,6 +12,7 @@ from ..container import IMAGE_FIELDS_SIZE
 from ..errors import PgiOptionError
 from .file_info import SequenceInfo
 from .stored_fields import StoredFields
+from .stored_picture import StoredPicture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +69,7 @@ class FrameChanges:
         return boxes
 
 
-class FramedFile(StoredFields):
+class FramedFile(StoredPicture):
     """The part of :class:`.file.PgiFile` that is about frames. A picture is a file of one frame."""
 
     _frames: FrameAccess | None = None

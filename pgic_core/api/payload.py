@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..codec.alpha import LENGTH_SIZE, join_alpha
 from ..codec.lossless.image import encode_lossless
+from ..container import Compression, Strategy
 from ..errors import PgiOptionError, PgiTargetError
 from ..options import DEFAULT_QUALITY
 from .codec_choice import LearnedPicture, choose_codec, codec_name
@@ -16,14 +17,16 @@ from .codec_choice import LearnedPicture, choose_codec, codec_name
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..container import Compression
     from ..models import Model
     from ..options import Progress, RateRequest
     from ..roi import ExactLike, RoiLike
     from .codec_choice import Coded
     from .preparing import Prepared
 
-__all__ = ["CodingOptions", "Regions", "code", "regions_of"]
+__all__ = ["CodedPicture", "CodingOptions", "Regions", "code", "regions_of"]
+
+_LEAST_TOLD = 16384
+"""Bytes of a file from which on it records its target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +54,27 @@ class CodingOptions:
     progress: Progress | None
 
 
-def code(prepared: Prepared, options: CodingOptions) -> tuple[Compression, list[bytes]]:
+@dataclass(frozen=True, slots=True)
+class CodedPicture:
+    """What became of a picture.
+
+    Attributes:
+        compression: its codec.
+        payload: in pieces.
+        strategy: how the coding was adapted to it.
+    """
+
+    compression: Compression
+    payload: list[bytes]
+    strategy: Strategy
+
+
+def code(prepared: Prepared, options: CodingOptions) -> CodedPicture:
     """Code a picture.
 
     Args:
         prepared: what to code.
         options: how.
-
-    Returns:
-        The codec, and the payload in pieces.
 
     Raises:
         PgiOptionError: options contradict each other, or the codec cannot have the picture.
@@ -71,10 +86,15 @@ def code(prepared: Prepared, options: CodingOptions) -> tuple[Compression, list[
     if rate.lossless and options.roi is not None:
         raise PgiOptionError("roi and lossless contradict each other: without loss no region is better.")
     budget = rate.byte_budget(prepared.pixels)
+    strategy = _strategy(options, budget) if codec != "lossless" else Strategy()
     room = None if budget is None else prepared.room(budget)
+    regions = Regions()
 
     def learned() -> LearnedPicture:
-        return _learned(prepared, options, room)
+        nonlocal regions
+        regions = regions_of(prepared, options)
+        beside = None if budget is None else prepared.with_strategy(strategy).room(budget)
+        return _learned(prepared, options, beside, regions)
 
     def lossless(at_most: int | None) -> Coded | None:
         # The learned codec tells of the progress of both.
@@ -96,7 +116,35 @@ def code(prepared: Prepared, options: CodingOptions) -> tuple[Compression, list[
             f"Coded {compression.name.lower()}, the picture makes a file of {budget + taken - room:,} bytes, "
             f"more than the {budget:,} asked for."
         )
-    return compression, payload
+    if compression is not Compression.LEARNED:
+        strategy = Strategy()
+    if regions.roi is None:
+        strategy = replace(strategy, roi=None, steps=None)
+    if regions.exact is None:
+        strategy = replace(strategy, exact=None)
+    return CodedPicture(compression, payload, strategy)
+
+
+def _strategy(options: CodingOptions, budget: int | None) -> Strategy:
+    """What is asked for that depends on the picture."""
+    target = None
+    if budget is not None:
+        target = ("bytes", float(budget)) if budget >= _LEAST_TOLD else None
+    elif options.rate.min_psnr is not None:
+        target = ("psnr", float(options.rate.min_psnr))
+    if options.roi is None and options.exact is None:
+        return Strategy(target=target)
+    # Not imported for pictures without regions.
+    from ..roi import Roi, name_of_regions
+
+    roi = exact = steps = None
+    if options.roi is not None:
+        wanted = options.roi if isinstance(options.roi, Roi) else Roi(options.roi)
+        roi = name_of_regions(wanted.source)
+        steps = None if roi == "map" else (float(wanted.background), float(wanted.strength))
+    if options.exact is not None:
+        exact = name_of_regions(options.exact)
+    return Strategy(roi, steps, exact, target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +180,9 @@ def regions_of(prepared: Prepared, options: CodingOptions, *, roi: bool = True) 
     )
 
 
-def _learned(prepared: Prepared, options: CodingOptions, room: int | None) -> LearnedPicture:
+def _learned(
+    prepared: Prepared, options: CodingOptions, room: int | None, regions: Regions
+) -> LearnedPicture:
     # Not imported for pictures that need no network.
     from ..codec.learned.encoder import RateTarget, encode_learned
     from ..codec.learned.hard_blocks import promised_error
@@ -140,7 +190,6 @@ def _learned(prepared: Prepared, options: CodingOptions, room: int | None) -> Le
     from ..models import default_model, find_model
 
     picture, rate = prepared.picture, options.rate
-    regions = regions_of(prepared, options)
     model = find_model(options.model) if isinstance(options.model, str) else options.model or default_model()
     alpha: list[bytes] = []
     if picture.channels.has_alpha:

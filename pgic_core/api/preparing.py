@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-    from ..container import Metadata
+    from ..container import Metadata, Strategy
     from ..limits import Limits
     from ..security.watermark import Watermark
     from .conversion import AnnotationsLike, ExifLike, MetadataLike
@@ -104,6 +104,11 @@ class Prepared:
     def pixels(self) -> int:
         """Width x height."""
         return self.picture.width * self.picture.height
+
+    def with_strategy(self, strategy: Strategy) -> Prepared:
+        """With the field that records how coding was adapted, where it was."""
+        value = strategy.to_map()
+        return replace(self, fields={**self.fields, ExtensionKey.STRATEGY: value}) if value else self
 
     def a2(self, compression: Compression) -> ImageFields:
         """The A.2 fields of the file."""

@@ -5,21 +5,29 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
+from ..audit import denials
+from ..audit.facts import facts_of
 from ..camera import orientation_of
-from ..container import IMAGE_FIELDS_SIZE, ExtensionKey, annotations_from_maps, upright_size
+from ..container import (
+    IMAGE_FIELDS_SIZE,
+    ExtensionKey,
+    annotations_from_maps,
+    strategy_from_map,
+    upright_size,
+)
 from ..security.access import tier_of
 from .opened_image import open_coded
 from .side_data import SideData
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
 
     from ..codec.base import CodedImage
     from ..codec.picture import Channels, SampleFormat
-    from ..container import Annotation, Metadata, PgiReader
+    from ..container import Annotation, Metadata, PgiReader, Strategy
     from ..limits import Limits
 
 __all__ = ["StoredFields"]
@@ -78,12 +86,12 @@ class StoredFields:
     @property
     def channels(self) -> Channels:
         """Meaning of the channels."""
-        return self._coded.channels
+        return self.coded.channels
 
     @property
     def sample_format(self) -> SampleFormat:
         """Type of the samples."""
-        return self._coded.sample_format
+        return self.coded.sample_format
 
     @property
     def preview_bytes(self) -> int:
@@ -93,12 +101,12 @@ class StoredFields:
         """
         if self.encrypted:
             return self._reader.size
-        return self._reader.header.image.offset + IMAGE_FIELDS_SIZE + self._coded.preview_bytes
+        return self._reader.header.image.offset + IMAGE_FIELDS_SIZE + self.coded.preview_bytes
 
     @property
     def roi(self) -> NDArray[np.int8] | None:
         """By how many eighths of an octave the steps of each 64 x 64 block are finer; None if none are."""
-        return self._coded.facts.roi
+        return self.coded.facts.roi
 
     @property
     def exact(self) -> NDArray[np.bool_] | None:
@@ -106,7 +114,7 @@ class StoredFields:
 
         (ceil(H / 8), ceil(W / 8)) of the stored picture, before EXIF orientation.
         """
-        return self._coded.facts.exact
+        return self.coded.facts.exact
 
     @property
     def exact_boxes(self) -> list[tuple[int, int, int, int]]:
@@ -120,27 +128,28 @@ class StoredFields:
     @property
     def metadata(self) -> Metadata:
         """A.3; all unknown if the file has none."""
-        return self._reader.metadata
+        with denials("metadata", lambda: facts_of(self._reader)):
+            return self._reader.metadata
 
     @property
     def exif(self) -> bytes | None:
         """EXIF as it came, or None."""
-        return cast("bytes | None", self._reader.extension.get(ExtensionKey.EXIF))
+        return cast("bytes | None", self._stored_extension.get(ExtensionKey.EXIF))
 
     @property
     def icc_profile(self) -> bytes | None:
         """ICC profile as it came, or None."""
-        return cast("bytes | None", self._reader.extension.get(ExtensionKey.ICC))
+        return cast("bytes | None", self._stored_extension.get(ExtensionKey.ICC))
 
     @property
     def xmp(self) -> bytes | None:
         """XMP packet as it came, or None."""
-        return cast("bytes | None", self._reader.extension.get(ExtensionKey.XMP))
+        return cast("bytes | None", self._stored_extension.get(ExtensionKey.XMP))
 
     @property
     def dpi(self) -> tuple[float, float] | None:
         """Pixels per inch, horizontal and vertical, or None."""
-        dpi = cast("list[float] | None", self._reader.extension.get(ExtensionKey.DPI))
+        dpi = cast("list[float] | None", self._stored_extension.get(ExtensionKey.DPI))
         return None if dpi is None else (float(dpi[0]), float(dpi[1]))
 
     @property
@@ -150,12 +159,12 @@ class StoredFields:
         Raw temperatures of a thermal camera are among them; EXIF, ICC and XMP are not. Of an encrypted file,
         None also where the keys do not open the tier "full".
         """
-        return cast("bytes | None", self._reader.extension.get(ExtensionKey.SEGMENTS))
+        return cast("bytes | None", self._stored_extension.get(ExtensionKey.SEGMENTS))
 
     @property
     def side_data(self) -> SideData:
         """IPTC, Photoshop resources, comments and texts, as they came."""
-        return SideData.from_fields(self._reader.extension)
+        return SideData.from_fields(self._stored_extension)
 
     @cached_property
     def orientation(self) -> int:
@@ -169,19 +178,24 @@ class StoredFields:
         Raises:
             PgiFormatError: one reaches beyond the picture.
         """
-        value = self._reader.extension.get(ExtensionKey.ANNOTATIONS, [])
+        value = self._stored_extension.get(ExtensionKey.ANNOTATIONS, [])
         size = upright_size(self.width, self.height, self.orientation)
         return tuple(annotations_from_maps(value, size))
 
     @property
     def preprocess(self) -> tuple[str, ...]:
         """Names of the steps that changed the picture before it was coded, in their order (A-6.2.1)."""
-        return tuple(cast("list[str]", self._reader.extension.get(ExtensionKey.PREPROCESS, [])))
+        return tuple(cast("list[str]", self._stored_extension.get(ExtensionKey.PREPROCESS, [])))
+
+    @property
+    def strategy(self) -> Strategy:
+        """How quantisation and rate were adapted to the picture (A-6.3.1d); empty where they were not."""
+        return strategy_from_map(self._reader.extension.get(ExtensionKey.STRATEGY, {}))
 
     @property
     def extension(self) -> dict[str, object]:
         """The fields of A.4 that have no property of their own here: those of vendors."""
-        return {key: value for key, value in self._reader.extension.items() if key not in list(ExtensionKey)}
+        return {key: value for key, value in self._stored_extension.items() if key not in list(ExtensionKey)}
 
     @property
     def coded(self) -> CodedImage:
@@ -190,8 +204,15 @@ class StoredFields:
         Raises:
             PgiError: as :meth:`decode`.
         """
-        return self._coded
+        with denials("picture", lambda: facts_of(self._reader)):
+            return self._coded
 
     @cached_property
     def _coded(self) -> CodedImage:
+        """The same for our own use: what is denied is logged with what it was wanted for."""
         return open_coded(self._reader, self._limits, self._reference)
+
+    @property
+    def _stored_extension(self) -> Mapping[str, object]:
+        with denials("extension", lambda: facts_of(self._reader)):
+            return self._reader.extension

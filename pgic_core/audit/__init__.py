@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from ..errors import PgiKeyError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-__all__ = ["VARIABLE", "Event", "audited", "note"]
+__all__ = ["VARIABLE", "Event", "audited", "denials", "note"]
 
 VARIABLE = "PGIC_AUDIT"
 
@@ -66,12 +66,38 @@ def audited(event: str, /, **facts: object) -> Iterator[Event]:
     going_on = Event(facts)
     try:
         yield going_on
+    except PgiKeyError as error:
+        _deny(error, {"what": event} | going_on.facts)
+        raise
     except Exception as error:
-        if os.environ.get(VARIABLE):
-            facts = going_on.facts | {"error": type(error).__name__, "reason": str(error)[:400]}
-            if isinstance(error, PgiKeyError):
-                event, facts = "deny", {"what": event} | facts
-            note(event, **facts)
+        note(event, **going_on.facts | _of(error))
         raise
     if os.environ.get(VARIABLE):
         note(event, **going_on.facts)
+
+
+@contextmanager
+def denials(what: str, facts: Callable[[], dict[str, object]]) -> Iterator[None]:
+    """Log as ``deny`` what no key opens in a block, which is no event by itself.
+
+    Args:
+        what: is asked for.
+        facts: gives those of the event.
+    """
+    try:
+        yield
+    except PgiKeyError as error:
+        if os.environ.get(VARIABLE):
+            _deny(error, {"what": what} | facts())
+        raise
+
+
+def _deny(error: PgiKeyError, facts: dict[str, object]) -> None:
+    """Log a refusal, once however many blocks it passes through."""
+    if not error.logged and os.environ.get(VARIABLE):
+        error.logged = True
+        note("deny", **facts | _of(error))
+
+
+def _of(error: Exception) -> dict[str, object]:
+    return {"error": type(error).__name__, "reason": str(error)[:400]}

@@ -124,12 +124,12 @@ class _Checker:
         if self._hashes:
             report.first = min(self._hashes)
         if report.first > 0 and self._hashes:
-            report.notes.append(f"The log starts with line {report.first:,}; older files are not here.")
+            report.notes.append(f"The log starts with entry {report.first:,}; older files are not here.")
         if self._key is None and report.checkpoints:
             report.notes.append("Signatures of checkpoints are not checked without the public key.")
         if head is None:
             report.notes.append(
-                "Without a head that was kept elsewhere, lines cut off at the end do not show."
+                "Without a head that was kept elsewhere, entries cut off at the end do not show."
             )
 
     def _take_sound(self, place: _Place, line: Line) -> None:
@@ -141,13 +141,13 @@ class _Checker:
             self._log = self._log or log
         if line.seq in self._hashes:
             if self._hashes[line.seq] == line.hash:
-                report.faults.append(f"{place}: line {line.seq:,} is there twice.")
+                report.faults.append(f"{place}: entry {line.seq:,} is there twice.")
             else:
-                report.faults.append(f"{place}: there is another line {line.seq:,}.")
+                report.faults.append(f"{place}: there is another entry {line.seq:,}.")
             return
         if line.seq < self._highest:
             report.faults.append(
-                f"{place}: line {line.seq:,} stands after line {self._highest:,}; the order was changed."
+                f"{place}: entry {line.seq:,} stands after entry {self._highest:,}; the order was changed."
             )
         report.lines += 1
         self._highest = max(self._highest, line.seq)
@@ -179,7 +179,7 @@ class _Checker:
             elif line is None:
                 self._report.faults.append(f"{place}: the line was cut or edited; it is no line of a log.")
             else:
-                self._report.faults.append(f"{place}: line {line.seq:,} was edited.")
+                self._report.faults.append(f"{place}: entry {line.seq:,} was edited.")
             if line is not None and place.ended:
                 # The others are held against the hash that it had.
                 self._edited.add(line.seq)
@@ -190,23 +190,23 @@ class _Checker:
         numbers = sorted(self._hashes)
         for before, after in pairwise(numbers):
             if after == before + 2:
-                self._report.faults.append(f"Line {before + 1:,} is missing.")
+                self._report.faults.append(f"Entry {before + 1:,} is missing.")
             elif after > before + 2:
-                self._report.faults.append(f"Lines {before + 1:,} to {after - 1:,} are missing.")
+                self._report.faults.append(f"Entries {before + 1:,} to {after - 1:,} are missing.")
 
     def _check_chain(self) -> None:
         for seq, (prev, place) in self._prevs.items():
             before = NO_HASH if seq == 0 else self._hashes.get(seq - 1)
             if before is not None and before != prev:
                 if seq == 0:
-                    self._report.faults.append(f"{place}: line 0 follows a line that is not here.")
+                    self._report.faults.append(f"{place}: entry 0 follows an entry that is not here.")
                 elif seq - 1 not in self._edited:
                     self._report.faults.append(
-                        f"{place}: line {seq:,} does not follow line {seq - 1:,}, which was replaced."
+                        f"{place}: entry {seq:,} does not follow entry {seq - 1:,}, which was replaced."
                     )
 
     def _check_checkpoint(self, place: _Place, line: Line) -> None:
-        from ..signing import key_id_of
+        from ..ed25519_keys import key_id_of
         from .checkpoint import Head, is_signed_by
 
         head = Head(self._log, line.seq - 1, line.prev, line.text("key_id"), line.text("signature"))
@@ -230,10 +230,11 @@ class _Checker:
             faults.append(f"The head is that of another log, {head.log}; this one was started anew.")
         elif head.seq > self._highest:
             faults.append(
-                f"The log is cut off: it ends with line {self._highest:,}; the head names line {head.seq:,}."
+                f"The log is cut off: it ends with entry {self._highest:,}; "
+                f"the head names entry {head.seq:,}."
             )
         elif self._hashes.get(head.seq) != head.hash:
-            faults.append(f"Line {head.seq:,} is not the one that the head names; the log was made anew.")
+            faults.append(f"Entry {head.seq:,} is not the one that the head names; the log was made anew.")
         else:
             self._report.signed_until = max(self._report.signed_until, head.seq)
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from ..container import atomic_write
 from ..data_files import read_json
+from ..ed25519_keys import is_signature_of
 from ..errors import PgiInputError
-from ..signing import is_signature_of
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    from ..signing import Signer
+    from ..ed25519_keys import Signer
 
 __all__ = ["Head", "is_signed_by", "read_head", "sign_head"]
 

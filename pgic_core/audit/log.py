@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ..errors import PgiFormatError, PgiInputError
+from ..folders import sync_folder
 from .log_line import MOST_BYTES, NO_HASH, Line, made_line, parse_line
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def append(
                     handle = _rotated(path)
                 if end.seq == 0 or _is_empty(handle):
                     end = _write(handle, end, "start", {"log": log_id(path)})
-                    _sync_folder(path)
+                    sync_folder(os.path.dirname(path) or ".")
                 end = _write(handle, end, event, facts)
                 number = end.seq - 1
                 checkpoint = also(number, end.hash) if also is not None else None
@@ -219,12 +220,3 @@ def _locked(path: str) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def _sync_folder(path: str) -> None:
-    if hasattr(os, "O_DIRECTORY"):
-        handle = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

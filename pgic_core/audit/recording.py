@@ -14,7 +14,7 @@ from .log import MOST_LOG_BYTES, append, log_id
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..signing import Signer
+    from ..ed25519_keys import Signer
     from .checkpoint import Head
 
 __all__ = ["checkpoint", "record"]
@@ -93,7 +93,7 @@ def _record(path: str, event: str, facts: Mapping[str, object]) -> None:
 
 @lru_cache(maxsize=4)
 def _signer(path: str) -> Signer:
-    from ..signing import Signer
+    from ..ed25519_keys import Signer
 
     return Signer(path)
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from ..options import PREVIEW
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -81,7 +83,7 @@ def watch(lines: Iterable[Line], rules: Rules = Rules()) -> Iterator[Finding]:
                 yield _finding(
                     line, "failures", f"{user}: {len(recent)} failures in {rules.failure_minutes:g} min"
                 )
-        elif line.event == "decode" and line.facts.get("level") != "preview" and "window" not in line.facts:
+        elif line.event == "decode" and line.facts.get("level") != PREVIEW and "window" not in line.facts:
             pictures = exports[user]
             pictures.append((moment, line.text("picture") or line.text("file")))
             while pictures and moment - pictures[0][0] > timedelta(minutes=rules.export_minutes):

@@ -37,6 +37,7 @@ _COMMANDS = {
     "decrypt": ("pgic_core.cli.encrypt", "Make plain .pgi files of encrypted ones."),
     "sign": ("pgic_core.cli.sign", "Sign .pgi files."),
     "timestamp": ("pgic_core.cli.timestamp", "Get a time stamp on a signature."),
+    "c2pa": ("pgic_core.cli.c2pa", "Write and check C2PA manifests beside .pgi files."),
     "policy": ("pgic_core.cli.policy", "Sign or show who gets which tier of encrypted files."),
     "features": ("pgic_core.cli.features", "Code deep feature maps."),
     "model": ("pgic_core.cli.model", "List models, and sign model folders."),
@@ -102,7 +103,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     show(f"pgic {__version__}, format {FORMAT_VERSION >> 8}.{FORMAT_VERSION & 255}")
     try:
         for model in available_models():
-            show(f"model {model.id} {model.digest}{' (provisional)' if model.provisional else ''}")
+            show(f"model {model.id} {model.digest} ({'provisional' if model.provisional else 'released'})")
     except PgiError as error:
         show(f"models: {error}")
     try:

@@ -88,14 +88,17 @@ def show_(
 @option("--key", type=EXISTING_FILE, metavar="FILE.pub", help="Public key of the checkpoints.")
 @option("--head", type=EXISTING_FILE, metavar="HEAD.json", help="The newest head that was kept elsewhere.")
 def verify(log: Path, key: Path | None, head: Path | None) -> None:
-    """Check that no line was edited, dropped, moved or cut.
+    """Check that no entry was edited, dropped, moved or cut.
+
+    Entries count from 0, as 'pgic audit show' counts them. FILE:LINE in front of a fault counts the lines of
+    that file from 1, as editors do.
 
     Whoever can write to the log can make it anew, back to the last signed checkpoint. Lines that were cut off
     at its end show only against a head that was kept elsewhere.
     """
     from ..audit.chain_check import verify as check
     from ..audit.checkpoint import read_head
-    from ..signing import load_public_key
+    from ..ed25519_keys import load_public_key
 
     report = check(
         str(log),
@@ -110,8 +113,8 @@ def verify(log: Path, key: Path | None, head: Path | None) -> None:
         say(f"pgic: {log}: {len(report.faults) - _FAULTS_NAMED:,} more faults")
     if report.faults:
         sys.exit(1)
-    signed = f", signed up to line {report.signed_until:,}" if report.signed_until >= 0 else ""
-    show(f"{log}: lines {report.first:,} to {report.last:,} are whole{signed}")
+    signed = f", signed up to entry {report.signed_until:,}" if report.signed_until >= 0 else ""
+    show(f"{log}: entries {report.first:,} to {report.last:,} are whole{signed}")
 
 
 @audit.command(examples=("pgic audit watch audit.log", "pgic audit watch audit.log --follow --hours 7-19"))
@@ -173,7 +176,7 @@ def checkpoint(log: Path, key: Path, head: Path | None) -> None:
     from ..audit.recording import checkpoint as sign
 
     made = sign(str(log), str(key), None if head is None else str(head))
-    show(f"{log}: signed up to line {made.seq:,} with key {made.key_id}")
+    show(f"{log}: signed up to entry {made.seq:,} with key {made.key_id}")
 
 
 @audit.command(examples=("pgic audit key audit.key",))
@@ -183,7 +186,7 @@ def key(name: Path) -> None:
 
     NAME is for those who sign, NAME.pub for those who check.
     """
-    from ..signing import make_key
+    from ..ed25519_keys import make_key
 
     made = make_key(str(name))
     show(f"{name} and {name}.pub: key {made}")

@@ -64,17 +64,18 @@ class PgicCommand(click.Command):
     def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **{"context_settings": _SETTINGS, **kwargs})
         self.examples = tuple(examples)
-        if any(getattr(param, "advanced", False) for param in self.params):
-            self.params.append(
-                click.Option(
-                    ["--help-all"],
-                    is_flag=True,
-                    is_eager=True,
-                    expose_value=False,
-                    callback=_print_all,
-                    help="Show all options and exit.",
-                )
+        self.params.append(
+            click.Option(
+                ["--help-all"],
+                is_flag=True,
+                is_eager=True,
+                expose_value=False,
+                callback=_print_all,
+                # Understood by all, and named where it shows more than --help.
+                hidden=not any(getattr(param, "advanced", False) for param in self.params),
+                help="Show all options and exit.",
             )
+        )
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; see :func:`_plain_failure` for its errors."""

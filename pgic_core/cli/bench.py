@@ -7,6 +7,8 @@ import click
 from .base import PgicGroup
 from .bench_device import device
 from .bench_rate import quality, rd
+from .bench_recognition import recognition
+from .bench_sequence import sequence
 from .bench_speed import levels, memory, speed
 from .bench_standard import standard
 from .bench_uses import compressai, loader, ratio, roi, worst
@@ -19,5 +21,20 @@ def bench() -> None:
     """Measure files, quality and speed beside other codecs."""
 
 
-for _command in (rd, quality, speed, levels, memory, standard, worst, ratio, roi, loader, device, compressai):
+for _command in (
+    rd,
+    quality,
+    speed,
+    levels,
+    memory,
+    standard,
+    worst,
+    sequence,
+    ratio,
+    roi,
+    recognition,
+    loader,
+    device,
+    compressai,
+):
     bench.add_command(_command)

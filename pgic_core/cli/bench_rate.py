@@ -168,6 +168,8 @@ def _show_tables(found: Sequence[Point]) -> None:
     present = dict.fromkeys(p.codec for p in found)
     anchors = [name for name in PEERS if name in present]
     tests = [name for name in present if name not in PEERS] or anchors
+    if "pgic" in tests and len(tests) > 1:  # other efforts and levels, against the usual one
+        anchors.append("pgic")
     stdout = console()
     rows = [row for row in quality_rows(found) if row.codec in tests]
     stdout.print(quality_table(rows))

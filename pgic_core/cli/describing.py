@@ -104,6 +104,8 @@ def describe_metadata(facts: FileInfo) -> Iterator[tuple[str, str]]:
         yield "parameter", f"{name} = {value}"
     if facts.preprocess:
         yield "preprocess", ", ".join(facts.preprocess)
+    if told := facts.strategy.sentences():
+        yield "strategy", "; ".join(told)
     for annotation in facts.annotations:
         yield "annotation", _describe_annotation(annotation)
     if facts.extension:

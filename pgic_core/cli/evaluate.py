@@ -9,8 +9,9 @@ import click
 
 from ..terminal import say
 from .base import PgicCommand, option
+from .bench_common import limit_option, qualities_option
 from .progress import progress_bar
-from .value_types import EXISTING, EXISTING_FILE, OUTPUT_FOLDER, QUALITY
+from .value_types import EXISTING, EXISTING_FILE, OUTPUT_FOLDER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,11 +24,12 @@ __all__ = ["evaluate"]
     examples=(
         "pgic evaluate photos -o report",
         "pgic evaluate photos -o report --codec jpeg --codec avif",
+        "pgic evaluate kodak grid -o report --most-megapixels 5",
         "pgic evaluate photos -o report --megapixels 5 -j 4",
         "pgic evaluate photos -o report --recogniser insulator",
     ),
 )
-@click.argument("folder", type=EXISTING)
+@click.argument("folders", nargs=-1, required=True, type=EXISTING, metavar="FOLDER...")
 @option(
     "-o",
     "--output",
@@ -36,12 +38,13 @@ __all__ = ["evaluate"]
     group="Output",
     help="Folder for the report.",
 )
+@limit_option("Pictures from each folder at most.")
 @option(
-    "--limit",
-    type=click.IntRange(1),
-    metavar="N",
+    "--most-megapixels",
+    type=click.FloatRange(0.01, 80),
+    metavar="0.01-80",
     group="Pictures",
-    help="Pictures at most.",
+    help="Larger pictures are scaled down to this first.",
 )
 @option(
     "--codec",
@@ -50,18 +53,7 @@ __all__ = ["evaluate"]
     group="Codecs",
     help="Codec to compare with; again for more. [default: every one that is installed]",
 )
-@option(
-    "-q",
-    "--quality",
-    "qualities",
-    type=QUALITY,
-    multiple=True,
-    metavar="1-100",
-    default=(10, 30, 50, 70, 90),
-    show_default=True,
-    group="Codecs",
-    help="Quality of pgic; again for more.",
-)
+@qualities_option("Quality of pgic; again for more.", (10, 30, 50, 70, 90))
 @option(
     "--points",
     type=click.IntRange(2),
@@ -135,9 +127,10 @@ __all__ = ["evaluate"]
     help="Processes at a time. [default: as many as there are processors, at most 4]",
 )
 def evaluate(
-    folder: Path,
+    folders: tuple[Path, ...],
     output: Path,
     limit: int | None,
+    most_megapixels: float | None,
     codecs: tuple[str, ...],
     qualities: tuple[int, ...],
     points: int,
@@ -150,7 +143,7 @@ def evaluate(
     recogniser_roi: str | None,
     jobs: int | None,
 ) -> None:
-    """Measure the pictures of a folder beside other codecs, and write it all as one page.
+    """Measure the pictures of folders beside other codecs, and write it all as one page.
 
     The page is report.html in the folder that -o names. It shows how much smaller files are, how good, how
     fast, and where they fail: rate-distortion curves, crops side by side with a slider, speed and memory, the
@@ -177,9 +170,10 @@ def evaluate(
         truth=truth,
         recogniser_roi=recogniser_roi,
         limit=limit,
+        most_megapixels=most_megapixels,
         jobs=jobs,
     )
-    report = measure(folder, output, options, progress_bar)
+    report = measure(folders, output, options, progress_bar)
     for name, reason in report.missing.items():
         say(f"{name} is left out: {reason}")
     for name, reason in report.failures:

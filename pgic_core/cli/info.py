@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ..api import FileInfo, SequenceInfo
     from ..security.keyring import KeyLike
+    from ..security.signatures.stated import StatedSignature
 
 __all__ = ["info"]
 
@@ -110,6 +111,18 @@ def _sequence(facts: SequenceInfo) -> str:
     return text
 
 
+def _stated(signature: StatedSignature) -> str:
+    """Who says to have signed; what that proves, 'pgic verify' tells."""
+    from ..camera.timestamps import text_of_milliseconds
+
+    if not signature.key_id:
+        return "of an unknown algorithm"
+    who = f"key {signature.key_id}" + (f" ({signature.subject})" if signature.subject else "")
+    when = "" if signature.time_ms is None else f", {text_of_milliseconds(signature.time_ms)}"
+    stamps = f", {signature.stamps} time stamps" if signature.stamps > 1 else ", time stamp"
+    return f"{who}, {signature.algorithm}{when}{stamps if signature.stamps else ''}, not verified"
+
+
 def _describe(facts: FileInfo) -> Iterator[tuple[str, str]]:
     yield "format", ".".join(map(str, facts.format_version))
     picture = (f"{facts.width} x {facts.height}", facts.channels, facts.sample_format, facts.image_type)
@@ -121,7 +134,9 @@ def _describe(facts: FileInfo) -> Iterator[tuple[str, str]]:
         yield "orientation", f"{facts.orientation} (EXIF, not applied)"
     codec: str = facts.codec
     if facts.codec == "learned" and facts.model_digest is not None:
-        codec += f", quality {facts.quality}, model {facts.model_digest}"
+        status = "released" if facts.model_released else "provisional"
+        known = "not installed" if facts.model is None else f"{facts.model}, {status}"
+        codec += f", quality {facts.quality}, model {facts.model_digest} ({known})"
         if facts.channels == "rgb+alpha":
             codec += ", alpha lossless"
     yield "codec", codec
@@ -150,6 +165,8 @@ def _describe(facts: FileInfo) -> Iterator[tuple[str, str]]:
         yield "encrypted", f"{facts.security.algorithm}, content key {facts.security.key_id}, {opened}"
         for each in facts.security.recipients:
             yield "recipient", f"{each.tier}: {each.kind} {each.key_id}".rstrip()
+    for signature in facts.signatures:
+        yield "signature", _stated(signature)
     for block in facts.blocks:
         flags = " compressed" * block.compressed + " encrypted" * block.encrypted
         yield "block", f"{block.name}: {block.length:,} bytes{flags}"

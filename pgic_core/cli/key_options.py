@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..data_files import MOST_JSON
+from ..data_files import MOST_KEY, read_bytes
 from ..errors import PgiInputError
 from ..security.keyring import Keyring
 from ..security.keys import Passphrase, read_public_key
@@ -61,21 +60,37 @@ def recipient_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def bundled(
-        *, to: tuple[str, ...], tier: str | None, policy: str | None, trust: str | None, **others: Any
+        *,
+        to: tuple[str, ...],
+        tier: str | None,
+        policy: str | None,
+        trust: str | None,
+        policy_serial: int | None,
+        **others: Any,
     ) -> None:
         if tier is not None and not to:
             raise click.UsageError("--tier says what those may see whom --to names; name one.")
         if (policy is None) != (trust is None):
             raise click.UsageError("--policy and --trust belong together: a policy has to be signed.")
+        if policy_serial is not None and policy is None:
+            raise click.UsageError("--policy-serial says how old the file of --policy may be; name one.")
         found = [_recipient(text, tier_named(tier or Tier.FULL)) for text in to]
         if policy is not None and trust is not None:
             from ..security.policy import recipients_by_policy
 
-            found += recipients_by_policy(policy, trust)
+            found += recipients_by_policy(policy, trust, least_serial=policy_serial)
         command(recipients=found or None, **others)
 
     made: Callable[..., None] = bundled
     for decorate in (
+        option(
+            "--policy-serial",
+            type=click.IntRange(min=0),
+            metavar="N",
+            group=_GROUP,
+            advanced=True,
+            help="Refuse a policy whose serial number is below N. [default: PGIC_POLICY_SERIAL]",
+        ),
         option(
             "--trust",
             metavar="PEM",
@@ -135,13 +150,6 @@ def _passphrase(text: str, *, repeat: bool) -> Passphrase | None:
 
 def _first_line(path: str) -> str:
     try:
-        with open(path, "rb") as file:
-            data = file.read(MOST_JSON + 1)
-    except OSError as error:
-        raise PgiInputError(
-            error.errno, f"The passphrase cannot be read: {error.strerror}", os.fspath(path)
-        ) from error
-    try:
-        return data.decode().partition("\n")[0].rstrip("\r")
+        return read_bytes(path, "passphrase", MOST_KEY).decode().partition("\n")[0].rstrip("\r")
     except UnicodeDecodeError:
         raise PgiInputError(f"{path} is no text.") from None

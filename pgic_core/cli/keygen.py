@@ -13,8 +13,9 @@ from .base import PgicCommand, option
 __all__ = ["keygen"]
 
 # Spelled out, so that help needs no algorithms.
-_KINDS = ("x25519", "mlkem768-x25519", "sm2", "ed25519")
-_SIGNS = "ed25519"
+_OPENS = ("x25519", "mlkem768-x25519", "sm2")
+# By the name of the algorithm, which is "sm2" again.
+_SIGNS = {"ed25519": "ed25519", "ecdsa-p256": "ecdsa-p256", "ml-dsa-65": "ml-dsa-65", "sm2-sign": "sm2"}
 
 
 @click.command(
@@ -28,32 +29,33 @@ _SIGNS = "ed25519"
 @click.argument("name", metavar="NAME")
 @option(
     "--kind",
-    type=click.Choice(_KINDS),
-    default=_KINDS[0],
+    type=click.Choice((*_OPENS, *_SIGNS)),
+    default=_OPENS[0],
     metavar="KIND",
     show_default=True,
-    help="x25519; mlkem768-x25519 for archives that must stay closed to quantum computers; sm2; or "
-    "ed25519, which signs.",
+    help="For encryption: x25519; mlkem768-x25519 for archives that must stay closed to quantum computers; "
+    "sm2. For signatures: ed25519; ecdsa-p256; ml-dsa-65, which quantum computers do not forge; sm2-sign.",
 )
 def keygen(name: str, kind: str) -> None:
     """Make a pair of keys: NAME.key, which is secret, and NAME.pub, which you give away.
 
     Others encrypt files for you with NAME.pub; you open them with NAME.key, which only your user can read.
-    A key of the kind ed25519 is for 'pgic sign': NAME.pem is secret, NAME.pem.pub is for those who verify.
+    A key that signs is for 'pgic sign': NAME.pem is secret, NAME.pem.pub is for those who verify.
     Nothing is asked or sent anywhere. Whoever loses the only key of a file loses the file.
     """
-    from ..security.keys import generate_key, write_key_pair
-
     path = Path(name)
     if not path.name:
         raise PgiInputError(f"{name} is no name for a key.")
-    if kind == _SIGNS:
-        from ..signing import make_key
+    if kind in _SIGNS:
+        from ..security.signatures.new_key import make_signing_key
 
-        make_key(f"{name}.pem")
-        show(f"{name}.pem: secret, keep it")
-        show(f"{name}.pem.pub: public, give it away")
-        return
-    secret, public = write_key_pair(generate_key(kind), path.parent, path.name)
+        secret, public = f"{name}.pem", f"{name}.pem.pub"
+        key_id = make_signing_key(_SIGNS[kind], secret)
+    else:
+        from ..security.keys import generate_key, write_key_pair
+
+        key = generate_key(kind)
+        secret, public = map(str, write_key_pair(key, path.parent, path.name))
+        key_id = key.key_id.hex()
     show(f"{secret}: secret, keep it")
-    show(f"{public}: public, give it away")
+    show(f"{public}: public, give it away; its key id is {key_id}")

@@ -40,7 +40,8 @@ def show(inputs: tuple[str, ...], as_json: bool, keys: list[KeyLike]) -> None:
 
     def record(name: str, facts: FileInfo) -> dict[str, object]:
         plain = facts.to_dict()
-        shown = ("metadata", "preprocess", "annotations", "extension")
+        # Without "security", nobody could tell metadata that is hidden from metadata that is not there.
+        shown = ("metadata", "preprocess", "annotations", "extension", "security")
         return {"file": name} | {key: plain[key] for key in shown}
 
     def describe(facts: FileInfo) -> Iterator[tuple[str, str]]:

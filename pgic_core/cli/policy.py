@@ -22,8 +22,9 @@ def policy() -> None:
 def sign(file: str, key: str) -> None:
     """Sign a policy.
 
-    FILE is JSON with 'roles', which map names to tiers, and 'people', each with name, role and the line of
-    a .pub file as key. The signature is written to FILE.sig.
+    FILE is JSON with 'serial', a number that is higher in each newer policy; 'roles', which map names to
+    tiers; 'people', each with name, role and the line of a .pub file as key; and perhaps 'until', the last
+    day on which it counts. The signature is written to FILE.sig.
     """
     from ..security.policy import sign_policy, signature_path
 
@@ -33,10 +34,19 @@ def sign(file: str, key: str) -> None:
 @policy.command(examples=("pgic policy show roles.json --trust office.pub",))
 @click.argument("file", metavar="FILE", type=EXISTING_FILE)
 @option("--trust", required=True, metavar="PEM", help="Ed25519 public key in PEM of who signs policies.")
-def show(file: str, trust: str) -> None:
+@option(
+    "--policy-serial",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Refuse a policy whose serial number is below N. [default: PGIC_POLICY_SERIAL]",
+)
+def show(file: str, trust: str, policy_serial: int | None) -> None:
     """Check the signature of a policy, and list its people."""
     from ..security.policy import read_policy
 
-    for person in read_policy(file, trust):
+    found = read_policy(file, trust, least_serial=policy_serial)
+    until = "" if found.until is None else f", until {found.until.isoformat(timespec='minutes')}"
+    show_line(f"serial {found.serial}{until}")
+    for person in found.people:
         tier, key = person.recipient.tier.label, person.recipient.key
         show_line(f"{person.name}: {person.role} ({tier}), key {getattr(key, 'key_id', b'').hex()}")

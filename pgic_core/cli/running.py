@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .file_options import OutputOptions, RunOptions
     from .paths import Existing, Source
 
-__all__ = ["Losses", "Run", "change_each", "run_targets"]
+__all__ = ["Losses", "Run", "change_each", "do_each", "run_targets"]
 
 _MAX_DEFAULT_JOBS = 4
 
@@ -166,6 +166,31 @@ def _claimed(targets: Sequence[Target], outputs: OutputOptions) -> tuple[list[Ta
         except PgiInputError as error:
             refused.append((target.source.name, str(error)))
     return wanted, refused
+
+
+def do_each(
+    items: Sequence[str],
+    work: Callable[[str], str],
+    running: RunOptions,
+    name_of: Callable[[str], str] = str,
+) -> None:
+    """Work on files or pairs of files and say a line for each; exits with 1 if one of them failed.
+
+    Args:
+        items: what to work on.
+        work: does one item, and returns the line to say.
+        running: how many at a time, and what to say.
+        name_of: name of an item in messages.
+    """
+    run = Run.plan(len(items), running)
+    run_batch(
+        items,
+        name_of,
+        lambda item, _: work(item),
+        jobs=run.jobs,
+        verbose=not run.quiet,
+        show_progress=not run.quiet,
+    ).finish()
 
 
 def change_each(inputs: Sequence[str], work: Callable[[str], object]) -> None:

@@ -10,16 +10,13 @@ import click
 from ..folders import files_below
 from ..terminal import say
 from .base import PgicCommand, option
-from .batch import run_batch
 from .describing import pgi_sources
 from .file_options import run_options
 from .paths import PGI_SUFFIXES
-from .running import Run
+from .running import do_each
 from .value_types import SHARE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from .file_options import RunOptions
 
 __all__ = ["protect", "repair", "replicate"]
@@ -47,7 +44,7 @@ def protect(inputs: tuple[str, ...], share: float, remove: bool, running: RunOpt
         give_parity(name, None if remove else share)
         return f"{name}: parity removed" if remove else f"{name}: {share * 100:.4g}% of the file as parity"
 
-    _for_each([source.name for source in pgi_sources(inputs)], work, running)
+    do_each([source.name for source in pgi_sources(inputs)], work, running)
 
 
 @click.command(cls=PgicCommand, examples=("pgic repair photo.pgi", "pgic repair archive -j 2"))
@@ -65,7 +62,7 @@ def repair(inputs: tuple[str, ...], running: RunOptions) -> None:
         found = restore(name)
         return f"{name}: repaired, {found.sectors} sectors were lost" if found.changed else f"{name}: sound"
 
-    _for_each([source.name for source in pgi_sources(inputs)], work, running)
+    do_each([source.name for source in pgi_sources(inputs)], work, running)
 
 
 @click.command(
@@ -95,7 +92,7 @@ def replicate(source: str, copy: str, force: bool, running: RunOptions) -> None:
             os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         return f"{here} and {there}: {keep_copy(here, there, force=force)}"
 
-    _for_each(names, work, running, name_of=lambda name: os.path.join(source, name) if name else source)
+    do_each(names, work, running, name_of=lambda name: os.path.join(source, name) if name else source)
 
 
 def _names_in_either(source: str, copy: str) -> list[str]:
@@ -118,20 +115,3 @@ def _names_in_either(source: str, copy: str) -> list[str]:
     if others:
         say(f"pgic: {others:,} {'files' if others > 1 else 'file'} of other kinds in {source}: not copied")
     return sorted(names)
-
-
-def _for_each(
-    names: Sequence[str],
-    work: Callable[[str], str],
-    running: RunOptions,
-    name_of: Callable[[str], str] = str,
-) -> None:
-    run = Run.plan(len(names), running)
-    run_batch(
-        names,
-        name_of,
-        lambda name, _: work(name),
-        jobs=run.jobs,
-        verbose=not run.quiet,
-        show_progress=not run.quiet,
-    ).finish()

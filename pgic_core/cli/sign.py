@@ -8,10 +8,9 @@ import click
 
 from ..security.keyring import Keyring
 from .base import PgicCommand, option
-from .batch import run_batch
 from .describing import pgi_sources
 from .file_options import run_options
-from .running import Run
+from .running import do_each
 
 if TYPE_CHECKING:
     from .file_options import RunOptions
@@ -67,17 +66,9 @@ def sign(
     sources = pgi_sources(inputs)
     if original is not None and len(sources) != 1:
         raise click.UsageError("--original is the camera's file of one photo; name one FILE.")
-    run = Run.plan(len(sources), running)
 
     def work(name: str) -> str:
         sign_file(name, signer, original=original, keys=unlock)
         return f"{name}: signed by key {signer.key_id.hex()} ({signer.algorithm})"
 
-    run_batch(
-        [source.name for source in sources],
-        str,
-        lambda name, _: work(name),
-        jobs=run.jobs,
-        verbose=not run.quiet,
-        show_progress=not run.quiet,
-    ).finish()
+    do_each([source.name for source in sources], work, running)

@@ -9,8 +9,8 @@ import click
 
 from ..terminal import console, show
 from .base import PgicCommand, option
+from .bench_common import csv_option, images_argument
 from .progress import progress_bar
-from .value_types import EXISTING, OUTPUT_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ __all__ = ["soak"]
         "pgic soak photos --hours 0 --generations 10",
     ),
 )
-@click.argument("images", nargs=-1, type=EXISTING)
+@images_argument(required=False)
 @option(
     "--hours",
     type=click.FloatRange(0),
@@ -53,7 +53,7 @@ __all__ = ["soak"]
     group="Figures",
     help="Also save the first picture N times over, each time what the last file showed.",
 )
-@option("--csv", "csv_path", type=OUTPUT_FILE, group="Output", help="Write every reading as CSV.")
+@csv_option("every reading")
 def soak(
     images: tuple[Path, ...], hours: float, side: int, generations: int | None, csv_path: Path | None
 ) -> None:

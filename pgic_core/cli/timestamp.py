@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from ..container import atomic_write
-from ..data_files import MOST_JSON
-from ..errors import PgiInputError
+from ..data_files import read_bytes
 from ..terminal import show
 from .base import PgicCommand, option
 
 __all__ = ["timestamp"]
+
+_MOST_RESPONSE = 1 << 20  # with its chain of certificates it has a few KB
 
 
 @click.command(
@@ -42,12 +41,5 @@ def timestamp(file: str, request: str | None, response: str | None) -> None:
         atomic_write(request, [timestamp_request(file)])
         show(f"{request}: for the authority")
     if response is not None:
-        try:
-            with Path(response).open("rb") as source:
-                data = source.read(MOST_JSON)
-        except OSError as error:
-            raise PgiInputError(
-                error.errno, f"The response cannot be read: {error.strerror}", response
-            ) from error
-        add_timestamp(file, data)
+        add_timestamp(file, read_bytes(response, "response", _MOST_RESPONSE))
         show(f"{file}: time stamp added")

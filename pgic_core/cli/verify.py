@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -35,9 +34,18 @@ __all__ = ["verify"]
     metavar="PEM",
     help="Certificates or public keys of those who are trusted; one of them must have signed each file.",
 )
+@option(
+    "--crl",
+    multiple=True,
+    metavar="FILE",
+    advanced=True,
+    help="List of revoked certificates, in PEM or DER, for those of --trust; again for more.",
+)
 @key_options(advanced=True)
 @run_options
-def verify(inputs: tuple[str, ...], running: RunOptions, keys: list[KeyLike], trust: str | None) -> None:
+def verify(
+    inputs: tuple[str, ...], running: RunOptions, keys: list[KeyLike], trust: str | None, crl: tuple[str, ...]
+) -> None:
     """Check every byte of .pgi files, and their signatures.
 
     That means CRC32, SHA-256, and that the picture decodes. pgic also names the renderer that draws the level
@@ -49,13 +57,15 @@ def verify(inputs: tuple[str, ...], running: RunOptions, keys: list[KeyLike], tr
     """
     from ..api import open_file
 
+    if crl and trust is None:
+        raise click.UsageError("--crl lists revoked certificates of those whom --trust names; name them.")
     sources = pgi_sources(inputs)
     run = Run.plan(len(sources), running)
     said: dict[str, list[str]] = {}
 
     def work(source: Source, _: Progress) -> str:
         with open_file(stdin_stream() if source.name == STREAM else source.name, keys=keys) as file:
-            signatures = file.verify(trust)
+            signatures = file.verify(trust, crl)
             facts = file.info()
         kept = f", {facts.exact_share:.2%} of the picture kept bit for bit" if facts.exact_blocks else ""
         drawn = next((f", drawn by renderer {r.digest[:16]}" for r in facts.renderers if r.level == FAST), "")
@@ -93,10 +103,16 @@ def verify(inputs: tuple[str, ...], running: RunOptions, keys: list[KeyLike], tr
 
 def _said(found: SignatureInfo) -> list[str]:
     """What a signature proves and what not, one thing a line."""
-    when = datetime.fromtimestamp(found.time_ms / 1000, UTC).isoformat(timespec="seconds")
+    from ..camera.timestamps import text_of_milliseconds
+
+    when = text_of_milliseconds(found.time_ms)
     lines = [f"  signed by {found.signer}, {found.algorithm}, at {when} by the signer's clock"]
     if found.reason:
         lines.append(f"    not proven: who signed, since {found.reason}")
+    if found.revocation_checked:
+        lines.append("    proven: lists of their issuers name none of its certificates as revoked")
+    if found.revocation_checked is False:
+        lines.append("    not proven: that its certificate was not revoked (--crl)")
     if found.state == SUPERSEDED:
         lines.append(f"    signed an earlier state; since changed: {', '.join(found.changed)}")
     if found.state == LOCKED:
@@ -111,7 +127,7 @@ def _said(found: SignatureInfo) -> list[str]:
         if found.original:
             lines.append(f"    signed too: the camera's file had SHA-256 {found.original}")
     if found.stamped_ms is not None:
-        at = datetime.fromtimestamp(found.stamped_ms / 1000, UTC).isoformat(timespec="seconds")
+        at = text_of_milliseconds(found.stamped_ms)
         lines.append(f"    proven: it was signed by {at}, as a trusted authority states")
         lines.append("    not proven: what the picture shows")
     else:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..data_files import MOST_KEY, read_bytes
 from ..errors import PgiInputError
 from ..terminal import say, show
 from .base import PgicGroup, option
@@ -24,7 +25,6 @@ __all__ = ["watermark"]
 _KEY = option(
     "--key", required=True, type=EXISTING_FILE, metavar="FILE", help="Key, made by 'pgic watermark key'."
 )
-_MOST_KEY_BYTES = 4_096
 
 
 @click.group(cls=PgicGroup)
@@ -135,10 +135,10 @@ def _pixels(picture: Path) -> NDArray[Any]:
 
 
 def _key(path: Path) -> bytes:
+    data = read_bytes(path, "watermark key", MOST_KEY)
     try:
-        with path.open("rb") as file:
-            return bytes.fromhex(file.read(_MOST_KEY_BYTES).decode("ascii").strip())
-    except (ValueError, OSError) as error:
+        return bytes.fromhex(data.decode("ascii").strip())
+    except ValueError as error:
         raise PgiInputError(f"{path} is no key of a watermark.") from error
 
 

@@ -21,6 +21,7 @@ from .metadata import Location, Metadata, parse_metadata, serialize_metadata
 from .reader import PgiReader
 from .segments import Segment, other_segments, pack_segments, put_segments, unpack_segments
 from .source import ByteSource, open_source
+from .strategy import Strategy, strategy_from_map
 from .writer import KEEP, Keep, build_file, iter_file, rewrite, rewrite_file, write_file
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "Polygon",
     "Segment",
     "Severity",
+    "Strategy",
     "annotations_from_maps",
     "annotations_to_maps",
     "atomic_write",
@@ -61,6 +63,7 @@ __all__ = [
     "rewrite_file",
     "serialize_extension",
     "serialize_metadata",
+    "strategy_from_map",
     "unpack_segments",
     "upright_size",
     "write_file",

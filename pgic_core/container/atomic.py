@@ -10,6 +10,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from ..errors import PgiInputError
+from ..folders import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -114,7 +115,9 @@ def _replace(
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
-    _sync_folder(folder)
+    # Not every system can open or sync a folder; the file itself is complete either way.
+    with contextlib.suppress(OSError):
+        sync_folder(folder)
 
 
 def _copy_attributes(source: str, old: os.stat_result, target: str) -> None:
@@ -159,16 +162,6 @@ def _write_all(handle: int, name: str, chunks: Iterable[bytes | memoryview]) -> 
         with plain_errors(name):
             while view:
                 view = view[os.write(handle, view) :]
-
-
-def _sync_folder(folder: str) -> None:
-    # Not every system can open or sync a folder; the file itself is complete either way.
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 @contextlib.contextmanager

@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..errors import PgiFormatError
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Sequence
     from typing import TypeAlias
 
     from numpy.typing import NDArray
 
     Symbols: TypeAlias = NDArray[np.uint16]
     Logs: TypeAlias = NDArray[np.int32]
+    Sectors: TypeAlias = Callable[[int], bytes | None]
+    """Gives the sector with a number, or None if it is lost."""
 
-__all__ = ["Code", "add_products", "parity_logs", "restore"]
+__all__ = ["Code", "add_products", "parity_logs", "restore", "restored_sectors"]
 
 _POLYNOMIAL = 0x1100B
 _ORDER = 0xFFFF
@@ -116,6 +120,48 @@ def restore(lost: Sequence[int], parity: Sequence[int], sums: Symbols) -> Symbol
     for column, row in enumerate(sums):
         add_products(out, inverse[:, column], row)
     return out
+
+
+def restored_sectors(
+    code: Code, size: int, lost: Collection[int], data: Sectors, parity: Sectors
+) -> dict[int, bytes]:
+    """Lost sectors by number.
+
+    Args:
+        code: how they form groups.
+        size: bytes of a sector, an even number.
+        lost: numbers of those to restore.
+        data: gives the sectors that are not lost.
+        parity: gives the parity sectors, by row * groups + group.
+
+    Raises:
+        PgiFormatError: there is too little parity.
+    """
+    found: dict[int, bytes] = {}
+    for group in sorted({number % code.groups for number in lost}):
+        gone = [number for number in lost if number % code.groups == group]
+        rows: list[int] = []
+        sums = np.zeros((len(gone), size // 2), np.uint16)
+        for row in range(code.parity):
+            sector = parity(row * code.groups + group) if len(rows) < len(gone) else None
+            if sector is not None:
+                sums[len(rows)] = np.frombuffer(sector, "<u2")
+                rows.append(row)
+        if len(rows) < len(gone):
+            raise PgiFormatError("Too much of the file is lost to restore it from its parity.")
+        missing = set(gone)
+        for position, number in enumerate(range(group, code.sectors, code.groups)):
+            if number not in missing:
+                sector = data(number)
+                if sector is None:  # it changed while it was read
+                    raise PgiFormatError("Too much of the file is lost to restore it from its parity.")
+                symbols = np.frombuffer(sector, "<u2").astype(np.uint16, copy=False)
+                add_products(sums, parity_logs(rows, position), symbols)
+        sectors = restore([number // code.groups for number in gone], rows, sums)
+        found |= {
+            number: sector.astype("<u2").tobytes() for number, sector in zip(gone, sectors, strict=True)
+        }
+    return found
 
 
 @lru_cache(maxsize=1)

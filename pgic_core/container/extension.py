@@ -5,7 +5,6 @@ Keys under ``pgic.`` are assigned by FORMAT.md; vendors put theirs under a prefi
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -13,11 +12,13 @@ from typing import TYPE_CHECKING
 import cbor2
 
 from ..errors import PgiFormatError, PgiOptionError
+from ..extension_keys import is_extension_key
 from ..limits import DEFAULT_LIMITS, Limits
 from .annotations import annotations_from_maps
 from .cbor_scan import scan
 from .metadata import Location, check_location
 from .segments import unpack_segments
+from .strategy import strategy_from_map
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -42,7 +43,6 @@ LEAST_DPI, MOST_DPI = 0.001, 1_000_000
 """Pixels per inch that a file may say."""
 
 # prefix "." name; the prefix is a vendor's own, the name is free but for control characters.
-_KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\.[^\x00-\x1f\x7f]+")
 
 
 class ExtensionKey(StrEnum):
@@ -55,6 +55,7 @@ class ExtensionKey(StrEnum):
     ANNOTATIONS = "pgic.annotations"
     LOCATION = "pgic.location"
     PREPROCESS = "pgic.preprocess"
+    STRATEGY = "pgic.strategy"
     SEGMENTS = "pgic.segments"
     XMP_EXTENDED = "pgic.xmp-extended"
     IPTC = "pgic.iptc"
@@ -155,7 +156,7 @@ def location_from_map(value: object) -> Location:
 
 def _check_keys(extension: Mapping[str, object]) -> None:
     for key, value in extension.items():
-        if not _KEY.fullmatch(key):
+        if not is_extension_key(key):
             raise PgiFormatError(
                 f"The extension key {key!r} has no prefix; it must look like 'vendor.name', "
                 "with lower-case letters, digits and hyphens before the dot."
@@ -171,6 +172,8 @@ def _check_keys(extension: Mapping[str, object]) -> None:
             annotations_from_maps(value)
         elif key == ExtensionKey.LOCATION:
             location_from_map(value)
+        elif key == ExtensionKey.STRATEGY:
+            strategy_from_map(value)
         elif key == ExtensionKey.PREPROCESS and not (
             isinstance(value, list) and value and all(isinstance(name, str) and name for name in value)
         ):

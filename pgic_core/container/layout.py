@@ -166,8 +166,11 @@ class BlockEntry:
 
     @property
     def unknown_flags(self) -> int:
-        """Critical flags that this version does not know; the block's content cannot be read with any set."""
-        return self.flags & _CRITICAL_FLAGS & ~int(_KNOWN_FLAGS)
+        """Critical flags of a known block that this version does not know.
+
+        With any set, neither the content can be read, nor is known what ``crc32`` and ``sha256`` cover.
+        """
+        return self.flags & _CRITICAL_FLAGS & ~int(_KNOWN_FLAGS) if self.type in _ALLOWED_FLAGS else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,133 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import warnings
 import zlib
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ..errors import PgiFormatError, PgiWarning
-from .erasure import add_products, parity_logs, restore
+from .erasure import restored_sectors
 from .layout import FIXED_HEADER_SIZE, parse_fixed_header, parse_header
-from .parity import GAP, PACKET_MAGIC, Layout, bare_header, parity_place
+from .parity import GAP, bare_header, parity_place
+from .parity_packets import PacketSet, find_packets
 from .source import ByteSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator
 
     from ..limits import Limits
-    from .erasure import Code
-    from .layout import BlockEntry
 
-    Sectors = Callable[[int], bytes | None]
-    """Gives the sector with a number, or None if it is lost."""
+__all__ = ["Protection", "lost_header"]
 
-__all__ = ["PacketSet", "Protection", "find_packets", "lost_header", "packets_of"]
-
-_HEAD = 36
 _CHUNK = 1 << 20
-# Packets that are none, as forged files may have many: bytes of their CRC32s for each byte of the file.
-_WASTE = 4
-
-
-class PacketSet:
-    """The packets of a parity block, sound or not.
-
-    Args:
-        source: the file.
-        layout: which the packets state.
-        set_id: likewise.
-        places: where they are, by index; or the offset of the first, where they stand in their order.
-    """
-
-    def __init__(
-        self, source: ByteSource, layout: Layout, set_id: bytes, places: Mapping[int, int] | int
-    ) -> None:
-        self._source = source
-        self._places = places
-        self.layout = layout
-        self.set_id = set_id
-
-    def sector(self, index: int) -> bytes | None:
-        """The sector of a packet; None if it is lost."""
-        if isinstance(self._places, int):
-            place: int | None = self._places + index * self.layout.packet
-        else:
-            place = self._places.get(index)
-        if place is None:
-            return None
-        packet = self._source.read_up_to(place, self.layout.packet)
-        head = self.layout.head(self.set_id, index)
-        if len(packet) < self.layout.packet or packet[:_HEAD] != head:
-            return None
-        return None if zlib.crc32(packet[:-4]) != int.from_bytes(packet[-4:], "little") else packet[_HEAD:-4]
-
-    def parity(self, number: int) -> bytes | None:
-        """Parity sector of the bare file."""
-        return self.sector(self.layout.checks.sectors + number)
-
-    def sound(self) -> int:
-        """How many packets are there."""
-        return sum(self.sector(index) is not None for index in range(self.layout.packets))
-
-    def check_list(self) -> tuple[bytes, list[int]]:
-        """Header of the bare file, and the CRC32 of each of its sectors.
-
-        Raises:
-            PgiFormatError: too much of it is lost.
-        """
-        layout, code = self.layout, self.layout.checks
-        found = {index: self.sector(index) for index in range(code.sectors)}
-        lost = [index for index, sector in found.items() if sector is None]
-        first = code.sectors + layout.data.parity_sectors
-        found |= _restored(code, layout.sector, lost, found.get, lambda number: self.sector(first + number))
-        listed = b"".join(found[index] or b"" for index in range(code.sectors))
-        header = listed[: layout.header_size]
-        if hashlib.sha256(header).digest()[:8] != self.set_id:
-            raise PgiFormatError("The check list of the parity block contradicts itself.")
-        crcs = np.frombuffer(listed, "<u4", layout.data.sectors, layout.header_size)
-        return header, crcs.tolist()
-
-
-def packets_of(source: ByteSource, parity: BlockEntry) -> PacketSet | None:
-    """The packets of a parity block that the directory lists; None if no sound one is there."""
-    start = source.read_up_to(parity.offset, _CHUNK)
-    candidates = [0]
-    while (place := start.find(PACKET_MAGIC, candidates[-1] + 1)) >= 0 and len(candidates) < 1024:
-        candidates.append(place)
-    for place in candidates:
-        found = _packet_at(source, parity.offset + place)
-        if found is None:
-            continue
-        layout, set_id, index = found
-        fits = layout.bare_size <= 2 * (source.size() or 0)
-        if fits and place == index * layout.packet and layout.length == parity.length:
-            return PacketSet(source, layout, set_id, parity.offset)
-    return None
-
-
-def find_packets(source: ByteSource) -> PacketSet | None:
-    """The packets of a file whose directory is lost, of the largest set; None if there are none."""
-    size = source.size() or 0
-    sets: dict[tuple[Layout, bytes], dict[int, int]] = {}
-    waste = _WASTE * size
-    for place in _magics(source, size):
-        found = _packet_at(source, place)
-        if found is None:
-            waste -= 1024
-            if waste < 0:
-                break
-            continue
-        layout, set_id, index = found
-        if layout.bare_size <= 2 * size:
-            sets.setdefault((layout, set_id), {}).setdefault(index, place)
-    if not sets:
-        return None
-    (layout, set_id), places = max(sets.items(), key=lambda item: len(item[1]))
-    return PacketSet(source, layout, set_id, places)
 
 
 def lost_header(source: ByteSource, limits: Limits, other: ByteSource | None = None) -> Protection | None:
@@ -323,7 +216,7 @@ class Protection(ByteSource):
                 return known.get(number) or self._sound(number)
 
             try:
-                found = _restored(code, layout.sector, lost, read, self._packets.parity)
+                found = restored_sectors(code, layout.sector, lost, read, self._packets.parity)
             except PgiFormatError:
                 self._hopeless.add(group)
                 continue
@@ -341,60 +234,3 @@ class Protection(ByteSource):
             )
             warnings.warn(PgiWarning(message), stacklevel=2)
         self.restored |= set(found)
-
-
-def _restored(
-    code: Code, size: int, lost: Collection[int], data: Sectors, parity: Sectors
-) -> dict[int, bytes]:
-    """Lost sectors by number.
-
-    Raises:
-        PgiFormatError: there is too little parity.
-    """
-    found: dict[int, bytes] = {}
-    for group in sorted({number % code.groups for number in lost}):
-        gone = [number for number in lost if number % code.groups == group]
-        rows: list[int] = []
-        sums = np.zeros((len(gone), size // 2), np.uint16)
-        for row in range(code.parity):
-            sector = parity(row * code.groups + group) if len(rows) < len(gone) else None
-            if sector is not None:
-                sums[len(rows)] = np.frombuffer(sector, "<u2")
-                rows.append(row)
-        if len(rows) < len(gone):
-            raise PgiFormatError("Too much of the file is lost to restore it from its parity.")
-        missing = set(gone)
-        for position, number in enumerate(range(group, code.sectors, code.groups)):
-            if number not in missing:
-                sector = data(number)
-                if sector is None:  # it changed while it was read
-                    raise PgiFormatError("Too much of the file is lost to restore it from its parity.")
-                symbols = np.frombuffer(sector, "<u2").astype(np.uint16, copy=False)
-                add_products(sums, parity_logs(rows, position), symbols)
-        sectors = restore([number // code.groups for number in gone], rows, sums)
-        found |= {
-            number: sector.astype("<u2").tobytes() for number, sector in zip(gone, sectors, strict=True)
-        }
-    return found
-
-
-def _packet_at(source: ByteSource, place: int) -> tuple[Layout, bytes, int] | None:
-    """What a sound packet says that starts at an offset; None if there is none."""
-    head = source.read_up_to(place, _HEAD)
-    found = Layout.of_packet(head) if len(head) == _HEAD else None
-    if found is None:
-        return None
-    layout, set_id, index = found
-    whole = PacketSet(source, layout, set_id, {index: place})
-    return found if whole.sector(index) is not None else None
-
-
-def _magics(source: ByteSource, size: int) -> Iterator[int]:
-    """Offsets at which the magic number of packets stands."""
-    overlap = len(PACKET_MAGIC) - 1
-    for start in range(0, size, _CHUNK):
-        piece = source.read_up_to(start, _CHUNK + overlap)
-        place = piece.find(PACKET_MAGIC)
-        while place >= 0:
-            yield start + place
-            place = piece.find(PACKET_MAGIC, place + 1)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from ..errors import PgiFormatError, PgiUnsupportedError
 from .layout import BlockType
 from .parity import bare_header, protected
-from .parity_reading import Protection, lost_header, packets_of
+from .parity_packets import packets_of
+from .parity_reading import Protection, lost_header
 from .protected_header import read_header
 from .reader import PgiReader
 

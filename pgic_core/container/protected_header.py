@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError, PgiWarning
 from .layout import FIXED_HEADER_SIZE, BlockType, Header, parse_fixed_header, parse_header
-from .parity_reading import PacketSet, Protection, lost_header, packets_of
+from .parity_packets import PacketSet, packets_of
+from .parity_reading import Protection, lost_header
 
 if TYPE_CHECKING:
     from ..limits import Limits

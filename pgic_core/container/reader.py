@@ -1,36 +1,26 @@
-"""Reading a file: header and directory on opening, each block when it is touched, all of it in verify()."""
+"""What a file holds: A.2 fields on opening, metadata, extension and image data when they are asked for."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import zlib
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
-from ..errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
+from ..errors import PgiChecksumError, PgiFormatError, PgiUnsupportedError
 from ..limits import DEFAULT_LIMITS
+from .block_reader import BlockReader, require_known_flags
 from .extension import ExtensionKey, location_from_map, parse_extension
 from .image_fields import IMAGE_FIELDS_SIZE, Compression, ImageFields
-from .layout import BlockEntry, BlockType, Header
+from .layout import BlockEntry, BlockType
 from .metadata import Metadata, agrees, parse_metadata
 from .packing import DICTIONARY_BYTES, inflate
-from .parity import DEFAULT_SHARE
-from .parity_reading import Protection
-from .protected_header import check_parity, open_protected, trailing
-from .source import ByteSource, open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import TracebackType
-    from typing import Self
-
     from ..limits import Limits
     from .source import SourceLike
 
 __all__ = ["PgiReader", "SealedContent"]
-
-_CHUNK = 1 << 20
 
 
 class SealedContent(Protocol):
@@ -54,7 +44,7 @@ class SealedContent(Protocol):
         """Plain bytes of ``image_data``, authenticated."""
 
 
-class PgiReader:
+class PgiReader(BlockReader):
     """One ``.pgi`` file (A-6.3.1).
 
     Opening reads the header, the directory and the A.2 fields, nothing else; a prefix of the file or a
@@ -90,15 +80,12 @@ class PgiReader:
         quiet: bool = False,
         sequence: PgiReader | None = None,
     ) -> None:
-        self._source = open_source(source, limits)
-        self._owned = not isinstance(source, ByteSource)
-        self._limits = limits
+        super().__init__(source, limits, quiet=quiet)
         self._sequence = sequence
         self._dictionaries: dict[int, bytes] = {}
         self._sealed: SealedContent | None = None
         self._locked_because: PgiUnsupportedError | None = None
         try:
-            self._source, self._header, self._packets = open_protected(self._source, limits, quiet=quiet)
             self._fields = self._read_fields()
         except BaseException:
             self.close()
@@ -127,29 +114,6 @@ class PgiReader:
         """What decrypts this file; None of a plain or a locked one."""
         return self._sealed
 
-    @property
-    def limits(self) -> Limits:
-        """What the file may ask for."""
-        return self._limits
-
-    def close(self) -> None:
-        """Close the file if this reader opened it."""
-        if self._owned:
-            self._source.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    @property
-    def source(self) -> ByteSource:
-        """The bytes below."""
-        return self._source
-
     def require_picture(self) -> None:
         """Raise unless the file is a single picture.
 
@@ -162,49 +126,9 @@ class PgiReader:
             )
 
     @property
-    def header(self) -> Header:
-        """What header and directory say."""
-        return self._header
-
-    @property
-    def version(self) -> tuple[int, int]:
-        """Major and minor version of the format."""
-        return self._header.version >> 8, self._header.version & 255
-
-    @property
     def fields(self) -> ImageFields:
         """The A.2 fields."""
         return self._fields
-
-    @property
-    def blocks(self) -> tuple[BlockEntry, ...]:
-        """The directory, in file order, unknown ancillary blocks included."""
-        return self._header.blocks
-
-    @property
-    def size(self) -> int:
-        """Bytes of the whole file, as the directory says."""
-        return self._header.size
-
-    @property
-    def complete(self) -> bool | None:
-        """Whether all bytes are there; None while that cannot be told of a stream."""
-        size = self._source.size()
-        return None if size is None else size >= self.size
-
-    @property
-    def protection(self) -> Protection | None:
-        """What restores lost sectors as they are read; None if the file has no usable parity."""
-        return self._source if isinstance(self._source, Protection) else None
-
-    @property
-    def parity_share(self) -> int | None:
-        """Parity in 1/10,000 of the data, which an editor keeps; None if the file has no parity block."""
-        if self.protection is not None:
-            return self.protection.share
-        if self.header.find(BlockType.PARITY) is None:
-            return None
-        return DEFAULT_SHARE if self._packets is None else self._packets.layout.share
 
     @property
     def payload_length(self) -> int:
@@ -215,7 +139,7 @@ class PgiReader:
         """
         image = self._header.image
         if image.encrypted and self._sealed is not None:
-            _require_known_flags(image)
+            require_known_flags(image)
             return self._sealed.payload_length
         self._require_plain(image)
         return image.length - IMAGE_FIELDS_SIZE
@@ -322,62 +246,6 @@ class PgiReader:
             return self._sealed.read_payload(offset, length)
         return self._read(image, image.offset + IMAGE_FIELDS_SIZE + offset, length)
 
-    def read_stored(self, block: BlockEntry, offset: int, length: int) -> bytes:
-        """Stored bytes of a block, unchecked.
-
-        Args:
-            block: one of :attr:`blocks`.
-            offset: first byte, from the start of the block.
-            length: number of bytes.
-
-        Raises:
-            PgiFormatError: they do not lie inside the block.
-            PgiTruncatedError: the file ends before them.
-        """
-        if offset < 0 or length < 0 or offset + length > block.length:
-            raise PgiFormatError(f"Bytes {offset} to {offset + length} do not lie inside the {block.name}.")
-        return self._read(block, block.offset + offset, length)
-
-    def read_checked(self, block: BlockEntry) -> bytes:
-        """The stored bytes of a small block, with CRC32 checked.
-
-        Raises:
-            PgiChecksumError: they are damaged.
-            PgiLimitError: they are more than ``metadata_bytes``.
-            PgiTruncatedError: the file ends before the block does.
-        """
-        self._limits.check("metadata_bytes", block.length, f"The {block.name}")
-        data = self._read(block, block.offset, block.length)
-        if zlib.crc32(data) != block.crc32:
-            raise _damaged(block, "CRC32")
-        return data
-
-    def read_block(self, block: BlockEntry) -> bytes:
-        """The stored bytes of a block, as they are, with CRC32 and SHA-256 checked.
-
-        Raises:
-            PgiChecksumError: they are damaged.
-            PgiTruncatedError: the file ends before the block does.
-        """
-        return b"".join(self.iter_block(block))
-
-    def iter_block(self, block: BlockEntry) -> Iterator[bytes]:
-        """As :meth:`read_block`, in pieces; the checks raise after the last piece.
-
-        Yields:
-            The stored bytes, at most 1 MiB at a time.
-        """
-        crc, sha = 0, hashlib.sha256()
-        for start in range(block.offset, block.end, _CHUNK):
-            piece = self._read(block, start, min(_CHUNK, block.end - start))
-            crc = zlib.crc32(piece, crc)
-            sha.update(piece)
-            yield piece
-        if crc != block.crc32:
-            raise _damaged(block, "CRC32")
-        if sha.digest() != block.sha256:
-            raise _damaged(block, "SHA-256")
-
     def verify(self) -> None:
         """As :meth:`verify_bytes`; metadata and extension are read too, unless they are encrypted.
 
@@ -388,35 +256,14 @@ class PgiReader:
         if self._sealed is not None or not any(block.encrypted for block in self.blocks):
             _ = self.metadata
 
-    def verify_bytes(self) -> None:
-        """Check every byte: CRC32 and SHA-256 of all blocks, and that nothing follows the last (A-6.3.2a).
+    def _verify_block(self, block: BlockEntry) -> None:
+        if block.sequence:
+            # Not imported for pictures.
+            from .sequence import SequenceReader
 
-        Raises:
-            PgiChecksumError: a block is damaged; the message names it.
-            PgiTruncatedError: the file ends too early.
-            PgiFormatError: bytes follow the last block, or the parity block is that of another file; of a
-                sequence also where its records break a rule.
-            PgiUnsupportedError: a block needs a later version.
-        """
-        if self.protection is not None:
-            self.protection.quiet = True
-            if self.header.find(BlockType.PARITY) is None:
-                raise PgiChecksumError("The header is damaged; 'pgic repair' restores it.")
-        for block in self.blocks:
-            if block.type in list(BlockType):  # others are passed over anyway
-                _require_known_flags(block)
-        for block in self.blocks:
-            if block.sequence:
-                # Not imported for pictures.
-                from .sequence import SequenceReader
-
-                SequenceReader(self).verify()
-                continue
-            for _ in self.iter_block(block):
-                pass
-        check_parity(self.header, self._packets, self.protection)
-        if not self.header.open_ended and self._source.read_up_to(self.size, 1):
-            raise trailing(self.size)
+            SequenceReader(self).verify()
+        else:
+            super()._verify_block(block)
 
     def _read_fields(self) -> ImageFields:
         image = self._header.image
@@ -438,7 +285,7 @@ class PgiReader:
     def _read_content(self, block: BlockEntry) -> bytes:
         """A metadata or extension block: CRC32 checked, decompressed."""
         if block.encrypted and self._sealed is not None and block.type == BlockType.METADATA:
-            _require_known_flags(block)
+            require_known_flags(block)
             data = self._sealed.metadata()
         else:
             self._require_plain(block)
@@ -451,27 +298,10 @@ class PgiReader:
     def _require_plain(self, block: BlockEntry) -> None:
         if block.encrypted:
             raise self._locked(block.name)
-        _require_known_flags(block)
+        require_known_flags(block)
 
     def _locked(self, name: str) -> PgiUnsupportedError:
         # A new one each time, since a traceback grows with each raise.
         known = self._locked_because
         kind = PgiUnsupportedError if known is None else type(known)
         return kind(f"The {name} is encrypted." if known is None else str(known))
-
-    def _read(self, block: BlockEntry, offset: int, length: int) -> bytes:
-        try:
-            return self._source.read_at(offset, length)
-        except PgiTruncatedError as error:
-            raise PgiTruncatedError(f"The file ends before or inside the {block.name}.") from error
-
-
-def _require_known_flags(block: BlockEntry) -> None:
-    if block.unknown_flags:
-        raise PgiUnsupportedError(
-            f"The {block.name} has flags 0x{block.unknown_flags:04x}, which need a later version."
-        )
-
-
-def _damaged(block: BlockEntry, check: str) -> PgiChecksumError:
-    return PgiChecksumError(f"The {block.name} is damaged: its {check} does not match.")

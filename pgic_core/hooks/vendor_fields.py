@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import PgiOptionError
+from ..extension_keys import is_extension_key
 from .calling import call_each, warn
 from .specs import Field
 from .trace import brief
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ShownField", "collect_extension_fields", "extension_schemas", "read_extension_fields"]
 
-_KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\.[^\x00-\x1f\x7f]+")
 _TYPES: dict[str, tuple[type, ...]] = {
     "bool": (bool,),
     "int": (int,),
@@ -174,7 +173,7 @@ def _checked_schema(answer: object) -> Mapping[str, Field]:
     if not isinstance(answer, Mapping):
         raise TypeError(f"it must return a mapping, not {brief(answer)}")
     for key, field in answer.items():
-        if not isinstance(key, str) or not _KEY.fullmatch(key) or key.startswith("pgic."):
+        if not isinstance(key, str) or not is_extension_key(key) or key.startswith("pgic."):
             raise ValueError(f"{key!r} is no key of a vendor: it must look like 'vendor.name'")
         if not isinstance(field, Field) or field.type not in _TYPES:
             raise TypeError(f"the schema of {key} must be a Field with one of the types {', '.join(_TYPES)}")

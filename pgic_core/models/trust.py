@@ -47,7 +47,7 @@ def sign_model(folder: Path, key: str) -> str:
         PgiModelError: the folder holds no sound model.
         PgiInputError: the key cannot be read, or the signature not written.
     """
-    from ..signing import Signer
+    from ..ed25519_keys import Signer
     from .model import Model
 
     Model(folder).check()
@@ -89,7 +89,7 @@ def check_trusted(folder: Path) -> None:
 
 
 def _is_signed(folder: Path) -> bool:
-    from ..signing import is_signature_of, key_id_of, load_public_key
+    from ..ed25519_keys import is_signature_of, key_id_of, load_public_key
 
     stated = read_json(folder / SIGNATURE_NAME, most_bytes=_MOST_BYTES)
     if not isinstance(stated, dict):

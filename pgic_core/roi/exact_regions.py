@@ -15,7 +15,7 @@ from ..errors import PgiOptionError
 from ..hooks import find_roi
 from .blocks import box_cover, fit, grid_shape
 from .resolve import ANNOTATIONS
-from .shapes import shape_of, stored_point
+from .shapes import shape_of, stored_mask, stored_point
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -111,16 +111,10 @@ def blocks_of(
 def _blocks_of_mask(
     mask: NDArray[Any], height: int, width: int, orientation: int, name: str
 ) -> NDArray[np.bool_]:
-    columns, rows = upright_size(width, height, orientation)
-    if mask.shape != (rows, columns) or mask.dtype.kind not in "bfiu":
-        raise PgiOptionError(
-            f"A mask for {name} must have the upright picture's shape {(rows, columns)}, not {mask.shape}."
-        )
-    there = mask != 0
-    there = there.T if orientation >= 5 else there
-    there = there[::-1] if orientation in (3, 4, 6, 7) else there
-    there = there[:, ::-1] if orientation in (2, 3, 7, 8) else there
-    return fit(there, height, width, EXACT_SIDE)
+    stored = stored_mask(mask, height, width, orientation, name)
+    if mask.dtype.kind not in "bfiu":
+        raise PgiOptionError(f"A mask for {name} must be of bool or numbers, not {mask.dtype}.")
+    return fit(stored != 0, height, width, EXACT_SIDE)
 
 
 def _blocks_of_shape(item: object, height: int, width: int, orientation: int, name: str) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from PIL import Image
 
-from ..container import ExtensionKey
+from ..container import ExtensionKey, upright_size
 from ..errors import PgiOptionError
 from ..hooks import find_roi
 from ..models import ROWS_PER_OCTAVE
@@ -19,7 +19,15 @@ from .shapes import importance_of_mask, importance_of_shapes
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ANNOTATIONS", "DEFAULT_STRENGTH", "Roi", "RoiLike", "RoiSource", "resolve_roi"]
+__all__ = [
+    "ANNOTATIONS",
+    "DEFAULT_STRENGTH",
+    "Roi",
+    "RoiLike",
+    "RoiSource",
+    "name_of_regions",
+    "resolve_roi",
+]
 
 ANNOTATIONS = "annotations"
 """Name of the model that keeps the picture's own annotations."""
@@ -41,8 +49,8 @@ class Roi:
     given quality the file grows; ask for ``max_bytes`` or lower the background to pay for it elsewhere.
 
     Attributes:
-        source: a mask (H, W) of the stored picture, boxes, annotations, or the name of a model; the name
-            "annotations" stands for those that the picture is given.
+        source: a mask (H, W), boxes or annotations, all in pixels of the upright picture, or the name of a
+            model; the name "annotations" stands for those that the picture is given.
         strength: octaves by which steps are finer where the importance is 1, 0 to 4; in proportion below.
         background: octaves by which steps are finer where it is 0, -4 to 4; negative is coarser.
 
@@ -61,6 +69,16 @@ class Roi:
                 raise PgiOptionError(f"{name} must be from {low:g} to {_MOST_OCTAVES:g}, not {value!r}.")
 
 
+def name_of_regions(source: object) -> str:
+    """Where regions come from, as a file records it: the name of a model, or of what was given."""
+    if isinstance(source, str):
+        return source
+    if isinstance(source, np.ndarray) and source.dtype == np.int8:
+        return "map"
+    is_boxes = isinstance(source, np.ndarray) and source.ndim == 2 and source.shape[1] in (4, 5)
+    return "mask" if isinstance(source, (np.ndarray, Image.Image)) and not is_boxes else "boxes"
+
+
 def resolve_roi(
     roi: RoiLike | None,
     image: NDArray[np.uint8],
@@ -72,9 +90,9 @@ def resolve_roi(
 
     Args:
         roi: a :class:`Roi`, or its source alone; an int8 array of the map's shape, of values from -32 to
-            32, is taken as it is.
+            32, is taken as it is: it lies on the stored picture.
         image: (H, W, 3) uint8, RGB, the stored picture.
-        orientation: EXIF orientation, 1 to 8. Boxes and annotations are in pixels of the upright picture.
+        orientation: EXIF orientation, 1 to 8. Masks, boxes and annotations are those of the upright picture.
         fields: extension fields that are stored with the picture, for models that use them; its annotations
             are what the name "annotations" stands for.
 
@@ -123,8 +141,9 @@ def _importance(
             raise PgiOptionError(f"A ROI mask must be a picture of mode 1 or L, not {source.mode}.")
         source = np.asarray(source)
     is_boxes = isinstance(source, np.ndarray) and source.ndim == 2 and source.shape[1] in (4, 5)
-    if isinstance(source, np.ndarray) and (source.shape == (height, width) or not is_boxes):
-        return importance_of_mask(source, height, width)
+    columns, rows = upright_size(width, height, orientation)
+    if isinstance(source, np.ndarray) and (source.shape == (rows, columns) or not is_boxes):
+        return importance_of_mask(source, height, width, orientation)
     if isinstance(source, (bytes, Mapping)) or not isinstance(source, Iterable):
         raise PgiOptionError(
             "roi must be a mask, a list of boxes or annotations, the name of a model or a Roi, "

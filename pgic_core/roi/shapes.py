@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..container import Annotation, Box, Polygon
+from ..container import Annotation, Box, Polygon, upright_size
 from ..errors import PgiFormatError, PgiOptionError
 from .blocks import box_cover, fit, grid_shape
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Point = tuple[float, float]
 
-__all__ = ["importance_of_mask", "importance_of_shapes", "shape_of", "stored_point"]
+__all__ = ["importance_of_mask", "importance_of_shapes", "shape_of", "stored_mask", "stored_point"]
 
 _REDUCTION = 8
 """Pixels along one side of the cells that polygons are drawn on."""
@@ -57,13 +57,16 @@ def importance_of_shapes(
     return importance
 
 
-def importance_of_mask(mask: NDArray[Any], height: int, width: int) -> NDArray[np.float32]:
-    """Importance of blocks under a mask of the stored picture: the largest value in each.
+def importance_of_mask(
+    mask: NDArray[Any], height: int, width: int, orientation: int = 1
+) -> NDArray[np.float32]:
+    """Importance of blocks under a mask: the largest value in each.
 
     Args:
-        mask: (H, W) bool, float from 0 to 1, or uint8 from 0 to 255.
-        height: of the picture, in pixels.
+        mask: of the upright picture, bool, float from 0 to 1, or uint8 from 0 to 255.
+        height: of the stored picture, in pixels.
         width: likewise.
+        orientation: EXIF orientation, 1 to 8.
 
     Returns:
         float32 of :func:`.blocks.grid_shape`, 0 to 1.
@@ -71,17 +74,42 @@ def importance_of_mask(mask: NDArray[Any], height: int, width: int) -> NDArray[n
     Raises:
         PgiOptionError: shape, type or range are others.
     """
-    if mask.shape != (height, width):
-        raise PgiOptionError(f"A ROI mask must have the picture's shape {(height, width)}, not {mask.shape}.")
+    stored = stored_mask(mask, height, width, orientation, "roi")
     if mask.dtype == np.uint8:
-        values = np.divide(mask, 255, dtype=np.float32)
+        values = np.divide(stored, 255, dtype=np.float32)
     elif mask.dtype == bool or mask.dtype.kind == "f":
-        values = np.asarray(mask, np.float32)
+        values = np.asarray(stored, np.float32)
     else:
         raise PgiOptionError(f"A ROI mask must be of bool, float or uint8, not {mask.dtype}.")
     if not (values.min() >= 0 and values.max() <= 1):  # false for NaN, too
         raise PgiOptionError("A ROI mask must lie between 0 and 1.")
     return fit(values, height, width)
+
+
+def stored_mask(mask: NDArray[Any], height: int, width: int, orientation: int, name: str) -> NDArray[Any]:
+    """A mask of the upright picture, turned as the picture is stored.
+
+    Args:
+        mask: of the upright picture.
+        height: of the stored picture, in pixels.
+        width: likewise.
+        orientation: EXIF orientation, 1 to 8.
+        name: of the argument, for the message.
+
+    Returns:
+        A view of shape (height, width).
+
+    Raises:
+        PgiOptionError: it has another shape.
+    """
+    columns, rows = upright_size(width, height, orientation)
+    if mask.shape != (rows, columns):
+        raise PgiOptionError(
+            f"A mask for {name} must have the upright picture's shape {(rows, columns)}, not {mask.shape}."
+        )
+    mask = mask.T if orientation >= 5 else mask
+    mask = mask[::-1] if orientation in (3, 4, 6, 7) else mask
+    return mask[:, ::-1] if orientation in (2, 3, 7, 8) else mask
 
 
 def stored_point(point: Point, orientation: int, height: int, width: int) -> Point:

@@ -16,7 +16,7 @@ from .keys import (
     write_key_pair,
 )
 from .recipients import Recipient
-from .signatures import SignatureInfo, SigningKey
+from .signatures import SignatureInfo, SigningKey, StatedSignature
 from .tiers import Tier
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "SecretKey",
     "SignatureInfo",
     "SigningKey",
+    "StatedSignature",
     "Tier",
     "generate_key",
     "read_public_key",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..container.source import SourceLike
     from ..limits import Limits
     from .keyring import KeysLike
-    from .opening import OpenedContent
+    from .opened_content import OpenedContent
 
 __all__ = [
     "has_signatures",
@@ -102,7 +102,7 @@ def opened_content(reader: PgiReader) -> OpenedContent | None:
     """What decrypts a file; None of a plain or a locked one."""
     if reader.sealed is None:
         return None
-    from .opening import OpenedContent
+    from .opened_content import OpenedContent
 
     assert isinstance(reader.sealed, OpenedContent)
     return reader.sealed

@@ -24,6 +24,9 @@ KEYS_VARIABLE = "PGIC_KEYS"
 """Environment variable: paths of ``.key`` files, with the system's separator between them."""
 
 
+_NAMED = 4
+
+
 class Keyring:
     """Keys to try.
 
@@ -58,6 +61,18 @@ class Keyring:
 
     def __repr__(self) -> str:
         return f"Keyring({len(self._secrets)} keys, {len(self.passphrases)} passphrases)"
+
+    @property
+    def tried(self) -> str:
+        """What was given, in words: "no key was given", or that none of those opens a file."""
+        names = [f"key {key_id.hex()}" for key_id in self._secrets]
+        names += ["the passphrase"] * bool(self.passphrases)
+        if not names:
+            return "no key was given"
+        if len(names) == 1:
+            return f"{names[0]}, which was given, does not open it"
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        return f"none of those given opens it ({', '.join(names[:_NAMED])}{more})"
 
     def find(self, kind: str, key_id: bytes, *, ask: bool) -> SecretKey | ModuleKey | None:
         """The secret key of a recipient, or None.

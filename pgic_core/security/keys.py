@@ -14,6 +14,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ..data_files import MOST_KEY, read_bytes
 from ..errors import PgiInputError, PgiOptionError
 from .schemes import SCHEMES, find_scheme, unwrap_sm2
 from .suites import require_extra
@@ -39,7 +40,6 @@ __all__ = [
 ]
 
 KEY_ID_BYTES = 8
-_MOST_BYTES = 1 << 16
 _PUBLIC, _SECRET = "pgic-public", "pgic-secret"
 
 
@@ -193,6 +193,7 @@ def generate_key(kind: str = "x25519") -> SecretKey:
     """
     if kind not in SCHEMES:
         raise PgiOptionError(f"The kind of key must be one of {', '.join(SCHEMES)}, not {kind!r}.")
+    require_extra("To make keys")
     return SecretKey(kind, find_scheme(kind).generate())
 
 
@@ -213,6 +214,10 @@ def parse_keys(text: str, what: str) -> list[PublicKey | SecretKey]:
         if not words or words[0].startswith("#"):
             continue
         problem = PgiInputError(f"{what}: line {number} is no key that pgic wrote.")
+        if words[0].startswith("-----BEGIN"):
+            raise PgiInputError(
+                f"{what} is a key in PEM, which is for signatures; 'pgic keygen NAME' makes others."
+            )
         if len(words) != 4 or words[0] not in (_PUBLIC, _SECRET):
             raise problem
         try:
@@ -239,6 +244,12 @@ def read_public_key(path: str | os.PathLike[str]) -> PublicKey:
         PgiInputError: it cannot be read, or holds something else.
     """
     keys = parse_keys(_read(path), os.fspath(path))
+    if any(isinstance(key, SecretKey) for key in keys):
+        public = os.path.splitext(os.fspath(path))[0] + ".pub"
+        raise PgiInputError(
+            f"{os.fspath(path)} is a secret key, which opens files. Encrypting takes the public one, "
+            f"probably {public}."
+        )
     if len(keys) != 1 or not isinstance(keys[0], PublicKey):
         raise PgiInputError(f"{os.fspath(path)} is no file with one public key.")
     return keys[0]
@@ -287,15 +298,6 @@ def _line(word: str, kind: str, key_id: bytes, data: bytes) -> str:
 
 def _read(path: str | os.PathLike[str]) -> str:
     try:
-        with open(path, "rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise PgiInputError(
-            error.errno, f"The key cannot be read: {error.strerror}", os.fspath(path)
-        ) from error
-    if len(data) > _MOST_BYTES:
-        raise PgiInputError(f"{os.fspath(path)} is too large to be a key file.")
-    try:
-        return data.decode("ascii")
+        return read_bytes(path, "key", MOST_KEY).decode("ascii")
     except UnicodeDecodeError:
         raise PgiInputError(f"{os.fspath(path)} is no key file.") from None

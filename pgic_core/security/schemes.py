@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import PgiAuthenticationError, PgiOptionError, PgiUnsupportedError
+from .sm2 import POINT, PRIVATE_BYTES, PUBLIC_BYTES, load_sm2
 from .suites import INTERNATIONAL, NATIONAL, find_suite, require_extra
 
 if TYPE_CHECKING:
@@ -22,9 +23,7 @@ __all__ = ["SCHEMES", "Scheme", "find_scheme", "unwrap_sm2"]
 
 _WRONG_KEY = "The key that is wrapped for this recipient was changed, or taken from another file."
 _X25519, _MLKEM_PUBLIC, _MLKEM_SEED = 32, 1184, 64
-_SM2_PRIVATE, _SM2_PUBLIC = 32, 64
 _SM2_WRAPPED = 1 + 64 + 32 + 16  # C1 with its leading byte, C3, and C2 of a key of SM4
-_POINT = b"\x04"
 
 
 class Scheme(Protocol):
@@ -176,29 +175,29 @@ class _Sm2Scheme:
     suite = NATIONAL
 
     def generate(self) -> bytes:
-        return bytes(_sm2().generate_keypair()[0]).rjust(_SM2_PRIVATE, b"\0")
+        return bytes(load_sm2().generate_keypair()[0]).rjust(PRIVATE_BYTES, b"\0")
 
     def public_of(self, private: bytes) -> bytes:
-        _check_size(private, _SM2_PRIVATE)
+        _check_size(private, PRIVATE_BYTES)
         try:
-            return bytes(_sm2(private).generate_pk(private))[-_SM2_PUBLIC:]
+            return bytes(load_sm2(private).generate_pk(private))[-PUBLIC_BYTES:]
         except Exception as error:  # gmalg has no base of its errors
             raise PgiOptionError("The private key is none of SM2.") from error
 
     def check_public(self, public: bytes) -> None:
-        _check_size(public, _SM2_PUBLIC)
-        if not _sm2().verify_pk(_POINT + public):
+        _check_size(public, PUBLIC_BYTES)
+        if not load_sm2().verify_pk(POINT + public):
             raise PgiOptionError("The public key cannot be used: it is no point of the curve of SM2.")
 
     def wrap(self, public: bytes, key: bytes, info: bytes) -> bytes:
         suite = find_suite(NATIONAL)
         outer = secrets.token_bytes(suite.key_bytes)
-        return bytes(_sm2(public=_POINT + public).encrypt(outer)) + suite.seal(outer, 0, key, info)
+        return bytes(load_sm2(public=POINT + public).encrypt(outer)) + suite.seal(outer, 0, key, info)
 
     def unwrap(self, private: bytes, data: bytes, info: bytes) -> bytes:
         def decrypt(cipher: bytes) -> bytes:
             try:
-                return bytes(_sm2(private).decrypt(cipher))
+                return bytes(load_sm2(private).decrypt(cipher))
             except Exception as error:  # gmalg has no base of its errors
                 raise PgiAuthenticationError(_WRONG_KEY) from error
 
@@ -220,14 +219,6 @@ def unwrap_sm2(decrypt: Callable[[bytes], bytes], data: bytes, info: bytes) -> b
     if len(outer) != suite.key_bytes:
         raise PgiAuthenticationError(_WRONG_KEY)
     return suite.open(outer, 0, data[_SM2_WRAPPED:], info, "The key that is wrapped for this recipient")
-
-
-def _sm2(private: bytes | None = None, public: bytes | None = None) -> Any:
-    try:
-        from gmalg import SM2
-    except ImportError as error:
-        raise PgiUnsupportedError("SM2 needs the extra 'security': pip install 'pgic[security]'.") from error
-    return SM2(private, pk=public)
 
 
 SCHEMES: dict[str, Scheme] = {

@@ -28,7 +28,8 @@ from .messages import (
     pack_content,
     pack_table,
 )
-from .opening import OpenedContent, records_of
+from .opened_content import OpenedContent
+from .opening import records_of
 from .plan import fitted, is_lossless, payload_of, preview_of, sealed_parts, without_preview
 from .recipients import suite_of, wrap
 from .signatures.making import carried_records

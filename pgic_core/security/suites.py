@@ -6,6 +6,7 @@ Suite 1 is AES-256-GCM with SHA-256 (A-6.5.3a); suite 2 is SM4-GCM with SM3 (A-9
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import struct
 from dataclasses import dataclass
@@ -101,6 +102,17 @@ class Suite:
         from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
         return HKDF(self._hash(), self.key_bytes, salt, info).derive(key)
+
+    def digest(self, *pieces: bytes) -> bytes:
+        """The hash of pieces one after another, 32 bytes."""
+        if self.number == INTERNATIONAL:
+            return hashlib.sha256(b"".join(pieces)).digest()
+        from cryptography.hazmat.primitives.hashes import Hash
+
+        context = Hash(self._hash())
+        for piece in pieces:
+            context.update(piece)
+        return context.finalize()
 
     def mac(self, key: bytes, data: bytes) -> bytes:
         """HMAC (RFC 2104), 32 bytes."""

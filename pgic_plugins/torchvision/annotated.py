@@ -23,6 +23,8 @@ from .others import OTHER_EXTENSIONS, is_other
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pgic_core.security.keyring import KeysLike
+
     Corners = tuple[float, float, float, float]
     Named = list[tuple[str, Corners, "Outline"]]
 
@@ -220,7 +222,7 @@ def read_voc(
 
 
 def read_own(
-    root: Path, wanted: Sequence[str] | None, *, upright: bool = False
+    root: Path, wanted: Sequence[str] | None, *, upright: bool = False, keys: KeysLike | None = None
 ) -> tuple[list[Annotated], dict[int, str]]:
     """Read the annotations that ``.pgi`` files hold; a polygon gives the box around it.
 
@@ -228,6 +230,7 @@ def read_own(
         root: folder that is searched, with all folders in it.
         wanted: as for :func:`read_voc`.
         upright: give them in pixels of the upright picture, instead of the stored one.
+        keys: of encrypted files.
 
     Returns:
         Pictures by path, and names of the classes by number.
@@ -236,7 +239,7 @@ def read_own(
         PgiError: a file cannot be read.
     """
     found = sorted(Path(path) for path in files_below(root, {".pgi"}, hidden=True))
-    return _numbered([(path, _own_boxes(path, upright)) for path in found], wanted)
+    return _numbered([(path, _own_boxes(path, upright, keys)) for path in found], wanted)
 
 
 def _numbered(
@@ -288,9 +291,9 @@ def _text(item: ElementTree.Element, path: str) -> str:
     return text
 
 
-def _own_boxes(path: Path, upright: bool) -> Named:
+def _own_boxes(path: Path, upright: bool, keys: KeysLike | None) -> Named:
     boxes: Named = []
-    with open_file(path) as file:
+    with open_file(path, keys=keys) as file:
         orientation = 1 if upright else file.orientation
         for annotation in file.annotations:
             points = [

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, get_args, overload
+from typing import TYPE_CHECKING, Any, TypedDict, overload
 
-import numpy as np
 import torch
-from torch.utils.data import get_worker_info
 
 from pgic_core.api import decode_latent, open_file
 from pgic_core.codec.picture import upright_pixels
@@ -17,6 +14,8 @@ from pgic_core.codec.windows import grouped_options
 from pgic_core.errors import PgiOptionError
 from pgic_core.options import DecodeOptions
 
+from .._workers import threads_in_worker
+from .arguments import engine_for, mode_name, precision, source_of
 from .channels import converted, upright_tensor
 from .device import check_samples, eight_bits, latent_on, pixels_on, read_symbols, symbols_in
 from .naming import naming
@@ -24,45 +23,17 @@ from .naming import naming
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from concurrent.futures import Future
-    from typing import BinaryIO, Unpack
-
-    from numpy.typing import NDArray
+    from typing import Unpack
 
     from pgic_core.api import PgiFile
     from pgic_core.options import Level, OnDamage, Window
     from pgic_core.roi import RegionsLike
+    from pgic_core.security.keyring import KeysLike
 
+    from .arguments import Engine, PgiSource
     from .device import PgiSymbols
 
-__all__ = [
-    "ENGINES",
-    "MODES",
-    "Engine",
-    "PgiSource",
-    "decode_open",
-    "decode_pgi",
-    "decode_pgi_latent",
-    "engine_for",
-    "mode_name",
-    "precision",
-    "read_ahead",
-    "show_symbols",
-    "show_windows",
-    "source_of",
-    "threads_here",
-]
-
-PgiSource: TypeAlias = (
-    "str | os.PathLike[str] | bytes | bytearray | memoryview | torch.Tensor | NDArray[np.uint8] | BinaryIO"
-)
-"""A path, the bytes of a file or what holds them in one piece, or a binary file object."""
-
-Engine: TypeAlias = Literal["onnxruntime", "torch"]
-"""What runs the networks."""
-ENGINES: tuple[Engine, ...] = get_args(Engine)
-
-MODES = ("UNCHANGED", "GRAY", "GRAY_ALPHA", "RGB", "RGB_ALPHA")
-"""Names of ``torchvision.io.ImageReadMode``, which itself is deprecated."""
+__all__ = ["decode_open", "decode_pgi", "decode_pgi_latent", "read_ahead", "show_symbols", "show_windows"]
 
 
 class _Options(TypedDict, total=False):
@@ -80,6 +51,7 @@ class _Options(TypedDict, total=False):
     apply_exif_orientation: bool
     on_damage: OnDamage
     frame: int
+    keys: KeysLike | None
 
 
 @overload
@@ -106,6 +78,7 @@ def decode_pgi(
     apply_exif_orientation: bool = False,
     on_damage: OnDamage = "raise",
     frame: int = 0,
+    keys: KeysLike | None = None,
 ) -> torch.Tensor | list[torch.Tensor]:
     """Decode a ``.pgi`` file, or a part of it, or several files (A-6.5.1a).
 
@@ -136,6 +109,7 @@ def decode_pgi(
         apply_exif_orientation: turn the result upright, as EXIF says; of a window, the window.
         on_damage: "raise", or "conceal" to fill damaged tiles.
         frame: of a sequence, from 0, or from the end with a minus.
+        keys: of encrypted files, as of :func:`pgic_core.open_file`.
 
     Returns:
         uint8 (C, H, W), 0 to 255, C from 1 to 4 as ``mode`` says; a list of such for a list of files or for
@@ -147,19 +121,20 @@ def decode_pgi(
         PgiInputError (OSError): the file cannot be read.
         PgiFormatError (ValueError): it is damaged, or no ``.pgi``.
         PgiUnsupportedError: its samples are int32 or float32, or codec, model or engine are not here.
+        PgiKeyError: it is encrypted, and no key opens this part of it.
         PgiLimitError: it asks for more than the limits allow.
 
         The message names the file where that is known.
     """
     wanted = mode_name(mode)
     place, dtype = torch.device(device), precision(half)
-    options = DecodeOptions(level, window, on_damage, threads_here(threads), None, scale, regions)
+    options = DecodeOptions(level, window, on_damage, threads_in_worker(threads), None, scale, regions)
     several = isinstance(source, (list, tuple))
     if windows is not None:
         if several or window is not None:
             raise PgiOptionError("windows takes one file, and no window beside it.")
         engine = engine_for(engine, place, half)
-        with naming(source), open_file(source_of(source)) as whole:
+        with naming(source), open_file(source_of(source), keys=keys) as whole:
             file = whole.frame(frame)
             if engine == "onnxruntime":
                 shown = decode_open(file, options, wanted, apply_exif_orientation, windows)
@@ -169,12 +144,14 @@ def decode_pgi(
             )
     sources: Sequence[PgiSource] = source if several else [source]  # type: ignore[assignment]
     if engine_for(engine, place, half) == "onnxruntime":
-        shown = [_on_cpu(item, options, wanted, apply_exif_orientation, frame).to(place) for item in sources]
+        shown = [
+            _on_cpu(item, options, wanted, apply_exif_orientation, frame, keys).to(place) for item in sources
+        ]
     else:
         shown = [
             show_symbols(symbols, place, dtype)
             for symbols in read_ahead(
-                sources, options, place, upright=apply_exif_orientation, mode=wanted, frame=frame
+                sources, options, place, upright=apply_exif_orientation, mode=wanted, frame=frame, keys=keys
             )
         ]
     return shown if several else shown[0]
@@ -187,6 +164,7 @@ def decode_pgi_latent(
     device: torch.device | str = "cpu",
     engine: Engine | None = None,
     threads: int | None = None,
+    keys: KeysLike | None = None,
 ) -> torch.Tensor:
     """The dequantised latent of a ``.pgi`` file, without synthesis: see :func:`pgic_core.decode_latent`.
 
@@ -196,6 +174,7 @@ def decode_pgi_latent(
         device: where it is wanted; it is float32 on all devices.
         engine: "onnxruntime" or "torch".
         threads: 1 or more.
+        keys: as for :func:`decode_pgi`.
 
     Returns:
         float32 (M, ceil(H / 16), ceil(W / 16)), M channels as ``pgic_core.default_model().latent`` says of
@@ -208,10 +187,12 @@ def decode_pgi_latent(
     place = torch.device(device)
     with naming(source):
         if engine_for(engine, place, False) == "onnxruntime":
-            latent = decode_latent(source_of(source), window=window, threads=threads_here(threads))
+            latent = decode_latent(
+                source_of(source), window=window, threads=threads_in_worker(threads), keys=keys
+            )
             return torch.from_numpy(latent).to(place)
-        options = DecodeOptions("fast", window, threads=threads_here(threads))
-        symbols = read_symbols(source_of(source), options, latent=True)
+        options = DecodeOptions("fast", window, threads=threads_in_worker(threads))
+        symbols = read_symbols(source_of(source), options, latent=True, keys=keys)
         return latent_on(symbols, place, torch.float32)
 
 
@@ -223,6 +204,7 @@ def read_ahead(
     upright: bool = False,
     mode: str = "RGB",
     frame: int = 0,
+    keys: KeysLike | None = None,
 ) -> Iterator[PgiSymbols]:
     """Symbols of files, in order; while one is in use, threads read the next.
 
@@ -233,11 +215,14 @@ def read_ahead(
         upright: have EXIF orientation applied.
         mode: name of :data:`MODES`.
         frame: of sequences.
+        keys: as for :func:`decode_pgi`.
     """
 
     def read(source: PgiSource) -> PgiSymbols:
         with naming(source):
-            symbols = read_symbols(source_of(source), options, upright=upright, mode=mode, frame=frame)
+            symbols = read_symbols(
+                source_of(source), options, upright=upright, mode=mode, frame=frame, keys=keys
+            )
         return symbols.pin_memory() if device.type == "cuda" else symbols
 
     if len(sources) < 2:
@@ -336,69 +321,13 @@ def show_windows(
     return [found[number] for number in range(len(windows))]
 
 
-def _on_cpu(source: PgiSource, options: DecodeOptions, mode: str, upright: bool, frame: int) -> torch.Tensor:
-    with naming(source), open_file(source_of(source)) as file:
+def _on_cpu(
+    source: PgiSource,
+    options: DecodeOptions,
+    mode: str,
+    upright: bool,
+    frame: int,
+    keys: KeysLike | None,
+) -> torch.Tensor:
+    with naming(source), open_file(source_of(source), keys=keys) as file:
         return decode_open(file.frame(frame), options, mode, upright)[0]
-
-
-def source_of(source: Any) -> Any:
-    """What :func:`pgic_core.open_file` takes: a path, bytes, a memoryview or a binary file object.
-
-    Raises:
-        PgiOptionError: it is nothing that this module decodes.
-    """
-    if isinstance(source, (torch.Tensor, np.ndarray)):
-        kind = str(source.dtype).removeprefix("torch.")
-        if kind != "uint8" or source.ndim != 1:
-            raise PgiOptionError(
-                "A tensor or array with a .pgi file in it must be uint8 of one dimension, "
-                f"not {kind} of shape {tuple(source.shape)}."
-            )
-        array = source.cpu().numpy() if isinstance(source, torch.Tensor) else source
-        return np.ascontiguousarray(array).data
-    if isinstance(source, (bytearray, memoryview)):
-        view = memoryview(source)
-        return (view if view.c_contiguous else memoryview(view.tobytes())).cast("B")
-    if isinstance(source, (str, os.PathLike, bytes)) or hasattr(source, "read"):
-        return source
-    raise PgiOptionError(
-        "A .pgi file is decoded from a path, bytes, a uint8 tensor or array, or a binary file object, "
-        f"not from {type(source).__name__}."
-    )
-
-
-def threads_here(threads: int | None = None) -> int | None:
-    """The threads asked for; if none were, 1 in a worker process of a DataLoader."""
-    return 1 if threads is None and get_worker_info() is not None else threads
-
-
-def precision(half: bool) -> torch.dtype:
-    """What synthesis computes in."""
-    return torch.float16 if half else torch.float32
-
-
-def engine_for(engine: Engine | None, device: torch.device, half: bool) -> Engine:
-    """The engine to use.
-
-    Raises:
-        PgiOptionError: there is none of that name, or it does not compute in float16.
-    """
-    if engine is None:
-        engine = "onnxruntime" if device.type == "cpu" and not half else "torch"
-    if engine not in ENGINES:
-        raise PgiOptionError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}.")
-    if half and engine != "torch":
-        raise PgiOptionError("half needs the engine 'torch'.")
-    return engine
-
-
-def mode_name(mode: object) -> str:
-    """A name of :data:`MODES` for one in any case, or for torchvision's enumeration.
-
-    Raises:
-        PgiOptionError: it is neither.
-    """
-    name = getattr(mode, "name", mode)
-    if not isinstance(name, str) or name.upper() not in MODES:
-        raise PgiOptionError(f"mode must be one of {', '.join(MODES)}, not {mode!r}.")
-    return name.upper()

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Sequence
 
+    from pgic_core.security.keyring import KeysLike
+
     from .annotated import Annotated
     from .loading import Loaded, LoadLevel, WindowLike
     from .skipping import DatasetDamage
@@ -80,6 +82,8 @@ class PgiDetection(VisionDataset):
         device, half: as for :class:`.PgiLoader`.
         latent_cache: bytes of memory in each worker for whole latents of the epoch before; see
             :class:`.LatentCache`.
+        keys: of encrypted files, as of :func:`pgic_core.open_file`. Workers that are spawned need paths of
+            key files, since keys themselves cannot be pickled.
 
     Attributes:
         classes: names of the classes by number.
@@ -113,6 +117,7 @@ class PgiDetection(VisionDataset):
         device: torch.device | str = "cpu",
         half: bool = False,
         latent_cache: int = 0,
+        keys: KeysLike | None = None,
     ) -> None:
         super().__init__(root, transforms, transform, target_transform)
         if not 0 <= min_visible <= 1:
@@ -128,6 +133,7 @@ class PgiDetection(VisionDataset):
             self._skipping.of_loader,
             exif_transpose=exif_transpose,
             latents=LatentCache(latent_cache),
+            keys=keys,
         )
         self.masks, self.keypoints, self.min_visible = masks, keypoints, min_visible
         folder = Path(self.root)
@@ -135,7 +141,7 @@ class PgiDetection(VisionDataset):
         self.pictures: list[Annotated]
         self.classes: dict[int, str]
         if annotations is None:
-            self.pictures, self.classes = read_own(folder, classes, upright=exif_transpose)
+            self.pictures, self.classes = read_own(folder, classes, upright=exif_transpose, keys=keys)
         elif Path(annotations).is_dir():
             self.pictures, self.classes = read_voc(Path(annotations), found, classes)
         else:

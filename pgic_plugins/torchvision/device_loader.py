@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torchvision import tv_tensors
 
-from .decoding import precision, show_symbols
+from .arguments import precision
+from .decoding import show_symbols
 from .device import PgiSymbols
 
 if TYPE_CHECKING:

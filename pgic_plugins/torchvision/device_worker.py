@@ -18,7 +18,8 @@ from torchvision.io import decode_jpeg
 
 from pgic_core.options import DecodeOptions
 
-from .decoding import decode_pgi, precision, show_symbols
+from .arguments import precision
+from .decoding import decode_pgi, show_symbols
 from .device import read_symbols
 from .device_loader import DeviceLoader
 from .loading import PgiLoader

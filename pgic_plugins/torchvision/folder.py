@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     import torch
 
+    from pgic_core.security.keyring import KeysLike
+
     from .loading import LoadLevel, WindowLike
     from .skipping import DatasetDamage
 
@@ -44,7 +46,7 @@ class PgiFolder(DatasetFolder):
         window: x, y, width, height in stored pixels, or what gives one for the width and height of a
             picture, such as :class:`.RandomWindow`.
         mode: as for :func:`.decode_pgi`.
-        others, exif_transpose, on_damage, device, half, latent_cache: as for
+        others, exif_transpose, on_damage, device, half, latent_cache, keys: as for
             :class:`.PgiDetection`.
 
     Attributes:
@@ -77,6 +79,7 @@ class PgiFolder(DatasetFolder):
         device: torch.device | str = "cpu",
         half: bool = False,
         latent_cache: int = 0,
+        keys: KeysLike | None = None,
     ) -> None:
         self._skipping = Skipping(on_damage)
         extensions = (*EXTENSIONS, *OTHER_EXTENSIONS) if others else EXTENSIONS
@@ -92,6 +95,7 @@ class PgiFolder(DatasetFolder):
                 self._skipping.of_loader,
                 exif_transpose=exif_transpose,
                 latents=LatentCache(latent_cache),
+                keys=keys,
             ),
             extensions if is_valid_file is None else None,
             transform=transform,

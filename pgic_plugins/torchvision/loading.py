@@ -24,7 +24,9 @@ from pgic_core.options import (
 )
 from pgic_core.roi.shapes import stored_point
 
-from .decoding import decode_open, mode_name, precision, show_symbols, source_of, threads_here
+from .._workers import threads_in_worker
+from .arguments import mode_name, precision, source_of
+from .decoding import decode_open, show_symbols
 from .device import symbols_in
 from .latent_cache import LatentCache
 from .naming import naming
@@ -35,8 +37,9 @@ if TYPE_CHECKING:
 
     from pgic_core.api import PgiFile
     from pgic_core.options import OnDamage, Window
+    from pgic_core.security.keyring import KeysLike
 
-    from .decoding import PgiSource
+    from .arguments import PgiSource
     from .device import PgiSymbols
 
     WindowLike: TypeAlias = Window | Callable[[int, int], Window | list[Window] | None] | None
@@ -128,6 +131,8 @@ class PgiLoader:
         on_damage: "raise", or "conceal" to fill damaged tiles.
         exif_transpose: turn pictures upright, as EXIF says; not for latents, which have a direction.
         latents: keeps latents of whole pictures for the next epoch; by default nothing.
+        keys: of encrypted files, as of :func:`pgic_core.open_file`. Workers that are spawned need paths of
+            key files, since keys themselves cannot be pickled.
 
     Raises:
         PgiOptionError: an argument is none of its values.
@@ -142,6 +147,7 @@ class PgiLoader:
     on_damage: OnDamage = "raise"
     exif_transpose: bool = False
     latents: LatentCache = field(default_factory=LatentCache)
+    keys: KeysLike | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         check_level(self.level, (*known_levels(), _LATENT))
@@ -158,7 +164,7 @@ class PgiLoader:
     def _options(self, window: Window | None) -> DecodeOptions:
         """How to decode a window, whose level is "fast" for latents."""
         level = FAST if self.level == _LATENT else self.level
-        return DecodeOptions(level, window, self.on_damage, threads_here(), scale=self.scale)
+        return DecodeOptions(level, window, self.on_damage, threads_in_worker(), scale=self.scale)
 
     @property
     def factor(self) -> int:
@@ -184,7 +190,7 @@ class PgiLoader:
             return self._other(source) if is_other(source) else self._pgi(source)
 
     def _pgi(self, source: PgiSource) -> Loaded | list[Loaded]:
-        with open_file(source_of(source)) as file:
+        with open_file(source_of(source), keys=self.keys) as file:
             orientation = file.orientation if self.exif_transpose else 1
             turned = upright_size(file.width, file.height, orientation)
             windows, several = self._windows(*turned)
@@ -243,7 +249,7 @@ class PgiLoader:
         return pictures if latent else [tv_tensors.Image(picture) for picture in pictures]
 
     def _latent(self, file: PgiFile, window: Window | None, source: PgiSource) -> torch.Tensor:
-        threads = threads_here()
+        threads = threads_in_worker()
         if not self.latents.most_bytes:
             return torch.from_numpy(file.latent(window, threads))
         whole = self.latents.get(source, lambda: torch.from_numpy(file.latent(None, threads)))

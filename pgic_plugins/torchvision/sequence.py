@@ -16,7 +16,9 @@ from pgic_core.errors import PgiInputError
 from pgic_core.folders import files_below
 from pgic_core.options import DecodeOptions
 
-from .decoding import decode_open, mode_name, threads_here
+from .._workers import threads_in_worker
+from .arguments import mode_name
+from .decoding import decode_open
 from .naming import naming
 
 if TYPE_CHECKING:
@@ -139,7 +141,7 @@ class PgiSequence(Dataset[tuple[Any, Any]]):
 
     def _options(self) -> DecodeOptions:
         level, scale, on_damage = self._how
-        return DecodeOptions(level, None, on_damage, threads_here(), scale=scale)
+        return DecodeOptions(level, None, on_damage, threads_in_worker(), scale=scale)
 
     def _opened(self, place: int) -> PgiFile:
         """The file of a number, which stays open for the next item."""

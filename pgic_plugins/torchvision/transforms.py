@@ -16,7 +16,8 @@ from pgic_core.api import LATENT_FACTOR, decode, encode
 from pgic_core.errors import PgiOptionError
 from pgic_core.options import QUALITIES
 
-from .decoding import decode_pgi_latent, threads_here
+from .._workers import threads_in_worker
+from .decoding import decode_pgi_latent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -79,8 +80,8 @@ class PgiCompress(v2.Transform):
             )
 
         def coded(pixels: NDArray[np.uint8]) -> torch.Tensor:
-            data = encode(pixels, quality=quality, effort=self.effort, threads=threads_here())
-            back = decode(data, threads=threads_here())
+            data = encode(pixels, quality=quality, effort=self.effort, threads=threads_in_worker())
+            back = decode(data, threads=threads_in_worker())
             return torch.from_numpy(back.reshape(pixels.shape)).permute(2, 0, 1)
 
         result = F.to_dtype(_each(_as_bytes(inpt), coded), _dtype_of(inpt), scale=True)
@@ -137,7 +138,7 @@ class ToLatent(v2.Transform):
             if pixels.shape[2] != 3:
                 raise PgiOptionError(f"Only RGB pictures have a latent, not {pixels.shape[2]} channels.")
             data = encode(
-                pixels, codec="learned", quality=self.quality, effort=self.effort, threads=threads_here()
+                pixels, codec="learned", quality=self.quality, effort=self.effort, threads=threads_in_worker()
             )
             return decode_pgi_latent(data)
 

@@ -23,6 +23,7 @@ def test_rgb_goes_to_the_learned_codec() -> None:
     facts = pgic_core.inspect(data)
     assert (facts.codec, facts.quality, facts.channels) == ("learned", 50, "rgb")
     assert default_model().digest.startswith(facts.model_digest)
+    assert (facts.model, facts.model_released) == ("grid-1", True)
     assert psnr(PHOTO, pgic_core.decode(data)) > 31
     assert len(data) < PHOTO.nbytes / 20
 

@@ -7,6 +7,7 @@ import json
 import os
 import struct
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 
 import pgic_core
-from pgic_core.data_files import parse_json, read_arrays, read_json
+from pgic_core.data_files import parse_json, read_arrays, read_bytes, read_json
 from pgic_core.errors import PgiFormatError, PgiInputError
 from pgic_core.features import encode_features, features_file
 from tests.attacks.running import command
@@ -134,6 +135,18 @@ def test_json_that_is_none(name: str) -> None:
     for arguments in (["meta", "annotate", "a.pgi", "--from"], ["encode", "a.png", "--roi"]):
         done = command(*arguments, "a.json").check(2)
         assert b"a.json cannot be read as JSON" in done.stderr
+
+
+def test_small_files_are_bounded_and_may_be_pipes() -> None:
+    with pytest.raises(PgiInputError, match="too large for a key: it has more than 16 bytes"):
+        read_bytes("/dev/zero", "key", 16)
+    with pytest.raises(PgiInputError, match="The key cannot be read: Is a directory") as caught:
+        read_bytes(".", "key", 16)
+    assert caught.value.filename == "."
+    os.mkfifo("key")
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(Path("key").write_bytes, b"0123456789abcdef")
+        assert read_bytes("key", "key", 16) == b"0123456789abcdef"
 
 
 def test_json_in_a_pipe_or_too_large_is_refused() -> None:

@@ -39,15 +39,17 @@ def test_a_log_that_nobody_touched_is_whole(tmp_path: Path, lines: list[bytes]) 
     assert faults(tmp_path, lines) == []
 
 
+@pytest.mark.attack("audit forgery")
 @pytest.mark.parametrize("at", range(COUNT))
 def test_an_edited_line_is_named(tmp_path: Path, lines: list[bytes], at: int) -> None:
     changed = [*lines]
     changed[at] = lines[at].replace(b'"user":"', b'"user":"x', 1)
     [fault] = faults(tmp_path, changed)
-    assert f"line {at} was edited" in fault
+    assert f"entry {at} was edited" in fault
     assert f":{at + 1}:" in fault
 
 
+@pytest.mark.attack("audit forgery")
 @pytest.mark.parametrize("at", range(COUNT - 1))
 def test_an_edited_line_with_a_new_hash_is_named(tmp_path: Path, lines: list[bytes], at: int) -> None:
     facts = json.loads(lines[at])
@@ -55,31 +57,34 @@ def test_an_edited_line_with_a_new_hash_is_named(tmp_path: Path, lines: list[byt
     changed = [*lines]
     changed[at], _ = made_line(at, facts["prev"], members | {"user": "somebody else"})
     [fault] = faults(tmp_path, changed)
-    assert f"line {at}, which was replaced" in fault
+    assert f"entry {at}, which was replaced" in fault
 
 
+@pytest.mark.attack("audit forgery")
 @pytest.mark.parametrize("at", range(1, COUNT - 1))
 def test_a_dropped_line_is_named(tmp_path: Path, lines: list[bytes], at: int) -> None:
-    assert faults(tmp_path, lines[:at] + lines[at + 1 :]) == [f"Line {at} is missing."]
+    assert faults(tmp_path, lines[:at] + lines[at + 1 :]) == [f"Entry {at} is missing."]
 
 
 def test_dropped_lines_are_named(tmp_path: Path, lines: list[bytes]) -> None:
-    assert faults(tmp_path, lines[:5] + lines[9:]) == ["Lines 5 to 8 are missing."]
+    assert faults(tmp_path, lines[:5] + lines[9:]) == ["Entries 5 to 8 are missing."]
 
 
+@pytest.mark.attack("audit forgery")
 @pytest.mark.parametrize("at", range(COUNT - 1))
 def test_lines_in_another_order_are_named(tmp_path: Path, lines: list[bytes], at: int) -> None:
     changed = [*lines]
     changed[at], changed[at + 1] = changed[at + 1], changed[at]
     [fault] = faults(tmp_path, changed)
-    assert f"line {at} stands after line {at + 1}" in fault
+    assert f"entry {at} stands after entry {at + 1}" in fault
 
 
 def test_a_doubled_line_is_named(tmp_path: Path, lines: list[bytes]) -> None:
     [fault] = faults(tmp_path, [*lines, lines[7]])
-    assert "line 7 is there twice" in fault
+    assert "entry 7 is there twice" in fault
 
 
+@pytest.mark.attack("audit forgery")
 @pytest.mark.parametrize("kept", [1, 100, -1])
 def test_a_cut_line_is_named(tmp_path: Path, lines: list[bytes], kept: int) -> None:
     changed = [*lines]
@@ -87,7 +92,7 @@ def test_a_cut_line_is_named(tmp_path: Path, lines: list[bytes], kept: int) -> N
     if kept > 0:
         named, missing = faults(tmp_path, changed)
         assert ":7: the line was cut or edited" in named
-        assert missing == "Line 6 is missing."
+        assert missing == "Entry 6 is missing."
     else:  # its line end alone: it runs into the next
         assert any(":7: the line was cut" in fault for fault in faults(tmp_path, changed))
 
@@ -114,7 +119,7 @@ def test_a_forged_mark_of_an_interrupted_writer_shows(tmp_path: Path, lines: lis
     members = {name: value for name, value in facts.items() if name not in ("seq", "prev", "hash")}
     torn = hashlib.sha256(changed[5].rstrip(b"\n")).hexdigest()
     changed[6], _ = made_line(6, facts["prev"], members | {"torn": torn})
-    assert any("line 6, which was replaced" in fault for fault in faults(tmp_path, changed))
+    assert any("entry 6, which was replaced" in fault for fault in faults(tmp_path, changed))
 
 
 @given(st.integers(0, 10**9))

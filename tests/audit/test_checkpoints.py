@@ -18,8 +18,8 @@ from pgic_core.audit.log import append
 from pgic_core.audit.log_line import Line, made_line
 from pgic_core.audit.recording import checkpoint, record
 from pgic_core.audit.unusual_events import Rules, watch
+from pgic_core.ed25519_keys import key_id_of, load_public_key, make_key
 from pgic_core.errors import PgiInputError
-from pgic_core.signing import key_id_of, load_public_key, make_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,7 +90,7 @@ def test_a_cut_tail_shows_against_the_head_alone(log: Path, key: Ed25519PublicKe
     assert report.faults == []
     assert any("cut off at the end do not show" in note for note in report.notes)
     [fault] = verify(str(log), key=key, head=head).faults
-    assert fault == f"The log is cut off: it ends with line 5; the head names line {head.seq}."
+    assert fault == f"The log is cut off: it ends with entry 5; the head names entry {head.seq}."
 
 
 def test_a_log_that_was_started_anew_shows_against_the_head(log: Path, key: Ed25519PublicKey) -> None:

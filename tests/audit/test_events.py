@@ -107,7 +107,7 @@ def test_commands(log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     run("audit", "key", tmp_path / "key")
     run("audit", "checkpoint", log, "--key", tmp_path / "key", "--head", tmp_path / "head.json")
     checked = "--key", tmp_path / "key.pub", "--head", tmp_path / "head.json"
-    assert "signed up to line 8" in run("audit", "verify", log, *checked)
+    assert "signed up to entry 8" in run("audit", "verify", log, *checked)
     assert "failures" in run("audit", "watch", log, "--hours", "0-24", status=1)
     assert run("audit", "watch", log, "--hours", "0-24", "--failures", "9") == ""
     run("audit", "watch", log, "--hours", "22-6", status=2)

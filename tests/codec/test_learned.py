@@ -210,6 +210,20 @@ def test_the_preview_is_the_picture_made_small(photo: NDArray[np.uint8], stream:
     assert np.abs(part.astype(int) - preview[12:41, 50:92]).max() <= 1
 
 
+def test_the_coder_knows_its_context(photo: NDArray[np.uint8], stream: bytes) -> None:
+    """Symbols take far fewer bytes than with the best fixed distribution of each channel (A-6.4.2d)."""
+    image = opened(stream, photo)
+    tiles, area = image.reader(raise_damage=True), image.grid.padded
+    tiles.z(area)
+    symbols = np.concatenate([tiles.base(area), tiles.detail(area)], axis=-1)
+    bits = 0.0
+    for channel in symbols.reshape(-1, symbols.shape[-1]).astype(int).T:
+        counts = np.bincount(channel - channel.min())
+        shares = counts[counts > 0] / channel.size
+        bits -= channel.size * float((shares * np.log2(shares)).sum())
+    assert len(stream) < 0.85 * bits / 8
+
+
 @pytest.fixture(scope="module")
 def tall(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.concatenate([photo, photo[::-1]])

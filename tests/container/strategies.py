@@ -90,6 +90,9 @@ extensions = st.builds(
                 max_size=3,
             ),
             "pgic.preprocess": st.lists(st.text(min_size=1, max_size=20), min_size=1, max_size=3),
+            "pgic.strategy": st.fixed_dictionaries(
+                {}, optional={"roi": st.text(min_size=1, max_size=20), "steps": st.just([-0.5, 1])}
+            ),
         },
     ),
 )

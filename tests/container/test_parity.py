@@ -335,6 +335,7 @@ def packet(index: int, **changes: int) -> bytes:
     return head + zlib.crc32(head).to_bytes(4, "little")
 
 
+@pytest.mark.attack("parity forgery")
 @pytest.mark.parametrize(
     "changes",
     [

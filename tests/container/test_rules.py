@@ -261,6 +261,10 @@ CASES: list[tuple[str, str, bytes, Limits]] = [
             for value in ("denoise", [], [""], [1], {"denoise": 1})
         ],
         *[
+            ("E13", f"strategy {value}", ext_map({"pgic.strategy": value}))
+            for value in ("saliency", {"roi": ""}, {"steps": [0, 9]}, {"target": ["bytes", -1]})
+        ],
+        *[
             ("E13", f"segments {value!r:.40}", ext_map({"pgic.segments": value}))
             for value in (
                 b"",
@@ -357,7 +361,7 @@ def test_forged_file_without_a_fault_is_accepted() -> None:
     read_all(forge([META, EXT, Block(0x8025, b"new"), IMG, Block(SECURITY, b"x")]), DEFAULT_LIMITS)
 
 
-def test_later_minor_version_may_add_what_section_10_allows() -> None:
+def test_later_minor_version_may_add_what_section_11_allows() -> None:
     data = forge(
         [
             Block(METADATA, META.content + b"new field", flags=0x4000),

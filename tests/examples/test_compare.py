@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import runpy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +10,14 @@ import pytest
 from PIL import Image
 
 if TYPE_CHECKING:
-    from pgic_core.hooks import PluginSet
+    from collections.abc import Callable
 
 SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "compare.py"
 
 
 @pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch, builtin: PluginSet) -> dict[str, Any]:
-    monkeypatch.setenv("MPLBACKEND", "agg")
-    return runpy.run_path(str(SCRIPT))
+def script(figure_script: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
+    return figure_script("compare.py")
 
 
 @pytest.fixture

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import runpy
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
 import pgic_core
 
+from .conftest import EXAMPLES
+
 if TYPE_CHECKING:
-    import pytest
-
-    from pgic_core.hooks import PluginSet
-
-SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "levels.py"
+    from collections.abc import Callable
 
 
 def test_fine_is_nearest_and_all_have_the_size_of_the_photo(
-    monkeypatch: pytest.MonkeyPatch, builtin: PluginSet
+    figure_script: Callable[[str], dict[str, Any]],
 ) -> None:
-    monkeypatch.setenv("MPLBACKEND", "agg")
-    script = runpy.run_path(str(SCRIPT))
-    with Image.open(SCRIPT.with_name("tower.jpg")) as photo:
+    script = figure_script("levels.py")
+    with Image.open(EXAMPLES / "tower.jpg") as photo:
         part = photo.crop((850, 300, 1170, 620)).convert("RGB")
     panels = script["shown"](pgic_core.encode(part, quality=20, codec="learned"), part)
     titles = [title for title, _ in panels]

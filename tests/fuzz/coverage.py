@@ -15,6 +15,7 @@ __all__ = ["PARSERS", "Coverage", "reject_sites"]
 _ROOT = Path(pgic_core.__file__).parent
 PARSERS = (
     "container/layout.py",
+    "container/block_reader.py",
     "container/reader.py",
     "container/source.py",
     "container/image_fields.py",

@@ -34,7 +34,7 @@ def test_every_declared_group_is_listed() -> None:
 def test_own_plugin_loads_and_offers(own: PluginSet) -> None:
     (plugin,) = own.plugins()
     assert (plugin.name, plugin.error) == ("builtin", "")
-    assert list(offered("roi")) == ["insulator", "saliency"]
+    assert list(offered("roi")) == ["insulator", "panel", "saliency"]
     assert list(offered("preprocess")) == ["denoise", "normalise-light", "sharpen"]
 
 

@@ -17,7 +17,7 @@ from pgic_core.models.trust import sign_model
 
 pytest.importorskip("cryptography")
 
-from pgic_core.signing import make_key
+from pgic_core.ed25519_keys import make_key
 
 if TYPE_CHECKING:
     from pathlib import Path

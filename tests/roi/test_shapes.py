@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from pgic_core.container import Annotation, Box, Polygon
 from pgic_core.errors import PgiOptionError
 from pgic_core.roi.blocks import box_cover, fit, grid_shape
-from pgic_core.roi.shapes import importance_of_mask, importance_of_shapes, stored_point
+from pgic_core.roi.shapes import importance_of_mask, importance_of_shapes, stored_mask, stored_point
 
 sides = st.integers(1, 300)
 
@@ -56,6 +56,24 @@ def test_upright_points_lie_where_pillow_puts_them(orientation: int) -> None:
     upright = np.asarray(ImageOps.exif_transpose(image))
     (y,), (x,) = np.nonzero(upright)
     assert stored_point((x + 0.5, y + 0.5), orientation, 5, 9) == (7.5, 1.5)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_upright_masks_mark_the_pixels_that_pillow_shows(orientation: int) -> None:
+    stored = np.random.default_rng(orientation).random((5, 9), np.float32)
+    image = Image.fromarray(stored)
+    image.getexif()[0x0112] = orientation
+    upright = np.asarray(ImageOps.exif_transpose(image))
+    assert np.array_equal(stored_mask(upright, 5, 9, orientation, "roi"), stored)
+    assert importance_of_mask(upright, 5, 9, orientation) == stored.max()
+
+
+def test_upright_mask_of_a_picture_on_its_side() -> None:
+    mask = np.zeros((192, 128), bool)
+    mask[:10, :10] = True
+    assert importance_of_mask(mask, 128, 192, 6).tolist() == [[0, 0, 0], [1, 0, 0]]
+    with pytest.raises(PgiOptionError, match=r"upright picture's shape \(192, 128\), not \(128, 192\)"):
+        importance_of_mask(mask.T, 128, 192, 6)
 
 
 def test_a_block_counts_when_a_box_touches_it() -> None:

@@ -10,6 +10,7 @@ import hmac
 import struct
 import unicodedata
 import zlib
+from collections import Counter
 from typing import Any
 
 import cbor2
@@ -186,19 +187,25 @@ class EncryptedFile:
         content = self.small(salt, 0x8010, tier, stored, flags >> 1 & 1)
         return zlib.decompress(content[4:], -15) if flags & 2 else content
 
-    def extension(self) -> dict[str, Any]:
+    def extension_maps(self) -> dict[int, dict[str, Any]]:
+        """By tier, as far as the key goes."""
         flags, stored = self.blocks["extension"]
         plain = cbor2.loads(zlib.decompress(stored[4:], -15) if flags & 2 else stored)
         assert plain["pgic.security"]["key"] == self.envelope["commit"][:8]
-        fields: dict[str, Any] = {}
-        masked: dict[str, Any] = {}
+        maps = {}
         for (tier, salt), sealed in zip(self.salts(0x8020), plain["pgic.sealed"], strict=True):
             if tier <= self.tier:
                 content = self.small(salt, 0x8020, tier, sealed)
-                found = cbor2.loads(zlib.decompress(content[5:], -15) if content[0] else content[1:])
-                masked |= found.pop("pgic.masked", {})
-                assert not fields.keys() & found.keys()
-                fields |= found
+                maps[tier] = cbor2.loads(zlib.decompress(content[5:], -15) if content[0] else content[1:])
+        return maps
+
+    def extension(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {}
+        masked: dict[str, Any] = {}
+        for found in self.extension_maps().values():
+            masked |= found.pop("pgic.masked", {})
+            assert not fields.keys() & found.keys()
+            fields |= found
         for key, runs in masked.items():
             value = bytearray(fields[key])
             for offset, data in runs:
@@ -208,11 +215,18 @@ class EncryptedFile:
 
     def payload(self) -> bytes:
         """Plain ``image_data``; zeros for what the tier does not open."""
-        stored, at, out = self.blocks["image"][1], 7, b""
+        return b"".join(content for layer, _, _, content in self.parts()[1] if layer)
+
+    def parts(self) -> tuple[bytes, list[tuple[int, int, int, bytes]]]:
+        """The context, and layer, tier, number in the layer and plain bytes of each part."""
+        stored, at, offset = self.blocks["image"][1], 7, 0
+        found: list[tuple[int, int, int, bytes]] = []
+        numbers: Counter[int] = Counter()
+        context = b""
         for group, (_, salt) in enumerate(self.salts(0x0030)):
             size = int.from_bytes(stored[at : at + 4], "little")
             at += 4
-            table = self.message(salt, 0x0030, 1, stored[at : at + size], (255, group, 0, len(out)))
+            table = self.message(salt, 0x0030, 1, stored[at : at + size], (255, group, 0, offset))
             at += size
             context, entries = table[1 : 1 + table[0]], table[1 + table[0] :]
             place, index = 0, 0
@@ -227,10 +241,11 @@ class EncryptedFile:
                         break
                 index += 1
                 sealed, at = stored[at : at + length + 16], at + length + 16
+                plain = bytes(length)
                 if tier <= self.tier:
-                    plain = self.message(salt, 0x0030, tier, sealed, (layer, group, index, len(out)), context)
-                else:
-                    plain = bytes(length)
-                out += plain if layer else b""
+                    plain = self.message(salt, 0x0030, tier, sealed, (layer, group, index, offset), context)
+                found.append((layer, tier, numbers[layer], plain))
+                numbers[layer] += 1
+                offset += length if layer else 0
         assert at == len(stored)
-        return out
+        return context, found

@@ -1,4 +1,4 @@
-"""Writes ``vectors.json``: one encrypted file for each kind of recipient, and the numbers on the way to it.
+"""Writes ``vectors.json``: files of each kind of recipient and signature, and numbers on the way.
 
 Run with ``python -m tests.security.make_vectors`` when FORMAT.md changes what stands in a file.
 """
@@ -9,12 +9,18 @@ import base64
 import json
 from pathlib import Path
 
-from pgic_core import Passphrase, SecretKey
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa
+
+from pgic_core import Passphrase, SecretKey, SigningKey
 from pgic_core.container import BlockType, ImageFields, Location, Metadata, PgiReader, build_file
 from pgic_core.security.messages import Place, associated_data
 from pgic_core.security.opening import find_envelope
 from pgic_core.security.recipients import recipients_of
 from pgic_core.security.sealing import encrypted
+from pgic_core.security.signatures.algorithms import spki_of
+from pgic_core.security.signatures.making import signed
+from pgic_core.security.sm2 import sign_sm2, sm2_spki
 from pgic_core.security.suites import find_suite
 from pgic_core.security.tiers import Binding, Tier, TierKey
 
@@ -72,5 +78,46 @@ def files() -> list[dict[str, object]]:
     return found
 
 
+def signers() -> list[SigningKey]:
+    """A key of each algorithm, from fixed numbers."""
+    ed = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+    p256 = ec.derive_private_key(7 << 200, ec.SECP256R1())
+    lattice = mldsa.MLDSA65PrivateKey.from_seed_bytes(bytes(range(32)))
+    private = SECRETS["sm2"]
+    return [
+        SigningKey.of_module("ed25519", spki_of(ed.public_key()), ed.sign),
+        SigningKey.of_module(
+            "ecdsa-p256", spki_of(p256.public_key()), lambda data: p256.sign(data, ec.ECDSA(hashes.SHA256()))
+        ),
+        SigningKey.of_module("ml-dsa-65", spki_of(lattice.public_key()), lattice.sign),
+        SigningKey.of_module("sm2", sm2_spki(private), lambda data: sign_sm2(private, data)),
+    ]
+
+
+def signed_files() -> list[dict[str, object]]:
+    """Files that each algorithm signed, plain, and encrypted by the suite that goes with it."""
+    found: list[dict[str, object]] = []
+    for signer in signers():
+        kind = "sm2" if signer.algorithm == "sm2" else "x25519"
+        with PgiReader(plain_file()) as reader:
+            plain = b"".join(signed(reader, signer, original=bytes(range(32)), time_ms=1_700_000_000_000))
+        with PgiReader(plain) as reader:
+            closed = b"".join(encrypted(reader, recipients_of(SecretKey(kind, SECRETS[kind]).public)))
+        found.append(
+            {
+                "algorithm": signer.algorithm,
+                "key": base64.b64encode(signer.spki).decode(),
+                "kind": kind,
+                "secret": SECRETS[kind].hex(),
+                "plain": base64.b64encode(plain).decode(),
+                "encrypted": base64.b64encode(closed).decode(),
+            }
+        )
+    return found
+
+
 if __name__ == "__main__":
-    PATH.write_text(json.dumps({"derivations": derivations(), "files": files()}, indent=1) + "\n")
+    PATH.write_text(
+        json.dumps({"derivations": derivations(), "files": files(), "signed": signed_files()}, indent=1)
+        + "\n"
+    )

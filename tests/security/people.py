@@ -119,12 +119,14 @@ class Person:
         public: PEM file of the public key.
         chain: PEM file of the certificate.
         root: PEM file of who vouches for it.
+        root_key: PEM file of its private key.
     """
 
     key: Path
     public: Path
     chain: Path
     root: Path
+    root_key: Path
 
     def signer(self, *, certified: bool = True) -> SigningKey:
         return SigningKey(self.key, self.chain if certified else None)
@@ -136,7 +138,11 @@ def make_person(folder: Path, who: str, algorithm: str = "ed25519", **leaf: Any)
     top = certificate("Root of " + who, "Root of " + who, root.public_key(), root, ca=True, days=(-60, 300))
     own = certificate(who, "Root of " + who, key.public_key(), root, **leaf)
     folder.mkdir()
-    person = Person(*(folder / each for each in ("key.pem", "public.pem", "chain.pem", "root.pem")))
+    names = ("key.pem", "public.pem", "chain.pem", "root.pem", "root.key")
+    person = Person(*(folder / each for each in names))
+    person.root_key.write_bytes(
+        root.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
     person.key.write_bytes(
         key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
@@ -146,3 +152,81 @@ def make_person(folder: Path, who: str, algorithm: str = "ed25519", **leaf: Any)
     person.chain.write_bytes(own.public_bytes(PEM))
     person.root.write_bytes(top.public_bytes(PEM))
     return person
+
+
+def crl(
+    person: Person,
+    path: Path,
+    *,
+    revoked: bool,
+    issued: int = -1,
+    ends: int | None = 30,
+    since: int = -1,
+    extension: x509.ExtensionType | None = None,
+    signer: Any = None,
+    pem: bool = True,
+) -> Path:
+    """A list by the root of a person, which may name their certificate; times in days from now."""
+    now = datetime.datetime.now(datetime.UTC)
+    root = x509.load_pem_x509_certificate(person.root.read_bytes())
+    own = x509.load_pem_x509_certificate(person.chain.read_bytes())
+    builder = x509.CertificateRevocationListBuilder(issuer_name=root.subject)
+    builder = builder.last_update(now + datetime.timedelta(issued))
+    builder = builder.next_update(now + datetime.timedelta(3650 if ends is None else ends))
+    if revoked:
+        entry = x509.RevokedCertificateBuilder().serial_number(own.serial_number)
+        builder = builder.add_revoked_certificate(
+            entry.revocation_date(now + datetime.timedelta(since)).build()
+        )
+    if extension is not None:
+        builder = builder.add_extension(extension, critical=True)
+    key = signer or serialization.load_pem_private_key(person.root_key.read_bytes(), None)
+    made = builder.sign(key, hashes.SHA256())
+    path.write_bytes(made.public_bytes(PEM if pem else serialization.Encoding.DER))
+    return path
+
+
+SM2_OPTION = ("-sm3", "-sigopt", "distid:1234567812345678")
+
+
+def openssl(*arguments: object, data: bytes = b"") -> bytes:
+    command = ["openssl", *map(str, arguments)]
+    return subprocess.run(command, input=data, capture_output=True, check=True).stdout
+
+
+def sm2_key(path: Path) -> Path:
+    path.write_bytes(openssl("genpkey", "-algorithm", "SM2"))
+    return path
+
+
+def sm2_certificate(
+    folder: Path, who: str, key: Path, issuer: tuple[Path, Path] | None, *extensions: str, days: int = 300
+) -> Path:
+    """A certificate by the system's OpenSSL; ``issuer`` is its certificate and key, None for a root."""
+    own = folder / f"{who}.pem"
+    subject = ("-subj", f"/CN={who}")
+    if issuer is None:
+        added = [word for extension in extensions for word in ("-addext", extension)]
+        made = openssl("req", "-x509", "-new", "-key", key, *SM2_OPTION, *subject, "-days", days, *added)
+    else:
+        request = openssl("req", "-new", "-key", key, *SM2_OPTION, *subject)
+        (folder / "extensions").write_text("\n".join(extensions) + "\n")
+        made = openssl(
+            *("x509", "-req", "-CA", issuer[0], "-CAkey", issuer[1], "-CAcreateserial", "-days", days),
+            *("-vfyopt", "distid:1234567812345678", *SM2_OPTION, "-extfile", folder / "extensions"),
+            data=request,
+        )
+    own.write_bytes(made)
+    return own
+
+
+def make_sm2_person(folder: Path, who: str, *extensions: str, days: int = 300) -> Person:
+    """A person of the national suite with a root of their own."""
+    folder.mkdir()
+    root_key, key = sm2_key(folder / "root.key"), sm2_key(folder / "key.pem")
+    root = sm2_certificate(folder, "root", root_key, None)
+    leaf = extensions or ("basicConstraints=critical,CA:false", "keyUsage=critical,digitalSignature")
+    chain = sm2_certificate(folder, who, key, (root, root_key), *leaf, days=days)
+    public = folder / "public.pem"
+    public.write_bytes(openssl("pkey", "-in", key, "-pubout"))
+    return Person(key, public, chain, root, root_key)

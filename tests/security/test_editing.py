@@ -25,8 +25,10 @@ from pgic_core.security.suites import Suite
 
 from ..container.forge import Block, forge, image_block
 from .conftest import Keys, sealed
+from .people import make_person
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -71,6 +73,7 @@ def salts(path: Path) -> set[bytes]:
         return {seal.salt for seal in envelope.seals}
 
 
+@pytest.mark.attack("nonce reuse by editing")
 def test_edits_never_use_a_nonce_twice(
     path: Path, keys: Keys, sealings: dict[tuple[bytes, int], tuple[bytes, bytes]]
 ) -> None:
@@ -86,6 +89,52 @@ def test_edits_never_use_a_nonce_twice(
     pgic_core.verify(path, keys=keys.full)
 
 
+def _signer(folder: Path) -> pgic_core.SigningKey:
+    if not (folder / "drone").exists():
+        make_person(folder / "drone", "UAV-7")
+    return pgic_core.SigningKey(folder / "drone" / "key.pem")
+
+
+def _again(path: Path, keys: Keys) -> None:
+    """Decrypted, and encrypted for the same people."""
+    pgic_core.decrypt(path, path, keys=keys.full)
+    pgic_core.encrypt(path, path, keys.full.public)
+
+
+# What an editor can do to an encrypted file whose picture it does not code again.
+EDITS: dict[str, Callable[[Path, Keys], object]] = {
+    "metadata": lambda path, keys: pgic_core.set_metadata(path, metadata={"device_id": "D9"}, keys=keys.full),
+    "field": lambda path, keys: pgic_core.set_metadata(path, extension={"acme.line": "L-9"}, keys=keys.full),
+    "strip": lambda path, keys: pgic_core.strip_metadata(path, location=True, keys=keys.full),
+    "annotate": lambda path, keys: pgic_core.set_metadata(
+        path, annotations=[{"label": "rust", "box": [1, 1, 9, 9]}], keys=keys.full
+    ),
+    "add": lambda path, keys: pgic_core.add_recipients(path, generate_key().public, keys=keys.full),
+    "rekey": lambda path, keys: pgic_core.rekey(path, path, keys.full.public, keys=keys.full),
+    "sign": lambda path, keys: pgic_core.sign(path, _signer(path.parent), keys=keys.full),
+    "protect": lambda path, keys: pgic_core.protect(path, 0.05),
+    "again": _again,
+}
+
+
+@pytest.mark.attack("nonce reuse by editing")
+@pytest.mark.parametrize("second", EDITS)
+@pytest.mark.parametrize("first", ["metadata", "rekey", "sign"])
+@pytest.mark.filterwarnings("ignore::pgic_core.errors.PgiWarning")
+def test_no_sequence_of_edits_repeats_a_nonce(
+    first: str, second: str, path: Path, keys: Keys, sealings: dict[tuple[bytes, int], tuple[bytes, bytes]]
+) -> None:
+    """There and back, twice from one state: who has all states sees no key and nonce with two messages."""
+    before = path.read_bytes()
+    for _ in range(2):
+        path.write_bytes(before)
+        for edit in (first, second, first):
+            EDITS[edit](path, keys)
+    assert sealings
+    pgic_core.verify(path, keys=keys.full)
+
+
+@pytest.mark.attack("nonce reuse by editing")
 def test_a_writer_that_is_killed_and_starts_again_draws_new_salts(
     path: Path, keys: Keys, sealings: dict[tuple[bytes, int], tuple[bytes, bytes]]
 ) -> None:

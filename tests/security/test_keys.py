@@ -89,7 +89,7 @@ def test_files_that_hold_no_key(tmp_path: Path) -> None:
     with pytest.raises(PgiInputError, match=r"takes a \.key file"):
         read_secret_keys(path)
     path.write_text(key.to_text())
-    with pytest.raises(PgiInputError, match="one public key"):
+    with pytest.raises(PgiInputError, match=r"is a secret key.*\.pub"):
         read_public_key(path)
     path.write_text("pgic-secret rsa 0011223344556677 QUJD\n")
     with pytest.raises(PgiUnsupportedError, match="'rsa'"):
@@ -171,6 +171,8 @@ def test_a_plugin_gives_keys(small: bytes, keys: Keys, monkeypatch: pytest.Monke
 def test_what_is_no_key(small: bytes, keys: Keys) -> None:
     with pytest.raises(PgiOptionError, match="encrypts only"):
         pgic_core.decode(small, keys=keys.full.public)  # type: ignore[arg-type]
+    with pytest.raises(PgiOptionError, match="passphrase is empty"):
+        pgic_core.Passphrase("")
     with pytest.raises(PgiOptionError, match="A key is"):
         pgic_core.decode(small, keys=[7])  # type: ignore[list-item]
     with pytest.raises(PgiOptionError, match="not the secret one"):

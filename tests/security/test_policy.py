@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,18 +11,22 @@ from click.testing import CliRunner
 
 import pgic_core
 from pgic_core.cli import app
-from pgic_core.errors import PgiAuthenticationError, PgiInputError
+from pgic_core.ed25519_keys import make_key
+from pgic_core.errors import PgiAuthenticationError, PgiInputError, PgiOptionError
 from pgic_core.security.policy import read_policy, recipients_by_policy, sign_policy
-from pgic_core.signing import make_key
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from .conftest import Keys
 
+    Forgery = Callable[[Path], None]
+
 
 def content(keys: Keys) -> dict[str, Any]:
     return {
+        "serial": 12,
         "roles": {"inspector": "preview", "analyst": "full", "area": "regions"},
         "people": [
             {"name": "Anna", "role": "analyst", "key": keys.full.public.to_text()},
@@ -61,7 +66,8 @@ def test_roles_become_tiers(folder: Path, learned: bytes, lossless: bytes, small
 
 
 def test_a_policy_that_was_changed_is_refused(folder: Path, keys: Keys) -> None:
-    assert [person.name for person in read_policy("roles.json", "office.pub")] == ["Anna", "Ben", "Carla"]
+    people = read_policy("roles.json", "office.pub").people
+    assert [person.name for person in people] == ["Anna", "Ben", "Carla"]
     with pytest.raises(PgiAuthenticationError, match=r"stranger\.pub"):
         read_policy("roles.json", "stranger.pub")
     text = (folder / "roles.json").read_text(encoding="utf-8")
@@ -82,6 +88,80 @@ def test_a_policy_that_was_changed_is_refused(folder: Path, keys: Keys) -> None:
         read_policy("roles.json", "office.pub")
 
 
+def _flipped(name: str, at: int) -> Forgery:
+    def forge(folder: Path) -> None:
+        data = bytearray((folder / name).read_bytes())
+        data[at * len(data) // 10] ^= 1
+        (folder / name).write_bytes(data)
+
+    return forge
+
+
+def _edited(old: str, new: str) -> Forgery:
+    def forge(folder: Path) -> None:
+        text = (folder / "roles.json").read_text(encoding="utf-8")
+        assert old in text
+        (folder / "roles.json").write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    return forge
+
+
+def _by_a_stranger(folder: Path) -> None:
+    """Who claims the office's key id."""
+    theirs = json.loads((folder / "roles.json.sig").read_text())
+    sign_policy("roles.json", "stranger")
+    forged = json.loads((folder / "roles.json.sig").read_text()) | {"key_id": theirs["key_id"]}
+    (folder / "roles.json.sig").write_text(json.dumps(forged))
+
+
+def _signature_of_another(folder: Path) -> None:
+    """A policy that the office signed, too, with another's signature beside it."""
+    text = (folder / "roles.json").read_text(encoding="utf-8")
+    (folder / "other.json").write_text(text.replace('"full"', '"preview"'), encoding="utf-8")
+    sign_policy("other.json", "office")
+    (folder / "roles.json.sig").write_bytes((folder / "other.json.sig").read_bytes())
+
+
+def _of_an_audit_log(folder: Path) -> None:
+    """A signature of the same key on the same bytes, for another purpose."""
+    from pgic_core.ed25519_keys import Signer
+
+    signature = Signer("office").sign((folder / "roles.json").read_bytes())
+    (folder / "roles.json.sig").write_text(json.dumps({"signature": signature}))
+
+
+def _older(folder: Path) -> None:
+    text = (folder / "roles.json").read_text(encoding="utf-8")
+    (folder / "roles.json").write_text(text.replace('"serial": 12', '"serial": 11'), encoding="utf-8")
+    sign_policy("roles.json", "office")
+
+
+FORGERIES: list[Forgery] = [
+    *(_flipped("roles.json", at) for at in range(10)),
+    _edited('"preview"', '"full"'),
+    _edited('"inspector"', '"analyst"'),
+    _edited('"serial": 12', '"serial": 13'),
+    _edited('"serial": 12', '"serial": 12, "until": "2099-01-01"'),
+    _edited('"serial": 12', '"serial": 12, "serial": 12'),
+    _edited('"Ben"', '"Bob"'),
+    _edited("{", "\ufeff{"),
+    _edited("}]}", "}] }"),
+    _by_a_stranger,
+    _signature_of_another,
+    _of_an_audit_log,
+    _older,
+]
+
+
+@pytest.mark.attack("policy forgery")
+@pytest.mark.parametrize("number", range(len(FORGERIES)))
+def test_a_forged_policy_is_refused(number: int, folder: Path) -> None:
+    """Also one with its old signature, where the newest serial number is known; nobody gets a key by it."""
+    FORGERIES[number](folder)
+    with pytest.raises(PgiAuthenticationError):
+        recipients_by_policy("roles.json", "office.pub", least_serial=12)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -96,6 +176,12 @@ def test_a_policy_that_was_changed_is_refused(folder: Path, keys: Keys) -> None:
         {"people": [{"name": "Anna", "role": "analyst", "key": "pgic-public"}]},
         {"people": [{"name": 1, "role": "analyst", "key": "pgic-public"}]},
         {"more": 1},
+        {"serial": None},
+        {"serial": -1},
+        {"serial": True},
+        {"serial": "12"},
+        {"until": 2027},
+        {"until": "tomorrow"},
     ],
 )
 def test_what_is_no_policy_is_not_signed(folder: Path, keys: Keys, change: dict[str, Any]) -> None:
@@ -103,6 +189,36 @@ def test_what_is_no_policy_is_not_signed(folder: Path, keys: Keys, change: dict[
     with pytest.raises(PgiInputError, match=r"bad\.json"):
         sign_policy("bad.json", "office")
     assert not (folder / "bad.json.sig").exists()
+
+
+def test_an_old_policy_is_refused(folder: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who kept it, with its signature, puts it in the place of the present one."""
+    for least in (0, 12):
+        assert read_policy("roles.json", "office.pub", least_serial=least).serial == 12
+    with pytest.raises(PgiAuthenticationError, match=r"number is 12, the newest known is 13"):
+        read_policy("roles.json", "office.pub", least_serial=13)
+    monkeypatch.setenv("PGIC_POLICY_SERIAL", "13")
+    with pytest.raises(PgiAuthenticationError, match="old policy"):
+        recipients_by_policy("roles.json", "office.pub")
+    assert read_policy("roles.json", "office.pub", least_serial=0).serial == 12
+    monkeypatch.setenv("PGIC_POLICY_SERIAL", "-1")
+    with pytest.raises(PgiOptionError, match="PGIC_POLICY_SERIAL"):
+        read_policy("roles.json", "office.pub")
+    monkeypatch.delenv("PGIC_POLICY_SERIAL")
+    today = datetime.now(UTC)
+    for until, ended in (
+        (today.date().isoformat(), False),  # a day counts to its end
+        ((today - timedelta(1)).date().isoformat(), True),
+        ((today + timedelta(hours=1)).isoformat(), False),
+        ((today - timedelta(hours=1)).replace(tzinfo=None).isoformat(), True),
+    ):
+        (folder / "short.json").write_text(json.dumps(content(keys) | {"until": until}), encoding="utf-8")
+        sign_policy("short.json", "office")
+        if ended:
+            with pytest.raises(PgiAuthenticationError, match="it ended at 20"):
+                read_policy("short.json", "office.pub")
+        else:
+            read_policy("short.json", "office.pub")
 
 
 def test_keys_of_a_policy(folder: Path, keys: Keys) -> None:
@@ -124,11 +240,16 @@ def test_commands(folder: Path, learned: bytes, keys: Keys) -> None:
     assert run("policy", "sign", "roles.json", "--key", "office")[0] == 0
     status, text = run("policy", "show", "roles.json", "--trust", "office.pub")
     assert status == 0
+    assert text.startswith("serial 12\n")
     assert f"Ben: inspector (preview), key {keys.preview.key_id.hex()}" in text
     encrypt = ["encrypt", "photo.pgi", "-o", "sealed.pgi", "--policy", "roles.json"]
     assert run(*encrypt, "--trust", "office.pub")[0] == 0
     assert tier((folder / "sealed.pgi").read_bytes(), keys.preview) == "preview"
     assert run(*encrypt)[0] == 2
+    status, text = run(*encrypt, "--trust", "office.pub", "--policy-serial", "13")
+    assert status == 1
+    assert "is an old policy" in text
+    assert run("encrypt", "photo.pgi", "-o", "b.pgi", "--to", "x.pub", "--policy-serial", "1")[0] == 2
     status, text = run(*encrypt, "--trust", "stranger.pub")
     assert status == 1
     assert "is not signed with the key" in text

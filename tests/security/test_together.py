@@ -227,3 +227,20 @@ def test_nothing_is_shown_where_a_key_cannot_be_logged(
     monkeypatch.setenv("PGIC_AUDIT", "/dev/full/none")
     with pytest.raises(pgic_core.PgiInputError):
         open_file(path, keys=keys.full)
+
+
+def test_what_is_read_beside_pixels_is_denied_and_logged(
+    sealed_learned: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line for each attempt, also where a program asks for the channels before it decodes."""
+    log = tmp_path / "audit.log"
+    monkeypatch.setenv("PGIC_AUDIT", str(log))
+    with open_file(sealed_learned) as file:
+        for name in ("channels", "channels", "metadata", "exif", "roi"):
+            with pytest.raises(PgiKeyError):
+                getattr(file, name)
+        with pytest.raises(PgiKeyError):
+            file.decode()
+        file.info()  # says what shows without a key
+    denied = [line.text("what") for line in lines(log) if line.event == "deny"]
+    assert denied == ["picture", "picture", "metadata", "extension", "picture", "decode"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...errors import PgiUnsupportedError
-from ...options import PREVIEW_FACTOR, DecodeOptions
+from ...options import FAST, PREVIEW, PREVIEW_FACTOR, DecodeOptions
 from ..base import CodedFacts, no_latent
 from ..tiling import Box
 from .image import LosslessImage, encode_lossless
@@ -30,7 +30,7 @@ def store_preview(image: LosslessImage) -> bytes:
     Raises:
         PgiFormatError: the image is damaged.
     """
-    pixels, _ = image.decode(DecodeOptions(level="preview"))
+    pixels, _ = image.decode(DecodeOptions(PREVIEW))
     return b"".join(encode_lossless(pixels))
 
 
@@ -100,7 +100,7 @@ class StoredPreview:
         window = options.window_in(self._picture.width, self._picture.height)
         area = Box.of_window(window).reduced(PREVIEW_FACTOR)
         here = (area.left, area.top, area.width, area.height)
-        return self._image.decode(replace(options, level="fast", scale=1, window=here))
+        return self._image.decode(replace(options, level=FAST, scale=1, window=here))
 
     def strips(self, options: DecodeOptions) -> Iterator[NDArray[Any]]:
         """Decode the preview, (rows, W, C) at a time.
@@ -109,7 +109,7 @@ class StoredPreview:
             PgiUnsupportedError: as :meth:`decode`.
         """
         self._require_preview(options)
-        return self._image.strips(replace(options, level="fast", scale=1))
+        return self._image.strips(replace(options, level=FAST, scale=1))
 
     def latent(self, window: Window | None, threads: int | None) -> NDArray[np.float32]:
         """There is none.
@@ -129,5 +129,5 @@ class StoredPreview:
 
     @staticmethod
     def _require_preview(options: DecodeOptions) -> None:
-        if options.level != "preview":
+        if options.level != PREVIEW:
             raise PgiUnsupportedError("Of this picture only the preview can be decoded.")

@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import PgiOptionError
+from ...options import FAST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+
+    from ...options import Level
 
 __all__ = ["PEERS", "Codec", "available", "find_codec"]
 
@@ -157,7 +160,7 @@ _FORMATS = (
 )
 PEERS = tuple(entry.name for entry in _FORMATS)
 """Names of the codecs that pgic is compared with."""
-_PGIC = re.compile(r"pgic(?:-e([1-9]))?")
+_PGIC = re.compile(r"pgic(?:-e([1-9]))?(?:-(fine|perceptual))?")
 _PGIC_QUALITIES = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 
 
@@ -165,7 +168,8 @@ def available(names: tuple[str, ...]) -> tuple[list[Codec], dict[str, str]]:
     """Codecs by name.
 
     Args:
-        names: of :data:`PEERS`, and ``pgic`` at its default effort or ``pgic-e1`` and so on.
+        names: of :data:`PEERS`, and ``pgic`` at its default effort or ``pgic-e1`` and so on; ``-fine`` or
+            ``-perceptual`` behind it decodes the same bytes at that level.
 
     Returns:
         Those that are installed, in the order of ``names``, and for every other one the reason.
@@ -191,13 +195,17 @@ def find_codec(name: str) -> Codec:
     """
     if match := _PGIC.fullmatch(name):
         effort = int(match[1]) if match[1] else None
-        return Codec(name, "", _PGIC_QUALITIES, 75, partial(_encode_pgic, effort=effort), _decode_pgic)
+        decode = partial(_decode_pgic, level=str(match[2] or FAST))
+        return Codec(name, "", _PGIC_QUALITIES, 75, partial(_encode_pgic, effort=effort), decode)
     for entry in _FORMATS:
         if entry.name == name:
             if reason := entry.missing():
                 raise ImportError(reason)
             return entry.codec()
-    raise PgiOptionError(f"{name!r} is no known codec; there are {', '.join(PEERS)}, pgic and pgic-e1 to e9.")
+    raise PgiOptionError(
+        f"{name!r} is no known codec; there are {', '.join(PEERS)}, pgic, pgic-fine, "
+        "pgic-perceptual and pgic-e1 to e9."
+    )
 
 
 def _encode_pgic(picture: NDArray[np.uint8], quality: int, *, effort: int | None) -> bytes:
@@ -206,7 +214,7 @@ def _encode_pgic(picture: NDArray[np.uint8], quality: int, *, effort: int | None
     return encode(picture, quality=quality, effort=effort)
 
 
-def _decode_pgic(data: bytes) -> NDArray[np.uint8]:
+def _decode_pgic(data: bytes, *, level: Level) -> NDArray[np.uint8]:
     from ...api import decode
 
-    return decode(data)
+    return decode(data, level=level)

@@ -48,7 +48,7 @@ class EvalPoint:
         height: likewise.
         bytes: of the whole file.
         bpp: bits of the whole file for each pixel of the picture (B.1.1).
-        ratio: bytes of the input file for each byte of this one.
+        ratio: bytes of the input file for each byte of this one; NaN where the picture was scaled down.
         ratio_raw: bytes of the plain samples for each byte of this one.
         psnr: dB over RGB (B.1.2).
         ssim: of luma (B.1.3).
@@ -193,7 +193,7 @@ class PointTask:
             subject.height,
             size,
             bits_per_pixel(size, subject.width, subject.height),
-            subject.file_bytes / size,
+            subject.file_bytes / size if subject.file_bytes else math.nan,
             3 * subject.width * subject.height / size,
             **measure(decoded, scale),
             encode_seconds=encoding.seconds,

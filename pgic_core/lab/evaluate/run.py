@@ -12,13 +12,14 @@ from ..bench.peers import PEERS, available
 from ..bench.perceptual import has_st_lpips
 from ..bench.pictures import fit_megapixels
 from ..bench.speed import measure_speed, steps_of
-from ..recognition import find_recogniser
+from ..recognition import find_recogniser, read_truth
 from .crops import CropTask
 from .exact import ExactTask
 from .page import report_page
 from .points import RAW, EvalPoint, PointTask
-from .recognition import RecognitionTask, read_truth, recognition_rows
-from .subjects import find_subjects
+from .recognition import RecognitionTask
+from .recognition_table import recognition_rows
+from .subjects import find_all
 from .summary import Figures
 from .tables import write_tables
 from .tasks import RatioTask, Store, run_tasks
@@ -59,7 +60,8 @@ class EvaluateOptions:
         truth: file of what is in the pictures; None to take what is seen in the originals.
         recogniser_peers: codecs that it looks at beside pgic.
         recogniser_roi: model of the regions that pgic keeps in more detail for it, or None.
-        limit: of pictures.
+        limit: of pictures from each folder.
+        most_megapixels: larger pictures are scaled down to it first; None to take all as they are.
         jobs: processes at a time; None for as many as there are processors, at most four.
     """
 
@@ -75,6 +77,7 @@ class EvaluateOptions:
     recogniser_peers: tuple[str, ...] = ("jpeg", "avif")
     recogniser_roi: str | None = None
     limit: int | None = None
+    most_megapixels: float | None = None
     jobs: int | None = None
 
 
@@ -95,11 +98,11 @@ class Report:
     failures: list[tuple[str, str]]
 
 
-def evaluate(folder: Path, output: Path, options: EvaluateOptions, bar: Bar) -> Report:
-    """Measure a folder and write the report.
+def evaluate(folders: Sequence[Path], output: Path, options: EvaluateOptions, bar: Bar) -> Report:
+    """Measure folders and write the report.
 
     Args:
-        folder: of pictures, or one picture.
+        folders: of pictures, or single pictures.
         output: folder for the page, the tables, and in ``work`` what a run that is cut off goes on from.
         options: how to measure.
         bar: makes a progress bar of so many steps.
@@ -110,7 +113,7 @@ def evaluate(folder: Path, output: Path, options: EvaluateOptions, bar: Bar) -> 
     """
     codecs, missing = available(options.codecs)
     truth = None if options.truth is None else read_truth(options.truth)
-    subjects, refused = find_subjects(folder, options.limit)
+    subjects, refused = find_all(folders, options.limit, options.most_megapixels)
     visible = [subject for subject in subjects if subject.visible]
     store = Store(output / "work")
     jobs = options.jobs or min(default_threads(), _MOST_JOBS)
@@ -133,14 +136,15 @@ def evaluate(folder: Path, output: Path, options: EvaluateOptions, bar: Bar) -> 
     figures.crops = [row for rows in measured(crops) for row in rows]
     if options.recogniser is not None:
         rows = [row for found in measured(_recognition_tasks(visible, options, model)) for row in found]
-        figures.recognition = recognition_rows(options.recogniser, rows, truth)
+        figures.recognition = recognition_rows(rows, truth)
     if visible and options.megapixels:
         figures.speed_megapixels = options.megapixels
         figures.speed = _speed(visible, codecs, options.megapixels, store, bar)
     write_tables(output, figures)
     page = output / _PAGE
     names = {subject.name: subject.kind for subject in subjects}
-    atomic_write(page, report_page(folder.resolve().name, figures, names, missing, failures).encode())
+    title = ", ".join(dict.fromkeys(folder.resolve().name for folder in folders))
+    atomic_write(page, report_page(title, figures, names, missing, failures).encode())
     return Report(page, len(subjects), missing, failures)
 
 
@@ -190,7 +194,7 @@ def _recognition_tasks(
     name = options.recogniser or ""
     find_recogniser(name)  # is there
     peers = tuple(codec.name for codec in available(options.recogniser_peers)[0])
-    return [RecognitionTask(subject, name, peers, options.recogniser_roi, model) for subject in subjects]
+    return [RecognitionTask(subject, (name,), peers, options.recogniser_roi, model) for subject in subjects]
 
 
 def _speed(

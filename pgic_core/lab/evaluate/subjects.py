@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 
 from ...api.foreign_photo import open_foreign_photo
 from ...api.preparing import Description, Profiles, prepare
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Subject", "find_subjects"]
+__all__ = ["Subject", "find_all", "find_subjects"]
 
 _SUFFIXES = frozenset(
     f".{ending}"
@@ -41,8 +43,8 @@ class Subject:
     Attributes:
         path: its file.
         name: path below the folder that is evaluated, with slashes.
-        digest: SHA-256 of the file, in hexadecimal.
-        file_bytes: size of the file.
+        digest: SHA-256 of the file, in hexadecimal; of a picture that was scaled down, and its size after it.
+        file_bytes: size of the file; 0 of a picture that was scaled down.
         width: pixels of the upright picture.
         height: likewise.
         kind: ``visible``, which goes to the learned codec, or why it is stored without loss:
@@ -64,11 +66,54 @@ class Subject:
 
     def load(self) -> Picture:
         """The upright picture; opacity is left out."""
-        return _load(self.path)
+        picture = _load(self.path)
+        if (picture.width, picture.height) == (self.width, self.height):
+            return picture
+        small = Image.fromarray(picture.pixels).resize((self.width, self.height), Image.Resampling.LANCZOS)
+        return Picture(np.asarray(small), picture.image_type)
 
     def rgb(self) -> NDArray[np.uint8]:
         """``(H, W, 3)`` of a visible picture."""
         return self.load().pixels[..., :3]
+
+    def within(self, megapixels: float) -> Subject:
+        """The picture scaled down to so many megapixels if it is visible and larger, else as it is."""
+        scale = math.sqrt(megapixels * 1e6 / (self.width * self.height))
+        if scale >= 1 or not self.visible:
+            return self
+        width, height = (max(1, round(side * scale)) for side in (self.width, self.height))
+        digest = f"{self.digest}@{width}x{height}"
+        return replace(self, digest=digest, file_bytes=0, width=width, height=height)
+
+
+def find_all(
+    folders: Sequence[Path], limit: int | None = None, most_megapixels: float | None = None
+) -> tuple[list[Subject], list[tuple[str, str]]]:
+    """The pictures of several folders; where there are several, names begin with that of their folder.
+
+    Args:
+        folders: each as :func:`find_subjects` takes it.
+        limit: of pictures from each.
+        most_megapixels: larger visible pictures are scaled down to it; None to take all as they are.
+
+    Returns:
+        As :func:`find_subjects`.
+
+    Raises:
+        PgiOptionError: there is no picture in one of them, or two have the same name.
+    """
+    subjects: list[Subject] = []
+    refused: list[tuple[str, str]] = []
+    for folder in folders:
+        start = f"{folder.resolve().name}/" if len(folders) > 1 and folder.is_dir() else ""
+        found, not_taken = find_subjects(folder, limit)
+        subjects += [replace(subject, name=start + subject.name) for subject in found]
+        refused += [(start + name, reason) for name, reason in not_taken]
+    if len({subject.name for subject in subjects}) < len(subjects):
+        raise PgiOptionError("Two of the pictures have the same folder and name.")
+    if most_megapixels is not None:
+        subjects = [subject.within(most_megapixels) for subject in subjects]
+    return subjects, refused
 
 
 def find_subjects(folder: Path, limit: int | None = None) -> tuple[list[Subject], list[tuple[str, str]]]:

@@ -33,7 +33,7 @@ class Figures:
         crops: as :class:`~pgic_core.lab.evaluate.crops.CropTask` gives them, the worst first.
         speed: rows of :class:`~pgic_core.lab.bench.speed.SpeedRow`.
         speed_megapixels: size of the picture by which speed was measured.
-        recognition: rows of :func:`~pgic_core.lab.evaluate.recognition.recognition_rows`.
+        recognition: rows of :func:`~pgic_core.lab.evaluate.recognition_table.recognition_rows`.
     """
 
     points: list[EvalPoint] = field(default_factory=list)

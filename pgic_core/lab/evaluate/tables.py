@@ -11,12 +11,12 @@ from ...container import atomic_write
 from .points import EvalPoint
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from .summary import Figures
 
-__all__ = ["write_tables"]
+__all__ = ["write_rows", "write_tables"]
 
 
 def write_tables(folder: Path, figures: Figures) -> None:
@@ -34,6 +34,21 @@ def write_tables(folder: Path, figures: Figures) -> None:
         if rows:
             columns = tuple(rows[0])
             _write(folder / name, columns, [tuple(row[column] for column in columns) for row in rows])
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write mappings of the same keys as CSV, floats to six digits.
+
+    Raises:
+        PgiInputError: the file cannot be written.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(rows[0] if rows else ())
+    for row in rows:
+        values = ("" if _missing(v) else f"{v:.6g}" if isinstance(v, float) else v for v in row.values())
+        writer.writerow(values)
+    atomic_write(path, text.getvalue().encode())
 
 
 def _tables(figures: Figures) -> tuple[tuple[str, list[dict[str, Any]]], ...]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RatioTask", "Store", "Task", "run_tasks"]
 
-_FORM = 1
+_FORM = 2
 """Raised whenever what tasks return changes, so that results of older versions are not taken for new ones."""
 
 

@@ -2,5 +2,15 @@
 
 from .recognisers import Recogniser, find_recogniser
 from .scores import Difference, Seen, difference_of
+from .truth import held_out, label_of_name, read_truth
 
-__all__ = ["Difference", "Recogniser", "Seen", "difference_of", "find_recogniser"]
+__all__ = [
+    "Difference",
+    "Recogniser",
+    "Seen",
+    "difference_of",
+    "find_recogniser",
+    "held_out",
+    "label_of_name",
+    "read_truth",
+]

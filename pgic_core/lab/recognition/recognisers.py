@@ -1,4 +1,4 @@
-"""Recognisers by name: those of plugins (hook ``recognise``), and text by RapidOCR."""
+"""Recognisers by name: those of plugins (hook ``recognise``), detectors from files, text, and classes."""
 
 from __future__ import annotations
 
@@ -17,15 +17,19 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .onnx_detectors import YoloxDetector
+    from .onnx_detectors import FastestDetector, YoloxDetector
     from .scores import Kind
 
-__all__ = ["TEXT", "YOLOX", "Recogniser", "find_recogniser"]
+__all__ = ["CLASSES", "FASTEST", "TEXT", "YOLOX", "Recogniser", "find_recogniser"]
 
 TEXT = "rapidocr"
 """Name of the recogniser of text."""
+CLASSES = "efficientnet-lite0"
+"""Name of the classifier of ImageNet's classes."""
 YOLOX = "yolox:"
 """What stands before the path of a YOLOX detector (ONNX)."""
+FASTEST = "fastestdet:"
+"""What stands before the path of a FastestDet detector (ONNX)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,8 @@ def find_recogniser(name: str) -> Recogniser:
     """The recogniser of this name.
 
     Args:
-        name: :data:`TEXT`; :data:`YOLOX` and the path of a detector; or one that a plugin offers (``pgic
-            plugins`` lists them).
+        name: :data:`TEXT`; :data:`CLASSES`; :data:`YOLOX` or :data:`FASTEST` and the path of a detector; or
+            one that a plugin offers (``pgic plugins`` lists them).
 
     Raises:
         PgiUnsupportedError: its package is not installed.
@@ -59,14 +63,17 @@ def find_recogniser(name: str) -> Recogniser:
         if importlib.util.find_spec("rapidocr_onnxruntime") is None:
             raise PgiUnsupportedError("Text is read by RapidOCR: pip install rapidocr-onnxruntime.")
         return Recogniser(name, "text", _read_text)
-    if name.startswith(YOLOX):
-        detector = _yolox(name.removeprefix(YOLOX))
-        return Recogniser(name.rsplit("/", 1)[-1], "boxes", detector.see)
+    if name == CLASSES:
+        from .classifiers import classify
+
+        return Recogniser(name, "label", classify)
+    if name.startswith((YOLOX, FASTEST)):
+        return Recogniser(name.rsplit("/", 1)[-1], "boxes", _detector(name).see)
     from ...hooks import offered
 
     if name not in (known := offered("recognise")):
         raise PgiOptionError(
-            f"No plugin offers the recogniser {name!r}; there are {', '.join((TEXT, *known))}."
+            f"No plugin offers the recogniser {name!r}; there are {', '.join((TEXT, CLASSES, *known))}."
         )
     return Recogniser(name, "boxes", lambda picture: _by_plugin(name, picture))
 
@@ -87,10 +94,11 @@ def _read_text(picture: NDArray[np.uint8]) -> list[Seen]:
 
 
 @cache
-def _yolox(path: str) -> YoloxDetector:
-    from .onnx_detectors import YoloxDetector
+def _detector(name: str) -> FastestDetector | YoloxDetector:
+    from .onnx_detectors import FastestDetector, YoloxDetector
 
-    return YoloxDetector(Path(path))
+    kind, path = name.split(":", 1)
+    return (YoloxDetector if f"{kind}:" == YOLOX else FastestDetector)(Path(path))
 
 
 @cache

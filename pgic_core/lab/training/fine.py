@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...codec.tiling import Y_STRIDE
 from .layers import Block, Pointwise, depth_to_space, enlarge, small
 
 if TYPE_CHECKING:
@@ -24,12 +25,11 @@ if TYPE_CHECKING:
 __all__ = ["FineSynthesis", "WindowAttention", "fine_weights", "grid", "halo", "halo_steps"]
 
 _EMBED = 32
-_LATENT = 16  # pixels along one side of a latent position
 
 
 def grid(a: FineArchitecture) -> int:
     """Pixels between the lines that attention windows are cut at, from the picture's upper left corner on."""
-    return _LATENT * a.window if a.attention else _LATENT
+    return Y_STRIDE * a.window if a.attention else Y_STRIDE
 
 
 def halo(a: FineArchitecture) -> int:
@@ -39,12 +39,12 @@ def halo(a: FineArchitecture) -> int:
     grid, and what it reads is needed up to there. The window's sides must lie on lines of :func:`grid`.
     """
     pixels = 8 * a.middle_blocks + 4 * a.last_blocks
-    positions = math.ceil(pixels / _LATENT)
+    positions = math.ceil(pixels / Y_STRIDE)
     for block in range(a.blocks, 0, -1):
         if block in a.attention:
             positions = math.ceil(positions / a.window) * a.window
         positions += 1
-    return _LATENT * positions
+    return Y_STRIDE * positions
 
 
 def halo_steps(a: FineArchitecture) -> list[list[int]]:
@@ -55,13 +55,13 @@ def halo_steps(a: FineArchitecture) -> list[list[int]]:
     """
     steps: list[list[int]] = []
     # The graph cuts the latent for the layers at 1/8, and again for those at 1/4: at whole positions.
-    pixels = _LATENT * (math.ceil(8 * a.middle_blocks / _LATENT) + math.ceil(4 * a.last_blocks / _LATENT))
+    pixels = Y_STRIDE * (math.ceil(8 * a.middle_blocks / Y_STRIDE) + math.ceil(4 * a.last_blocks / Y_STRIDE))
     for block in range(a.blocks, 0, -1):
         if block in a.attention:
-            steps.append([pixels, _LATENT * a.window])
+            steps.append([pixels, Y_STRIDE * a.window])
             pixels = 0
-        pixels += _LATENT
-    return [*steps, [pixels, _LATENT]]
+        pixels += Y_STRIDE
+    return [*steps, [pixels, Y_STRIDE]]
 
 
 class WindowAttention(nn.Module):

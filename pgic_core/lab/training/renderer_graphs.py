@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import TensorProto
 
+from ...codec.tiling import Y_STRIDE
 from .graph import GraphWriter, array
 from .graphs import grey_levels
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["fine_graph", "half_graph", "quarter_graph"]
 
-_LATENT = 16  # pixels along one side of a latent position
 _OUTSIDE = -1e4  # what is added to the score of a position that is not there
 
 
@@ -95,7 +95,7 @@ def fine_graph(net: FineSynthesis) -> onnx.ModelProto:
     origin = g.input("origin", [2], TensorProto.INT64) if a.attention else ""
     embedding = g.layer(g.relu(g.layer(rate, net.embed)), net.embed_in)
     area = _Area(g, g.add(g.layer(latent, net.enter), embedding), origin)
-    wanted, needs = area.grown((first, last), math.ceil(8 * a.middle_blocks / _LATENT)), {}
+    wanted, needs = area.grown((first, last), math.ceil(8 * a.middle_blocks / Y_STRIDE)), {}
     rendered = wanted
     for after in range(a.blocks, 0, -1):
         if after in a.attention:

@@ -26,10 +26,12 @@ from .graph import GraphWriter, array
 from .roi_data import CELL, BoxedPicture, Sampler, is_test_scene, load_coco
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import onnx
     from numpy.typing import NDArray
 
-__all__ = ["HeatNet", "evaluate", "export", "main", "train"]
+__all__ = ["HeatNet", "evaluate", "export", "main", "predict", "train", "write_model"]
 
 CLASSES = ("equipment", "fault")
 _PRIOR = (-2.0, -4.0)
@@ -115,7 +117,11 @@ class Look(nn.Module):
 
 
 class HeatNet(nn.Module):
-    """Pixels to logits of equipment and fault, one for each 16 x 16 pixels; about 0.15 M weights."""
+    """Pixels to logits of two classes, one for each 16 x 16 pixels; about 0.15 M weights.
+
+    Args:
+        channels: of the trunk.
+    """
 
     def __init__(self, channels: int = 96) -> None:
         super().__init__()
@@ -139,7 +145,7 @@ def train(
     """Learn on ``pictures``."""
     torch.manual_seed(config["seed"])
     sampler = Sampler(pictures, background, config["background"], config["side"], config["seed"])
-    net = HeatNet().to(memory_format=torch.channels_last)
+    net = HeatNet(config.get("channels", 96)).to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(net.parameters(), config["rate"], weight_decay=0.02)
     steps = config["steps"]
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config["rate"], steps, pct_start=0.15)
@@ -147,7 +153,7 @@ def train(
     for step in range(1, steps + 1):
         pixels, target = map(torch.from_numpy, sampler.batch(config["batch"]))
         loss = functional.binary_cross_entropy_with_logits(net(pixels), target, reduction="none")
-        # Faults are fifty times rarer than background: without weight they would not be learned.
+        # The second class is the rarer one (faults are fifty times rarer than background).
         loss = (loss * torch.tensor([1.0, 2.0])[:, None, None]).mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -160,19 +166,22 @@ def train(
     return net.eval()
 
 
-def evaluate(heats: list[NDArray[np.float32]], pictures: list[BoxedPicture]) -> dict[str, float]:
+def evaluate(
+    heats: list[NDArray[np.float32]], pictures: list[BoxedPicture], classes: Sequence[str] = CLASSES
+) -> dict[str, float]:
     """Figures per cell over all pictures together.
 
     Args:
         heats: ``(2, H / 16, W / 16)`` probabilities.
         pictures: what they show.
+        classes: names of both.
 
     Returns:
         Average precision of both classes (a cell counts as positive if it is covered by half), and how much
         of the covered area lies in the tenth and in the fifth of cells with the highest heat.
     """
     figures = {}
-    for kind, name in enumerate(CLASSES):
+    for kind, name in enumerate(classes):
         score = np.concatenate([heat[kind].ravel() for heat in heats])
         cover = np.concatenate([picture.target()[kind].ravel() for picture in pictures])
         order = np.argsort(-score, kind="stable")
@@ -208,6 +217,35 @@ def export(net: HeatNet) -> onnx.ModelProto:
     return writer.finish()
 
 
+def write_model(
+    folder: Path, config: dict[str, Any], net: HeatNet, training: dict[str, Any], test: dict[str, Any]
+) -> None:
+    """Write ``heat.onnx`` and ``roi.json``.
+
+    Args:
+        folder: is made where it is missing.
+        config: of the training.
+        net: trained.
+        training: what it learned from, and how long; the steps are added.
+        test: figures.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    network = export(net).SerializeToString()
+    (folder / "heat.onnx").write_bytes(network)
+    manifest = {
+        "id": config["name"],
+        "license": "Apache-2.0",
+        "classes": list(config.get("classes", CLASSES)),
+        "long_side": 640,
+        "cell": CELL,
+        "heat_range": list(HEAT_RANGE),
+        "sha256": hashlib.sha256(network).hexdigest(),
+        "training": {**training, "steps": config["steps"]},
+        "test": test,
+    }
+    (folder / "roi.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Train, measure and write the folder."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -234,21 +272,8 @@ def main(arguments: list[str] | None = None) -> None:
     minutes = (time.monotonic() - started) / 60
     figures = evaluate([predict(net, picture) for picture in test], test)
     print(figures)
-    options.out.mkdir(parents=True, exist_ok=True)
-    network = export(net).SerializeToString()
-    (options.out / "heat.onnx").write_bytes(network)
-    manifest = {
-        "id": config["name"],
-        "license": "Apache-2.0",
-        "classes": list(CLASSES),
-        "long_side": 640,
-        "cell": CELL,
-        "heat_range": list(HEAT_RANGE),
-        "sha256": hashlib.sha256(network).hexdigest(),
-        "training": {"pictures": len(learn), "steps": config["steps"], "minutes": round(minutes, 1)},
-        "test": {"pictures": len(test), **figures},
-    }
-    (options.out / "roi.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    sizes = {"pictures": len(learn), "minutes": round(minutes, 1)}
+    write_model(options.out, config, net, sizes, {"pictures": len(test), **figures})
 
 
 if __name__ == "__main__":

@@ -1,100 +1,54 @@
-"""Keys that sign, and what checks their signatures: Ed25519, ECDSA P-256, ML-DSA-65."""
+"""Algorithms of signatures, public keys, and what checks signatures: Ed25519, ECDSA P-256, ML-DSA-65, SM2."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 from typing import TYPE_CHECKING, Any
 
-from ...errors import PgiFormatError, PgiInputError, PgiOptionError, PgiUnsupportedError
-from ..suites import require_extra
+from ...errors import PgiFormatError, PgiUnsupportedError
+from ..sm2 import is_sm2_key, is_sm2_signature, sm2_key_of_certificate
+from ..suites import INTERNATIONAL, NATIONAL, find_suite
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
+    from ..suites import Suite
+
 __all__ = [
     "ALGORITHMS",
-    "SigningKey",
+    "SM2",
+    "algorithm_of",
+    "check_public_key",
     "is_signature",
     "key_id_of_spki",
-    "public_key_of",
-    "read_pem",
+    "signed_message",
     "spki_of",
     "spki_of_certificate",
+    "suite_of_algorithm",
     "unknown_algorithm",
 ]
 
-ALGORITHMS = ("ed25519", "ecdsa-p256", "ml-dsa-65")
-_MOST_BYTES = 1 << 20
-_MOST_CERTIFICATES = 8
+SM2 = "sm2"
+ALGORITHMS = ("ed25519", "ecdsa-p256", "ml-dsa-65", SM2)
 _DOMAIN = b"pgi signature\0"
 
 
-class SigningKey:
-    """A private key that signs, with the certificates that say whose it is. ``repr`` does not show the key.
-
-    Args:
-        key: path of a private key in PEM (PKCS 8), not encrypted: Ed25519, P-256 or ML-DSA-65.
-        certificates: path of its certificates in PEM, that of the key first, or None.
-
-    Raises:
-        PgiInputError: a file cannot be read, or holds something else.
-        PgiOptionError: the first certificate is that of another key.
-        PgiUnsupportedError: the extra "security" is missing.
-    """
-
-    __slots__ = ("_key", "algorithm", "certificates", "spki")
-
-    def __init__(
-        self, key: str | os.PathLike[str], certificates: str | os.PathLike[str] | None = None
-    ) -> None:
-        require_extra("To sign files")
-        from cryptography.hazmat.primitives import serialization
-
-        try:
-            self._key: Any = serialization.load_pem_private_key(read_pem(key), None)
-        except (ValueError, TypeError) as error:
-            raise PgiInputError(f"{os.fspath(key)} is no private key in PEM without a passphrase.") from error
-        algorithm = _algorithm_of(self._key.public_key())
-        if algorithm is None:
-            raise PgiInputError(f"{os.fspath(key)} is no key of {', '.join(ALGORITHMS)}.")
-        self.algorithm: str = algorithm
-        self.spki = spki_of(self._key.public_key())
-        self.certificates: tuple[bytes, ...] = ()
-        if certificates is not None:
-            self.certificates = _certificates(certificates, self.spki)
-
-    def __repr__(self) -> str:
-        return f"SigningKey({self.algorithm!r}, id {self.key_id.hex()})"
-
-    def __reduce__(self) -> str | tuple[object, ...]:
-        raise TypeError("A private key cannot be pickled; name its file instead.")
-
-    @property
-    def key_id(self) -> bytes:
-        """8 bytes."""
-        return key_id_of_spki(self.spki)
-
-    def sign(self, statement: bytes) -> bytes:
-        """The signature of a statement."""
-        message = _DOMAIN + statement
-        if self.algorithm == "ecdsa-p256":
-            from cryptography.hazmat.primitives import hashes
-            from cryptography.hazmat.primitives.asymmetric import ec
-
-            signature: bytes = self._key.sign(message, ec.ECDSA(hashes.SHA256()))
-        else:
-            signature = self._key.sign(message)
-        return signature
+def suite_of_algorithm(algorithm: str) -> Suite:
+    """The suite whose hash goes with an algorithm of signatures."""
+    return find_suite(NATIONAL if algorithm == SM2 else INTERNATIONAL)
 
 
-def key_id_of_spki(spki: bytes) -> bytes:
+def key_id_of_spki(spki: bytes, algorithm: str) -> bytes:
     """The 8 bytes by which signatures name a key."""
-    return hashlib.sha256(spki).digest()[:8]
+    return suite_of_algorithm(algorithm).digest(spki)[:8]
+
+
+def signed_message(statement: bytes) -> bytes:
+    """The bytes that a key signs for a statement."""
+    return _DOMAIN + statement
 
 
 def spki_of(key: Any) -> bytes:
-    """SubjectPublicKeyInfo of a public key, DER."""
+    """SubjectPublicKeyInfo of a public key of ``cryptography``, DER."""
     from cryptography.hazmat.primitives import serialization
 
     data: bytes = key.public_bytes(
@@ -103,8 +57,21 @@ def spki_of(key: Any) -> bytes:
     return data
 
 
-def public_key_of(spki: bytes, algorithm: str) -> Any:
-    """A public key.
+def algorithm_of(key: Any) -> str | None:
+    """The algorithm of a public key of ``cryptography``; None of a kind that does not sign files."""
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa
+
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return "ed25519"
+    if isinstance(key, mldsa.MLDSA65PublicKey):
+        return "ml-dsa-65"
+    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
+        return "ecdsa-p256"
+    return None
+
+
+def check_public_key(spki: bytes, algorithm: str) -> None:
+    """Check a public key.
 
     Args:
         spki: SubjectPublicKeyInfo, DER.
@@ -113,23 +80,20 @@ def public_key_of(spki: bytes, algorithm: str) -> Any:
     Raises:
         PgiFormatError: it is no such key.
     """
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives import serialization
-
-    try:
-        key = serialization.load_der_public_key(spki)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise PgiFormatError("A signature names a public key that is none.") from error
-    if _algorithm_of(key) != algorithm or spki_of(key) != spki:
-        raise PgiFormatError("A signature names a public key that is not of its algorithm.")
-    return key
+    _public_key(spki, algorithm)
 
 
-def is_signature(key: Any, algorithm: str, signature: bytes, statement: bytes) -> bool:
-    """Whether a key made this signature of a statement."""
+def is_signature(spki: bytes, algorithm: str, signature: bytes, statement: bytes) -> bool:
+    """Whether a key made this signature of a statement.
+
+    Raises:
+        PgiFormatError: as :func:`check_public_key`.
+    """
     from cryptography.exceptions import InvalidSignature
 
-    message = _DOMAIN + statement
+    key, message = _public_key(spki, algorithm), signed_message(statement)
+    if algorithm == SM2:
+        return is_sm2_signature(spki, signature, message)
     try:
         if algorithm == "ecdsa-p256":
             from cryptography.hazmat.primitives import hashes
@@ -143,51 +107,6 @@ def is_signature(key: Any, algorithm: str, signature: bytes, statement: bytes) -
     return True
 
 
-def read_pem(path: str | os.PathLike[str]) -> bytes:
-    """A file with keys or certificates.
-
-    Raises:
-        PgiInputError: it cannot be read, or is too large for one.
-    """
-    try:
-        with open(path, "rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise PgiInputError(
-            error.errno, f"The key or certificate cannot be read: {error.strerror}", os.fspath(path)
-        ) from error
-    if len(data) > _MOST_BYTES:
-        raise PgiInputError(f"{os.fspath(path)} is too large to hold keys or certificates.")
-    return data
-
-
-def _algorithm_of(key: Any) -> str | None:
-    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa
-
-    if isinstance(key, ed25519.Ed25519PublicKey):
-        return "ed25519"
-    if isinstance(key, mldsa.MLDSA65PublicKey):
-        return "ml-dsa-65"
-    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
-        return "ecdsa-p256"
-    return None
-
-
-def _certificates(path: str | os.PathLike[str], spki: bytes) -> tuple[bytes, ...]:
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    try:
-        found: list[Certificate] = x509.load_pem_x509_certificates(read_pem(path))
-    except ValueError as error:
-        raise PgiInputError(f"{os.fspath(path)} holds no certificates in PEM.") from error
-    if len(found) > _MOST_CERTIFICATES:
-        raise PgiOptionError(f"A signature has at most {_MOST_CERTIFICATES} certificates, not {len(found)}.")
-    if spki_of_certificate(found[0]) != spki:
-        raise PgiOptionError(f"The first certificate in {os.fspath(path)} is not that of the key.")
-    return tuple(certificate.public_bytes(Encoding.DER) for certificate in found)
-
-
 def spki_of_certificate(certificate: Certificate) -> bytes | None:
     """SubjectPublicKeyInfo of a certificate's key; None of a kind that is not known here."""
     from cryptography.exceptions import UnsupportedAlgorithm
@@ -195,9 +114,28 @@ def spki_of_certificate(certificate: Certificate) -> bytes | None:
     try:
         return spki_of(certificate.public_key())
     except (ValueError, UnsupportedAlgorithm):
-        return None
+        return sm2_key_of_certificate(certificate)
 
 
 def unknown_algorithm(name: str) -> PgiUnsupportedError:
     """The error of a signature by another algorithm."""
     return PgiUnsupportedError(f"The file is signed by the unknown algorithm {name!r}.")
+
+
+def _public_key(spki: bytes, algorithm: str) -> Any:
+    """The key as ``cryptography`` has it; None of SM2."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+
+    wrong = PgiFormatError("A signature names a public key that is not of its algorithm.")
+    if algorithm == SM2:
+        if not is_sm2_key(spki):
+            raise wrong
+        return None
+    try:
+        key = serialization.load_der_public_key(spki)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise PgiFormatError("A signature names a public key that is none.") from error
+    if algorithm_of(key) != algorithm or spki_of(key) != spki:
+        raise wrong
+    return key

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from ...container import ExtensionKey
 from ...errors import PgiAuthenticationError
-from ..opening import OpenedContent, records_of
+from ..opening import records_of
 from ..suites import require_extra, same
 from ..tiers import Tier
 from .info import BROKEN, HOLDS, LOCKED, SUPERSEDED, SignatureInfo
 from .leaves import LeafKind, leaves_of
 from .record import Claims, signatures_in
 from .salts import salts_of
-from .stamps import stamped_message, stamps_in
+from .stamps import stamps_in
 from .statements import check_signer
-from .tree import root_of
+from .tree import LOCATOR_BYTES, LOCATORS, root_of
 from .trust import subject_of
 
 if TYPE_CHECKING:
@@ -41,29 +41,49 @@ class _Check:
         salts: None of a locked file.
         claims: likewise.
         changed: names of leaves that differ.
-        seen: leaves that were compared.
+        torn: tiers with such leaves.
+        hashes: of the leaves of each tier that were there.
     """
 
     signature: Signature
     salts: Salts | None
     claims: bytes | None
     changed: list[str] = field(default_factory=list)
-    seen: int = 0
+    torn: set[Tier] = field(default_factory=set)
+    hashes: dict[Tier, list[bytes]] = field(default_factory=lambda: {tier: [] for tier in Tier})
+
+    @property
+    def seen(self) -> int:
+        """Leaves that were compared."""
+        return sum(map(len, self.hashes.values()))
 
     def compare(self, leaf: Leaf) -> None:
         """Hold a leaf of the file against what was signed."""
         if leaf.error is not None:
             self.changed.append(leaf.name)
+            self.torn |= set(Tier)  # others may be missing because of it
             return
         if leaf.kind == LeafKind.CLAIMS:
             leaf = replace(leaf, content=self.claims)
         if self.salts is None or leaf.content is None:
             return
-        self.seen += 1
-        leaves = self.signature.leaves
-        wanted = leaves[leaf.index] if leaf.index < len(leaves) else b""
-        if not same(leaf.hash(self.salts.salt(leaf)), wanted):
+        hashed = self.salts.hash(leaf)
+        self.hashes[leaf.tier].append(hashed)
+        if not same(hashed[:LOCATOR_BYTES], self.signature.locator(leaf.tier, leaf.index)):
             self.changed.append(leaf.name)
+            self.torn.add(leaf.tier)
+
+    def compare_roots(self) -> None:
+        """Hold the tiers that are open against their roots, after all leaves. Only this proves them."""
+        statement = self.signature.statement
+        for tier, hashes in self.hashes.items():
+            if self.salts is None or tier > self.salts.tier:
+                continue
+            count, root = statement.counts[tier - 1], statement.roots[tier - 1]
+            if len(hashes) != count and self.torn != set(Tier):
+                self.changed.append(f"number of parts ({len(hashes):,}, signed were {count:,})")
+            elif tier not in self.torn and not same(root_of(self.signature.suite, hashes), root):
+                self.changed.append(f"something in the tier {tier.label}, but where cannot be told")
 
 
 def check_signatures(reader: PgiReader, trust: Trust | None = None) -> tuple[SignatureInfo, ...]:
@@ -108,8 +128,7 @@ def _check_statement(signature: Signature, before: Sequence[Signature]) -> None:
     check_signer(
         statement, signature.raw_statement, signature.signature, signature.spki, signature.certificates
     )
-    leaves = signature.leaves
-    if len(leaves) != statement.count or not same(root_of(leaves), statement.root):
+    if not same(signature.suite.digest(LOCATORS, signature.locators), statement.locators):
         raise PgiAuthenticationError(f"The hashes of the signature by {_key(signature)} were changed.")
     if [each.id for each in before] != list(statement.previous):
         raise PgiAuthenticationError(
@@ -118,23 +137,15 @@ def _check_statement(signature: Signature, before: Sequence[Signature]) -> None:
 
 
 def _compare(reader: PgiReader, checks: Sequence[_Check]) -> None:
-    fields, count = reader.fields.to_bytes(), 0
+    fields = reader.fields.to_bytes()
     for check in checks:
         if check.signature.statement.fields != fields:
             check.changed.append("A.2 fields")
-    whole = not reader.header.image.encrypted
-    opened = reader.sealed
-    if isinstance(opened, OpenedContent):
-        whole = opened.tier == Tier.FULL
     for leaf in leaves_of(reader, None):
-        count += 1
-        whole = whole and leaf.error is None
         for check in checks:
             check.compare(leaf)
     for check in checks:
-        signed = check.signature.statement.count
-        if whole and check.salts is not None and count != signed:
-            check.changed.append(f"number of parts ({count:,}, signed were {signed:,})")
+        check.compare_roots()
 
 
 def _judged(
@@ -175,8 +186,9 @@ def _info(
         time_ms=statement.time,
         stamped_ms=None if stamped is None else round(stamped.timestamp() * 1000),
         changed=tuple(check.changed),
-        unchecked=statement.count - check.seen if state != BROKEN else 0,
+        unchecked=sum(statement.counts) - check.seen if state != BROKEN else 0,
         previous=tuple(each.hex() for each in statement.previous),
+        revocation_checked=None if trust is None or reason else trust.checks_revocation(signature.spki),
     )
     if state != HOLDS or check.claims is None:
         return info
@@ -193,8 +205,7 @@ def _info(
 
 def _stamped(signature: Signature, trust: Trust, stamps: Sequence[Stamp]) -> datetime | None:
     """The earliest time that a trusted authority states for a signature."""
-    own = [stamp for stamp in stamps if stamp.signature == signature.id]
-    times = [stamp.time(stamped_message(signature), trust) for stamp in own]
+    times = [stamp.time(trust) for stamp in stamps if stamp.signature is signature]
     return min((time for time in times if time is not None), default=None)
 
 

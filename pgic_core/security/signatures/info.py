@@ -23,7 +23,7 @@ class SignatureInfo:
     Attributes:
         id: in hex.
         key_id: of the key that signed, in hex.
-        algorithm: "ed25519", "ecdsa-p256" or "ml-dsa-65".
+        algorithm: "ed25519", "ecdsa-p256", "ml-dsa-65" or "sm2".
         state: "holds" (what could be checked is as it was signed), "superseded" (it is not, but a later
             signature that holds names this one), "broken" (it is not), or "locked" (encrypted, and no key).
         trusted: whether given roots say whose key it is. Nothing else here may be relied on unless this is
@@ -40,6 +40,8 @@ class SignatureInfo:
         original: SHA-256 of the camera's file, in hex.
         watermark: id of the watermark, in hex.
         previous: ids of the signatures before.
+        revocation_checked: of one that is trusted by its certificate, whether lists say that none on the way
+            to the root was revoked; else None.
     """
 
     id: str
@@ -58,6 +60,7 @@ class SignatureInfo:
     original: str | None = None
     watermark: str | None = None
     previous: tuple[str, ...] = ()
+    revocation_checked: bool | None = None
 
     @property
     def signer(self) -> str:

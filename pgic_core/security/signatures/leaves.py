@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import struct
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, TypeVar
@@ -18,7 +17,7 @@ from ...errors import (
     PgiKeyError,
     PgiTruncatedError,
 )
-from ..opening import OpenedContent
+from ..opened_content import OpenedContent
 from ..plan import payload_of, tier_of_part, without_preview
 from ..sorting import fields_bytes, join_fields, split_fields
 from ..tiers import Tier
@@ -28,8 +27,9 @@ if TYPE_CHECKING:
 
     from ...codec.parts import PayloadPart, PayloadPlan
     from ...container import PgiReader
+    from ..suites import Suite
 
-__all__ = ["FIXED_LEAVES", "Leaf", "LeafKind", "Salts", "leaf_hash", "leaves_of"]
+__all__ = ["Leaf", "LeafKind", "Salts", "leaves_of"]
 
 _Read = TypeVar("_Read")
 _PLACE = struct.Struct("<IBBI")
@@ -51,9 +51,7 @@ _EXTENSIONS = {
     LeafKind.EXTENSION_PREVIEW: Tier.PREVIEW,
     LeafKind.EXTENSION_FULL: Tier.FULL,
 }
-FIXED_LEAVES = len(LeafKind)
-"""Leaves before those of the picture."""
-
+_HEADER_INDEX = 4  # in the tier metadata, where a header that cannot be read is named; none is signed there
 _LAYERS = {
     Layer.HEADER: "stream header",
     Layer.OPACITY: "opacity plane, tile",
@@ -78,7 +76,7 @@ class Leaf:
     """A part of a file.
 
     Attributes:
-        index: among all leaves.
+        index: among the leaves of its tier.
         kind: of :class:`LeafKind` or :class:`~pgic_core.codec.parts.Layer`.
         tier: whose keys open it.
         tile: its number; 0 where there is none.
@@ -111,15 +109,10 @@ class Leaf:
         where = f" (x {self.box[0]}, y {self.box[1]}, {self.box[2]} x {self.box[3]})" if self.box else ""
         return f"{name} {self.tile}{where}"
 
-    def hash(self, salt: bytes) -> bytes:
+    def hash(self, suite: Suite, salt: bytes) -> bytes:
         """The leaf hash."""
         assert self.content is not None
-        return leaf_hash(self.place, salt, self.content)
-
-
-def leaf_hash(place: bytes, salt: bytes, content: bytes) -> bytes:
-    """The hash of a leaf."""
-    return hashlib.sha256(b"pgi leaf\0" + place + salt + content).digest()
+        return suite.digest(b"pgi leaf\0", self.place, salt, self.content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +120,12 @@ class Salts:
     """The salt secret of a tier, and those below it.
 
     Attributes:
+        suite: whose hash derives them.
         tier: the highest that is known.
         secret: 32 bytes.
     """
 
+    suite: Suite
     tier: Tier
     secret: bytes = field(repr=False)
 
@@ -138,17 +133,21 @@ class Salts:
         """The secret of this tier or one below it."""
         secret = self.secret
         for step in range(self.tier - 1, tier - 1, -1):
-            secret = _mac(secret, f"pgi salt {Tier(step).label}".encode())
+            secret = self.suite.mac(secret, f"pgi salt {Tier(step).label}".encode())
         return secret
 
     @property
     def commitment(self) -> bytes:
         """What the statement says of it."""
-        return _mac(self.lower(Tier.METADATA), b"pgi salt commit")
+        return self.suite.mac(self.lower(Tier.METADATA), b"pgi salt commit")
 
     def salt(self, leaf: Leaf) -> bytes:
         """The salt of a leaf."""
-        return _mac(self.lower(leaf.tier), b"pgi salt leaf" + leaf.place)
+        return self.suite.mac(self.lower(leaf.tier), b"pgi salt leaf" + leaf.place)
+
+    def hash(self, leaf: Leaf) -> bytes:
+        """The hash of a leaf."""
+        return leaf.hash(self.suite, self.salt(leaf))
 
 
 def leaves_of(reader: PgiReader, claims: bytes | None) -> Iterator[Leaf]:
@@ -184,7 +183,7 @@ def leaves_of(reader: PgiReader, claims: bytes | None) -> Iterator[Leaf]:
         yield Leaf(1, LeafKind.MODEL, Tier.METADATA, 0, context)
     yield from _beside(reader, opened, tier)
     if fault is not None:
-        yield Leaf(FIXED_LEAVES, Layer.HEADER, Tier.METADATA, 0, None, error=fault)
+        yield Leaf(_HEADER_INDEX, Layer.HEADER, Tier.METADATA, 0, None, error=fault)
     if plan is not None:
         yield from _picture(reader, plan, tier)
 
@@ -194,10 +193,11 @@ def _beside(reader: PgiReader, opened: OpenedContent | None, tier: Tier) -> Iter
     content, error = _or_error(lambda: reader.metadata_content)
     yield Leaf(2, LeafKind.METADATA, Tier.METADATA, 0, content, error=error)
     maps, error = _or_error(lambda: _maps(reader, opened))
-    for index, (kind, each) in enumerate(_EXTENSIONS.items(), 3):
+    for kind, each in _EXTENSIONS.items():
         fields = {} if maps is None else maps.get(each)
         content = fields_bytes(fields) if fields else b""
         hidden = each > tier or error is not None
+        index = 3 if each == Tier.METADATA else 0
         yield Leaf(index, kind, each, 0, None if hidden else content, error=error)
 
 
@@ -220,10 +220,13 @@ def _maps(reader: PgiReader, opened: OpenedContent | None) -> Mapping[Tier, Mapp
 
 def _picture(reader: PgiReader, plan: PayloadPlan, tier: Tier) -> Iterator[Leaf]:
     offset = 0
-    for index, part in enumerate(plan.parts, FIXED_LEAVES):
+    # In the tiers preview and full, that of the extension block comes first.
+    indexes = Counter({Tier.METADATA: 4, Tier.PREVIEW: 1, Tier.FULL: 1})
+    for part in plan.parts:
         of_part = tier_of_part(part, plan)
         content = reader.read_payload(offset, part.length) if of_part <= tier else None
-        yield Leaf(index, part.layer, of_part, part.tile, content, _box(plan, part))
+        yield Leaf(indexes[of_part], part.layer, of_part, part.tile, content, _box(plan, part))
+        indexes[of_part] += 1
         offset += part.length
 
 
@@ -232,7 +235,3 @@ def _box(plan: PayloadPlan, part: PayloadPart) -> tuple[int, ...]:
         return ()
     box = plan.grid.box(part.tile).overlap(Box(0, 0, plan.grid.width, plan.grid.height))
     return box.left, box.top, box.right - box.left, box.bottom - box.top
-
-
-def _mac(key: bytes, data: bytes) -> bytes:
-    return hmac.digest(key, data, "sha256")

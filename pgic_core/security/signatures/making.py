@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from typing import TYPE_CHECKING
 
@@ -11,13 +10,15 @@ from ...container.writer import assemble, copied_block, make_block, small_blocks
 from ...errors import PgiKeyError, PgiLimitError, PgiModelError, PgiUnsupportedError
 from ...models import find_model
 from ..envelope import LEAST_VERSION, Record, RecordKind, pack_records, parse_records
-from ..opening import OpenedContent, records_of
+from ..opened_content import OpenedContent
+from ..opening import records_of
 from ..tiers import Tier
+from .algorithms import suite_of_algorithm
 from .leaves import LeafKind, Salts, leaves_of
-from .record import MOST_SIGNATURES, Claims, OpenPart, Signature, Statement, signatures_in
+from .record import MOST_SIGNATURES, Claims, OpenPart, SealedPart, Signature, Statement, signatures_in
 from .salts import new_secret, opened_part, sealed_part
 from .stamps import stamp_record
-from .tree import HASH_BYTES, root_of
+from .tree import LOCATOR_BYTES, LOCATORS, locators_of, root_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from ...container import Metadata, PgiReader
     from ...container.writer import Block
     from ..tiers import Binding, TierKey
-    from .algorithms import SigningKey
-    from .leaves import Leaf
+    from .signing_key import SigningKey
 
 __all__ = ["carried_records", "is_signed", "overhead", "rewritten_signed", "signed", "stamped"]
 
@@ -80,30 +80,31 @@ def signed(
         raise PgiLimitError(f"The file has {MOST_SIGNATURES} signatures, and cannot have more.")
     claims = Claims(_renderers(reader), original).to_bytes()
     part = OpenPart(new_secret(), claims)
-    salts = Salts(Tier.FULL, part.secret)
-    leaves = tuple(_hash(leaf, salts) for leaf in leaves_of(reader, claims))
+    suite = suite_of_algorithm(key.algorithm)
+    salts = Salts(suite, Tier.FULL, part.secret)
+    leaves: dict[Tier, list[bytes]] = {tier: [] for tier in Tier}
+    for leaf in leaves_of(reader, claims):
+        if leaf.error is not None:
+            raise leaf.error
+        leaves[leaf.tier].append(salts.hash(leaf))
+    locators = locators_of(leaves.values())
     statement = Statement(
         algorithm=key.algorithm,
-        key=hashlib.sha256(key.spki).digest(),
-        certificate=hashlib.sha256(key.certificates[0]).digest() if key.certificates else b"",
+        key=suite.digest(key.spki),
+        certificate=suite.digest(key.certificates[0]) if key.certificates else b"",
         time=time.time_ns() // 1_000_000 if time_ms is None else time_ms,
         fields=reader.fields.to_bytes(),
-        count=len(leaves),
-        root=root_of(leaves),
+        counts=tuple(map(len, leaves.values())),
+        roots=tuple(root_of(suite, each) for each in leaves.values()),
+        locators=suite.digest(LOCATORS, locators),
         salts=salts.commitment,
         previous=tuple(each.id for each in present),
     )
     raw = statement.to_bytes()
-    kept = part if opened is None else sealed_part(part, opened.key, opened.envelope.binding, raw)
-    signature = Signature(raw, statement, key.sign(raw), key.spki, key.certificates, leaves, kept)
+    kept = part if opened is None else sealed_part(part, suite, raw, opened.key, opened.envelope.binding)
+    signature = Signature(raw, statement, key.sign(raw), key.spki, key.certificates, locators, kept)
     records.append(Record(RecordKind.SIGNATURE, signature.to_bytes()))
     return _with_records(reader, _copied(reader), records, share)
-
-
-def _hash(leaf: Leaf, salts: Salts) -> bytes:
-    if leaf.error is not None:
-        raise leaf.error
-    return leaf.hash(salts.salt(leaf))
 
 
 def stamped(reader: PgiReader, response: bytes) -> Iterator[bytes | memoryview]:
@@ -132,8 +133,8 @@ def overhead(key: SigningKey, tiles: int) -> int:
         tiles: of the picture, at most.
     """
     signature = 3400 if key.algorithm == "ml-dsa-65" else 80
-    hashes = HASH_BYTES * (3 * tiles + 8)
-    return 1500 + signature + len(key.spki) + sum(len(each) + 8 for each in key.certificates) + hashes
+    locators = LOCATOR_BYTES * (3 * tiles + 8)
+    return 1500 + signature + len(key.spki) + sum(len(each) + 8 for each in key.certificates) + locators
 
 
 def carried_records(reader: PgiReader, target: tuple[TierKey, Binding] | None) -> list[Record]:
@@ -151,7 +152,9 @@ def carried_records(reader: PgiReader, target: tuple[TierKey, Binding] | None) -
     carried = []
     for signature in signatures_in(records, reader.limits, encrypted=encrypted):
         part = opened_part(reader, signature)
-        moved = part if target is None else sealed_part(part, *target, signature.raw_statement)
+        moved: OpenPart | SealedPart = part
+        if target is not None:
+            moved = sealed_part(part, signature.suite, signature.raw_statement, *target)
         carried.append(Record(RecordKind.SIGNATURE, signature.with_secrets(moved).to_bytes()))
     others = (RecordKind.ENVELOPE, RecordKind.SIGNATURE)
     return carried + [record for record in records if record.kind not in others]

@@ -13,9 +13,10 @@ from ...container import ImageFields
 from ...errors import PgiAuthenticationError, PgiFormatError, PgiKeyError, PgiOptionError
 from ...limits import DEFAULT_LIMITS, Limits
 from ..opening import records_of
+from ..suites import same
 from ..tiers import Tier
 from .info import HOLDS
-from .leaves import Leaf, LeafKind, leaf_hash, leaves_of
+from .leaves import Leaf, LeafKind, leaves_of
 from .record import MOST_CERTIFICATES, Statement, read_map, signatures_in, take, take_bytes
 from .salts import salts_of
 from .statements import check_signer
@@ -94,9 +95,16 @@ def make_proof(reader: PgiReader, window: Window, found: tuple[SignatureInfo, ..
     signature = signatures_in(records_of(reader), reader.limits, encrypted=encrypted)[number]
     known = salts_of(reader, signature)
     assert known is not None
+    salts, claims = known
     x, y, width, height = window
     area = Box(x, y, x + width, y + height)
-    chosen = [leaf for leaf in leaves_of(reader, None) if leaf.kind in _HEADERS or _touches(leaf, area)]
+    chosen: list[Leaf] = []
+    hashes: dict[Tier, list[bytes]] = {tier: [] for tier in Tier}
+    for leaf in leaves_of(reader, claims):
+        if leaf.content is not None:
+            hashes[leaf.tier].append(salts.hash(leaf))
+        if leaf.kind in _HEADERS or _touches(leaf, area):
+            chosen.append(leaf)
     if not any(leaf.box for leaf in chosen):
         raise PgiOptionError("The window touches no tile of the picture that a signature can prove.")
     if any(leaf.content is None for leaf in chosen):
@@ -112,9 +120,9 @@ def make_proof(reader: PgiReader, window: Window, found: tuple[SignatureInfo, ..
                 leaf.kind,
                 int(leaf.tier),
                 leaf.tile,
-                known[0].salt(leaf),
+                salts.salt(leaf),
                 leaf.content,
-                path_of_leaf(signature.leaves, leaf.index),
+                path_of_leaf(signature.suite, hashes[leaf.tier], leaf.index),
             ]
             for leaf in chosen
         ],
@@ -172,11 +180,11 @@ def _proven(listed: list[Any], statement: Statement) -> Iterator[ProvenPart]:
     for item in listed:
         leaf, salt, path = _leaf(item)
         assert leaf.content is not None
-        hashed = leaf_hash(leaf.place, salt, leaf.content)
-        root = (
-            root_of_path(hashed, leaf.index, statement.count, path) if leaf.index < statement.count else None
-        )
-        if root != statement.root:
+        suite, count = statement.suite, statement.counts[leaf.tier - 1]
+        root = None
+        if leaf.index < count:
+            root = root_of_path(suite, leaf.hash(suite, salt), leaf.index, count, path)
+        if root is None or not same(root, statement.roots[leaf.tier - 1]):
             raise PgiAuthenticationError(f"The proof does not fit: {leaf.name} was changed.")
         yield ProvenPart(leaf.name, leaf.content)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +11,15 @@ from ...container import IMAGE_FIELDS_SIZE
 from ...container.cbor_scan import scan
 from ...errors import PgiFormatError, PgiLimitError
 from ..envelope import RecordKind
-from .algorithms import ALGORITHMS, key_id_of_spki, unknown_algorithm
-from .tree import HASH_BYTES
+from .algorithms import ALGORITHMS, key_id_of_spki, suite_of_algorithm, unknown_algorithm
+from .tree import HASH_BYTES, LOCATOR_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ...limits import Limits
     from ..envelope import Record
+    from ..suites import Suite
 
 __all__ = [
     "MOST_CERTIFICATES",
@@ -48,12 +48,13 @@ class Statement:
 
     Attributes:
         algorithm: of :data:`~.algorithms.ALGORITHMS`.
-        key: SHA-256 of the signer's public key.
-        certificate: SHA-256 of the signer's certificate; empty without one.
+        key: hash of the signer's public key.
+        certificate: hash of the signer's certificate; empty without one.
         time: UTC milliseconds by the signer's clock.
         fields: the 7 bytes of A.2.
-        count: of the leaves.
-        root: of their tree.
+        counts: of the leaves of each tier.
+        roots: of the tree of each tier; empty without leaves.
+        locators: hash of the record's locators.
         salts: commitment to the salt secret.
         previous: ids of the signatures that were there.
     """
@@ -63,15 +64,22 @@ class Statement:
     certificate: bytes
     time: int
     fields: bytes
-    count: int
-    root: bytes
+    counts: tuple[int, ...]
+    roots: tuple[bytes, ...]
+    locators: bytes
     salts: bytes
     previous: tuple[bytes, ...]
+
+    @property
+    def suite(self) -> Suite:
+        """Whose hash it uses."""
+        return suite_of_algorithm(self.algorithm)
 
     def to_bytes(self) -> bytes:
         """The bytes that are signed."""
         content: dict[str, object] = {name: getattr(self, name) for name in _NAMES}
-        content["previous"] = list(self.previous)
+        for name in ("counts", "roots", "previous"):
+            content[name] = list(getattr(self, name))
         if not self.certificate:
             del content["certificate"]
         return cbor2.dumps(content, canonical=True)
@@ -90,18 +98,24 @@ class Statement:
             raise unknown_algorithm(algorithm)
         certificate = take_bytes(content, "certificate", HASH_BYTES) if "certificate" in content else b""
         previous = take(content, "previous", list)
-        if len(previous) > MOST_SIGNATURES or not all(
-            isinstance(each, bytes) and len(each) == HASH_BYTES for each in previous
-        ):
+        if len(previous) > MOST_SIGNATURES or not all(map(_is_hash, previous)):
             raise _wrong("previous")
+        counts, roots = take(content, "counts", list), take(content, "roots", list)
+        if len(counts) != _TIERS or not all(type(each) is int and 0 <= each < 1 << 32 for each in counts):
+            raise _wrong("counts")
+        if len(roots) != _TIERS or not all(
+            _is_hash(root) if count else root == b"" for count, root in zip(counts, roots, strict=True)
+        ):
+            raise _wrong("roots")
         statement = cls(
             algorithm=algorithm,
             key=take_bytes(content, "key", HASH_BYTES),
             certificate=certificate,
             time=take(content, "time", int),
             fields=take_bytes(content, "fields", IMAGE_FIELDS_SIZE),
-            count=take(content, "count", int),
-            root=take_bytes(content, "root", HASH_BYTES),
+            counts=tuple(counts),
+            roots=tuple(roots),
+            locators=take_bytes(content, "locators", HASH_BYTES),
             salts=take_bytes(content, "salts", HASH_BYTES),
             previous=tuple(previous),
         )
@@ -193,7 +207,7 @@ class Signature:
         signature: of ``raw_statement``.
         spki: the signer's public key.
         certificates: the signer's first; DER.
-        leaves: all leaf hashes.
+        locators: the start of each leaf hash, by tier and index.
         secret_part: salt secret and claims, open or sealed.
     """
 
@@ -202,18 +216,36 @@ class Signature:
     signature: bytes
     spki: bytes
     certificates: tuple[bytes, ...]
-    leaves: tuple[bytes, ...] = field(repr=False)
+    locators: bytes = field(repr=False)
     secret_part: OpenPart | SealedPart
+
+    @property
+    def suite(self) -> Suite:
+        """Whose hash it uses."""
+        return self.statement.suite
 
     @property
     def id(self) -> bytes:
         """32 bytes that stand for this signature."""
-        return hashlib.sha256(b"pgi signature id\0" + self.raw_statement + self.signature).digest()
+        return self.suite.digest(self.stamped_message)
+
+    @property
+    def stamped_message(self) -> bytes:
+        """What an authority confirms the time of."""
+        return b"pgi signature id\0" + self.raw_statement + self.signature
 
     @property
     def key_id(self) -> bytes:
         """The 8 bytes by which the signer's key is named."""
-        return key_id_of_spki(self.spki)
+        return key_id_of_spki(self.spki, self.statement.algorithm)
+
+    def locator(self, tier: int, index: int) -> bytes:
+        """The locator of a leaf; empty where none of this index was signed."""
+        counts = self.statement.counts
+        if index >= counts[tier - 1]:
+            return b""
+        at = LOCATOR_BYTES * (sum(counts[: tier - 1]) + index)
+        return self.locators[at : at + LOCATOR_BYTES]
 
     def with_secrets(self, part: OpenPart | SealedPart) -> Signature:
         """The same with salt secret and claims as another file has them."""
@@ -226,7 +258,7 @@ class Signature:
             "signature": self.signature,
             "key": self.spki,
             "certificates": list(self.certificates),
-            "leaves": b"".join(self.leaves),
+            "locators": self.locators,
         }
         is_open = isinstance(self.secret_part, OpenPart)
         content["open" if is_open else "sealed"] = self.secret_part.to_map()
@@ -247,16 +279,16 @@ class Signature:
             isinstance(each, bytes) and each for each in certificates
         ):
             raise _wrong("certificates")
-        leaves = take_bytes(content, "leaves")
-        if len(leaves) % HASH_BYTES:
-            raise _wrong("leaves")
+        statement, locators = Statement.parse(raw, limits), take_bytes(content, "locators")
+        if len(locators) != LOCATOR_BYTES * sum(statement.counts):
+            raise _wrong("locators")
         signature = cls(
             raw_statement=raw,
-            statement=Statement.parse(raw, limits),
+            statement=statement,
             signature=take_bytes(content, "signature"),
             spki=take_bytes(content, "key"),
             certificates=tuple(certificates),
-            leaves=tuple(leaves[at : at + HASH_BYTES] for at in range(0, len(leaves), HASH_BYTES)),
+            locators=locators,
             secret_part=_secret_part(content),
         )
         if content:
@@ -303,14 +335,12 @@ def _secret_part(content: dict[str, Any]) -> OpenPart | SealedPart:
     return found
 
 
+def _is_hash(item: object) -> bool:
+    return isinstance(item, bytes) and len(item) == HASH_BYTES
+
+
 def _is_renderer(item: object) -> bool:
-    return (
-        isinstance(item, list)
-        and len(item) == 2
-        and isinstance(item[0], str)
-        and isinstance(item[1], bytes)
-        and len(item[1]) == HASH_BYTES
-    )
+    return isinstance(item, list) and len(item) == 2 and isinstance(item[0], str) and _is_hash(item[1])
 
 
 def read_map(data: bytes, limits: Limits) -> dict[str, Any]:

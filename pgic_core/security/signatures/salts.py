@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from typing import TYPE_CHECKING
 
 from ...errors import PgiFormatError
-from ..opening import OpenedContent
+from ..opened_content import OpenedContent
 from ..tiers import Tier
 from .leaves import Salts
 from .record import OpenPart, SealedPart
 
 if TYPE_CHECKING:
     from ...container import PgiReader
+    from ..suites import Suite
     from ..tiers import Binding, TierKey
     from .record import Signature
 
@@ -37,16 +37,16 @@ def salts_of(reader: PgiReader, signature: Signature) -> tuple[Salts, bytes] | N
     """
     part = signature.secret_part
     if isinstance(part, OpenPart):
-        return Salts(Tier.FULL, part.secret), part.claims
+        return Salts(signature.suite, Tier.FULL, part.secret), part.claims
     opened = reader.sealed
     if not isinstance(opened, OpenedContent):
         return None
     binding, key = opened.envelope.binding, opened.key
-    lowest = _open(part, key, Tier.METADATA, binding, signature.raw_statement)
-    own = _open(part, key, key.tier, binding, signature.raw_statement)
+    lowest = _open(signature, part, key, Tier.METADATA, binding)
+    own = _open(signature, part, key, key.tier, binding)
     if len(lowest) <= _SECRET or (key.tier > Tier.METADATA and len(own) != _SECRET):
         raise PgiFormatError("A signature of the file seals salts that are none.")
-    return Salts(key.tier, own[:_SECRET]), lowest[_SECRET:]
+    return Salts(signature.suite, key.tier, own[:_SECRET]), lowest[_SECRET:]
 
 
 def opened_part(reader: PgiReader, signature: Signature) -> OpenPart:
@@ -64,34 +64,35 @@ def opened_part(reader: PgiReader, signature: Signature) -> OpenPart:
     return OpenPart(salts.secret, claims)
 
 
-def sealed_part(part: OpenPart, key: TierKey, binding: Binding, statement: bytes) -> SealedPart:
+def sealed_part(part: OpenPart, suite: Suite, statement: bytes, key: TierKey, binding: Binding) -> SealedPart:
     """Secret and claims for an encrypted file.
 
     Args:
         part: both.
+        suite: the signature's.
+        statement: likewise, as bytes.
         key: of the tier full.
         binding: of the file.
-        statement: the signature's, as bytes.
     """
     salt = secrets.token_bytes(_SALT)
-    salts = Salts(Tier.FULL, part.secret)
+    salts = Salts(suite, Tier.FULL, part.secret)
+    digest = suite.digest(statement)
     parts = []
     for tier in Tier:
         content = salts.lower(tier) + (part.claims if tier == Tier.METADATA else b"")
-        sealing, associated = _sealing(salt, key, tier, binding, statement)
+        sealing, associated = _sealing(salt, key, tier, binding, digest)
         parts.append(binding.suite.seal(sealing, 0, content, associated))
     return SealedPart(salt, tuple(parts))
 
 
-def _open(part: SealedPart, key: TierKey, tier: Tier, binding: Binding, statement: bytes) -> bytes:
-    sealing, associated = _sealing(part.salt, key, tier, binding, statement)
+def _open(signature: Signature, part: SealedPart, key: TierKey, tier: Tier, binding: Binding) -> bytes:
+    digest = signature.suite.digest(signature.raw_statement)
+    sealing, associated = _sealing(part.salt, key, tier, binding, digest)
     return binding.suite.open(sealing, 0, part.parts[tier - 1], associated, "The salts of a signature")
 
 
-def _sealing(
-    salt: bytes, key: TierKey, tier: Tier, binding: Binding, statement: bytes
-) -> tuple[bytes, bytes]:
-    """Key and associated data of the part of a tier."""
+def _sealing(salt: bytes, key: TierKey, tier: Tier, binding: Binding, digest: bytes) -> tuple[bytes, bytes]:
+    """Key and associated data of the part of a tier; ``digest`` is that of the statement."""
     leaf_key = binding.suite.expand(key.lower(tier, binding).key, binding.labelled("pgi leaf"))
     info = binding.labelled("pgi salt") + bytes([tier])
-    return binding.suite.derive(leaf_key, salt, info), info + hashlib.sha256(statement).digest()
+    return binding.suite.derive(leaf_key, salt, info), info + digest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hmac
+import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +10,10 @@ import cbor2
 
 from ...errors import PgiAuthenticationError, PgiFormatError, PgiInputError, PgiUnsupportedError
 from ..envelope import Record, RecordKind
+from ..suites import same
 from .record import read_map, take_bytes
 from .tree import HASH_BYTES
+from .trust import is_of_sm2
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from .record import Signature
     from .trust import Trust
 
-__all__ = ["Stamp", "check_imprint", "request_for", "stamp_record", "stamped_message", "stamps_in"]
+__all__ = ["Stamp", "request_for", "stamp_record", "stamps_in"]
 
 _GRANTED = (0, 1)
 _SHA256 = "2.16.840.1.101.3.4.2.1"
@@ -32,36 +34,27 @@ class Stamp:
     """A time stamp.
 
     Attributes:
-        signature: id of the signature that it is on.
+        signature: that it is on.
         response: of the authority, DER.
     """
 
-    signature: bytes
+    signature: Signature
     response: bytes = field(repr=False)
 
-    def time(self, message: bytes, trust: Trust) -> datetime | None:
-        """The time that a trusted authority states; None if none of the roots leads to it.
-
-        Args:
-            message: that was stamped.
-            trust: roots of authorities.
-        """
+    def time(self, trust: Trust) -> datetime | None:
+        """The time that a trusted authority states; None if none of the roots leads to it."""
         from rfc3161_client import VerificationError, VerifierBuilder
 
         response = _decoded(self.response)
-        if not trust.roots:
+        roots = [root for root in trust.roots if not is_of_sm2(root)]
+        if not roots:
             return None
         try:
-            VerifierBuilder(roots=list(trust.roots)).build().verify_message(response, message)
+            VerifierBuilder(roots=roots).build().verify_message(response, self.signature.stamped_message)
         except (VerificationError, ValueError):
             return None
         stated: datetime = response.tst_info.gen_time
         return stated
-
-
-def stamped_message(signature: Signature) -> bytes:
-    """What is stamped of a signature; its SHA-256 is the signature's id."""
-    return b"pgi signature id\0" + signature.raw_statement + signature.signature
 
 
 def request_for(signature: Signature) -> bytes:
@@ -73,7 +66,7 @@ def request_for(signature: Signature) -> bytes:
     _require_client()
     from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
 
-    builder = TimestampRequestBuilder(data=stamped_message(signature), hash_algorithm=HashAlgorithm.SHA256)
+    builder = TimestampRequestBuilder(data=signature.stamped_message, hash_algorithm=HashAlgorithm.SHA256)
     request: bytes = builder.build().as_bytes()
     return request
 
@@ -87,12 +80,11 @@ def stamp_record(signatures: Sequence[Signature], response: bytes) -> Record:
     """
     _require_client()
     for signature in signatures:
-        stamp = Stamp(signature.id, response)
         try:
-            check_imprint(stamp)
+            _check_imprint(Stamp(signature, response))
         except PgiFormatError:
             continue
-        content = {"signature": stamp.signature, "response": response}
+        content = {"signature": signature.id, "response": response}
         return Record(RecordKind.TIME_STAMP, cbor2.dumps(content, canonical=True))
     raise PgiInputError("The response is no time stamp on a signature of this file.")
 
@@ -110,16 +102,18 @@ def stamps_in(records: Sequence[Record], signatures: Sequence[Signature], limits
         if record.kind != RecordKind.TIME_STAMP:
             continue
         content = read_map(record.data, limits)
-        stamp = Stamp(take_bytes(content, "signature", HASH_BYTES), take_bytes(content, "response"))
-        if content or stamp.signature not in [each.id for each in signatures]:
+        name, response = take_bytes(content, "signature", HASH_BYTES), take_bytes(content, "response")
+        signature = next((each for each in signatures if each.id == name), None)
+        if content or signature is None:
             raise PgiFormatError("A time stamp of the file is on no signature of it.")
         _require_client()
-        check_imprint(stamp)
+        stamp = Stamp(signature, response)
+        _check_imprint(stamp)
         found.append(stamp)
     return found
 
 
-def check_imprint(stamp: Stamp) -> None:
+def _check_imprint(stamp: Stamp) -> None:
     """Check that a stamp is on its signature. Who made it is not checked.
 
     Raises:
@@ -127,8 +121,8 @@ def check_imprint(stamp: Stamp) -> None:
         PgiFormatError: it is no time stamp.
     """
     imprint = _decoded(stamp.response).tst_info.message_imprint
-    same = hmac.compare_digest(bytes(imprint.message), stamp.signature)
-    if imprint.hash_algorithm.dotted_string != _SHA256 or not same:
+    digest = hashlib.sha256(stamp.signature.stamped_message).digest()
+    if imprint.hash_algorithm.dotted_string != _SHA256 or not same(bytes(imprint.message), digest):
         raise PgiAuthenticationError("A time stamp of the file is on something else than a signature of it.")
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from ...errors import PgiAuthenticationError
 from ..suites import same
-from .algorithms import is_signature, key_id_of_spki, public_key_of
+from .algorithms import is_signature, key_id_of_spki
 from .trust import is_of_key
 
 if TYPE_CHECKING:
@@ -32,18 +31,17 @@ def check_signer(
         PgiAuthenticationError: that is not so.
         PgiFormatError: the key is none, or not of the algorithm.
     """
-    name = key_id_of_spki(spki).hex()
+    digest = statement.suite.digest
+    name = key_id_of_spki(spki, statement.algorithm).hex()
     forged = PgiAuthenticationError(f"The signature by key {name} is forged, or was damaged.")
-    if not same(hashlib.sha256(spki).digest(), statement.key):
+    if not same(digest(spki), statement.key):
         raise forged
     certificate = certificates[0] if certificates else b""
     if bool(certificate) != bool(statement.certificate):
         raise forged
     if certificate and (
-        not same(hashlib.sha256(certificate).digest(), statement.certificate)
-        or not is_of_key(certificate, spki)
+        not same(digest(certificate), statement.certificate) or not is_of_key(certificate, spki)
     ):
         raise forged
-    key = public_key_of(spki, statement.algorithm)
-    if not is_signature(key, statement.algorithm, signature, raw):
+    if not is_signature(spki, statement.algorithm, signature, raw):
         raise forged

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pgic_core.codec.tiling import Box
     from pgic_core.container.source import SourceLike
     from pgic_core.options import DecodeOptions
+    from pgic_core.security.keyring import KeysLike
 
 __all__ = [
     "BlockTensors",
@@ -134,6 +135,7 @@ def read_symbols(
     upright: bool = False,
     mode: str = "RGB",
     frame: int = 0,
+    keys: KeysLike | None = None,
 ) -> PgiSymbols:
     """Read a file as far as it goes without networks; it takes one thread.
 
@@ -144,13 +146,14 @@ def read_symbols(
         upright: have EXIF orientation applied.
         mode: channels of the result.
         frame: of a sequence.
+        keys: of an encrypted file.
 
     Raises:
         PgiUnsupportedError: samples do not fit into uint8, the picture has no latent, or codec or model are
             not here.
         PgiError: as :func:`pgic_core.decode`.
     """
-    with open_file(source) as file:
+    with open_file(source, keys=keys) as file:
         return symbols_in(file.frame(frame), options, latent=latent, upright=upright, mode=mode)
 
 

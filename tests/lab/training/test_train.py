@@ -361,6 +361,19 @@ def test_a_step_is_one_of_adam_on_clipped_gradients() -> None:
         torch.testing.assert_close(step.codec.state_dict()[name], value, rtol=1e-4, atol=2e-6)
 
 
+def test_encoder_decoder_and_steps_learn_from_one_error() -> None:
+    """What a picture lost moves analysis and synthesis alike, through quantisation (A-6.3.2.2a)."""
+    codec = step_of().codec
+    pictures = (crops().float() - 128) / 256
+    coded = codec(pictures, torch.tensor([0.3, 1.5]), torch.zeros(2, 1, 1, 1))
+    (coded.picture - pictures).square().mean().backward()
+    for name in ("analysis", "synthesis", "log_step"):
+        part = getattr(codec, name)
+        parameters = [part] if isinstance(part, torch.Tensor) else list(part.parameters())
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        assert any(bool(gradient.abs().max() > 0) for gradient in gradients), name
+
+
 def test_quantisation_steps_are_learned() -> None:
     step = step_of()
     before = step.codec.log_step.detach().clone()

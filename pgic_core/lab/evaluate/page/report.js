@@ -220,8 +220,8 @@ function showRecognition() {
   if (!data.recognition.length) { $("recognition-section").hidden = true; return; }
   const percent = (v) => (v === null ? null : Number(v.toFixed(2)));
   $("recognition").append(tableOf(
-    ["recogniser", "from", "codec", "pictures", "bytes of the JPEG", "on originals", "on decoded", "lost, %", "from, %", "to, %"],
-    data.recognition.map((r) => [r.recogniser, `JPEG ${r.jpeg_quality}`, r.codec, r.pictures, r.share, r.original, r.decoded,
+    ["recogniser", "size", "codec", "pictures", "bytes of the JPEG", "on originals", "on decoded", "lost, %", "from, %", "to, %"],
+    data.recognition.map((r) => [r.recogniser, r.size, r.codec, r.pictures, r.share, r.original, r.decoded,
       percent(r.lost), percent(r.low), percent(r.high)]),
     (row) => isOwn(row[2])));
 }

@@ -8,14 +8,13 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, Any
 
+from .data_files import MOST_KEY, read_bytes
 from .errors import PgiInputError, PgiUnsupportedError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-__all__ = ["Signer", "is_signature_of", "key_id_of", "load_public_key", "make_key"]
-
-_MOST_KEY_BYTES = 65_536
+__all__ = ["Signer", "is_signature_of", "key_id_of", "load_public_key", "make_key", "write_pair"]
 
 
 class Signer:
@@ -32,7 +31,7 @@ class Signer:
     def __init__(self, path: str) -> None:
         ed25519, serialization = _cryptography()
         try:
-            key = serialization.load_pem_private_key(_read(path), None)
+            key = serialization.load_pem_private_key(read_bytes(path, "key", MOST_KEY), None)
         except (ValueError, TypeError) as error:
             raise PgiInputError(f"{path} is no private key in PEM without a passphrase.") from error
         if not isinstance(key, ed25519.Ed25519PrivateKey):
@@ -63,6 +62,16 @@ def make_key(path: str) -> str:
     public = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
+    write_pair(path, private, public)
+    return key_id_of(key.public_key())
+
+
+def write_pair(path: str, private: bytes, public: bytes) -> None:
+    """Write a private key to ``path``, for its owner alone, and the public one to ``path.pub``.
+
+    Raises:
+        PgiInputError: one of the files is there, or cannot be written.
+    """
     for name, data, mode in ((path, private, 0o600), (f"{path}.pub", public, 0o644)):
         try:
             handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
@@ -70,7 +79,6 @@ def make_key(path: str) -> str:
                 file.write(data)
         except OSError as error:
             raise PgiInputError(error.errno, f"The key cannot be written: {error.strerror}", name) from error
-    return key_id_of(key.public_key())
 
 
 def load_public_key(path: str) -> Ed25519PublicKey:
@@ -82,7 +90,7 @@ def load_public_key(path: str) -> Ed25519PublicKey:
     """
     ed25519, serialization = _cryptography()
     try:
-        found = serialization.load_pem_public_key(_read(path))
+        found = serialization.load_pem_public_key(read_bytes(path, "key", MOST_KEY))
     except ValueError as error:
         raise PgiInputError(f"{path} is no public key in PEM.") from error
     if not isinstance(found, ed25519.Ed25519PublicKey):
@@ -92,8 +100,10 @@ def load_public_key(path: str) -> Ed25519PublicKey:
 
 
 def key_id_of(key: Ed25519PublicKey) -> str:
-    """The first 16 hex digits of the SHA-256 of the 32 bytes of the public key."""
-    return hashlib.sha256(key.public_bytes_raw()).hexdigest()[:16]
+    """The first 16 hex digits of the SHA-256 of SubjectPublicKeyInfo, DER; signatures of files use it too."""
+    _, serialization = _cryptography()
+    spki = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(spki).hexdigest()[:16]
 
 
 def is_signature_of(key: Ed25519PublicKey, signature: str, message: bytes) -> bool:
@@ -105,14 +115,6 @@ def is_signature_of(key: Ed25519PublicKey, signature: str, message: bytes) -> bo
     except (InvalidSignature, binascii.Error, ValueError):
         return False
     return True
-
-
-def _read(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read(_MOST_KEY_BYTES)
-    except OSError as error:
-        raise PgiInputError(error.errno, f"The key cannot be read: {error.strerror}", path) from error
 
 
 def _cryptography() -> tuple[Any, Any]:

@@ -1,0 +1,120 @@
+"""What recognisers saw, put together: one row for every recogniser, size and codec (A-B.2d)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from ..bench.printed_tables import new_table
+from ..recognition import Seen, difference_of, find_recogniser
+from .recognition import ORIGINAL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.table import Table
+
+    from ..recognition import Difference
+
+__all__ = ["MOST_LOST", "recognition_rows", "recognition_table"]
+
+MOST_LOST = 5.0
+"""Per cent that the standard allows."""
+
+
+def recognition_rows(
+    rows: Sequence[Mapping[str, Any]], truth: Mapping[str, Sequence[Seen]] | None
+) -> list[dict[str, Any]]:
+    """The difference for every recogniser, size and codec.
+
+    Args:
+        rows: of :class:`~.recognition.RecognitionTask`, of all pictures.
+        truth: as :func:`~pgic_core.lab.recognition.truth.read_truth` gives it; pictures that it does not name
+            are left out. None to take what was seen in the original.
+    """
+    cells: dict[tuple[str, str], dict[str, dict[str, Mapping[str, Any]]]] = defaultdict(
+        lambda: defaultdict(dict)
+    )
+    for row in rows:
+        if truth is None or _named(truth, row["picture"]) is not None:
+            cells[row["recogniser"], row["size"]][row["codec"]][row["picture"]] = row
+    table = []
+    for (recogniser, size), codecs in cells.items():
+        originals = codecs[ORIGINAL]
+        table += [
+            {
+                "recogniser": find_recogniser(recogniser).name,
+                "kind": find_recogniser(recogniser).kind,
+                "truth": "original" if truth is None else "given",
+                "size": size,
+                "codec": codec,
+                **_compared(recogniser, originals, coded, truth),
+            }
+            for codec, coded in codecs.items()
+            if codec != ORIGINAL
+        ]
+    return table
+
+
+def _compared(
+    recogniser: str,
+    originals: Mapping[str, Mapping[str, Any]],
+    coded: Mapping[str, Mapping[str, Any]],
+    truth: Mapping[str, Sequence[Seen]] | None,
+) -> dict[str, Any]:
+    names = sorted(coded)
+    there = None if truth is None else [_named(truth, name) or () for name in names]
+    found: Difference = difference_of(
+        find_recogniser(recogniser).kind,
+        [_seen(originals[name]) for name in names],
+        [_seen(coded[name]) for name in names],
+        there,
+    )
+    return {
+        "pictures": found.pictures,
+        "bytes": sum(coded[name]["bytes"] for name in names) / max(1, len(names)),
+        "share": sum(coded[n]["bytes"] for n in names) / sum(originals[n]["bytes"] for n in names),
+        "original": found.original,
+        "decoded": found.decoded,
+        "lost": found.lost,
+        "low": found.low,
+        "high": found.high,
+        "met": found.high < MOST_LOST,
+    }
+
+
+def _named(truth: Mapping[str, Sequence[Seen]], picture: str) -> Sequence[Seen] | None:
+    """What truth says of a picture, by its whole name or by that of its file."""
+    return truth.get(picture, truth.get(picture.rsplit("/", 1)[-1]))
+
+
+def _seen(row: Mapping[str, Any]) -> list[Seen]:
+    return [
+        Seen(label, (left, top, right, bottom), score)
+        for label, left, top, right, bottom, score in row["seen"]
+    ]
+
+
+def recognition_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Rows of :func:`recognition_rows` for people."""
+    table = new_table(
+        f"Recognition lost; met where the upper end of the interval lies below {MOST_LOST:g} %",
+        ["recogniser", "against", "size", "codec"],
+        ["pictures", "bytes", "original", "decoded", "lost", "95 % interval", "met"],
+    )
+    against = {"original": "what it saw before", "given": "what is there"}
+    for row in rows:
+        table.add_row(
+            row["recogniser"],
+            against[row["truth"]],
+            row["size"],
+            row["codec"],
+            str(row["pictures"]),
+            f"{row['bytes']:,.0f}",
+            f"{row['original']:.3f}",
+            f"{row['decoded']:.3f}",
+            f"{row['lost']:+.1f} %",
+            f"{row['low']:+.1f} to {row['high']:+.1f}",
+            "yes" if row["met"] else "no",
+        )
+    return table

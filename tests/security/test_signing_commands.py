@@ -1,0 +1,185 @@
+"""Signatures by the ``pgic`` command: keys, signing, time stamps, what is shown and what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+import skimage.data
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from pgic_core.cli import app
+from pgic_core.errors import PgiWarning
+
+from .people import Authority, Person, make_person
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl command")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PGIC_KEYS", raising=False)
+    Image.fromarray(skimage.data.astronaut()[:64, :96]).save("photo.png")
+    return tmp_path
+
+
+@pytest.fixture
+def drone(folder: Path) -> Person:
+    return make_person(folder / "drone", "UAV-7")
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(each) for each in arguments], catch_exceptions=False)
+
+
+def failed(*arguments: object, status: int = 1) -> str:
+    result = run(*arguments)
+    assert result.exit_code == status, result.output
+    return " ".join(result.output.split())
+
+
+def done(*arguments: object) -> str:
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "ecdsa-p256", "ml-dsa-65", "sm2-sign"])
+def test_keys_that_sign(kind: str, folder: Path) -> None:
+    told = done("keygen", "--kind", kind, "drone")
+    assert sorted(path.name for path in folder.glob("drone*")) == ["drone.pem", "drone.pem.pub"]
+    assert (folder / "drone.pem").stat().st_mode & 0o077 == 0
+    key_id = told.split()[-1]
+    done("encode", "photo.png", "--codec", "lossless", "--sign", "drone.pem")
+    told = done("verify", "photo.pgi", "--trust", "drone.pem.pub")
+    assert f"signed by a trusted key (key {key_id}), {kind.removesuffix('-sign')}" in told
+    assert "exist" in failed("keygen", "--kind", kind, "drone")
+    assert "not trusted" in done("verify", "photo.pgi")
+
+
+def test_encoding_with_a_certificate(folder: Path, drone: Person) -> None:
+    done("encode", "photo.png", "--sign", drone.key, "--cert", drone.chain)
+    told = done("verify", "photo.pgi", "--trust", drone.root)
+    assert "signed by CN=UAV-7" in told
+    assert "not proven: that its certificate was not revoked (--crl)" in told
+    assert "--cert says whose key --sign names" in failed(
+        "encode", "photo.png", "b.pgi", "--cert", drone.chain, status=2
+    )
+    assert "is no private key" in failed("encode", "photo.png", "b.pgi", "--sign", drone.chain)
+    assert not (folder / "b.pgi").exists()
+
+
+def test_a_signed_and_encrypted_file_at_once(folder: Path, drone: Person) -> None:
+    done("keygen", "anna")
+    done("encode", "photo.png", "--sign", drone.key, "--cert", drone.chain, "--to", "anna.pub")
+    assert "takes a key to tell" in failed("verify", "photo.pgi", "--trust", drone.root)
+    assert "proven: picture" in done("verify", "photo.pgi", "--trust", drone.root, "--key", "anna.key")
+    # Signing it once more takes a key that opens it.
+    done("keygen", "--kind", "ed25519", "office")
+    assert "no key was given" in failed("sign", "photo.pgi", "--key", "office.pem")
+    assert "signed by key" in done("sign", "photo.pgi", "--key", "office.pem", "--unlock", "anna.key")
+    told = done("verify", "photo.pgi", "--key", "anna.key")
+    assert told.count("proven: picture, metadata and extension are as this key signed them") == 2
+
+
+def test_info_lists_signatures_that_it_did_not_verify(folder: Path, drone: Person) -> None:
+    done("encode", "photo.png", "--codec", "lossless", "--sign", drone.key, "--cert", drone.chain)
+    done("keygen", "--kind", "ed25519", "office")
+    done("sign", "photo.pgi", "--key", "office.pem")
+    lines = [line for line in done("info", "photo.pgi").splitlines() if "signature" in line]
+    assert len(lines) == 2
+    assert f"key {drone.signer().key_id.hex()} (CN=UAV-7), ed25519, 20" in lines[0]
+    assert all(line.endswith("not verified") for line in lines)
+    (first, second) = json.loads(done("info", "--json", "photo.pgi"))["signatures"]
+    assert (first["subject"], first["verified"], first["stamps"]) == ("CN=UAV-7", False, 0)
+    assert second["subject"] == ""
+    # An encrypted file shows them too: who signed is no secret.
+    done("keygen", "anna")
+    done("encrypt", "photo.pgi", "-o", "sealed.pgi", "--to", "anna.pub")
+    assert done("info", "sealed.pgi").count("not verified") == 2
+    assert json.loads(done("info", "--json", "sealed.pgi"))["signatures"] == [first, second]
+
+
+@needs_openssl
+def test_a_time_stamp(folder: Path, drone: Person) -> None:
+    authority = Authority(folder / "tsa")
+    done("encode", "photo.png", "--codec", "lossless")
+    assert "not signed; sign it first" in failed("timestamp", "photo.pgi", "--request", "a.tsq", status=2)
+    done("sign", "photo.pgi", "--key", drone.key, "--cert", drone.chain)
+    assert "for the authority" in done("timestamp", "photo.pgi", "--request", "a.tsq")
+    (folder / "a.tsr").write_bytes(authority.answer((folder / "a.tsq").read_bytes()))
+    assert "time stamp added" in done("timestamp", "photo.pgi", "--response", "a.tsr")
+    (folder / "roots.pem").write_bytes(drone.root.read_bytes() + authority.root.read_bytes())
+    told = done("verify", "photo.pgi", "--trust", "roots.pem")
+    assert "proven: it was signed by 20" in told
+    assert "the time, which nobody trusted confirms" in done("verify", "photo.pgi", "--trust", drone.root)
+    assert "time stamp, not verified" in done("info", "photo.pgi")
+    for arguments in ((), ("--request", "a.tsq", "--response", "a.tsr")):
+        assert "--request or --response" in failed("timestamp", "photo.pgi", *arguments, status=2)
+    (folder / "bad.tsr").write_bytes(b"<html>sorry</html>")
+    assert "no time stamp on a signature" in failed("timestamp", "photo.pgi", "--response", "bad.tsr")
+
+
+def test_the_camera_file(folder: Path, drone: Person) -> None:
+    for name in ("a.png", "b.png"):
+        shutil.copy("photo.png", name)
+    done("encode", "a.png", "b.png")
+    done("sign", "a.pgi", "--key", drone.key, "--original", "a.png")
+    assert "the camera's file had SHA-256" in done("verify", "a.pgi")
+    assert "name one FILE" in failed(
+        "sign", "a.pgi", "b.pgi", "--key", drone.key, "--original", "a.png", status=2
+    )
+    assert "cannot be read" in failed("sign", "b.pgi", "--key", drone.key, "--original", "missing.jpg")
+
+
+def test_a_changed_file_says_what(folder: Path, drone: Person) -> None:
+    done("encode", "photo.png", "--sign", drone.key, "--cert", drone.chain)
+    with pytest.warns(PgiWarning, match="breaks its signatures"):
+        done("meta", "set", "photo.pgi", "--device-id", "D8")
+    told = failed("verify", "photo.pgi", "--trust", drone.root)
+    assert "changed after it was signed" in told
+    assert "metadata block" in told
+    done("sign", "photo.pgi", "--key", drone.key, "--cert", drone.chain)
+    assert "signed an earlier state" in done("verify", "photo.pgi", "--trust", drone.root)
+
+
+def test_lists_of_revoked_certificates(folder: Path) -> None:
+    from .people import crl
+
+    drone = make_person(folder / "uav", "UAV-7", "ecdsa-p256")
+    done("encode", "photo.png", "--codec", "lossless", "--sign", drone.key, "--cert", drone.chain)
+    trusted = ("verify", "photo.pgi", "--trust", drone.root)
+    crl(drone, folder / "good.crl", revoked=False)
+    crl(drone, folder / "bad.crl", revoked=True)
+    assert "lists of their issuers name none" in done(*trusted, "--crl", "good.crl")
+    assert "was revoked" in failed(*trusted, "--crl", "bad.crl")
+    assert "was revoked" in failed(*trusted, "--crl", "good.crl", "--crl", "bad.crl")
+    assert "names" in failed("verify", "photo.pgi", "--crl", "good.crl", status=2)
+    assert "holds no list" in failed(*trusted, "--crl", "photo.png")
+    assert "cannot be read" in failed(*trusted, "--crl", "missing.crl")
+
+
+def test_keys_for_the_other_purpose_are_called_that(folder: Path) -> None:
+    done("keygen", "anna")
+    done("keygen", "--kind", "ed25519", "drone")
+    done("encode", "photo.png", "--codec", "lossless")
+    assert "'pgic keygen --kind ed25519' makes one" in failed("sign", "photo.pgi", "--key", "anna.key")
+    assert "key for encryption" in failed("verify", "photo.pgi", "--trust", "anna.pub")
+    assert "which is for signatures" in failed("encrypt", "photo.pgi", "-o", "a.pgi", "--to", "drone.pem.pub")
+
+
+def test_one_key_has_one_id(folder: Path) -> None:
+    """Whatever it signs: files, policies, models, audit logs."""
+    from pgic_core.ed25519_keys import Signer, key_id_of, load_public_key
+
+    key_id = done("keygen", "--kind", "ed25519", "office").split()[-1]
+    done("encode", "photo.png", "--codec", "lossless", "--sign", "office.pem")
+    assert f"(key {key_id})" in done("verify", "photo.pgi", "--trust", "office.pem.pub")
+    assert Signer("office.pem").key_id == key_id == key_id_of(load_public_key("office.pem.pub"))
