@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..codec.cell_maps import rectangles
 from ..container import IMAGE_FIELDS_SIZE
 from ..errors import PgiOptionError
 from .file_info import SequenceInfo
@@ -39,16 +40,33 @@ class FrameChanges:
             block that is as in the reference, else how much of it changed, up to 255.
         key: whether the frame is a key frame, which needs no other and counts as changed everywhere.
         reference: number of the frame that it changes; its own for a key frame.
+        size: width and height of the picture.
     """
 
     blocks: NDArray[np.uint8]
     key: bool
     reference: int
+    size: tuple[int, int]
 
     @property
     def share(self) -> float:
         """Share of the blocks that changed, 0 to 1."""
         return float(np.count_nonzero(self.blocks) / self.blocks.size)
+
+    @property
+    def boxes(self) -> list[tuple[int, int, int, int]]:
+        """What changed as boxes (x, y, width, height) in stored pixels that do not overlap.
+
+        For recognisers that look only there: ``decode(window=box)`` decodes no more. Boxes at the right and
+        at the bottom end where the picture does.
+        """
+        boxes = []
+        for box in rectangles(self.blocks > 0):
+            left, top, right, bottom = (
+                min(CHANGE_BLOCK * edge, side) for edge, side in zip(box, self.size * 2, strict=True)
+            )
+            boxes.append((left, top, right - left, bottom - top))
+        return boxes
 
 
 class FramedFile(StoredPicture):
@@ -179,12 +197,12 @@ class FramedFile(StoredPicture):
             rows, columns = (-(-side // CHANGE_BLOCK) for side in (self.height, self.width))
             whole = np.full((rows, columns), _WHOLLY_CHANGED, np.uint8)
             own = 0 if self._frames is None else self._frames.record(number).number
-            return FrameChanges(whole, True, own)
+            return FrameChanges(whole, True, own, (self.width, self.height))
         record = self._frames.record(number)
         reference = self._frames.sequence.reference(record).number
         blocks = self.frame(number).coded.facts.changes
         assert blocks is not None
-        return FrameChanges(blocks, False, reference)
+        return FrameChanges(blocks, False, reference, (self.width, self.height))
 
     def _require_one(self, number: int) -> None:
         if number not in (0, -1):

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..container import BlockType
+from ..codec.alpha import join_alpha
+from ..codec.lossless.image import encode_lossless
+from ..container import BlockType, Compression, build_file
+from ..container.parity import protected
 from ..container.writer import recompressed
 from ..errors import PgiUnsupportedError
+from ..options import DecodeOptions
 
 if TYPE_CHECKING:
+    from ..codec.base import CodedImage
     from .file import PgiFile
 
 __all__ = ["still_file"]
 
 
 def still_file(file: PgiFile, number: int) -> bytes:
-    """A frame as the file of a picture, which needs no sequence.
+    """A frame as the file of a picture, which needs no sequence and shows the same pixels.
 
-    The coded picture of a key frame is copied byte for byte, and an encrypted or signed frame as a whole.
+    The coded picture of a key frame is copied byte for byte, and an encrypted or signed frame as a whole. A
+    change frame is coded again from the same symbols; where the camera moved, it is stored without loss.
 
     Args:
         file: the sequence.
@@ -26,12 +33,28 @@ def still_file(file: PgiFile, number: int) -> bytes:
     Raises:
         PgiOptionError: there is no such frame.
         PgiFormatError: the frame is damaged.
-        PgiUnsupportedError: it is a change frame that cannot be a picture of its own.
+        PgiUnsupportedError: it is encrypted or signed, and a change frame.
     """
     frame = file.frame(number)
     reader = frame.reader
-    if not file.is_key_frame(number):
-        raise PgiUnsupportedError("A change frame cannot be made a picture of its own here.")
-    if reader.header.find(BlockType.SECURITY) is not None:
-        return b"".join([reader.source.read_at(0, reader.size)])
-    return b"".join(recompressed(reader, {}))
+    secured = reader.header.find(BlockType.SECURITY) is not None
+    if file.is_key_frame(number):
+        return reader.source.read_at(0, reader.size) if secured else b"".join(recompressed(reader, {}))
+    if secured:
+        raise PgiUnsupportedError("A change frame that is encrypted or signed cannot be taken out.")
+    compression, payload = _picture(frame.coded)
+    fields = replace(reader.fields, compression_type=compression)
+    data = build_file(fields, payload, metadata=reader.metadata, extension=reader.extension)
+    share = reader.parity_share
+    return data if share is None else b"".join(protected(lambda: [data], share))
+
+
+def _picture(coded: CodedImage) -> tuple[Compression, list[bytes]]:
+    """A change frame, coded as a picture."""
+    # Not imported for key frames.
+    from ..codec.learned.still import still_of
+
+    try:
+        return Compression.LEARNED, join_alpha(still_of(coded), [])
+    except PgiUnsupportedError:  # it is interpolated from a larger canvas
+        return Compression.LOSSLESS, encode_lossless(coded.decode(DecodeOptions())[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import signal
@@ -75,7 +76,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(steps)
 def test_any_sequence_comes_back_frame_by_frame(taken: list[tuple[str, str, int]]) -> None:
     file = io.BytesIO(begun())
@@ -131,26 +132,28 @@ def test_the_head_of_a_record_comes_back(number: int, data: st.DataObject) -> No
 
 
 def test_a_thousand_frames_cost_the_same_each(tmp_path: Path) -> None:
-    key, change = still("camera"), changed()
-    costs, peaks = np.zeros((1000, 3), int), np.zeros(1000, int)
+    key, change, costs = still("camera"), changed(), np.zeros((1000, 3), int)
     with Counted(tmp_path / "x.pgi", begun()) as file:
-        tracemalloc.start()
         for number in range(1, 1000):
+            if number == 600:
+                gc.collect()
+                tracemalloc.start()
             file.seek(0)
             before = file.reads, file.read_bytes, file.written
             with SequenceAppender(file) as appender:  # as 'pgic append' does, once for each
                 reference = None if number % 9 == 0 else appender.last
                 appender.append(key if reference is None else change, reference=reference)
             file.calls.clear()
-            after = file.reads, file.read_bytes, file.written
-            costs[number] = np.subtract(after, before)
-            peaks[number] = tracemalloc.get_traced_memory()[1]
+            costs[number] = np.subtract((file.reads, file.read_bytes, file.written), before)
+        del appender, reference, before
+        gc.collect()
+        kept, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        reads, read_bytes, written = costs[1:].T
-        assert reads.max() < 60
-        assert read_bytes.max() < 4_000
-        assert written[900:].max() <= written[:100].max() + 16  # numbers become longer
-        assert peaks[-1] < peaks[100] + 100_000
+    assert kept < 20_000
+    reads, read_bytes, written = costs[1:].T
+    assert reads.max() < 60
+    assert read_bytes.max() < 4_000
+    assert written[900:].max() <= written[:100].max() + 16  # numbers become longer
     with PgiReader(tmp_path / "x.pgi") as reader:
         assert len(SequenceReader(reader)) == 1000
         reader.verify()
@@ -159,28 +162,33 @@ def test_a_thousand_frames_cost_the_same_each(tmp_path: Path) -> None:
 def test_any_of_many_frames_is_found_in_few_steps_and_little_memory(tmp_path: Path) -> None:
     made = io.BytesIO(begun())
     with SequenceAppender(made) as appender:
-        for number in range(1, 1200):
+        for number in range(1, 700):
             reference = None if number % 9 == 0 else appender.last
             appender.append(still("camera") if reference is None else changed(), reference=reference)
     with Counted(tmp_path / "x.pgi", made.getvalue()) as file, PgiReader(file) as reader:
-        for number in np.random.default_rng(1).integers(0, 1200, 100).tolist():
+        for number in np.random.default_rng(1).integers(0, 700, 100).tolist():
             file.reads = 0
             frames = SequenceReader(reader)
             assert frames.record(number).number == number
-            assert file.reads <= 2 * (11**2 / 2) + 5
-        tracemalloc.start()
+            assert file.reads <= 2 * (10**2 / 2) + 5
         frames = SequenceReader(reader)
-        assert sum(record.is_key for record in frames.records()) == 134
+        tracemalloc.start()
+        assert sum(record.is_key for record in frames.records()) == 78
         frames.verify()
-        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+        _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
+        assert peak < 700_000
 
 
 # --- ending early ------------------------------------------------------------------------------------------
 
 
 def test_a_writer_cut_off_anywhere_leaves_the_frames_before(tmp_path: Path) -> None:
+<<<<<<< HEAD
     """Its writes are made again up to each byte of a frame; the header is one write."""
+=======
+    """Its writes are made again up to every seventh byte; the header is one write, which no kill divides."""
+>>>>>>> seqfile
     start = begun()
     with Counted(tmp_path / "x.pgi", start) as file, SequenceAppender(file) as appender:
         for number in range(4):
@@ -227,7 +235,7 @@ with pgic_core.SequenceWriter(sys.argv[1], lossless=True) as writer:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL")
-@pytest.mark.parametrize("frames", [1, 3, 20])
+@pytest.mark.parametrize("frames", [1, 15])
 def test_a_killed_writer_loses_at_most_the_frame_at_hand(tmp_path: Path, frames: int) -> None:
     path = tmp_path / "x.pgi"
     process = subprocess.Popen([sys.executable, "-c", _WRITER, path], stdout=subprocess.PIPE, text=True)

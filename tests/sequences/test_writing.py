@@ -68,6 +68,12 @@ def test_the_map_says_where_it_changed(site: Path) -> None:
     # The object left (50..90, 80..120) for (90..130, 80..120).
     assert (changes.blocks[1, 0:3] > 0).all()
     assert not changes.blocks[3].any()
+    covered = np.zeros((HEIGHT, WIDTH), int)
+    for x, y, width, height in changes.boxes:
+        covered[y : y + height, x : x + width] += 1
+    wanted = (changes.blocks > 0).repeat(64, 0).repeat(64, 1)[:HEIGHT, :WIDTH]
+    np.testing.assert_array_equal(covered, wanted)
+    assert first.boxes == [(0, 0, WIDTH, HEIGHT)]
     assert not changes.blocks[:, 3:].any()
 
 
