@@ -37,13 +37,8 @@ class PgiSequence(Dataset[tuple[Any, Any]]):
     An item is the picture, a uint8 ``tv_tensors.Image`` (C, H, W), and a dictionary:
 
     - ``changes``: uint8 (ceil(H / 64), ceil(W / 64)) for blocks of 64 x 64 stored pixels, 0 where the frame
-<<<<<<< HEAD
       is as the one that it changes, else how much it differs there; 255 everywhere for a key frame. It is
       read without decoding pixels;
-=======
-      is as the one that it changes, else how much it differs there; 255 everywhere for a key frame. It is
-      read without decoding pixels;
->>>>>>> seqfile
     - ``key``: whether the frame is a key frame; ``reference``: the number of the frame that it changes;
     - ``frame``: its number in its file; ``path``: the file;
     - ``duration``: milliseconds, 0 if unknown; ``timestamp_ms``: of A.3, -1 if unknown.

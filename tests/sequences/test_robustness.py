@@ -184,11 +184,7 @@ def test_any_of_many_frames_is_found_in_few_steps_and_little_memory(tmp_path: Pa
 
 
 def test_a_writer_cut_off_anywhere_leaves_the_frames_before(tmp_path: Path) -> None:
-<<<<<<< HEAD
-    """Its writes are made again up to each byte of a frame; the header is one write."""
-=======
     """Its writes are made again up to every seventh byte; the header is one write, which no kill divides."""
->>>>>>> seqfile
     start = begun()
     with Counted(tmp_path / "x.pgi", start) as file, SequenceAppender(file) as appender:
         for number in range(4):
