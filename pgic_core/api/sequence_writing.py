@@ -13,9 +13,9 @@ from ..errors import PgiOptionError, PgiUnsupportedError
 from ..limits import Limits
 from ..options import DEFAULT_KEY_DISTANCE, thread_count
 from .change_coding import FrameCoder
+from .coded_image import open_coded
 from .encode_request import EncodeOptions, EncodeRequest
 from .frame_access import FrameAccess
-from .opened_image import open_coded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
