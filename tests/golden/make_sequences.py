@@ -34,8 +34,10 @@ def _camera() -> Callable[..., NDArray[np.uint8]]:
     photo = skimage.data.astronaut()[40:260, 100:360]
     noise = np.random.default_rng(4)
 
-    def taken(left: int = 0, top: int = 0, thing: int | None = None) -> NDArray[np.uint8]:
-        pixels = photo[top : top + 128, left : left + 144].astype(np.float32)
+    def taken(
+        left: int = 0, top: int = 0, thing: int | None = None, size: tuple[int, int] = (128, 144)
+    ) -> NDArray[np.uint8]:
+        pixels = photo[top : top + size[0], left : left + size[1]].astype(np.float32)
         if thing is not None:
             pixels[40:70, thing : thing + 30] = (220, 190, 40)
         return (pixels + noise.normal(0, 1.5, pixels.shape)).clip(0, 255).astype(np.uint8)
@@ -47,7 +49,7 @@ def sequences() -> dict[str, bytes]:
     """Name to the bytes of a sequence."""
     taken = _camera()
     still = [taken(), taken(thing=10), taken(thing=80), taken(thing=80)]
-    moving = [taken(), taken(9, 4), taken(17, 11, thing=80)]
+    moving = [taken(size=(192, 224)), taken(9, 4, thing=80, size=(192, 224))]
     made: dict[str, tuple[list[NDArray[np.uint8]], dict[str, Any]]] = {
         "still": (still, {"quality": 50, "key_distance": 2}),
         "exact": (still[1:3], {"quality": 30, "exact": [(80, 40, 24, 16)], "roi": [(64, 64, 64, 64)]}),
