@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ..container import PgiReader
     from ..container.source import SourceLike
-    from ..options import Window
+    from ..options import Progress, Window
     from ..security.keyring import KeysLike
     from ..security.signatures import SignatureInfo
     from .file_info import FileInfo
@@ -160,6 +160,8 @@ class PgiFile(FramedFile):
         self,
         trust: str | os.PathLike[str] | None = None,
         crls: Sequence[str | os.PathLike[str]] = (),
+        *,
+        progress: Progress | None = None,
     ) -> tuple[SignatureInfo, ...]:
         """Check every byte of the file, all that reading parses (A-6.3.2a), and signatures.
 
@@ -170,9 +172,10 @@ class PgiFile(FramedFile):
         Args:
             trust: as of :meth:`check_signatures`; then one of them must have signed the file as it is.
             crls: likewise.
+            progress: called with the share of the frames that are done, 0 to 1.
 
         Returns:
-            What each signature proves.
+            What each signature proves; of a sequence, those of all frames.
 
         Raises:
             PgiAuthenticationError: the file was changed after it was signed or encrypted, or nobody who is
@@ -183,7 +186,7 @@ class PgiFile(FramedFile):
                 its digest stands for.
         """
         if self._frames is not None:
-            return self._verify_frames(trust)
+            return self._verify_frames(trust, crls, progress)
         self._reader.verify_bytes()
         # Before anything is parsed, so that a change after signing is called just that.
         signatures = self.check_signatures(trust, crls)
@@ -198,11 +201,21 @@ class PgiFile(FramedFile):
             self._verify_features()
         return signatures
 
-    def _verify_frames(self, trust: str | os.PathLike[str] | None) -> tuple[SignatureInfo, ...]:
+    def _verify_frames(
+        self,
+        trust: str | os.PathLike[str] | None,
+        crls: Sequence[str | os.PathLike[str]],
+        progress: Progress | None,
+    ) -> tuple[SignatureInfo, ...]:
         """Check all frames and the chain of their hashes."""
         self.container.verify_bytes()
         _ = self.container.metadata, self.container.extension
-        return tuple(found for frame in self.frames() for found in frame.verify(trust))
+        found: list[SignatureInfo] = []
+        for number, frame in enumerate(self.frames(), 1):
+            found += frame.verify(trust, crls)
+            if progress is not None:
+                progress(number / self.n_frames)
+        return tuple(found)
 
     def _verify_features(self) -> None:
         # Not imported for those who have none.

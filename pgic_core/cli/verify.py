@@ -63,9 +63,9 @@ def verify(
     run = Run.plan(len(sources), running)
     said: dict[str, list[str]] = {}
 
-    def work(source: Source, _: Progress) -> str:
+    def work(source: Source, progress: Progress) -> str:
         with open_file(stdin_stream() if source.name == STREAM else source.name, keys=keys) as file:
-            signatures = file.verify(trust, crl)
+            signatures = file.verify(trust, crl, progress=progress)
             facts = file.info()
         kept = f", {facts.exact_share:.2%} of the picture kept bit for bit" if facts.exact_blocks else ""
         drawn = next((f", drawn by renderer {r.digest[:16]}" for r in facts.renderers if r.level == FAST), "")

@@ -94,7 +94,8 @@ class SequenceAppender:
         self._limits = limits
         self._sync = sync
         try:
-            self._base = self._file.tell()
+            with plain_errors(self._name):
+                self._base = self._file.tell()
             self._reader = PgiReader(self._file, limits)
             if self._reader.header.newer:
                 raise PgiUnsupportedError(

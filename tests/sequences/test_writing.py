@@ -254,6 +254,47 @@ def test_encrypted_and_signed_frames_are_key_frames(tmp_path: Path) -> None:
             assert writer.append(frame(3), quality=50, effort=1, recipients=[key.public]).key
 
 
+def test_signatures_are_those_of_each_frame(tmp_path: Path) -> None:
+    signing = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.ed25519")
+    serialization = pytest.importorskip("cryptography.hazmat.primitives.serialization")
+    key = signing.Ed25519PrivateKey.generate()
+    secret, public = tmp_path / "secret.pem", tmp_path / "public.pem"
+    secret.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    public.write_bytes(
+        key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+    path = tmp_path / "x.pgi"
+    with SequenceWriter(path, effort=1, sign=pgic_core.SigningKey(secret)) as writer:
+        assert writer.append(frame(0), metadata={"device_id": "camera"}).key
+        with pytest.warns(PgiWarning, match="are key frames"):
+            assert writer.append(frame(1), metadata={"device_id": "camera"}).key
+    shares: list[float] = []
+    with PgiFile(path) as file:
+        assert len(file.verify(public, progress=shares.append)) == 2
+        assert len(PgiFile(pgic_core.still_file(file, 1)).verify(public)) == 1
+    assert shares == [0.5, 1.0]
+    pgic_core.append(path, frame(2), effort=1)
+    with pytest.raises(pgic_core.PgiAuthenticationError):
+        pgic_core.verify(path, trust=public)
+
+
+def test_a_frame_in_one_call(site: Path) -> None:
+    with PgiFile(site) as file:
+        pixels = file.frame(2).decode()
+    np.testing.assert_array_equal(pgic_core.decode(site, frame=2), pixels)
+    window = (10, 20, 30, 40)
+    (part,) = pgic_core.decode(site, frame=2, windows=[window])
+    np.testing.assert_array_equal(part, pixels[20:60, 10:40])
+
+
 def test_single_frames_as_files(site: Path) -> None:
     with PgiFile(site) as file:
         still = pgic_core.still_file(file, 0)
