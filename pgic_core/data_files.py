@@ -114,13 +114,13 @@ def read_arrays(path: str | os.PathLike[str]) -> NDArray[Any] | dict[str, NDArra
         raise PgiInputError(f"{name} cannot be read: {error.strerror or error}.") from error
     except Exception as error:  # zipfile, zlib and NumPy's parser of headers raise a dozen kinds
         reason = str(error) or type(error).__name__
-        raise PgiInputError(f"{name} is no readable .npy or .npz file: {reason}.") from error
+        raise PgiInputError(f"{name} is not a readable .npy or .npz file: {reason}.") from error
 
 
 def _opened(name: str) -> IO[bytes]:
     # Opening a pipe waits for whoever writes to it, perhaps for ever.
     if not stat.S_ISREG(os.stat(name).st_mode):
-        raise OSError("it is no regular file")
+        raise OSError("it is not a regular file")
     return open(name, "rb")
 
 
@@ -164,7 +164,7 @@ def _array(stream: IO[bytes], size: int) -> NDArray[Any]:
 
 
 def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number of JSON")
+    raise ValueError(f"{text} is not a JSON number")
 
 
 def _finite(text: str) -> float:

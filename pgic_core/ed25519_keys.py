@@ -33,9 +33,9 @@ class Signer:
         try:
             key = serialization.load_pem_private_key(read_bytes(path, "key", MOST_KEY), None)
         except (ValueError, TypeError) as error:
-            raise PgiInputError(f"{path} is no private key in PEM without a passphrase.") from error
+            raise PgiInputError(f"{path} is not a private key in PEM without a passphrase.") from error
         if not isinstance(key, ed25519.Ed25519PrivateKey):
-            raise PgiInputError(f"{path} is no Ed25519 key.")
+            raise PgiInputError(f"{path} is not an Ed25519 key.")
         self._key: Ed25519PrivateKey = key
         self.key_id = key_id_of(key.public_key())
 
@@ -92,9 +92,9 @@ def load_public_key(path: str) -> Ed25519PublicKey:
     try:
         found = serialization.load_pem_public_key(read_bytes(path, "key", MOST_KEY))
     except ValueError as error:
-        raise PgiInputError(f"{path} is no public key in PEM.") from error
+        raise PgiInputError(f"{path} is not a public key in PEM.") from error
     if not isinstance(found, ed25519.Ed25519PublicKey):
-        raise PgiInputError(f"{path} is no Ed25519 key.")
+        raise PgiInputError(f"{path} is not an Ed25519 key.")
     key: Ed25519PublicKey = found
     return key
 

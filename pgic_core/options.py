@@ -121,7 +121,7 @@ class DecodeOptions:
                 raise PgiOptionError(f"A preview has the scale {PREVIEW_FACTOR}, not {self.scale}.")
             object.__setattr__(self, "scale", PREVIEW_FACTOR)
         if self.regions is not None and self.level != ADAPTIVE:
-            raise PgiOptionError(f"regions go with level={ADAPTIVE!r}, not with {self.level!r}.")
+            raise PgiOptionError(f"regions needs level={ADAPTIVE!r}, not {self.level!r}.")
         if self.on_damage not in get_args(OnDamage):
             raise PgiOptionError(f"on_damage must be 'raise' or 'conceal', not {self.on_damage!r}.")
         object.__setattr__(self, "window", checked_window(self.window))

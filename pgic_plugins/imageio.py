@@ -86,7 +86,7 @@ class PgiPlugin(PluginV3):
                 raise InitializationError("The pgi plugin writes .pgi files; say extension='.pgi'.")
             return
         if not _is_ours(request):
-            raise InitializationError("This is no .pgi file, or a stream; for that, say extension='.pgi'.")
+            raise InitializationError("This is not a .pgi file, or a stream; for that, say extension='.pgi'.")
         try:
             self._file = open_file(request.get_file(), keys=keys)
         except BaseException:

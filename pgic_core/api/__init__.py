@@ -1,4 +1,13 @@
-"""The Python API: encode pictures to files, decode files, and read what they say."""
+"""The Python API: encode pictures to files, decode files, and read what they say.
+
+**Encoding** has three steps (``encoding``): prepare, code, wrap. ``preparing`` takes the arguments
+(``source_image`` and ``side_data_reading`` what a Pillow image brings, ``photo_metadata`` what A.3 takes from
+EXIF and XMP), ``payload`` codes, and ``codec_choice`` chooses the codec.
+
+**Decoding**: ``file`` is an open file. It is a ``stored_picture``, which decodes, over ``stored_fields``,
+which say what the file says. ``photo_writing`` and ``jpeg_writing``, ``png_writing``, ``tiff_writing`` make
+photos of it, with what is ``carried`` beside the pixels.
+"""
 
 from .decoding import decode, decode_many, decode_with_mask, inspect, open_file, verify
 from .editing import annotate, set_metadata, strip_metadata

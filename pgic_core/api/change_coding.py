@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..container import Compression, PgiReader
 from ..errors import PgiUnsupportedError, PgiWarning
 from ..options import DEFAULT_QUALITY
-from .opened_image import open_coded, payload_of
+from .coded_image import open_coded, payload_of
 from .payload import regions_of
 
 if TYPE_CHECKING:

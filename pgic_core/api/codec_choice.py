@@ -33,6 +33,8 @@ _FLAT, _DOUBT_IF_FLAT, _DOUBT = 0.5, 4, 2
 _WORTH, _WORTH_IF_FLAT = 1.1, 1.35
 """So many times the bytes of the learned codec, exact pixels are worth, where a quality was asked for. In
 flat pictures, such as pages of text, each error is seen."""
+_SEEN_IF_FLAT = 2
+"""How many times an error counts in a flat picture."""
 _OFF, _OFF_IF_FLAT = 1.5, 4
 """How many times the errors that a quality promises are looked for, before they are measured."""
 
@@ -162,6 +164,6 @@ def _chosen(
     exact = lossless(int(bound)) if least <= bound else None
     if exact is not None:
         taken = sum(map(len, exact))
-        if taken <= allowed or taken <= allowed + coded.measured():
+        if taken <= allowed or taken <= allowed + (_SEEN_IF_FLAT if flat else 1) * coded.measured():
             return Compression.LOSSLESS, exact
     return Compression.LEARNED, coded.payload

@@ -14,8 +14,8 @@ from ..container import KEEP, ExtensionKey, Keep, Metadata, atomic_write
 from ..errors import PgiOptionError, PgiWarning
 from ..limits import Limits
 from ..security.access import has_signatures, open_reader, rewritten
-from .conversion import annotations_to_value, exif_to_bytes, merge_metadata, vendor_fields
 from .file import PgiFile
+from .metadata_arguments import annotations_to_value, exif_to_bytes, merge_metadata, vendor_fields
 from .photo_metadata import (
     follow,
     hides_place,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from ..container import Annotation
     from ..security.keyring import KeysLike
-    from .conversion import AnnotationsLike, ExifLike, MetadataLike
+    from .metadata_arguments import AnnotationsLike, ExifLike, MetadataLike
 
 __all__ = ["annotate", "set_metadata", "strip_metadata"]
 

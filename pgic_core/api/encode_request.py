@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from ..security.recipients import Recipient, RecipientsLike
     from ..security.signatures import SigningKey
     from ..security.watermark import Watermark
-    from .conversion import AnnotationsLike, ExifLike, MetadataLike
     from .image_type import ImageTypeLike
+    from .metadata_arguments import AnnotationsLike, ExifLike, MetadataLike
     from .payload import CodedPicture
     from .preparing import ImageLike, Prepared
     from .side_data import SideData

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from ..security.recipients import RecipientsLike
     from ..security.signatures import SigningKey
     from ..security.watermark import Watermark
-    from .conversion import AnnotationsLike, ExifLike, MetadataLike
     from .image_type import ImageTypeLike
+    from .metadata_arguments import AnnotationsLike, ExifLike, MetadataLike
     from .preparing import ImageLike
     from .side_data import SideData
 
@@ -101,8 +101,8 @@ def encode(
             or the name of a region-of-interest model (:func:`~pgic_core.roi.resolve_exact`). They grow to
             blocks of 8 x 8 pixels. They have no effect on a lossless picture.
         metadata: A.3 fields. A mapping gives some of them. The rest comes from EXIF and drone XMP
-            (:func:`~pgic_core.api.conversion.merge_metadata`). ``location`` None removes the position from
-            EXIF and XMP too.
+            (:func:`~pgic_core.api.metadata_arguments.merge_metadata`). ``location`` None removes the position
+            from EXIF and XMP too.
         annotations: faults, in pixels of the upright picture (A-6.3.1c), or the name of a recogniser that
             finds them; ``pgic plugins`` lists recognisers.
         exif: EXIF. By default it comes from a Pillow image, and so do ``icc_profile``, ``xmp``, ``dpi`` and

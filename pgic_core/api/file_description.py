@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..codec.vendor import has_vendor, unknown_codec
 from ..container import Compression, ImageType, Metadata, Strategy
 from ..errors import PgiUnsupportedError
 from ..models import ROWS_PER_OCTAVE, find_model
@@ -27,7 +28,8 @@ __all__ = ["describe"]
 def describe(file: PgiFile) -> FileInfo:
     """What there is to know without decoding pixels.
 
-    Of an encrypted file, what no key opens is empty, 0 or None, as in a file that does not have it.
+    Of an encrypted file, what no key opens is empty, 0 or None, as in a file that does not have it. So is
+    what only the codec knows, where the codec is not here.
 
     Raises:
         PgiError: the file is damaged, breaks a rule, or names what is not here.
@@ -37,7 +39,8 @@ def describe(file: PgiFile) -> FileInfo:
         sequence = file.sequence_info()
     security = security_info(reader)
     tier = "full" if security is None else security.tier
-    picture = _unknown_picture(reader) if tier in (None, "metadata") else _picture(file)
+    shut = tier in (None, "metadata") or not _codec_is_here(reader)
+    picture = _unknown_picture(reader) if shut else _picture(file)
     kinds = {kind.value: kind.name.lower() for kind in ImageType}
     return FileInfo(
         format_version=whole.version,
@@ -56,6 +59,12 @@ def describe(file: PgiFile) -> FileInfo:
         **picture,
         **(_nothing_beside() if tier is None else _beside(file)),
     )
+
+
+def _codec_is_here(reader: PgiReader) -> bool:
+    """Whether this software or an installed package has the picture's codec."""
+    number = reader.fields.compression_type
+    return number in set(Compression) or has_vendor(number)
 
 
 def _picture(file: PgiFile) -> Mapping[str, Any]:
@@ -99,13 +108,13 @@ def _model(digest: str | None) -> Mapping[str, Any]:
 
 
 def _unknown_picture(reader: PgiReader) -> Mapping[str, Any]:
-    """What A.2 says of a picture that no key opens."""
+    """What A.2 says of a picture that no key opens, or whose codec is not here."""
     names = {kind.value: kind.name.lower() for kind in Compression}
     number = reader.fields.compression_type
     return {
         "channels": "",
         "sample_format": "",
-        "codec": names.get(number, f"compression_type {number}"),
+        "codec": names.get(number, unknown_codec(number)),
         "quality": None,
         "model_digest": None,
         **_model(None),

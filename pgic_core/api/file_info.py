@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .conversion import metadata_to_dict
+from .metadata_arguments import metadata_to_dict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,7 +97,8 @@ class FileInfo:
         image_type: name of the A.2 value, or its number as text.
         channels: "grey", "grey+alpha", "rgb" or "rgb+alpha".
         sample_format: "uint8", "uint16", "uint32", "int16", "int32", "float16", "float32" or "float64".
-        codec: "learned", "lossless" or "raw", or the package of another codec; an alpha plane beside
+        codec: "learned", "lossless" or "raw", or the package of another codec, or "unknown (compression_type
+            N)"; then what only the codec knows is empty, 0 or None. An alpha plane beside
             "learned" is lossless.
         quality: 1 to 100 of the learned codec, else None.
         model_digest: in hex, of the learned codec, else None.

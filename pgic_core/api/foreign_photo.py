@@ -145,4 +145,4 @@ def _unidentified(source: str | os.PathLike[str] | bytes) -> str:
             head = file.read(16)
     if head.startswith(MAGIC):
         return "This is a .pgi file already."
-    return "This is no picture, or one of a kind that is not read here."
+    return "This is not a picture, or its format is not read here."

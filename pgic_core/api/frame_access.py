@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..container.sequence import SequenceReader
 from ..errors import PgiOptionError
 from ..security.access import unlock
-from .opened_image import open_coded
+from .coded_image import open_coded
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..codec.picture import Picture, SampleFormat, upright_pixels
 from ..hooks import PgiPluginWarning, preprocess_image, recognise_objects
-from .conversion import annotations_to_value
+from .metadata_arguments import annotations_to_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -19,9 +19,15 @@ from ..container import (
 )
 from ..container.parity import bare_budget, protected
 from ..errors import PgiOptionError, PgiUnsupportedError
-from .conversion import annotations_to_value, exif_to_bytes, merge_metadata, segments_to_bytes, vendor_fields
 from .conversion_losses import report
 from .image_type import image_type_number
+from .metadata_arguments import (
+    annotations_to_value,
+    exif_to_bytes,
+    merge_metadata,
+    segments_to_bytes,
+    vendor_fields,
+)
 from .photo_metadata import hides_place, metadata_from_photo
 from .source_image import Extras, changed_since_opening, extras_of, losses_of, merge_extras, name_of
 from .thermal_detection import shows_temperatures
@@ -36,8 +42,8 @@ if TYPE_CHECKING:
     from ..container import Metadata, Strategy
     from ..limits import Limits
     from ..security.watermark import Watermark
-    from .conversion import AnnotationsLike, ExifLike, MetadataLike
     from .image_type import ImageTypeLike
+    from .metadata_arguments import AnnotationsLike, ExifLike, MetadataLike
     from .side_data import SideData
 
     ImageLike: TypeAlias = NDArray[Any] | Image.Image
@@ -200,7 +206,7 @@ def _read(
     side = None
     if not isinstance(image, np.ndarray) and hasattr(image, "info"):
         # Not imported for arrays: they should not need Pillow in memory.
-        from .side_reading import read_side_data
+        from .side_data_reading import read_side_data
 
         side = read_side_data(image)
         losses += losses_of(image, side, limits, of_many=of_many)

@@ -124,7 +124,7 @@ def check_c2pa(
     data, store = _content(path), read_bytes(manifest, "manifest", _MOST_BYTES)
     roots = None if trust is None else read_bytes(trust, "certificate", 1 << 20).decode("utf-8", "replace")
     if not store:
-        raise PgiInputError(f"{os.fspath(manifest)} is no C2PA manifest.")
+        raise PgiInputError(f"{os.fspath(manifest)} is not a C2PA manifest.")
     with _refusals(c2pa, PgiInputError, f"{os.fspath(manifest)} cannot be read as a C2PA manifest"):
         reader = c2pa.Reader(MEDIA_TYPE, io.BytesIO(data), store, context=_context(c2pa, roots))
         state, content = reader.get_validation_state(), json.loads(reader.json())

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from ..limits import Limits
     from .side_data import SideData
-    from .side_reading import Brought
+    from .side_data_reading import Brought
 
 __all__ = [
     "Extras",
@@ -62,7 +62,7 @@ class Extras:
         icc_profile: ICC profile.
         xmp: XMP packet.
         dpi: pixels per inch, horizontal and vertical.
-        segments: other APPn segments of a JPEG (:mod:`pgic_core.container.segments`).
+        segments: other APPn segments of a JPEG (:mod:`pgic_core.container.jpeg_segments`).
         side: IPTC, comments and the like.
     """
 

@@ -16,7 +16,7 @@ from ..container import (
     upright_size,
 )
 from ..security.access import tier_of
-from .opened_image import open_coded
+from .coded_image import open_coded
 from .side_data import SideData
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class StoredFields:
 
     @property
     def segments(self) -> bytes | None:
-        """Further APPn segments of the JPEG that the picture came from (:mod:`pgic_core.container.segments`).
+        """Further APPn segments of the JPEG that it came from (:mod:`pgic_core.container.jpeg_segments`).
 
         Raw temperatures of a thermal camera are among them; EXIF, ICC and XMP are not. Of an encrypted file,
         None also where the keys do not open the tier "full".

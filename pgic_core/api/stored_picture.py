@@ -10,7 +10,7 @@ import numpy as np
 from ..audit import audited
 from ..audit.facts import facts_of, facts_of_options
 from ..codec.picture import Picture
-from ..codec.windows import grouped_options
+from ..codec.window_grouping import grouped_options
 from ..container import Compression
 from ..errors import PgiLimitError
 from ..options import ADAPTIVE, PREVIEW, DecodeOptions, Level, OnDamage, Window

@@ -69,7 +69,7 @@ def read_head(path: str) -> Head:
     kinds = {"log": str, "seq": int, "hash": str, "key_id": str, "signature": str}
     sound = isinstance(value, dict) and all(isinstance(value.get(name), kind) for name, kind in kinds.items())
     if not sound:
-        raise PgiInputError(f"{path} is no head of an audit log.")
+        raise PgiInputError(f"{path} is not the head of an audit log.")
     return Head(**{name: value[name] for name in kinds})
 
 

@@ -76,7 +76,7 @@ def append(
             handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | _BINARY, 0o600)
             try:
                 if not stat.S_ISREG(os.fstat(handle).st_mode):
-                    raise PgiInputError(f"The audit log {path} is no regular file.")
+                    raise PgiInputError(f"The audit log {path} is not a regular file.")
                 end = _end_of(handle, path)
                 if end.size >= most_bytes:
                     end = _write(handle, end, "rotate", {})

@@ -88,12 +88,12 @@ def show_(
 @option("--key", type=EXISTING_FILE, metavar="FILE.pub", help="Public key of the checkpoints.")
 @option("--head", type=EXISTING_FILE, metavar="HEAD.json", help="The newest head that was kept elsewhere.")
 def verify(log: Path, key: Path | None, head: Path | None) -> None:
-    """Check that no entry was edited, dropped, moved or cut.
+    """Check that no entry was edited, removed, moved or cut.
 
     Entries count from 0, as 'pgic audit show' counts them. FILE:LINE in front of a fault counts the lines of
     that file from 1, as editors do.
 
-    Whoever can write to the log can make it anew, back to the last signed checkpoint. Lines that were cut off
+    Whoever can write to the log can rewrite it, back to the last signed checkpoint. Lines that were cut off
     at its end show only against a head that was kept elsewhere.
     """
     from ..audit.chain_check import verify as check
@@ -119,7 +119,7 @@ def verify(log: Path, key: Path | None, head: Path | None) -> None:
 
 @audit.command(examples=("pgic audit watch audit.log", "pgic audit watch audit.log --follow --hours 7-19"))
 @click.argument("log", metavar="LOG", type=click.Path(path_type=Path))
-@option("--follow", is_flag=True, help="Go on as the log grows, until interrupted.")
+@option("--follow", is_flag=True, help="Keep watching as the log grows, until interrupted.")
 @option(
     "--failures",
     type=click.IntRange(min=1),
@@ -141,9 +141,9 @@ def verify(log: Path, key: Path | None, head: Path | None) -> None:
     help="Pictures that one user decodes in ten minutes. [default: 200]",
 )
 def watch(log: Path, follow: bool, failures: int, hours: str, exports: int) -> None:
-    """Tell failures, unusual hours and mass export.
+    """Report failures, unusual hours and mass exports.
 
-    That is: bursts of failed or denied events of one user, work outside the usual day, and many pictures
+    It reports bursts of failed or denied events of one user, work outside the usual day, and many pictures
     decoded in full size in a short time.
 
     The exit status is 1 if there was any.

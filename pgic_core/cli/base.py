@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -130,7 +131,7 @@ def _plain_failure(ctx: click.Context) -> Iterator[None]:
     try:
         yield
     except PgiOptionError as error:
-        raise click.UsageError(str(error), ctx) from error
+        raise click.UsageError(_as_typed(str(error), ctx), ctx) from error
     except BrokenPipeError:  # click ends quietly where the reader of a pipe has gone
         raise
     except (PgiError, OSError) as error:
@@ -144,9 +145,34 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     text = " ".join(str(error).split())
+    ctx = click.get_current_context(silent=True)
+    if isinstance(error, PgiOptionError) and ctx is not None:
+        text = _as_typed(text, ctx)
     if isinstance(error, (PgiError, OSError, ValueError)) and text:
         return text
     return f"{type(error).__name__}: {text}"
+
+
+def _as_typed(text: str, ctx: click.Context) -> str:
+    """What the library says of its arguments, with the options of the command instead.
+
+    So ``level='fine'`` becomes ``--level fine``, and "max_bytes and lossless contradict each other" becomes
+    "--max-bytes and --lossless contradict each other".
+    """
+    names = {
+        param.name: max(param.opts, key=len)
+        for param in ctx.command.params
+        if isinstance(param, click.Option) and param.name
+    }
+    if not names:
+        return text
+    any_name = f"({'|'.join(names)})"
+
+    def option_of(found: re.Match[str]) -> str:
+        return " ".join([names[found[1]], *filter(None, found.groups()[1:])])
+
+    text = re.sub(rf"\b{any_name}=(?:True|'([\w-]+)')", option_of, text)
+    return re.sub(rf"(?:^|(?<= and )){any_name}(?= (?:and|contradict|must|needs)\b)", option_of, text)
 
 
 def _print_all(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:

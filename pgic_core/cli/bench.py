@@ -1,4 +1,4 @@
-"""``pgic bench``: rate and quality, speed and memory, and what files are good for, beside other codecs."""
+"""``pgic bench``: rate and quality, speed and memory, and what files are good for, against other codecs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import click
 
 from .base import PgicGroup
 from .bench_device import device
+from .bench_perceptual import perceptual
 from .bench_rate import quality, rd
 from .bench_recognition import recognition
 from .bench_sequence import sequence
@@ -18,12 +19,13 @@ __all__ = ["bench"]
 
 @click.group(cls=PgicGroup)
 def bench() -> None:
-    """Measure files, quality and speed beside other codecs."""
+    """Measure files, quality and speed against other codecs."""
 
 
 for _command in (
     rd,
     quality,
+    perceptual,
     speed,
     levels,
     memory,

@@ -59,7 +59,7 @@ def codecs_option(default: str) -> Callable[[Callable[..., None]], Callable[...,
         "names",
         multiple=True,
         group="Codecs",
-        help=f"Codec to measure; again for more. [default: {default}]",
+        help=f"Codec to measure; may be repeated. [default: {default}]",
     )
 
 
@@ -179,7 +179,7 @@ def one_picture(image: Path | None, megapixels: float) -> tuple[NDArray[np.uint8
     """The picture to measure, ``(H, W, 3)``, and its size and source in words.
 
     Args:
-        image: file, scaled down or extended by mirroring; a made-up picture for None.
+        image: file, scaled down or extended by mirroring; a generated picture for None.
         megapixels: size of the picture.
     """
     from ..lab.bench.pictures import fit_megapixels, load_rgb, synthetic_picture
@@ -187,7 +187,7 @@ def one_picture(image: Path | None, megapixels: float) -> tuple[NDArray[np.uint8
     picture = synthetic_picture(megapixels) if image is None else fit_megapixels(load_rgb(image), megapixels)
     height, width, _ = picture.shape
     size = f"{width} x {height} pixels, {picture.nbytes / 1e6:.0f} MB of RGB"
-    return picture, f"{size}, {image or 'made-up picture'}"
+    return picture, f"{size}, {image or 'generated picture'}"
 
 
 def print_rows(kind: type[Any], rows: Sequence[Any], table: Table, csv_path: Path | None) -> None:

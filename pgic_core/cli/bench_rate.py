@@ -47,7 +47,7 @@ __all__ = ["quality", "rd"]
     metavar="N",
     group="Codecs",
     advanced=True,
-    help="Qualities for each codec at most.",
+    help="At most N qualities of each codec.",
 )
 @option(
     "--from",
@@ -57,7 +57,7 @@ __all__ = ["quality", "rd"]
     advanced=True,
     help="CSV of points that need not be measured again.",
 )
-@limit_option("Pictures from each folder at most.")
+@limit_option("At most N pictures from each folder.")
 @csv_option("every point")
 @option("--plot", type=OUTPUT_FILE, group="Output", help="Write the curves as PNG.")
 @option(
@@ -114,7 +114,7 @@ def rd(
 @click.command(cls=PgicCommand, examples=("pgic bench quality photos --limit 5",))
 @images_argument()
 @option("--codec", "name", default="pgic", show_default=True, group="Codecs", help="Codec to check.")
-@limit_option("Pictures from each folder at most.")
+@limit_option("At most N pictures from each folder.")
 @csv_option("every point")
 @jobs_option()
 def quality(images: tuple[Path, ...], name: str, csv_path: Path | None, limit: int | None, jobs: int) -> None:

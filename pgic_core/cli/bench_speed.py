@@ -33,7 +33,7 @@ __all__ = ["levels", "memory", "speed"]
 @click.command(
     cls=PgicCommand,
     examples=(
-        "pgic bench speed                       on a made-up picture",
+        "pgic bench speed                       on a generated picture",
         "pgic bench speed photo.jpg --codec pgic --codec avif --threads 4",
     ),
 )
@@ -71,7 +71,7 @@ def speed(
     """Measure speed, latency, processor time and memory.
 
     IMAGE is scaled down to the size asked for, or extended by mirroring. Without IMAGE the bench takes a
-    made-up picture. Every figure comes from a fresh process, and codecs take turns.
+    generated picture. Every figure comes from a fresh process, and codecs take turns.
 
     "Warm" is a call in a process that has made one before. "Cold" is the time from the start of a process to
     its first result, with interpreter and imports. Peak memory is that of the whole process.
@@ -125,7 +125,7 @@ def memory(
     """Measure peak memory on a large picture.
 
     IMAGE is scaled down to the size asked for, or extended by mirroring. Without IMAGE the bench takes a
-    made-up picture. Each line counts all memory of a process that did nothing else.
+    generated picture. Each line counts all memory of a process that did nothing else.
     """
     from ..lab.bench.memory import MemoryRow, measure_memory, memory_table
     from ..lab.bench.speed import steps_of
@@ -147,7 +147,11 @@ def memory(
 @quality_option(50)
 @megapixels_option(5.0, "Size of the picture.")
 @option(
-    "--threads", type=click.IntRange(1), metavar="N", group="Running", help="Of each call. [default: all]"
+    "--threads",
+    type=click.IntRange(1),
+    metavar="N",
+    group="Running",
+    help="Threads of each call. [default: all]",
 )
 @runs_option("level")
 @csv_option("the figures")
@@ -157,8 +161,9 @@ def levels(
     """Measure what each level and size of one file costs and shows.
 
     IMAGE is scaled down to the size asked for, or extended by mirroring. Without IMAGE the bench takes a
-    made-up picture. Levels take turns. "Against fast" compares with what fast shows, shrunk by area where the
-    size is reduced. adaptive decodes a box of a tenth of the picture finely, and is compared with fine there.
+    generated picture. Levels take turns. "Against fast" compares with what fast shows, shrunk by area where
+    the size is reduced. adaptive decodes a box of a tenth of the picture finely, and is compared with fine
+    there.
     """
     from ..api import encode
     from ..lab.bench.level_costs import LevelRow, level_table, measure_levels

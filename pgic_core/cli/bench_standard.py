@@ -27,9 +27,9 @@ __all__ = ["standard"]
     ),
 )
 @click.argument("images", nargs=-1, type=EXISTING)
-@megapixels_option(5.0, "Size of every picture; the standard speaks of 5.")
+@megapixels_option(5.0, "Size of every picture; the standard asks for 5.")
 @quality_option(50)
-@limit_option("Pictures from each folder at most.")
+@limit_option("At most N pictures from each folder.")
 @option(
     "--worst", type=OUTPUT_FILE, group="Output", help="Write the worst place as PNG, original and decoded."
 )
@@ -44,10 +44,10 @@ def standard(
 ) -> None:
     """Measure the standard's own numbers at its own size.
 
-    Speed with one and with all threads, and with one and with all processes of one thread each, with
-    processor time beside the clock. Then each of IMAGES is saved as JPEG 95 and JPEG 80, and coded into a
-    tenth and a fifth of the bytes: PSNR and MS-SSIM of every picture, the worst first. Without IMAGES, a
-    made-up picture is used for speed alone.
+    First, speed with one and with all threads, and with one and with all processes of one thread each, in
+    wall time and processor time. Then each of IMAGES is saved as JPEG 95 and JPEG 80, and coded into a tenth
+    and a fifth of the bytes: PSNR and MS-SSIM of every picture, the worst first. Without IMAGES, a generated
+    picture is used for speed alone.
     """
     from ..lab.bench.pictures import find_samples, fit_megapixels, load_rgb, synthetic_picture
     from ..lab.bench.ratio import RATIOS, RatioRow, ratio_rows, ratio_table

@@ -46,7 +46,7 @@ __all__ = ["compressai", "loader", "ratio", "roi", "worst"]
     group="Regions of interest",
     help="Quality of all else, in octaves from -4 to 4; below 0 is coarser.",
 )
-@limit_option("Pictures at most.")
+@limit_option("At most N pictures.")
 @csv_option("the figures of every picture")
 def roi(
     annotations: Path,
@@ -78,8 +78,8 @@ def roi(
 
 @click.command(cls=PgicCommand, examples=("pgic bench compressai photos -q 30 -q 70",))
 @images_argument()
-@qualities_option("Quality of pgic, JPEG and WebP; again for more.", (10, 30, 50, 70, 90))
-@limit_option("Pictures from each folder at most.")
+@qualities_option("Quality of pgic, JPEG and WebP; may be repeated.", (10, 30, 50, 70, 90))
+@limit_option("At most N pictures from each folder.")
 @csv_option("every point")
 def compressai(
     images: tuple[Path, ...], qualities: tuple[int, ...], csv_path: Path | None, limit: int | None
@@ -114,7 +114,7 @@ def compressai(
 @click.command(cls=PgicCommand, examples=("pgic bench ratio photos --megapixels 5",))
 @images_argument()
 @megapixels_option(5.0, "Size of each picture.")
-@limit_option("Pictures from each folder at most.")
+@limit_option("At most N pictures from each folder.")
 @csv_option("the figures of every picture")
 def ratio(images: tuple[Path, ...], megapixels: float, csv_path: Path | None, limit: int | None) -> None:
     """Count pictures that fit in a tenth or a fifth of a JPEG file.
@@ -149,8 +149,8 @@ def ratio(images: tuple[Path, ...], megapixels: float, csv_path: Path | None, li
     group="Pictures",
     help="Generated pictures of each kind.",
 )
-@qualities_option("Quality of pgic; again for more. [default: those that this bench is made for]")
-@limit_option("Pictures from each folder at most.")
+@qualities_option("Quality of pgic; may be repeated. [default: those that this bench is made for]")
+@limit_option("At most N pictures from each folder.")
 @csv_option("the figures of every picture")
 @option("--crops", type=OUTPUT_FOLDER, group="Output", help="Folder for PNG files of the bad blocks.")
 def worst(
@@ -202,7 +202,7 @@ def worst(
     metavar="0.01-80",
     multiple=True,
     group="Pictures",
-    help="Size of each picture; again for more. [default: as it is]",
+    help="Size of each picture; may be repeated. [default: as it is]",
 )
 @option(
     "--count",

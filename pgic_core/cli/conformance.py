@@ -44,8 +44,8 @@ _SUFFIXES = (".html", ".md")
 def conformance(output: Path | None, as_json: bool, state: str | None) -> None:
     """Show every demand of the standard drafts, and whether it is met.
 
-    A is the draft of the image codec, B that of the feature maps. What is met names tests that run by
-    default and would fail if it were not so; what is not says what is missing.
+    A is the draft of the image codec, B that of the feature maps. A demand that is met names tests that run
+    by default and would fail otherwise; one that is not met says what is missing.
     """
     from .. import __version__
     from ..container import atomic_write

@@ -23,7 +23,7 @@ from .value_types import FRAMES, LEVEL, QUALITY, SCALE
 
 if TYPE_CHECKING:
     from ..api import PgiFile
-    from ..api.writing import Carried
+    from ..api.carried import Carried
     from ..models import Renderer
     from ..options import OnDamage
     from ..security.keyring import KeyLike
@@ -51,8 +51,8 @@ __all__ = ["decode"]
     default=FAST,
     group="Decoding",
     help="fast decodes every pixel, preview 1/8 of the width and of the height. fine decodes better and "
-    "takes longer, adaptive does so in key regions only. perceptual makes up detail: for looking at, "
-    "no evidence.",
+    "takes longer, adaptive does so in key regions only. perceptual synthesises detail: for "
+    "viewing, never as evidence.",
     show_default=True,
 )
 @option(
@@ -109,7 +109,7 @@ __all__ = ["decode"]
     type=click.Choice([suffix[1:] for suffix in WRITTEN_SUFFIXES]),
     metavar="SUFFIX",
     group="Output",
-    help="Kind of file, where OUTPUT does not say it: png, jpg, tiff, webp, npy ... [default: png]",
+    help="File format, where OUTPUT does not name one: png, jpg, tiff, webp, npy ... [default: png]",
 )
 @option(
     "-q",
@@ -158,7 +158,7 @@ def decode(
     .npy, .ppm and .pgm are written strip by strip, so that memory does not grow with the picture's height.
     Pillow makes the other kinds and holds the whole picture.
 
-    An output that you name is overwritten. One that pgic names after its input is not, unless you say -f.
+    An output that you name is overwritten. One that pgic names after its input is not, unless you give -f.
     """
     arguments, output = split_decoded(inputs, outputs.output, PGI_SUFFIXES, WRITTEN_SUFFIXES)
     named = Path(output).suffix.lower() if output else ""
@@ -252,7 +252,7 @@ class _Decoding:
 
     def _write_strips(self, file: PgiFile, target: Target, kind: str, progress: Progress) -> str | None:
         """Write the picture while it is decoded; None where the kind or the options do not allow it."""
-        from ..api.writing import not_held
+        from ..api.carried import not_held
 
         if self.options.window is not None or self.options.conceals or target.name == STREAM:
             return None
@@ -271,7 +271,7 @@ class _Decoding:
 
     def _carried(self, file: PgiFile, renderer: Renderer | None, kind: str, lost: list[str]) -> Carried:
         """What goes into an output beside its pixels; a note that they were synthesised, always."""
-        from ..api.writing import Carried
+        from ..api.carried import Carried
 
         carried = Carried() if self.strip else Carried.of(file, whole=self._is_whole)
         if renderer is None or not renderer.synthesised:
@@ -282,7 +282,7 @@ class _Decoding:
 
     def _write_whole(self, file: PgiFile, target: Target, kind: str, progress: Progress) -> str:
         """Decode the picture, then write it."""
-        from ..api.writing import photo_bytes
+        from ..api.photo_writing import photo_bytes
 
         picture, mask = file.decode_with(replace(self.options, progress=progress))
         renderer = file.renderer(self.options.level, self.options.scale)
@@ -301,5 +301,5 @@ class _Decoding:
         """What drew the picture, where that is not what always does."""
         if renderer is None or self.options.level in (FAST, PREVIEW):
             return ""
-        remark = "; its detail is synthesised and no evidence" if renderer.synthesised else ""
+        remark = "; its detail is synthesised, never evidence" if renderer.synthesised else ""
         return f", level {self.options.level} by renderer {renderer.digest[:16]}{remark}"

@@ -85,7 +85,7 @@ _RATES = ("quality", "lossless", "max_bytes", "ratio", "bpp", "min_psnr")
     metavar="NAME",
     group="Coding",
     advanced=True,
-    help="Change the picture first, such as by 'denoise'; again for more steps ('pgic plugins' lists them).",
+    help="Change the picture first, such as by 'denoise'; may be repeated ('pgic plugins' lists them).",
 )
 @option(
     "--recognise",
@@ -101,8 +101,8 @@ _RATES = ("quality", "lossless", "max_bytes", "ratio", "bpp", "min_psnr")
     metavar="TYPE",
     group="Coding",
     advanced=True,
-    help="What the pixels show: visible, infrared, ultraviolet, depth or other. All except visible is kept "
-    "without loss. "
+    help="What the pixels show: visible, infrared, ultraviolet, depth or other. All except visible are "
+    "stored losslessly. "
     "[default: infrared for pictures of thermal cameras, else visible]",
 )
 @option(
@@ -169,7 +169,7 @@ def encode(
     cert: str | None,
     **options: Any,
 ) -> None:
-    """Code photos as .pgi files.
+    """Encode photos as .pgi files.
 
     INPUT is a photo (JPEG, PNG, TIFF, WebP, AVIF, GIF, BMP, JPEG 2000 or PNM; HEIC and JPEG XL where
     pillow-heif and pillow-jxl-plugin are installed), a pattern, a folder with all folders below it, or - for
@@ -181,7 +181,7 @@ def encode(
     A .pgi file cannot hold everything, further frames for instance. pgic names what is left out, one line
     for each file; --strict makes it an error.
 
-    An output that you name is overwritten. One that pgic names after its input is not, unless you say -f.
+    An output that you name is overwritten. One that pgic names after its input is not, unless you give -f.
     """
     from ..options import RateRequest
 

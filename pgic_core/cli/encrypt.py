@@ -75,7 +75,7 @@ def encrypt(
 
     The pictures are not coded again. Metadata, EXIF and XMP are encrypted too; width, height, kind of
     picture, sizes and the ids of the keys stay readable. To remove somebody, use --rekey: it makes a new file
-    that the old key does not open, but takes nothing back that was opened before.
+    that their key does not open. It cannot take back what was opened before.
 
     INPUT is a .pgi file, a pattern, a folder with all folders below it, or - for standard input.
     """
@@ -107,7 +107,7 @@ def encrypt(
 def decrypt(
     inputs: tuple[str, ...], outputs: OutputOptions, running: RunOptions, keys: list[KeyLike]
 ) -> None:
-    """Make plain .pgi files of encrypted ones.
+    """Turn encrypted .pgi files into plain ones.
 
     That takes a key of the tier full. To look at a picture you need not decrypt its file: 'pgic decode --key'
     and 'pgic info --key' do it in memory.

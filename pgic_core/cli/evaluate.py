@@ -38,7 +38,7 @@ __all__ = ["evaluate"]
     group="Output",
     help="Folder for the report.",
 )
-@limit_option("Pictures from each folder at most.")
+@limit_option("At most N pictures from each folder.")
 @option(
     "--most-megapixels",
     type=click.FloatRange(0.01, 80),
@@ -51,9 +51,9 @@ __all__ = ["evaluate"]
     "codecs",
     multiple=True,
     group="Codecs",
-    help="Codec to compare with; again for more. [default: every one that is installed]",
+    help="Codec to compare with; may be repeated. [default: every one that is installed]",
 )
-@qualities_option("Quality of pgic; again for more.", (10, 30, 50, 70, 90))
+@qualities_option("Quality of pgic; may be repeated.", (10, 30, 50, 70, 90))
 @option(
     "--points",
     type=click.IntRange(2),
@@ -62,7 +62,7 @@ __all__ = ["evaluate"]
     show_default=True,
     group="Codecs",
     advanced=True,
-    help="Qualities of each other codec at most.",
+    help="At most N qualities of each other codec.",
 )
 @option(
     "--roi",
@@ -143,16 +143,16 @@ def evaluate(
     recogniser_roi: str | None,
     jobs: int | None,
 ) -> None:
-    """Measure the pictures of folders beside other codecs, and write it all as one page.
+    """Compare pgic with other codecs on the pictures of folders, and write one page.
 
     The page is report.html in the folder that -o names. It shows how much smaller files are, how good, how
     fast, and where they fail: rate-distortion curves, crops side by side with a slider, speed and memory, the
-    table of the standard's Appendix B, and every figure of every picture. It needs no network. The figures
-    stand beside it as CSV, and as Parquet where pyarrow is installed.
+    table of the standard's Appendix B, and every figure of every picture. It needs no network. The folder
+    also holds the figures as CSV, and as Parquet where pyarrow is installed.
 
     Visible pictures go through pgic and every other codec at several qualities. Infrared pictures and those
-    of more than 8 bits are stored without loss, beside formats that do so too. A run that was cut off goes on
-    where it stopped: what is measured is kept in the folder 'work' of the report.
+    of more than 8 bits are stored losslessly, and compared with other lossless formats. An interrupted run
+    resumes where it stopped: finished measurements are kept in the folder 'work' of the report.
     """
     from ..lab.bench.peers import PEERS
     from ..lab.evaluate import EvaluateOptions

@@ -30,7 +30,7 @@ _CODING = "Coding"
 
 @click.group(cls=PgicGroup)
 def features() -> None:
-    """Code deep feature maps.
+    """Encode and decode deep feature maps.
 
     They are arrays of shape (C, H, W) or (N, C, H, W) in .npy and .npz files.
     """
@@ -66,7 +66,7 @@ def features() -> None:
     "--lossless",
     is_flag=True,
     group=_CODING,
-    help="Lose nothing after the values are rounded to --bits; --qp does not count.",
+    help="Lose nothing after the values are rounded to --bits; --qp is ignored.",
 )
 @option(
     "--bits",
@@ -113,7 +113,7 @@ def encode_maps(
     picture: Path | None,
     **options: Any,
 ) -> None:
-    """Code the arrays of a .npy or .npz file.
+    """Encode the arrays of a .npy or .npz file.
 
     TARGET is a .pgi file; under a name with another suffix it holds the feature stream alone.
     """
@@ -151,7 +151,7 @@ def decode_maps(source: Path, target: Path) -> None:
 @features.command("show", examples=("pgic features show stage7.pgi",))
 @click.argument("source", type=EXISTING_FILE)
 def show_maps(source: Path) -> None:
-    """Say which arrays a file carries, one on a line.
+    """List the arrays that a file carries, one per line.
 
     Nothing is decoded.
     SOURCE is a .pgi file or a feature stream alone.
@@ -173,7 +173,7 @@ def show_maps(source: Path) -> None:
     multiple=True,
     group="Networks",
     metavar="NAME",
-    help="lite0, lite2 or vgg16-hed; again for more. [default: all]",
+    help="lite0, lite2 or vgg16-hed; may be repeated. [default: all]",
 )
 @option(
     "--stage",
@@ -181,7 +181,7 @@ def show_maps(source: Path) -> None:
     multiple=True,
     group="Networks",
     metavar="NAME",
-    help="Such as stage7 or conv5; again for more. [default: all]",
+    help="Such as stage7 or conv5; may be repeated. [default: all]",
 )
 @option(
     "--codec",
@@ -189,7 +189,7 @@ def show_maps(source: Path) -> None:
     type=click.Choice(CODECS),
     multiple=True,
     group=_CODING,
-    help="Codec to measure; again for more. [default: both]",
+    help="Codec to measure; may be repeated. [default: both]",
 )
 @option(
     "--packing",
@@ -199,7 +199,7 @@ def show_maps(source: Path) -> None:
     multiple=True,
     group=_CODING,
     advanced=True,
-    help=f"Layout in HEVC frames: {', '.join(PACKINGS)}; again for more.",
+    help=f"Layout in HEVC frames: {', '.join(PACKINGS)}; may be repeated.",
 )
 @option(
     "--qp",
@@ -209,7 +209,7 @@ def show_maps(source: Path) -> None:
     multiple=True,
     advanced=True,
     group=_CODING,
-    help="Quantisation parameter; again for more. [default: 0, 12, 22, 32, 42 and more for pgic]",
+    help="Quantisation parameter; may be repeated. [default: 0, 12, 22, 32, 42 and more for pgic]",
 )
 @option(
     "--limit",
@@ -218,7 +218,7 @@ def show_maps(source: Path) -> None:
     default=300,
     show_default=True,
     group="Running",
-    help="Photos at most.",
+    help="At most N photos.",
 )
 @option(
     "--seconds",

@@ -112,14 +112,14 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
             is_flag=True,
             group="Output",
             advanced=True,
-            help="Leave files that exist, to go on where a run was stopped.",
+            help="Skip outputs that exist, to resume an interrupted run.",
         ),
         option(
             "-f",
             "--force",
             is_flag=True,
             group="Output",
-            help="Overwrite also files that pgic names after their inputs.",
+            help="Also overwrite files that pgic names after their inputs.",
         ),
         option(
             "-o",

@@ -63,7 +63,7 @@ def info(
     show_changes: Path | None,
     keys: list[KeyLike],
 ) -> None:
-    """Say what .pgi files hold.
+    """Show what .pgi files contain.
 
     That is size, codec, model, regions of interest, blocks, metadata, annotations and vendor fields.
 
@@ -142,7 +142,7 @@ def _describe(facts: FileInfo) -> Iterator[tuple[str, str]]:
     yield "codec", codec
     for renderer in facts.renderers:
         reduced = f" at 1/{renderer.scale}" if renderer.scale > 1 else ""
-        remark = ", synthesises detail: for looking at, no evidence" if renderer.synthesised else ""
+        remark = ", synthesises detail: for viewing, never as evidence" if renderer.synthesised else ""
         yield "level", f"{renderer.level}{reduced}, renderer {renderer.digest[:16]}{remark}"
     if facts.roi_octaves is not None:
         yield "regions", "steps finer by {:+.3f} to {:+.3f} octaves".format(*facts.roi_octaves)

@@ -33,7 +33,7 @@ __all__ = ["judge"]
     default=("avif", "jpeg"),
     show_default=True,
     group="Codecs",
-    help="Codec to judge beside pgic; again for more.",
+    help="Codec to judge beside pgic; may be repeated.",
 )
 @option(
     "-q",
@@ -45,7 +45,7 @@ __all__ = ["judge"]
     group="Codecs",
     help="Quality of pgic; the others get about as many bytes.",
 )
-@option("--limit", type=click.IntRange(1), metavar="N", group="Pictures", help="Pictures at most.")
+@option("--limit", type=click.IntRange(1), metavar="N", group="Pictures", help="At most N pictures.")
 @option(
     "--trials",
     type=click.IntRange(1),

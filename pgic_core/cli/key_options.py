@@ -49,7 +49,7 @@ def key_options(*, advanced: bool) -> Callable[[Callable[..., None]], Callable[.
             group=_GROUP,
             advanced=advanced,
             help="Key of an encrypted file: a .key file, 'passphrase' to be asked for one, or "
-            "passphrase:FILE; again for more. [default: the files that PGIC_KEYS names]",
+            "passphrase:FILE; may be repeated. [default: the files that PGIC_KEYS names]",
         )(bundled)
 
     return decorate
@@ -96,7 +96,7 @@ def recipient_options(command: Callable[..., None]) -> Callable[..., None]:
             metavar="PEM",
             group=_GROUP,
             advanced=True,
-            help="Ed25519 public key of who signs policies.",
+            help="Ed25519 public key of the person who signs policies.",
         ),
         option(
             "--policy",
@@ -118,7 +118,7 @@ def recipient_options(command: Callable[..., None]) -> Callable[..., None]:
             multiple=True,
             metavar="[TIER:]FILE.pub",
             group=_GROUP,
-            help="Encrypt for the owner of this key, for 'passphrase' or passphrase:FILE; again for more.",
+            help="Encrypt for the owner of this key, for 'passphrase' or passphrase:FILE; may be repeated.",
         ),
     ):
         made = decorate(made)
@@ -152,4 +152,4 @@ def _first_line(path: str) -> str:
     try:
         return read_bytes(path, "passphrase", MOST_KEY).decode().partition("\n")[0].rstrip("\r")
     except UnicodeDecodeError:
-        raise PgiInputError(f"{path} is no text.") from None
+        raise PgiInputError(f"{path} is not text.") from None

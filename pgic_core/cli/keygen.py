@@ -45,7 +45,7 @@ def keygen(name: str, kind: str) -> None:
     """
     path = Path(name)
     if not path.name:
-        raise PgiInputError(f"{name} is no name for a key.")
+        raise PgiInputError(f"{name} is not a valid name for a key.")
     if kind in _SIGNS:
         from ..security.signatures.new_key import make_signing_key
 

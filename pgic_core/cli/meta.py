@@ -70,7 +70,7 @@ def show(inputs: tuple[str, ...], as_json: bool, keys: list[KeyLike]) -> None:
     multiple=True,
     metavar="KEY=TEXT",
     group=_A3,
-    help="A sensor parameter; again for more.",
+    help="A sensor parameter; may be repeated.",
 )
 @option(
     "--field",
@@ -78,7 +78,7 @@ def show(inputs: tuple[str, ...], as_json: bool, keys: list[KeyLike]) -> None:
     multiple=True,
     metavar="VENDOR.KEY=VALUE",
     group="Other",
-    help="A vendor field (A.4); again for more. VALUE is JSON, or text where it is no JSON.",
+    help="A vendor field (A.4); may be repeated. VALUE is JSON, or text where it is not JSON.",
 )
 @option(
     "--unset",
@@ -86,8 +86,8 @@ def show(inputs: tuple[str, ...], as_json: bool, keys: list[KeyLike]) -> None:
     metavar="NAME",
     group="Other",
     help="Remove NAME: time, device-id, location (from EXIF and XMP too), a sensor parameter, a vendor "
-    "field, exif, icc, xmp, dpi, segments or side-data (IPTC, comments, texts); again for more. With exif or "
-    "xmp, the fields that were filled from them are removed too.",
+    "field, exif, icc, xmp, dpi, segments or side-data (IPTC, comments, texts); may be repeated. With exif "
+    "or xmp, the fields that were filled from them are removed too.",
 )
 @key_options(advanced=True)
 def set_(
@@ -188,7 +188,7 @@ def strip(
     multiple=True,
     type=(str, float, float, float, float),
     metavar="LABEL LEFT TOP RIGHT BOTTOM",
-    help="A fault in a rectangle; again for more.",
+    help="A fault in a rectangle; may be repeated.",
 )
 @option(
     "--from",

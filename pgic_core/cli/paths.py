@@ -254,7 +254,7 @@ def _below(folder: str, suffixes: Collection[str]) -> list[Source]:
 
 
 def _say_left_out(path: str) -> None:
-    kind = "a folder that cannot be read" if os.path.isdir(path) else "no regular file"
+    kind = "a folder that cannot be read" if os.path.isdir(path) else "not a regular file"
     say(f"pgic: {path} is {kind}, and is left out")
 
 

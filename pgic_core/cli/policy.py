@@ -18,7 +18,7 @@ def policy() -> None:
 
 @policy.command(examples=("pgic policy sign roles.json --key office.pem",))
 @click.argument("file", metavar="FILE", type=EXISTING_FILE)
-@option("--key", required=True, metavar="PEM", help="Ed25519 private key in PEM of who signs policies.")
+@option("--key", required=True, metavar="PEM", help="Ed25519 private key of the person who signs policies.")
 def sign(file: str, key: str) -> None:
     """Sign a policy.
 
@@ -33,7 +33,7 @@ def sign(file: str, key: str) -> None:
 
 @policy.command(examples=("pgic policy show roles.json --trust office.pub",))
 @click.argument("file", metavar="FILE", type=EXISTING_FILE)
-@option("--trust", required=True, metavar="PEM", help="Ed25519 public key in PEM of who signs policies.")
+@option("--trust", required=True, metavar="PEM", help="Ed25519 public key of the person who signs policies.")
 @option(
     "--policy-serial",
     type=click.IntRange(min=0),

@@ -50,8 +50,8 @@ def roi_options(command: Callable[..., None]) -> Callable[..., None]:
             multiple=True,
             metavar="X,Y,W,H|FILE.json|NAME",
             group=_GROUP,
-            help="Keep parts bit for bit: a box in pixels of the upright picture, again for more, boxes or "
-            "annotations of a file, or what a model finds.",
+            help="Keep parts bit for bit: a box in pixels of the upright picture (may be repeated), the "
+            "boxes or annotations in a JSON file, or what a model finds.",
         ),
         option(
             "--show-roi",

@@ -74,9 +74,9 @@ def repair(inputs: tuple[str, ...], running: RunOptions) -> None:
 @option("-f", "--force", is_flag=True, help="Replace copies that were changed after their source, too.")
 @run_options
 def replicate(source: str, copy: str, force: bool, running: RunOptions) -> None:
-    """Keep a second copy of a file or folder, and heal damage in either.
+    """Keep a second copy of a file or folder, and repair damage in either.
 
-    A damaged file is restored from its parity and from its other copy. A sound copy that differs is made anew
+    A damaged file is restored from its parity and from its other copy. A sound copy that differs is replaced
     if its source was changed last. Files that are only in DST are copied back to SRC. Of folders, only .pgi
     files are copied; a warning counts the others.
     """

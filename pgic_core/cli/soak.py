@@ -51,17 +51,17 @@ __all__ = ["soak"]
     type=click.IntRange(1),
     metavar="N",
     group="Figures",
-    help="Also save the first picture N times over, each time what the last file showed.",
+    help="Also save the first picture N times over, each time from the last file.",
 )
 @csv_option("every reading")
 def soak(
     images: tuple[Path, ...], hours: float, side: int, generations: int | None, csv_path: Path | None
 ) -> None:
-    """Code, decode, verify, edit and damage files for hours, and watch what the process holds.
+    """Code, decode, verify, edit and damage files for hours, and watch memory, files and threads.
 
-    After every round memory, open files, threads and disk are read. Their drift is a slope with a 95 %
-    interval, and what 30 days of it come to. IMAGES are files and folders; without them a made-up picture is
-    used. The exit status is 1 where a round failed, or files or threads pile up.
+    After every round, pgic measures memory, open files, threads and disk. It reports their drift with a 95 %
+    interval, and extrapolates it to 30 days. IMAGES are files and folders; without them a generated picture
+    is used. The exit status is 1 where a round failed, or files or threads pile up.
     """
     from tempfile import TemporaryDirectory
 

@@ -28,8 +28,8 @@ def timestamp(file: str, request: str | None, response: str | None) -> None:
     """Get a time stamp (RFC 3161) on the newest signature of a .pgi file.
 
     An authority confirms when a signature was there. pgic sends nothing: carry the request to the authority
-    yourself, and its response back. With curl that is
-    curl -H 'Content-Type: application/timestamp-query' --data-binary @photo.tsq URL -o photo.tsr
+    yourself, and its response back. With curl, send it by --data-binary and with the header
+    'Content-Type: application/timestamp-query'.
 
     Encrypted files need no key for it.
     """

@@ -86,7 +86,7 @@ class _Share(_FloatType):
         except ValueError:
             share = 0.0
         if not 0.0001 <= share <= 1:
-            self.fail(f"{text!r} is no share from 0.01% to 100%.", param, ctx)
+            self.fail(f"{text!r} is not a share from 0.01% to 100%.", param, ctx)
         return share
 
 

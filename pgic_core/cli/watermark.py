@@ -29,7 +29,7 @@ _KEY = option(
 
 @click.group(cls=PgicGroup)
 def watermark() -> None:
-    """Put invisible ids into pictures, and find them."""
+    """Embed invisible ids in pictures, and find them."""
 
 
 @watermark.command(examples=("pgic watermark key mark.key",))
@@ -61,7 +61,7 @@ def key(name: Path) -> None:
 @option("--id", "identity", metavar="HEX", help="The id, 16 hex digits. [default: a random one]")
 @option("-q", "--quality", type=QUALITY, default=50, metavar="1-100", help="Quality. [default: 50]")
 def embed(photo: Path, output: Path, key: Path, identity: str | None, quality: int) -> None:
-    """Code a photo with a watermark, and print its id.
+    """Encode a photo with a watermark, and print its id.
 
     The watermark changes pixels: keep the original where the photo is to be evidence.
     """
@@ -139,7 +139,7 @@ def _key(path: Path) -> bytes:
     try:
         return bytes.fromhex(data.decode("ascii").strip())
     except ValueError as error:
-        raise PgiInputError(f"{path} is no key of a watermark.") from error
+        raise PgiInputError(f"{path} is not a watermark key.") from error
 
 
 def _id(text: str) -> bytes:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .base import Payload
     from .picture import Channels, SampleFormat
 
-__all__ = ["VendorImage", "open_vendor"]
+__all__ = ["VendorImage", "has_vendor", "open_vendor", "unknown_codec"]
 
 _GROUP = "pgic.codecs"
 
@@ -88,6 +88,16 @@ class VendorImage:
 
     def verify(self) -> None:
         """Nothing is left to check: the payload was, and the codec decoded it."""
+
+
+def has_vendor(compression_type: int) -> bool:
+    """Whether an installed package has the codec of this ``compression_type``."""
+    return any(codec.name == str(compression_type) for codec in installed(_GROUP))
+
+
+def unknown_codec(compression_type: int) -> str:
+    """What to call a codec that is not here."""
+    return f"unknown (compression_type {compression_type})"
 
 
 def open_vendor(compression_type: int, payload: Payload) -> VendorImage:

@@ -16,8 +16,8 @@ from ..extension_keys import is_extension_key
 from ..limits import DEFAULT_LIMITS, Limits
 from .annotations import annotations_from_maps
 from .cbor_scan import scan
+from .jpeg_segments import unpack_segments
 from .metadata import Location, check_location
-from .segments import unpack_segments
 from .strategy import strategy_from_map
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Protocol
 from ..errors import PgiChecksumError, PgiFormatError, PgiUnsupportedError
 from ..limits import DEFAULT_LIMITS
 from .block_reader import BlockReader, require_known_flags
+from .deflate import DICTIONARY_BYTES, inflate
 from .extension import ExtensionKey, location_from_map, parse_extension
 from .image_fields import IMAGE_FIELDS_SIZE, Compression, ImageFields
 from .layout import BlockEntry, BlockType
 from .metadata import Metadata, agrees, parse_metadata
-from .packing import DICTIONARY_BYTES, inflate
 
 if TYPE_CHECKING:
     from ..limits import Limits

@@ -6,9 +6,9 @@ import zlib
 from typing import TYPE_CHECKING
 
 from ..errors import PgiChecksumError, PgiFormatError, PgiOptionError
+from .deflate import deflate_stream, inflate_stream
 from .image_fields import IMAGE_FIELDS_SIZE, Compression
 from .layout import SEQUENCE_VERSION, BlockType
-from .packing import deflate_stream, inflate_stream
 from .records import VarintReader, varint
 from .writer import assemble, make_block
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from ..errors import PgiOptionError, PgiUnsupportedError
 from ..limits import DEFAULT_LIMITS
 from .atomic import atomic_write
+from .deflate import deflate_if_smaller
 from .extension import ExtensionKey, location_to_map, serialize_extension
 from .image_fields import Compression
 from .layout import (
@@ -24,7 +25,6 @@ from .layout import (
     pack_header,
 )
 from .metadata import Metadata, check_location, is_exact, serialize_metadata
-from .packing import deflate_if_smaller
 from .parity import protected
 from .reader import PgiReader
 

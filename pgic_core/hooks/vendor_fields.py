@@ -174,7 +174,7 @@ def _checked_schema(answer: object) -> Mapping[str, Field]:
         raise TypeError(f"it must return a mapping, not {brief(answer)}")
     for key, field in answer.items():
         if not isinstance(key, str) or not is_extension_key(key) or key.startswith("pgic."):
-            raise ValueError(f"{key!r} is no key of a vendor: it must look like 'vendor.name'")
+            raise ValueError(f"{key!r} is not a key of a vendor: it must look like 'vendor.name'")
         if not isinstance(field, Field) or field.type not in _TYPES:
             raise TypeError(f"the schema of {key} must be a Field with one of the types {', '.join(_TYPES)}")
     return answer

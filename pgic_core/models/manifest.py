@@ -69,7 +69,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     except PgiInputError as error:
         raise PgiModelError(f"The model folder {folder.name} has no readable manifest: {error}") from error
     if not isinstance(manifest, dict):
-        raise PgiModelError(f"The manifest of model {folder.name} is no JSON object.")
+        raise PgiModelError(f"The manifest of model {folder.name} is not a JSON object.")
     for key, kind in _TYPES.items():
         if not isinstance(manifest.get(key), kind):
             raise PgiModelError(f"The manifest of model {folder.name} has no sound entry {key!r}.")

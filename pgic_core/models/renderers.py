@@ -128,7 +128,7 @@ def renderer_digest(entry: Mapping[str, Any], files: Mapping[str, str]) -> str:
 
 def _parsed(entry: object, files: Mapping[str, str]) -> Renderer:
     if not isinstance(entry, dict):
-        raise PgiModelError("a renderer is no JSON object.")
+        raise PgiModelError("a renderer is not a JSON object.")
     level, scale, network = (entry.get(key) for key in ("level", "scale", "network"))
     if not is_level_name(level) or level == ADAPTIVE:
         raise PgiModelError(f"no level of a renderer may be called {level!r}.")

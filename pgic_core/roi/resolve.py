@@ -101,7 +101,8 @@ def resolve_roi(
         there is nothing to do, or the model failed (a :class:`~pgic_core.hooks.PgiPluginWarning` says so).
 
     Raises:
-        PgiOptionError: the source is none of these, or names no model; a map of another shape or range.
+        PgiOptionError: the source is none of these, or names no model; a region lies outside the picture; a
+            map has another shape or range.
     """
     if roi is None:
         return None

@@ -41,7 +41,7 @@ def importance_of_shapes(
         float32 of :func:`.blocks.grid_shape`, 0 to 1: a block counts as soon as a shape touches it.
 
     Raises:
-        PgiOptionError: an item is none of these.
+        PgiOptionError: an item is none of these, or lies outside the picture.
     """
     importance = np.zeros(grid_shape(height, width), np.float32)
     for item in shapes:
@@ -53,6 +53,8 @@ def importance_of_shapes(
             touched = box_cover([corners], height, width) > 0
         else:
             touched = fit(_drawn(points, height, width), height, width) > 0
+        if not touched.any():
+            raise PgiOptionError(f"The region of interest {item!r} lies outside the picture.")
         np.maximum(importance, np.float32(weight) * touched, out=importance)
     return importance
 

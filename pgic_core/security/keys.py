@@ -213,7 +213,7 @@ def parse_keys(text: str, what: str) -> list[PublicKey | SecretKey]:
         words = line.split()
         if not words or words[0].startswith("#"):
             continue
-        problem = PgiInputError(f"{what}: line {number} is no key that pgic wrote.")
+        problem = PgiInputError(f"{what}: line {number} is not a key that pgic wrote.")
         if words[0].startswith("-----BEGIN"):
             raise PgiInputError(
                 f"{what} is a key in PEM, which is for signatures; 'pgic keygen NAME' makes others."
@@ -251,7 +251,7 @@ def read_public_key(path: str | os.PathLike[str]) -> PublicKey:
             f"probably {public}."
         )
     if len(keys) != 1 or not isinstance(keys[0], PublicKey):
-        raise PgiInputError(f"{os.fspath(path)} is no file with one public key.")
+        raise PgiInputError(f"{os.fspath(path)} is not a file with one public key.")
     return keys[0]
 
 
@@ -300,4 +300,4 @@ def _read(path: str | os.PathLike[str]) -> str:
     try:
         return read_bytes(path, "key", MOST_KEY).decode("ascii")
     except UnicodeDecodeError:
-        raise PgiInputError(f"{os.fspath(path)} is no key file.") from None
+        raise PgiInputError(f"{os.fspath(path)} is not a key file.") from None

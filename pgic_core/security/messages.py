@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 PADDING, TABLE = 0, 255
-"""Layers that are no part of the picture; the others are those of :class:`~pgic_core.codec.parts.Layer`."""
+"""Layers that are no part of the picture; :class:`~pgic_core.codec.payload_parts.Layer` has the others."""
 LONGEST_PART = 1 << 27
 _ASSOCIATED = struct.Struct("<HBBIIQI")
 _LENGTH = struct.Struct("<I")

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from ..container import IMAGE_FIELDS_SIZE, BlockType, ExtensionKey
 from ..errors import PgiAuthenticationError, PgiFormatError, PgiKeyError
+from .field_tiers import join_fields, parse_fields
 from .messages import PADDING, TABLE, Place, associated_data, metadata_place, parse_content, parse_table
-from .sorting import join_fields, parse_fields
 from .suites import TAG_BYTES
 from .tiers import Tier, TierKey
 

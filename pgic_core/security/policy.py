@@ -176,7 +176,7 @@ def _serial_of_environment() -> int:
 def _policy(content: Any, name: str) -> Policy:
     if not isinstance(content, Mapping) or not {"serial", "roles", "people"} <= set(content) <= _NAMES:
         raise PgiInputError(
-            f"{name} is no policy: it needs 'serial', 'roles' with tiers and 'people' with name, role and "
+            f"{name} is not a policy: it needs 'serial', 'roles' with tiers and 'people' with name, role and "
             "key, and may have 'until'."
         )
     serial = content["serial"]
@@ -203,7 +203,9 @@ def _end(until: object, name: str) -> datetime | None:
 
 
 def _people(roles: Any, people: Any, name: str) -> list[Person]:
-    wrong = PgiInputError(f"{name} is no policy: 'roles' name tiers, and 'people' have name, role and key.")
+    wrong = PgiInputError(
+        f"{name} is not a policy: 'roles' name tiers, and 'people' have name, role and key."
+    )
     tiers = {tier.label: tier for tier in Tier}
     if not isinstance(roles, Mapping) or not isinstance(people, list) or not people:
         raise wrong

@@ -88,7 +88,9 @@ class _X25519Scheme:
         try:
             return _hpke(KEM.X25519).encrypt(key, X25519PublicKey.from_public_bytes(public), info)
         except ValueError as error:  # a point of small order
-            raise PgiOptionError("The public key cannot be used: it is no proper point of X25519.") from error
+            raise PgiOptionError(
+                "The public key cannot be used: it is not a valid point of X25519."
+            ) from error
 
     def unwrap(self, private: bytes, data: bytes, info: bytes) -> bytes:
         from cryptography.exceptions import InvalidTag
@@ -187,7 +189,7 @@ class _Sm2Scheme:
     def check_public(self, public: bytes) -> None:
         _check_size(public, PUBLIC_BYTES)
         if not load_sm2().verify_pk(POINT + public):
-            raise PgiOptionError("The public key cannot be used: it is no point of the curve of SM2.")
+            raise PgiOptionError("The public key cannot be used: it is not a point of the curve of SM2.")
 
     def wrap(self, public: bytes, key: bytes, info: bytes) -> bytes:
         suite = find_suite(NATIONAL)

@@ -11,13 +11,15 @@ import secrets
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from ..codec.parts import payload_plan
+from ..codec.payload_parts import payload_plan
 from ..container import BlockFlag, BlockType, ExtensionKey, serialize_extension
 from ..container.layout import PLAIN_VERSION
 from ..container.writer import Block, assemble, copied_block, located_fields, make_block, small_blocks
 from ..errors import PgiInputError, PgiKeyError, PgiOptionError, PgiUnsupportedError
 from ..limits import DEFAULT_LIMITS
+from .encryption_plan import fitted, is_lossless, payload_of, preview_of, sealed_parts, without_preview
 from .envelope import LEAST_VERSION, PASSPHRASE, Envelope, Record, RecordKind, Seal, pack_records
+from .field_tiers import pack_fields, split_fields
 from .messages import (
     PADDING,
     TABLE,
@@ -30,10 +32,8 @@ from .messages import (
 )
 from .opened_content import OpenedContent
 from .opening import records_of
-from .plan import fitted, is_lossless, payload_of, preview_of, sealed_parts, without_preview
 from .recipients import suite_of, wrap
 from .signatures.making import carried_records
-from .sorting import pack_fields, split_fields
 from .suites import TAG_BYTES, find_suite, require_extra
 from .tiers import KEY_BYTES, Binding, Tier, TierKey
 

@@ -18,7 +18,7 @@ from pgic_core.errors import PgiInputError, PgiOptionError
 from pgic_core.folders import file_inside, files_below
 from pgic_core.roi.shapes import stored_point
 
-from .others import OTHER_EXTENSIONS, is_other
+from .other_formats import OTHER_EXTENSIONS, is_other
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

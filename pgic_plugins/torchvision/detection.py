@@ -12,11 +12,11 @@ from torchvision.datasets import VisionDataset
 from pgic_core.errors import PgiInputError, PgiOptionError
 
 from .annotated import Pictures, read_coco, read_own, read_voc
+from .annotation_shapes import keypoints_of, masks_of
+from .error_naming import naming
 from .latent_cache import LatentCache
 from .loading import PgiLoader
-from .naming import naming
-from .others import tell_left_out
-from .shapes import keypoints_of, masks_of
+from .other_formats import tell_left_out
 from .skipping import Skipping
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from pgic_core.folders import files_below
 
 from .latent_cache import LatentCache
 from .loading import PgiLoader
-from .others import OTHER_EXTENSIONS, tell_left_out
+from .other_formats import OTHER_EXTENSIONS, tell_left_out
 from .skipping import Skipping
 
 if TYPE_CHECKING:

@@ -28,9 +28,9 @@ from .._workers import threads_in_worker
 from .arguments import mode_name, precision, source_of
 from .decoding import decode_open, show_symbols
 from .device import symbols_in
+from .error_naming import naming
 from .latent_cache import LatentCache
-from .naming import naming
-from .others import is_other, open_other, read_other
+from .other_formats import is_other, open_other, read_other
 
 if TYPE_CHECKING:
     from collections.abc import Callable

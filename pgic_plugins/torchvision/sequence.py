@@ -19,7 +19,7 @@ from pgic_core.options import DecodeOptions
 from .._workers import threads_in_worker
 from .arguments import mode_name
 from .decoding import decode_open
-from .naming import naming
+from .error_naming import naming
 
 if TYPE_CHECKING:
     import os

@@ -98,7 +98,6 @@ def test_damaged_opacity_is_concealed_and_masked() -> None:
 @pytest.mark.parametrize(
     ("forged", "error", "message"),
     [
-        (rebuilt(LEARNED, compression_type=9), PgiUnsupportedError, "compression_type 9"),
         (rebuilt(LOSSLESS, color_depth=16), PgiFormatError, "color_depth"),
         (rebuilt(LEARNED, color_depth=16), PgiFormatError, "color_depth"),
         (rebuilt(LOSSLESS, compression_type=0), PgiFormatError, "coder"),
@@ -114,6 +113,11 @@ def test_forged_fields_are_refused(forged: bytes, error: type[Exception], messag
         pgic_core.decode(forged)
     with pytest.raises(error, match=message):
         pgic_core.inspect(forged)
+
+
+def test_an_unknown_codec_shows_no_picture() -> None:
+    with pytest.raises(PgiUnsupportedError, match="compression_type 9"):
+        pgic_core.decode(rebuilt(LEARNED, compression_type=9))
 
 
 def test_the_opacity_plane_must_be_one_channel_of_8_bits() -> None:

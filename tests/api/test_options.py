@@ -54,7 +54,7 @@ def test_models_may_bring_further_levels(monkeypatch: pytest.MonkeyPatch) -> Non
         ({"scale": 3}, "scale must be one of 1, 2, 4, 8, not 3"),
         ({"scale": True}, "scale must be one of 1, 2, 4, 8, not True"),
         ({"level": "preview", "scale": 2}, "A preview has the scale 8, not 2"),
-        ({"regions": [(0, 0, 8, 8)]}, "regions go with level='adaptive', not with 'fast'"),
+        ({"regions": [(0, 0, 8, 8)]}, "regions needs level='adaptive', not 'fast'"),
         ({"on_damage": "ignore"}, "on_damage must be 'raise' or 'conceal', not 'ignore'"),
         ({"window": (1, 2, 3)}, "window must be four whole numbers"),
         ({"window": (0, 0, 1.5, 2)}, "window must be four whole numbers"),

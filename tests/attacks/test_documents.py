@@ -88,7 +88,7 @@ ARRAYS = arrays()
 @pytest.mark.parametrize("name", ARRAYS)
 def test_arrays_that_are_none(name: str) -> None:
     Path("a.npz").write_bytes(ARRAYS[name])
-    with pytest.raises(PgiInputError, match=r"^a\.npz is no readable"):
+    with pytest.raises(PgiInputError, match=r"^a\.npz is not a readable"):
         read_arrays("a.npz")
 
 
@@ -96,7 +96,7 @@ def test_arrays_that_are_none(name: str) -> None:
 def test_arrays_that_are_none_end_the_command_with_a_sentence(name: str) -> None:
     Path("a.npz").write_bytes(ARRAYS[name])
     done = command("features", "encode", "a.npz", "out.pgi").check(1)
-    assert b"a.npz is no readable .npy or .npz file" in done.stderr
+    assert b"a.npz is not a readable .npy or .npz file" in done.stderr
     assert not Path("out.pgi").exists()
 
 
@@ -151,7 +151,7 @@ def test_small_files_are_bounded_and_may_be_pipes() -> None:
 
 def test_json_in_a_pipe_or_too_large_is_refused() -> None:
     os.mkfifo("a.json")
-    with pytest.raises(PgiInputError, match="no regular file"):
+    with pytest.raises(PgiInputError, match="not a regular file"):
         read_json("a.json")
     Path("b.json").write_bytes(b"[" + b" " * (17 << 20) + b"]")
     with pytest.raises(PgiInputError, match="larger than"):

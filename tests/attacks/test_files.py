@@ -35,11 +35,11 @@ def test_a_pipe_in_a_folder_is_left_out_and_named(verb: str) -> None:
     os.symlink("/dev/zero", "in/zero.pgi")
     Path("in/sound.pgi").write_bytes(FILE)
     Image.fromarray(GREY).save("in/photo.png")
-    named = ["in"] if verb != "verify" else ["in/*.pgi", "in/deep/*.pgi"]  # a pattern is no name either
+    named = ["in"] if verb != "verify" else ["in/*.pgi", "in/deep/*.pgi"]  # a pattern names no file either
     done = command(*verb.split(), *named).check(0)
     left_out = {b"in/a.jpg", b"in/zero.png"} if verb == "encode" else {b"in/a.pgi", b"in/deep/b.pgi"}
     for name in left_out:
-        assert name + b" is no regular file, and is left out" in done.stderr
+        assert name + b" is not a regular file, and is left out" in done.stderr
 
 
 def test_links_in_a_circle_end() -> None:

@@ -17,7 +17,7 @@ MEANT = {
     ("gps_0_0.jpg", "height"): "likewise",
     ("gps_seconds_0_0.jpg", "lon"): "exiftool makes no sum of parts of which one is 0/0",
     ("gps_seconds_0_0.jpg", "lat"): "likewise",
-    ("orient0.jpg", "orientation"): "0 is no orientation, and viewers show the picture as it is",
+    ("orient0.jpg", "orientation"): "0 is not an orientation, and viewers show the picture as it is",
     ("orient9.jpg", "orientation"): "likewise 9",
     ("text_gbk.jpg", "camera_make"): "exiftool does not try GB18030",
     ("text_gbk.jpg", "camera_model"): "likewise",

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from pgic_core.cli import app
 
@@ -49,12 +50,15 @@ def test_what_fails_is_one_line_and_status_1(command: str) -> None:
 @pytest.mark.parametrize(
     ("command", "reason"),
     [
-        ("encode --quality 5 --lossless bad.png", "quality"),
+        ("encode --quality 5 --lossless bad.png", "--quality and --lossless contradict"),
+        ("encode --max-bytes 5 --min-psnr 3 bad.png", "--max-bytes and --min-psnr contradict"),
+        ("encode --bpp 0 bad.png", "--bpp must be a number above 0"),
+        ("decode --region 1 2 3 4 bad.pgi x.png", "--region needs --level adaptive, not 'fast'"),
         ("decode --format png bad.pgi x.jpg", "contradicts"),
         ("meta set bad.pgi", "nothing to change"),
         ("features encode --codec hevc --bits 12 --qp 3 --packing none maps.npy x.pgi", "--packing"),
         ("features bench empty", "no photos"),
-        ("bench speed --codec nope", "no known codec"),
+        ("bench speed --codec nope", "not a known codec"),
         ("bench rd", "Give pictures to measure"),
         ("bench worst --patterns 0", "Give pictures to measure"),
         ("--limit pixels=x info bad.pgi", "whole number"),
@@ -76,3 +80,18 @@ def test_a_wrong_environment_is_wrong_usage(monkeypatch: pytest.MonkeyPatch) -> 
         done = CliRunner().invoke(app, [command, "bad.png"])
         assert done.exit_code == 2
         assert "PGIC_THREADS" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ("--lossless --codec learned", "--lossless and --codec learned contradict each other"),
+        ("--min-psnr 90 --codec learned", "--lossless keeps every pixel"),
+        ("--lossless --roi saliency", "--roi and --lossless contradict each other"),
+    ],
+)
+def test_failures_of_files_name_options_as_they_are_typed(options: str, reason: str) -> None:
+    Image.fromarray(np.random.default_rng(3).integers(0, 255, (64, 64, 3), np.uint8)).save("noise.png")
+    done = CliRunner().invoke(app, ["encode", "noise.png", *options.split()], prog_name="pgic")
+    assert done.exit_code == 1
+    assert reason in done.stderr

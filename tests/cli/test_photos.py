@@ -207,7 +207,7 @@ def test_a_bad_file_does_not_stop_the_others() -> None:
     assert "3 of 6 files done" in said.stderr
     for line in (
         "3 of 6 failed:",
-        "in/a/bad.jpg: This is no picture",
+        "in/a/bad.jpg: This is not a picture",
         "in/cut.png: The picture cannot be read",
     ):
         assert line in said.stderr
@@ -306,7 +306,7 @@ def test_orientation_is_kept_and_not_applied() -> None:
 
 
 def test_odd_names_do_not_stop_the_report() -> None:
-    names = ("ph\udcffoto.png", "new\nline.png")  # the first is no UTF-8
+    names = ("ph\udcffoto.png", "new\nline.png")  # the first is not UTF-8
     for name in names:
         Path(name).write_bytes(photo_file("PNG", GREY))
     said = pgic("encode", *names, "-o", "out", "-v")

@@ -68,7 +68,7 @@ def test_nothing_else_is_packed_or_put() -> None:
             pack_segments([segment])
     with pytest.raises(PgiOptionError, match="4,096"):
         pack_segments([Segment(0xE3, b"")] * 4097)
-    with pytest.raises(PgiFormatError, match="no JPEG"):
+    with pytest.raises(PgiFormatError, match="not a JPEG"):
         put_segments(b"\x89PNG", b"")
     with pytest.raises(PgiFormatError, match="does not hold segments"):
         put_segments(b"\xff\xd8\xff\xd9", b"\xff\xda\0\2")

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import skimage.data
+from click.testing import CliRunner
 
 import pgic_core
+from pgic_core.cli import app
 from pgic_core.container import ImageFields, build_file
 
 if TYPE_CHECKING:
@@ -74,6 +76,18 @@ def test_without_its_package() -> None:
             pgic_core.PgiUnsupportedError, match="compression_type 200, which is unknown here"
         ):
             file.decode()
+        with pytest.raises(pgic_core.PgiUnsupportedError, match="compression_type 200"):
+            file.verify()
+
+
+def test_a_file_without_its_codec_says_what_it_holds() -> None:
+    facts = pgic_core.inspect(coded())
+    assert (facts.width, facts.height, facts.codec) == (130, 90, "unknown (compression_type 200)")
+    assert [block.name for block in facts.blocks] == ["image data block"]
+    shown = CliRunner().invoke(app, ["info", "-"], input=coded())
+    assert shown.exit_code == 0
+    assert "130 x 90" in shown.output
+    assert "unknown (compression_type 200)" in shown.output
 
 
 def fails(data: bytes, width: int, height: int) -> Any:

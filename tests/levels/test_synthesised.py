@@ -71,7 +71,7 @@ def test_files_that_the_command_writes(
     flags = ["--strip"] if strip else []
     said = pgic("decode", "--level", "perceptual", *flags, tmp_path / "a.pgi", out).output
     digest = larger.renderer("perceptual").digest[:16]
-    assert f"level perceptual by renderer {digest}; its detail is synthesised and no evidence" in said
+    assert f"level perceptual by renderer {digest}; its detail is synthesised, never evidence" in said
     assert SOURCE.encode() in out.read_bytes()
     with Image.open(out) as image:
         xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
@@ -150,7 +150,7 @@ def test_regions_on_the_command_line(larger: Model, data: bytes, tmp_path: Path)
     with Image.open(out) as image:
         assert np.array_equal(np.asarray(image), expected)
     said = pgic("decode", "--region", 200, 150, 40, 50, tmp_path / "a.pgi", out, status=2).output
-    assert "regions go with level='adaptive'" in said
+    assert "--region needs --level adaptive" in said
     pgic("decode", "--scale", 4, tmp_path / "a.pgi", out)
     with Image.open(out) as image:
         assert image.size == (203, 126)

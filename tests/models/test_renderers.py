@@ -181,7 +181,7 @@ def test_entries_that_break_a_rule(copy: Path, change: dict[str, Any], reason: s
     [
         (lambda found: {}, "must be a list"),
         (lambda found: found * 40, "must be a list of at most 64"),
-        (lambda found: [*found, 5], "no JSON object"),
+        (lambda found: [*found, 5], "not a JSON object"),
         (lambda found: [*found, found[0]], "the same level and scale"),
         (lambda found: [e for e in found if e["level"] != "fast"], "no renderer draws the level fast"),
         (lambda found: [e for e in found if e["scale"] != 1], "no renderer draws the level fast"),

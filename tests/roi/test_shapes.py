@@ -82,6 +82,12 @@ def test_a_block_counts_when_a_box_touches_it() -> None:
     assert importance_of_shapes([(64, 64, 64, 64)], 128, 192).tolist() == [[0, 0, 0], [0, 1, 0]]
 
 
+@pytest.mark.parametrize("shape", [(192, 0, 8, 8), (0, -64, 10, 64), Polygon(((200, 5), (210, 5), (205, 9)))])
+def test_a_region_wholly_outside_is_an_error(shape: object) -> None:
+    with pytest.raises(PgiOptionError, match="lies outside the picture"):
+        importance_of_shapes([(0, 0, 8, 8), shape], 128, 192)
+
+
 def test_boxes_are_upright_and_the_map_is_stored() -> None:
     # The picture is stored lying on its side: its upright form is 128 wide and 192 high.
     importance = importance_of_shapes([(0, 0, 10, 10)], 128, 192, orientation=6)
@@ -113,7 +119,7 @@ def test_thin_polygons_are_not_lost() -> None:
 
 
 def test_importance_of_several_boxes_is_the_largest() -> None:
-    boxes = [(0, 0, 64, 64, 0.25), (0, 0, 10, 10, 0.5), (500, 500, 9, 9)]
+    boxes = [(0, 0, 64, 64, 0.25), (0, 0, 10, 10, 0.5), (-3, -3, 9, 9, 0.1)]
     assert importance_of_shapes(boxes, 64, 128).tolist() == [[0.5, 0]]
 
 

@@ -181,7 +181,7 @@ def test_what_is_no_key(small: bytes, keys: Keys) -> None:
         sealed(small, 7)
     with pytest.raises(PgiOptionError, match="kind of key"):
         generate_key("rsa")
-    with pytest.raises(PgiOptionError, match="no proper point"):
+    with pytest.raises(PgiOptionError, match="not a valid point"):
         sealed(small, PublicKey("x25519", bytes(32)))
     with pytest.raises(PgiOptionError):
         SecretKey("x25519", bytes(31))

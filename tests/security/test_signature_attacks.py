@@ -18,11 +18,11 @@ import skimage.data
 
 import pgic_core
 from pgic_core import open_file
-from pgic_core.codec.parts import payload_plan
+from pgic_core.codec.payload_parts import payload_plan
 from pgic_core.container import PgiReader, rewrite
 from pgic_core.errors import PgiAuthenticationError, PgiFormatError, PgiLimitError, PgiUnsupportedError
+from pgic_core.security.encryption_plan import payload_of
 from pgic_core.security.envelope import Record, pack_records, parse_records
-from pgic_core.security.plan import payload_of
 from pgic_core.security.signatures.making import signed
 from pgic_core.security.signatures.trust import Trust, is_of_key, subject_of
 

@@ -11,16 +11,25 @@ Decoding the whole picture for this would take as long as coding it. So only the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..parallel import map_tiles
 from ..tiling import Box, pixels_in
-from .hard_blocks import lossless_bits, measure_blocks, promised_error, screen_blocks
+from .hard_blocks import (
+    INK_WEIGHT,
+    are_printed,
+    have_ink,
+    lossless_bits,
+    measure_blocks,
+    promised_error,
+    screen_blocks,
+)
 from .stream import DEPTHS, EXACT_SIDE, FULL_DEPTH
 from .transform_cost import transform_cost
 from .trial_coding import try_coding
+from .trial_crops import CORE, CROP, Crops, inner_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,15 +42,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ExactSearch", "near_depth", "near_error"]
 
-_CORE, _CROP = 32, 64
-"""Sides in pixels of the part of a crop that is judged, and of the crop. 16 pixels around it are about what a
-network sees."""
-_SIDE = _CORE // EXACT_SIDE
-_MARGIN = (_CROP - _CORE) // 2
-_ACROSS = 16
+_SIDE = CORE // EXACT_SIDE
 _TOGETHER = 256
-"""Crops side by side, and the most crops that go through the networks at once: a megapixel."""
-_FIRST, _FIRST_SHARE = 4, 1 / 256
+"""The most crops that go through the networks at once: a megapixel."""
+_FIRST, _FIRST_SHARE = 4, 1 / 1024
 """The first batch has this many cores at least, or this share of all of them."""
 _FEW = 256
 """Up to so many blocks of a tile are measured with those of other tiles: one call is faster than many."""
@@ -58,8 +62,8 @@ would be cut between them."""
 _FOREIGN_RATIO, _INKED_RATIO = 1.4, 0.75
 """A block is foreign if its error weighs so many times what a transform coder would cost. The second is for
 blocks with ink: one colour fills part of them, as in letters."""
-_INK_SHARE = 1 / 8
-"""A block has ink if more than this share of its pixels equals the pixel to the left."""
+_DEAREST = 2.0
+"""A foreign block may cost so many times what its error is worth."""
 _CHEAP_BITS = 4.0
 """A block of fewer bits per pixel counts as foreign. Like one with ink, it is taken wherever it is worth its
 bits."""
@@ -93,9 +97,8 @@ def near_depth(error_weight: float) -> int:
     return next(depth for depth in DEPTHS if near_error(depth) <= enough and depth >= _LEAST_DEPTH)
 
 
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """What came of cores that were tried, each ``(n, 4, 4)``.
+class _Judged(NamedTuple):
+    """What came of cores that were tried, each ``(n, 4, 4)``; or of all, as maps of blocks.
 
     Attributes:
         bits: that a pixel of a block takes without loss; 0 where nobody asked.
@@ -130,15 +133,30 @@ class ExactSearch:
 
     def blocks(self, quality: int) -> NDArray[np.bool_]:
         """The blocks to carry without loss at a quality, ``(H / 8, W / 8)`` rounded up."""
+        found, lost = self._suspected(quality)
+        for cores in _in_turn(lost / np.maximum(found.bits, np.float32(1))):
+            judged = self._judged(cores, quality, _blocks_of(found.bits, cores))
+            for values, new in zip(found, judged, strict=True):
+                _blocks_of(values)[*cores.T] = new
+            if np.count_nonzero(judged.gain.any((1, 2))) < _LEAST_YIELD * len(cores):
+                break
+        return self._chosen(found, near_depth(self.model.error_weight(quality)))
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        """Rows and columns of blocks. Maps here may have more, in whole cores."""
+        return -(-self.grid.height // EXACT_SIDE), -(-self.grid.width // EXACT_SIDE)
+
+    def _suspected(self, quality: int) -> tuple[_Judged, NDArray[np.float32]]:
+        """What the pixels say: maps in which only bits are known, and what a block may lose."""
         weight = self.model.error_weight(quality)
-        depth = near_depth(weight)
-        height, width = (-(-size // EXACT_SIDE) for size in (self.grid.height, self.grid.width))
-        shape = (-(-height // _SIDE) * _SIDE, -(-width // _SIDE) * _SIDE)  # whole cores
+        rows, columns = self._shape
+        shape = (-(-rows // _SIDE) * _SIDE, -(-columns // _SIDE) * _SIDE)
         bits, lost = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
 
         def note(places: NDArray[np.intp], planes: NDArray[np.float32]) -> None:
             found = tuple(places.T)
-            bits[found], lost[found] = measure_blocks(planes, weight, depth)
+            bits[found], lost[found] = measure_blocks(planes, weight, near_depth(weight))
 
         def look(tile: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
             places, planes = screen_blocks(self._pixels(tile), weight)
@@ -152,16 +170,13 @@ class ExactSearch:
         few = map_tiles(look, range(self.grid.count), self.threads)
         note(np.concatenate([places for places, _ in few]), np.concatenate([planes for _, planes in few], 1))
         lost[bits == 0] = 0
-        gain, beside = np.zeros(shape, np.float32), np.zeros(shape, np.bool_)
-        for cores in _in_turn(lost):
-            judged = self._judged(cores, quality, _blocks_of(bits, cores))
-            _blocks_of(bits)[*cores.T] = judged.bits
-            _blocks_of(gain)[*cores.T] = judged.gain
-            _blocks_of(beside)[*cores.T] = judged.beside
-            if np.count_nonzero(judged.gain.any((1, 2))) < _LEAST_YIELD * len(cores):
-                break
-        bits, gain, beside = bits[:height, :width], gain[:height, :width], beside[:height, :width]
-        chosen = _joined(gain > 0, beside)
+        return _Judged(bits, np.zeros(shape, np.float32), np.zeros(shape, np.bool_)), lost
+
+    def _chosen(self, found: _Judged, depth: int) -> NDArray[np.bool_]:
+        """Which blocks are to be exact; ``found`` has maps of them."""
+        rows, columns = self._shape
+        gain, bits = found.gain[:rows, :columns], found.bits[:rows, :columns]
+        chosen = _joined(gain > 0, found.beside[:rows, :columns])
         for tile in range(self.grid.count):
             there = self._there(tile)
             if gain[there].sum() < _PART_BITS:
@@ -192,26 +207,28 @@ class ExactSearch:
         """
         weight = self.model.error_weight(quality)
         depth = near_depth(weight)
-        crops = _Crops.of(self.rgb, self.grid.picture, cores)
+        crops = Crops.of(self.rgb, self.grid.picture, cores)
         shown, model_bits = try_coding(
             crops.pixels, self.model, self.cdfs, self.by_row, quality, self.threads
         )
         errors = crops.blocks(np.square(shown.astype(np.float32) - crops.pixels).mean(2)).mean((3, 4))
         usual = _usual(errors, promised_error(weight))
-        errors = _inner(errors)
+        errors = inner_blocks(errors)
         suspected, bits = bits > 0, bits.copy()
         asked = ~suspected & (errors > _BESIDE_RATIO * usual)
         bits[asked] = crops.lossless_bits(asked, depth)
-        saved = _MODEL_BITS / _CROP**2 * model_bits.reshape(-1, 1, 1)[: len(cores)]
-        gain = weight * (errors - near_error(depth)) + saved - bits
+        saved = _MODEL_BITS / CROP**2 * model_bits.reshape(-1, 1, 1)[: len(cores)]
         known = bits > 0
-        pixels = _inner(crops.blocks(crops.pixels))
-        inked = _have_ink(pixels)
+        pixels = inner_blocks(crops.blocks(crops.pixels))
+        inked = have_ink(pixels)
+        weights = weight * np.where(are_printed(pixels), INK_WEIGHT, 1)
+        gain = weights * (errors - near_error(depth)) + saved - bits
         simple = inked | (bits < _CHEAP_BITS)
         worth = (gain > 0) & (simple | (errors > _WORTH_RATIO * usual))
         foreign = known & (bits < _CHEAP_BITS)
         least = np.where(inked[known], _INKED_RATIO, _FOREIGN_RATIO)
         foreign[known] |= weight * errors[known] > least * transform_cost(pixels[known], weight)
+        foreign &= bits < _DEAREST * weights * errors
         taken = suspected & (worth | (foreign & (errors > _FAR_RATIO * usual)))
         beside = foreign & (errors > _BESIDE_RATIO * usual)
         beside |= suspected & inked & (errors > _CUT_RATIO * usual)
@@ -219,11 +236,7 @@ class ExactSearch:
 
     def _grow(self, chosen: NDArray[np.bool_], bits: NDArray[np.float32], depth: int) -> None:
         """Add the cheap blocks beside chosen ones, and the rest of tiles that are mostly chosen."""
-        wide = np.pad(chosen, 1)
-        rows, columns = chosen.shape
-        beside = np.logical_or.reduce(
-            [wide[y : y + rows, x : x + columns] for y in range(3) for x in range(3)]
-        )
+        beside = _around(chosen)
 
         def add(tile: int) -> None:
             there = self._there(tile)
@@ -243,51 +256,6 @@ class ExactSearch:
         map_tiles(add, range(self.grid.count), self.threads)
 
 
-@dataclass(frozen=True, slots=True)
-class _Crops:
-    """Crops around cores, side by side.
-
-    Attributes:
-        pixels: ``(H, W, 3)``, rows of crops.
-        count: how many there are; what is left of the last row is black.
-    """
-
-    pixels: NDArray[np.uint8]
-    count: int
-
-    @classmethod
-    def of(cls, rgb: NDArray[np.uint8], picture: Box, cores: NDArray[np.intp]) -> _Crops:
-        """Cut them out of ``rgb``, which shows ``picture``."""
-        across = min(len(cores), _ACROSS)
-        pixels = np.zeros((-(-len(cores) // across), _CROP, across, _CROP, 3), np.uint8)
-        for number, (row, column) in enumerate(cores.tolist()):
-            area = Box(column * _CORE, row * _CORE, (column + 1) * _CORE, (row + 1) * _CORE).around(_MARGIN)
-            pixels[number // across, :, number % across] = pixels_in(rgb, picture, area)
-        return cls(pixels.reshape(pixels.shape[0] * _CROP, across * _CROP, 3), len(cores))
-
-    def blocks(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Values of pixels, ``(H, W, ...)``, by crop and block: ``(n, 8, 8, 8, 8, ...)``."""
-        down, across = (size // _CROP for size in values.shape[:2])
-        side = _CROP // EXACT_SIDE
-        split = values.reshape(down, side, EXACT_SIDE, across, side, EXACT_SIDE, *values.shape[2:])
-        by_crop = np.moveaxis(split, (3, 1, 4), (1, 2, 3))
-        return by_crop.reshape(-1, side, side, EXACT_SIDE, EXACT_SIDE, *values.shape[2:])[: self.count]
-
-    def lossless_bits(self, chosen: NDArray[np.bool_], depth: int) -> NDArray[np.float32]:
-        """Those of chosen blocks of cores, ``(n, 4, 4)``."""
-        number, row, column = np.nonzero(chosen)
-        across, side = self.pixels.shape[1] // _CROP, _CROP // EXACT_SIDE
-        first = _MARGIN // EXACT_SIDE
-        places = np.stack([side * (number // across) + row, side * (number % across) + column], 1)
-        return lossless_bits(np.pad(self.pixels, ((1, 1), (1, 1), (0, 0))), places + first, depth)
-
-
-def _inner(blocks: NDArray[Any]) -> NDArray[Any]:
-    """Of blocks of crops, ``(n, 8, 8, ...)``, those of their cores, ``(n, 4, 4, ...)``."""
-    around = _MARGIN // EXACT_SIDE
-    return blocks[:, around:-around, around:-around]
-
-
 def _usual(errors: NDArray[np.float32], promised: float) -> NDArray[np.float32]:
     """The error that surroundings have, ``(n, 1, 1)``, of those of all blocks, ``(n, 8, 8)``."""
     least = max(_LEAST_USUAL, _LEAST_USUAL_RATIO * promised)
@@ -295,24 +263,24 @@ def _usual(errors: NDArray[np.float32], promised: float) -> NDArray[np.float32]:
     return usual.clip(least, max(least, promised))
 
 
-def _have_ink(blocks: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Whether one colour fills a part of blocks, ``(..., 8, 8, 3)``."""
-    same = (blocks[..., 1:, :] == blocks[..., :-1, :]).all(-1).mean((-2, -1))
-    ink: NDArray[np.bool_] = same > _INK_SHARE
-    return ink
-
-
 def _joined(seeds: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Blocks, and others that touch them, themselves or through others."""
     while seeds.any():
-        wide = np.pad(seeds, 1)
-        rows, columns = seeds.shape
-        around = [wide[y : y + rows, x : x + columns] for y in range(3) for x in range(3)]
-        grown = seeds | others & np.logical_or.reduce(around)
+        grown = seeds | others & _around(seeds)
         if np.array_equal(grown, seeds):
             break
         seeds = grown
     return seeds
+
+
+def _around(blocks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Blocks and all that touch them."""
+    wide = np.pad(blocks, 1)
+    rows, columns = blocks.shape
+    around: NDArray[np.bool_] = np.logical_or.reduce(
+        [wide[y : y + rows, x : x + columns] for y in range(3) for x in range(3)]
+    )
+    return around
 
 
 def _blocks_of(blocks: NDArray[Any], cores: NDArray[np.intp] | None = None) -> NDArray[Any]:
@@ -322,9 +290,9 @@ def _blocks_of(blocks: NDArray[Any], cores: NDArray[np.intp] | None = None) -> N
     return by_core if cores is None else by_core[*cores.T]
 
 
-def _in_turn(lost: NDArray[np.float32]) -> Iterator[NDArray[np.intp]]:
-    """Cores of blocks that may lose something, ``(n, 2)`` at a time: first those that may lose most."""
-    most = _blocks_of(lost).max((2, 3))
+def _in_turn(promise: NDArray[np.float32]) -> Iterator[NDArray[np.intp]]:
+    """Cores of blocks that promise something, ``(n, 2)`` at a time: first those that promise most."""
+    most = _blocks_of(promise).max((2, 3))
     rows, columns = np.nonzero(most)
     order = np.argsort(-most[rows, columns], kind="stable")
     cores = np.stack([rows[order], columns[order]], 1)

@@ -11,7 +11,7 @@ decides.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,17 +20,31 @@ from .stream import EXACT_SIDE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["lossless_bits", "measure_blocks", "promised_error", "screen_blocks"]
+__all__ = [
+    "INK_WEIGHT",
+    "are_printed",
+    "have_ink",
+    "lossless_bits",
+    "measure_blocks",
+    "promised_error",
+    "screen_blocks",
+]
 
 _SUSPECTED_ERROR_RATIO = 4.0
 """A block is suspected if its estimated error is this many times the promised error, or more."""
 _DRAWN_ENTROPY = 2.5
 """A block is drawn, not photographed, if its grey levels have at most this entropy: bits, up to 6."""
+INK_WEIGHT = 2.0
+"""How many times an error counts in printed blocks: in letters and marks each one is seen."""
+_INK_SHARE = 1 / 8
+"""A block has ink if more than this share of its pixels equals the pixel to the left."""
 # The largest share of each measure that a model loses of the patterns it is made for.
 _CHROMA_LOST, _CORNER_LOST, _CONTRAST_LOST = 0.7, 0.9, 0.1
 _HIGH_CONTRAST = 2000.0
 # A lossless coder takes more than the entropy of its residuals: it also sends tables and block borders.
 _OVERHEAD, _FIXED_BITS = 1.25, 0.1
+_MOST_COLOURS = 24
+"""A lossless coder has a palette where blocks have so few colours, as lettering of two colours has."""
 _CHUNK = 1024
 _SAMPLES = EXACT_SIDE**2
 _COUNTS = np.arange(_SAMPLES + 1, dtype=np.float32)
@@ -87,12 +101,9 @@ def measure_blocks(
 
 def _screened(pixels: NDArray[np.uint8], error_weight: float) -> NDArray[np.bool_]:
     """Blocks that are worth measuring, ``(H / 8, W / 8)``."""
-    height = pixels.shape[0] - 2
     least = _SUSPECTED_ERROR_RATIO * promised_error(error_weight)
     chroma = _chroma_peaks(pixels)
-    # Two of eight rows are enough for patterns, which go on: they, and the rows beside them.
-    rows = (np.ascontiguousarray(pixels[k : k + height : EXACT_SIDE, :, 1]) for k in (3, 4, 5, 6))
-    corner, contrast, repeated = _luma_means(*rows)
+    corner, contrast, repeated = _luma_means(pixels)
     screened: NDArray[np.bool_] = (
         (chroma >= max(2.0, 6 * least**0.5 / _CHROMA_LEVEL))
         | (corner >= max(3.0, 0.5 * least**0.5 / _CORNER_LEVEL))
@@ -106,13 +117,6 @@ def _screened(pixels: NDArray[np.uint8], error_weight: float) -> NDArray[np.bool
 _CHROMA_LEVEL, _CORNER_LEVEL, _CONTRAST_LEVEL = 8, 1, 4
 
 
-def _second(values: NDArray[np.int8], step: int = 1) -> NDArray[np.int8]:
-    """Second differences between columns ``step`` apart, for all but those at the ends."""
-    first = values[:, step:] - values[:, :-step]
-    second: NDArray[np.int8] = first[:, step:] - first[:, :-step]
-    return second
-
-
 def _peaks(values: NDArray[np.int8]) -> NDArray[np.int8]:
     """The largest of each 8 columns."""
     for _ in range(3):
@@ -123,46 +127,60 @@ def _peaks(values: NDArray[np.int8]) -> NDArray[np.int8]:
 def _chroma_peaks(pixels: NDArray[np.uint8]) -> NDArray[np.int8]:
     """The largest second difference of red or blue less green in each block."""
     height, width = pixels.shape[0] - 2, pixels.shape[1] - 2
-    # Colours stay beside each other: every third difference is between pixels and means nothing.
-    eighth = (pixels.reshape(height + 2, -1) >> 3).view(np.int8)
-    chroma = eighth[:, 1:] - eighth[:, :-1]
+    row = 3 * (width + 2)
+    # All rows in one run, and two buffers in turn: to allocate takes longer than to subtract. Colours stay
+    # beside each other, so every third difference means nothing, like those from row to row.
+    one, two = np.empty((2, pixels.size), np.int8)
+    np.right_shift(pixels.reshape(-1), 3, out=one.view(np.uint8))
+    np.subtract(one[1:], one[:-1], out=two[:-1])
     # Every row is held against its neighbours: that finds all that is small, and what goes across. What goes
     # down is long enough to show in two of eight rows.
-    first = chroma[1:] - chroma[:-1]
-    down = first[1:, 3:-3] - first[:-1, 3:-3]
-    across = _second(chroma[3::4], 3)
-    peaks = [
-        np.abs(each, out=each).reshape(len(down) // EXACT_SIDE, -1, each.shape[1]).max(1)
-        for each in (down, across)
-    ]
-    rows = np.maximum(*peaks)
-    return _peaks(np.maximum(rows[:, 0::3], rows[:, 1::3])[:, :width])
+    long = two.reshape(-1, row)[3::4]
+    first = long[:, 3:] - long[:, :-3]
+    across = np.abs(first[:, 3:-1] - first[:, :-4])
+    np.subtract(two[row:], two[:-row], out=one[:-row])
+    np.subtract(one[row:], one[:-row], out=two[:-row])
+    down = two[: height * row]
+    np.abs(down, out=down)
+    lines = down.reshape(height // EXACT_SIDE, EXACT_SIDE, row).max(1)[:, 3:-4]
+    lines = np.maximum(lines, across.reshape(height // EXACT_SIDE, 2, -1).max(1))
+    return _peaks(np.maximum(lines[:, 0::3], lines[:, 1::3])[:, :width])
 
 
 def _luma_means(
-    *rows: NDArray[np.uint8],
+    pixels: NDArray[np.uint8],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
-    """Of the two inner of four rows of each block: pattern along both axes, contrast, do pixels repeat."""
-    quarter = [(row >> 2).view(np.int8) for row in rows]
-    across = [_second(row) for row in quarter]
-    contrast = corner = same = np.zeros((1, 1), np.int16)
-    for k in (1, 2):
-        above, here, below = (quarter[k + d][:, 1:-1] for d in (-1, 0, 1))
-        down = above + below - here - here
-        sixteenth = [across[k + d] >> 2 for d in (-1, 0, 1)]
-        both = sixteenth[0] + sixteenth[2] - sixteenth[1] - sixteenth[1]
-        contrast = contrast + np.maximum(np.abs(across[k]), np.abs(down))
-        corner = corner + np.abs(both)
-        inner = rows[k][:, 1:-1]
-        same = same + ((inner == rows[k - 1][:, 1:-1]) | (inner == rows[k][:, :-2]))
+    """Of two rows in eight of green: pattern along both axes, contrast, do pixels repeat.
+
+    That is enough for patterns, which go on.
+    """
+    by_block = pixels[1:-1].reshape(-1, EXACT_SIDE, pixels.shape[1], 3)
+    green = np.ascontiguousarray(by_block[:, 2:6, :, 1])  # these rows and those beside them
+    quarter = np.right_shift(green, 2).view(np.int8)
+    across = quarter[..., 1:] - quarter[..., :-1]
+    across = across[..., 1:] - across[..., :-1]
+    down = np.abs(_across_rows(quarter)[..., 1:-1])
+    contrast = np.maximum(np.abs(across[:, 1:3]), down)
+    corner = np.abs(_across_rows(across >> 2))
+    inner = green[:, 1:3, 1:-1]
+    same = (inner == green[:, :2, 1:-1]) | (inner == green[:, 1:3, :-2])
     return _means(corner), _means(contrast), _means(same) > 0.5
 
 
-def _means(values: NDArray[np.int16]) -> NDArray[np.float32]:
-    """Of 8 columns, where two rows were added up."""
+def _across_rows(values: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Second differences of four rows, ``(n, 2, W)`` of ``(n, 4, W)``."""
+    differences = values[:, 1:] - values[:, :-1]
+    second: NDArray[np.int8] = differences[:, 1:] - differences[:, :-1]
+    return second
+
+
+def _means(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Of two rows and 8 columns, ``(n, W / 8)`` of ``(n, 2, W)``."""
+    sums = np.add(values[:, 0], values[:, 1], dtype=np.int16)
     for _ in range(3):
-        values = values[:, 0::2] + values[:, 1::2]
-    return np.multiply(values, 1 / (2 * EXACT_SIDE), dtype=np.float32)
+        sums = sums[:, 0::2] + sums[:, 1::2]
+    means: NDArray[np.float32] = np.multiply(sums, 1 / (2 * EXACT_SIDE), dtype=np.float32)
+    return means
 
 
 def _measured(
@@ -178,14 +196,52 @@ def _measured(
     promised = promised_error(error_weight)
     far = lost > _SUSPECTED_ERROR_RATIO * promised
     # A thing that was drawn may be lost as a whole.
-    whole = planes.var((2, 3)).mean(0)
+    samples = planes.reshape(*planes.shape[:2], -1)
+    squares = np.einsum("cnk,cnk->n", samples, samples) / (3 * samples.shape[2])
+    whole = np.asarray(squares - np.square(samples.mean(2)).mean(0), np.float32)
+    inner = planes[:, :, 1:-1, 1:-1]
+    drawn = whole > np.maximum(promised, _FIXED_BITS / error_weight)
+    drawn[drawn] = np.maximum(*_equal_shares(inner[1, drawn])) > _INK_SHARE
+    drawn[drawn] = _entropy(inner[:, drawn]).max(0) < _DRAWN_ENTROPY
+    tried = far | drawn
     bits = np.zeros(len(green), np.float32)
-    tried = far | (whole > np.maximum(promised, _FIXED_BITS / error_weight))
     bits[tried] = _bits(planes[:, tried], depth)
-    drawn = np.zeros(len(green), np.bool_)
-    drawn[tried] = _entropy(planes[:, tried, 1:-1, 1:-1]).max(0) < _DRAWN_ENTROPY
-    drawn &= error_weight * whole > bits
+    weights = error_weight * np.where(_printed(inner[:, drawn]), INK_WEIGHT, 1)
+    drawn[drawn] = weights * whole[drawn] > bits[drawn]
     return bits * (far | drawn), np.where(drawn, np.maximum(whole, lost), lost)
+
+
+def have_ink(blocks: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Whether one colour fills a part of blocks, ``(..., 8, 8, 3)``."""
+    ink: NDArray[np.bool_] = _repeated(np.moveaxis(blocks, -1, 0)).mean((-2, -1)) > _INK_SHARE
+    return ink
+
+
+def are_printed(blocks: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Whether a colour other than black and white fills a part of blocks, ``(..., 8, 8, 3)``.
+
+    Black and white also fill parts of photographs, where a camera saturates.
+    """
+    return _printed(np.moveaxis(blocks, -1, 0))
+
+
+def _printed(planes: NDArray[Any], most: int = 255) -> NDArray[np.bool_]:
+    """Likewise, of ``(3, ..., 8, 8)``; ``most`` stands for white."""
+    saturated = (planes == 0).all(0) | (planes == most).all(0)
+    printed: NDArray[np.bool_] = (_repeated(planes) & ~saturated[..., 1:]).mean((-2, -1)) > _INK_SHARE
+    return printed
+
+
+def _repeated(planes: NDArray[Any]) -> NDArray[np.bool_]:
+    """Whether pixels equal that to their left, ``(..., 8, 7)`` of ``(3, ..., 8, 8)``."""
+    repeated: NDArray[np.bool_] = (planes[..., 1:] == planes[..., :-1]).all(0)
+    return repeated
+
+
+def _equal_shares(values: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How many of ``(n, 8, 8)`` equal that to their left, and that above: shares, ``(n,)`` each."""
+    across, down = values[:, :, 1:] == values[:, :, :-1], values[:, 1:] == values[:, :-1]
+    return across.mean((1, 2)), down.mean((1, 2))
 
 
 def _twice(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
@@ -228,8 +284,27 @@ def _bits(planes: NDArray[np.float32], depth: int) -> NDArray[np.float32]:
     left, above, corner = values[:, :, 1:-1, :-2], values[:, :, :-2, 1:-1], values[:, :, :-2, :-2]
     low, high = np.minimum(left, above), np.maximum(left, above)
     residuals = values[:, :, 1:-1, 1:-1] - np.clip(left + above - corner, low, high)
-    bits: NDArray[np.float32] = _OVERHEAD * _entropy(residuals).sum(0) + np.float32(_FIXED_BITS)
+    bits: NDArray[np.float32] = _OVERHEAD * _entropy(residuals).sum(0)
+    printed = _printed(planes[:, :, 1:-1, 1:-1], (1 << depth) - 1)
+    bits[printed] = np.minimum(bits[printed], _palette_bits(values[:, printed, 1:-1, 1:-1]))
+    bits += np.float32(_FIXED_BITS)
     return bits
+
+
+def _palette_bits(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bits of a pixel that tell its colour from the others of its block, ``(n,)`` of ``(3, n, 8, 8)``.
+
+    Infinite for blocks that have too many colours for a palette.
+    """
+    count = values.shape[1]
+    # Two differences and a sample, each of at most 9 bits.
+    first, second, third = values.astype(np.int32).reshape(3, count, _SAMPLES)
+    colours = np.sort((((first & 511) << 9) + (second & 511) << 9) + (third & 511), axis=1)
+    starts = np.ones(colours.shape, np.bool_)
+    starts[:, 1:] = colours[:, 1:] != colours[:, :-1]
+    at = np.flatnonzero(starts)
+    bits = np.bincount(at // _SAMPLES, _BITS_OF_COUNT[np.diff(at, append=starts.size)], count)
+    return np.where(starts.sum(1) <= _MOST_COLOURS, bits, np.inf).astype(np.float32)
 
 
 def _entropy(values: NDArray[np.float32]) -> NDArray[np.float32]:

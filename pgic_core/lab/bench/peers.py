@@ -203,7 +203,7 @@ def find_codec(name: str) -> Codec:
                 raise ImportError(reason)
             return entry.codec()
     raise PgiOptionError(
-        f"{name!r} is no known codec; there are {', '.join(PEERS)}, pgic, pgic-fine, "
+        f"{name!r} is not a known codec; there are {', '.join(PEERS)}, pgic, pgic-fine, "
         "pgic-perceptual and pgic-e1 to e9."
     )
 

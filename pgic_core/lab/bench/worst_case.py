@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,8 @@ ALLOWED_GAP = 6.0
 ALLOWED_CHROMA = 6.0
 """By how many levels Cb and Cr of a neutral block may move, from quality 50 on."""
 _CHROMA_QUALITY = 50
+_FIRST_QUALITY, _GROWTH = 60, 0.05
+"""Where to look for AVIF's quality first; and by which share its files usually grow with one step of it."""
 _SEED = 20
 _SIDE = 512
 
@@ -102,10 +105,11 @@ def measure_worst(
         A row per quality.
     """
     avif = find_codec("avif")
+    files = _Files(avif, picture)
     for quality in qualities:
         data = encode(picture, quality=quality)
         ours = decode(data)
-        peer_data = _largest_within(avif, picture, len(data))
+        peer_data = files.largest_within(len(data))
         peer = avif.decode(peer_data)
         own_psnr, peer_psnr = _block_psnr(picture, ours), _block_psnr(picture, peer)
         gaps = np.where(own_psnr < GOOD_PSNR, peer_psnr - own_psnr, -np.inf)
@@ -165,18 +169,31 @@ def worst_table(rows: Sequence[WorstRow], count: int = 20) -> Table:
     return table
 
 
-def _largest_within(codec: Codec, picture: NDArray[np.uint8], size: int) -> bytes:
-    """The file of the highest quality that is not larger than ``size``; that of the lowest where none is."""
-    low, high = 0, 100
-    best = b""
-    while low <= high:
-        quality = (low + high) // 2
-        data = codec.encode(picture, quality)
-        if len(data) <= size:
-            best, low = data, quality + 1
-        else:
-            high = quality - 1
-    return best or codec.encode(picture, 0)
+class _Files:
+    """The files of one picture by a codec, of which each is made once.
+
+    Args:
+        codec: whose qualities are 0 to 100.
+        picture: ``(H, W, 3)`` uint8.
+    """
+
+    def __init__(self, codec: Codec, picture: NDArray[np.uint8]) -> None:
+        self._codec, self._picture = codec, picture
+        self._made: dict[int, bytes] = {}
+
+    def largest_within(self, size: int) -> bytes:
+        """The file of the highest quality within ``size`` bytes; that of the lowest if none is."""
+        while True:
+            low = max((q for q, data in self._made.items() if len(data) <= size), default=-1)
+            high = min((q for q, data in self._made.items() if len(data) > size), default=101)
+            if high - low <= 1:
+                return self._made[max(low, 0)]
+            near = low if low >= 0 else high
+            guess = _FIRST_QUALITY
+            if near in self._made:
+                guess = near + math.floor(math.log(size / len(self._made[near])) / _GROWTH)
+            guess = min(max(guess, low + 1), high - 1)
+            self._made[guess] = self._codec.encode(self._picture, guess)
 
 
 def _block_psnr(picture: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> NDArray[np.float64]:

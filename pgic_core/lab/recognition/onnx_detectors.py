@@ -37,12 +37,12 @@ class YoloxDetector:
     def __init__(self, path: Path) -> None:
         self._session, self._input, shape = _opened(path)
         if len(shape) != 4 or shape[1] != 3 or not isinstance(shape[2], int) or shape[2] != shape[3]:
-            raise PgiInputError(f"{path} is no YOLOX detector: its input is {shape}.")
+            raise PgiInputError(f"{path} is not a YOLOX detector: its input is {shape}.")
         self._side: int = shape[2]
         self._grid, self._stride = _grid_of(self._side)
         (result,) = self._session.get_outputs()
         if result.shape[-2] != len(self._grid):
-            raise PgiInputError(f"{path} is no YOLOX detector: its output is {result.shape}.")
+            raise PgiInputError(f"{path} is not a YOLOX detector: its output is {result.shape}.")
 
     def see(self, picture: NDArray[np.uint8]) -> list[Seen]:
         """What is in a picture; labels are numbers of classes.
@@ -85,7 +85,7 @@ class FastestDetector:
         (result,) = self._session.get_outputs()
         sizes = (*shape[2:], *result.shape[2:])
         if len(shape) != 4 or len(sizes) != 4 or not all(isinstance(size, int) for size in sizes):
-            raise PgiInputError(f"{path} is no FastestDet detector: {shape} to {result.shape}.")
+            raise PgiInputError(f"{path} is not a FastestDet detector: {shape} to {result.shape}.")
         self._size: tuple[int, int] = (shape[3], shape[2])
 
     def see(self, picture: NDArray[np.uint8]) -> list[Seen]:
@@ -116,7 +116,7 @@ def _opened(path: Path) -> tuple[Any, str, list[Any]]:
     try:
         session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime has errors of many kinds
-        raise PgiInputError(f"{path} is no ONNX network: {error}.") from error
+        raise PgiInputError(f"{path} is not an ONNX network: {error}.") from error
     (given,) = session.get_inputs()
     return session, given.name, list(given.shape)
 

@@ -17,14 +17,14 @@ import torch
 from ...models.manifest import identity_digest, write_manifest
 from ...models.tables import ROWS, ROWS_PER_OCTAVE, Tables, gaussian_frequencies, row_of_log2_scale
 from ...options import QUALITIES
+from .codec_graphs import GRAPHS, preview_graph, symbol_channels
 from .config import TrainingConfig
-from .descent import descent, sensitivity
+from .descent_graph import descent, sensitivity
+from .error_feedback import round_linear_path
 from .export_renderers import LARGER, load_fine, write_renderers
-from .feedback import round_linear_path
-from .graph import array
-from .graphs import GRAPHS, preview_graph, symbol_channels
 from .layers import Mix
 from .networks import Codec
+from .onnx_writer import array
 from .preview_fit import fit_preview, linear_preview
 from .quantise import calibrate, calibration_crops, equalise, grids_of, input_ranges, pattern_crops
 from .slim import slim

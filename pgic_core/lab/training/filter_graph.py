@@ -12,7 +12,7 @@ import numpy as np
 from onnx import TensorProto
 
 from ...codec.learned.post_filter import ACTIVITY_STEP, ACTIVITY_STEPS, BLOCK, PATH
-from .graph import GraphWriter
+from .onnx_writer import GraphWriter
 
 if TYPE_CHECKING:
     import onnx

@@ -6,27 +6,35 @@ likes, colours included. So the map is fitted to training crops when a model is 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .graph import array
+from .onnx_writer import array
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
     from .networks import Codec
 
-__all__ = ["fit_preview", "fit_quarter", "linear_preview"]
+__all__ = ["LOW_RATE", "AffineMap", "fit_preview", "fit_quarter", "linear_preview"]
+
+AffineMap: TypeAlias = "tuple[NDArray[np.float32], NDArray[np.float32]]"
+"""Weights ``(outputs, inputs)`` and biases ``(outputs,)``."""
+
+LOW_RATE = -0.2
+"""Place of the rate (-1 to 1) below which the picture at 1/4 has a map of its own, faded in down to -1."""
 
 # How many positions' worth of belief the linear path keeps.
 _PRIOR = 100.0
+# How often the crops are coded, each time at other rates.
+_TURNS = 4
 
 
-def linear_preview(codec: Codec) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def linear_preview(codec: Codec) -> AffineMap:
     """The linear path of the synthesis, averaged.
 
     Returns:
@@ -38,7 +46,7 @@ def linear_preview(codec: Codec) -> tuple[NDArray[np.float32], NDArray[np.float3
     return weight.reshape(12, base), array(net.linear.bias).reshape(2, 2, 64, 3).mean(2).reshape(12)
 
 
-def fit_preview(codec: Codec, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def fit_preview(codec: Codec, crops: NDArray[np.uint8]) -> AffineMap:
     """The map whose squared error is least on some crops.
 
     Args:
@@ -54,26 +62,33 @@ def fit_preview(codec: Codec, crops: NDArray[np.uint8]) -> tuple[NDArray[np.floa
     means = F.avg_pool2d(torch.from_numpy(crops).permute(0, 3, 1, 2).double(), 8).permute(0, 2, 3, 1)
     n, height, width, _ = means.shape
     wanted = means.reshape(n, height // 2, 2, width // 2, 2, 3).transpose(2, 3).reshape(-1, 12)
-    return _fitted(base, (wanted - 128) / 256, *linear_preview(codec))
+    known = F.pad(base, (0, 1), value=1.0)
+    return _unstacked(_fitted(known, (wanted - 128) / 256, _stacked(*linear_preview(codec))))
 
 
-def fit_quarter(codec: Codec, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The map from the latent whose squared error against the decoded picture at 1/4 is least on some crops.
+def fit_quarter(codec: Codec, crops: NDArray[np.uint8]) -> tuple[AffineMap, AffineMap]:
+    """Maps from the latent whose squared error against the decoded picture at 1/4 is least on some crops.
 
     Means of 4x4 pixels of the whole picture would take the whole synthesis. A linear map comes to 40 dB and
-    more of them.
+    more of them. At low rates the synthesis smooths what it does not know, and another map is best: the
+    second is added, times how far the rate lies from :data:`LOW_RATE` (0) to -1 (1).
 
     Args:
         codec: the networks.
         crops: as for :func:`fit_preview`.
 
     Returns:
-        Weights ``(48, M)`` and biases ``(48,)``, for rows, columns and colours of a position's 4x4 pixels.
+        Two maps of M channels to rows, columns and colours of a position's 4x4 pixels.
     """
     net = codec.synthesis
     seen: list[tuple[Tensor, ...]] = []
-    codec.watch([net], crops, lambda _, inputs: seen.append(inputs))
-    latent = torch.cat([inputs[0].flatten(0, 2) for inputs in seen]).double()
+    for turn in range(_TURNS):  # each crop at several rates
+        turned = np.roll(crops, turn * len(crops) // _TURNS, axis=0)
+        codec.watch([net], turned, lambda _, inputs: seen.append(inputs))
+    places = torch.linspace(-1, 1, len(crops)).double().repeat(_TURNS)
+    shares = ((LOW_RATE - places) / (LOW_RATE + 1)).clamp(min=0)
+    latents = [F.pad(inputs[0].flatten(0, 2).double(), (0, 1), value=1.0) for inputs in seen]
+    known = torch.cat([torch.cat([x, s * x], 1) for x, s in zip(latents, shares, strict=True)])
     wanted = []
     for inputs in seen:
         with torch.no_grad():
@@ -85,15 +100,22 @@ def fit_quarter(codec: Codec, crops: NDArray[np.uint8]) -> tuple[NDArray[np.floa
     weight = (array(net.linear.weight) * array(net.deviation)).reshape(2, 2, 2, 4, 2, 4, 3, -1).mean((3, 5))
     bias = array(net.linear.bias).reshape(2, 2, 2, 4, 2, 4, 3).mean((3, 5))
     weight = weight.transpose(0, 2, 1, 3, 4, 5).reshape(48, -1)
-    return _fitted(latent, torch.cat(wanted), weight, bias.transpose(0, 2, 1, 3, 4).reshape(48))
+    usual = _stacked(weight, bias.transpose(0, 2, 1, 3, 4).reshape(48))
+    found = _fitted(known, torch.cat(wanted), torch.cat([usual, torch.zeros_like(usual)]))
+    first, second = found.split(len(usual))
+    return _unstacked(first), _unstacked(second)
 
 
-def _fitted(
-    known: Tensor, wanted: Tensor, weight: NDArray[np.float32], bias: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The affine map of ``known`` to ``wanted`` of least squared error, near the one given."""
-    known = F.pad(known, (0, 1), value=1.0)
-    start = torch.cat([torch.from_numpy(weight).T, torch.from_numpy(bias)[None]]).double()
+def _stacked(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> Tensor:
+    """An affine map as one matrix ``(inputs + 1, outputs)``."""
+    return torch.cat([torch.from_numpy(weight).T, torch.from_numpy(bias)[None]]).double()
+
+
+def _unstacked(matrix: Tensor) -> AffineMap:
+    return matrix[:-1].T.float().numpy(), matrix[-1].float().numpy()
+
+
+def _fitted(known: Tensor, wanted: Tensor, start: Tensor) -> Tensor:
+    """The matrix that maps ``known`` to ``wanted`` with least squared error, near ``start``."""
     moments = known.T @ known + _PRIOR * torch.eye(len(start))
-    found = start + torch.linalg.solve(moments, known.T @ (wanted - known @ start))
-    return found[:-1].T.float().numpy(), found[-1].float().numpy()
+    return start + torch.linalg.solve(moments, known.T @ (wanted - known @ start))

@@ -13,8 +13,9 @@ import numpy as np
 from onnx import TensorProto
 
 from ...codec.tiling import Y_STRIDE
-from .graph import GraphWriter, array
-from .graphs import grey_levels
+from .codec_graphs import grey_levels
+from .onnx_writer import GraphWriter, array
+from .preview_fit import LOW_RATE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from .fine import FineSynthesis, WindowAttention
     from .networks import Codec
+    from .preview_fit import AffineMap
 
     Ranges = Mapping[nn.Module, tuple[float, float]]
 
@@ -70,12 +72,19 @@ def half_graph(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
     return g.finish()
 
 
-def quarter_graph(codec: Codec, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> onnx.ModelProto:
-    """Decoder: latent to picture at 1/4, an affine map (see :func:`.preview_fit.fit_quarter`)."""
+def quarter_graph(codec: Codec, usual: AffineMap, low: AffineMap) -> onnx.ModelProto:
+    """Decoder: latent to picture at 1/4, an affine map by rate (see :func:`.preview_fit.fit_quarter`)."""
     g, a = GraphWriter("quarter"), codec.architecture
     latent = g.input("latent", [1, "h", "w", a.latent])
     corners = g.split(g.input("inside", [4], TensorProto.INT64), [2, 2])
-    x = g.crop(g.product(latent, weight.T, bias), *corners)
+    rate = g.channels_last(g.input("rate", [1, 1, "he", "we"]))
+    # 0 from LOW_RATE on, 1 at the lowest rate.
+    slope = np.float32(-1 / (LOW_RATE + 1))
+    share = g.relu(g.mul(g.add(rate, g.constant(np.float32(-LOW_RATE))), g.constant(slope)))
+    weight, bias = (np.concatenate(parts) for parts in zip(usual, low, strict=True))
+    both = g.product(latent, weight.T, bias)
+    x, more = g.split(both, [48, 48], axis=3)
+    x = g.crop(g.add(x, g.mul(share, more)), *corners)
     g.output("picture", g.depth_to_space(grey_levels(g, x), 4, 3), [1, "H", "W", 3], TensorProto.UINT8)
     return g.finish()
 

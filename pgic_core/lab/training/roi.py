@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .data import load_folders
-from .graph import GraphWriter, array
+from .onnx_writer import GraphWriter, array
 from .roi_data import CELL, BoxedPicture, Sampler, is_test_scene, load_coco
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from .data import load_sampler
-from .run import TrainingRun, inputs
+from .stage import TrainingRun, inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -28,8 +28,8 @@ from . import STARTED
 from .checkpoint import load_state
 from .config import Stage, TrainingConfig, load_config, with_values
 from .data import load_sampler
-from .run import TrainingRun
 from .smoke import smoke
+from .stage import TrainingRun
 from .step import CaptureError
 
 if TYPE_CHECKING:

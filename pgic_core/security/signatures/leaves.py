@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, TypeVar
 
-from ...codec.parts import Layer, payload_plan
+from ...codec.payload_parts import Layer, payload_plan
 from ...codec.tiling import Box
 from ...errors import (
     PgiAuthenticationError,
@@ -17,15 +17,15 @@ from ...errors import (
     PgiKeyError,
     PgiTruncatedError,
 )
+from ..encryption_plan import payload_of, tier_of_part, without_preview
+from ..field_tiers import fields_bytes, join_fields, split_fields
 from ..opened_content import OpenedContent
-from ..plan import payload_of, tier_of_part, without_preview
-from ..sorting import fields_bytes, join_fields, split_fields
 from ..tiers import Tier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from ...codec.parts import PayloadPart, PayloadPlan
+    from ...codec.payload_parts import PayloadPart, PayloadPlan
     from ...container import PgiReader
     from ..suites import Suite
 
@@ -36,7 +36,7 @@ _PLACE = struct.Struct("<IBBI")
 
 
 class LeafKind(IntEnum):
-    """Kinds of leaves; those of the picture are the numbers of :class:`~pgic_core.codec.parts.Layer`."""
+    """Kinds of leaves; parts of the picture are numbered as :class:`~pgic_core.codec.payload_parts.Layer`."""
 
     CLAIMS = 16
     MODEL = 17
@@ -77,7 +77,7 @@ class Leaf:
 
     Attributes:
         index: among the leaves of its tier.
-        kind: of :class:`LeafKind` or :class:`~pgic_core.codec.parts.Layer`.
+        kind: of :class:`LeafKind` or :class:`~pgic_core.codec.payload_parts.Layer`.
         tier: whose keys open it.
         tile: its number; 0 where there is none.
         content: plain bytes; None if no key opens them, or they cannot be read.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import cbor2
 
-from ...codec.parts import Layer
+from ...codec.payload_parts import Layer
 from ...codec.tiling import Box
 from ...container import ImageFields
 from ...errors import PgiAuthenticationError, PgiFormatError, PgiKeyError, PgiOptionError

@@ -7,7 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from pgic_core.cli.bench import bench
-from pgic_core.lab.bench.worst_case import WorstRow, generated_pictures, measure_worst
+from pgic_core.lab.bench.peers import Codec
+from pgic_core.lab.bench.worst_case import WorstRow, _Files, generated_pictures, measure_worst
 from pgic_core.lab.generated_patterns import PATTERNS, generate
 
 
@@ -71,3 +72,18 @@ def test_the_command_says_how_many_fail(tmp_path) -> None:
     failing = result.output.rsplit("\n", 2)[-2]
     assert failing.endswith(f"of {len(PATTERNS)} pictures and qualities are out of bounds.")
     assert result.exit_code == (0 if failing.startswith("0 ") else 1)
+
+
+def test_the_largest_file_within_a_size_is_found_with_few_tries() -> None:
+    made: list[int] = []
+
+    def encode(picture: np.ndarray, quality: int) -> bytes:
+        made.append(quality)
+        return bytes(1000 + quality**2)
+
+    codec = Codec("c", "", (), 0, encode, lambda data: np.zeros((1, 1, 3), np.uint8))
+    files = _Files(codec, np.zeros((1, 1, 3), np.uint8))
+    assert [len(files.largest_within(size)) for size in (3500, 2000, 10**6, 1000, 900)] == [
+        1000 + quality**2 for quality in (50, 31, 100, 0, 0)
+    ]
+    assert len(made) == len(set(made)) < 30

@@ -66,10 +66,10 @@ def test_boxes_of_yolox_are_decoded_and_thinned(tmp_path: Path) -> None:
 
 def test_files_that_are_no_detector_are_refused(tmp_path: Path) -> None:
     (tmp_path / "no.onnx").write_bytes(b"nothing")
-    with pytest.raises(PgiInputError, match="no ONNX network"):
+    with pytest.raises(PgiInputError, match="not an ONNX network"):
         YoloxDetector(tmp_path / "no.onnx")
     write_detector(tmp_path / "short.onnx", np.zeros((5, 7)))
-    with pytest.raises(PgiInputError, match="no YOLOX detector"):
+    with pytest.raises(PgiInputError, match="not a YOLOX detector"):
         YoloxDetector(tmp_path / "short.onnx")
 
 
@@ -89,7 +89,7 @@ def test_boxes_of_fastestdet_are_decoded(tmp_path: Path) -> None:
     assert (found.label, found.score) == ("0", pytest.approx(0.81**0.6 * 0.25**0.4))
     # The cell's corner is at half the width and half the height; sigmoid(0) is one half of each.
     assert found.box == pytest.approx((20, 10, 60, 30))
-    with pytest.raises(PgiInputError, match="no ONNX network"):
+    with pytest.raises(PgiInputError, match="not an ONNX network"):
         FastestDetector(tmp_path / "none.onnx")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from pgic_core.lab.training.feedback import round_linear_path, rounded
+from pgic_core.lab.training.error_feedback import round_linear_path, rounded
 from pgic_core.lab.training.layers import space_to_depth
 from pgic_core.lab.training.networks import Codec
 from pgic_core.lab.training.quantise import WEIGHT_LEVELS

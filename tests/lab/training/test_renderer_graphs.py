@@ -19,7 +19,7 @@ from pgic_core.lab.training.fine import FineSynthesis, grid, halo, halo_steps
 from pgic_core.lab.training.klt_start import start_from_klt
 from pgic_core.lab.training.layers import enlarge
 from pgic_core.lab.training.networks import Codec
-from pgic_core.lab.training.preview_fit import fit_quarter
+from pgic_core.lab.training.preview_fit import LOW_RATE, fit_quarter
 from pgic_core.lab.training.renderer_graphs import fine_graph, half_graph, quarter_graph
 from pgic_core.models import Model
 
@@ -120,17 +120,52 @@ def test_a_quarter_is_what_a_linear_map_can_say_of_the_picture() -> None:
     start_from_klt(codec, torch.from_numpy(crops).float() / 256 - 0.5)
     seen: list[tuple[torch.Tensor, ...]] = []
     codec.watch([codec.synthesis], crops, lambda _, inputs: seen.append(inputs))
-    weight, bias = fit_quarter(codec, crops)
-    graph = quarter_graph(codec, weight, bias)
-    for inputs in seen:
+    usual, low = fit_quarter(codec, crops)
+    graph = quarter_graph(codec, usual, low)
+    places = np.linspace(-1, 1, len(seen), dtype=np.float32)
+    for inputs, place in zip(seen, places, strict=True):
         picture = codec.synthesis(*inputs).permute(0, 3, 1, 2)
         expected = grey(F.avg_pool2d(picture, 4).permute(0, 2, 3, 1))
         latent = inputs[0].numpy()
-        shown = run(graph, latent=latent, inside=corners(0, 0, 8, 12))
+        rate = np.full((1, 1, 1, 1), place)
+        shown = run(graph, latent=latent, rate=rate, inside=corners(0, 0, 8, 12))
         assert shown.shape == (1, 32, 48, 3)
         assert np.square(shown - expected).mean() < 9
-        part = run(graph, latent=latent, inside=corners(2, 1, 7, 12))
+        part = run(graph, latent=latent, rate=rate, inside=corners(2, 1, 7, 12))
         assert np.array_equal(part, shown[:, 8:28, 4:])
+
+
+@torch.no_grad()
+def test_the_map_of_low_rates_fades_in() -> None:
+    """The lowest rate has both maps, half-way there is half of the second, and from LOW_RATE on none."""
+    codec, random = Codec(SMALL), np.random.default_rng(4)
+    channels = SMALL.latent
+    usual, low = (
+        (
+            random.normal(0, 0.1, (48, channels)).astype(np.float32),
+            random.normal(0, 0.1, 48).astype(np.float32),
+        )
+        for _ in range(2)
+    )
+    latent = random.normal(0, 0.3, (1, 2, 3, channels)).astype(np.float32)
+    half = (LOW_RATE - 1) / 2
+    graph = quarter_graph(codec, usual, low)
+    for place, share in ((-1.0, 1.0), (half, 0.5), (LOW_RATE, 0.0), (0.9, 0.0)):
+        rate = np.full((1, 1, 1, 1), place, np.float32)
+        shown = run(graph, latent=latent, rate=rate, inside=corners(0, 0, 2, 3))
+        cells = latent @ (usual[0] + share * low[0]).T + usual[1] + share * low[1]
+        expected = np.clip(np.rint(128 + 256 * cells), 0, 255).reshape(2, 3, 4, 4, 3)
+        expected = expected.transpose(0, 2, 1, 3, 4).reshape(1, 8, 12, 3)
+        assert np.abs(shown - expected).max() <= 1
+    each = np.full((1, 1, 2, 3), -1, np.float32)
+    each[..., 2] = 1  # a finer region
+    mixed = run(graph, latent=latent, rate=each, inside=corners(0, 0, 2, 3))
+    lowest, usual_one = (
+        run(graph, latent=latent, rate=np.full((1, 1, 1, 1), p, np.float32), inside=corners(0, 0, 2, 3))
+        for p in (-1, 1)
+    )
+    assert np.array_equal(mixed[:, :, :8], lowest[:, :, :8])
+    assert np.array_equal(mixed[:, :, 8:], usual_one[:, :, 8:])
 
 
 def checkpoint(folder: Path, name: str, fine: FineArchitecture | None) -> Path:

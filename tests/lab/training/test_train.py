@@ -18,7 +18,8 @@ from skimage import data
 import pgic_core
 from pgic_core.errors import PgiInputError, PgiOptionError
 from pgic_core.lab.training import data as crop_data
-from pgic_core.lab.training import run, train
+from pgic_core.lab.training import stage as stage_module
+from pgic_core.lab.training import train
 from pgic_core.lab.training.checkpoint import load_weights
 from pgic_core.lab.training.config import Schedule, Stage, TrainingConfig, load_config, with_values
 from pgic_core.lab.training.export import load_codec
@@ -69,9 +70,9 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 
 @pytest.fixture
 def few_calibration_crops(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "CALIBRATION_CROPS", 2)
-    monkeypatch.setattr(run, "CALIBRATION_SIDE", 128)
-    monkeypatch.setattr(run, "pattern_crops", lambda config: None)
+    monkeypatch.setattr(stage_module, "CALIBRATION_CROPS", 2)
+    monkeypatch.setattr(stage_module, "CALIBRATION_SIDE", 128)
+    monkeypatch.setattr(stage_module, "pattern_crops", lambda config: None)
 
 
 @pytest.mark.usefixtures("few_calibration_crops")
@@ -282,7 +283,7 @@ def test_config_files_that_cannot_be_used(tmp_path: Path) -> None:
 def test_the_log_has_a_row_for_every_hundred_steps(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "_LOG_EVERY", 2)
+    monkeypatch.setattr(stage_module, "_LOG_EVERY", 2)
     schedule = replace(SCHEDULE, integer=0.0, fine="joint")
     train.train(CONFIG, root, tmp_path / "out", [train.Job(0, Stage(schedule), None)])
     with (tmp_path / "out" / "log.csv").open() as stream:
@@ -299,8 +300,8 @@ def test_smoke_measures_and_keeps_nothing(
     recipe.write_text(RECIPE)
     out = tmp_path / "out"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "CALIBRATION_CROPS", 2)
-        patch.setattr(run, "CALIBRATION_SIDE", 128)
+        patch.setattr(stage_module, "CALIBRATION_CROPS", 2)
+        patch.setattr(stage_module, "CALIBRATION_SIDE", 128)
         train.main([str(recipe), "--data", str(root), "--out", str(out), "--smoke"])
     said = capsys.readouterr().out
     assert said.count("ms a step") == 2

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ..camera import orientation_of, xmp_with_synthesised
+from ..camera import orientation_of
 from ..codec.picture import Picture, SampleFormat, upright_pixels
 from ..container import put_segments
 from ..errors import PgiUnsupportedError
-from .side_data import SideData
+from .carried import CARRIED_NAMES, EXIF_PREFIX, Carried, not_held
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+__all__ = ["photo_bytes"]
 
-    from .file import PgiFile
-
-__all__ = ["Carried", "not_held", "photo_bytes"]
-
-_EXIF_PREFIX = b"Exif\x00\x00"
 _JPEG_QUALITY = 95
 _MAX_JPEG_ICC = 255 * 65_519
 
@@ -48,93 +40,6 @@ _HOLDS = {
     "BMP": {"dpi"},
 }
 _MAX_JPEG_DPI = 65_535
-_NAMES = {
-    "exif": "EXIF",
-    "icc_profile": "an ICC profile",
-    "xmp": "XMP",
-    "xmp_extended": "extended XMP",
-    "iptc": "IPTC",
-    "photoshop": "Photoshop resources",
-    "comments": "comments",
-    "texts": "PNG texts",
-    "dpi": "a resolution",
-    "segments": "raw temperatures or other segments of a camera",
-}
-
-
-_OWN = ("exif", "icc_profile", "xmp", "dpi", "segments")
-
-
-@dataclass(frozen=True, slots=True)
-class Carried:
-    """What goes into a file beside its pixels; None or empty where there is none.
-
-    Attributes:
-        exif: without its prefix.
-        icc_profile: ICC profile.
-        xmp: XMP packet.
-        dpi: pixels per inch, horizontal and vertical.
-        segments: further APPn segments of a JPEG (:mod:`pgic_core.container.segments`).
-        side: IPTC, comments and the like.
-        whole: whether the picture is the whole one in full size, of which alone ``segments`` speak.
-    """
-
-    exif: bytes | None = None
-    icc_profile: bytes | None = None
-    xmp: bytes | None = None
-    dpi: tuple[float, float] | None = None
-    segments: bytes | None = None
-    side: SideData = field(default_factory=SideData)
-    whole: bool = True
-
-    @classmethod
-    def of(cls, file: PgiFile, *, whole: bool) -> Carried:
-        """What a ``.pgi`` file brings along.
-
-        Args:
-            file: the file.
-            whole: whether the picture is the whole one in full size; else its resolution no longer holds.
-        """
-        exif = file.exif
-        return cls(
-            exif=exif.removeprefix(_EXIF_PREFIX) if exif else None,
-            icc_profile=file.icc_profile,
-            xmp=file.xmp,
-            dpi=file.dpi if whole else None,
-            segments=file.segments,
-            whole=whole,
-            side=file.side_data,
-        )
-
-    def marked_synthesised(self, losses: list[str]) -> Carried:
-        """The same, with a note in XMP that pixels were synthesised.
-
-        Args:
-            losses: gets a predicate if the XMP is too broken for that, and makes room for a new packet.
-        """
-        try:
-            xmp = xmp_with_synthesised(self.xmp)
-        except PgiUnsupportedError:
-            losses.append("has XMP that is too broken for the note on synthesised pixels, and loses it")
-            xmp = xmp_with_synthesised(None)
-        return dataclasses.replace(self, xmp=xmp)
-
-    def names(self) -> list[str]:
-        """Names of what is there, as :data:`_NAMES` has them."""
-        own = [name for name in _OWN if getattr(self, name)]
-        return own + [name for name in _NAMES if getattr(self.side, name, None)]
-
-    def without(self, names: Iterable[str]) -> Carried:
-        """The same without some of it."""
-        empty: dict[str, Any] = {"comments": (), "texts": ()}
-        own: dict[str, Any] = {}
-        side: dict[str, Any] = {}
-        for name in names:
-            if name in _OWN:
-                own[name] = None
-            else:
-                side[name] = empty.get(name, b"")
-        return dataclasses.replace(self, **own, side=dataclasses.replace(self.side, **side))
 
 
 def photo_bytes(
@@ -187,7 +92,7 @@ def _held(carried: Carried, kind: str, losses: list[str]) -> Carried:
     """What of it the format holds; the rest is named."""
     left = [name for name in carried.names() if name not in _HOLDS.get(kind, set())]
     if kind == "JPEG":
-        if carried.exif and len(_EXIF_PREFIX) + len(carried.exif) > 65_533:
+        if carried.exif and len(EXIF_PREFIX) + len(carried.exif) > 65_533:
             left.append("exif")
         if carried.icc_profile and len(carried.icc_profile) > _MAX_JPEG_ICC:
             left.append("icc_profile")
@@ -198,16 +103,9 @@ def _held(carried: Carried, kind: str, losses: list[str]) -> Carried:
     if left:
         losses.append(not_held(left, kind))
     if carried.segments and not carried.whole and "segments" not in left:
-        losses.append(f"has {_NAMES['segments']}, which only the whole picture can hold")
+        losses.append(f"has {CARRIED_NAMES['segments']}, which only the whole picture can hold")
         left.append("segments")
     return carried.without(left)
-
-
-def not_held(names: Sequence[str], kind: str) -> str:
-    """A predicate that says what a format cannot hold."""
-    texts = [_NAMES[name] for name in names]
-    listed = texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
-    return f"has {listed}, which this {kind} cannot hold"
 
 
 def _utf8(xmp: bytes) -> str | None:
@@ -224,13 +122,13 @@ def _file(
     picture: Picture, carried: Carried, kind: str, quality: int | None, losses: list[str]
 ) -> bytes | memoryview:
     if kind == "TIFF":
-        from .photo_tiff import tiff_file
+        from .tiff_writing import tiff_file
 
         return b"".join(tiff_file(picture.pixels, carried, losses))
     deep = picture.sample_format is SampleFormat.UINT16 and picture.pixels.shape[2] > 1
     options = _save_options(carried, kind, quality)
     if kind == "PNG" and deep:
-        from .photo_png import deep_png
+        from .png_writing import deep_png
 
         return deep_png(picture.pixels, options)
     if deep:
@@ -249,7 +147,7 @@ def _save_options(carried: Carried, kind: str, quality: int | None) -> dict[str,
     options: dict[str, Any] = {}
     if carried.exif:
         # Pillow's JPEG writer takes the bytes as they are, and readers look for the prefix.
-        options["exif"] = _EXIF_PREFIX + carried.exif
+        options["exif"] = EXIF_PREFIX + carried.exif
     if carried.icc_profile:
         options["icc_profile"] = carried.icc_profile
     if carried.dpi:
@@ -272,7 +170,7 @@ def _save_options(carried: Carried, kind: str, quality: int | None) -> dict[str,
 
 
 def _jpeg_segments(carried: Carried) -> bytes:
-    from .photo_jpeg import comment_segments, photoshop_segments, xmp_segments
+    from .jpeg_writing import comment_segments, photoshop_segments, xmp_segments
 
     xmp = carried.xmp or b""
     if len(xmp) > 65_000:  # what goes into extended XMP has to be UTF-8

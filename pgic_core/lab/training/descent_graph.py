@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from onnx import TensorProto
 
-from .graph import GraphWriter, array
-from .graphs import PICTURE
+from .codec_graphs import PICTURE
 from .layers import Block, Depthwise, Mix, Pointwise
+from .onnx_writer import GraphWriter, array
 
 if TYPE_CHECKING:
     from collections.abc import Callable

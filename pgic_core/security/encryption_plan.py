@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..codec.base import Payload
-from ..codec.parts import Layer
+from ..codec.payload_parts import Layer
 from ..container import Compression, ExtensionKey
 from ..errors import PgiOptionError
 from .messages import PADDING, SealedPart, padded_length
@@ -16,7 +16,7 @@ from .tiers import Tier
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ..codec.parts import PayloadPart, PayloadPlan
+    from ..codec.payload_parts import PayloadPart, PayloadPlan
     from ..container import PgiReader
     from .recipients import Recipient
 

@@ -1,7 +1,7 @@
 """The ONNX graphs of a model, as :mod:`pgic_core.codec` calls them.
 
 Latents, symbols and their thresholds come in and go out as ``(1, h, w, C)``, pictures as ``(1, H, W, 3)``
-grey levels; small things as ``(1, C, h, w)``. Inside, channels come last (see :mod:`.graph`).
+grey levels; small things as ``(1, C, h, w)``. Inside, channels come last (see :mod:`.onnx_writer`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from onnx import TensorProto
 
 from ...codec.learned.entropy import LARGEST
 from .coding_order import BASE_STEPS, detail_position
-from .graph import GraphWriter, array
+from .onnx_writer import GraphWriter, array
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

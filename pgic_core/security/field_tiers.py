@@ -10,7 +10,7 @@ import numpy as np
 
 from ..camera import without_thumbnail, xmp_without_thumbnail
 from ..container import ExtensionKey, parse_extension, serialize_extension
-from ..container.packing import deflate_if_smaller, inflate
+from ..container.deflate import deflate_if_smaller, inflate
 from ..errors import PgiFormatError, PgiUnsupportedError
 from .tiers import Tier
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .writing import Carried
+    from .carried import Carried
 
 __all__ = ["tiff_file"]
 
@@ -53,7 +53,7 @@ def tiff_file(pixels: NDArray[Any], carried: Carried, losses: list[str]) -> list
     head = tiff_order(exif[:16])
     if head is None or head[1]:
         if exif:
-            losses.append("has EXIF that is no TIFF, which is left out")
+            losses.append("has EXIF that is not a TIFF, which is left out")
         exif, head = b"II*\0\x08\0\0\0", ("<", False, 0)
     order, _, first = head
     described = read_directory(exif, first, order) if first else Directory({})

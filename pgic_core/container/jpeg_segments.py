@@ -101,7 +101,7 @@ def put_segments(jpeg: bytes | memoryview, segments: bytes) -> bytes:
     """
     data = bytes(jpeg)
     if not data.startswith(_SOI):
-        raise PgiFormatError("This is no JPEG.")
+        raise PgiFormatError("This is not a JPEG.")
     at = len(_SOI)
     while data[at : at + 1] == b"\xff" and _FIRST <= data[at + 1] <= _LAST:
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
