@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
@@ -83,6 +84,7 @@ class SequenceWriter:
     ) -> None:
         if key_distance is not None and not 1 <= key_distance <= 1024:
             raise PgiOptionError(f"key_distance must be from 1 to 1024, not {key_distance}.")
+        _check_target(target)
         self._target = target
         self._key_distance = key_distance
         self._options = options
@@ -279,10 +281,19 @@ def _duration(durations: float | Sequence[float | None] | None, number: int) -> 
     return durations[number]
 
 
+def _check_target(target: object) -> None:
+    """Raise unless a file object can hold a sequence."""
+    if isinstance(target, (str, os.PathLike)):
+        return
+    able = (getattr(target, name, bool)() for name in ("readable", "writable", "seekable"))
+    if isinstance(target, io.TextIOBase) or not all(able):
+        raise PgiOptionError("A sequence goes to a path, or to a binary file object that reads and writes.")
+
+
 def _is_there(target: str | os.PathLike[str] | IO[bytes]) -> bool:
     """Whether there is something to append to."""
     if isinstance(target, (str, os.PathLike)):
-        return os.path.exists(target)
+        return os.path.exists(target) and os.path.getsize(target) > 0
     start = target.tell()
     found = bool(target.read(1))
     target.seek(start)

@@ -126,6 +126,7 @@ def test_appending_goes_on_where_the_writer_left(site: Path, tmp_path: Path) -> 
 
 def test_appending_to_a_picture_and_to_nothing(tmp_path: Path) -> None:
     path = tmp_path / "x.pgi"
+    path.touch()
     assert pgic_core.append(path, frame(0), lossless=True).number == 0
     np.testing.assert_array_equal(pgic_core.decode(path), frame(0))
     pgic_core.encode_to(path, frame(1), lossless=True)
@@ -338,6 +339,8 @@ def test_only_one_writer_at_a_time(site: Path, tmp_path: Path) -> None:
         (lambda path: SequenceWriter(path, key_distance=1025), "key_distance"),
         (lambda path: pgic_core.append(path, frame(0), duration=-1, effort=1), "duration"),
         (lambda path: pgic_core.append(path, frame(0), quality=0), "quality"),
+        (lambda path: SequenceWriter(io.StringIO()), "binary file object"),
+        (lambda path: SequenceWriter(path.open("wb")), "reads and writes"),
     ],
 )
 def test_what_cannot_be_asked_for(tmp_path: Path, call: Any, match: str) -> None:
