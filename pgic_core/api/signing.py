@@ -81,6 +81,7 @@ def timestamp_request(path: str | os.PathLike[str], *, limits: Limits | None = N
     from ..security.signatures.stamps import request_for
 
     with PgiReader(path, limits or Limits.from_environment()) as reader:
+        reader.require_picture()
         encrypted = reader.header.image.encrypted
         found = signatures_in(records_of(reader), reader.limits, encrypted=encrypted)
         if not found:
@@ -108,6 +109,7 @@ def add_timestamp(path: str | os.PathLike[str], response: bytes, *, limits: Limi
         audited("edit", file=path_of(path), what="timestamp"),
         PgiReader(path, limits or Limits.from_environment()) as reader,
     ):
+        reader.require_picture()
         atomic_write(path, stamped(reader, response))
 
 
