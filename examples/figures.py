@@ -46,15 +46,17 @@ def psnr(a: Image.Image, b: Image.Image) -> float:
     return 10 * math.log10(255**2 / mean) if mean else math.inf
 
 
-def crops(panels: Sequence[tuple[str, Image.Image]], crop: tuple[int, int, int, int]) -> Figure:
-    """One box of each picture, side by side under their titles."""
-    x, y, width, height = crop
-    count = len(panels)
-    figure, axes = plt.subplots(1, count, figsize=(4 * count, 4 * height / width + 0.5), layout="constrained")
-    for axis, (title, picture) in zip(axes, panels, strict=True):
-        axis.imshow(picture.crop((x, y, x + width, y + height)), interpolation="nearest")
+def crops(panels: Sequence[tuple[str, Image.Image]], *boxes: tuple[int, int, int, int]) -> Figure:
+    """One box of each picture, side by side under their titles; a row for each box."""
+    _, _, width, height = boxes[0]
+    size = 4 * len(panels), 4 * height / width * len(boxes) + 0.5
+    figure, rows = plt.subplots(len(boxes), len(panels), figsize=size, layout="constrained", squeeze=False)
+    for axis, (title, _) in zip(rows[0], panels, strict=True):
         axis.set_title(title, fontsize=12)
-        axis.set_axis_off()
+    for row, (x, y, width, height) in zip(rows, boxes, strict=True):
+        for axis, (_, picture) in zip(row, panels, strict=True):
+            axis.imshow(picture.crop((x, y, x + width, y + height)), interpolation="nearest")
+            axis.set_axis_off()
     return figure
 
 

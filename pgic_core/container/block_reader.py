@@ -6,6 +6,7 @@ import hashlib
 import zlib
 from typing import TYPE_CHECKING
 
+from ..closing import Closing
 from ..errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
 from ..limits import DEFAULT_LIMITS
 from .layout import BlockType
@@ -16,8 +17,6 @@ from .source import ByteSource, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
-    from typing import Self
 
     from ..limits import Limits
     from .layout import BlockEntry, Header
@@ -28,7 +27,7 @@ __all__ = ["BlockReader", "require_known_flags"]
 _CHUNK = 1 << 20
 
 
-class BlockReader:
+class BlockReader(Closing):
     """The blocks of one ``.pgi`` file as it stores them; what they mean is of no concern here.
 
     A file with a parity block is read through it: lost sectors are restored, as far as enough parity is left.
@@ -64,14 +63,6 @@ class BlockReader:
         """Close the file if this reader opened it."""
         if self._owned:
             self._source.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def limits(self) -> Limits:
@@ -185,7 +176,8 @@ class BlockReader:
         Raises:
             PgiChecksumError: a block is damaged; the message names it.
             PgiTruncatedError: the file ends too early.
-            PgiFormatError: bytes follow the last block, or the parity block is that of another file.
+            PgiFormatError: bytes follow the last block, or the parity block is that of another file; of a
+                sequence also where its records break a rule.
             PgiUnsupportedError: a later version wrote a block, so its checks are not known; all others hold.
         """
         if self.protection is not None:
@@ -193,13 +185,22 @@ class BlockReader:
             if self.header.find(BlockType.PARITY) is None:
                 raise PgiChecksumError("The header is damaged; 'pgic repair' restores it.")
         for block in self.blocks:
-            for _ in () if block.unknown_flags else self.iter_block(block):
-                pass
+            if not block.unknown_flags:
+                self._verify_block(block)
         check_parity(self.header, self._packets, self.protection)
-        if self._source.read_up_to(self.size, 1):
+        if not self.header.open_ended and self._source.read_up_to(self.size, 1):
             raise trailing(self.size)
         for block in self.blocks:
             require_known_flags(block)
+
+    def _verify_block(self, block: BlockEntry) -> None:
+        """Check all bytes of a block.
+
+        Raises:
+            PgiError: as :meth:`verify_bytes`.
+        """
+        for _ in self.iter_block(block):
+            pass
 
     def _read(self, block: BlockEntry, offset: int, length: int) -> bytes:
         try:

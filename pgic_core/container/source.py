@@ -6,19 +6,19 @@ import io
 import os
 import stat
 import threading
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from ..closing import Closing
 from ..errors import PgiFormatError, PgiInputError, PgiOptionError, PgiTruncatedError
 from ..limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self, TypeAlias
+    from typing import TypeAlias
 
     from ..limits import Limits
 
-__all__ = ["ByteSource", "SourceLike", "open_source"]
+__all__ = ["ByteSource", "PartSource", "SourceLike", "open_source"]
 
 if TYPE_CHECKING:
     SourceLike: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | ByteSource"
@@ -28,7 +28,7 @@ else:
 _STREAM_CHUNK = 1 << 20
 
 
-class ByteSource(ABC):
+class ByteSource(Closing):
     """Bytes that can be read at any offset, counted from where the ``.pgi`` file starts.
 
     Reading is safe from several threads. Use it as a context manager, or call :meth:`close`.
@@ -81,16 +81,8 @@ class ByteSource(ABC):
             )
         return data
 
-    def close(self) -> None:  # noqa: B027 - most sources hold nothing to close
+    def close(self) -> None:
         """Let go of what this source opened itself; a file object that was handed in stays open."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def open_source(obj: SourceLike, limits: Limits = DEFAULT_LIMITS) -> ByteSource:
@@ -145,6 +137,31 @@ def _open_file_object(file: IO[bytes], limits: Limits) -> ByteSource:
     except ValueError as error:
         raise PgiInputError(f"The file object cannot be read: {error}.") from error
     return _StreamSource(file, limits, owned=False)
+
+
+class PartSource(ByteSource):
+    """A part of another source, which stays open when this one is closed.
+
+    Args:
+        whole: where the bytes are.
+        start: first byte of the part.
+        length: bytes of the part, of which fewer may be there.
+    """
+
+    def __init__(self, whole: ByteSource, start: int, length: int) -> None:
+        self._whole = whole
+        self._start = start
+        self._length = length
+        self.name = whole.name
+
+    def read_up_to(self, offset: int, length: int) -> bytes:
+        """As :meth:`ByteSource.read_up_to`."""
+        return self._whole.read_up_to(self._start + offset, max(0, min(length, self._length - offset)))
+
+    def size(self) -> int | None:
+        """Bytes that are there; None while the other source has not ended."""
+        size = self._whole.size()
+        return None if size is None else max(0, min(self._length, size - self._start))
 
 
 class _MemorySource(ByteSource):
