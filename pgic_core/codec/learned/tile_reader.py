@@ -16,6 +16,7 @@ from ...errors import PgiFormatError, PgiKeyError
 from ..tiling import CELL_STRIDE, Z_STRIDE, Box
 from .cdf_rows import RowMap, SymbolRows, to_cells
 from .entropy import Z_BOUND, CdfTable, SegmentReader
+from .joined_reads import JoinedReads
 from .stream import LAYERS, StreamHeader, StreamIndex
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class TileReader:
         self._model = model
         self._header = header
         self._index = index
-        self._read_bytes = read
+        self._bytes = JoinedReads(read)
         self.raise_damage = raise_damage
         self._cdfs = CdfTable.of(model)
         self._row_map = RowMap.of(model, header.quality)
@@ -84,6 +85,28 @@ class TileReader:
         """Drop tiles with an index below ``before``."""
         for index in [index for index in self._tiles if index < before]:
             del self._tiles[index]
+
+    def tile_z(self, index: int) -> NDArray[np.int16]:
+        """The hyper-latent of a tile, ``(Z, h, w)``."""
+        if index not in self._tiles:
+            self._read_z([index])
+        return self._tiles[index].z
+
+    def tile_symbols(self, layer: str, index: int) -> NDArray[np.int16]:
+        """Symbols of a tile whose z was read; of detail, whose base symbols were read.
+
+        Args:
+            layer: "base" or "detail".
+            index: of the tile.
+
+        Returns:
+            ``(2 h, 2 w, symbols of the layer)``, cells. Do not change them.
+        """
+        return self._base(index) if layer == "base" else self._detail(index)
+
+    def drop(self, index: int) -> None:
+        """Forget a tile."""
+        self._tiles.pop(index, None)
 
     def verify(self, index: int) -> None:
         """Read all of a tile, and drop it again."""
@@ -118,6 +141,8 @@ class TileReader:
 
     def detail(self, area: Box) -> NDArray[np.int16]:
         """Detail symbols of an area whose base was read, ``(1, h, w, 4 (M - B))`` of cells."""
+        unread = [i for i in self._header.grid.touching(area) if self._tiles[i].detail is None]
+        self._bytes.expect(self._index.span(LAYERS[1], index) for index in unread)
         return self._collected(area, self._detail, 4 * (self._model.latent - self._model.base))
 
     def _collected(
@@ -133,6 +158,7 @@ class TileReader:
 
     def _read_z(self, indexes: list[int]) -> None:
         """The hyper-latents of tiles. What cannot be read is zeros, here and below."""
+        self._bytes.expect(self._index.span(LAYERS[0], index) for index in indexes)
         boxes = {index: self._header.grid.box(index) for index in indexes}
         shapes = {index: (box.height // Z_STRIDE, box.width // Z_STRIDE) for index, box in boxes.items()}
         for shape in set(shapes.values()):
@@ -202,7 +228,7 @@ class TileReader:
             self.damaged.add(tile)
 
     def _reader(self, layer: str, tile: int) -> SegmentReader:
-        return SegmentReader(self._cdfs, self._index.read_tile(layer, tile, self._read_bytes))
+        return SegmentReader(self._cdfs, self._index.read_tile(layer, tile, self._bytes))
 
     def _rows(self, layer: str, tile: int, z: NDArray[np.int16]) -> SymbolRows:
         grid, roi_map = self._header.grid, self._header.roi_map
