@@ -39,8 +39,8 @@ _USUAL = {1: ((150.0, 4.5),), 2: ((5.0, 1.0), (140.0, 2.6))}
 _RIDGE = 0.02
 _OFFSETS_PER_LEVEL = 64
 _USUAL_OFFSET = 1 / 32
-"""By how many levels pictures come out too dark as a rule: the median of 19 photos. It is much the same for all
-colours and for qualities 30, 50 and 75."""
+"""By how many levels pictures come out too dark as a rule: the median of 19 photos. It is much the same for
+all colours and for qualities 30, 50 and 75."""
 
 
 def samples(
