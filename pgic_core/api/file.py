@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..audit import audited
 from ..audit.facts import facts_of, path_of
+from ..closing import Closing
 from ..container import BlockType
 from ..errors import PgiOptionError, PgiUnsupportedError
 from ..limits import Limits
@@ -18,8 +19,6 @@ from .stored_picture import StoredPicture
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
-    from types import TracebackType
-    from typing import Self
 
     from ..container.source import SourceLike
     from ..options import Window
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["PgiFile"]
 
 
-class PgiFile(StoredPicture):
+class PgiFile(StoredPicture, Closing):
     """An open ``.pgi`` file.
 
     Opening reads header, directory and A.2 fields only. Everything else is read on demand, by several
@@ -63,14 +62,6 @@ class PgiFile(StoredPicture):
     def close(self) -> None:
         """Close what was opened here."""
         self._reader.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def signatures(self) -> tuple[SignatureInfo, ...]:

@@ -12,6 +12,7 @@ from .bench_recognition import recognition
 from .bench_speed import levels, memory, speed
 from .bench_standard import standard
 from .bench_uses import compressai, loader, ratio, roi, worst
+from .bench_watermark import watermark
 
 __all__ = ["bench"]
 
@@ -32,6 +33,7 @@ for _command in (
     worst,
     ratio,
     roi,
+    watermark,
     recognition,
     loader,
     device,

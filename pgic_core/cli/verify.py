@@ -39,7 +39,7 @@ __all__ = ["verify"]
     multiple=True,
     metavar="FILE",
     advanced=True,
-    help="List of revoked certificates, in PEM or DER, for those of --trust; again for more.",
+    help="List of revoked certificates, in PEM or DER, for those of --trust; may be repeated.",
 )
 @key_options(advanced=True)
 @run_options

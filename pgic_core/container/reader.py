@@ -54,12 +54,10 @@ class PgiReader(BlockReader):
     A file with a parity block is read through it: lost sectors are restored, as far as enough parity is left.
 
     Args:
-        source: whatever :func:`open_source` takes.
-        limits: what the file may ask for.
-        quiet: whether to restore lost sectors without a warning.
+        source, limits, quiet: as of :class:`.BlockReader`.
 
     Warns:
-        PgiWarning: something was restored.
+        PgiWarning: lost sectors were restored.
 
     Raises:
         PgiFormatError: the bytes are no ``.pgi`` file or break a rule of FORMAT.md.
