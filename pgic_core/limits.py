@@ -40,13 +40,14 @@ class Limits:
         pixels_per_byte: pixels that one stored byte of image data may stand for. The index alone of an
             entirely empty learned picture in tiles of 512 needs a byte for 23,831 pixels, the emptiest
             lossless one a byte for about 9,700; 2 KB that claim 80 MP ask for 39,063.
-        frames: pictures in one file: 2 minutes of video at 30 a second.
+        frames: pictures in one file: a camera that takes one every 5 minutes for almost a year.
+        references: change frames from one that is decoded to its key frame; each costs time and memory.
         tiles: tiles of one picture: 110 MP in tiles of 64 x 64 take 26,856, in thin pictures some more.
         tile_memory: bytes of memory that lossless tiles may take together while they are decoded; others wait
             until there is room. A forged tile of WebP takes 130 MB, which shows only when it is decoded.
         blocks: blocks in a file. Version 1.0 has four; the rest is for vendors and later versions.
-        block_bytes: stored bytes of one block: above 80 MP of RGB kept plain (240 MB), or of 16 bits with
-            opacity (640 MB).
+        block_bytes: stored bytes of one block; of a sequence, those of each frame. Above 80 MP of RGB kept
+            plain (240 MB), or of 16 bits with opacity (640 MB).
         metadata_bytes: bytes of the metadata block after decompression, and of the extension block. EXIF with
             its thumbnail takes 64 KB; a table of calibration or temperatures takes a few MB.
         map_entries: entries of all maps and arrays of the extension block together: each costs about
@@ -64,7 +65,8 @@ class Limits:
 
     pixels: int = 110_000_000
     pixels_per_byte: int = 32_768
-    frames: int = 4_096
+    frames: int = 100_000
+    references: int = 256
     tiles: int = 65_536
     tile_memory: int = 384 << 20
     blocks: int = 16

@@ -18,6 +18,7 @@ from .errors import PgiOptionError
 __all__ = [
     "ADAPTIVE",
     "DEFAULT_EFFORT",
+    "DEFAULT_KEY_DISTANCE",
     "DEFAULT_QUALITY",
     "EFFORTS",
     "FAST",
@@ -51,6 +52,9 @@ DEFAULT_QUALITY = 50
 
 EFFORTS = range(1, 4)
 DEFAULT_EFFORT = 2
+
+DEFAULT_KEY_DISTANCE = 100
+"""The most change frames between a frame of a sequence and its key frame."""
 
 Level: TypeAlias = str
 """How to decode: one of :data:`LEVELS`, or a further level of an installed model."""

@@ -95,11 +95,17 @@ def register_pillow(image: ModuleType) -> None:
 
         _save(picture, fp, filename)
 
+    def save_all(picture: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
+        from .pillow import _save_all
+
+        _save_all(picture, fp, filename)
+
     keep_file_until_saved(image)
     if "PGI" in image.OPEN:  # a program that imported the plugin itself may have set options
         return
     image.register_open("PGI", open_file, accept)
     image.register_save("PGI", save)
+    image.register_save_all("PGI", save_all)
     image.register_extension("PGI", ".pgi")
     image.register_mime("PGI", _TYPE)
 

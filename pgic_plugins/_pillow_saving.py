@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import shutil
+import tempfile
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from PIL import ExifTags, Image
 
@@ -11,10 +13,14 @@ from pgic_core.errors import PgiOptionError
 from ._pillow_errors import pillow_errors
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from pgic_core.container import Metadata
     from pgic_core.limits import Limits
 
-__all__ = ["encoded"]
+__all__ = ["encoded", "write_frames"]
+
+_IN_MEMORY = 64 << 20
 
 _INNER_DIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 
@@ -33,35 +39,93 @@ def encoded(im: Image.Image, *, threads: int | None, limits: Limits | None, whol
         OSError, ValueError: as ``Image.save``.
     """
     with pillow_errors():
-        from pgic_core.api import EncodeOptions, SideData, encode
-        from pgic_core.container import Metadata
+        from pgic_core.api import encode
 
-        options: dict[str, Any] = {"threads": threads, "limits": limits}
-        if isinstance(im.info.get("metadata"), Metadata):
-            options["metadata"] = _metadata_of(im)
-        if isinstance(im.info.get("side_data"), SideData):
-            options["side_data"] = im.info["side_data"]
-        if isinstance(im.info.get("image_type"), int):
-            options["image_type"] = im.info["image_type"]
-        if whole:
-            described = ("annotations", "extension", "segments")
-            options |= {name: im.info[name] for name in described if name in im.info}
-        exif = _changed_exif(im)
-        if exif is not None:
-            options["exif"] = exif
-        options |= {
-            name: value for name, value in im.encoderinfo.items() if name in EncodeOptions.__annotations__
-        }
-        return encode(im, **options)
+        given = im.encoderinfo
+        return encode(im, **_options(im, given, threads=threads, limits=limits, whole=whole))
 
 
-def _metadata_of(im: Image.Image) -> Metadata:
+def write_frames(
+    im: Image.Image,
+    fp: IO[bytes],
+    *,
+    threads: int | None,
+    limits: Limits | None,
+    whole: Callable[[Image.Image], bool],
+) -> None:
+    """Write a sequence of all frames of an image and of those in ``append_images``.
+
+    Args:
+        im: the image; ``im.encoderinfo`` holds the options. ``duration`` is a number for all frames, or one
+            for each; by default it comes from ``info`` of each.
+        fp: where to write.
+        threads, limits: as for :func:`encoded`.
+        whole: says of an image what :func:`encoded` takes.
+
+    Raises:
+        OSError, ValueError: as ``Image.save``.
+    """
+    given = im.encoderinfo
+    durations = given.get("duration")
+    with pillow_errors(), tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as made:
+        from pgic_core.api import SequenceWriter
+
+        with SequenceWriter(cast("IO[bytes]", made), key_distance=given.get("key_distance")) as writer:
+            for image in (im, *given.get("append_images", ())):
+                # What Pillow hands on to images that have options of their own.
+                asked = {**given, **getattr(image, "encoderinfo", {})}
+                before = image.tell()
+                for position in range(getattr(image, "n_frames", 1)):
+                    if position != image.tell():
+                        image.seek(position)
+                    duration = durations
+                    if isinstance(durations, (list, tuple)):
+                        duration = _duration_of(durations, writer.n_frames)
+                    options = _options(image, asked, threads=threads, limits=limits, whole=whole(image))
+                    shown = image.info.get("duration") if duration is None else duration
+                    writer.append(image, duration=shown or None, of_many=True, **options)
+                if image.tell() != before:
+                    image.seek(before)
+        made.seek(0)
+        shutil.copyfileobj(made, fp)
+
+
+def _duration_of(durations: Sequence[float], number: int) -> float:
+    if number >= len(durations):
+        raise PgiOptionError(f"There are {len(durations)} durations, and more frames.")
+    return durations[number]
+
+
+def _options(
+    im: Image.Image, given: Mapping[str, Any], *, threads: int | None, limits: Limits | None, whole: bool
+) -> dict[str, Any]:
+    """Options of :func:`pgic_core.encode`: what was given to ``save``, and what Pillow knows of the image."""
+    from pgic_core.api import EncodeOptions, SideData
+    from pgic_core.container import Metadata
+
+    options: dict[str, Any] = {"threads": threads, "limits": limits}
+    if isinstance(im.info.get("metadata"), Metadata):
+        options["metadata"] = _metadata_of(im, given)
+    if isinstance(im.info.get("side_data"), SideData):
+        options["side_data"] = im.info["side_data"]
+    if isinstance(im.info.get("image_type"), int):
+        options["image_type"] = im.info["image_type"]
+    if whole:
+        described = ("annotations", "extension", "segments")
+        options |= {name: im.info[name] for name in described if name in im.info}
+    exif = _changed_exif(im)
+    if exif is not None:
+        options["exif"] = exif
+    return options | {name: value for name, value in given.items() if name in EncodeOptions.__annotations__}
+
+
+def _metadata_of(im: Image.Image, options: Mapping[str, Any]) -> Metadata:
     """The metadata of the image, without what it took from EXIF or XMP that are not saved with it."""
     from pgic_core.api.metadata_arguments import exif_to_bytes
     from pgic_core.api.photo_metadata import follow, metadata_from_photo
 
     metadata: Metadata = im.info["metadata"]
-    if not {"exif", "xmp"} & im.encoderinfo.keys():
+    if not {"exif", "xmp"} & options.keys():
         return metadata
 
     def derived(exif: Any, xmp: Any) -> Metadata:
@@ -70,7 +134,7 @@ def _metadata_of(im: Image.Image) -> Metadata:
         )
 
     before = im.info.get("exif"), im.info.get("xmp")
-    given = (im.encoderinfo.get(name) for name in ("exif", "xmp"))
+    given = (options.get(name) for name in ("exif", "xmp"))
     after = (old if new is None else new for old, new in zip(before, given, strict=True))
     return follow(metadata, derived(*before), derived(*after))
 

@@ -9,28 +9,34 @@ bytes.
 
 To write bytes, or to a file object, say what is wanted: ``imwrite("<bytes>", image, extension=".pgi")`` or
 ``plugin="pgi"``.
+A sequence has several images: ``index`` is the number of a frame and ``...`` stands for all, ``imiter`` gives
+one after the other, and without an index it is the first. Several images that are written into one file
+become a sequence; ``duration=`` says for how many milliseconds they are shown.
 Vendor fields share that keyword with imageio; give them to ``imopen(...).write(image, extension={...})``.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import shutil
+import tempfile
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import imageio.config
 import numpy as np
 from imageio.core.request import RETURN_BYTES, InitializationError, IOMode, Request
 from imageio.core.v3_plugin_api import ImageProperties, PluginV3
 
-from pgic_core.api import encode, open_file
+from pgic_core.api import SequenceWriter, encode, open_file
+from pgic_core.container.appending import begin_sequence
 from pgic_core.errors import PgiOptionError
 from pgic_core.magic import MAGIC
-from pgic_core.options import DecodeOptions
+from pgic_core.options import DEFAULT_KEY_DISTANCE, DecodeOptions
 
 from ._autoload import register_imageio
 from ._image_info import info_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from types import EllipsisType
     from typing import Unpack
 
@@ -46,6 +52,7 @@ if TYPE_CHECKING:
 __all__ = ["ContentPgiPlugin", "PgiPlugin"]
 
 _EXTENSION = ".pgi"
+_IN_MEMORY = 64 << 20
 _UPRIGHT = {
     2: lambda pixels: pixels[:, ::-1],
     3: lambda pixels: pixels[::-1, ::-1],
@@ -58,7 +65,7 @@ _UPRIGHT = {
 
 
 class PgiPlugin(PluginV3):
-    """One ``.pgi`` file that imageio reads or writes; it holds one picture.
+    """One ``.pgi`` file that imageio reads or writes: a picture or a sequence.
 
     Args:
         request: what imageio was asked for.
@@ -72,7 +79,8 @@ class PgiPlugin(PluginV3):
     def __init__(self, request: Request, *, keys: KeysLike | None = None) -> None:
         super().__init__(request)
         self._file: PgiFile | None = None
-        self._written = False
+        self._still: tuple[bytes, float | None] | None = None  # a single picture that was written
+        self._frames: _Frames | None = None
         if request.mode.io_mode is IOMode.write:
             if request.extension not in (None, _EXTENSION):
                 raise InitializationError("The pgi plugin writes .pgi files; say extension='.pgi'.")
@@ -90,6 +98,9 @@ class PgiPlugin(PluginV3):
         if self._file is not None:
             self._file.close()
             self._file = None
+        if self._frames is not None:
+            self._frames.move_to(self.request.get_file(), over=self._still is not None)
+            self._frames = None
         super().close()
 
     def read(
@@ -107,10 +118,10 @@ class PgiPlugin(PluginV3):
         pilmode: str | None = None,
         keys: KeysLike | None = None,
     ) -> NDArray[Any]:
-        """Decode the picture.
+        """Decode a picture.
 
         Args:
-            index: 0 or None; ``...`` puts an axis of length 1 before.
+            index: of the frame; None for the first; ``...`` for all, along a new first axis.
             level: as for :func:`pgic_core.decode`.
             scale: 1, 2, 4 or 8, by which each side is smaller.
             window: x, y, width, height in pixels of the stored picture.
@@ -127,61 +138,69 @@ class PgiPlugin(PluginV3):
             (H, W) for grey, else (H, W, C), writable.
 
         Raises:
-            ValueError: ``index`` is another number.
+            ValueError: there is no such frame.
             PgiError: as :func:`pgic_core.decode`.
         """
-        _check(index)
-        file = self._opened(keys)
-        picture, _ = file.decode_with(
-            DecodeOptions(level, window, on_damage, threads, scale=scale, regions=regions)
-        )
-        mode = mode or pilmode
-        pixels = picture.to_array() if mode is None else np.array(picture.to_pil().convert(mode))
-        if rotate and file.orientation in _UPRIGHT:
-            pixels = np.ascontiguousarray(_UPRIGHT[file.orientation](pixels))
-        return pixels[np.newaxis] if index is ... else pixels
+
+        def decoded(file: PgiFile) -> NDArray[Any]:
+            picture, _ = file.decode_with(
+                DecodeOptions(level, window, on_damage, threads, scale=scale, regions=regions)
+            )
+            kind = mode or pilmode
+            pixels = picture.to_array() if kind is None else np.array(picture.to_pil().convert(kind))
+            if rotate and file.orientation in _UPRIGHT:
+                return np.ascontiguousarray(_UPRIGHT[file.orientation](pixels))
+            return pixels
+
+        if index is ...:
+            return np.stack([decoded(file) for file in self._opened(keys).frames()])
+        return decoded(self._opened(keys).frame(index or 0))
 
     def iter(self, **options: Any) -> Iterator[NDArray[Any]]:
-        """Yield the one picture; options as for :meth:`read`."""
-        yield self.read(**options)
+        """Yield the frames one after the other; options as for :meth:`read`."""
+        for index in range(self._opened().n_frames):
+            yield self.read(index=index, **options)
 
     def write(
         self,
         ndimage: ArrayLike | list[ArrayLike],
         *,
         is_batch: bool | None = None,
+        duration: float | None = None,
         **options: Unpack[EncodeOptions],
     ) -> bytes | None:
-        """Encode one picture; nothing is written if that fails.
+        """Encode pictures; with the second one the file becomes a sequence.
 
         Args:
-            ndimage: (H, W) or (H, W, 1-4); or a list or batch of exactly one such picture.
+            ndimage: (H, W) or (H, W, 1-4); or a list or batch of such pictures.
             is_batch: whether the first axis counts pictures; if not given, four axes and lists do.
+            duration: for how many milliseconds each is shown, in a sequence.
             options: as for :func:`pgic_core.encode`.
 
         Returns:
-            The file if imageio was asked for ``"<bytes>"``, else None.
+            The file so far if imageio was asked for ``"<bytes>"``, else None.
 
         Raises:
-            ValueError: there are several pictures, or one was written before; a file holds one.
-            PgiError: as :func:`pgic_core.encode`.
+            ValueError: there are no pictures.
+            PgiError: as :meth:`pgic_core.SequenceWriter.append`; the pictures before are in the file.
         """
-        if self._written:
-            raise PgiOptionError(
-                "A .pgi file holds one picture, and this one has been written; write each picture to a file "
-                "of its own."
-            )
         if is_batch is None:
             is_batch = isinstance(ndimage, (list, tuple)) or np.ndim(ndimage) == 4
-        pixels = np.asarray(ndimage)
-        if is_batch:
-            if len(pixels) != 1:
-                raise PgiOptionError(f"A .pgi file holds one picture, not {len(pixels)}.")
-            pixels = pixels[0]
-        data = encode(pixels, **options)
-        self.request.get_file().write(data)
-        self._written = True
-        return data if str(self.request.raw_uri).startswith(RETURN_BYTES) else None
+        pictures = [np.asarray(each) for each in ndimage] if is_batch else [np.asarray(ndimage)]  # type: ignore[union-attr]
+        if not pictures:
+            raise PgiOptionError("A .pgi file holds one picture or more, not 0.")
+        if self._still is None and self._frames is None and len(pictures) == 1:
+            data = encode(pictures[0], **options)
+            self.request.get_file().write(data)
+            self._still = data, duration
+        else:
+            frames = self._frames or _Frames.after(self._still)
+            for picture in pictures:
+                frames.writer.append(picture, duration=duration, **options)
+            self._frames, data = frames, b""
+        if not str(self.request.raw_uri).startswith(RETURN_BYTES):
+            return None
+        return data or self._frames.content()  # type: ignore[union-attr]
 
     def properties(self, index: Index = None) -> ImageProperties:
         """Shape, type and spacing without decoding.
@@ -192,17 +211,18 @@ class PgiPlugin(PluginV3):
         Returns:
             ``spacing`` is the resolution in pixels per inch, where the file says it.
         """
-        _check(index)
-        file = self._opened()
+        whole = self._opened()
+        file = whole.frame(0 if index is ... else index or 0)
         shape: tuple[int, ...] = (file.height, file.width)
         if file.channels > 1:
             shape = (*shape, int(file.channels))
-        if index is ...:
-            shape = (1, *shape)
+        count = whole.n_frames if index is ... else None
+        if count is not None:
+            shape = (count, *shape)
         return ImageProperties(
             shape=shape,
             dtype=file.sample_format.dtype,
-            n_images=1 if index is ... else None,
+            n_images=count,
             is_batch=index is ...,
             spacing=file.dpi,
         )
@@ -215,11 +235,15 @@ class PgiPlugin(PluginV3):
             exclude_applied: without effect, because nothing is applied unless :meth:`read` is told to.
 
         Returns:
-            Keys as in Pillow's ``im.info`` (:mod:`pgic_plugins.pillow`), and ``orientation``, 1 to 8.
+            Keys as in Pillow's ``im.info`` (:mod:`pgic_plugins.pillow`), and ``orientation``, 1 to 8; of a
+            sequence also ``n_images``, and ``duration`` in milliseconds where the file says it.
         """
-        _check(index)
-        file = self._opened()
-        return {**info_of(file), "orientation": file.orientation}
+        whole, number = self._opened(), 0 if index is ... else index or 0
+        file, duration = whole.frame(number), whole.duration(number)
+        found = {**info_of(file), "orientation": file.orientation}
+        if whole.is_sequence:
+            found["n_images"] = whole.n_frames
+        return found if duration is None else found | {"duration": duration}
 
     def _opened(self, keys: KeysLike | None = None) -> PgiFile:
         """The file; with keys, opened anew."""
@@ -254,9 +278,56 @@ def _is_ours(request: Request) -> bool:
     return ours
 
 
-def _check(index: Index) -> None:
-    if index not in (None, ..., 0):
-        raise PgiOptionError(f"The file holds one picture: index must be 0, not {index!r}.")
+class _Frames:
+    """A sequence that grows in a temporary file, since imageio opens what is written for writing alone."""
+
+    def __init__(self, start: Iterable[bytes | memoryview]) -> None:
+        self._made = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed by move_to
+        for piece in start:
+            self._made.write(piece)
+        self._made.seek(0)
+        self.writer = SequenceWriter(cast("IO[bytes]", self._made), append=True)
+
+    @classmethod
+    def after(cls, still: tuple[bytes, float | None] | None) -> _Frames:
+        """A sequence that starts with a picture and its duration, or with nothing."""
+        if still is None:
+            return cls(())
+        data, duration = still
+        return cls(begin_sequence(data, key_distance=DEFAULT_KEY_DISTANCE, duration=round(duration or 0)))
+
+    def content(self) -> bytes:
+        """The file so far."""
+        self._made.seek(0)
+        return self._made.read()
+
+    def move_to(self, file: Any, *, over: bool) -> None:
+        """Write the sequence to a file.
+
+        Args:
+            file: where to.
+            over: whether it takes the place of a picture that was written before.
+
+        Raises:
+            PgiOptionError: it does, and the file cannot seek.
+        """
+        with self._made:
+            self.writer.close()
+            if self.writer.n_frames:
+                if over:
+                    _rewind(file)
+                self._made.seek(0)
+                shutil.copyfileobj(self._made, file)
+
+
+def _rewind(file: Any) -> None:
+    try:
+        file.seek(0)
+        file.truncate()
+    except OSError as error:
+        raise PgiOptionError(
+            "The target cannot seek, so that one picture goes into it; write several as a list."
+        ) from error
 
 
 register_imageio(imageio.config)

@@ -23,6 +23,11 @@ give ``exif=b""`` then. ``annotations``, ``extension`` and ``segments`` do so on
 opened file itself in its full size: they speak of pixels that a crop or a rotation moves. Of several frames
 the present one is saved, and a :class:`pgic_core.PgiWarning` says so.
 
+**Sequences**: ``n_frames``, ``is_animated``, ``seek()``, ``tell()`` and ``ImageSequence`` work as for GIF.
+``info["duration"]`` holds milliseconds where the file says them. ``save(..., save_all=True)`` makes one of
+all frames and of ``append_images``. It takes ``duration``, a number or one for each frame, ``key_distance``,
+and all other options for each frame.
+
 **Errors** are those that users of Pillow catch: ``SyntaxError`` inside Pillow for bytes that are no ``.pgi``
 (``UnidentifiedImageError`` outside), ``OSError`` for what is damaged or cannot be decoded here,
 ``DecompressionBombError`` for what exceeds Pillow's guard or a limit of ours, ``ValueError`` for options. All
@@ -48,7 +53,7 @@ from pgic_core.options import FAST, LEVELS, PREVIEW, SCALES, DecodeOptions
 from ._autoload import keep_file_until_saved
 from ._image_info import info_of
 from ._pillow_errors import PgiBombError, pillow_errors
-from ._pillow_saving import encoded
+from ._pillow_saving import encoded, write_frames
 from ._workers import threads_in_worker
 
 if TYPE_CHECKING:
@@ -137,6 +142,7 @@ def register_pgi_opener(
     KEYS = keys
     Image.register_open(PgiImageFile.format, PgiImageFile, _accept)
     Image.register_save(PgiImageFile.format, _save)
+    Image.register_save_all(PgiImageFile.format, _save_all)
     Image.register_extension(PgiImageFile.format, ".pgi")
     Image.register_mime(PgiImageFile.format, "image/x-pgi")
     keep_file_until_saved(Image)
@@ -164,18 +170,16 @@ class PgiImageFile(ImageFile.ImageFile):
 
     Attributes:
         damaged: (height, width) array, True where pixels were filled; None unless damage was concealed.
-        n_frames: 1.
-        is_animated: False.
     """
 
     format = "PGI"
     format_description = "Power-grid image"
-    n_frames = 1
-    is_animated = False
     damaged: NDArray[np.bool_] | None = None
 
     # Class values for images that come out of a pickle, which are pixels and no file.
     _file: PgiFile | None = None
+    _sequence: PgiFile | None = None
+    _number = 0
     _level: Level = FAST
     _scale = 1
     _full_size: tuple[int, int] | None = None
@@ -191,30 +195,79 @@ class PgiImageFile(ImageFile.ImageFile):
         with pillow_errors():
             from pgic_core.api import open_file
 
-            self._file = file = open_file(self.fp, limits=LIMITS, keys=KEYS)
+            file = open_file(self.fp, limits=LIMITS, keys=KEYS)
+            if file.is_sequence:
+                self._sequence = file
             self._full_size = self._size = (file.width, file.height)
             # Image.open() checks later on and warns; what it would refuse must not get as far.
             if Image.MAX_IMAGE_PIXELS is not None and file.width * file.height > 2 * Image.MAX_IMAGE_PIXELS:
                 Image._decompression_bomb_check(self._size)
-            kind = (file.sample_format.name.lower(), int(file.channels))
-            if kind not in _MODES:
-                raise PgiInputError(f"Pillow has no mode for {file.channels.label} of {kind[0]}.")
-            self._mode = _MODES[kind]
-            self.info["image_type"] = file.image_type
-            try:
-                self.info.update(info_of(file))
-            except PgiUnsupportedError:
-                pass  # encrypted, or of a later version: the picture may be open all the same
-            except PgiError:
-                if not _conceals():
-                    raise
-            if file.tier is not None:
-                self.info["tier"] = file.tier
-            reduced = file.tier == PREVIEW  # all that the keys open
-            options = DecodeOptions(PREVIEW) if reduced else DecodeOptions(LEVEL, scale=SCALE)
-            self._set_level(options.level, options.scale)
+            self._show(file, file.duration())
+
+    def _show(self, file: PgiFile, duration: int | None) -> None:
+        """Make a picture or a frame the one that is loaded next."""
+        self._file = file
+        kind = (file.sample_format.name.lower(), int(file.channels))
+        if kind not in _MODES:
+            raise PgiInputError(f"Pillow has no mode for {file.channels.label} of {kind[0]}.")
+        self._mode = _MODES[kind]
+        self.info = {"image_type": file.image_type}
+        if duration is not None:
+            self.info["duration"] = duration
+        try:
+            self.info.update(info_of(file))
+        except PgiUnsupportedError:
+            pass  # encrypted, or of a later version: the picture may be open all the same
+        except PgiError:
+            if not _conceals():
+                raise
+        if file.tier is not None:
+            self.info["tier"] = file.tier
+        reduced = file.tier == PREVIEW  # all that the keys open
+        options = DecodeOptions(PREVIEW) if reduced else DecodeOptions(LEVEL, scale=SCALE)
+        self._set_level(options.level, options.scale)
         # Pillow takes an image without tiles for loaded; load() decodes without them.
         self.tile = [ImageFile._Tile("pgi", None)]
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames.
+
+        Raises:
+            OSError: the end of a sequence is damaged or missing.
+        """
+        if self._sequence is None:
+            return 1
+        with pillow_errors():
+            return self._sequence.n_frames
+
+    @property
+    def is_animated(self) -> bool:
+        """Whether there are several frames."""
+        return self.n_frames > 1
+
+    def seek(self, frame: int) -> None:
+        """Go to a frame, whose ``info`` is there at once and whose pixels are decoded by ``load()``.
+
+        Args:
+            frame: from 0.
+
+        Raises:
+            EOFError: there is no such frame.
+            OSError: the way to it is damaged.
+        """
+        if not self._seek_check(frame):
+            return
+        with self._loading, pillow_errors():
+            assert self._sequence is not None
+            self._show(self._sequence.frame(frame), self._sequence.duration(frame))
+            self._number = frame
+            self._exif = None
+            self.damaged = None
+
+    def tell(self) -> int:
+        """The present frame, from 0."""
+        return self._number
 
     def load(self) -> PixelAccess | None:
         """Decode the pixels, if that has not been done.
@@ -244,6 +297,8 @@ class PgiImageFile(ImageFile.ImageFile):
                 report(name, ["has samples of 16 bits, of which Pillow holds 8"])
         self.readonly = 0
         self.tile = []
+        if self._sequence is not None:  # further frames may be wanted
+            return
         self._file = None
         if self._exclusive_fp and self._close_exclusive_fp_after_loading:
             self.fp.close()
@@ -315,10 +370,12 @@ class PgiImageFile(ImageFile.ImageFile):
         if self._file is None or self.fp is None:
             raise RuntimeError("verify must be called directly after open")
         with pillow_errors():
-            self._file.reader.verify_bytes()
-            self._file.require_unchanged()
-            if self._file.tier is not None or not self._file.encrypted:
-                _ = self._file.metadata
+            whole = self._file if self._sequence is None else self._sequence
+            whole.container.verify_bytes()
+            for file in whole.frames():
+                file.require_unchanged()
+                if file.tier is not None or not file.encrypted:
+                    _ = file.metadata
         super().verify()
 
     def _set_level(self, level: Level, scale: int) -> None:
@@ -378,8 +435,16 @@ def _accept(prefix: bytes) -> bool | str:
 
 
 def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
-    whole = isinstance(im, PgiImageFile) and im.size == im._full_size
-    fp.write(encoded(im, threads=threads_in_worker(THREADS), limits=LIMITS, whole=whole))
+    fp.write(encoded(im, threads=threads_in_worker(THREADS), limits=LIMITS, whole=_is_whole(im)))
+
+
+def _save_all(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
+    write_frames(im, fp, threads=threads_in_worker(THREADS), limits=LIMITS, whole=_is_whole)
+
+
+def _is_whole(im: Image.Image) -> bool:
+    """Whether an image is an opened ``.pgi`` file in its full size."""
+    return isinstance(im, PgiImageFile) and im.size == im._full_size
 
 
 def _conceals() -> bool:

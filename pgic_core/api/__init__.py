@@ -14,10 +14,13 @@ from .editing import annotate, set_metadata, strip_metadata
 from .encoding import EncodeOptions, encode, encode_to
 from .encryption import RecipientInfo, SecurityInfo, add_recipients, decrypt, encrypt, rekey
 from .file import PgiFile
-from .file_info import BlockInfo, FileInfo, RendererInfo
+from .file_info import BlockInfo, FileInfo, RendererInfo, SequenceInfo
+from .framed_file import FrameChanges
 from .latent import LATENT_FACTOR, decode_latent
 from .provenance import ProvenanceInfo, check_c2pa, export_c2pa
 from .safekeeping import Repair, protect, repair, replicate
+from .sequence_splitting import still_file
+from .sequence_writing import SequenceWriter, WrittenFrame, append, encode_sequence
 from .side_data import PngText, SideData
 from .signing import add_timestamp, check_proof, sign, timestamp_request
 from .stored_picture import Decoded
@@ -28,6 +31,7 @@ __all__ = [
     "Decoded",
     "EncodeOptions",
     "FileInfo",
+    "FrameChanges",
     "PgiFile",
     "PngText",
     "ProvenanceInfo",
@@ -35,10 +39,14 @@ __all__ = [
     "RendererInfo",
     "Repair",
     "SecurityInfo",
+    "SequenceInfo",
+    "SequenceWriter",
     "SideData",
+    "WrittenFrame",
     "add_recipients",
     "add_timestamp",
     "annotate",
+    "append",
     "check_c2pa",
     "check_proof",
     "decode",
@@ -47,6 +55,7 @@ __all__ = [
     "decode_with_mask",
     "decrypt",
     "encode",
+    "encode_sequence",
     "encode_to",
     "encrypt",
     "export_c2pa",
@@ -58,6 +67,7 @@ __all__ = [
     "replicate",
     "set_metadata",
     "sign",
+    "still_file",
     "strip_metadata",
     "timestamp_request",
     "verify",

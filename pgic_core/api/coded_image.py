@@ -11,11 +11,13 @@ from ..security.access import tier_of
 from ..security.tiers import Tier
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..codec.base import CodedImage
     from ..container import PgiReader
     from ..limits import Limits
 
-__all__ = ["open_coded"]
+__all__ = ["open_coded", "payload_of"]
 
 
 def _checked(reader: PgiReader) -> bytes:
@@ -36,8 +38,32 @@ def _stored_preview(reader: PgiReader, limits: Limits) -> CodedImage | None:
     return StoredPreview(data, reader.fields.width, reader.fields.height, limits)
 
 
-def open_coded(reader: PgiReader, limits: Limits) -> CodedImage:
+def payload_of(reader: PgiReader, limits: Limits) -> Payload:
+    """The image data of a file, as a codec takes it.
+
+    Args:
+        reader: of the file.
+        limits: what it may ask for.
+    """
+    return Payload(
+        read=reader.read_payload,
+        checked=lambda: _checked(reader),
+        length=reader.payload_length,
+        width=reader.fields.width,
+        height=reader.fields.height,
+        limits=limits,
+    )
+
+
+def open_coded(
+    reader: PgiReader, limits: Limits, reference: Callable[[], CodedImage] | None = None
+) -> CodedImage:
     """Read the stream headers of a file's picture.
+
+    Args:
+        reader: of the file.
+        limits: what it may ask for.
+        reference: of a frame in a sequence, what gives the image that it changes.
 
     Raises:
         PgiFormatError: they are damaged, break a rule or contradict the A.2 fields.
@@ -48,15 +74,7 @@ def open_coded(reader: PgiReader, limits: Limits) -> CodedImage:
     stored = _stored_preview(reader, limits)
     if stored is not None:
         return stored
-    payload = Payload(
-        read=reader.read_payload,
-        checked=lambda: _checked(reader),
-        length=reader.payload_length,
-        width=fields.width,
-        height=fields.height,
-        limits=limits,
-    )
-    image = open_image(fields.compression_type, payload)
+    image = open_image(fields.compression_type, payload_of(reader, limits), reference)
     if image.sample_format.bits != fields.color_depth:
         found = image.sample_format.name.lower()
         raise PgiFormatError(f"color_depth is {fields.color_depth}, but the samples are {found}.")

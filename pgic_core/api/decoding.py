@@ -45,6 +45,7 @@ def decode(
     limits: Limits | None = ...,
     progress: Progress | None = ...,
     keys: KeysLike | None = ...,
+    frame: int = ...,
 ) -> NDArray[Any]: ...
 @overload
 def decode(
@@ -58,6 +59,7 @@ def decode(
     threads: int | None = ...,
     limits: Limits | None = ...,
     keys: KeysLike | None = ...,
+    frame: int = ...,
 ) -> list[NDArray[Any]]: ...
 def decode(
     source: SourceLike,
@@ -72,6 +74,7 @@ def decode(
     limits: Limits | None = None,
     progress: Progress | None = None,
     keys: KeysLike | None = None,
+    frame: int = 0,
 ) -> NDArray[Any] | list[NDArray[Any]]:
     """Decode the picture of a file, or a part of it.
 
@@ -88,6 +91,7 @@ def decode(
         limits: what the file may ask for.
         progress: called with the fraction done, 0 to 1.
         keys: for an encrypted file, as of :class:`PgiFile`.
+        frame: of a sequence, from 0, or from the end with a minus.
 
     Returns:
         (H, W) for grey, else (H, W, C), in the sample type of the file; a list of such for ``windows``.
@@ -100,8 +104,9 @@ def decode(
         if window is not None or progress is not None:
             raise PgiOptionError("windows goes with neither window nor progress.")
         with PgiFile(source, limits=limits, keys=keys) as file:
-            return [picture.to_array() for picture in file.decode_windows_with(options, windows)]
-    return _decoded(source, options, limits, keys)
+            pictures = file.frame(frame).decode_windows_with(options, windows)
+            return [picture.to_array() for picture in pictures]
+    return _decoded(source, options, limits, keys, frame)
 
 
 def decode_with_mask(
@@ -216,7 +221,11 @@ def verify(
 
 
 def _decoded(
-    source: SourceLike, options: DecodeOptions, limits: Limits | None, keys: KeysLike | None
+    source: SourceLike,
+    options: DecodeOptions,
+    limits: Limits | None,
+    keys: KeysLike | None,
+    frame: int = 0,
 ) -> NDArray[Any]:
     with PgiFile(source, limits=limits, keys=keys) as file:
-        return file.decode_with(options)[0].to_array()
+        return file.frame(frame).decode_with(options)[0].to_array()

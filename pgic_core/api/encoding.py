@@ -2,74 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from ..audit import audited
 from ..audit.facts import facts_of_coded, path_of
-from ..container import IMAGE_FIELDS_SIZE, PgiReader, atomic_write
-from ..container.parity import share_of
-from ..errors import PgiOptionError
-from ..limits import Limits
-from ..options import DEFAULT_EFFORT, DEFAULT_QUALITY, RateRequest, thread_count
-from ..security.recipients import recipients_of
-from .payload import CodingOptions, code
-from .preparing import Description, Profiles, prepare
-from .source_image import source_bytes_of
+from ..container import atomic_write
+from .encode_request import EncodeOptions, EncodeRequest
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
     from typing import Unpack
 
+    from ..limits import Limits
     from ..models import Model
     from ..options import Progress
     from ..roi import ExactLike, RoiLike
-    from ..security.recipients import Recipient, RecipientsLike
+    from ..security.recipients import RecipientsLike
     from ..security.signatures import SigningKey
     from ..security.watermark import Watermark
     from .image_type import ImageTypeLike
     from .metadata_arguments import AnnotationsLike, ExifLike, MetadataLike
-    from .payload import CodedPicture
-    from .preparing import ImageLike, Prepared
+    from .preparing import ImageLike
     from .side_data import SideData
 
 __all__ = ["EncodeOptions", "encode", "encode_to"]
-
-
-class EncodeOptions(TypedDict, total=False):
-    """The keywords of :func:`encode`, which explains them."""
-
-    quality: int | None
-    effort: int | None
-    lossless: bool
-    codec: str | None
-    max_bytes: int | None
-    ratio: float | None
-    bpp: float | None
-    min_psnr: float | None
-    preprocess: Sequence[str] | str | None
-    roi: RoiLike | None
-    exact: ExactLike | None
-    metadata: MetadataLike | None
-    annotations: AnnotationsLike | str | None
-    exif: ExifLike | None
-    icc_profile: bytes | None
-    xmp: bytes | str | None
-    dpi: tuple[float, float] | None
-    segments: bytes | None
-    side_data: SideData | None
-    extension: Mapping[str, object] | None
-    image_type: ImageTypeLike | None
-    model: Model | str | None
-    source_bytes: int | None
-    protect: float | None
-    watermark: Watermark | None
-    threads: int | None
-    limits: Limits | None
-    progress: Progress | None
-    recipients: RecipientsLike | None
-    sign: SigningKey | None
 
 
 def encode(
@@ -195,101 +152,44 @@ def encode(
         PgiModelError: the model is not there.
         PgiUnsupportedError: there are recipients, or a key that signs, and the extra "security" is missing.
     """
-    # Before the long work, so that a wrong key shows at once.
-    chosen = None if recipients is None else recipients_of(recipients)
-    rate = RateRequest(
+    options = EncodeOptions(
         quality=quality,
-        lossless=lossless or codec == "lossless",
+        effort=effort,
+        lossless=lossless,
+        codec=codec,
         max_bytes=max_bytes,
         ratio=ratio,
         bpp=bpp,
         min_psnr=min_psnr,
-        source_bytes=source_bytes_of(image) if source_bytes is None else source_bytes,
-    )
-    how = CodingOptions(
-        rate=rate,
-        codec=codec,
-        effort=DEFAULT_EFFORT if effort is None else effort,
+        preprocess=preprocess,
         roi=roi,
         exact=exact,
+        metadata=metadata,
+        annotations=annotations,
+        exif=exif,
+        icc_profile=icc_profile,
+        xmp=xmp,
+        dpi=dpi,
+        segments=segments,
+        side_data=side_data,
+        extension=extension,
+        image_type=image_type,
         model=model,
-        threads=thread_count(threads),
+        source_bytes=source_bytes,
+        protect=protect,
+        watermark=watermark,
+        threads=threads,
+        limits=limits,
         progress=progress,
+        recipients=recipients,
+        sign=sign,
     )
-    profiles = Profiles(
-        exif=exif, icc_profile=icc_profile, xmp=xmp, dpi=dpi, segments=segments, side_data=side_data
-    )
-    description = Description(
-        metadata=metadata, annotations=annotations, extension=extension, image_type=image_type
-    )
-    limits = limits or Limits.from_environment()
-    share = None if protect is None else share_of(protect)
-    mark = None
-    if watermark is not None:
-        how = _with_watermark(how)
-        mark = watermark, DEFAULT_QUALITY if quality is None else quality
+    # Before the long work, so that a wrong key shows at once.
+    request = EncodeRequest.of(image, options)
     with audited("encode", file=path_of(image)) as event:
-        prepared = prepare(image, profiles, description, preprocess, limits, mark)
-        if chosen is None and sign is None:
-            prepared = replace(prepared, share=share)
-            data = _wrap(prepared, code(prepared, how), limits)
-        else:
-            data = _secured(prepared, how, chosen, sign, share, limits)
+        data = request.file_of(request.prepare(image))
         event.facts |= facts_of_coded(data)
     return data
-
-
-def _secured(
-    prepared: Prepared,
-    how: CodingOptions,
-    recipients: list[Recipient] | None,
-    sign: SigningKey | None,
-    share: int | None,
-    limits: Limits,
-) -> bytes:
-    """Second and third step of encoding, signed, encrypted or both; parity is that of the whole file."""
-    # Not imported for plain files.
-    from ..security.sealing import encrypted, overhead
-    from ..security.signatures.making import overhead as overhead_of_signature
-    from ..security.signatures.making import signed
-
-    reserve = 0 if recipients is None else overhead(recipients, prepared.tiles)
-    if sign is not None:
-        reserve += overhead_of_signature(sign, prepared.tiles)
-    room = replace(prepared, share=share, reserve=reserve)
-    data = _wrap(prepared, code(room, how), limits)
-    if sign is not None:
-        with PgiReader(data, limits) as reader:
-            data = b"".join(signed(reader, sign, share=share if recipients is None else None))
-    if recipients is None:
-        return data
-    with PgiReader(data, limits) as reader:
-        return b"".join(encrypted(reader, recipients, share=share))
-
-
-def _with_watermark(how: CodingOptions) -> CodingOptions:
-    """How a picture with a watermark is coded: with loss.
-
-    Raises:
-        PgiOptionError: something else is asked for.
-    """
-    if how.rate.lossless:
-        raise PgiOptionError("watermark and lossless contradict each other: a watermark changes pixels.")
-    if how.exact is not None:
-        raise PgiOptionError("watermark and exact contradict each other: a watermark changes pixels.")
-    return replace(how, codec="learned")
-
-
-def _wrap(prepared: Prepared, coded: CodedPicture, limits: Limits) -> bytes:
-    """Third step of encoding: the file, which can be read with the same limits.
-
-    Raises:
-        PgiLimitError: it cannot.
-    """
-    size = sum(map(len, coded.payload))
-    limits.check("block_bytes", size + IMAGE_FIELDS_SIZE, "The coded picture")
-    limits.check("pixels_per_byte", -(-prepared.pixels // size), "The coded picture, for each of its bytes,")
-    return prepared.with_strategy(coded.strategy).wrapped(coded.compression, coded.payload)
 
 
 def encode_to(path: str | os.PathLike[str], image: ImageLike, **options: Unpack[EncodeOptions]) -> int:

@@ -134,6 +134,7 @@ def encrypt(
         audited("edit", file=path_of(source), what="encrypt"),
         PgiReader(source, limits or Limits.from_environment()) as reader,
     ):
+        reader.require_picture()
         if reader.header.image.encrypted:
             raise PgiOptionError(
                 "The file is encrypted already. Add recipients to it (--add, add_recipients), or encrypt it "

@@ -14,14 +14,15 @@ from ..limits import Limits
 from ..security.access import open_reader, verify_sealed
 from ..security.signatures.info import require_trusted
 from .file_description import describe
-from .stored_picture import StoredPicture
+from .framed_file import FramedFile
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
+    from ..container import PgiReader
     from ..container.source import SourceLike
-    from ..options import Window
+    from ..options import Progress, Window
     from ..security.keyring import KeysLike
     from ..security.signatures import SignatureInfo
     from .file_info import FileInfo
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["PgiFile"]
 
 
-class PgiFile(StoredPicture, Closing):
-    """An open ``.pgi`` file.
+class PgiFile(FramedFile, Closing):
+    """An open ``.pgi`` file. A sequence decodes and describes as its first frame does; see :meth:`frame`.
 
     Opening reads header, directory and A.2 fields only. Everything else is read on demand, by several
     threads at once if need be. Use it as a context manager, or call :meth:`close`.
@@ -56,12 +57,27 @@ class PgiFile(StoredPicture, Closing):
     ) -> None:
         limits = limits or Limits.from_environment()
         with audited("open", file=path_of(source)) as event:
-            super().__init__(open_reader(source, limits, keys), limits)
+            reader = open_reader(source, limits, keys, sequences=True)
+            try:
+                if reader.header.image.sequence:
+                    reader = self._first_frame(reader, limits, keys)
+            except BaseException:
+                reader.close()
+                raise
+            super().__init__(reader, limits)
             event.facts |= facts_of(self._reader)
+
+    def _first_frame(self, reader: PgiReader, limits: Limits, keys: KeysLike | None) -> PgiReader:
+        """The reader of a sequence's first frame."""
+        # Not imported for pictures.
+        from .frame_access import FrameAccess
+
+        self._frames = FrameAccess(reader, limits, keys)
+        return self._frames.open(self._frames.record(0))[0]
 
     def close(self) -> None:
         """Close what was opened here."""
-        self._reader.close()
+        self.container.close()
 
     @property
     def signatures(self) -> tuple[SignatureInfo, ...]:
@@ -133,6 +149,8 @@ class PgiFile(StoredPicture, Closing):
         self,
         trust: str | os.PathLike[str] | None = None,
         crls: Sequence[str | os.PathLike[str]] = (),
+        *,
+        progress: Progress | None = None,
     ) -> tuple[SignatureInfo, ...]:
         """Check every byte of the file, all that reading parses (A-6.3.2a), and signatures.
 
@@ -143,9 +161,10 @@ class PgiFile(StoredPicture, Closing):
         Args:
             trust: as of :meth:`check_signatures`; then one of them must have signed the file as it is.
             crls: likewise.
+            progress: called with the share of the frames that are done, 0 to 1.
 
         Returns:
-            What each signature proves.
+            What each signature proves; of a sequence, those of all frames.
 
         Raises:
             PgiAuthenticationError: the file was changed after it was signed or encrypted, or nobody who is
@@ -155,6 +174,8 @@ class PgiFile(StoredPicture, Closing):
             PgiUnsupportedError: the picture cannot be decoded here; PgiModelError if the model is not what
                 its digest stands for.
         """
+        if self._frames is not None:
+            return self._verify_frames(trust, crls, progress)
         self._reader.verify_bytes()
         # Before anything is parsed, so that a change after signing is called just that.
         signatures = self.check_signatures(trust, crls)
@@ -168,6 +189,22 @@ class PgiFile(StoredPicture, Closing):
         if "pgic.features" in self._reader.extension:
             self._verify_features()
         return signatures
+
+    def _verify_frames(
+        self,
+        trust: str | os.PathLike[str] | None,
+        crls: Sequence[str | os.PathLike[str]],
+        progress: Progress | None,
+    ) -> tuple[SignatureInfo, ...]:
+        """Check all frames and the chain of their hashes."""
+        self.container.verify_bytes()
+        _ = self.container.metadata, self.container.extension
+        found: list[SignatureInfo] = []
+        for number, frame in enumerate(self.frames(), 1):
+            found += frame.verify(trust, crls)
+            if progress is not None:
+                progress(number / self.n_frames)
+        return tuple(found)
 
     def _verify_features(self) -> None:
         # Not imported for those who have none.

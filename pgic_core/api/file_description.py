@@ -34,25 +34,28 @@ def describe(file: PgiFile) -> FileInfo:
     Raises:
         PgiError: the file is damaged, breaks a rule, or names what is not here.
     """
-    reader = file.reader
+    reader, whole, sequence = file.reader, file.container, None
+    if file.is_sequence:
+        sequence = file.sequence_info()
     security = security_info(reader)
     tier = "full" if security is None else security.tier
     shut = tier in (None, "metadata") or not _codec_is_here(reader)
     picture = _unknown_picture(reader) if shut else _picture(file)
     kinds = {kind.value: kind.name.lower() for kind in ImageType}
     return FileInfo(
-        format_version=reader.version,
-        file_bytes=reader.size,
+        format_version=whole.version,
+        file_bytes=whole.size,
         width=file.width,
         height=file.height,
         image_type=kinds.get(file.image_type, str(file.image_type)),
-        bpp=reader.size * 8 / (file.width * file.height),
+        bpp=whole.size * 8 / (file.width * file.height * (sequence.frames if sequence else 1)),
         blocks=tuple(
             BlockInfo(block.name, block.offset, block.length, block.compressed, block.encrypted)
-            for block in reader.blocks
+            for block in whole.blocks
         ),
         signatures=stated_signatures(reader),
         security=security,
+        sequence=sequence,
         **picture,
         **(_nothing_beside() if tier is None else _beside(file)),
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .encryption import SecurityInfo
     from .side_data import SideData
 
-__all__ = ["BlockInfo", "FileInfo", "RendererInfo"]
+__all__ = ["BlockInfo", "FileInfo", "RendererInfo", "SequenceInfo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,29 @@ class RendererInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class SequenceInfo:
+    """What the records of a sequence say.
+
+    Attributes:
+        frames: number of frames.
+        key_frames: how many of them need no other.
+        duration_ms: for how long all of them are shown, in milliseconds; None if that is not known of one.
+        key_distance: the most change frames between any frame and its key frame.
+        unfinished_bytes: of a frame that was not finished, behind the last.
+    """
+
+    frames: int
+    key_frames: int
+    duration_ms: int | None
+    key_distance: int
+    unfinished_bytes: int
+
+    def to_dict(self) -> dict[str, object]:
+        """The same as JSON holds it."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
 class FileInfo:
     """What header, metadata and stream header of a ``.pgi`` file say.
 
@@ -92,7 +115,7 @@ class FileInfo:
         tile_size: width and height of a tile in pixels.
         tiles: number of tiles.
         preview_bytes: length of the prefix of the file that is enough for a preview.
-        bpp: bits of the whole file for each pixel.
+        bpp: bits of the whole file for each pixel; of a sequence, for each pixel of all frames.
         blocks: the directory.
         metadata: A.3.
         annotations: faults.
@@ -113,6 +136,7 @@ class FileInfo:
         signatures: what records of signatures state, none of it verified.
         security: what an encrypted file says of its encryption; None of a plain one. What no key opens is
             empty, 0 or None above.
+        sequence: of a sequence, whose first frame is what else is said here; None of a picture.
     """
 
     format_version: tuple[int, int]
@@ -155,6 +179,7 @@ class FileInfo:
     extension: Mapping[str, object]
     signatures: tuple[StatedSignature, ...] = ()
     security: SecurityInfo | None = None
+    sequence: SequenceInfo | None = None
 
     def to_dict(self) -> dict[str, object]:
         """The same in types that JSON holds; byte strings of vendors become their length."""
@@ -172,6 +197,7 @@ class FileInfo:
         result["preprocess"] = list(self.preprocess)
         result["strategy"] = self.strategy.to_map()
         result["extension"] = _plain(self.extension)
+        result["sequence"] = None if self.sequence is None else self.sequence.to_dict()
         result["signatures"] = [signature.to_dict() for signature in self.signatures]
         result["security"] = None if self.security is None else self.security.to_dict()
         return result

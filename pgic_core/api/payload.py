@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .codec_choice import Coded
     from .preparing import Prepared
 
-__all__ = ["CodedPicture", "CodingOptions", "code"]
+__all__ = ["CodedPicture", "CodingOptions", "Regions", "code", "regions_of"]
 
 _LEAST_TOLD = 16384
 """Bytes of a file from which on it records its target."""
@@ -88,11 +88,11 @@ def code(prepared: Prepared, options: CodingOptions) -> CodedPicture:
     budget = rate.byte_budget(prepared.pixels)
     strategy = _strategy(options, budget) if codec != "lossless" else Strategy()
     room = None if budget is None else prepared.room(budget)
-    regions = _Regions()
+    regions = Regions()
 
     def learned() -> LearnedPicture:
         nonlocal regions
-        regions = _regions(prepared, options)
+        regions = regions_of(prepared, options)
         beside = None if budget is None else prepared.with_strategy(strategy).room(budget)
         return _learned(prepared, options, beside, regions)
 
@@ -148,29 +148,40 @@ def _strategy(options: CodingOptions, budget: int | None) -> Strategy:
 
 
 @dataclass(frozen=True, slots=True)
-class _Regions:
+class Regions:
     """Regions of a picture as the learned encoder takes them: maps of blocks, or None."""
 
     roi: NDArray[np.int8] | None = None
     exact: NDArray[np.bool_] | None = None
 
 
-def _regions(prepared: Prepared, options: CodingOptions) -> _Regions:
-    if options.roi is None and options.exact is None:
-        return _Regions()
+def regions_of(prepared: Prepared, options: CodingOptions, *, roi: bool = True) -> Regions:
+    """What is asked for parts of a picture, as maps.
+
+    Args:
+        prepared: the picture.
+        options: how it is coded.
+        roi: whether the map of interest is wanted.
+
+    Raises:
+        PgiOptionError: something asked for is no region.
+    """
+    wanted = options.roi if roi else None
+    if wanted is None and options.exact is None:
+        return Regions()
     # Not imported for pictures without regions.
     from ..roi import resolve_exact, resolve_roi
 
     rgb = np.ascontiguousarray(prepared.picture.pixels[:, :, :3])
     orientation, fields = prepared.orientation, prepared.fields
-    return _Regions(
-        roi=resolve_roi(options.roi, rgb, orientation=orientation, fields=fields),
+    return Regions(
+        roi=resolve_roi(wanted, rgb, orientation=orientation, fields=fields),
         exact=resolve_exact(options.exact, rgb, orientation=orientation, fields=fields),
     )
 
 
 def _learned(
-    prepared: Prepared, options: CodingOptions, room: int | None, regions: _Regions
+    prepared: Prepared, options: CodingOptions, room: int | None, regions: Regions
 ) -> LearnedPicture:
     # Not imported for pictures that need no network.
     from ..codec.learned.encoder import RateTarget, encode_learned

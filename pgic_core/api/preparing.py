@@ -116,12 +116,15 @@ class Prepared:
         value = strategy.to_map()
         return replace(self, fields={**self.fields, ExtensionKey.STRATEGY: value}) if value else self
 
-    def wrapped(self, compression: Compression, payload: Sequence[bytes]) -> bytes:
-        """The file with this payload."""
+    def a2(self, compression: Compression) -> ImageFields:
+        """The A.2 fields of the file."""
         picture = self.picture
         depth = picture.sample_format.bits
-        a2 = ImageFields(picture.image_type, picture.width, picture.height, depth, compression)
-        data = build_file(a2, payload, metadata=self.metadata, extension=self.fields)
+        return ImageFields(picture.image_type, picture.width, picture.height, depth, compression)
+
+    def wrapped(self, compression: Compression, payload: Sequence[bytes]) -> bytes:
+        """The file with this payload."""
+        data = build_file(self.a2(compression), payload, metadata=self.metadata, extension=self.fields)
         return data if self.share is None else b"".join(protected(lambda: [data], self.share))
 
     def room(self, budget: int) -> int:
@@ -148,6 +151,8 @@ def prepare(
     preprocess: Sequence[str] | str | None,
     limits: Limits,
     watermark: tuple[Watermark, int] | None = None,
+    *,
+    of_many: bool = False,
 ) -> Prepared:
     """Read an image, and merge what it brings with what is given.
 
@@ -158,6 +163,7 @@ def prepare(
         preprocess: names of steps.
         limits: what the picture may take.
         watermark: what to put into the pixels after the steps, and the quality that they are coded at.
+        of_many: whether the other frames of the image are coded too.
 
     Warns:
         PgiWarning: the image has more than a file holds.
@@ -167,7 +173,7 @@ def prepare(
         PgiInputError: the Pillow image cannot be read to its end.
         PgiLimitError: the picture is larger than the limits allow.
     """
-    picture, extras = _read(image, profiles, description, limits)
+    picture, extras = _read(image, profiles, description, limits, of_many)
     # Not imported for those who only decode.
     from ..hooks import collect_extension_fields
     from .plugin_steps import preprocessed, recognised
@@ -192,7 +198,7 @@ def prepare(
 
 
 def _read(
-    image: ImageLike, profiles: Profiles, description: Description, limits: Limits
+    image: ImageLike, profiles: Profiles, description: Description, limits: Limits, of_many: bool
 ) -> tuple[Picture, Extras]:
     """The picture, and the profiles that the file gets."""
     changed = changed_since_opening(image)
@@ -203,7 +209,7 @@ def _read(
         from .side_data_reading import read_side_data
 
         side = read_side_data(image)
-        losses += losses_of(image, side, limits)
+        losses += losses_of(image, side, limits, of_many=of_many)
     picture = Picture.from_image(image, losses=losses)
     limits.check("pixels", picture.width * picture.height, "The picture")
     brought = extras_of(image, side, changed=changed)

@@ -61,6 +61,7 @@ def protect(
         audited("edit", file=path_of(path), what="parity"),
         PgiReader(path, limits or Limits.from_environment()) as reader,
     ):
+        reader.require_picture()
         if reader.parity_share == wanted and reader.protection is None:
             return
         atomic_write(path, with_parity(reader, wanted))

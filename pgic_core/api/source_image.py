@@ -161,9 +161,18 @@ def merge_extras(brought: Extras, given: Extras, *, opened: bool, place: bool) -
     )
 
 
-def losses_of(image: Image.Image, brought: Brought, limits: Limits) -> list[str]:
-    """What an image has that a ``.pgi`` file has no place for, as predicates; asked before it is loaded."""
+def losses_of(image: Image.Image, brought: Brought, limits: Limits, *, of_many: bool = False) -> list[str]:
+    """What an image has that a ``.pgi`` file has no place for, as predicates; asked before it is loaded.
+
+    Args:
+        image: the image.
+        brought: what was read beside its pixels.
+        limits: how many frames are counted.
+        of_many: whether its other frames are coded too.
+    """
     losses = []
+    if of_many:
+        return list(brought.losses)
     try:
         frames = count_frames(image, limits).count
     except PgiLimitError:

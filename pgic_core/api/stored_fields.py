@@ -20,7 +20,7 @@ from .coded_image import open_coded
 from .side_data import SideData
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -39,11 +39,15 @@ class StoredFields:
     Args:
         reader: of the container.
         limits: what the file may ask for.
+        reference: of a change frame, what gives the picture that it changes.
     """
 
-    def __init__(self, reader: PgiReader, limits: Limits) -> None:
+    def __init__(
+        self, reader: PgiReader, limits: Limits, reference: Callable[[], CodedImage] | None = None
+    ) -> None:
         self._reader = reader
         self._limits = limits
+        self._reference = reference
 
     @property
     def reader(self) -> PgiReader:
@@ -206,7 +210,7 @@ class StoredFields:
     @cached_property
     def _coded(self) -> CodedImage:
         """The same for our own use: what is denied is logged with what it was wanted for."""
-        return open_coded(self._reader, self._limits)
+        return open_coded(self._reader, self._limits, self._reference)
 
     @property
     def _stored_extension(self) -> Mapping[str, object]:

@@ -172,7 +172,7 @@ class StoredPicture(StoredFields):
         Raises:
             PgiError: as :meth:`decode`.
         """
-        if self._reader.fields.compression_type != Compression.LEARNED:
+        if self._reader.fields.compression_type not in (Compression.LEARNED, Compression.CHANGE):
             return None
         # Not imported for those who decode here.
         from ..codec.learned.image_with_opacity import symbols_of

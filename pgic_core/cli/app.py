@@ -22,6 +22,8 @@ __all__ = ["app"]
 _COMMANDS = {
     "encode": ("pgic_core.cli.encode", "Encode photos as .pgi files."),
     "decode": ("pgic_core.cli.decode", "Turn .pgi files into PNG, JPEG, TIFF, WebP or NumPy files."),
+    "append": ("pgic_core.cli.sequences", "Append photos to a sequence."),
+    "split": ("pgic_core.cli.split", "Make single .pgi files of the frames of a sequence."),
     "info": ("pgic_core.cli.info", "Show what .pgi files contain."),
     "verify": ("pgic_core.cli.verify", "Check every byte of .pgi files."),
     "protect": ("pgic_core.cli.safekeeping", "Add parity, from which lost bytes are restored."),

@@ -9,6 +9,7 @@ from .bench_device import device
 from .bench_perceptual import perceptual
 from .bench_rate import quality, rd
 from .bench_recognition import recognition
+from .bench_sequence import sequence
 from .bench_speed import levels, memory, speed
 from .bench_standard import standard
 from .bench_uses import compressai, loader, ratio, roi, worst
@@ -31,6 +32,7 @@ for _command in (
     memory,
     standard,
     worst,
+    sequence,
     ratio,
     roi,
     watermark,

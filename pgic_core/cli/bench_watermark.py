@@ -33,9 +33,9 @@ _PARTS = ("found", "false-ids")
     type=EXISTING,
     multiple=True,
     group="Pictures",
-    help="Pictures and folders whose tiles hold no watermark; again for more. [default: IMAGES]",
+    help="Pictures and folders whose tiles hold no watermark; may be repeated. [default: IMAGES]",
 )
-@limit_option("Pictures from each folder at most.")
+@limit_option("At most N pictures from each folder.")
 @option(
     "--pairs",
     type=click.IntRange(1),
@@ -51,7 +51,7 @@ _PARTS = ("found", "false-ids")
     type=click.Choice(_PARTS),
     multiple=True,
     group="Running",
-    help="Part to measure; again for more. [default: all]",
+    help="Part to measure; may be repeated. [default: all]",
 )
 @csv_option("the figures of every picture")
 def watermark(

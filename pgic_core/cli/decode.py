@@ -14,11 +14,12 @@ from ..terminal import say
 from .base import PgicCommand, option
 from .describing import pgi_sources
 from .file_options import output_options, run_options, strict_option
+from .frame_numbers import frame_targets, numbers_of
 from .key_options import key_options
 from .paths import PGI_SUFFIXES, STREAM, place_targets, split_decoded
 from .photos import WRITTEN_SUFFIXES, read_stdin, streamed_photo, write_output
 from .running import Losses, Run, run_targets
-from .value_types import LEVEL, QUALITY, SCALE
+from .value_types import FRAMES, LEVEL, QUALITY, SCALE
 
 if TYPE_CHECKING:
     from ..api import PgiFile
@@ -82,6 +83,21 @@ __all__ = ["decode"]
     help="Decode only this part, in pixels of the stored picture.",
 )
 @option(
+    "--frame",
+    type=int,
+    metavar="N",
+    group="Decoding",
+    help="Frame of a sequence, counted from 0, or with a minus from the end. [default: 0]",
+)
+@option(
+    "--frames",
+    type=FRAMES,
+    metavar="A:B",
+    group="Decoding",
+    help="Frames of a sequence from A to B - 1, each into a file of its own in the folder that -o names; "
+    "':' stands for all.",
+)
+@option(
     "--conceal",
     is_flag=True,
     group="Decoding",
@@ -123,6 +139,8 @@ def decode(
     scale: str,
     regions: tuple[tuple[float, float, float, float], ...],
     window: tuple[int, int, int, int] | None,
+    frame: int | None,
+    frames: slice | None,
     conceal: bool,
     suffix: str | None,
     quality: int | None,
@@ -145,15 +163,21 @@ def decode(
     arguments, output = split_decoded(inputs, outputs.output, PGI_SUFFIXES, WRITTEN_SUFFIXES)
     named = Path(output).suffix.lower() if output else ""
     chosen = f".{suffix}" if suffix else ".png"
-    targets = place_targets(pgi_sources(arguments), output, chosen, WRITTEN_SUFFIXES)
+    sources = pgi_sources(arguments)
+    if frames is not None and (frame is not None or output is None or len(sources) != 1):
+        raise click.UsageError("--frames takes one file, a folder named by -o, and no --frame.")
+    targets = [] if frames is not None else place_targets(sources, output, chosen, WRITTEN_SUFFIXES)
     if suffix and named in WRITTEN_SUFFIXES and named != chosen and targets and targets[0].typed:
         raise click.UsageError(f"--format {suffix} contradicts the output's suffix {named}.")
-    run = Run.plan(len(targets), running)
+    run = Run.plan(len(targets) or 1, running)
     losses = Losses(strict=strict, quiet=run.quiet)
     on_damage: OnDamage = "conceal" if conceal else "raise"
     options = DecodeOptions(level, window, on_damage, run.threads, None, int(scale), regions or None)
-    work = _Decoding(options, chosen, quality, strip, losses, keys)
-    run_targets(targets, work, run, outputs, losses)
+    work = _Decoding(options, chosen, quality, strip, losses, keys, frame)
+    if frames is None:
+        run_targets(targets, work, run, outputs, losses)
+    else:
+        work.frames(sources[0].name, str(output), frames, run, outputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +191,7 @@ class _Decoding:
         strip: write pixels only.
         losses: what is told what pictures lose.
         keys: of encrypted files.
+        frame: which frame of sequences; None for the first.
     """
 
     options: DecodeOptions
@@ -175,18 +200,50 @@ class _Decoding:
     strip: bool
     losses: Losses
     keys: list[KeyLike]
+    frame: int | None
 
     def __call__(self, target: Target, progress: Progress) -> str:
         """Make ``target``, and return the line to say about it."""
         from ..api import open_file
 
         name = target.source.name
-        kind = self.stream_suffix if target.name == STREAM else Path(target.name).suffix.lower()
         with open_file(read_stdin() if name == STREAM else name, keys=self.keys) as file:
-            described = self._write_strips(file, target, kind, progress)
-            if described is None:
-                described = self._write_whole(file, target, kind, progress)
-        return f"{name} -> {target.name}: {described}"
+            if self.frame is not None:
+                return self._write(file.frame(self.frame), target, progress)
+            if file.n_frames > 1:
+                self.losses.tell(name, [f"has {file.n_frames} frames; the first is decoded"])
+            return self._write(file, target, progress)
+
+    def frames(self, name: str, folder: str, which: slice, run: Run, outputs: OutputOptions) -> None:
+        """Make a file of each of several frames.
+
+        Args:
+            name: of the sequence.
+            folder: where the files go.
+            which: frames, as of a list.
+            run: how to go about it; one frame at a time, since most need those before.
+            outputs: what to do about files that are there.
+        """
+        from ..api import open_file
+
+        with open_file(read_stdin() if name == STREAM else name, keys=self.keys) as file:
+            numbers = numbers_of(file.n_frames, which)
+            placed = frame_targets(name, folder, self.stream_suffix, numbers, file.n_frames)
+            of_target = {target.name: number for target, number in placed}
+
+            def work(target: Target, progress: Progress) -> str:
+                return self._write(file.frame(of_target[target.name]), target, progress)
+
+            one_by_one = replace(run, jobs=1)
+            run_targets([target for target, _ in placed], work, one_by_one, outputs, self.losses)
+
+    def _write(self, file: PgiFile, target: Target, progress: Progress) -> str:
+        """Decode one picture, and return the line to say about it."""
+        kind = self.stream_suffix if target.name == STREAM else Path(target.name).suffix.lower()
+        described = self._write_strips(file, target, kind, progress)
+        if described is None:
+            described = self._write_whole(file, target, kind, progress)
+        return f"{target.source.name} -> {target.name}: {described}"
 
     @property
     def _is_whole(self) -> bool:

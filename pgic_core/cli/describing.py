@@ -40,6 +40,7 @@ def show_each(
     record: Callable[[str, FileInfo], object] | None,
     describe: Callable[[FileInfo], Iterable[tuple[str, str]]],
     keys: Sequence[KeyLike] = (),
+    frame: int | None = None,
 ) -> None:
     """Write what each file says before the next is opened, so that memory does not grow with their number.
 
@@ -51,13 +52,15 @@ def show_each(
             None for text.
         describe: names and values for people.
         keys: of encrypted files.
+        frame: of sequences, which one is described; None for the first, and the sequence.
     """
-    from ..api import inspect
+    from ..api import open_file
 
     with json_items() if record and len(sources) > 1 else nullcontext(show_json) as show_record:
 
         def work(source: Source, _: Progress) -> None:
-            facts = inspect(stdin_stream() if source.name == STREAM else source.name, keys=keys)
+            with open_file(stdin_stream() if source.name == STREAM else source.name, keys=keys) as file:
+                facts = (file if frame is None else file.frame(frame)).info()
             if record is None:
                 show_facts(source.name, describe(facts))
             else:

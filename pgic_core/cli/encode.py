@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +14,7 @@ from .paths import PGI_SUFFIXES, place_targets, split_output
 from .photos import open_photo, photo_sources, write_output
 from .roi_options import roi_options, show_roi_map
 from .running import Losses, Run, run_targets
+from .sequences import frame_options, write_frames
 from .value_types import EFFORT, QUALITY, SHARE
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .batch import Progress
     from .file_options import OutputOptions, RunOptions
     from .paths import Target
+    from .sequences import FrameOptions
 
 __all__ = ["encode"]
 
@@ -40,6 +42,7 @@ _RATES = ("quality", "lossless", "max_bytes", "ratio", "bpp", "min_psnr")
         "pgic encode --ratio 20 photo.jpg       a twentieth of the bytes of photo.jpg",
         "pgic encode --roi saliency --show-roi kept.png photo.jpg",
         "pgic encode --exact 1200,640,300,180 photo.jpg",
+        "pgic encode --sequence cam/*.jpg -o site.pgi",
         "pgic encode --to anna.pub --to preview:ben.pub photo.jpg",
     ),
 )
@@ -148,6 +151,7 @@ _RATES = ("quality", "lossless", "max_bytes", "ratio", "bpp", "min_psnr")
     help="Certificates of the key of --sign, its own first.",
 )
 @strict_option
+@frame_options
 @roi_options
 @output_options
 @run_options
@@ -155,6 +159,7 @@ def encode(
     inputs: tuple[str, ...],
     outputs: OutputOptions,
     running: RunOptions,
+    frames: FrameOptions,
     roi: Roi | None,
     show_roi: Path | None,
     strip: bool,
@@ -171,6 +176,8 @@ def encode(
     standard input. The file keeps EXIF, ICC, XMP, IPTC, comments and resolution, and pgic fills the metadata
     fields from them.
 
+    With --sequence, all photos become the frames of one file; 'pgic append' adds further ones.
+
     A .pgi file cannot hold everything, further frames for instance. pgic names what is left out, one line
     for each file; --strict makes it an error.
 
@@ -182,7 +189,7 @@ def encode(
     RateRequest(**{name: options[name] for name in _RATES})
     arguments, output = split_output(inputs, outputs.output, PGI_SUFFIXES)
     sources, unread = photo_sources(arguments)
-    targets = place_targets(sources, output, PGI_SUFFIXES[0], PGI_SUFFIXES)
+    targets = [] if frames.wanted else place_targets(sources, output, PGI_SUFFIXES[0], PGI_SUFFIXES)
     if show_roi is not None and (roi is None or len(targets) != 1):
         raise click.UsageError("--show-roi needs --roi and one photo.")
     if show_roi is not None and options["recipients"]:
@@ -193,10 +200,16 @@ def encode(
         options["sign"] = SigningKey(signing_key, cert)
     elif cert is not None:
         raise click.UsageError("--cert says whose key --sign names; name one.")
-    run = Run.plan(len(targets), running)
+    run = Run.plan(len(targets) or 1, running)
     if strip:
         options |= _nothing_beside_pixels()
     losses = Losses(strict=strict, quiet=run.quiet)
+    if frames.wanted:
+        if frame is not None:
+            raise click.UsageError("--frame and --sequence contradict each other.")
+        options |= {"roi": roi, "threads": run.threads}
+        write_frames(sources, output, replace(frames, strip=strip), options, run, outputs, losses)
+        return
     work = _Encoding(options | {"roi": roi, "threads": run.threads}, strip, frame, show_roi, losses)
     run_targets(targets, work, run, outputs, losses, passed_over=unread)
 

@@ -7,24 +7,62 @@ from typing import TYPE_CHECKING
 import click
 
 from .base import PgicCommand, option
+from .changes import draw_changes, show_each_change
 from .describing import describe_metadata, pgi_sources, show_each
 from .key_options import key_options
+from .value_types import OUTPUT_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
-    from ..api import FileInfo
+    from ..api import FileInfo, SequenceInfo
     from ..security.keyring import KeyLike
     from ..security.signatures.stated import StatedSignature
 
 __all__ = ["info"]
 
 
-@click.command(cls=PgicCommand, examples=("pgic info photo.pgi", "pgic info --json coded"))
+@click.command(
+    cls=PgicCommand,
+    examples=(
+        "pgic info photo.pgi",
+        "pgic info --json coded",
+        "pgic info --changes site.pgi",
+        "pgic info --frame 12 --show-changes changed.png site.pgi",
+    ),
+)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @option("--json", "as_json", is_flag=True, help="One JSON object for one file, a list for several.")
+@option(
+    "--frame",
+    type=int,
+    metavar="N",
+    group="Sequences",
+    help="Say it of this frame, counted from 0, or with a minus from the end. [default: 0]",
+)
+@option(
+    "--changes",
+    is_flag=True,
+    group="Sequences",
+    help="Say instead what each frame changes of another; with --frame, where and by how much.",
+)
+@option(
+    "--show-changes",
+    type=OUTPUT_FILE,
+    metavar="PNG",
+    group="Sequences",
+    help="Draw the frame of --frame, with what it did not change darkened.",
+)
 @key_options(advanced=True)
-def info(inputs: tuple[str, ...], as_json: bool, keys: list[KeyLike]) -> None:
+def info(
+    inputs: tuple[str, ...],
+    as_json: bool,
+    frame: int | None,
+    changes: bool,
+    show_changes: Path | None,
+    keys: list[KeyLike],
+) -> None:
     """Show what .pgi files contain.
 
     That is size, codec, model, regions of interest, blocks, metadata, annotations and vendor fields.
@@ -32,11 +70,20 @@ def info(inputs: tuple[str, ...], as_json: bool, keys: list[KeyLike]) -> None:
     INPUT is a .pgi file, a pattern, a folder with all folders below it, or - for standard input. No pixels
     are decoded. Of an encrypted file, pgic shows what its keys open.
     """
+    sources = pgi_sources(inputs)
+    if show_changes is not None:
+        if frame is None or len(sources) != 1:
+            raise click.UsageError("--show-changes needs one file, and --frame.")
+        draw_changes(sources[0].name, frame, show_changes, keys)
+        return
+    if changes:
+        show_each_change(sources, frame, as_json, keys)
+        return
 
     def record(name: str, facts: FileInfo) -> dict[str, object]:
         return {"file": name, **facts.to_dict(), **_explained(facts.extension)}
 
-    show_each(pgi_sources(inputs), record if as_json else None, _describe, keys)
+    show_each(sources, record if as_json else None, _describe, keys, frame)
 
 
 def _explained(extension: Mapping[str, object]) -> dict[str, object]:
@@ -51,6 +98,17 @@ def _explained(extension: Mapping[str, object]) -> dict[str, object]:
         if field.package
     }
     return {"fields": fields} if fields else {}
+
+
+def _sequence(facts: SequenceInfo) -> str:
+    text = (
+        f"{facts.frames:,} frames, {facts.key_frames:,} of them key frames, key distance {facts.key_distance}"
+    )
+    if facts.duration_ms is not None:
+        text += f", {facts.duration_ms / 1000:,.3f} s"
+    if facts.unfinished_bytes:
+        text += f"; {facts.unfinished_bytes:,} bytes of a frame that was not finished"
+    return text
 
 
 def _stated(signature: StatedSignature) -> str:
@@ -76,6 +134,9 @@ def _of_picture(facts: FileInfo) -> Iterator[tuple[str, str]]:
     yield "format", ".".join(map(str, facts.format_version))
     picture = (f"{facts.width} x {facts.height}", facts.channels, facts.sample_format, facts.image_type)
     yield "picture", ", ".join(filter(None, picture))
+    if facts.sequence is not None:
+        yield "sequence", _sequence(facts.sequence)
+        yield "frame 0", "the rest is said of it"
     if facts.orientation != 1:
         yield "orientation", f"{facts.orientation} (EXIF, not applied)"
     codec: str = facts.codec

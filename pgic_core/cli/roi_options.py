@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import click
 from ..data_files import read_json
 from ..errors import PgiInputError, PgiOptionError
 from .base import option
+from .drawing import write_drawing
 from .value_types import OUTPUT_FILE
 
 if TYPE_CHECKING:
@@ -150,24 +150,14 @@ def show_roi_map(path: Path, image: Image.Image, coded: bytes) -> None:
         PgiOptionError: the picture has no map, or Pillow cannot write such a file.
         PgiInputError: the file cannot be written.
     """
-    from PIL import Image
-
     from ..api import open_file
-    from ..container import atomic_write
     from ..roi import draw_roi
 
     with open_file(coded) as file:
         roi = file.roi
     if roi is None:
         raise PgiOptionError("There is no ROI map to show: no part of the picture was kept better.")
-    drawing = draw_roi(image, roi)
-    out = io.BytesIO()
-    try:
-        Image.init()
-        drawing.save(out, Image.registered_extensions()[path.suffix.lower()])
-    except (KeyError, ValueError, OSError) as error:
-        raise PgiOptionError(f"{path} cannot be drawn: Pillow writes no such picture.") from error
-    atomic_write(path, out.getbuffer())
+    write_drawing(path, draw_roi(image, roi))
 
 
 def _shapes_of(path: Path) -> list[object]:

@@ -22,6 +22,7 @@ __all__ = [
     "EXISTING",
     "EXISTING_FILE",
     "EXISTING_FOLDER",
+    "FRAMES",
     "LEVEL",
     "OUTPUT_FILE",
     "OUTPUT_FOLDER",
@@ -91,6 +92,32 @@ class _Share(_FloatType):
 
 SHARE = _Share()
 """A share such as ``5%`` or ``0.05``."""
+
+
+if TYPE_CHECKING:
+    _SliceType = click.ParamType[slice]
+else:
+    _SliceType = click.ParamType
+
+
+class _Frames(_SliceType):
+    name = "frames"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> slice:
+        if isinstance(value, slice):
+            return value
+        first, colon, end = str(value).strip().partition(":")
+        try:
+            numbers = [int(text) if text.strip() else None for text in (first, end)]
+        except ValueError:
+            numbers = []
+        if not colon or not numbers:
+            self.fail(f"{value!r} is not A:B, such as 0:10, 100: or -5:", param, ctx)
+        return slice(*numbers)
+
+
+FRAMES = _Frames()
+"""Frames from A to B - 1, as ``A:B``."""
 
 EXISTING = click.Path(exists=True, path_type=Path)
 """A file or folder to read."""

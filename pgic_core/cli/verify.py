@@ -27,7 +27,14 @@ if TYPE_CHECKING:
 __all__ = ["verify"]
 
 
-@click.command(cls=PgicCommand, examples=("pgic verify photo.pgi", "pgic verify archive -j 4"))
+@click.command(
+    cls=PgicCommand,
+    examples=(
+        "pgic verify photo.pgi",
+        "pgic verify archive -j 4",
+        "pgic verify archive --trust roots.pem --crl authority.crl",
+    ),
+)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @option(
     "--trust",
@@ -63,9 +70,9 @@ def verify(
     run = Run.plan(len(sources), running)
     said: dict[str, list[str]] = {}
 
-    def work(source: Source, _: Progress) -> str:
+    def work(source: Source, progress: Progress) -> str:
         with open_file(stdin_stream() if source.name == STREAM else source.name, keys=keys) as file:
-            signatures = file.verify(trust, crl)
+            signatures = file.verify(trust, crl, progress=progress)
             facts = file.info()
         kept = f", {facts.exact_share:.2%} of the picture kept bit for bit" if facts.exact_blocks else ""
         drawn = next((f", drawn by renderer {r.digest[:16]}" for r in facts.renderers if r.level == FAST), "")
@@ -74,7 +81,14 @@ def verify(
             what = "no key opens its content" if file.tier is None else f"keys open the tier {file.tier}"
             opened = f", encrypted, {what}"
         said[source.name] = [line for each in signatures for line in _said(each)]
-        return f"{source.name}: sound{opened}{kept}{drawn}"
+        frames = ""
+        if facts.sequence is not None:
+            frames = f", all {facts.sequence.frames:,} frames"
+            if facts.sequence.unfinished_bytes:
+                frames += (
+                    f", behind them {facts.sequence.unfinished_bytes:,} bytes of one that was not finished"
+                )
+        return f"{source.name}: sound{frames}{opened}{kept}{drawn}"
 
     told = (run.verbose or len(sources) == 1) and not run.quiet
     report = run_batch(

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CodedFacts", "CodedImage", "Payload", "no_latent", "open_image"]
 
+_SEQUENCE, _CHANGE = 3, 4
+_CHANGE_OPENER = ".learned.change_image"
 _OPENERS = {
     0: (".lossless.image", "open_raw"),
     1: (".learned.image_with_opacity", "open_learned"),
@@ -71,6 +73,8 @@ class CodedFacts:
         exact: bool (ceil(H / 8), ceil(W / 8)), blocks of the learned codec that are kept bit for bit.
         exact_bytes: length of their pixels.
         near_blocks: how many further blocks are kept nearly exact.
+        changes: of a change frame, uint8 (ceil(H / 64), ceil(W / 64)): 0 for blocks that are as in the frame
+            that it changes, else by how much they changed.
     """
 
     quality: int | None = None
@@ -80,6 +84,7 @@ class CodedFacts:
     exact: NDArray[np.bool_] | None = None
     exact_bytes: int = 0
     near_blocks: int = 0
+    changes: NDArray[np.uint8] | None = None
 
 
 class CodedImage(Protocol):
@@ -164,12 +169,15 @@ def no_latent(codec: str) -> PgiUnsupportedError:
     return PgiUnsupportedError(f"The picture has no latent: it is coded {codec}.")
 
 
-def open_image(compression_type: int, payload: Payload) -> CodedImage:
+def open_image(
+    compression_type: int, payload: Payload, reference: Callable[[], CodedImage] | None = None
+) -> CodedImage:
     """Read the stream headers of an image.
 
     Args:
         compression_type: of A.2.
         payload: the image data.
+        reference: of a frame in a sequence, what gives the image that it changes.
 
     Raises:
         PgiFormatError: the headers are damaged or break a rule.
@@ -180,6 +188,13 @@ def open_image(compression_type: int, payload: Payload) -> CodedImage:
         module, name = _OPENERS[compression_type]
         image: CodedImage = getattr(import_module(module, __package__), name)(payload)
         return image
+    if compression_type == _SEQUENCE:
+        raise PgiUnsupportedError("The image data is a sequence of pictures, and no picture.")
+    if compression_type == _CHANGE:
+        if reference is None:
+            raise PgiUnsupportedError("The picture is a change frame, which only its sequence can show.")
+        changed: CodedImage = import_module(_CHANGE_OPENER, __package__).open_change(payload, reference())
+        return changed
     # Not imported for pictures that need no plugin.
     from .vendor import open_vendor
 

@@ -65,6 +65,10 @@ class Box:
         """Rows."""
         return self.bottom - self.top
 
+    def shifted(self, right: int, down: int) -> Box:
+        """Moved by so many pixels."""
+        return Box(self.left + right, self.top + down, self.right + right, self.bottom + down)
+
     def around(self, by: int) -> Box:
         """Enlarged on all sides, whatever is there."""
         return Box(self.left - by, self.top - by, self.right + by, self.bottom + by)

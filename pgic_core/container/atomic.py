@@ -15,7 +15,7 @@ from ..folders import sync_folder
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["atomic_write"]
+__all__ = ["atomic_write", "plain_errors"]
 
 _REASONS = {
     errno.EACCES: "permission is denied",
@@ -60,7 +60,7 @@ def atomic_write(
     if isinstance(chunks, (bytes, bytearray, memoryview)):
         chunks = (memoryview(chunks),)
     name = os.fspath(path)
-    with _plain_errors(name):
+    with plain_errors(name):
         try:
             old: os.stat_result | None = os.stat(name)
         except FileNotFoundError:
@@ -78,7 +78,7 @@ def atomic_write(
 
 
 def _write_directly(name: str, chunks: Iterable[bytes | memoryview]) -> None:
-    with _plain_errors(name):
+    with plain_errors(name):
         handle = os.open(name, os.O_WRONLY | getattr(os, "O_BINARY", 0))
     try:
         _write_all(handle, name, chunks)
@@ -94,17 +94,17 @@ def _replace(
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     try:
         # Inside, since an interrupt may come between the file's making and the next line.
-        with _plain_errors(name):
+        with plain_errors(name):
             # 0o666 lets the kernel apply the umask, as for any new file. One that takes the place of another
             # may hold what only its owner was to see.
             handle = os.open(temporary, flags, 0o666 if old is None else 0o600)
         try:
             _write_all(handle, name, chunks)
-            with _plain_errors(name):
+            with plain_errors(name):
                 os.fsync(handle)
         finally:
             os.close(handle)
-        with _plain_errors(name):
+        with plain_errors(name):
             if old is not None:
                 _copy_attributes(target, old, temporary)
             if replace:
@@ -159,13 +159,18 @@ def _write_all(handle: int, name: str, chunks: Iterable[bytes | memoryview]) -> 
     # Errors of the iterable itself pass through as they are.
     for chunk in chunks:
         view = memoryview(chunk).cast("B")
-        with _plain_errors(name):
+        with plain_errors(name):
             while view:
                 view = view[os.write(handle, view) :]
 
 
 @contextlib.contextmanager
-def _plain_errors(name: str) -> Iterator[None]:
+def plain_errors(name: str) -> Iterator[None]:
+    """Errors of the system as PgiInputError, in a sentence.
+
+    Args:
+        name: of the file that is written.
+    """
     try:
         yield
     except OSError as error:

@@ -176,7 +176,8 @@ class BlockReader(Closing):
         Raises:
             PgiChecksumError: a block is damaged; the message names it.
             PgiTruncatedError: the file ends too early.
-            PgiFormatError: bytes follow the last block, or the parity block is that of another file.
+            PgiFormatError: bytes follow the last block, or the parity block is that of another file; of a
+                sequence also where its records break a rule.
             PgiUnsupportedError: a later version wrote a block, so its checks are not known; all others hold.
         """
         if self.protection is not None:
@@ -184,13 +185,22 @@ class BlockReader(Closing):
             if self.header.find(BlockType.PARITY) is None:
                 raise PgiChecksumError("The header is damaged; 'pgic repair' restores it.")
         for block in self.blocks:
-            for _ in () if block.unknown_flags else self.iter_block(block):
-                pass
+            if not block.unknown_flags:
+                self._verify_block(block)
         check_parity(self.header, self._packets, self.protection)
-        if self._source.read_up_to(self.size, 1):
+        if not self.header.open_ended and self._source.read_up_to(self.size, 1):
             raise trailing(self.size)
         for block in self.blocks:
             require_known_flags(block)
+
+    def _verify_block(self, block: BlockEntry) -> None:
+        """Check all bytes of a block.
+
+        Raises:
+            PgiError: as :meth:`verify_bytes`.
+        """
+        for _ in self.iter_block(block):
+            pass
 
     def _read(self, block: BlockEntry, offset: int, length: int) -> bytes:
         try:

@@ -31,6 +31,8 @@ class Compression(IntEnum):
     RAW = 0
     LEARNED = 1
     LOSSLESS = 2
+    SEQUENCE = 3
+    CHANGE = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ __all__ = [
     "FORMAT_VERSION",
     "HEADER_CHECKSUM",
     "PLAIN_VERSION",
+    "SEQUENCE_VERSION",
     "BlockEntry",
     "BlockFlag",
     "BlockType",
@@ -39,11 +40,14 @@ __all__ = [
     "parse_header",
 ]
 
-FORMAT_VERSION = 0x0101
+FORMAT_VERSION = 0x0102
 """The newest version that is known here: major version in the high byte, minor version in the low byte."""
 
 PLAIN_VERSION = 0x0100
-"""What is written unless a file needs more (FORMAT.md, section 11)."""
+"""What is written unless a file needs more (FORMAT.md, section 12)."""
+
+SEQUENCE_VERSION = 0x0102
+"""What sequences and change frames need."""
 
 # A text-mode transfer changes these four bytes, as in PNG.
 _TEXT_GUARD = b"\r\n\x1a\n"
@@ -90,14 +94,15 @@ class BlockFlag(IntFlag):
 
     ENCRYPTED = 0x0001
     COMPRESSED = 0x0002
+    SEQUENCE = 0x0004
 
 
-_KNOWN_FLAGS = BlockFlag.ENCRYPTED | BlockFlag.COMPRESSED
+_KNOWN_FLAGS = BlockFlag.ENCRYPTED | BlockFlag.COMPRESSED | BlockFlag.SEQUENCE
 _CRITICAL_FLAGS = 0x00FF
 _ALLOWED_FLAGS: dict[int, BlockFlag] = {
     BlockType.METADATA: BlockFlag.ENCRYPTED | BlockFlag.COMPRESSED,
     BlockType.EXTENSION: BlockFlag.ENCRYPTED | BlockFlag.COMPRESSED,
-    BlockType.IMAGE: BlockFlag.ENCRYPTED,
+    BlockType.IMAGE: BlockFlag.ENCRYPTED | BlockFlag.SEQUENCE,
     BlockType.PARITY: BlockFlag(0),
     BlockType.SECURITY: BlockFlag(0),
 }
@@ -150,6 +155,11 @@ class BlockEntry:
         return bool(self.flags & BlockFlag.COMPRESSED)
 
     @property
+    def sequence(self) -> bool:
+        """Whether the block is that of a sequence, whose checks are those of its records."""
+        return self.type == BlockType.IMAGE and bool(self.flags & BlockFlag.SEQUENCE)
+
+    @property
     def name(self) -> str:
         """The name in messages."""
         return _LABELS.get(self.type, f"block of type 0x{self.type:04x}")
@@ -183,6 +193,11 @@ class Header:
     def newer(self) -> bool:
         """Whether a later minor version wrote the file."""
         return self.version > FORMAT_VERSION
+
+    @property
+    def open_ended(self) -> bool:
+        """Whether bytes may follow the last block: it grows, or a later version knows why."""
+        return any(block.sequence or block.unknown_flags for block in self.blocks)
 
     @property
     def size(self) -> int:
@@ -306,11 +321,23 @@ def parse_header(raw: bytes, limits: Limits) -> Header:
     image = next((block for block in blocks if block.type == BlockType.IMAGE), None)
     if image is None:
         raise PgiFormatError("The file has no image data block.")
+    if image.sequence:
+        _check_sequence(version, blocks, image)
     if image.offset != data_offset:
         raise PgiFormatError(
             f"data_offset is {data_offset}, but the directory puts the image data block at {image.offset}."
         )
     return Header(version, blocks, image, fields_crc32)
+
+
+def _check_sequence(version: int, blocks: Sequence[BlockEntry], image: BlockEntry) -> None:
+    """Rule Q1, as far as header and directory tell."""
+    if version < SEQUENCE_VERSION:
+        raise PgiFormatError("The file is a sequence, which its version does not have.")
+    if image.encrypted:
+        raise PgiFormatError("The sequence is encrypted as a whole; only its frames can be.")
+    if blocks[-1] is not image:
+        raise PgiFormatError(f"The {blocks[-1].name} stands behind the image data block of a sequence.")
 
 
 def _check_order(blocks: Sequence[BlockEntry], header_end: int, limits: Limits) -> None:
@@ -329,7 +356,8 @@ def _check_order(blocks: Sequence[BlockEntry], header_end: int, limits: Limits) 
         minimum = _MINIMUM_LENGTH.get(block.type, 1)
         if block.length < minimum:
             raise PgiFormatError(f"The {block.name} has {block.length} bytes, fewer than {minimum}.")
-        limits.check("block_bytes", block.length, f"The {block.name}")
+        if not block.sequence:  # of which each frame is checked by itself
+            limits.check("block_bytes", block.length, f"The {block.name}")
         last_position = block.position
         expected = block.end
 

@@ -30,7 +30,7 @@ def read_header(source: ByteSource, limits: Limits) -> tuple[bytes, Header]:
         raise PgiTruncatedError(f"The file ends inside the header, after {len(raw)} of {size} bytes.")
     header = parse_header(raw, limits)
     available = source.size()
-    if available is not None and available > header.size:
+    if available is not None and available > header.size and not header.open_ended:
         raise trailing(header.size)
     return raw, header
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 from ..errors import PgiChecksumError, PgiFormatError, PgiUnsupportedError
 from ..limits import DEFAULT_LIMITS
 from .block_reader import BlockReader, require_known_flags
-from .deflate import inflate
+from .deflate import DICTIONARY_BYTES, inflate
 from .extension import ExtensionKey, location_from_map, parse_extension
-from .image_fields import IMAGE_FIELDS_SIZE, ImageFields
+from .image_fields import IMAGE_FIELDS_SIZE, Compression, ImageFields
 from .layout import BlockEntry, BlockType
 from .metadata import Metadata, agrees, parse_metadata
 
@@ -55,6 +55,8 @@ class PgiReader(BlockReader):
 
     Args:
         source, limits, quiet: as of :class:`.BlockReader`.
+        sequence: the file that this one is a frame of; its metadata and extension are compressed with those
+            of that file as a dictionary.
 
     Warns:
         PgiWarning: lost sectors were restored.
@@ -68,8 +70,17 @@ class PgiReader(BlockReader):
         PgiInputError: the file cannot be opened or read.
     """
 
-    def __init__(self, source: SourceLike, limits: Limits = DEFAULT_LIMITS, *, quiet: bool = False) -> None:
+    def __init__(
+        self,
+        source: SourceLike,
+        limits: Limits = DEFAULT_LIMITS,
+        *,
+        quiet: bool = False,
+        sequence: PgiReader | None = None,
+    ) -> None:
         super().__init__(source, limits, quiet=quiet)
+        self._sequence = sequence
+        self._dictionaries: dict[int, bytes] = {}
         self._sealed: SealedContent | None = None
         self._locked_because: PgiUnsupportedError | None = None
         try:
@@ -100,6 +111,17 @@ class PgiReader(BlockReader):
     def sealed(self) -> SealedContent | None:
         """What decrypts this file; None of a plain or a locked one."""
         return self._sealed
+
+    def require_picture(self) -> None:
+        """Raise unless the file is a single picture.
+
+        Raises:
+            PgiUnsupportedError: it is a sequence.
+        """
+        if self._header.image.sequence:
+            raise PgiUnsupportedError(
+                "The file is a sequence, and this works on single pictures; 'pgic split' makes them of it."
+            )
 
     @property
     def fields(self) -> ImageFields:
@@ -150,8 +172,7 @@ class PgiReader(BlockReader):
         Raises:
             PgiError: as for :attr:`metadata`.
         """
-        block = self._header.find(BlockType.METADATA)
-        return b"" if block is None else self._read_content(block)
+        return self.content(BlockType.METADATA)
 
     @cached_property
     def extension(self) -> dict[str, object]:
@@ -175,6 +196,31 @@ class PgiReader(BlockReader):
         """
         block = self._header.find(BlockType.EXTENSION)
         return {} if block is None else parse_extension(self._read_content(block), self._limits)
+
+    def dictionary(self, block_type: int) -> bytes:
+        """What the frames of this sequence compress their block of a type with (FORMAT.md, 11).
+
+        Raises:
+            PgiError: as for :attr:`metadata`.
+        """
+        if block_type not in self._dictionaries:
+            self._dictionaries[block_type] = self.content(block_type)[-DICTIONARY_BYTES:]
+        return self._dictionaries[block_type]
+
+    def content(self, block_type: int) -> bytes:
+        """The content of the metadata or extension block, decrypted as far as the block is, and inflated.
+
+        Args:
+            block_type: one of these two.
+
+        Returns:
+            The content; empty if the file has no such block.
+
+        Raises:
+            PgiError: as for :attr:`metadata`.
+        """
+        block = self._header.find(block_type)
+        return b"" if block is None else self._read_content(block)
 
     def read_payload(self, offset: int, length: int) -> bytes:
         """Read part of ``image_data`` without checking it; of an encrypted file, after authenticating it.
@@ -208,6 +254,15 @@ class PgiReader(BlockReader):
         if self._sealed is not None or not any(block.encrypted for block in self.blocks):
             _ = self.metadata
 
+    def _verify_block(self, block: BlockEntry) -> None:
+        if block.sequence:
+            # Not imported for pictures.
+            from .sequence import SequenceReader
+
+            SequenceReader(self).verify()
+        else:
+            super()._verify_block(block)
+
     def _read_fields(self) -> ImageFields:
         image = self._header.image
         data = self._read(image, image.offset, IMAGE_FIELDS_SIZE)
@@ -216,10 +271,13 @@ class PgiReader(BlockReader):
                 "The A.2 fields of the image data block are damaged: their CRC32 does not match."
             )
         fields = ImageFields.from_bytes(data)
+        if (fields.compression_type == Compression.SEQUENCE) != image.sequence:
+            raise PgiFormatError("compression_type and flags contradict each other on a sequence.")
         pixels = fields.width * fields.height
         self._limits.check("pixels", pixels, "The picture")
         per_byte = -(-pixels // (image.length - IMAGE_FIELDS_SIZE))
-        self._limits.check("pixels_per_byte", per_byte, "The picture, for each byte of its image data,")
+        if fields.compression_type != Compression.CHANGE:  # whose pixels are those of a frame that is checked
+            self._limits.check("pixels_per_byte", per_byte, "The picture, for each byte of its image data,")
         return fields
 
     def _read_content(self, block: BlockEntry) -> bytes:
@@ -230,7 +288,10 @@ class PgiReader(BlockReader):
         else:
             self._require_plain(block)
             data = self.read_checked(block)
-        return inflate(data, self._limits, block.name) if block.compressed else data
+        if not block.compressed:
+            return data
+        dictionary = b"" if self._sequence is None else self._sequence.dictionary(block.type)
+        return inflate(data, self._limits, block.name, dictionary)
 
     def _require_plain(self, block: BlockEntry) -> None:
         if block.encrypted:

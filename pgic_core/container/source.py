@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..limits import Limits
 
-__all__ = ["ByteSource", "SourceLike", "open_source"]
+__all__ = ["ByteSource", "PartSource", "SourceLike", "open_source"]
 
 if TYPE_CHECKING:
     SourceLike: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | ByteSource"
@@ -137,6 +137,31 @@ def _open_file_object(file: IO[bytes], limits: Limits) -> ByteSource:
     except ValueError as error:
         raise PgiInputError(f"The file object cannot be read: {error}.") from error
     return _StreamSource(file, limits, owned=False)
+
+
+class PartSource(ByteSource):
+    """A part of another source, which stays open when this one is closed.
+
+    Args:
+        whole: where the bytes are.
+        start: first byte of the part.
+        length: bytes of the part, of which fewer may be there.
+    """
+
+    def __init__(self, whole: ByteSource, start: int, length: int) -> None:
+        self._whole = whole
+        self._start = start
+        self._length = length
+        self.name = whole.name
+
+    def read_up_to(self, offset: int, length: int) -> bytes:
+        """As :meth:`ByteSource.read_up_to`."""
+        return self._whole.read_up_to(self._start + offset, max(0, min(length, self._length - offset)))
+
+    def size(self) -> int | None:
+        """Bytes that are there; None while the other source has not ended."""
+        size = self._whole.size()
+        return None if size is None else max(0, min(self._length, size - self._start))
 
 
 class _MemorySource(ByteSource):

@@ -14,7 +14,16 @@ from ..limits import DEFAULT_LIMITS
 from .atomic import atomic_write
 from .deflate import deflate_if_smaller
 from .extension import ExtensionKey, location_to_map, serialize_extension
-from .layout import PLAIN_VERSION, BlockEntry, BlockFlag, BlockType, header_size, pack_header
+from .image_fields import Compression
+from .layout import (
+    PLAIN_VERSION,
+    SEQUENCE_VERSION,
+    BlockEntry,
+    BlockFlag,
+    BlockType,
+    header_size,
+    pack_header,
+)
 from .metadata import Metadata, check_location, is_exact, serialize_metadata
 from .parity import protected
 from .reader import PgiReader
@@ -41,9 +50,11 @@ __all__ = [
     "iter_file",
     "located_fields",
     "make_block",
+    "recompressed",
     "rewrite",
     "rewrite_file",
     "small_blocks",
+    "version_of",
     "write_file",
 ]
 
@@ -129,8 +140,11 @@ def iter_file(
     views = [memoryview(piece).cast("B") for piece in pieces]
     if not any(views):
         raise PgiOptionError("The image data is empty.")
+    if fields.compression_type == Compression.SEQUENCE:
+        raise PgiOptionError("A sequence is not written as a picture is.")
     image = make_block(BlockType.IMAGE, 0, [a2, *views])
-    return assemble([*small_blocks(metadata, extension, compress_metadata), image], zlib.crc32(a2))
+    blocks = [*small_blocks(metadata, extension, compress_metadata), image]
+    return assemble(blocks, zlib.crc32(a2), version_of(fields))
 
 
 def write_file(
@@ -219,15 +233,19 @@ def _rewrite(
     metadata: Metadata | Literal[Keep.KEEP] | None,
     extension: Mapping[str, object] | Literal[Keep.KEEP] | None,
     compress: bool,
+    dictionaries: Mapping[int, bytes] | None = None,
 ) -> Iterator[bytes | memoryview]:
     if reader.header.newer:
         raise PgiUnsupportedError("A later version wrote the file; changing it here could lose something.")
+    if reader.header.image.sequence:
+        raise PgiUnsupportedError("The file is a sequence, whose metadata cannot be changed.")
     if reader.header.find(BlockType.SECURITY) is not None:
         raise PgiUnsupportedError("The file has a security block, which other metadata would contradict.")
     small = small_blocks(
         reader.metadata if metadata is KEEP else metadata,
         reader.extension if extension is KEEP else extension,
         compress,
+        dictionaries,
     )
     copied = [
         copied_block(reader, entry)
@@ -235,11 +253,33 @@ def _rewrite(
         if entry.type not in (BlockType.METADATA, BlockType.EXTENSION, BlockType.PARITY)
     ]
     blocks = (*small, *copied)
-    return assemble(blocks, reader.header.fields_crc32, share=reader.parity_share)
+    version = version_of(reader.fields)
+    return assemble(blocks, reader.header.fields_crc32, version, share=reader.parity_share)
+
+
+def recompressed(reader: PgiReader, dictionaries: Mapping[int, bytes]) -> Iterator[bytes | memoryview]:
+    """The same file with its metadata and extension compressed with dictionaries, in pieces.
+
+    Args:
+        reader: of the file, which stays open.
+        dictionaries: by the type of a block; a block without one is compressed by itself.
+
+    Raises:
+        PgiError: as :func:`rewrite`.
+    """
+    return _rewrite(reader, KEEP, KEEP, True, dictionaries)
+
+
+def version_of(fields: ImageFields) -> int:
+    """The lowest version that a picture needs, if it is neither encrypted nor signed."""
+    return SEQUENCE_VERSION if fields.compression_type == Compression.CHANGE else PLAIN_VERSION
 
 
 def small_blocks(
-    metadata: Metadata | None, extension: Mapping[str, object] | None, compress: bool
+    metadata: Metadata | None,
+    extension: Mapping[str, object] | None,
+    compress: bool,
+    dictionaries: Mapping[int, bytes] | None = None,
 ) -> list[Block]:
     """Metadata and extension block, those that hold anything.
 
@@ -247,6 +287,7 @@ def small_blocks(
         metadata: the A.3 fields.
         extension: the A.4 fields; ``pgic.location`` follows from ``metadata``.
         compress: deflate a block where that makes it smaller.
+        dictionaries: of a frame of a sequence, by the type of a block.
 
     Raises:
         PgiOptionError: a value is out of range or of the wrong type.
@@ -262,7 +303,8 @@ def small_blocks(
     blocks = []
     for kind, content in contents:
         DEFAULT_LIMITS.check("metadata_bytes", len(content), f"The {kind.label}")
-        stored, packed = deflate_if_smaller(content) if compress else (content, False)
+        dictionary = (dictionaries or {}).get(kind, b"")
+        stored, packed = deflate_if_smaller(content, dictionary) if compress else (content, False)
         blocks.append(make_block(kind, BlockFlag.COMPRESSED if packed else 0, [stored]))
     return blocks
 

@@ -72,14 +72,25 @@ def _note_use(reader: PgiReader, content: OpenedContent) -> None:
         note("key", **facts_of(reader), key_id=content.recipient.hex() or None, tier=content.tier.label)
 
 
-def open_reader(source: SourceLike, limits: Limits, keys: KeysLike | None) -> PgiReader:
+def open_reader(
+    source: SourceLike, limits: Limits, keys: KeysLike | None, *, sequences: bool = False
+) -> PgiReader:
     """A reader of a file, which is unlocked where it is encrypted; see :func:`unlock`.
+
+    Args:
+        source: the file.
+        limits: what it may ask for.
+        keys: as for :func:`unlock`.
+        sequences: whether it may be a sequence, whose frames are unlocked one by one.
 
     Raises:
         PgiError: as :class:`~pgic_core.container.PgiReader` and :func:`unlock`.
+        PgiUnsupportedError: it is a sequence.
     """
     reader = PgiReader(source, limits)
     try:
+        if not sequences:
+            reader.require_picture()
         unlock(reader, keys)
     except BaseException:
         reader.close()

@@ -7,6 +7,7 @@
     image = decode_pgi("tower.pgi")                                     # uint8 (3, H, W)
     dataset = PgiFolder("flight", window=RandomWindow(512))             # decodes only what it needs
     dataset = PgiDetection("flight", level="preview")                   # faults noted in the files themselves
+    dataset = PgiSequence("site.pgi")                                   # frames, and maps of what changed
 
 torchvision has no registry of formats, so there is nothing to register: import and use. Needs torch and
 torchvision (``pip install 'pgic[torch]'``).
@@ -41,6 +42,7 @@ from .device import PgiSymbols
 from .device_loader import DeviceLoader
 from .folder import PgiFolder
 from .loading import PgiLoader, RandomWindow
+from .sequence import PgiSequence
 from .transforms import PgiCompress, ToLatent
 
 __all__ = [
@@ -49,6 +51,7 @@ __all__ = [
     "PgiDetection",
     "PgiFolder",
     "PgiLoader",
+    "PgiSequence",
     "PgiSymbols",
     "RandomWindow",
     "ToLatent",

@@ -50,6 +50,7 @@ class _Options(TypedDict, total=False):
     threads: int | None
     apply_exif_orientation: bool
     on_damage: OnDamage
+    frame: int
     keys: KeysLike | None
 
 
@@ -76,6 +77,7 @@ def decode_pgi(
     threads: int | None = None,
     apply_exif_orientation: bool = False,
     on_damage: OnDamage = "raise",
+    frame: int = 0,
     keys: KeysLike | None = None,
 ) -> torch.Tensor | list[torch.Tensor]:
     """Decode a ``.pgi`` file, or a part of it, or several files (A-6.5.1a).
@@ -106,6 +108,7 @@ def decode_pgi(
             ``PGIC_THREADS`` or all processors. With the engine "torch", how many files to read ahead.
         apply_exif_orientation: turn the result upright, as EXIF says; of a window, the window.
         on_damage: "raise", or "conceal" to fill damaged tiles.
+        frame: of a sequence, from 0, or from the end with a minus.
         keys: of encrypted files, as of :func:`pgic_core.open_file`.
 
     Returns:
@@ -131,7 +134,8 @@ def decode_pgi(
         if several or window is not None:
             raise PgiOptionError("windows takes one file, and no window beside it.")
         engine = engine_for(engine, place, half)
-        with naming(source), open_file(source_of(source), keys=keys) as file:
+        with naming(source), open_file(source_of(source), keys=keys) as whole:
+            file = whole.frame(frame)
             if engine == "onnxruntime":
                 shown = decode_open(file, options, wanted, apply_exif_orientation, windows)
                 return [picture.to(place) for picture in shown]
@@ -140,12 +144,14 @@ def decode_pgi(
             )
     sources: Sequence[PgiSource] = source if several else [source]  # type: ignore[assignment]
     if engine_for(engine, place, half) == "onnxruntime":
-        shown = [_on_cpu(item, options, wanted, apply_exif_orientation, keys).to(place) for item in sources]
+        shown = [
+            _on_cpu(item, options, wanted, apply_exif_orientation, frame, keys).to(place) for item in sources
+        ]
     else:
         shown = [
             show_symbols(symbols, place, dtype)
             for symbols in read_ahead(
-                sources, options, place, upright=apply_exif_orientation, mode=wanted, keys=keys
+                sources, options, place, upright=apply_exif_orientation, mode=wanted, frame=frame, keys=keys
             )
         ]
     return shown if several else shown[0]
@@ -197,6 +203,7 @@ def read_ahead(
     *,
     upright: bool = False,
     mode: str = "RGB",
+    frame: int = 0,
     keys: KeysLike | None = None,
 ) -> Iterator[PgiSymbols]:
     """Symbols of files, in order; while one is in use, threads read the next.
@@ -207,12 +214,15 @@ def read_ahead(
         device: for which memory is pinned.
         upright: have EXIF orientation applied.
         mode: name of :data:`MODES`.
+        frame: of sequences.
         keys: as for :func:`decode_pgi`.
     """
 
     def read(source: PgiSource) -> PgiSymbols:
         with naming(source):
-            symbols = read_symbols(source_of(source), options, upright=upright, mode=mode, keys=keys)
+            symbols = read_symbols(
+                source_of(source), options, upright=upright, mode=mode, frame=frame, keys=keys
+            )
         return symbols.pin_memory() if device.type == "cuda" else symbols
 
     if len(sources) < 2:
@@ -312,7 +322,12 @@ def show_windows(
 
 
 def _on_cpu(
-    source: PgiSource, options: DecodeOptions, mode: str, upright: bool, keys: KeysLike | None
+    source: PgiSource,
+    options: DecodeOptions,
+    mode: str,
+    upright: bool,
+    frame: int,
+    keys: KeysLike | None,
 ) -> torch.Tensor:
     with naming(source), open_file(source_of(source), keys=keys) as file:
-        return decode_open(file, options, mode, upright)[0]
+        return decode_open(file.frame(frame), options, mode, upright)[0]

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from pgic_core.container import (
     Annotation,
     Box,
+    Compression,
     ImageFields,
     Location,
     Metadata,
@@ -24,7 +25,7 @@ fields = st.builds(
     width=st.integers(1, 128),
     height=st.integers(1, 128),
     color_depth=st.integers(1, 255),
-    compression_type=st.integers(0, 255),
+    compression_type=st.integers(0, 255).filter(lambda kind: kind != Compression.SEQUENCE),
 )
 
 payloads = st.lists(st.binary(max_size=40), min_size=1, max_size=4).filter(any)

@@ -62,5 +62,11 @@ def test_every_name_and_number_of_the_code_is_in_the_document() -> None:
         assert f"{image_type.value} {image_type.name.lower()}" in FORMAT
     for key in (*ExtensionKey, *Severity, *PARAMETERS):
         assert f"`{key}`" in FORMAT
-    for limit in (DEFAULT_LIMITS.pixels, DEFAULT_LIMITS.pixels_per_byte, DEFAULT_LIMITS.string_bytes):
+    for limit in (
+        DEFAULT_LIMITS.frames,
+        DEFAULT_LIMITS.references,
+        DEFAULT_LIMITS.pixels,
+        DEFAULT_LIMITS.pixels_per_byte,
+        DEFAULT_LIMITS.string_bytes,
+    ):
         assert f"{limit:,}" in FORMAT

@@ -99,7 +99,7 @@ def test_reader_that_is_handed_in_stays_open() -> None:
 
 def test_files_that_this_version_must_not_edit() -> None:
     with pytest.raises(PgiUnsupportedError, match="later version"):
-        rewrite(forge([image_block()], version=0x0102))
+        rewrite(forge([image_block()], version=0x0103))
     with pytest.raises(PgiUnsupportedError, match="security block"):
         rewrite(forge([image_block(), Block(SECURITY, b"x")]))
     with pytest.raises(PgiUnsupportedError, match="encrypted"):

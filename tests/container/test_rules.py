@@ -30,8 +30,8 @@ from .forge import (
 )
 
 FORMAT = (resources.files("pgic_core.container") / "FORMAT.md").read_text("utf-8")
-# Those of section 9 have their cases in tests/security.
-RULES = dict(re.findall(r"^\| ([A-RT-Z]\d+) \| .* \| `(\w+)` \|$", FORMAT, flags=re.MULTILINE))
+# Those of section 9 have their cases in tests/security, those of section 11 in test_sequence_rules.py.
+RULES = dict(re.findall(r"^\| ([A-PRT-Z]\d+) \| .* \| `(\w+)` \|$", FORMAT, flags=re.MULTILINE))
 
 IMG = image_block()
 META = Block(METADATA, metadata_content())
@@ -98,11 +98,11 @@ CASES: list[tuple[str, str, bytes, Limits]] = [
         (
             "D3",
             "short, later version",
-            forge([IMG], entry_size=55, version=0x0102, header_tail=bytes(8)),
+            forge([IMG], entry_size=55, version=0x0103, header_tail=bytes(8)),
         ),
         ("D4", "slack after the directory", forge([IMG], header_tail=bytes(1))),
         ("D4", "directory beyond the header", forge([IMG], block_count=2)),
-        ("D4", "the same, later version", forge([IMG], block_count=2, version=0x0102)),
+        ("D4", "the same, later version", forge([IMG], block_count=2, version=0x0103)),
         ("D5", "metadata twice", forge([META, META, IMG])),
         ("D5", "one position, two types", forge([Block(0x0010, b"x"), META, IMG])),
         ("D5", "image twice", forge([IMG, IMG])),
@@ -124,7 +124,7 @@ CASES: list[tuple[str, str, bytes, Limits]] = [
         (
             "D12",
             "the same, later version",
-            forge([Block(IMAGE, IMG.content, flags=2)], version=0x0102),
+            forge([Block(IMAGE, IMG.content, flags=2)], version=0x0103),
         ),
         ("D12", "unknown flag", forge([Block(METADATA, META.content, flags=4), IMG])),
         ("D12", "unknown ancillary flag", forge([Block(METADATA, META.content, flags=0x100), IMG])),
@@ -145,7 +145,12 @@ CASES: list[tuple[str, str, bytes, Limits]] = [
         ("P1", "no packets", forge([IMG, Block(PARITY, bytes(168))])),
         ("P1", "a packet too many", _parity(IMG, more=bytes(168))),
         ("P2", "of another file", _parity(image_block(PAYLOAD[::-1]))),
-        ("B5", "metadata", forge([Block(METADATA, META.content, flags=0x80), IMG], version=0x0102)),
+        ("B5", "metadata", forge([Block(METADATA, META.content, flags=0x80), IMG], version=0x0103)),
+        (
+            "B5",
+            "before B1, as its checks may be of something else",
+            forge([Block(IMAGE, IMG.content, flags=0x80, entry={"crc32": 1})], version=0x0103, tail=b"x"),
+        ),
         ("I1", "fields_crc32", forge([IMG], fields_crc32=0)),
         ("I2", "width", a2(width=0)),
         ("I2", "height", a2(height=0)),

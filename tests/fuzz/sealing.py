@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .sequence_sealing import frames_of, seal_sequence
+
 __all__ = ["Region", "regions", "reseal"]
 
 _DIRECTORY = 30
@@ -50,6 +52,12 @@ def regions(data: bytes) -> list[Region]:
                 found.append(Region("features", features, end))
             continue
         found.append(Region("fields", start, start + 7))
+        if data[start + 6] == 3:
+            found += _sequence_regions(data, start, end)
+            continue
+        if data[start + 6] == 4:
+            found.append(Region("change", start + 7, end))
+            continue
         if data[start + 6] == 1:
             alpha = int.from_bytes(data[start + 7 : start + 11], "little")
             found.append(Region("alpha length", start + 7, start + 11))
@@ -71,8 +79,13 @@ def reseal(data: bytes) -> bytes:
         if start >= len(raw):
             continue
         if kind == _IMAGE and end - start > 7:
-            _seal_image(raw, start, end)
             struct.pack_into("<I", raw, 26, zlib.crc32(raw[start : start + 7]))
+            if raw[start + 6] == 3:
+                crc, raw[at + 24 : at + 56] = seal_sequence(raw, start, end, reseal)
+                struct.pack_into("<I", raw, at + 20, crc)
+                continue
+            if raw[start + 6] != 4:
+                _seal_image(raw, start, end)
         if (features := raw.find(_FEATURES, start, end)) >= 0 and features + 9 <= end:
             struct.pack_into("<I", raw, features + 5, zlib.crc32(raw[features + 9 : end]))
         struct.pack_into("<I", raw, at + 20, zlib.crc32(raw[start:end]))
@@ -91,6 +104,22 @@ def _entries(raw: bytes | bytearray) -> list[tuple[int, int, int, int]]:
         at = _DIRECTORY + _ENTRY * index
         kind, _, start, length = struct.unpack_from("<HHQQ", raw, at)
         found.append((at, kind, start, length))
+    return found
+
+
+def _sequence_regions(data: bytes, start: int, end: int) -> list[Region]:
+    found = [Region("sequence header", start + 7, start + 23)]
+    for frame in frames_of(data, start, end):
+        found.append(Region("record", frame.head, frame.start))
+        if frame.described > frame.start:
+            found.append(Region("short frame", frame.start, frame.described + 4))
+            found.append(Region("change", frame.described + 4, frame.end))
+        else:
+            found += [
+                Region(one.name, one.start + frame.start, one.end + frame.start)
+                for one in regions(data[frame.start : frame.end])
+            ]
+        found.append(Region("record end", frame.end, frame.end + 4))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import skimage.data
 from PIL import Image
 
 import pgic_core
+from pgic_core import SequenceWriter
 from pgic_core.codec.lossless.image import encode_lossless
 from pgic_core.codec.lossless.tile_coders import TileCoder, encode_tile
 from pgic_core.codec.picture import SampleFormat
@@ -25,6 +27,7 @@ from pgic_core.container import (
     build_file,
     rewrite,
 )
+from pgic_core.container.appending import begin_sequence
 from pgic_core.features import decode_features, encode_features
 from pgic_core.features.carry import attach_features, features_file, read_features
 
@@ -33,7 +36,7 @@ from .sealing import Region, regions, reseal
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["WINDOW", "Seed", "seeds"]
+__all__ = ["WINDOW", "Seed", "facts_of", "seeds"]
 
 WINDOW = (9, 5, 40, 30)
 _XMP = (
@@ -70,6 +73,15 @@ class Seed:
         return pgic_core.decode(self.data, level="preview", threads=1)
 
     @cached_property
+    def frames(self) -> list[tuple[NDArray[Any], object]]:
+        """Pixels and map of changes of each frame."""
+        with pgic_core.open_file(self.data) as file:
+            return [
+                (file.frame(number).decode(threads=1), file.changes(number).blocks.tolist())
+                for number in range(file.n_frames)
+            ]
+
+    @cached_property
     def features(self) -> Any:
         """Its feature maps, or None."""
         stream = read_features(self.data)
@@ -83,8 +95,22 @@ class Seed:
     @cached_property
     def facts(self) -> dict[str, object]:
         """What it says about itself."""
+        return facts_of(self.data)
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes that belong to the file: others behind a sequence are passed over."""
         with pgic_core.open_file(self.data) as file:
-            return {**file.info().to_dict(), "exif": file.exif, "icc": file.icc_profile, "xmp": file.xmp}
+            return file.container.size if file.is_sequence else len(self.data)
+
+
+def facts_of(data: bytes) -> dict[str, object]:
+    """What a file says about itself, but for bytes that are passed over."""
+    with pgic_core.open_file(data) as file:
+        facts = {**file.info().to_dict(), "exif": file.exif, "icc": file.icc_profile, "xmp": file.xmp}
+    if isinstance(facts["sequence"], dict):
+        del facts["sequence"]["unfinished_bytes"]
+    return facts
 
 
 def _older(pixels: NDArray[Any], coder: TileCoder) -> bytes:
@@ -107,6 +133,32 @@ def _striped(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
     photo[:, :80:2] = 255
     photo[:, 1:80:2] = 0
     return photo
+
+
+def _sequences(photo: NDArray[np.uint8], grey: bytes) -> dict[str, bytes]:
+    """Sequences of each kind of frame."""
+    scene = np.ascontiguousarray(photo[:140, :200])
+    moved = scene.copy()
+    moved[20:60, 30:90] = photo[150:190, 30:90]
+    shifted = np.ascontiguousarray(photo[3:143, 5:205])
+    pictures = {
+        "sequence": [scene, moved, scene, moved],
+        "sequence of a moving camera": [scene, shifted, np.ascontiguousarray(photo[9:149, 2:202])],
+        "sequence without loss": [photo[:70, :60, 0], photo[2:72, :60, 0]],
+    }
+    found = {}
+    for name, frames in pictures.items():
+        made = io.BytesIO()
+        with SequenceWriter(made, effort=1, key_distance=2) as writer:
+            for number, frame in enumerate(frames):
+                exact = [(40, 30, 8, 8)] if name == "sequence" and number == 1 else None
+                metadata = {"device_id": "camera", "timestamp_ms": number}
+                writer.append(
+                    frame, duration=40, metadata=metadata, exact=exact, extension={"acme.a": number}
+                )
+        found[name] = made.getvalue()
+    found["sequence of one, unfinished"] = b"".join(begin_sequence(grey, key_distance=9)) + b"\x89PGF\0"
+    return found
 
 
 @lru_cache(maxsize=1)
@@ -169,6 +221,7 @@ def seeds() -> tuple[Seed, ...]:
     files["features beside"] = attach_features(
         files["lossless grey"], encode_features([maps, maps], codec="pgic", qp=30)
     )
+    files |= _sequences(photo, files["lossless grey"])
     for name in ("metadata", "features hevc None", "features hevc 20"):
         files[f"{name}, plain"] = b"".join(rewrite(files[name], compress_metadata=False))
     for name, data in files.items():

@@ -16,7 +16,7 @@ from pgic_core.features import decode_features
 from pgic_core.features.carry import read_features
 
 from .coverage import reject_sites
-from .seeds import WINDOW
+from .seeds import WINDOW, facts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,10 +91,6 @@ def judge(data: bytes, clean: Seed | None = None, watch: Watch | None = None) ->
 
 
 def _ways(data: bytes, clean: Seed | None) -> list[tuple[str, Callable[[], Any], Callable[[Any], bool]]]:
-    def facts() -> dict[str, object]:
-        with pgic_core.open_file(data) as file:
-            return {**file.info().to_dict(), "exif": file.exif, "icc": file.icc_profile, "xmp": file.xmp}
-
     def features() -> Any:
         stream = read_features(data)
         return None if stream is None else decode_features(stream)
@@ -107,6 +103,23 @@ def _ways(data: bytes, clean: Seed | None) -> list[tuple[str, Callable[[], Any],
             assert pixels.dtype == file.sample_format.dtype
             return pixels
 
+    def frames() -> Any:
+        with pgic_core.open_file(data) as file:
+            found = []
+            for number in (*range(file.n_frames)[:3], *range(file.n_frames)[3:][-2:]):
+                start = time.process_time()
+                changes = file.changes(number).blocks.tolist()
+                found.append((file.frame(number).decode(threads=1), changes))
+                assert time.process_time() - start < SECONDS, "a frame takes too long"
+            return found
+
+    def same_frames(found: Any) -> bool:
+        assert clean is not None
+        return len(found) == len(clean.frames) and all(
+            np.array_equal(pixels, expected, equal_nan=expected.dtype.kind == "f") and changes == blocks
+            for (pixels, changes), (expected, blocks) in zip(found, clean.frames, strict=True)
+        )
+
     def concealed() -> Any:
         return pgic_core.decode_with_mask(data, threads=1)
 
@@ -117,17 +130,23 @@ def _ways(data: bytes, clean: Seed | None) -> list[tuple[str, Callable[[], Any],
             found.pixels[sound], clean.pixels[sound], equal_nan=clean.pixels.dtype.kind == "f"
         )
 
+    def unchanged(_: Any) -> bool:
+        assert clean is not None
+        grows = clean.name.startswith("sequence")
+        return data[: clean.size] == clean.data[: clean.size] and (grows or len(data) == clean.size)
+
     def equal(name: str) -> Callable[[Any], bool]:
         return lambda found: np.array_equal(found, getattr(clean, name))
 
     return [
-        ("facts", facts, lambda found: found == getattr(clean, "facts", None)),
+        ("facts", lambda: facts_of(data), lambda found: found == getattr(clean, "facts", None)),
         ("picture", picture, equal("pixels")),
         ("preview", lambda: pgic_core.decode(data, level="preview", threads=1), equal("preview")),
         ("window", lambda: pgic_core.decode(data, window=WINDOW, threads=1), equal("window")),
         ("concealed", concealed, agrees),
+        ("frames", frames, same_frames),
         ("features", features, lambda found: _same_features(found, clean)),
-        ("verified", lambda: pgic_core.verify(data), lambda _: data == getattr(clean, "data", None)),
+        ("verified", lambda: pgic_core.verify(data), unchanged),
     ]
 
 

@@ -102,7 +102,7 @@ def test_index_batches_and_iteration(pgi: Path, expected: np.ndarray[Any, Any]):
     np.testing.assert_array_equal(iio.imread(pgi, index=...), expected[np.newaxis])
     (only,) = iio.imiter(pgi)
     np.testing.assert_array_equal(only, expected)
-    with pytest.raises(ValueError, match="index must be 0"):
+    with pytest.raises(ValueError, match="no frame 1: the file is a single picture"):
         iio.imread(pgi, index=1)
 
 
@@ -163,7 +163,7 @@ def test_vendor_fields_go_to_write(photo: Image.Image, tmp_path: Path):
     assert iio.immeta(tmp_path / "x.pgi")["extension"] == {"vendor.x": 1}
 
 
-def test_a_batch_of_one_is_a_picture_and_more_are_not(photo: Image.Image, tmp_path: Path):
+def test_a_batch_of_one_is_a_picture_and_more_are_a_sequence(photo: Image.Image, tmp_path: Path):
     pixels = np.asarray(photo)
     for batch in ([pixels], pixels[np.newaxis]):
         iio.imwrite(tmp_path / "x.pgi", batch, lossless=True)
@@ -171,9 +171,12 @@ def test_a_batch_of_one_is_a_picture_and_more_are_not(photo: Image.Image, tmp_pa
     iio.imwrite(tmp_path / "x.pgi", pixels[np.newaxis, :, :, 0], is_batch=True, lossless=True)
     assert iio.imread(tmp_path / "x.pgi").shape == pixels.shape[:2]
     before = (tmp_path / "x.pgi").read_bytes()
-    with pytest.raises(PgiOptionError, match="holds one picture, not 2"):
-        iio.imwrite(tmp_path / "x.pgi", [pixels, pixels])
-    assert (tmp_path / "x.pgi").read_bytes() == before
+    for wrong in ([], [pixels, pixels[1:]]):
+        with pytest.raises(PgiOptionError):
+            iio.imwrite(tmp_path / "x.pgi", wrong, is_batch=True)
+        assert (tmp_path / "x.pgi").read_bytes() == before
+    iio.imwrite(tmp_path / "x.pgi", [pixels, pixels[::-1]], lossless=True, duration=40)
+    np.testing.assert_array_equal(iio.imread(tmp_path / "x.pgi", index=...), [pixels, pixels[::-1]])
 
 
 def test_a_failed_write_leaves_the_old_file(pgi: Path, photo: Image.Image):

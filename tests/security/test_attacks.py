@@ -515,7 +515,7 @@ def test_the_flag_of_compressed_metadata(keys: Keys) -> None:
 @pytest.mark.parametrize("block", [METADATA, IMAGE])
 def test_flags_of_a_later_version(one: bytes, keys: Keys, block: int) -> None:
     parts = Parts.of(one)
-    parts.version = 0x0102
+    parts.version = 0x0103
     parts.blocks[block].flags |= 0x80
     refused(parts.file(), keys.full, UNSUPPORTED)
 

@@ -109,19 +109,29 @@ class RowMap:
         index = channels.index[:, None] * positions + np.arange(positions)
         return SymbolRows(index.reshape(-1), channels.counts * positions)
 
-    def rows(self, layer: str, z: NDArray[np.int16], roi_map: NDArray[np.int8] | None) -> SymbolRows:
+    def rows(
+        self,
+        layer: str,
+        z: NDArray[np.int16],
+        roi_map: NDArray[np.int8] | None,
+        shift: NDArray[np.float32] | None = None,
+    ) -> SymbolRows:
         """CDF rows of the symbols of a layer in a tile.
 
         Args:
             layer: ``"base"`` or ``"detail"``.
             z: ``(Z, h, w)`` of the tile, each -127 to 127.
             roi_map: int8 ``(h, w)``, added to the rows; ``None`` for none.
+            shift: ``(h, w)``, whole numbers that are added to the rows above 0 as well.
         """
         values = np.ones((len(self._active) + 1, z[0].size), np.float32)
         values[:-1] = z.reshape(len(z), -1)[self._active]
         sums = (self._weights[layer] @ values).reshape(-1, z[0].size)
         if roi_map is not None:
             sums += roi_map.reshape(1, -1).astype(np.float32)
+        if shift is not None:
+            sums[sums < 1] = -np.inf
+            sums += shift.reshape(1, -1)
         return SymbolRows.of(sums, dense=layer == "base")
 
 

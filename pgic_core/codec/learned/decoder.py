@@ -16,7 +16,7 @@ from ..picture import Channels, SampleFormat
 from ..reduction import any_reduce, box_reduce
 from ..tiling import Y_STRIDE, Box, block_pixels, blocks
 from .entropy import CdfTable
-from .exact_layer import ExactLayer
+from .exact_layer import ExactLayer, lay_over
 from .key_regions import KeyRegions
 from .post_filter import Filter, filtered
 from .reconstruction import (
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...options import Level, Window
+    from .exact_layer import ExactBlocks
 
 __all__ = ["DecodedBlock", "LearnedImage", "render"]
 
@@ -92,6 +93,11 @@ class LearnedImage:
         self.header: StreamHeader
         self.header, self.index = parse(read, length, width, height, limits)
         self.grid = self.header.grid
+
+    @property
+    def read(self) -> Callable[[int, int], bytes]:
+        """Gives ``(offset, length)`` of the payload."""
+        return self._read
 
     @property
     def preview_bytes(self) -> int:
@@ -161,8 +167,13 @@ class LearnedImage:
         self.exact.verify()
 
     @cached_property
-    def exact(self) -> ExactLayer:
+    def exact(self) -> ExactBlocks:
         """What is carried without loss."""
+        return self.exact_layer
+
+    @property
+    def exact_layer(self) -> ExactLayer:
+        """What this very payload carries without loss."""
         return ExactLayer(self.header, self.index, self._read)
 
     def renderer(self, level: Level, scale: int = 1) -> Renderer:
@@ -305,7 +316,7 @@ class LearnedImage:
             spoilt = [self.grid.box(i) for i in self.grid.touching(part.hyper_box) if i in damaged]
             grown = [box.grown(reach, 1, self.grid.padded) for box in spoilt]
             touched = self._touched(grown, block, scale)
-            touched = self.exact.lay_over(pixels, block, scale, touched, raise_damage=tiles.raise_damage)
+            touched = lay_over(self.exact, pixels, block, scale, touched, raise_damage=tiles.raise_damage)
             yield DecodedBlock(block, pixels, touched)
 
     def _drawn(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -20,9 +20,19 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from .change_stream import ChangeIndex
     from .stream import StreamHeader, StreamIndex
 
-__all__ = ["ExactLayer", "lowered", "pack_exact", "raised", "unpack_exact"]
+__all__ = [
+    "ExactBlocks",
+    "ExactLayer",
+    "ExactPiece",
+    "lay_over",
+    "lowered",
+    "pack_exact",
+    "raised",
+    "unpack_exact",
+]
 
 _CODERS = (TileCoder.PLAIN, TileCoder.WEBP)
 
@@ -111,6 +121,73 @@ def unpack_exact(
     return whole.reshape(side * blocks.shape[0], side * blocks.shape[1], 3)[:height, :width]
 
 
+ExactPiece = tuple[tuple[slice, slice], "NDArray[np.bool_]", "Callable[[], NDArray[np.uint8]]"]
+"""Rows and columns of an area; which of their pixels are exact, ``(h, w)``; and what decodes them,
+``(h, w, 3)``, or raises PgiFormatError."""
+
+
+class ExactBlocks(Protocol):
+    """The exact blocks of a picture."""
+
+    def over(self, area: Box, scale: int) -> Iterator[ExactPiece]:
+        """The parts that lie over an area.
+
+        Args:
+            area: in pixels of the whole picture.
+            scale: pixels of it along one side of a pixel of what is shown.
+        """
+
+    def kept(self) -> tuple[NDArray[np.bool_] | None, int]:
+        """Which blocks are exact, and not only nearly, as a map of blocks; and bytes of their parts."""
+
+    def verify(self) -> None:
+        """Decode all of them that keys open.
+
+        Raises:
+            PgiFormatError: one is damaged or holds something else.
+        """
+
+
+def lay_over(
+    exact: ExactBlocks,
+    picture: NDArray[np.uint8],
+    area: Box,
+    scale: int,
+    touched: NDArray[np.bool_] | None,
+    *,
+    raise_damage: bool,
+) -> NDArray[np.bool_] | None:
+    """Put exact blocks into a decoded picture.
+
+    Args:
+        picture: ``(H, W, 3)``, what model and filter show in ``area``; changed.
+        area: in pixels of the whole picture.
+        scale: 1, or 8 for a preview.
+        touched: ``(H, W)``, what damage may have changed, or ``None`` for nothing; changed.
+        raise_damage: rather than leave what is damaged as it is.
+
+    Returns:
+        What damage may have changed then.
+
+    Raises:
+        PgiFormatError: as :meth:`pixels`, with ``raise_damage``.
+    """
+    for here, blocks, read in exact.over(area, scale):
+        try:
+            pixels = read()
+        except (PgiFormatError, PgiTruncatedError, PgiKeyError) as error:
+            # What no key opens is shown as the model has it, like what is damaged.
+            if raise_damage and not isinstance(error, PgiKeyError):
+                raise
+            touched = np.zeros(picture.shape[:2], np.bool_) if touched is None else touched
+            touched[here] |= blocks
+            continue
+        np.copyto(picture[here], pixels, where=blocks[:, :, None])
+        if touched is not None:
+            touched[here] &= ~blocks
+    return touched
+
+
 @dataclass(frozen=True, slots=True)
 class ExactLayer:
     """The exact blocks of a coded picture.
@@ -121,7 +198,7 @@ class ExactLayer:
     """
 
     header: StreamHeader
-    index: StreamIndex
+    index: StreamIndex | ChangeIndex
     read: Callable[[int, int], bytes]
 
     def pixels(self, tile: int) -> NDArray[np.uint8]:
@@ -136,7 +213,7 @@ class ExactLayer:
         return unpack_exact(data, self.header.exact_in(tile), inside.height, inside.width, depth)
 
     def kept(self) -> tuple[NDArray[np.bool_] | None, int]:
-        """Which blocks are exact, and not only nearly, as the header's map; and bytes of their parts."""
+        """See :meth:`ExactBlocks.kept`."""
         if self.header.exact is None:
             return None, 0
         blocks, size = self.header.exact.copy(), 0
@@ -149,66 +226,13 @@ class ExactLayer:
         return (blocks if blocks.any() else None), size
 
     def verify(self) -> None:
-        """Decode all of them that keys open.
-
-        Raises:
-            PgiFormatError: as :meth:`pixels`.
-        """
+        """See :meth:`ExactBlocks.verify`."""
         for tile in self.index.exact:
             with contextlib.suppress(PgiKeyError):
                 self.pixels(tile)
 
-    def lay_over(
-        self,
-        picture: NDArray[np.uint8],
-        area: Box,
-        scale: int,
-        touched: NDArray[np.bool_] | None,
-        *,
-        raise_damage: bool,
-    ) -> NDArray[np.bool_] | None:
-        """Put exact blocks into a decoded picture.
-
-        Args:
-            picture: ``(H, W, 3)``, what model and filter show in ``area``; changed.
-            area: in pixels of the whole picture.
-            scale: 1, or 8 for a preview.
-            touched: ``(H, W)``, what damage may have changed, or ``None`` for nothing; changed.
-            raise_damage: rather than leave what is damaged as it is.
-
-        Returns:
-            What damage may have changed then.
-
-        Raises:
-            PgiFormatError: as :meth:`pixels`, with ``raise_damage``.
-        """
-        for here, blocks, read in self.over(area, scale):
-            try:
-                pixels = read()
-            except (PgiFormatError, PgiTruncatedError, PgiKeyError) as error:
-                # What no key opens is shown as the model has it, like what is damaged.
-                if raise_damage and not isinstance(error, PgiKeyError):
-                    raise
-                touched = np.zeros(picture.shape[:2], np.bool_) if touched is None else touched
-                touched[here] |= blocks
-                continue
-            np.copyto(picture[here], pixels, where=blocks[:, :, None])
-            if touched is not None:
-                touched[here] &= ~blocks
-        return touched
-
-    def over(
-        self, area: Box, scale: int
-    ) -> Iterator[tuple[tuple[slice, slice], NDArray[np.bool_], Callable[[], NDArray[np.uint8]]]]:
-        """The parts that lie over an area.
-
-        Args:
-            area, scale: as for :meth:`lay_over`.
-
-        Yields:
-            Rows and columns of the area; which of their pixels are exact, ``(h, w)``; and what decodes them,
-            ``(h, w, 3)``, or raises PgiFormatError.
-        """
+    def over(self, area: Box, scale: int) -> Iterator[ExactPiece]:
+        """See :meth:`ExactBlocks.over`."""
         for tile in self.header.grid.touching(area) if self.index.exact else ():
             if tile not in self.index.exact:
                 continue

@@ -59,6 +59,31 @@ class HyperPrediction:
         limit = np.iinfo(np.int16).max
         return self._planes(np.clip(known, -limit, limit), residuals.shape)
 
+    def restore_some(
+        self, z: NDArray[np.int16], residual: NDArray[np.int16], new: NDArray[np.bool_]
+    ) -> NDArray[np.int16]:
+        """Restore z of a tile in which some positions are new.
+
+        Args:
+            z: ``(Z, h, w)``, what the others have.
+            residual: ``(Z, new positions)``, what is coded of the new ones, row by row.
+            new: ``(h, w)``.
+
+        Returns:
+            ``(Z, h, w)``; values beyond the bound of z come out beyond it.
+        """
+        known = self._positions(z[None])
+        places = np.flatnonzero(new)
+        known[places] = residual[self._active].T
+        fresh = np.append(new.reshape(-1), False)  # the last stands for neighbours that are not there
+        for at, near in _fronts(1, *new.shape):
+            turn = fresh[at]
+            if turn.any():
+                known[at[turn]] += self._mean(known, near[turn])
+        limit = np.iinfo(np.int16).max
+        restored: NDArray[np.int16] = self._planes(np.clip(known, -limit, limit), z[None].shape)[0]
+        return restored
+
     def _mean(self, known: NDArray[np.float32], neighbours: NDArray[np.intp]) -> NDArray[np.float32]:
         # Arrays are tiny: np.clip and indexing by arrays would take half of the time.
         near = known.take(neighbours, 0).reshape(len(neighbours), -1)

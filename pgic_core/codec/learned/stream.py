@@ -33,11 +33,18 @@ __all__ = [
     "EXACT",
     "EXACT_SIDE",
     "FULL_DEPTH",
+    "LARGEST_EXACT_TILE",
     "LAYERS",
+    "LONGEST_FILTER",
+    "Cursor",
     "Part",
+    "PartsReader",
     "StreamHeader",
     "StreamIndex",
+    "inflated",
+    "longest_index",
     "parse",
+    "read_exact_map",
     "serialise",
 ]
 
@@ -59,9 +66,10 @@ _FLAG_FILTER = 2
 _FLAG_EXACT = 4
 _FLAG_NEUTRAL = 8
 _FLAGS = _FLAG_MAP | _FLAG_FILTER | _FLAG_EXACT | _FLAG_NEUTRAL
-_LONGEST_FILTER = 2048
+LONGEST_FILTER = 2048
 _TILE_LOG2 = range(6, 12)
-_LARGEST_EXACT_LOG2 = 9  # what a lossless decoder allocates for a tile stays small
+LARGEST_EXACT_TILE = 512
+"""What a lossless decoder allocates for a tile stays small."""
 _PART_WORDS_PER_PIXEL = 2
 
 
@@ -201,20 +209,35 @@ def serialise(
     ]
 
 
-class _Cursor:
+class Cursor:
     """Reads the variable part, never past its end."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._at = 0
 
+    @property
+    def position(self) -> int:
+        """Bytes taken so far."""
+        return self._at
+
     def take(self, count: int) -> bytes:
+        """The next bytes.
+
+        Raises:
+            PgiFormatError: there are not so many.
+        """
         if count > len(self._data) - self._at:
             raise PgiFormatError("The image index is shorter than what it lists.")
         self._at += count
         return self._data[self._at - count : self._at]
 
     def varint(self, bound: int) -> int:
+        """The next number.
+
+        Raises:
+            PgiFormatError: it is above the bound, or not in its shortest form.
+        """
         value = 0
         for shift in range(0, 35, 7):
             byte = self.take(1)[0]
@@ -228,6 +251,11 @@ class _Cursor:
         raise PgiFormatError("The image index holds a number that is not in its shortest form.")
 
     def finish(self) -> None:
+        """Check that nothing is left.
+
+        Raises:
+            PgiFormatError: something is.
+        """
         if self._at != len(self._data):
             raise PgiFormatError("The image index is longer than what it lists.")
 
@@ -255,7 +283,7 @@ def parse(
     if variable_bytes > length - _FIXED.size - 4:
         raise PgiFormatError("The image index is larger than the image data.")
     exact = bool(flags & _FLAG_EXACT)
-    if tile_log2 in _TILE_LOG2 and variable_bytes > _longest_index(
+    if tile_log2 in _TILE_LOG2 and variable_bytes > longest_index(
         Grid.square(width, height, 1 << tile_log2), exact=exact
     ):
         raise PgiFormatError("The image index is larger than its tiles can need.")
@@ -264,15 +292,15 @@ def parse(
         raise PgiChecksumError("The header of the image data is damaged (checksum).")
     if tile_log2 not in _TILE_LOG2 or quality not in QUALITIES or not width or not height:
         raise PgiFormatError("The header of the image data holds a value out of range.")
-    if exact and tile_log2 > _LARGEST_EXACT_LOG2:
+    if exact and 1 << tile_log2 > LARGEST_EXACT_TILE:
         raise PgiFormatError("The tiles of the image data are too large for exact blocks.")
     limits.check("pixels", width * height, "The picture")
     limits.check("pixels_per_byte", -(-width * height // length), "Each byte of image data")
     grid = Grid.square(width, height, 1 << tile_log2)
     limits.check("tiles", grid.count, "The picture")
-    cursor = _Cursor(rest[:-4])
+    cursor = Cursor(rest[:-4])
     roi_map = _read_map(cursor, grid) if flags & _FLAG_MAP else None
-    post_filter = cursor.take(cursor.varint(_LONGEST_FILTER)) if flags & _FLAG_FILTER else b""
+    post_filter = cursor.take(cursor.varint(LONGEST_FILTER)) if flags & _FLAG_FILTER else b""
     if flags & _FLAG_FILTER and not post_filter:
         raise PgiFormatError("The post-filter is empty.")
     header = StreamHeader(
@@ -281,7 +309,7 @@ def parse(
         grid,
         roi_map,
         post_filter,
-        _read_exact_map(cursor, grid) if exact else None,
+        read_exact_map(cursor, grid) if exact else None,
         bool(flags & _FLAG_NEUTRAL),
     )
     index = _read_parts(cursor, header, _FIXED.size + variable_bytes + 4, length)
@@ -291,32 +319,58 @@ def parse(
     return header, index
 
 
-def _read_parts(cursor: _Cursor, header: StreamHeader, start: int, length: int) -> StreamIndex:
-    """Where the parts are, that begin at ``start`` of a payload of ``length``."""
-    at, words = start, min(length // 4, _PART_WORDS_PER_PIXEL * header.grid.tile**2)
+class PartsReader:
+    """Reads entries of an index, whose parts follow each other.
 
-    def parts(count: int, unit: int) -> tuple[Part, ...]:
-        nonlocal at
+    Args:
+        cursor: where the entries are.
+        start: of the first part in the payload.
+        length: of the payload.
+        grid: its tiles.
+
+    Attributes:
+        at: where the next part starts.
+    """
+
+    def __init__(self, cursor: Cursor, start: int, length: int, grid: Grid) -> None:
+        self._cursor = cursor
+        self._words = min(length // 4, _PART_WORDS_PER_PIXEL * grid.tile**2)
+        self.at = start
+
+    def take(self, count: int, unit: int) -> tuple[Part, ...]:
+        """The next parts.
+
+        Args:
+            count: how many.
+            unit: bytes that lengths are given in: 4 for symbols, 1 for exact blocks, which have a depth.
+
+        Raises:
+            PgiFormatError: an entry breaks a rule.
+        """
         found = []
         for _ in range(count):
-            size = unit * cursor.varint(words * 4 // unit)
-            depth = FULL_DEPTH if unit > 1 else cursor.take(1)[0]
+            size = unit * self._cursor.varint(self._words * 4 // unit)
+            depth = FULL_DEPTH if unit > 1 else self._cursor.take(1)[0]
             if depth not in DEPTHS:
                 raise PgiFormatError("The image index holds a depth of exact blocks that is out of range.")
-            found.append(Part(at, size, int.from_bytes(cursor.take(4), "little"), depth))
-            at += size
+            found.append(Part(self.at, size, int.from_bytes(self._cursor.take(4), "little"), depth))
+            self.at += size
         return tuple(found)
 
-    coarse = parts(header.grid.count, 4)
+
+def _read_parts(cursor: Cursor, header: StreamHeader, start: int, length: int) -> StreamIndex:
+    """Where the parts are, that begin at ``start`` of a payload of ``length``."""
+    reader, count = PartsReader(cursor, start, length, header.grid), header.grid.count
+    coarse = reader.take(count, 4)
     tiles = header.exact_tiles()
-    exact = dict(zip(tiles, parts(len(tiles), 1), strict=True))
-    return StreamIndex({LAYERS[0]: coarse, LAYERS[1]: parts(header.grid.count, 4)}, start, exact)
+    exact = dict(zip(tiles, reader.take(len(tiles), 1), strict=True))
+    return StreamIndex({LAYERS[0]: coarse, LAYERS[1]: reader.take(count, 4)}, start, exact)
 
 
-def _longest_index(grid: Grid, *, exact: bool) -> int:
+def longest_index(grid: Grid, *, exact: bool) -> int:
     """Most bytes of maps, filter and index; a map that zlib cannot shrink grows by less than 1/8 + 64."""
     values = grid.padded.width // Z_STRIDE * (grid.padded.height // Z_STRIDE)
-    longest = 5 + values + values // 8 + 64 + 5 + _LONGEST_FILTER + 2 * (5 + 4) * grid.count
+    longest = 5 + values + values // 8 + 64 + 5 + LONGEST_FILTER + 2 * (5 + 4) * grid.count
     if exact:
         packed = _exact_rows(grid) * _exact_row_bytes(grid)
         longest += 5 + packed + packed // 8 + 64 + (5 + 1 + 4) * grid.count
@@ -331,15 +385,22 @@ def _exact_row_bytes(grid: Grid) -> int:
     return -(-grid.width // (8 * EXACT_SIDE))
 
 
-def _read_map(cursor: _Cursor, grid: Grid) -> NDArray[np.int8]:
+def _read_map(cursor: Cursor, grid: Grid) -> NDArray[np.int8]:
     rows, columns = grid.padded.height // Z_STRIDE, grid.padded.width // Z_STRIDE
-    data = _inflated(cursor, rows * columns, "The ROI map")
+    size = rows * columns
+    data = inflated(cursor, size, size, "The ROI map")
     return np.frombuffer(data, np.int8).reshape(rows, columns)
 
 
-def _read_exact_map(cursor: _Cursor, grid: Grid) -> NDArray[np.bool_]:
+def read_exact_map(cursor: Cursor, grid: Grid) -> NDArray[np.bool_]:
+    """The next exact map, ``(ceil(H / 8), ceil(W / 8))``.
+
+    Raises:
+        PgiFormatError: it breaks a rule.
+    """
     rows, columns = _exact_rows(grid), _exact_row_bytes(grid)
-    packed = np.frombuffer(_inflated(cursor, rows * columns, "The exact map"), np.uint8)
+    size = rows * columns
+    packed = np.frombuffer(inflated(cursor, size, size, "The exact map"), np.uint8)
     bits = np.unpackbits(packed.reshape(rows, columns), axis=1)
     blocks = -(-grid.width // EXACT_SIDE)
     if bits[:, blocks:].any() or not bits.any():
@@ -347,14 +408,23 @@ def _read_exact_map(cursor: _Cursor, grid: Grid) -> NDArray[np.bool_]:
     return np.ascontiguousarray(bits[:, :blocks]).view(np.bool_)
 
 
-def _inflated(cursor: _Cursor, size: int, what: str) -> bytes:
-    """A zlib stream of so many bytes."""
+def inflated(cursor: Cursor, least: int, most: int, what: str) -> bytes:
+    """The next zlib stream, with its length before it.
+
+    Args:
+        cursor: where it is.
+        least, most: bytes that it may inflate to.
+        what: it holds, for messages.
+
+    Raises:
+        PgiFormatError: it is damaged or of another size.
+    """
     packed = cursor.take(cursor.varint(1 << 28))
     inflater = zlib.decompressobj()
     try:
-        data = inflater.decompress(packed, size + 1)
+        data = inflater.decompress(packed, most + 1)
     except zlib.error as error:
         raise PgiFormatError(f"{what} is damaged.") from error
-    if len(data) != size or not inflater.eof or inflater.unused_data:
+    if not least <= len(data) <= most or not inflater.eof or inflater.unused_data:
         raise PgiFormatError(f"{what} does not have one value per block.")
     return data

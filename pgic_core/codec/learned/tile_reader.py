@@ -85,6 +85,28 @@ class TileReader:
         for index in [index for index in self._tiles if index < before]:
             del self._tiles[index]
 
+    def tile_z(self, index: int) -> NDArray[np.int16]:
+        """The hyper-latent of a tile, ``(Z, h, w)``."""
+        if index not in self._tiles:
+            self._read_z([index])
+        return self._tiles[index].z
+
+    def tile_symbols(self, layer: str, index: int) -> NDArray[np.int16]:
+        """Symbols of a tile whose z was read; of detail, whose base symbols were read.
+
+        Args:
+            layer: "base" or "detail".
+            index: of the tile.
+
+        Returns:
+            ``(2 h, 2 w, symbols of the layer)``, cells. Do not change them.
+        """
+        return self._base(index) if layer == "base" else self._detail(index)
+
+    def drop(self, index: int) -> None:
+        """Forget a tile."""
+        self._tiles.pop(index, None)
+
     def verify(self, index: int) -> None:
         """Read all of a tile, and drop it again."""
         self._read_z([index])

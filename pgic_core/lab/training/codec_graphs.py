@@ -130,13 +130,29 @@ def _code(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
 
     A residual below its symbol's threshold becomes zero.
     """
-    g, a = GraphWriter("code", ranges), codec.architecture
+    return _quantised(GraphWriter("code", ranges), codec, change=False)
+
+
+def _change(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
+    """Encoder of change frames: as ``code``, but what is quantised is the difference to a reference's symbol.
+
+    A difference below its symbol's threshold becomes zero: the symbol is then that of the reference.
+    """
+    return _quantised(GraphWriter("change", ranges), codec, change=True)
+
+
+def _quantised(g: GraphWriter, codec: Codec, *, change: bool) -> onnx.ModelProto:
+    a = codec.architecture
     cells = g.space_to_depth(_latent(g, a), 2, a.latent)
     base, rest = g.split(_steps(g, "step", a.latent), [a.base, a.latent - a.base])
     sizes = _base_sizes(g, base) + [rest] * 4
     of_base, of_detail = _groups(a)
     threshold = g.input("threshold", [1, "hc", "wc", 4 * a.latent], TensorProto.FLOAT16)
     thresholds = g.split(g.cast(threshold, TensorProto.FLOAT), [*of_base, *of_detail])
+    earlier: list[str] = []
+    if change:
+        reference = g.input("reference", [1, "hc", "wc", 4 * a.latent], TensorProto.INT16)
+        earlier = g.split(g.cast(reference, TensorProto.FLOAT), [*of_base, *of_detail])
     pieces = g.split(cells, [a.base, *[(a.latent - a.base) // 4] * 4] * 4)
     wanted = [g.concat([pieces[5 * p + group] for p, group in turn]) for turn in _turns(a)]
     bounds = [g.constant(np.float32(v)) for v in (-LARGEST, LARGEST)]
@@ -144,8 +160,11 @@ def _code(codec: Codec, ranges: Ranges) -> onnx.ModelProto:
 
     def quantise(turn: int, mean: str) -> str:
         residual = g.node("Div", g.node("Sub", wanted[turn], mean), sizes[turn])
+        if change:
+            residual = g.node("Sub", residual, earlier[turn])
         kept = g.node("GreaterOrEqual", g.node("Abs", residual), thresholds[turn])
-        s = g.node("Clip", g.mul(g.node("Round", residual), g.cast(kept, TensorProto.FLOAT)), *bounds)
+        s = g.mul(g.node("Round", residual), g.cast(kept, TensorProto.FLOAT))
+        s = g.node("Clip", g.add(s, earlier[turn]) if change else s, *bounds)
         symbols.append(s)
         return g.add(g.mul(s, sizes[turn]), mean)
 
@@ -324,6 +343,7 @@ GRAPHS: dict[str, Callable[[Codec, Ranges], onnx.ModelProto]] = {
     "analysis": _analysis,
     "hyper_analysis": _hyper_analysis,
     "code": _code,
+    "change": _change,
     "state": _state,
     "context": _context,
     "means": _means,

@@ -134,6 +134,7 @@ def read_symbols(
     latent: bool = False,
     upright: bool = False,
     mode: str = "RGB",
+    frame: int = 0,
     keys: KeysLike | None = None,
 ) -> PgiSymbols:
     """Read a file as far as it goes without networks; it takes one thread.
@@ -144,6 +145,7 @@ def read_symbols(
         latent: read for the latent.
         upright: have EXIF orientation applied.
         mode: channels of the result.
+        frame: of a sequence.
         keys: of an encrypted file.
 
     Raises:
@@ -152,7 +154,7 @@ def read_symbols(
         PgiError: as :func:`pgic_core.decode`.
     """
     with open_file(source, keys=keys) as file:
-        return symbols_in(file, options, latent=latent, upright=upright, mode=mode)
+        return symbols_in(file.frame(frame), options, latent=latent, upright=upright, mode=mode)
 
 
 def symbols_in(

@@ -1,0 +1,60 @@
+"""Frames of a sequence as files of their own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..codec.alpha import join_alpha
+from ..codec.lossless.image import encode_lossless
+from ..container import BlockType, Compression, build_file
+from ..container.parity import protected
+from ..container.writer import recompressed
+from ..errors import PgiUnsupportedError
+from ..options import DecodeOptions
+
+if TYPE_CHECKING:
+    from ..codec.base import CodedImage
+    from .file import PgiFile
+
+__all__ = ["still_file"]
+
+
+def still_file(file: PgiFile, number: int) -> bytes:
+    """A frame as the file of a picture, which needs no sequence and shows the same pixels.
+
+    The coded picture of a key frame is copied byte for byte, and an encrypted or signed frame as a whole. A
+    change frame is coded again from the same symbols; where the camera moved, it is stored without loss.
+
+    Args:
+        file: the sequence.
+        number: of the frame, from 0; negative numbers count from the end.
+
+    Raises:
+        PgiOptionError: there is no such frame.
+        PgiFormatError: the frame is damaged.
+        PgiUnsupportedError: it is encrypted or signed, and a change frame.
+    """
+    frame = file.frame(number)
+    reader = frame.reader
+    secured = reader.header.find(BlockType.SECURITY) is not None
+    if file.is_key_frame(number):
+        return reader.source.read_at(0, reader.size) if secured else b"".join(recompressed(reader, {}))
+    if secured:
+        raise PgiUnsupportedError("A change frame that is encrypted or signed cannot be taken out.")
+    compression, payload = _picture(frame.coded)
+    fields = replace(reader.fields, compression_type=compression)
+    data = build_file(fields, payload, metadata=reader.metadata, extension=reader.extension)
+    share = reader.parity_share
+    return data if share is None else b"".join(protected(lambda: [data], share))
+
+
+def _picture(coded: CodedImage) -> tuple[Compression, list[bytes]]:
+    """A change frame, coded as a picture."""
+    # Not imported for key frames.
+    from ..codec.learned.still import still_of
+
+    try:
+        return Compression.LEARNED, join_alpha(still_of(coded), [])
+    except PgiUnsupportedError:  # it is interpolated from a larger canvas
+        return Compression.LOSSLESS, encode_lossless(coded.decode(DecodeOptions())[0])

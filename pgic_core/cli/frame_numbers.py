@@ -1,0 +1,52 @@
+"""Which frames of a sequence a command works on, and where what it makes of them goes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .paths import STREAM, Source, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["frame_targets", "numbers_of"]
+
+
+def numbers_of(count: int, frames: slice) -> range:
+    """The frames that a slice names.
+
+    Args:
+        count: of all frames.
+        frames: as of a list; negative numbers count from the end.
+
+    Raises:
+        click.UsageError: it names none.
+    """
+    numbers = range(count)[frames]
+    if not numbers:
+        raise click.UsageError(f"There are no such frames: the file has {count}.")
+    return numbers
+
+
+def frame_targets(
+    sequence: str, folder: str, suffix: str, numbers: Sequence[int], count: int
+) -> list[tuple[Target, int]]:
+    """A file for each frame, named after the sequence and the frame's number, which has zeros before it.
+
+    Args:
+        sequence: path of the file, or :data:`.paths.STREAM`.
+        folder: where the files go.
+        suffix: of the files.
+        numbers: of the frames.
+        count: of all frames, whose last number sets how many digits there are.
+    """
+    stem = "stdin" if sequence == STREAM else Path(sequence).stem
+    digits = max(4, len(str(count - 1)))
+    source = Source(sequence, sequence)
+    return [
+        (Target(source, str(Path(folder, f"{stem}-{number:0{digits}}{suffix}")), False), number)
+        for number in numbers
+    ]

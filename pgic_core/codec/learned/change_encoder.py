@@ -1,0 +1,402 @@
+"""Coding what changed since an earlier frame (``STREAM.md``, "Change"; A-6.4.1c).
+
+Where a position changed, the encoder compares ways to code it: not at all, anew, or as differences to the
+symbols of the reference, whose distribution is narrower the less there is to change. The cheapest wins,
+counting bits and the error of the latent as the quality weighs them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..parallel import map_tiles
+from ..tiling import CELL_STRIDE, Y_STRIDE, Z_STRIDE, block_pixels, blocks, hull
+from .cdf_rows import RowMap, from_cells
+from .change_stream import NEW, UNCHANGED, ChangeHeader, serialise_change
+from .change_symbols import change_rows
+from .dead_zone import DEAD_ZONE
+from .entropy import Z_BOUND, CdfTable, encode_segments
+from .exact_layer import pack_exact
+from .exact_search import ExactSearch, near_depth
+from .inpainting import Inpainted
+from .quantisation import SYMBOL_LAYERS, fill_thresholds, row_thresholds
+from .step_sizes import StepSizes
+from .stream import EXACT_SIDE, FULL_DEPTH
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from ..tiling import Box, Grid
+    from .cdf_rows import SymbolRows
+    from .decoder import LearnedImage
+    from .tile_reader import TileReader
+
+__all__ = ["CanvasPicture", "encode_change"]
+
+_TRIED = (2, 5, 8, 12)
+"""Modes of differences that are tried, for much and for little to change."""
+_MODE_BITS = 4.0
+"""About what the mode of a position costs."""
+_BIT = 2 * DEAD_ZONE
+"""What a bit is worth in squared quantisation steps, as in the dead zone."""
+_DENSE = 0.3
+"""Changed positions go through the networks together if they fill this share of the rectangle around them."""
+
+
+@dataclass(frozen=True, slots=True)
+class CanvasPicture:
+    """A frame as its canvas shows it.
+
+    Attributes:
+        rgb: uint8 ``(H, W, 3)`` of the canvas; what lies outside the frame may be anything.
+        grid: tiles of the canvas.
+        left, top: tiles by which it is larger there than that of the reference.
+        corners: of :class:`.ChangeHeader`.
+        amounts: uint8 ``(h, w)`` of z positions: by how much they changed; 0 for those that did not.
+        exact: bool ``(ceil(H / 8), ceil(W / 8))``, blocks to carry without loss; ``None`` for none.
+    """
+
+    rgb: NDArray[np.uint8]
+    grid: Grid
+    amounts: NDArray[np.uint8]
+    left: int = 0
+    top: int = 0
+    corners: NDArray[np.int64] | None = None
+    exact: NDArray[np.bool_] | None = None
+
+
+def encode_change(
+    picture: CanvasPicture, reference: LearnedImage, *, effort: int, threads: int
+) -> tuple[list[bytes], NDArray[np.uint8]]:
+    """Code a change frame.
+
+    Args:
+        picture: the frame.
+        reference: canvas of the frame before.
+        effort: as for :func:`.encoder.encode_learned`; 3 has no more to do than 2.
+        threads: for networks and tiles.
+
+    Returns:
+        The payload in pieces, and the modes of all positions.
+    """
+    encoder = _ChangeEncoder(picture, reference, effort, threads)
+    return encoder.code(), encoder.modes
+
+
+@dataclass(slots=True)
+class _Part:
+    """A rectangle of the canvas on its way into parts of the payload.
+
+    Attributes:
+        outer: with what the networks see around it.
+        latent: ``(1, h, w, M)`` of ``outer``.
+        z: ``(Z, h, w)`` of ``outer``, of the reference.
+        new_z: likewise, of this frame where positions changed.
+        symbols: int16 ``(h, w, 4 M)``, cells of ``outer``, of the reference.
+        changed: bool ``(h, w)`` of ``outer``, positions to code here.
+        modes: uint8 likewise, found so far.
+        cost: least cost of each position so far.
+    """
+
+    outer: Box
+    latent: NDArray[np.float32]
+    z: NDArray[np.int16]
+    new_z: NDArray[np.int16]
+    symbols: NDArray[np.int16]
+    changed: NDArray[np.bool_]
+    modes: NDArray[np.uint8]
+    cost: NDArray[np.float64]
+
+
+class _ChangeEncoder:
+    def __init__(self, picture: CanvasPicture, reference: LearnedImage, effort: int, threads: int) -> None:
+        self._picture = picture
+        self._reference = reference
+        self._effort = effort
+        self._threads = threads
+        self._model = reference.model
+        self._grid = picture.grid
+        header = reference.header
+        self._quality = header.quality
+        self._left = picture.left * self._grid.tile
+        self._top = picture.top * self._grid.tile
+        self._roi = self._moved_roi(header.roi_map)
+        self._steps = StepSizes(self._model, header.quality, self._roi)
+        self._row_map = RowMap.of(self._model, header.quality)
+        self._cdfs = CdfTable.of(self._model)
+        self._thresholds = row_thresholds(self._cdfs, drop=effort > 1)
+        self._changed = picture.amounts > 0
+        self._exact = self._exact_blocks()
+        self._seen = Inpainted(picture.rgb, self._exact, self._grid, threads)
+        self.modes = np.zeros(self._changed.shape, np.uint8)
+        self._z = np.zeros((self._model.hyper, *self._changed.shape), np.int16)
+
+    def code(self) -> list[bytes]:
+        """The payload in pieces."""
+        whole = self._grid.padded
+        tiles = self._reference.reader(raise_damage=True)
+        packed: dict[int, tuple[bytes, bytes]] = {}
+        for inner in self._areas():
+            part = self._prepare(inner, tiles)
+            self._choose(part)
+            self.modes[inner.inside(whole, Z_STRIDE)] = part.modes[inner.inside(part.outer, Z_STRIDE)]
+            packed |= self._pack(part, inner)
+        picture = self._picture
+        header = ChangeHeader(
+            self._grid,
+            picture.left,
+            picture.top,
+            picture.corners,
+            self.modes,
+            np.where(self.modes > 0, np.maximum(picture.amounts, 1), 0).astype(np.uint8),
+            None,
+            self._exact,
+            self._neutral(),
+        )
+        coded = [packed[tile] for tile in header.changed_tiles()]
+        layers = [part[0] for part in coded], [part[1] for part in coded]
+        return serialise_change(header, layers, self._exact_parts(header), self._reference.grid)
+
+    def _moved_roi(self, roi_map: NDArray[np.int8] | None) -> NDArray[np.int8] | None:
+        whole = self._grid.padded
+        if roi_map is None or self._grid == self._reference.grid:
+            return roi_map
+        larger = np.zeros((whole.height // Z_STRIDE, whole.width // Z_STRIDE), np.int8)
+        top, left = self._top // Z_STRIDE, self._left // Z_STRIDE
+        larger[top : top + roi_map.shape[0], left : left + roi_map.shape[1]] = roi_map
+        return larger
+
+    def _neutral(self) -> bool:
+        """Whether the canvas is grey: that of the reference was, and this frame is."""
+        rgb = self._picture.rgb
+        return self._reference.header.neutral and bool(
+            np.array_equal(rgb[:, :, 0], rgb[:, :, 1]) and np.array_equal(rgb[:, :, 2], rgb[:, :, 1])
+        )
+
+    def _exact_blocks(self) -> NDArray[np.bool_] | None:
+        """Blocks to carry without loss, all of them in changed positions."""
+        picture, side = self._picture, Z_STRIDE // EXACT_SIDE
+        if not self._changed.any():
+            return None
+        rows, columns = -(-self._grid.height // EXACT_SIDE), -(-self._grid.width // EXACT_SIDE)
+        chosen = np.zeros((rows, columns), np.bool_) if picture.exact is None else picture.exact.copy()
+        if self._model.weighs_errors:
+            search = ExactSearch(
+                picture.rgb, self._grid, self._model, self._cdfs, self._thresholds, self._threads
+            )
+            chosen |= search.blocks(self._quality)
+        chosen &= self._changed.repeat(side, 0).repeat(side, 1)[:rows, :columns]
+        return chosen if chosen.any() else None
+
+    def _exact_parts(self, header: ChangeHeader) -> list[tuple[int, bytes]]:
+        """Depths and parts of the exact layer."""
+        rgb, grid, asked = self._picture.rgb, self._grid, self._picture.exact
+
+        def pack(tile: int) -> tuple[int, bytes]:
+            assert header.exact is not None
+            inside = grid.box(tile).inside(grid.padded, EXACT_SIDE)
+            pixels = rgb[grid.box(tile).overlap(grid.picture).inside(grid.picture)]
+            wanted = asked is not None and asked[inside].any()
+            depth = FULL_DEPTH
+            if not wanted and self._model.weighs_errors:
+                depth = near_depth(self._model.error_weight(self._quality))
+            return depth, pack_exact(pixels, header.exact[inside], self._effort, depth)
+
+        return map_tiles(pack, header.exact_tiles(), self._threads)
+
+    def _areas(self) -> Iterator[Box]:
+        """Rectangles that hold all changed positions of the tiles that they touch."""
+        whole, tile = self._grid.padded, self._grid.tile
+        for block in blocks(whole, tile, block_pixels(whole)):
+            found = {index: box for index in self._grid.touching(block) if (box := self._changed_box(index))}
+            if not found:
+                continue
+            around = hull(found.values())
+            filled = self._changed[around.inside(whole, Z_STRIDE)].mean()
+            if filled >= _DENSE:
+                yield around
+            else:
+                yield from found.values()
+
+    def _changed_box(self, index: int) -> Box | None:
+        """The rectangle around the changed positions of a tile."""
+        box = self._grid.box(index)
+        rows, columns = np.nonzero(self._changed[box.inside(self._grid.padded, Z_STRIDE)])
+        if not len(rows):
+            return None
+        return type(box)(
+            box.left + Z_STRIDE * int(columns.min()),
+            box.top + Z_STRIDE * int(rows.min()),
+            box.left + Z_STRIDE * (int(columns.max()) + 1),
+            box.top + Z_STRIDE * (int(rows.max()) + 1),
+        )
+
+    def _prepare(self, inner: Box, tiles: TileReader) -> _Part:
+        """The latent of this frame, and z and symbols of the reference."""
+        model, whole = self._model, self._grid.padded
+        outer = inner.grown(model.halo("means"), Z_STRIDE, whole)
+        latent = self._analysed(outer)
+        z, symbols = self._reference_symbols(outer, tiles)
+        changed = np.zeros(z.shape[1:], np.bool_)
+        here = inner.inside(outer, Z_STRIDE)
+        changed[here] = self._changed[inner.inside(whole, Z_STRIDE)]
+        area = inner.grown(model.halo("hyper_analysis"), Z_STRIDE, whole)
+        out = model.network("hyper_analysis")(
+            {
+                "latent": np.ascontiguousarray(latent[:, *area.inside(outer, Y_STRIDE)]),
+                "embedding": self._steps.embedding("hyper_analysis", area, CELL_STRIDE),
+            },
+            threads=self._threads,
+        )[0]
+        fresh = np.clip(np.rint(out[:, *inner.inside(area, Z_STRIDE)]), -Z_BOUND, Z_BOUND).astype(np.int16)
+        fresh[self._row_map.z_rows == 0] = 0
+        new_z = z.copy()
+        new_z[:, *here] = np.where(changed[here], fresh, z[:, *here])
+        cost = np.full(changed.shape, np.inf)
+        return _Part(outer, latent, z, new_z, symbols, changed, np.zeros(changed.shape, np.uint8), cost)
+
+    def _analysed(self, outer: Box) -> NDArray[np.float32]:
+        area = outer.grown(self._model.halo("analysis"), Z_STRIDE, self._grid.padded)
+        pixels = np.ascontiguousarray(self._seen.area(area))[None]
+        out = self._model.network("analysis")({"picture": pixels}, threads=self._threads)
+        return np.ascontiguousarray(out[:, *outer.inside(area, Y_STRIDE)])
+
+    def _reference_symbols(
+        self, outer: Box, tiles: TileReader
+    ) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+        """Z and symbols of the reference, as int16 ``(Z, h, w)`` and cells; zeros where it has none."""
+        there = outer.shifted(-self._left, -self._top)
+        known = there.overlap(self._reference.grid.padded)
+        z = np.zeros((self._model.hyper, outer.height // Z_STRIDE, outer.width // Z_STRIDE), np.int16)
+        cells = outer.height // CELL_STRIDE, outer.width // CELL_STRIDE
+        symbols = np.zeros((*cells, 4 * self._model.latent), np.int16)
+        if known.width > 0 and known.height > 0:
+            z[:, *known.inside(there, Z_STRIDE)] = tiles.z(known)[0]
+            here = known.inside(there, CELL_STRIDE)
+            symbols[here] = np.concatenate([tiles.base(known)[0], tiles.detail(known)[0]], axis=2)
+            for tile in self._reference.grid.touching(known):
+                box = self._reference.grid.box(tile).shifted(self._left, self._top)
+                self._z[:, *box.inside(self._grid.padded, Z_STRIDE)] = tiles.tile_z(tile)
+        return z, symbols
+
+    def _choose(self, part: _Part) -> None:
+        """Find the cheapest mode of each changed position."""
+        for mode in (UNCHANGED, NEW, *_TRIED):
+            modes = np.where(part.changed, np.uint8(mode), np.uint8(UNCHANGED))
+            symbols, decoded, rows = self._coded(part, modes)
+            bits = self._bits(part, modes, symbols, rows) if mode != UNCHANGED else np.zeros(modes.shape)
+            error = self._error(part, decoded)
+            cost = np.where(part.changed, _BIT * bits + error, np.inf)
+            if mode == UNCHANGED:
+                cost[self._with_exact(part.outer)] = np.inf
+            better = cost < part.cost
+            part.cost[better] = cost[better]
+            part.modes[better] = mode
+
+    def _with_exact(self, outer: Box) -> NDArray[np.bool_]:
+        """Positions of an area that hold an exact block."""
+        height, width = outer.height // Z_STRIDE, outer.width // Z_STRIDE
+        if self._exact is None:
+            return np.zeros((height, width), np.bool_)
+        side = Z_STRIDE // EXACT_SIDE
+        blocks = np.zeros((height * side, width * side), np.bool_)
+        here = self._exact[outer.inside(self._grid.padded, EXACT_SIDE)]
+        blocks[: here.shape[0], : here.shape[1]] = here
+        return np.asarray(blocks.reshape(height, side, width, side).any((1, 3)), np.bool_)
+
+    def _coded(
+        self, part: _Part, modes: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.int16], NDArray[np.float32], dict[str, SymbolRows]]:
+        """What is coded of each symbol with these modes, the decoded latent, and the CDF rows of a layer."""
+        outer, new = part.outer, modes == NEW
+        z = np.where(new, part.new_z, part.z)
+        base = np.where(new.repeat(2, 0).repeat(2, 1)[:, :, None], np.int16(0), part.symbols)
+        roi_map = None if self._roi is None else self._roi[outer.inside(self._grid.padded, Z_STRIDE)]
+        limits = np.empty(base.shape, np.float16)
+        rows = {}
+        for layer in SYMBOL_LAYERS:
+            rows[layer] = change_rows(self._row_map, layer, z, modes, roi_map)
+            fill_thresholds(self._thresholds, rows[layer], limits[:, :, self._row_map.channels[layer]])
+        symbols, decoded = self._model.network("change").run(
+            {
+                "latent": part.latent,
+                "step": self._steps.at(outer),
+                "z": z[None].astype(np.float32),
+                "embedding": self._steps.embedding("means", outer, CELL_STRIDE),
+                "threshold": limits[None],
+                "reference": base[None],
+            },
+            ("symbols", "decoded"),
+            threads=self._threads,
+        )
+        return symbols[0] - base, decoded, rows
+
+    def _bits(
+        self, part: _Part, modes: NDArray[np.uint8], coded: NDArray[np.int16], rows: dict[str, SymbolRows]
+    ) -> NDArray[np.float64]:
+        """About how many bits each position takes."""
+        total = np.full(modes.size, _MODE_BITS)
+        for layer, found in rows.items():
+            cost = self._cdfs.cost(
+                found.counts, from_cells(found, coded[:, :, self._row_map.channels[layer]])
+            )
+            total += np.bincount(found.index % modes.size, cost, minlength=modes.size)
+        if (modes == NEW).any():
+            residual = self._row_map.prediction.residual(part.new_z)
+            z_rows = self._row_map.rows_of_z(modes.size)
+            cost = self._cdfs.cost(z_rows.counts, residual.reshape(-1)[z_rows.index])
+            total += np.bincount(z_rows.index % modes.size, cost, minlength=modes.size)
+        return total.reshape(modes.shape)
+
+    def _error(self, part: _Part, decoded: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Squared error of the latent in quantisation steps, summed up for each position."""
+        step = self._steps.at(part.outer)[0].transpose(1, 2, 0)
+        if step.shape[:2] != (1, 1):
+            step = step.repeat(2, 0).repeat(2, 1)
+        error = np.square((part.latent[0] - decoded[0]) / step).sum(2)
+        height, width = part.modes.shape
+        sums: NDArray[np.float64] = error.reshape(height, 4, width, 4).sum((1, 3)).astype(np.float64)
+        return sums
+
+    def _pack(self, part: _Part, inner: Box) -> dict[int, tuple[bytes, bytes]]:
+        """Tile to preview and detail part."""
+        coded, _, _ = self._coded(part, part.modes)
+        z = np.where(part.modes == NEW, part.new_z, part.z)
+
+        def pack(tile: int) -> tuple[bytes, bytes]:
+            box = self._grid.box(tile)
+            # Of the tile's own positions the area holds all that changed.
+            modes = np.zeros((box.height // Z_STRIDE, box.width // Z_STRIDE), np.uint8)
+            common = box.overlap(part.outer)
+            modes[common.inside(box, Z_STRIDE)] = part.modes[common.inside(part.outer, Z_STRIDE)]
+            tile_z, cells = self._tile_of(box, part.outer, z, coded)
+            roi_map = None if self._roi is None else self._roi[box.inside(self._grid.padded, Z_STRIDE)]
+            new = modes == NEW
+            z_rows = self._row_map.rows_of_z(int(new.sum()))
+            residual = self._row_map.prediction.residual(tile_z)[:, new]
+            segments = [(z_rows.counts, residual.reshape(-1)[z_rows.index])]
+            for layer in SYMBOL_LAYERS:
+                rows = change_rows(self._row_map, layer, tile_z, modes, roi_map)
+                channels = self._row_map.channels[layer]
+                segments.append((rows.counts, from_cells(rows, cells[:, :, channels])))
+            return encode_segments(self._cdfs, segments[:2]), encode_segments(self._cdfs, segments[2:])
+
+        tiles = [tile for tile in self._grid.touching(inner) if self._changed_box(tile)]
+        return dict(zip(tiles, map_tiles(pack, tiles, self._threads), strict=True))
+
+    def _tile_of(
+        self, box: Box, outer: Box, z: NDArray[np.int16], coded: NDArray[np.int16]
+    ) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+        """Z and coded symbols of a whole tile, of which ``outer`` may hold a part."""
+        common = box.overlap(outer)
+        cells = np.zeros((box.height // CELL_STRIDE, box.width // CELL_STRIDE, coded.shape[2]), np.int16)
+        cells[common.inside(box, CELL_STRIDE)] = coded[common.inside(outer, CELL_STRIDE)]
+        # Neighbours of new positions predict them, whether or not they lie in the area.
+        tile_z = self._z[:, *box.inside(self._grid.padded, Z_STRIDE)].copy()
+        tile_z[:, *common.inside(box, Z_STRIDE)] = z[:, *common.inside(outer, Z_STRIDE)]
+        return tile_z, cells

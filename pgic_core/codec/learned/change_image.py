@@ -1,0 +1,289 @@
+"""Change frames of a sequence: opening and decoding them (``STREAM.md``, "Change"; A-6.4.1c)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...errors import PgiUnsupportedError
+from ..tiling import Z_STRIDE, Grid
+from .change_stream import ChangeHeader, parse_change
+from .change_symbols import CanvasChange, CanvasReader
+from .decoder import LearnedImage
+from .exact_layer import ExactLayer
+from .stream import EXACT_SIDE, StreamHeader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from ..base import CodedFacts, CodedImage, Payload
+    from ..tiling import Box
+    from .change_stream import ChangeIndex
+    from .exact_layer import ExactBlocks, ExactPiece
+
+__all__ = ["ChangeImage", "canvas_of", "open_change"]
+
+
+def open_change(payload: Payload, reference: CodedImage) -> CodedImage:
+    """Open a change frame.
+
+    Args:
+        payload: its image data.
+        reference: the frame that it changes.
+
+    Raises:
+        PgiFormatError: the payload breaks a rule of the format.
+        PgiUnsupportedError: the reference is not coded by the learned codec, or the version is a later one.
+        PgiLimitError: it asks for too much.
+    """
+    canvas = ChangeImage(payload, canvas_of(reference))
+    frame = Grid.square(payload.width, payload.height, canvas.grid.tile)
+    if canvas.change.corners is None and canvas.grid == frame:
+        return canvas
+    # Not imported for cameras that stand still.
+    from .warped_image import WarpedImage
+
+    return WarpedImage(canvas, frame)
+
+
+def canvas_of(frame: CodedImage) -> LearnedImage:
+    """What a change frame may refer to.
+
+    Raises:
+        PgiUnsupportedError: the frame is not coded by the learned codec, or has opacity.
+    """
+    canvas = getattr(frame, "canvas", frame)
+    if not isinstance(canvas, LearnedImage):
+        raise PgiUnsupportedError("A change frame refers to a frame that is not coded by the learned codec.")
+    return canvas
+
+
+class ChangeImage(LearnedImage):
+    """The canvas of a change frame, decoded as any learned picture.
+
+    Args:
+        payload: of the frame.
+        reference: canvas of the frame that it changes.
+
+    Attributes:
+        key: the key frame.
+        change: what this frame says of itself.
+        changes: of all frames from the key frame to this one, in order.
+        left, top: tiles by which the canvas is larger there than the key frame.
+    """
+
+    changes: tuple[CanvasChange, ...]
+
+    def __init__(self, payload: Payload, reference: LearnedImage) -> None:
+        self._read = payload.read
+        self._start = 0
+        frame = Grid.square(payload.width, payload.height, reference.grid.tile)
+        change, own = parse_change(payload.read, payload.length, reference.grid, frame, payload.limits)
+        self.change: ChangeHeader = change
+        self.own_index: ChangeIndex = own
+        earlier: tuple[CanvasChange, ...] = ()
+        self.key, self.left, self.top = reference, change.left, change.top
+        if isinstance(reference, ChangeImage):
+            earlier = reference.changes
+            self.key = reference.key
+            self.left += reference.left
+            self.top += reference.top
+        self.changes = (
+            *(earlier_change.moved(change.left, change.top) for earlier_change in earlier),
+            CanvasChange(change, own, payload.read),
+        )
+        self.index = self.key.index
+        before = reference.header
+        self.header = replace(
+            before,
+            grid=change.grid,
+            roi_map=_enlarged(before.roi_map, before.grid, change),
+            filter=before.filter if change.filter is None else change.filter,
+            neutral=change.neutral,
+            exact=None,
+        )
+        self.grid = change.grid
+        self.header = replace(self.header, exact=self._canvas_exact.all_blocks())
+
+    @property
+    def preview_bytes(self) -> int:
+        """Length of the prefix of the frame's payload that is enough for its preview."""
+        return self.own_index.preview_bytes
+
+    @property
+    def facts(self) -> CodedFacts:
+        """As of any learned picture, and what this frame changed."""
+        picture = self.grid.picture
+        rows, columns = (-(-side // Z_STRIDE) for side in (picture.height, picture.width))
+        return replace(super().facts, changes=self.change.amounts[:rows, :columns])
+
+    @cached_property
+    def _canvas_exact(self) -> CanvasExact:
+        grid = self.header.grid
+        key = self.key
+        layers = [_MovedLayer(key.exact_layer, self.left, self.top)]
+        layers += [
+            _MovedLayer(_own_exact(change, key.header), change.left, change.top) for change in self.changes
+        ]
+        return CanvasExact(grid, layers, self.changes)
+
+    @cached_property
+    def exact(self) -> ExactBlocks:
+        """What is carried without loss."""
+        return self._canvas_exact
+
+    def reader(self, *, raise_damage: bool) -> CanvasReader:
+        """What reads the symbols, from the first tile on."""
+        return CanvasReader(
+            self.model, self.header, self.key, self.left, self.top, self.changes, raise_damage=raise_damage
+        )
+
+    def verify(self) -> None:
+        """Check what this frame codes: its tiles, filter and exact blocks; what it refers to is not checked.
+
+        Raises:
+            PgiFormatError: something is damaged.
+            PgiModelError: the model is not what its digest stands for.
+        """
+        self.model.check()
+        _ = self.filter
+        tiles = self.reader(raise_damage=True)
+        for index in self.change.changed_tiles():
+            tiles.verify(index)
+        _own_exact(self.changes[-1], self.key.header).verify()
+
+
+def _enlarged(
+    roi_map: NDArray[np.int8] | None, before: Grid, change: ChangeHeader
+) -> NDArray[np.int8] | None:
+    """The ROI map of a canvas that grew."""
+    if roi_map is None or before == change.grid:
+        return roi_map
+    padded, positions = change.grid.padded, before.tile // Z_STRIDE
+    larger = np.zeros((padded.height // Z_STRIDE, padded.width // Z_STRIDE), np.int8)
+    top, left = change.top * positions, change.left * positions
+    larger[top : top + roi_map.shape[0], left : left + roi_map.shape[1]] = roi_map
+    return larger
+
+
+def _own_exact(change: CanvasChange, key: StreamHeader) -> ExactLayer:
+    """Exact blocks that one frame carries."""
+    header = StreamHeader(key.model_digest, key.quality, change.header.grid, None, exact=change.header.exact)
+    return ExactLayer(header, change.index, change.read)
+
+
+@dataclass(frozen=True, slots=True)
+class _MovedLayer:
+    """Exact blocks of one frame in the canvas of a later one.
+
+    Attributes:
+        layer: as the frame has them.
+        left, top: tiles by which the canvas is larger there.
+    """
+
+    layer: ExactLayer
+    left: int
+    top: int
+
+    def blocks(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
+        """Its map, ``shape`` blocks of the canvas."""
+        whole, own = np.zeros(shape, np.bool_), self.layer.header.exact
+        if own is not None:
+            side = self.layer.header.grid.tile // EXACT_SIDE
+            top, left = self.top * side, self.left * side
+            whole[top : top + own.shape[0], left : left + own.shape[1]] = own
+        return whole
+
+
+@dataclass(frozen=True, slots=True)
+class CanvasExact:
+    """The exact blocks of a canvas.
+
+    Attributes:
+        grid: of the canvas.
+        layers: of the key frame, then of each change frame.
+        changes: of the change frames.
+    """
+
+    grid: Grid
+    layers: list[_MovedLayer]
+    changes: tuple[CanvasChange, ...]
+
+    def over(self, area: Box, scale: int) -> Iterator[ExactPiece]:
+        """See :meth:`.exact_layer.ExactBlocks.over`."""
+        for number, moved in enumerate(self.layers):
+            if moved.layer.header.exact is None:
+                continue
+            own, tile = moved.layer.header.grid, self.grid.tile
+            shift = moved.left * tile, moved.top * tile
+            there = area.shifted(-shift[0], -shift[1]).overlap(own.padded)
+            if there.width <= 0 or there.height <= 0:
+                continue
+            seen = self._shown(number)[there.shifted(*shift).reduced(EXACT_SIDE).inside(self._blocks_box)]
+            outer, inner = area.reduced(scale), there.shifted(*shift).reduced(scale)
+            row, column = inner.top - outer.top, inner.left - outer.left
+            side = EXACT_SIDE // scale
+            shown = seen.repeat(side, 0).repeat(side, 1)
+            first = there.reduced(EXACT_SIDE)
+            offset = there.top // scale - first.top * side, there.left // scale - first.left * side
+            for (rows, columns), mask, read in moved.layer.over(there, scale):
+                visible = shown[
+                    offset[0] + rows.start : offset[0] + rows.stop,
+                    offset[1] + columns.start : offset[1] + columns.stop,
+                ]
+                if (mask & visible).any():
+                    here = (
+                        slice(row + rows.start, row + rows.stop),
+                        slice(column + columns.start, column + columns.stop),
+                    )
+                    yield here, mask & visible, read
+
+    def all_blocks(self) -> NDArray[np.bool_] | None:
+        """Which blocks are exact or nearly so; None if none."""
+        return self._together([moved.blocks(self._shape) for moved in self.layers])
+
+    def kept(self) -> tuple[NDArray[np.bool_] | None, int]:
+        """See :meth:`.exact_layer.ExactBlocks.kept`."""
+        size, maps = 0, []
+        for moved in self.layers:
+            kept, length = moved.layer.kept()
+            layer = replace(moved.layer, header=replace(moved.layer.header, exact=kept))
+            maps.append(replace(moved, layer=layer).blocks(self._shape))
+            size += length
+        return self._together(maps), size
+
+    def verify(self) -> None:
+        """See :meth:`.exact_layer.ExactBlocks.verify`."""
+        for moved in self.layers:
+            moved.layer.verify()
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        return -(-self.grid.height // EXACT_SIDE), -(-self.grid.width // EXACT_SIDE)
+
+    @property
+    def _blocks_box(self) -> Box:
+        return self.grid.padded.reduced(EXACT_SIDE)
+
+    def _shown(self, number: int) -> NDArray[np.bool_]:
+        """Blocks of the padded canvas in which no frame after ``number`` changed anything."""
+        box, side = self._blocks_box, Z_STRIDE // EXACT_SIDE
+        shown = np.ones((box.height, box.width), np.bool_)
+        positions = self.grid.tile // Z_STRIDE
+        for change in self.changes[number:]:
+            changed = (change.header.modes > 0).repeat(side, 0).repeat(side, 1)
+            top, left = change.top * positions * side, change.left * positions * side
+            shown[top : top + changed.shape[0], left : left + changed.shape[1]] &= ~changed
+        return shown
+
+    def _together(self, maps: list[NDArray[np.bool_]]) -> NDArray[np.bool_] | None:
+        rows, columns = self._shape
+        whole = np.zeros((rows, columns), np.bool_)
+        for number, blocks in enumerate(maps):
+            whole |= blocks & self._shown(number)[:rows, :columns]
+        return whole if whole.any() else None

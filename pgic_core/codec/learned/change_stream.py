@@ -1,0 +1,311 @@
+"""Header and index of a change frame (``STREAM.md``, "Change")."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
+from ..tiling import Z_STRIDE, Grid
+from .stream import (
+    EXACT,
+    EXACT_SIDE,
+    LARGEST_EXACT_TILE,
+    LAYERS,
+    LONGEST_FILTER,
+    Cursor,
+    Part,
+    PartsReader,
+    inflated,
+    longest_index,
+    read_exact_map,
+)
+from .varint import varint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from ...limits import Limits
+
+__all__ = [
+    "CHANGE_MODES",
+    "MOST_CANVAS",
+    "NEW",
+    "UNCHANGED",
+    "ChangeHeader",
+    "ChangeIndex",
+    "index_shift",
+    "parse_change",
+    "serialise_change",
+]
+
+UNCHANGED, NEW = 0, 1
+CHANGE_MODES = range(2, 16)
+"""Modes of positions whose symbols are coded as differences."""
+_MODE_STEP, _UNSHIFTED = 4, 4
+_VERSION = 1
+_CHANGED, _FILTER, _EXACT, _NEUTRAL, _GROWS, _WARP, _NO_FILTER = (1 << bit for bit in range(7))
+_FLAGS = (1 << 7) - 1
+_SHORTEST = 2 + 1 + 4
+_FRONT = 2 + 10
+_LONGEST_VARINT = 10
+MOST_CANVAS = 4
+"""A canvas has at most so many times the pixels of its frame, rounded up to tiles."""
+_FARTHEST = 1 << 24
+"""No corner lies further from its place in the key frame than this many 1/64 pixels: 262,144 pixels."""
+
+
+def index_shift(modes: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What is added to the CDF indexes of positions of some modes, whole numbers."""
+    shift = _MODE_STEP * (_UNSHIFTED - modes.astype(np.float32))
+    return np.where(modes >= CHANGE_MODES[0], shift, np.float32(0))
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeHeader:
+    """What a change frame says before its index.
+
+    Attributes:
+        grid: tiles of its canvas.
+        left, top: tiles by which the canvas grew there.
+        corners: int64 ``(4, 2)``: by how much x and y of the picture's corners (upper left, upper right,
+            lower left, lower right) differ from those of the key frame, in 1/64 pixel; ``None``
+            without a warp.
+        modes: uint8 ``(h, w)`` of z positions of the canvas.
+        amounts: uint8 ``(h, w)``: root mean square of the change of a position's pixels, in quarters of a
+            grey level; 0 where nothing changed.
+        filter: a post-filter; ``b""`` for none; ``None`` where that of the reference holds.
+        exact: bool ``(ceil(H / 8), ceil(W / 8))`` of the canvas, blocks that this frame carries without loss;
+            ``None`` if none.
+        neutral: red, green and blue are equal everywhere.
+    """
+
+    grid: Grid
+    left: int
+    top: int
+    corners: NDArray[np.int64] | None
+    modes: NDArray[np.uint8]
+    amounts: NDArray[np.uint8]
+    filter: bytes | None
+    exact: NDArray[np.bool_] | None
+    neutral: bool
+
+    def changed_tiles(self) -> list[int]:
+        """Tiles with a changed position, in order."""
+        grid = self.grid
+        return [i for i in range(grid.count) if self.modes[grid.box(i).inside(grid.padded, Z_STRIDE)].any()]
+
+    def exact_tiles(self) -> list[int]:
+        """Tiles with exact blocks of this frame, in order."""
+        if self.exact is None:
+            return []
+        grid, exact = self.grid, self.exact
+        return [i for i in range(grid.count) if exact[grid.box(i).inside(grid.padded, EXACT_SIDE)].any()]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeIndex:
+    """Where the parts of a change frame are.
+
+    Attributes:
+        parts: by layer and tile; only tiles that have any.
+        preview_bytes: length of the prefix that is enough for a preview.
+    """
+
+    parts: Mapping[str, Mapping[int, Part]]
+    preview_bytes: int
+
+    @property
+    def exact(self) -> Mapping[int, Part]:
+        """Parts of the exact layer by tile."""
+        return self.parts[EXACT]
+
+    def read_tile(self, layer: str, tile: int, read: Callable[[int, int], bytes]) -> bytes:
+        """The bytes of a part, checked.
+
+        Raises:
+            PgiChecksumError: they are damaged.
+            PgiTruncatedError: they are not all there.
+        """
+        part = self.parts[layer][tile]
+        data = read(part.offset, part.length)
+        if zlib.crc32(data) != part.crc:
+            raise PgiChecksumError(f"Tile {tile} of the {layer} layer is damaged (checksum).")
+        return data
+
+
+def serialise_change(
+    header: ChangeHeader,
+    layers: tuple[list[bytes], list[bytes]],
+    exact: list[tuple[int, bytes]],
+    reference: Grid,
+) -> list[bytes]:
+    """The payload of a change frame in pieces.
+
+    Args:
+        header: what to say first.
+        layers: parts of the preview and of the detail layer, for :meth:`ChangeHeader.changed_tiles`.
+        exact: depths and parts for :meth:`ChangeHeader.exact_tiles`.
+        reference: tiles of the canvas of the reference.
+    """
+    changed, grows = bool(header.modes.any()), header.grid != reference
+    flags = (
+        _CHANGED * changed
+        | _FILTER * bool(header.filter)
+        | _EXACT * (header.exact is not None)
+        | _NEUTRAL * header.neutral
+        | _GROWS * grows
+        | _WARP * (header.corners is not None)
+        | _NO_FILTER * (header.filter == b"")
+    )
+    variable = b""
+    if grows:
+        padded = header.grid.padded
+        sides = padded.width // Z_STRIDE, padded.height // Z_STRIDE
+        variable += b"".join(map(varint, (header.left, header.top, *sides)))
+    if header.corners is not None:
+        values = header.corners.reshape(-1).tolist()
+        variable += b"".join(varint(2 * v if v >= 0 else -2 * v - 1) for v in values)
+    if changed:
+        packed = zlib.compress(header.modes.tobytes() + header.amounts[header.modes > 0].tobytes(), 9)
+        variable += varint(len(packed)) + packed
+    if header.filter:
+        variable += varint(len(header.filter)) + header.filter
+    if header.exact is not None:
+        packed = zlib.compress(np.packbits(header.exact, axis=1).tobytes(), 9)
+        variable += varint(len(packed)) + packed
+    coarse, fine = (
+        b"".join(varint(len(part) // 4) + struct.pack("<I", zlib.crc32(part)) for part in parts)
+        for parts in layers
+    )
+    middle = b"".join(
+        varint(len(part)) + struct.pack("<BI", depth, zlib.crc32(part)) for depth, part in exact
+    )
+    variable += coarse + middle + fine
+    start = bytes([_VERSION, flags]) + varint(len(variable)) + variable
+    checked = start + struct.pack("<I", zlib.crc32(start))
+    return [checked, *layers[0], *(part for _, part in exact), *layers[1]]
+
+
+def parse_change(
+    read: Callable[[int, int], bytes], length: int, reference: Grid, frame: Grid, limits: Limits
+) -> tuple[ChangeHeader, ChangeIndex]:
+    """Read and check header and index of a change frame.
+
+    Args:
+        read: gives ``(offset, length)`` of the payload.
+        length: of the payload.
+        reference: tiles of the canvas of the reference.
+        frame: tiles of a picture of the frame's size.
+        limits: what to allow.
+
+    Raises:
+        PgiFormatError, PgiUnsupportedError, PgiLimitError, PgiChecksumError: as the sentence says.
+    """
+    if length < _SHORTEST:
+        raise PgiTruncatedError("The change frame is too short for its header.")
+    front = read(0, min(length, _FRONT))
+    if front[0] != _VERSION or front[1] & ~_FLAGS:
+        raise PgiUnsupportedError("The change frame is of a version that this pgic cannot decode.")
+    flags, cursor = front[1], Cursor(front[2:])
+    size = cursor.varint(length)
+    start = 2 + cursor.position + size + 4
+    if start > length or size > _longest(frame):
+        raise PgiFormatError("The header of the change frame is larger than it can be.")
+    data = read(0, start)
+    if zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
+        raise PgiChecksumError("The header of the change frame is damaged (checksum).")
+    if (flags & _EXACT and not flags & _CHANGED) or (flags & _FILTER and flags & _NO_FILTER):
+        raise PgiFormatError("The flags of the change frame contradict each other.")
+    cursor = Cursor(data[2 + cursor.position : -4])
+    header = _read_header(cursor, flags, reference, frame, limits)
+    index = _read_index(cursor, header, start, length)
+    cursor.finish()
+    return header, index
+
+
+def _read_header(cursor: Cursor, flags: int, reference: Grid, frame: Grid, limits: Limits) -> ChangeHeader:
+    left = top = 0
+    grid = reference
+    if flags & _GROWS:
+        left, top, columns, rows = (cursor.varint(1 << 16) for _ in range(4))
+        grid = Grid.square(columns * Z_STRIDE, rows * Z_STRIDE, reference.tile)
+        _check_growth(reference, grid, left, top, frame, limits)
+    corners = None
+    if flags & _WARP:
+        values = [cursor.varint(2 * _FARTHEST) for _ in range(8)]
+        signed = [v // 2 if v % 2 == 0 else -(v // 2) - 1 for v in values]
+        corners = np.array(signed, np.int64).reshape(4, 2)
+    shape = grid.padded.height // Z_STRIDE, grid.padded.width // Z_STRIDE
+    modes, amounts = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
+    if flags & _CHANGED:
+        modes, amounts = _read_modes(cursor, shape)
+    own: bytes | None = b"" if flags & _NO_FILTER else None
+    if flags & _FILTER:
+        own = cursor.take(cursor.varint(LONGEST_FILTER))
+        if not own:
+            raise PgiFormatError("The post-filter is empty.")
+    exact = None
+    if flags & _EXACT:
+        if grid.tile > LARGEST_EXACT_TILE:
+            raise PgiFormatError("The tiles of the image data are too large for exact blocks.")
+        exact = read_exact_map(cursor, grid)
+        side = Z_STRIDE // EXACT_SIDE
+        around = (modes > 0).repeat(side, 0).repeat(side, 1)[: exact.shape[0], : exact.shape[1]]
+        if (exact & ~around).any():
+            raise PgiFormatError("The exact map of a change frame names blocks that did not change.")
+    return ChangeHeader(grid, left, top, corners, modes, amounts, own, exact, bool(flags & _NEUTRAL))
+
+
+def _check_growth(reference: Grid, grid: Grid, left: int, top: int, frame: Grid, limits: Limits) -> None:
+    """Check the size of a canvas, ``left`` and ``top`` tiles larger than its reference.
+
+    Raises:
+        PgiFormatError, PgiLimitError: as the sentence says.
+    """
+    before, tile = reference.padded, reference.tile
+    if grid.width < before.width + left * tile or grid.height < before.height + top * tile:
+        raise PgiFormatError("The canvas of a change frame is smaller than that of its reference.")
+    whole = frame.columns * frame.rows * tile**2
+    if grid.width * grid.height > MOST_CANVAS * whole:
+        raise PgiFormatError("The canvas of a change frame is larger than the format allows.")
+    limits.check("pixels", grid.width * grid.height, "The canvas of a change frame")
+    limits.check("tiles", grid.count, "The canvas of a change frame")
+
+
+def _read_modes(cursor: Cursor, shape: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Modes and amounts of all positions."""
+    count = shape[0] * shape[1]
+    data = np.frombuffer(inflated(cursor, 0, 2 * count, "The map of changes"), np.uint8)
+    modes, found = data[:count], data[count:]
+    if len(modes) < count or not modes.any() or modes.max() > CHANGE_MODES[-1]:
+        raise PgiFormatError("The map of changes does not have one mode for each position.")
+    if len(found) != np.count_nonzero(modes) or not found.all():
+        raise PgiFormatError("The map of changes does not say by how much each position changed.")
+    amounts = np.zeros(count, np.uint8)
+    amounts[modes > 0] = found
+    return modes.reshape(shape), amounts.reshape(shape)
+
+
+def _read_index(cursor: Cursor, header: ChangeHeader, start: int, length: int) -> ChangeIndex:
+    reader = PartsReader(cursor, start, length, header.grid)
+    tiles, exact = header.changed_tiles(), header.exact_tiles()
+    parts = {LAYERS[0]: dict(zip(tiles, reader.take(len(tiles), 4), strict=True))}
+    parts[EXACT] = dict(zip(exact, reader.take(len(exact), 1), strict=True))
+    preview = reader.at
+    parts[LAYERS[1]] = dict(zip(tiles, reader.take(len(tiles), 4), strict=True))
+    if reader.at != length:
+        raise PgiFormatError("The change frame is not as long as its index says.")
+    return ChangeIndex(parts, preview)
+
+
+def _longest(frame: Grid) -> int:
+    """Most bytes between the length and the checksum."""
+    largest = Grid.square(2 * frame.width + 2 * frame.tile, 2 * frame.height + 2 * frame.tile, frame.tile)
+    return 2 * longest_index(largest, exact=True) + 12 * _LONGEST_VARINT

@@ -1,0 +1,253 @@
+"""What an encoder knows of the scene that a sequence shows, and coding the next frame against it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...options import DecodeOptions
+from ..homography import Homography
+from ..learned.change_encoder import CanvasPicture, encode_change
+from ..learned.change_image import ChangeImage, canvas_of, open_change
+from ..learned.change_stream import NEW, UNCHANGED
+from ..learned.hard_blocks import promised_error
+from ..learned.stream import EXACT_SIDE
+from ..learned.warped_image import WarpedImage
+from ..tiling import Z_STRIDE
+from .alignment import align
+from .canvas import SourceCanvas
+from .detection import BLOCK, amounts_of, block_means, detect
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..base import CodedImage, Payload
+    from ..learned.decoder import LearnedImage
+    from .canvas import Placed
+
+__all__ = ["CodedChange", "Scene"]
+
+_MOST_NEW = 0.9
+"""A frame with a larger share of new positions is better coded as a key frame."""
+_MOVED = 0.5
+"""If more positions than this share seem to have changed, the camera may have moved."""
+_LEAST_GAIN = 0.8
+"""A frame is aligned if that leaves at most this share of the difference."""
+_FRESH = 63.75
+"""What counts as the change of a position that no frame showed before: the most that a file can say."""
+_LEAST_PROMISED, _MOST_PROMISED = 1.0, 4.0
+"""Grey levels by which the mean of a position may always, and may at most, differ from what is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The frame that was coded last.
+
+    Attributes:
+        rgb: uint8 ``(h, w, 3)``.
+        where: the map from its pixels to those of the canvas.
+    """
+
+    rgb: NDArray[np.uint8]
+    where: Homography
+
+
+@dataclass(frozen=True, slots=True)
+class CodedChange:
+    """A change frame that was coded, and what to keep if it is stored.
+
+    Attributes:
+        payload: in pieces.
+        last: the frame as it lies in the canvas.
+        source: of the canvas after it.
+        changed: positions of the canvas.
+    """
+
+    payload: list[bytes]
+    last: Last
+    source: SourceCanvas
+    changed: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What differs between a frame and a canvas.
+
+    Attributes:
+        changed: bool ``(h, w)`` of z positions.
+        amount: float32 ``(h, w)``, by how many grey levels.
+        share: of the positions that the frame shows, how many changed.
+        difference: mean over what both show, in grey levels.
+    """
+
+    changed: NDArray[np.bool_]
+    amount: NDArray[np.float32]
+    share: float
+    difference: float
+
+
+class Scene:
+    """The reference of the next frame.
+
+    Args:
+        frame: the last frame of the sequence, coded by the learned codec.
+        rgb: uint8 ``(H, W, 3)``, the picture it was coded from. Where that is not at hand, as when a file is
+            continued, the decoded frame takes its place, and detection sees the error of the codec as well.
+
+    Raises:
+        PgiUnsupportedError: the frame is coded by another codec, or has opacity.
+    """
+
+    def __init__(self, frame: CodedImage, rgb: NDArray[np.uint8]) -> None:
+        self._canvas = canvas_of(frame)
+        height, width = rgb.shape[:2]
+        self._source = SourceCanvas(rgb, None, self._canvas.grid, 0, 0, (width, height))
+        self._last = Last(rgb, Homography(np.eye(3)))
+        if isinstance(frame, WarpedImage):
+            canvas, tile = frame.canvas, self._canvas.grid.tile
+            area = canvas.grid.picture
+            empty = np.zeros((area.height, area.width), np.bool_)
+            whole = np.zeros((area.height, area.width, 3), np.uint8)
+            unknown = SourceCanvas(
+                whole, empty, canvas.grid, canvas.left * tile, canvas.top * tile, (width, height)
+            )
+            placed = unknown.moved(rgb, frame.map)
+            assert placed is not None  # it lies in the canvas
+            positions = np.ones((-(-area.height // Z_STRIDE), -(-area.width // Z_STRIDE)), np.bool_)
+            self._source = placed.coded(positions)
+            self._last = Last(rgb, frame.map)
+
+    @classmethod
+    def of_frame(cls, frame: CodedImage, threads: int) -> Scene:
+        """The scene that a stored frame shows.
+
+        Raises:
+            PgiError: it cannot be decoded.
+        """
+        canvas_of(frame)
+        return cls(frame, frame.decode(DecodeOptions(threads=threads))[0])
+
+    @property
+    def canvas(self) -> LearnedImage:
+        """What the next frame refers to."""
+        return self._canvas
+
+    @property
+    def depth(self) -> int:
+        """Change frames since the key frame."""
+        return len(self._canvas.changes) if isinstance(self._canvas, ChangeImage) else 0
+
+    def code(
+        self,
+        rgb: NDArray[np.uint8],
+        *,
+        effort: int,
+        threads: int,
+        exact: NDArray[np.bool_] | None = None,
+        moving: bool = True,
+    ) -> CodedChange | None:
+        """Code a frame as a change of the last one.
+
+        Args:
+            rgb: uint8 ``(H, W, 3)``, of the same size.
+            effort: 1 to 3.
+            threads: for networks.
+            exact: bool ``(ceil(H / 8), ceil(W / 8))``, blocks to carry without loss.
+            moving: the camera may have moved.
+
+        Returns:
+            The change, or None where a key frame is better: almost everything is new, or blocks are to be
+            exact in a frame that does not lie straight in the canvas.
+        """
+        placed = self._source.still(rgb)
+        found = self._detected(placed)
+        if moving and found.share > _MOVED:
+            placed, found = self._aligned(rgb, placed, found)
+        changed = found.changed
+        if exact is not None:
+            if placed.corners is not None or placed.covered is not None:
+                return None
+            changed |= _positions(exact, changed.shape)
+        picture = CanvasPicture(
+            placed.rgb,
+            placed.canvas.grid,
+            amounts_of(changed, found.amount),
+            placed.left,
+            placed.top,
+            placed.corners,
+            exact,
+        )
+        payload, modes = encode_change(picture, self._canvas, effort=effort, threads=threads)
+        if (modes == NEW).mean() > _MOST_NEW:
+            return None
+        stored = modes > UNCHANGED
+        return CodedChange(payload, Last(rgb, placed.map), placed.coded(stored), stored)
+
+    def advance(self, coded: CodedChange, payload: Payload) -> CodedImage:
+        """Go on from a change frame that was stored.
+
+        Args:
+            coded: as :meth:`code` gave it.
+            payload: of the stored frame.
+
+        Returns:
+            The frame, opened.
+        """
+        frame = open_change(payload, self._canvas)
+        self._canvas, self._source, self._last = canvas_of(frame), coded.source, coded.last
+        return frame
+
+    def _aligned(self, rgb: NDArray[np.uint8], placed: Placed, found: _Found) -> tuple[Placed, _Found]:
+        """The frame where it was found in the canvas, if it differs less there, and what differs."""
+        where = align(self._source.rgb, self._last.rgb, self._last.where, rgb)
+        moved = None if where is None else self._source.moved(rgb, where)
+        if moved is None:
+            return placed, found
+        again = self._detected(moved)
+        return (moved, again) if again.difference <= _LEAST_GAIN * found.difference else (placed, found)
+
+    def _detected(self, placed: Placed) -> _Found:
+        """What differs between a frame and the canvas."""
+        before, now = block_means(placed.canvas.rgb), block_means(placed.rgb)
+        if placed.covered is None:
+            changed, amount = detect(before, now, self._promised())
+            share, difference = changed.mean(), np.abs(now - before).max(2).mean()
+            return _Found(changed, amount, float(share), float(difference))
+        covered, known = _mostly(placed.covered), np.ones(before.shape[:2], np.bool_)
+        if placed.canvas.known is not None:
+            known = _mostly(placed.canvas.known)
+        both = covered & known
+        changed, amount = detect(before, np.where(both[:, :, None], now, before), self._promised())
+        sides = Z_STRIDE // BLOCK
+        shape = changed.shape[0], sides, changed.shape[1], sides
+        fresh = (covered & ~known).reshape(shape).any((1, 3))
+        # A mean over what both show, and nothing else.
+        difference = float((np.abs(now - before).max(2) * both).sum() / max(1, both.sum()))
+        changed |= fresh
+        share = float(changed.sum() / max(1, covered.reshape(shape).any((1, 3)).sum()))
+        return _Found(changed, np.where(fresh, np.float32(_FRESH), amount), share, difference)
+
+    def _promised(self) -> float:
+        model, quality = self._canvas.model, self._canvas.header.quality
+        if not model.weighs_errors:
+            return _MOST_PROMISED
+        error = promised_error(model.error_weight(quality)) ** 0.5
+        return float(min(max(error, _LEAST_PROMISED), _MOST_PROMISED))
+
+
+def _mostly(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Blocks of 4 x 4 pixels, as :func:`block_means` has them, of which at least half are true."""
+    whole = np.repeat(mask[:, :, None], 3, 2).astype(np.uint8)
+    found: NDArray[np.bool_] = block_means(whole)[:, :, 0] >= 0.5
+    return found
+
+
+def _positions(blocks: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Positions of z that hold one of some blocks."""
+    side = Z_STRIDE // EXACT_SIDE
+    whole = np.zeros((shape[0] * side, shape[1] * side), np.bool_)
+    whole[: blocks.shape[0], : blocks.shape[1]] = blocks
+    found: NDArray[np.bool_] = np.asarray(whole.reshape(shape[0], side, shape[1], side).any((1, 3)))
+    return found

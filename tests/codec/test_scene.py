@@ -1,0 +1,172 @@
+"""What counts as change, and where a moved camera's picture lies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from skimage import data
+
+from pgic_core.codec.homography import SUBPIXELS, Homography, resampled
+from pgic_core.codec.learned.change_image import ChangeImage
+from pgic_core.codec.learned.decoder import LearnedImage
+from pgic_core.codec.learned.encoder import encode_learned
+from pgic_core.codec.learned.warped_image import WarpedImage
+from pgic_core.codec.sequence.alignment import align
+from pgic_core.codec.sequence.detection import amounts_of, block_means, detect
+from pgic_core.codec.sequence.scene import Scene
+from pgic_core.errors import PgiFormatError
+from pgic_core.models import default_model
+from pgic_core.options import DecodeOptions
+
+from .test_change import payload_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+PROMISED = 2.5
+
+
+@pytest.fixture(scope="module")
+def photo() -> NDArray[np.uint8]:
+    return np.ascontiguousarray(data.astronaut()[:448, :448])
+
+
+def noisy(rgb: NDArray[np.uint8], seed: int, sigma: float = 2.0) -> NDArray[np.uint8]:
+    noise = np.random.default_rng(seed).normal(0, sigma, rgb.shape)
+    return np.clip(np.rint(rgb + noise), 0, 255).astype(np.uint8)
+
+
+def found(before: NDArray[np.uint8], now: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    return detect(block_means(before), block_means(now), PROMISED)[0]
+
+
+@pytest.mark.parametrize("sigma", [0.0, 1.0, 3.0, 6.0])
+def test_noise_is_no_change(photo: NDArray[np.uint8], sigma: float) -> None:
+    assert not found(noisy(photo, 1, sigma), noisy(photo, 2, sigma)).any()
+
+
+@pytest.mark.parametrize("side", [12, 40, 120])
+def test_an_object_is_found_where_it_is(photo: NDArray[np.uint8], side: int) -> None:
+    now = photo.copy()
+    now[70 : 70 + side, 135 : 135 + side] = 255 - now[70 : 70 + side, 135 : 135 + side]
+    changed = found(noisy(photo, 1), noisy(now, 2))
+    truth = np.zeros((7, 7), np.bool_)
+    truth[1 : 1 + -(-(70 + side - 64) // 64), 2 : 2 + -(-(135 + side - 128) // 64)] = True
+    np.testing.assert_array_equal(changed, truth)
+
+
+def test_light_that_fades_slowly_becomes_a_change(photo: NDArray[np.uint8]) -> None:
+    darker = [np.rint(photo * (1 - 0.002 * step)).astype(np.uint8) for step in range(30)]
+    shares = [found(photo, frame).mean() for frame in darker]
+    assert shares[1] == 0
+    assert shares[-1] > 0.5
+
+
+def test_amounts_are_quarters_of_a_level_where_something_changed() -> None:
+    changed = np.array([[True, True], [True, False]])
+    amount = np.array([[0.0, 2.0], [200.0, 50.0]], np.float32)
+    np.testing.assert_array_equal(amounts_of(changed, amount), [[1, 8], [255, 0]])
+
+
+def turned(width: int, height: int, degrees: float, right: float, down: float) -> Homography:
+    angle = np.deg2rad(degrees)
+    centre = np.array([[1, 0, -width / 2], [0, 1, -height / 2], [0, 0, 1]])
+    turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+    back = np.array([[1, 0, width / 2 + right], [0, 1, height / 2 + down], [1e-5, 0, 1]])
+    return Homography(back @ turn @ centre)
+
+
+def test_corners_give_the_map_back() -> None:
+    wanted = turned(300, 200, 3, 12, -7)
+    own = np.array([[0, 0], [300, 0], [0, 200], [300, 200]], np.float64)
+    corners = np.rint(wanted.apply(own) * SUBPIXELS).astype(np.int64)
+    got = Homography.of_corners(300, 200, corners)
+    inside = np.array([[10.0, 20.0], [150.0, 100.0], [290.0, 5.0]])
+    np.testing.assert_allclose(got.apply(inside), wanted.apply(inside), atol=1 / SUBPIXELS)
+    np.testing.assert_allclose(got.inverse.apply(got.apply(inside)), inside, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "corners", [[[0, 0]] * 4, [[0, 0], [1, 0], [2, 0], [3, 0]], [[9, 0], [0, 0], [9, 9], [0, 9]]]
+)
+def test_corners_of_no_picture_are_refused(corners: list[list[int]]) -> None:
+    with pytest.raises(PgiFormatError):
+        Homography.of_corners(100, 100, np.array(corners, np.int64) * SUBPIXELS)
+
+
+def test_a_whole_translation_changes_no_pixel(photo: NDArray[np.uint8]) -> None:
+    shift = np.array([[1, 0, 5], [0, 1, 9], [0, 0, 1]], np.float64)
+    np.testing.assert_array_equal(resampled(photo, shift, 100, 120), photo[9:109, 5:125])
+
+
+def test_a_moved_camera_is_found(photo: NDArray[np.uint8]) -> None:
+    wanted = turned(320, 320, 2, 40, 30)
+    now = resampled(photo, wanted.matrix, 320, 320)
+    last = photo[:320, :320]
+    got = align(photo, last, Homography(np.eye(3)), noisy(now, 3))
+    assert got is not None
+    points = np.array([[20.0, 20.0], [300.0, 20.0], [160.0, 160.0], [20.0, 300.0]])
+    assert np.abs(got.apply(points) - wanted.apply(points)).max() < 0.5
+
+
+def test_pictures_of_different_scenes_are_not_aligned(photo: NDArray[np.uint8]) -> None:
+    other = np.ascontiguousarray(data.chelsea()[:300, :448])
+    assert align(photo, photo[:300], Homography(np.eye(3)), other) is None
+
+
+def scene_of(rgb: NDArray[np.uint8], quality: int = 50) -> Scene:
+    height, width = rgb.shape[:2]
+    payload = payload_of(encode_learned(rgb, model=default_model(), quality=quality), width, height)
+    return Scene(LearnedImage(payload.read, payload.length, width, height, payload.limits), rgb)
+
+
+def test_a_slow_ramp_stays_near_what_is_stored(photo: NDArray[np.uint8]) -> None:
+    rgb = photo[:128, :192]
+    scene = scene_of(rgb)
+    own = np.abs(scene.canvas.decode(DecodeOptions())[0].astype(int) - rgb).mean()
+    for step in range(1, 25):
+        frame = np.rint(rgb * (1 - 0.01 * step)).astype(np.uint8)
+        coded = scene.code(frame, effort=1, threads=1)
+        assert coded is not None
+        scene.advance(coded, payload_of(coded.payload, 192, 128))
+        shown = scene.canvas.decode(DecodeOptions())[0]
+        assert np.abs(shown.astype(int) - frame).mean() < own + 2.5
+
+
+def test_a_camera_that_drifts_costs_less_than_stills(photo: NDArray[np.uint8]) -> None:
+    frames = [
+        np.ascontiguousarray(photo[20 + 6 * k : 276 + 6 * k, 30 + 9 * k : 350 + 9 * k]) for k in range(4)
+    ]
+    scene, sizes = scene_of(frames[0]), []
+    for frame in frames[1:]:
+        coded = scene.code(frame, effort=2, threads=1)
+        assert coded is not None
+        sizes.append(sum(map(len, coded.payload)))
+        image = scene.advance(coded, payload_of(coded.payload, 320, 256))
+        assert isinstance(image, WarpedImage)
+        shown = image.decode(DecodeOptions())[0]
+        assert 10 * np.log10(255**2 / np.square(shown.astype(float) - frame).mean()) > 30
+        window = image.decode(DecodeOptions(window=(40, 50, 64, 80)))[0]
+        assert np.abs(window.astype(int) - shown[50:130, 40:104]).max() <= 1
+        assert image.decode(DecodeOptions("preview"))[0].shape == (32, 40, 3)
+    still = sum(map(len, encode_learned(frames[1], model=default_model(), quality=50)))
+    assert max(sizes) < 0.6 * still
+
+
+def test_a_cut_to_another_scene_asks_for_a_key_frame(photo: NDArray[np.uint8]) -> None:
+    scene = scene_of(np.ascontiguousarray(photo[:256, :384]))
+    assert scene.code(np.ascontiguousarray(data.chelsea()[:256, :384]), effort=1, threads=1) is None
+
+
+def test_a_scene_can_be_taken_up_from_a_file(photo: NDArray[np.uint8]) -> None:
+    rgb = np.ascontiguousarray(photo[:192, :256])
+    first = scene_of(rgb)
+    scene = Scene.of_frame(first.canvas, 1)
+    coded = scene.code(noisy(rgb, 4, 1.0), effort=1, threads=1)
+    assert coded is not None
+    assert not coded.changed.any()
+    image = scene.advance(coded, payload_of(coded.payload, 256, 192))
+    assert isinstance(image, ChangeImage)
+    assert scene.depth == 1

@@ -1,0 +1,62 @@
+"""Sequences written once still decode: same symbols and maps, pixels within a distance."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pgic_core
+
+from .make_sequences import FACTS as STORED
+from .make_sequences import SEQUENCES, symbols_of
+from .test_golden import FARTHEST, MEAN
+
+FACTS: dict[str, dict[str, Any]] = json.loads(STORED.read_text(encoding="utf-8"))
+
+
+def test_every_sequence_is_listed() -> None:
+    assert {path.stem for path in SEQUENCES.glob("*.pgi")} == set(FACTS)
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_the_sequence_is_as_it_was_written(name: str) -> None:
+    data = (SEQUENCES / f"{name}.pgi").read_bytes()
+    assert sha256(data).hexdigest() == FACTS[name]["sha256"]
+    pgic_core.verify(data)
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_frames_are_the_same(name: str) -> None:
+    facts = FACTS[name]
+    with np.load(SEQUENCES / f"{name}.npz") as stored:
+        (expected,) = stored.values()
+    with pgic_core.open_file(SEQUENCES / f"{name}.pgi") as file:
+        assert file.n_frames == len(expected)
+        assert file.durations == [100] * len(expected)
+        for number in (*range(1, file.n_frames), 0):
+            frame = file.frame(number)
+            assert symbols_of(frame.coded) == facts["symbols"][number]
+            assert file.changes(number).blocks.tolist() == facts["changes"][number]
+            assert frame.metadata.device_id == "camera"
+            pixels = frame.decode()
+            if facts["symbols"][number] is None:
+                np.testing.assert_array_equal(pixels, expected[number])
+            else:
+                apart = np.abs(pixels.astype(int) - expected[number].astype(int))
+                assert apart.max() <= FARTHEST
+                assert apart.mean() <= MEAN
+
+
+def test_they_show_what_a_sequence_can_be() -> None:
+    kinds = {}
+    for name in FACTS:
+        with pgic_core.open_file(SEQUENCES / f"{name}.pgi") as file:
+            kinds[name] = [file.is_key_frame(number) for number in range(file.n_frames)]
+    assert kinds["still"] == [True, False, False, True]
+    assert kinds["exact"] == [True, False]
+    assert kinds["moving"] == [True, False]
+    assert kinds["lossless"] == [True, True]
