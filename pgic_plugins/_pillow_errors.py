@@ -21,13 +21,15 @@ class PgiBombError(PgiLimitError, Image.DecompressionBombError):
 
 
 @contextlib.contextmanager
-def pillow_errors(name: str | bytes = "") -> Iterator[None]:
+def pillow_errors(name: str | bytes = "", file: object = None) -> Iterator[None]:
     """Errors of pgic as what a user of Pillow catches, with the same sentence.
 
     Args:
         name: of the file, which begins the sentence: among the thousands of an epoch it is what one needs.
+        file: asked where there is no name. Many programs open a file, and hand it to Pillow.
     """
-    before = f"{os.fsdecode(name)}: " if name else ""
+    name = name or getattr(file, "name", "")
+    before = f"{os.fsdecode(name)}: " if name and isinstance(name, (str, bytes)) else ""
     try:
         yield
     except PgiOptionError:

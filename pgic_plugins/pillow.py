@@ -192,7 +192,7 @@ class PgiImageFile(ImageFile.ImageFile):
         if self.fp.read(len(MAGIC)) != MAGIC:
             raise SyntaxError("not a PGI file")
         self.fp.seek(start)
-        with pillow_errors():
+        with pillow_errors(self.filename, self.fp):
             from pgic_core.api import open_file
 
             file = open_file(self.fp, limits=LIMITS, keys=KEYS)
@@ -238,7 +238,7 @@ class PgiImageFile(ImageFile.ImageFile):
         """
         if self._sequence is None:
             return 1
-        with pillow_errors():
+        with pillow_errors(self.filename, self.fp):
             return self._sequence.n_frames
 
     @property
@@ -258,7 +258,7 @@ class PgiImageFile(ImageFile.ImageFile):
         """
         if not self._seek_check(frame):
             return
-        with self._loading, pillow_errors():
+        with self._loading, pillow_errors(self.filename, self.fp):
             assert self._sequence is not None
             self._show(self._sequence.frame(frame), self._sequence.duration(frame))
             self._number = frame
@@ -283,7 +283,7 @@ class PgiImageFile(ImageFile.ImageFile):
     def _decode(self) -> None:
         if self._file is None or self.fp is None:
             raise ValueError("Operation on closed image")
-        with pillow_errors(self.filename):
+        with pillow_errors(self.filename, self.fp):
             on_damage: OnDamage = "conceal" if _conceals() else "raise"
             threads = threads_in_worker(THREADS)
             options = DecodeOptions(self._level, None, on_damage, threads, scale=self._scale)
@@ -369,7 +369,7 @@ class PgiImageFile(ImageFile.ImageFile):
         """
         if self._file is None or self.fp is None:
             raise RuntimeError("verify must be called directly after open")
-        with pillow_errors():
+        with pillow_errors(self.filename, self.fp):
             whole = self._file if self._sequence is None else self._sequence
             whole.container.verify_bytes()
             for file in whole.frames():

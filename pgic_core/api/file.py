@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..audit import audited
 from ..audit.facts import facts_of, path_of
+from ..closing import Closing
 from ..container import BlockType
 from ..errors import PgiOptionError, PgiUnsupportedError
 from ..limits import Limits
@@ -18,8 +19,6 @@ from .framed_file import FramedFile
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
-    from types import TracebackType
-    from typing import Self
 
     from ..container import PgiReader
     from ..container.source import SourceLike
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["PgiFile"]
 
 
-class PgiFile(FramedFile):
+class PgiFile(FramedFile, Closing):
     """An open ``.pgi`` file. A sequence decodes and describes as its first frame does; see :meth:`frame`.
 
     Opening reads header, directory and A.2 fields only. Everything else is read on demand, by several
@@ -79,16 +78,6 @@ class PgiFile(FramedFile):
     def close(self) -> None:
         """Close what was opened here."""
         self.container.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    from ..container import PgiReader
 
     @property
     def signatures(self) -> tuple[SignatureInfo, ...]:

@@ -14,6 +14,8 @@ from ..limits import Limits
 from ..security.access import open_reader
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..security.keyring import KeysLike
     from ..security.signatures import SigningKey
     from ..security.signatures.proof import ProvenWindow
@@ -112,13 +114,18 @@ def add_timestamp(path: str | os.PathLike[str], response: bytes, *, limits: Limi
 
 
 def check_proof(
-    proof: bytes, *, trust: str | os.PathLike[str] | None = None, limits: Limits | None = None
+    proof: bytes,
+    *,
+    trust: str | os.PathLike[str] | None = None,
+    crls: Sequence[str | os.PathLike[str]] = (),
+    limits: Limits | None = None,
 ) -> ProvenWindow:
     """Check a proof that :meth:`.PgiFile.prove` made.
 
     Args:
         proof: its bytes.
         trust: file of certificates or public keys in PEM; then one of their owners must have signed.
+        crls: files with lists of revoked certificates, as of :meth:`.PgiFile.check_signatures`.
         limits: what the proof may ask for.
 
     Returns:
@@ -127,7 +134,7 @@ def check_proof(
     Raises:
         PgiAuthenticationError: it proves nothing, or not that somebody who is trusted signed.
         PgiFormatError: it is no proof.
-        PgiInputError: ``trust`` cannot be read.
+        PgiInputError: ``trust`` or a list cannot be read.
         PgiUnsupportedError: the extra "security" is missing.
     """
     from ..security.signatures.proof import check_proof as check
@@ -135,7 +142,7 @@ def check_proof(
     from ..security.suites import require_extra
 
     require_extra("To check signatures")
-    roots = None if trust is None else Trust.from_pem(trust)
+    roots = None if trust is None else Trust.from_pem(trust, crls)
     found = check(proof, roots, limits or Limits.from_environment())
     if roots is not None and not found.trusted:
         raise PgiAuthenticationError(

@@ -18,7 +18,7 @@ from .tiff_directory import EXIF_IFD, GPS_IFD, ORIENTATION
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-__all__ = ["TYPE_SIZES", "Entry", "ExifTags", "read_exif", "tiff_of"]
+__all__ = ["TYPE_SIZES", "ExifTags", "TagValue", "read_exif", "tiff_of"]
 
 TYPE_SIZES = tiff_directory.TYPE_SIZES | {129: 1}
 """Bytes of one value of each TIFF type; 129 is the UTF-8 of EXIF 3.0."""
@@ -45,7 +45,7 @@ _POINTERS = (3, 4, 13)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TagValue:
     """The value of one tag, as it is stored.
 
     Attributes:
@@ -80,17 +80,17 @@ class Entry:
         numbers = self.numbers()
         return numbers[0] if numbers else None
 
-    def signed(self) -> Entry:
+    def signed(self) -> TagValue:
         """The same bytes, with unsigned fractions taken for signed ones."""
-        return Entry(10, self.data, self.order) if self.kind == 5 else self
+        return TagValue(10, self.data, self.order) if self.kind == 5 else self
 
 
 @dataclass(frozen=True, slots=True)
 class ExifTags:
     """Tags by number: IFD 0 and the Exif IFD together, and the GPS IFD. Only those that are needed."""
 
-    main: dict[int, Entry] = field(default_factory=dict)
-    gps: dict[int, Entry] = field(default_factory=dict)
+    main: dict[int, TagValue] = field(default_factory=dict)
+    gps: dict[int, TagValue] = field(default_factory=dict)
 
 
 def tiff_of(exif: bytes) -> tuple[int, str] | None:
@@ -141,7 +141,7 @@ def read_exif(exif: bytes, *, orientation_only: bool = False) -> ExifTags:
 
 def _entries(
     tiff: memoryview, order: str, offset: int, wanted: Collection[int], *, pointers: bool
-) -> Iterator[tuple[int, Entry]]:
+) -> Iterator[tuple[int, TagValue]]:
     """The entries of one directory that are wanted and sound."""
     if not 8 <= offset <= len(tiff) - 2:
         return
@@ -159,4 +159,4 @@ def _entries(
             if at + size > len(tiff):
                 continue
             value = bytes(tiff[at : at + size])
-        yield tag, Entry(kind, value[:size], order)
+        yield tag, TagValue(kind, value[:size], order)

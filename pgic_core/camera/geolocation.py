@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .exif import Entry
+    from .exif import TagValue
 
 __all__ = ["Place", "drone_place", "exif_place", "plain_number", "xmp_place"]
 
@@ -36,7 +36,7 @@ class Place(NamedTuple):
     height: float | None = None
 
 
-def exif_place(gps: Mapping[int, Entry]) -> Place:
+def exif_place(gps: Mapping[int, TagValue]) -> Place:
     """What the GPS IFD says (EXIF 3.0, 4.6.7).
 
     Degrees may stand in one, two or three parts, and a part that is not known is zero; without degrees or
@@ -87,7 +87,7 @@ def _settled(lon: float | None, lat: float | None, height: float | None) -> Plac
 
 
 def _angle(
-    gps: Mapping[int, Entry], tag: int, reference: int, hemispheres: str, bound: float
+    gps: Mapping[int, TagValue], tag: int, reference: int, hemispheres: str, bound: float
 ) -> float | None:
     if tag not in gps or reference not in gps:
         return None
@@ -106,7 +106,7 @@ def _angle(
     return -angle if south_or_west else angle
 
 
-def _height(gps: Mapping[int, Entry]) -> float | None:
+def _height(gps: Mapping[int, TagValue]) -> float | None:
     if 6 not in gps:
         return None
     height = gps[6].number()

@@ -6,13 +6,15 @@ import click
 
 from .base import PgicGroup
 from .bench_device import device
+from .bench_loader import loader
 from .bench_perceptual import perceptual
 from .bench_rate import quality, rd
 from .bench_recognition import recognition
 from .bench_sequence import sequence
 from .bench_speed import levels, memory, speed
 from .bench_standard import standard
-from .bench_uses import compressai, loader, ratio, roi, worst
+from .bench_uses import compressai, ratio, roi, worst
+from .bench_watermark import watermark
 
 __all__ = ["bench"]
 
@@ -34,6 +36,7 @@ for _command in (
     sequence,
     ratio,
     roi,
+    watermark,
     recognition,
     loader,
     device,

@@ -31,6 +31,7 @@ __all__ = [
     "jobs_option",
     "limit_option",
     "megapixels_option",
+    "most_megapixels_option",
     "one_picture",
     "print_rows",
     "qualities_option",
@@ -78,6 +79,17 @@ def qualities_option(
         show_default=default is not None,
         group="Codecs",
         help=what,
+    )
+
+
+def most_megapixels_option() -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """``--most-megapixels``."""
+    return option(
+        "--most-megapixels",
+        type=click.FloatRange(0.01, 80),
+        metavar="0.01-80",
+        group="Pictures",
+        help="Larger pictures are scaled down to this first.",
     )
 
 

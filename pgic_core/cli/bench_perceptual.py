@@ -19,8 +19,8 @@ __all__ = ["perceptual"]
 
 @click.command(cls=PgicCommand, examples=("pgic bench perceptual photos --limit 5 --csv distances.csv",))
 @images_argument()
-@qualities_option("Quality of the files; again for more.", (15, 25))
-@limit_option("Pictures from each folder at most.")
+@qualities_option("Quality of the files; may be repeated.", (15, 25))
+@limit_option("At most N pictures from each folder.")
 @csv_option("the figures")
 def perceptual(
     images: tuple[Path, ...], qualities: tuple[int, ...], limit: int | None, csv_path: Path | None

@@ -10,9 +10,9 @@ import click
 from ..errors import PgiOptionError
 from ..terminal import console, say
 from .base import PgicCommand, option
-from .bench_common import csv_option, limit_option
+from .bench_common import csv_option, jobs_option, limit_option, most_megapixels_option, qualities_option
 from .progress import progress_bar
-from .value_types import EXISTING, EXISTING_FILE, OUTPUT_FOLDER, QUALITY
+from .value_types import EXISTING, EXISTING_FILE, OUTPUT_FOLDER
 
 if TYPE_CHECKING:
     from ..lab.evaluate.recognition import RecognitionTask
@@ -38,7 +38,7 @@ __all__ = ["recognition"]
     required=True,
     group="Recognition",
     help="One that 'pgic plugins' lists, 'rapidocr' for text, 'efficientnet-lite0' for classes, or"
-    " 'yolox:PATH' or 'fastestdet:PATH' for an ONNX file; again for more.",
+    " 'yolox:PATH' or 'fastestdet:PATH' for an ONNX file; may be repeated.",
 )
 @option(
     "--truth",
@@ -59,7 +59,7 @@ __all__ = ["recognition"]
     metavar="NAME",
     multiple=True,
     group="Recognition",
-    help="Label of --truth that counts; again for more. [default: all]",
+    help="Label of --truth that counts; may be repeated. [default: all]",
 )
 @option(
     "--roi",
@@ -67,16 +67,7 @@ __all__ = ["recognition"]
     group="Codecs",
     help="Also code with more detail where this model says, at the same bytes.",
 )
-@option(
-    "-q",
-    "--quality",
-    "qualities",
-    type=QUALITY,
-    metavar="1-100",
-    multiple=True,
-    group="Codecs",
-    help="Also at this quality of pgic; again for more.",
-)
+@qualities_option("Also at this quality of pgic; may be repeated.")
 @option(
     "--level",
     "levels",
@@ -85,7 +76,7 @@ __all__ = ["recognition"]
     default=("fast", "fine"),
     show_default=True,
     group="Codecs",
-    help="Level of decoding; again for more.",
+    help="Level of decoding; may be repeated.",
 )
 @option(
     "--held-out",
@@ -93,29 +84,14 @@ __all__ = ["recognition"]
     group="Pictures",
     help="Of pictures named as those of IDID, only scenes that the shipped detector and regions did not see.",
 )
-@limit_option("Pictures at most.")
-@option(
-    "--most-megapixels",
-    type=click.FloatRange(0.01, 80),
-    metavar="0.01-80",
-    group="Pictures",
-    help="Larger pictures are scaled down to this first.",
-)
-@option(
-    "-j",
-    "--jobs",
-    type=click.IntRange(1),
-    metavar="N",
-    default=1,
-    show_default=True,
-    group="Running",
-    help="Processes at a time.",
-)
+@limit_option("At most N pictures.")
+@most_megapixels_option()
+@jobs_option()
 @option(
     "--work",
     type=OUTPUT_FOLDER,
     group="Running",
-    help="Folder for what is measured, from which a run that was cut off goes on.",
+    help="Folder for finished measurements, from which an interrupted run resumes.",
 )
 @csv_option("the rows")
 def recognition(folder: Path, csv_path: Path | None, work: Path | None, jobs: int, **how: Any) -> None:
@@ -125,8 +101,8 @@ def recognition(folder: Path, csv_path: Path | None, work: Path | None, jobs: in
     a fifth of their bytes, as the standard puts it. JPEG and AVIF get as many bytes. The figure is average
     precision at an overlap of one half for boxes, the share of the right characters for text, and the share
     of right first answers for classes. What coding costs of it has a 95 % interval by bootstrap over
-    pictures. It is met where the upper end lies below 5 %. Rows against what was seen in the original stand
-    beside those against the truth, if there is one.
+    pictures. The demand is met where the upper end lies below 5 %. If there is a truth, rows against what was
+    seen in the original are shown, too.
     """
     from tempfile import TemporaryDirectory
 

@@ -1,4 +1,4 @@
-"""``pgic bench roi | compressai | ratio | worst | loader``: how well files serve particular uses."""
+"""``pgic bench roi | compressai | ratio | worst``: how well files serve particular uses."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ from .bench_common import (
     print_rows,
     qualities_option,
     quality_option,
-    runs_option,
 )
 from .progress import progress_bar
 from .value_types import EXISTING_FILE, OUTPUT_FOLDER
 
-__all__ = ["compressai", "loader", "ratio", "roi", "worst"]
+__all__ = ["compressai", "ratio", "roi", "worst"]
 
 
 @click.command(cls=PgicCommand, examples=("pgic bench roi instances.json --limit 20",))
@@ -191,75 +190,3 @@ def worst(
     console().print(f"{bad} of {len(rows)} pictures and qualities are out of bounds.", highlight=False)
     if bad:
         raise SystemExit(1)
-
-
-@click.command(cls=PgicCommand, examples=("pgic bench loader photos --workers 4 --megapixels 2",))
-@images_argument()
-@option(
-    "--megapixels",
-    "sizes",
-    type=click.FloatRange(0.01, 80),
-    metavar="0.01-80",
-    multiple=True,
-    group="Pictures",
-    help="Size of each picture; may be repeated. [default: as it is]",
-)
-@option(
-    "--count",
-    type=click.IntRange(1),
-    metavar="N",
-    default=200,
-    show_default=True,
-    group="Pictures",
-    help="Pictures in each epoch.",
-)
-@quality_option(50)
-@option(
-    "--workers",
-    type=click.IntRange(0),
-    metavar="N",
-    default=2,
-    show_default=True,
-    group="Running",
-    help="Workers of the DataLoader.",
-)
-@runs_option("reader")
-@csv_option("the figures")
-def loader(
-    images: tuple[Path, ...],
-    count: int,
-    workers: int,
-    sizes: tuple[float, ...],
-    quality: int,
-    runs: int,
-    csv_path: Path | None,
-) -> None:
-    """Measure pictures per second in a torch DataLoader.
-
-    The bench compares whole .pgi pictures, previews, windows of 512 x 512 pixels and latents with JPEG and
-    WebP at quality 90, AVIF at speed 6 and PNG, which Pillow reads. Of JPEG it also takes windows, an eighth
-    through draft(), and torchvision's decode_jpeg. IMAGES (files and folders) are coded into a
-    temporary folder; where there are fewer than --count, they are read again. Each figure comes from a fresh
-    process, over one epoch after its workers have started. Readers take turns.
-    """
-    from ..lab.bench.loader import LoaderRow, find_pictures, loader_table, measure_loader, readers
-
-    chosen, missing = readers()
-    for name, reason in missing.items():
-        say(f"{name} is left out: {reason}")
-    pictures = find_pictures(images, count)
-    rows = []
-    scales: tuple[float | None, ...] = sizes or (None,)
-    with progress_bar(len(scales) * (len(pictures) + runs * len(chosen))) as advance:
-        for megapixels in scales:
-            rows += measure_loader(
-                pictures,
-                chosen,
-                count=count,
-                workers=workers,
-                megapixels=megapixels,
-                quality=quality,
-                runs=runs,
-                on_step=lambda: advance(1, ""),
-            )
-    print_rows(LoaderRow, rows, loader_table(rows), csv_path)

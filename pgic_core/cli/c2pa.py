@@ -46,8 +46,9 @@ def c2pa() -> None:
 def export(file: Path, key: str, cert: str, original: str | None, captured: bool, output: str | None) -> None:
     """Write a C2PA manifest for FILE as it is stored.
 
-    The manifest names pgic's own signatures in FILE. Any change of the stored bytes ends it: encrypting,
-    protecting, editing, a time stamp. So export last. Nothing is sent anywhere, and no small picture is made.
+    The manifest names pgic's own signatures in FILE. Any change of the stored bytes invalidates it:
+    encrypting, protecting, editing, a time stamp. So export last. Nothing is sent anywhere, and no thumbnail
+    is made.
     """
     from ..api.provenance import export_c2pa
     from ..security.signatures import SigningKey
@@ -62,7 +63,7 @@ def export(file: Path, key: str, cert: str, original: str | None, captured: bool
 @c2pa.command(examples=("pgic c2pa check photo.pgi --trust roots.pem",))
 @click.argument("file", metavar="FILE", type=EXISTING_FILE)
 @option("--manifest", metavar="IN.c2pa", help="The manifest. [default: FILE.c2pa]")
-@option("--trust", metavar="PEM", help="Certificates of who is trusted to vouch for signers.")
+@option("--trust", metavar="PEM", help="Certificates of those who are trusted to vouch for signers.")
 def check(file: Path, manifest: str | None, trust: str | None) -> None:
     """Check a C2PA manifest of FILE with C2PA's own reader."""
     from ..api.provenance import check_c2pa

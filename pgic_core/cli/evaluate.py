@@ -9,7 +9,7 @@ import click
 
 from ..terminal import say
 from .base import PgicCommand, option
-from .bench_common import limit_option, qualities_option
+from .bench_common import limit_option, most_megapixels_option, qualities_option
 from .progress import progress_bar
 from .value_types import EXISTING, EXISTING_FILE, OUTPUT_FOLDER
 
@@ -39,13 +39,7 @@ __all__ = ["evaluate"]
     help="Folder for the report.",
 )
 @limit_option("At most N pictures from each folder.")
-@option(
-    "--most-megapixels",
-    type=click.FloatRange(0.01, 80),
-    metavar="0.01-80",
-    group="Pictures",
-    help="Larger pictures are scaled down to this first.",
-)
+@most_megapixels_option()
 @option(
     "--codec",
     "codecs",

@@ -140,6 +140,13 @@ def _stated(signature: StatedSignature) -> str:
 
 
 def _describe(facts: FileInfo) -> Iterator[tuple[str, str]]:
+    yield from _of_picture(facts)
+    yield from _of_file(facts)
+    yield from _of_profiles(facts)
+
+
+def _of_picture(facts: FileInfo) -> Iterator[tuple[str, str]]:
+    """Size, codec, levels and regions of the picture."""
     yield "format", ".".join(map(str, facts.format_version))
     picture = (f"{facts.width} x {facts.height}", facts.channels, facts.sample_format, facts.image_type)
     yield "picture", ", ".join(filter(None, picture))
@@ -163,6 +170,10 @@ def _describe(facts: FileInfo) -> Iterator[tuple[str, str]]:
     yield from _exceptions(facts)
     if facts.tiles:
         yield "tiles", f"{facts.tiles} of {facts.tile_size[0]} x {facts.tile_size[1]}"
+
+
+def _of_file(facts: FileInfo) -> Iterator[tuple[str, str]]:
+    """Bytes, encryption, signatures and blocks of the file."""
     preview = f", preview in the first {facts.preview_bytes:,}" if facts.preview_bytes else ""
     yield "size", f"{facts.file_bytes:,} bytes, {facts.bpp:.3f} bpp{preview}"
     if facts.security is not None:
@@ -175,6 +186,10 @@ def _describe(facts: FileInfo) -> Iterator[tuple[str, str]]:
     for block in facts.blocks:
         flags = " compressed" * block.compressed + " encrypted" * block.encrypted
         yield "block", f"{block.name}: {block.length:,} bytes{flags}"
+
+
+def _of_profiles(facts: FileInfo) -> Iterator[tuple[str, str]]:
+    """What the photo brought along."""
     profiles = {"EXIF": facts.exif_bytes, "ICC": facts.icc_bytes, "XMP": facts.xmp_bytes}
     present = [f"{name} {length:,} bytes" for name, length in profiles.items() if length]
     if present:

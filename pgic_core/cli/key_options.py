@@ -68,18 +68,7 @@ def recipient_options(command: Callable[..., None]) -> Callable[..., None]:
         policy_serial: int | None,
         **others: Any,
     ) -> None:
-        if tier is not None and not to:
-            raise click.UsageError("--tier says what those may see whom --to names; name one.")
-        if (policy is None) != (trust is None):
-            raise click.UsageError("--policy and --trust belong together: a policy has to be signed.")
-        if policy_serial is not None and policy is None:
-            raise click.UsageError("--policy-serial says how old the file of --policy may be; name one.")
-        found = [_recipient(text, tier_named(tier or Tier.FULL)) for text in to]
-        if policy is not None and trust is not None:
-            from ..security.policy import recipients_by_policy
-
-            found += recipients_by_policy(policy, trust, least_serial=policy_serial)
-        command(recipients=found or None, **others)
+        command(recipients=_recipients(to, tier, policy, trust, policy_serial), **others)
 
     made: Callable[..., None] = bundled
     for decorate in (
@@ -123,6 +112,28 @@ def recipient_options(command: Callable[..., None]) -> Callable[..., None]:
     ):
         made = decorate(made)
     return made
+
+
+def _recipients(
+    to: tuple[str, ...], tier: str | None, policy: str | None, trust: str | None, policy_serial: int | None
+) -> list[Recipient] | None:
+    """Those whom the options name; None for nobody.
+
+    Raises:
+        click.UsageError: the options do not go together.
+    """
+    if tier is not None and not to:
+        raise click.UsageError("--tier says what the owners of the keys of --to may see; name one.")
+    if (policy is None) != (trust is None):
+        raise click.UsageError("--policy and --trust belong together: a policy has to be signed.")
+    if policy_serial is not None and policy is None:
+        raise click.UsageError("--policy-serial says how old the file of --policy may be; name one.")
+    found = [_recipient(text, tier_named(tier or Tier.FULL)) for text in to]
+    if policy is not None and trust is not None:
+        from ..security.policy import recipients_by_policy
+
+        found += recipients_by_policy(policy, trust, least_serial=policy_serial)
+    return found or None
 
 
 def _key(text: str) -> KeyLike:

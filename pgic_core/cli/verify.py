@@ -27,7 +27,14 @@ if TYPE_CHECKING:
 __all__ = ["verify"]
 
 
-@click.command(cls=PgicCommand, examples=("pgic verify photo.pgi", "pgic verify archive -j 4"))
+@click.command(
+    cls=PgicCommand,
+    examples=(
+        "pgic verify photo.pgi",
+        "pgic verify archive -j 4",
+        "pgic verify archive --trust roots.pem --crl authority.crl",
+    ),
+)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @option(
     "--trust",
@@ -39,7 +46,7 @@ __all__ = ["verify"]
     multiple=True,
     metavar="FILE",
     advanced=True,
-    help="List of revoked certificates, in PEM or DER, for those of --trust; again for more.",
+    help="List of revoked certificates, in PEM or DER, for those of --trust; may be repeated.",
 )
 @key_options(advanced=True)
 @run_options

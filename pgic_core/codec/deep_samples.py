@@ -1,4 +1,4 @@
-"""Samples of more than 8 bits that Pillow reduces to 8: PNG, TIFF and PPM of several channels, and HEIC."""
+"""Samples of more than 8 bits that Pillow reduces to 8: PNG, TIFF, PPM, HEIC and others."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from ..errors import PgiInputError
+from .imagecodecs_samples import samples_by_imagecodecs
 from .jxl_header import jxl_header
 from .picture import SampleFormat, upright_pixels
 from .tiff_samples import TiffLayout, read_tiff_samples, tiff_layout
@@ -260,25 +261,37 @@ def _heif(image: Image.Image, file: IO[bytes], losses: list[str]) -> NDArray[Any
     return np.atleast_3d(pixels) if pixels.dtype == np.uint16 else None
 
 
-def _avif(image: Image.Image, file: IO[bytes], losses: list[str]) -> None:
+def _avif(image: Image.Image, file: IO[bytes], losses: list[str]) -> NDArray[Any] | None:
     head = file.read(_HEAD_BYTES)
     at = head.find(b"pixi")  # version and flags, number of channels, bits of each
-    if 0 <= at < len(head) - 10 and head[at + 9] > 8:
-        losses.append(f"has samples of {head[at + 9]} bits; 8 of them are coded")
+    bits = head[at + 9] if 0 <= at < len(head) - 10 else 8
+    return _deeper_or_named(image, file, bits, losses)
 
 
-def _jpeg2000(image: Image.Image, file: IO[bytes], losses: list[str]) -> None:
+def _jpeg2000(image: Image.Image, file: IO[bytes], losses: list[str]) -> NDArray[Any] | None:
     head = file.read(_HEAD_BYTES)
     at = head.find(b"\xff\x4f\xff\x51")
-    if 0 <= at < len(head) - 43 and image.mode not in ("I;16", "I"):
-        bits = (head[at + 42] & 0x7F) + 1
-        if bits > 8:
-            losses.append(f"has samples of {bits} bits; 8 of them are coded")
+    if not 0 <= at < len(head) - 43 or image.mode in ("I;16", "I"):
+        return None
+    return _deeper_or_named(image, file, (head[at + 42] & 0x7F) + 1, losses)
 
 
-def _jxl(image: Image.Image, file: IO[bytes], losses: list[str]) -> None:
+def _jxl(image: Image.Image, file: IO[bytes], losses: list[str]) -> NDArray[Any] | None:
     header = jxl_header(file)
     if header is not None and header.animated:
         losses.append("is animated; its first frame is coded")
-    if header is not None and header.bits > 8 and image.mode not in ("I;16", "F"):
-        losses.append(f"has samples of {header.bits} bits; 8 of them are coded")
+    if header is None or image.mode in ("I;16", "F"):
+        return None
+    return _deeper_or_named(image, file, header.bits, losses)
+
+
+def _deeper_or_named(
+    image: Image.Image, file: IO[bytes], bits: int, losses: list[str]
+) -> NDArray[Any] | None:
+    """All bits where a library reads them; else the loss is named."""
+    if bits <= 8:
+        return None
+    samples = samples_by_imagecodecs(image, file, bits)
+    if samples is None:
+        losses.append(f"has samples of {bits} bits; 8 of them are coded")
+    return samples

@@ -6,6 +6,7 @@ import hashlib
 import zlib
 from typing import TYPE_CHECKING
 
+from ..closing import Closing
 from ..errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
 from ..limits import DEFAULT_LIMITS
 from .layout import BlockType
@@ -16,8 +17,6 @@ from .source import ByteSource, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
-    from typing import Self
 
     from ..limits import Limits
     from .layout import BlockEntry, Header
@@ -28,7 +27,7 @@ __all__ = ["BlockReader", "require_known_flags"]
 _CHUNK = 1 << 20
 
 
-class BlockReader:
+class BlockReader(Closing):
     """The blocks of one ``.pgi`` file as it stores them; what they mean is of no concern here.
 
     A file with a parity block is read through it: lost sectors are restored, as far as enough parity is left.
@@ -64,14 +63,6 @@ class BlockReader:
         """Close the file if this reader opened it."""
         if self._owned:
             self._source.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def limits(self) -> Limits:

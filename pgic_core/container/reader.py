@@ -54,14 +54,12 @@ class PgiReader(BlockReader):
     A file with a parity block is read through it: lost sectors are restored, as far as enough parity is left.
 
     Args:
-        source: whatever :func:`open_source` takes.
-        limits: what the file may ask for.
-        quiet: whether to restore lost sectors without a warning.
+        source, limits, quiet: as of :class:`.BlockReader`.
         sequence: the file that this one is a frame of; its metadata and extension are compressed with those
             of that file as a dictionary.
 
     Warns:
-        PgiWarning: something was restored.
+        PgiWarning: lost sectors were restored.
 
     Raises:
         PgiFormatError: the bytes are no ``.pgi`` file or break a rule of FORMAT.md.

@@ -6,15 +6,15 @@ import io
 import os
 import stat
 import threading
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from ..closing import Closing
 from ..errors import PgiFormatError, PgiInputError, PgiOptionError, PgiTruncatedError
 from ..limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self, TypeAlias
+    from typing import TypeAlias
 
     from ..limits import Limits
 
@@ -28,7 +28,7 @@ else:
 _STREAM_CHUNK = 1 << 20
 
 
-class ByteSource(ABC):
+class ByteSource(Closing):
     """Bytes that can be read at any offset, counted from where the ``.pgi`` file starts.
 
     Reading is safe from several threads. Use it as a context manager, or call :meth:`close`.
@@ -81,16 +81,8 @@ class ByteSource(ABC):
             )
         return data
 
-    def close(self) -> None:  # noqa: B027 - most sources hold nothing to close
+    def close(self) -> None:
         """Let go of what this source opened itself; a file object that was handed in stays open."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def open_source(obj: SourceLike, limits: Limits = DEFAULT_LIMITS) -> ByteSource:

@@ -9,7 +9,7 @@ from ..codec.base import Payload
 from ..codec.payload_parts import Layer
 from ..container import Compression, ExtensionKey
 from ..errors import PgiOptionError
-from .messages import PADDING, SealedPart, padded_length
+from .messages import PADDING, ListedPart, padded_length
 from .suites import TAG_BYTES
 from .tiers import Tier
 
@@ -35,14 +35,14 @@ JOINED_BYTES = 8192
 """Plain bytes that neighbouring tiles in one message may have together."""
 
 
-def sealed_parts(plan: PayloadPlan, *, pad: bool) -> list[SealedPart]:
+def sealed_parts(plan: PayloadPlan, *, pad: bool) -> list[ListedPart]:
     """The parts of a group, as its table lists them.
 
     Args:
         plan: of the picture.
         pad: end with padding that hides its size.
     """
-    parts = _joined(SealedPart(tier_of_part(part, plan), part.layer, part.length) for part in plan.parts)
+    parts = _joined(ListedPart(tier_of_part(part, plan), part.layer, part.length) for part in plan.parts)
     return parts + _padding(parts) if pad else parts
 
 
@@ -117,9 +117,9 @@ def tier_of_part(part: PayloadPart, plan: PayloadPlan) -> Tier:
     return Tier.PREVIEW if plan.layered else Tier.FULL
 
 
-def _joined(parts: Iterable[SealedPart]) -> list[SealedPart]:
+def _joined(parts: Iterable[ListedPart]) -> list[ListedPart]:
     """Put small neighbours of one tier and layer together, since each message costs 19 bytes."""
-    joined: list[SealedPart] = []
+    joined: list[ListedPart] = []
     for part in parts:
         last = joined[-1] if joined else None
         alike = last is not None and (last.tier, last.layer) == (part.tier, part.layer)
@@ -130,7 +130,7 @@ def _joined(parts: Iterable[SealedPart]) -> list[SealedPart]:
     return joined
 
 
-def _padding(parts: Sequence[SealedPart]) -> list[SealedPart]:
+def _padding(parts: Sequence[ListedPart]) -> list[ListedPart]:
     stored = sum(part.stored for part in parts)
     more = padded_length(stored + TAG_BYTES + 1) - stored - TAG_BYTES
-    return [SealedPart(Tier.METADATA, PADDING, more)]
+    return [ListedPart(Tier.METADATA, PADDING, more)]

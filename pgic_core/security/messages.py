@@ -21,8 +21,8 @@ __all__ = [
     "LONGEST_PART",
     "PADDING",
     "TABLE",
+    "ListedPart",
     "Place",
-    "SealedPart",
     "associated_data",
     "metadata_place",
     "pack_content",
@@ -89,7 +89,7 @@ def associated_data(
 
 
 @dataclass(frozen=True, slots=True)
-class SealedPart:
+class ListedPart:
     """A part as the table of a group lists it.
 
     Attributes:
@@ -108,13 +108,13 @@ class SealedPart:
         return self.length + TAG_BYTES
 
 
-def pack_table(context: bytes, parts: Sequence[SealedPart]) -> bytes:
+def pack_table(context: bytes, parts: Sequence[ListedPart]) -> bytes:
     """The plain bytes of a table."""
     entries = (bytes([16 * part.tier + part.layer]) + varint(part.length) for part in parts)
     return bytes([len(context)]) + context + b"".join(entries)
 
 
-def parse_table(data: bytes, most: int) -> tuple[bytes, list[SealedPart]]:
+def parse_table(data: bytes, most: int) -> tuple[bytes, list[ListedPart]]:
     """Context and parts of a table.
 
     Args:
@@ -128,7 +128,7 @@ def parse_table(data: bytes, most: int) -> tuple[bytes, list[SealedPart]]:
         raise PgiFormatError("A table of the encrypted picture ends inside its context.")
     at = 1 + data[0]
     context = data[1:at]
-    parts: list[SealedPart] = []
+    parts: list[ListedPart] = []
     while at < len(data):
         tier, layer = divmod(data[at], 16)
         length, at = _varint(data, at + 1)
@@ -136,7 +136,7 @@ def parse_table(data: bytes, most: int) -> tuple[bytes, list[SealedPart]]:
             raise PgiFormatError("A table of the encrypted picture lists a part that there cannot be.")
         if layer and parts and not parts[-1].layer:
             raise PgiFormatError("A table of the encrypted picture has padding before a part.")
-        parts.append(SealedPart(Tier(tier), layer, length))
+        parts.append(ListedPart(Tier(tier), layer, length))
         if len(parts) > most:
             raise PgiFormatError(f"A table of the encrypted picture lists more than {most:,} parts.")
     return context, parts

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ..container import BlockEntry, PgiReader
     from .envelope import Envelope, Seal
-    from .messages import SealedPart
+    from .messages import ListedPart
 
 __all__ = ["OpenedContent"]
 
@@ -53,7 +53,7 @@ class _Group:
     number: int
     seal: Seal
     context: bytes
-    parts: list[SealedPart]
+    parts: list[ListedPart]
     starts: list[int]
     stored: list[int]
     end: int

@@ -23,8 +23,8 @@ from .field_tiers import pack_fields, split_fields
 from .messages import (
     PADDING,
     TABLE,
+    ListedPart,
     Place,
-    SealedPart,
     associated_data,
     metadata_place,
     pack_content,
@@ -128,7 +128,7 @@ class _SealedPayload:
     sealer: _Sealer
     seal: Seal
     reader: PgiReader
-    parts: list[SealedPart]
+    parts: list[ListedPart]
     context: bytes
     seen: list[bytes] = field(default_factory=list)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import chain
@@ -14,7 +15,7 @@ from xml.etree import ElementTree
 from pgic_core.api import open_file
 from pgic_core.container import Box
 from pgic_core.data_files import read_json
-from pgic_core.errors import PgiInputError, PgiOptionError
+from pgic_core.errors import PgiInputError, PgiOptionError, PgiWarning
 from pgic_core.folders import file_inside, files_below
 from pgic_core.roi.shapes import stored_point
 
@@ -157,10 +158,15 @@ def read_coco(
         classes = {_number(item["id"]): str(item["name"]) for item in content["categories"]}
         files = {_number(item["id"]): pictures.find(item["file_name"]) for item in content["images"]}
         boxes: dict[int, list[Labelled]] = defaultdict(list)
+        flat = []
         for item in content.get("annotations", ()):
-            boxes[_number(item["image_id"])].append(_coco_box(item, outlines, points))
+            box = _coco_box(item, outlines, points)
+            boxes[_number(item["image_id"])].append(box)
+            if not _has_area(box.corners):
+                flat.append(f"annotation {item.get('id')}")
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise _unreadable(path, "COCO", error) from error
+    _tell_flat(path, flat)
     if wanted is not None:
         lacking = sorted(set(wanted) - set(classes.values()))
         if lacking:
@@ -214,11 +220,10 @@ def read_voc(
         PgiInputError: a file cannot be read, or is none of these.
     """
     paths = [path for path in sorted(folder.glob("*.xml")) if path.is_file()]
-    found = [(pictures.find_stem(path.stem), path) for path in paths]
-    return _numbered(
-        [(picture, _voc_boxes(path)) for picture, path in found if picture is not None],
-        wanted,
-    )
+    pairs = [(pictures.find_stem(path.stem), path) for path in paths]
+    found = [(picture, path, _voc_boxes(path)) for picture, path in pairs if picture is not None]
+    _tell_flat(folder, [path.name for _, path, boxes in found for _, box, _ in boxes if not _has_area(box)])
+    return _numbered([(picture, boxes) for picture, _, boxes in found], wanted)
 
 
 def read_own(
@@ -275,6 +280,24 @@ def _voc_boxes(path: Path) -> Named:
     except (OSError, ValueError, LookupError, ElementTree.ParseError) as error:
         raise _unreadable(path, "PASCAL VOC", error) from error
     return boxes
+
+
+def _has_area(corners: Corners) -> bool:
+    left, top, right, bottom = corners
+    return left < right and top < bottom
+
+
+def _tell_flat(path: Path, places: list[str]) -> None:
+    """Warn of boxes without area, which no item has.
+
+    Args:
+        path: of the annotations.
+        places: of each such box.
+    """
+    if places:
+        further = f" and {len(places) - 1} more" if len(places) > 1 else ""
+        text = f"{path}: {places[0]}{further} left out, for the box has no area."
+        warnings.warn(PgiWarning(text), stacklevel=4)
 
 
 def _number(value: object) -> int:

@@ -84,10 +84,13 @@ def tell_left_out(root: str | os.PathLike[str], paths: Sequence[str]) -> None:
     """Warn that a folder holds pictures of other formats that a dataset does not read."""
     if paths:
         kinds = sorted({os.path.splitext(path)[1].lower() for path in paths})
+        named = f"({', '.join(kinds)})"
+        what = (
+            f"1 picture of another format {named} is left out"
+            if len(paths) == 1
+            else f"{len(paths)} pictures of other formats {named} are left out"
+        )
         warnings.warn(
-            PgiWarning(
-                f"{os.fsdecode(root)}: {len(paths)} pictures of other formats ({', '.join(kinds)}) are left "
-                "out; others=True reads them too."
-            ),
+            PgiWarning(f"{os.fsdecode(root)}: {what}; others=True reads these formats too."),
             stacklevel=3,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import zlib
 from typing import Any
 
@@ -231,3 +232,35 @@ def test_an_image_that_was_loaded_is_looked_up_in_its_file(tmp_path: Any) -> Non
             changed = pgic_core.decode(pgic_core.encode(image, lossless=True))
     assert changed.dtype == np.uint8
     assert changed[0, 0].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("encoder", "suffix", "bits", "channels"),
+    [
+        ("avif_encode", "avif", 10, 3),
+        ("avif_encode", "avif", 12, 4),
+        ("avif_encode", "avif", 10, 1),
+        ("jpeg2k_encode", "jp2", 12, 3),
+        ("jpeg2k_encode", "jp2", 16, 4),
+        ("jpegxl_encode", "jxl", 10, 3),
+        ("jpegxl_encode", "jxl", 16, 4),
+    ],
+)
+def test_kind_all_bits_by_imagecodecs(
+    encoder: str, suffix: str, bits: int, channels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: AVIF, JPEG 2000 and JPEG XL of more than 8 bits."""
+    imagecodecs = pytest.importorskip("imagecodecs")
+    if suffix == "jxl":
+        pytest.importorskip("pillow_jxl")
+    top = (1 << bits) - 1
+    ramp = np.linspace(0, top, 64 * 96 * channels).round().astype(np.uint16).reshape(64, 96, channels)
+    options = {"avif": {"level": 100}, "jp2": {"level": 0}, "jxl": {"lossless": True}}[suffix]
+    data = getattr(imagecodecs, encoder)(flat(ramp), bitspersample=bits, **options)
+    back = np.atleast_3d(coded(data))
+    assert back.dtype == np.uint16
+    assert back.shape == ramp.shape
+    assert np.abs(back * (top / 65535) - ramp).max() <= (4 if suffix == "avif" else 0.5)
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    with pytest.warns(PgiWarning, match=f"has samples of {bits} bits; 8 of them are coded"):
+        pgic_core.encode(open_foreign_photo(data))

@@ -144,13 +144,13 @@ def test_kind_2_deflated_fractions_are_as_small_as_the_attack_was() -> None:
 
 def test_kind_1_values_and_entries_that_are_copied_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
     copied: list[int] = []
-    made = exif_module.Entry
+    made = exif_module.TagValue
 
-    def counting(kind: int, data: bytes, order: str) -> exif_module.Entry:
+    def counting(kind: int, data: bytes, order: str) -> exif_module.TagValue:
         copied.append(len(data))
         return made(kind, data, order)
 
-    monkeypatch.setattr(exif_module, "Entry", counting)
+    monkeypatch.setattr(exif_module, "TagValue", counting)
     sums = []
     for attack in EXIF_ATTACKS.values():
         copied.clear()

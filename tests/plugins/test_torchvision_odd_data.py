@@ -90,6 +90,12 @@ def test_errors_of_workers_name_the_file(folder: Path) -> None:
 
 
 def test_pillow_names_the_file(folder: Path) -> None:
+    with (
+        (folder / "lines" / "b.pgi").open("rb") as file,  # as ImageFolder does
+        Image.open(file) as image,
+        pytest.raises(OSError, match=r"b\.pgi: "),
+    ):
+        image.load()
     with Image.open(folder / "lines" / "b.pgi") as image, pytest.raises(OSError, match=r"b\.pgi"):
         image.load()
 
@@ -155,7 +161,7 @@ def test_other_formats_are_read_or_counted(folder: Path, data: bytes, photo: Ima
 def test_detection_finds_files_of_any_case_and_format(folder: Path, photo: Image.Image) -> None:
     photo.save(folder / "lines" / "e.jpg")
     path = coco(folder, [], ("lines/a.jpg", "lines/D.png", "lines/e.jpg"))
-    with pytest.warns(PgiWarning, match="1 pictures"):
+    with pytest.warns(PgiWarning, match="1 picture of another format"):
         dataset = PgiDetection(folder, path)
     assert [picture.path.name for picture in dataset.pictures] == ["a.pgi", "d.PGI"]
     dataset = PgiDetection(folder, path, others=True)
@@ -183,6 +189,19 @@ def test_sources_of_all_kinds(data: bytes) -> None:
 def test_empty_boxes_name_their_annotation(folder: Path, box: Any) -> None:
     with pytest.raises(PgiInputError, match=r"annotation 71 has the box .* which is not four numbers"):
         PgiDetection(folder, coco(folder, [{"bbox": [1, 2, 3, 4]}, {"bbox": box}]))
+
+
+def test_boxes_without_area_are_told(folder: Path) -> None:
+    flat = [{"bbox": [1, 2, 0, 4]}, {"bbox": [1, 2, 3, 4]}, {"bbox": [9, 9, 5, -1]}]
+    with pytest.warns(PgiWarning, match=r"instances\.json: annotation 70 and 1 more left out, .* no area"):
+        dataset = PgiDetection(folder, coco(folder, flat))
+    assert dataset[0][1]["boxes"].tolist() == [[1.0, 2.0, 4.0, 6.0]]
+    sides = ("xmin", 5), ("ymin", 6), ("xmax", 5), ("ymax", 9)
+    box = "".join(f"<{name}>{value}</{name}>" for name, value in sides)
+    xml = f"<annotation><object><name>x</name><bndbox>{box}</bndbox></object></annotation>"
+    (folder / "lines" / "a.xml").write_text(xml)
+    with pytest.warns(PgiWarning, match=r"lines: a\.xml left out"):
+        PgiDetection(folder / "lines", folder / "lines")
 
 
 def test_boxes_that_a_window_cuts(folder: Path) -> None:

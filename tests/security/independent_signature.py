@@ -44,6 +44,15 @@ def check_signed(algorithm: str, spki: bytes, signature: bytes, message: bytes) 
     key.verify(signature, message, *([ec.ECDSA(hashes.SHA256())] if algorithm == "ecdsa-p256" else []))
 
 
+def key_of(certificate: bytes) -> bytes:
+    """The public key in a certificate of another suite than the national one."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import serialization
+
+    key = x509.load_der_x509_certificate(certificate).public_key()
+    return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
 def tree(suite: int, hashes: list[bytes]) -> bytes:
     if len(hashes) < 2:
         return b"".join(hashes)
@@ -103,8 +112,9 @@ def check_signature(
     statement: dict[str, Any] = cbor2.loads(record["statement"])
     suite = 2 if statement["algorithm"] == "sm2" else 1
     message = b"pgi signature\0" + record["statement"]
-    check_signed(statement["algorithm"], record["key"], record["signature"], message)
-    assert digest(suite, record["key"]) == statement["key"]
+    key = record["key"] if not record["certificates"] else key_of(record["certificates"][0])
+    check_signed(statement["algorithm"], key, record["signature"], message)
+    assert digest(suite, key) == statement["key"]
     if record["certificates"]:
         assert digest(suite, record["certificates"][0]) == statement["certificate"]
     assert digest(suite, b"pgi locators\0" + record["locators"]) == statement["locators"]

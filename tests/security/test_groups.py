@@ -14,7 +14,7 @@ from pgic_core.container import BlockFlag, BlockType, ImageFields, build_file
 from pgic_core.container.writer import assemble, copied_block, make_block
 from pgic_core.security.access import open_reader, opened_content
 from pgic_core.security.envelope import Record, RecordKind, Seal, pack_records
-from pgic_core.security.messages import TABLE, Place, SealedPart, associated_data, pack_table
+from pgic_core.security.messages import TABLE, ListedPart, Place, associated_data, pack_table
 from pgic_core.security.tiers import Tier
 
 from ..container.forge import IMAGE, SECURITY
@@ -49,7 +49,7 @@ def appended(data: bytes, key: SecretKey, pieces: Sequence[bytes], context: byte
             associated = associated_data(binding, fields, place, len(plain), about)
             return binding.suite.seal(sealing, place.index, plain, associated)
 
-        table = pack_table(context, [SealedPart(Tier.FULL, 7, len(piece)) for piece in pieces])
+        table = pack_table(context, [ListedPart(Tier.FULL, 7, len(piece)) for piece in pieces])
         place = Place(BlockType.IMAGE, Tier.METADATA, TABLE, number, 0, offset)
         group = message(place, table, b"")
         group = len(group).to_bytes(4, "little") + group

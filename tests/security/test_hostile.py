@@ -19,7 +19,7 @@ from pgic_core.security.access import open_reader, verify_sealed
 from pgic_core.security.envelope import Envelope, parse_records
 from pgic_core.security.field_tiers import join_fields, pack_fields, parse_fields, split_fields
 from pgic_core.security.messages import (
-    SealedPart,
+    ListedPart,
     pack_content,
     pack_table,
     padded_length,
@@ -83,9 +83,9 @@ def test_tables_of_any_bytes(data: bytes) -> None:
 
 @given(
     st.binary(max_size=40),
-    st.lists(st.builds(SealedPart, st.sampled_from(Tier), st.integers(1, 7), st.integers(1, 1 << 27))),
+    st.lists(st.builds(ListedPart, st.sampled_from(Tier), st.integers(1, 7), st.integers(1, 1 << 27))),
 )
-def test_tables_come_back(context: bytes, parts: list[SealedPart]) -> None:
+def test_tables_come_back(context: bytes, parts: list[ListedPart]) -> None:
     assert parse_table(pack_table(context, parts), 1000) == (context, parts)
 
 

@@ -1,6 +1,8 @@
-"""The algorithms that encryption rests on, against the vectors of their standards."""
+"""The algorithms that encryption and signatures rest on, against the vectors of their standards."""
 
 from __future__ import annotations
+
+from hashlib import sha256
 
 import pytest
 
@@ -168,3 +170,61 @@ def test_hybrid_keys_agree_with_their_parts() -> None:
     first = MLKEM768PrivateKey.from_seed_bytes(seed[:64]).public_key().public_bytes_raw()
     second = X25519PrivateKey.from_private_bytes(seed[64:]).public_key().public_bytes_raw()
     assert public.data == first + second
+
+
+def test_hybrid_keys_come_from_their_seeds() -> None:
+    """ML-KEM-768 by the first of the published answers (FIPS 203); the public key by its SHA-256."""
+    z = _("f696484048ec21f96cf50a56d0759c448f3779752f0383d37449690694cf7a68")
+    d = _("6dbbc4375136df3b07f7c70e639e223e177e7fd53b161b3f4d57791794f12624")
+    public = SecretKey("mlkem768-x25519", d + z + bytes(range(32))).public.data
+    assert sha256(public[:1184]).hexdigest() == (
+        "4bec4730f26273c6319ef7387dd4758315240a9394cd89264b148b9113060b61"
+    )
+
+
+def test_ed25519() -> None:
+    """RFC 8032, 7.1, test 2."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    key = Ed25519PrivateKey.from_private_bytes(
+        _("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb")
+    )
+    assert key.sign(b"\x72") == _(
+        "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
+        "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"
+    )
+
+
+def test_ecdsa_p256() -> None:
+    """RFC 6979, A.2.5, message "sample" with SHA-256."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+    private = 0xC9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721
+    public = ec.derive_private_key(private, ec.SECP256R1()).public_key()
+    signature = encode_dss_signature(
+        0xEFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716,
+        0xF7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8,
+    )
+    public.verify(signature, b"sample", ec.ECDSA(hashes.SHA256()))
+    with pytest.raises(InvalidSignature):
+        public.verify(signature, b"sampel", ec.ECDSA(hashes.SHA256()))
+
+
+def test_ml_dsa_65() -> None:
+    """Keys by the first of the published answers (FIPS 204); the public key by its SHA-256."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
+
+    key = MLDSA65PrivateKey.from_seed_bytes(
+        _("f696484048ec21f96cf50a56d0759c448f3779752f0383d37449690694cf7a68")
+    )
+    assert sha256(key.public_key().public_bytes_raw()).hexdigest() == (
+        "ab0f27cfe4f84d2a9fa74d48467439df9e5dd8401f8715f82ed70e43a371400a"
+    )
+    signature = key.sign(b"message")
+    key.public_key().verify(signature, b"message")
+    with pytest.raises(InvalidSignature):
+        key.public_key().verify(signature, b"messagf")

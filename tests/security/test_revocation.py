@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 import pgic_core
-from pgic_core import PgiOptionError, open_file
+from pgic_core import PgiAuthenticationError, PgiOptionError, open_file
 from pgic_core.security.signatures.trust import Trust
 
 from .people import Person, crl, make_person, make_sm2_person, openssl, sm2_certificate, sm2_key
@@ -95,6 +95,12 @@ def test_a_key_that_is_trusted_by_itself_needs_no_list(drone: Person, tmp_path: 
         assert file.verify(drone.root, good)[0].revocation_checked is True
         with pytest.raises(PgiOptionError):
             file.check_signatures(None, good)
+    learned = pgic_core.encode(np.zeros((8, 8, 3), np.uint8), codec="learned", sign=drone.signer())
+    with open_file(learned) as file:
+        proof = file.prove((0, 0, 8, 8))
+    assert pgic_core.check_proof(proof, trust=drone.root, crls=good).trusted
+    with pytest.raises(PgiAuthenticationError, match="was revoked"):
+        pgic_core.check_proof(proof, trust=drone.root, crls=lists)
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl command")

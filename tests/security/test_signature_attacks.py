@@ -6,8 +6,10 @@ was changed, whatever was changed in it.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import itertools
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +26,10 @@ from pgic_core.errors import PgiAuthenticationError, PgiFormatError, PgiLimitErr
 from pgic_core.security.encryption_plan import payload_of
 from pgic_core.security.envelope import Record, pack_records, parse_records
 from pgic_core.security.signatures.making import signed
-from pgic_core.security.signatures.trust import Trust, is_of_key, subject_of
+from pgic_core.security.signatures.trust import Trust, key_of_certificate, subject_of
 
 from ..container.forge import EXTENSION, IMAGE, METADATA, SECURITY, Block, forge
+from . import make_vectors
 from .people import Person, make_person
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CASES = 24
+SIGNED = json.loads(make_vectors.PATH.read_text())["signed"]
 
 
 @dataclass(frozen=True)
@@ -49,10 +53,10 @@ class Signed:
     parts: list[tuple[int, int]]
 
     @classmethod
-    def of(cls, data: bytes, *people: Person) -> Signed:
+    def of(cls, data: bytes, *people: Person, certified: bool = True) -> Signed:
         for person in people:
             with PgiReader(data) as reader:
-                data = b"".join(signed(reader, person.signer()))
+                data = b"".join(signed(reader, person.signer(certified=certified)))
         with PgiReader(data) as reader:
             plan = payload_plan(reader.fields.compression_type, payload_of(reader))
             ends = list(itertools.accumulate((part.length for part in plan.parts), initial=7))
@@ -95,6 +99,12 @@ class Signed:
 def people(tmp_path_factory: pytest.TempPathFactory) -> tuple[Person, Person]:
     folder = tmp_path_factory.mktemp("people")
     return make_person(folder / "drone", "UAV-7"), make_person(folder / "thief", "UAV-7", "ecdsa-p256")
+
+
+@pytest.fixture(scope="module")
+def bare(people: tuple[Person, Person]) -> Signed:
+    """As ``twice``, without certificates."""
+    return Signed.of(photo(0), *people, certified=False)
 
 
 def photo(shift: int) -> bytes:
@@ -181,12 +191,15 @@ def test_a_bit_of_the_extension_flips(case: int, one: Signed) -> None:
 
 
 @pytest.mark.attack("bit flips")
-@pytest.mark.parametrize("field", ["signature", "locators", "statement", "key"])
+@pytest.mark.parametrize("field", ["signature", "locators", "statement", "certificates"])
 @pytest.mark.parametrize("case", range(8))
 def test_a_bit_of_the_record_flips(case: int, field: str, one: Signed) -> None:
     """What no longer parses breaks S12; the rest is forged."""
     value = one.record()[field]
-    data = one.with_record(**{field: flipped(value, 97 * case % (8 * len(value)))})
+    if field == "certificates":
+        data = one.with_record(certificates=[flipped(value[0], 397 * case % (8 * len(value[0])))])
+    else:
+        data = one.with_record(**{field: flipped(value, 97 * case % (8 * len(value)))})
     with pytest.raises((PgiFormatError, PgiUnsupportedError)), open_file(data) as file:
         file.verify()
 
@@ -220,7 +233,7 @@ def test_tiles_change_places(case: int, one: Signed) -> None:
 @pytest.mark.attack("swaps between files")
 @pytest.mark.parametrize("case", range(CASES))
 def test_a_tile_comes_from_another_file(case: int, one: Signed, other: Signed) -> None:
-    index = 1 + case % (len(one.parts) - 1)
+    index = 1 + case % (min(len(one.parts), len(other.parts)) - 1)
     (start, end), (from_start, from_end) = one.parts[index], other.parts[index]
     tile = other.image[from_start:from_end][: end - start].ljust(end - start, b"\0")
     refused(one.file(image=one.image[:start] + tile + one.image[end:]))
@@ -257,15 +270,19 @@ def test_the_signature_is_stripped(
 
 @pytest.mark.attack("key confusion")
 @pytest.mark.parametrize("case", range(CASES))
-def test_keys_are_confused(case: int, one: Signed, twice: Signed, people: tuple[Person, Person]) -> None:
+def test_keys_are_confused(
+    case: int, one: Signed, twice: Signed, bare: Signed, people: tuple[Person, Person]
+) -> None:
     """Another's key, certificate, algorithm or statement in place of the signer's."""
-    mine, thief = twice.record(0), twice.record(1)
-    fields = ["key", "signature", "statement", "certificates"]
-    if case < 15:
-        chosen = [name for bit, name in enumerate(fields) if (case + 1) >> bit & 1]
-        data = one.with_records(mine | {name: thief[name] for name in chosen})
+    if case < 14:
+        both, last = (twice, "certificates") if case < 7 else (bare, "key")
+        fields = ["signature", "statement", last]
+        chosen = [name for bit, name in enumerate(fields) if (case % 7 + 1) >> bit & 1]
+        data = both.with_records(both.record(0) | {name: both.record(1)[name] for name in chosen})
         with pytest.raises(PgiFormatError), open_file(data) as file:
-            file.verify(people[0].root)
+            file.verify(people[0].root if case < 7 else people[0].public)
+    elif case == 14:  # a key beside the certificate that has one
+        refused(one.with_record(key=bare.record(1)["key"]), error=PgiFormatError)
     elif case < 18:
         algorithm = ("ecdsa-p256", "ml-dsa-65", "sm9")[case - 15]
         error = PgiUnsupportedError if case == 17 else PgiFormatError
@@ -277,8 +294,9 @@ def test_keys_are_confused(case: int, one: Signed, twice: Signed, people: tuple[
             assert not file.signatures[0].trusted
         assert "No trusted signature" in refused(forged.file(), people[0].root)
     else:
-        others: list[list[bytes]] = [[], [b"x"], thief["certificates"]]
-        refused(one.with_record(certificates=others[case - 21]))
+        others: list[list[bytes]] = [[], [b"x"], twice.record(1)["certificates"]]
+        error = PgiAuthenticationError if case == 23 else PgiFormatError
+        refused(one.with_record(certificates=others[case - 21]), error=error)
 
 
 @pytest.mark.attack("forged signature")
@@ -389,12 +407,39 @@ def test_a_later_change_by_a_stranger_is_no_history(twice: Signed, people: tuple
 @pytest.mark.filterwarnings("ignore:Parsed a serial number")
 def test_broken_certificates_are_not_trusted(one: Signed, people: tuple[Person, Person]) -> None:
     """Whatever stands in a certificate, it ends in a reason, and never in an error of the library."""
-    trust, record, random = Trust.from_pem(people[0].root), one.record(), np.random.default_rng(8)
-    (certificate,) = record["certificates"]
-    assert trust.why_not(record["key"], [certificate]) == ""
+    trust, random = Trust.from_pem(people[0].root), np.random.default_rng(8)
+    (certificate,) = one.record()["certificates"]
+    key = key_of_certificate(certificate)
+    assert key is not None
+    assert trust.why_not(key, [certificate]) == ""
     for _ in range(600):
         at, value = int(random.integers(len(certificate))), int(random.integers(1, 256))
         broken = certificate[:at] + bytes([certificate[at] ^ value]) + certificate[at + 1 :]
-        assert trust.why_not(record["key"], [broken])
+        assert trust.why_not(key, [broken])
         assert isinstance(subject_of(broken), str)
-        is_of_key(broken, record["key"])
+        key_of_certificate(broken)  # raises nothing
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
+@pytest.mark.parametrize("algorithm", ["ed25519", "sm2"])
+def test_mutants_of_the_security_block(algorithm: str) -> None:
+    """Whatever stands there ends in one of our errors, or leaves a signature that does not hold."""
+    vector = next(each for each in SIGNED if each["algorithm"] == algorithm)
+    data, random = base64.b64decode(vector["plain"]), np.random.default_rng(5)
+    with PgiReader(data) as reader:
+        blocks = {block.type: reader.read_block(block) for block in reader.blocks}
+    held = 0
+    for _ in range(400 if algorithm == "ed25519" else 120):
+        security = bytearray(blocks[SECURITY])
+        for _ in range(int(random.integers(1, 4))):
+            at = int(random.integers(len(security)))
+            security[at : at + int(random.integers(0, 3))] = random.bytes(int(random.integers(0, 3)))
+        changed = [Block(kind, bytes(security) if kind == SECURITY else old) for kind, old in blocks.items()]
+        try:
+            with open_file(forge(changed, version=0x0101)) as file:
+                found = file.check_signatures()
+                file.info()
+        except pgic_core.PgiError:
+            continue
+        held += any(each.state == "holds" for each in found) and bytes(security) != blocks[SECURITY]
+    assert held == 0

@@ -70,7 +70,7 @@ def test_another_reader_verifies_a_learned_picture(
     tier: str, small: bytes, keys: Keys, tmp_path: Path
 ) -> None:
     """As far as the key of a tier goes; all leaves of the picture among them."""
-    person = make_person(tmp_path / "p", "UAV-7")
+    person = make_person(tmp_path / "p", "UAV-7")  # with a certificate, which holds the key
     with PgiReader(small) as reader:
         data = b"".join(making.signed(reader, person.signer()))
     recipients = [(keys.full.public, "full")] if tier == "full" else []

@@ -30,6 +30,7 @@ from pgic_core.security.envelope import Record, pack_records
 from pgic_core.security.opening import records_of
 from pgic_core.security.signatures.making import signed
 from pgic_core.security.signatures.record import signatures_in
+from pgic_core.security.signatures.signer import signer_key
 from pgic_core.security.signatures.trust import Trust
 
 from ..container.forge import SECURITY, Block, forge
@@ -300,10 +301,12 @@ def test_a_stamped_signature_outlives_its_certificate(tmp_path: Path, small: byt
     with PgiReader(signed_bytes(small, person)) as reader:
         (signature,) = signatures_in(records_of(reader), reader.limits, encrypted=False)
     trust = Trust.from_pem(person.root)
-    assert trust.why_not(signature.spki, signature.certificates)
+    spki = signer_key(signature.key, signature.certificates)
+    assert signature.key == b""  # the certificate has it
+    assert trust.why_not(spki, signature.certificates)
     now = datetime.now(UTC)
-    assert trust.why_not(signature.spki, signature.certificates, now - timedelta(20)) == ""
-    assert trust.why_not(signature.spki, signature.certificates, now - timedelta(40))
+    assert trust.why_not(spki, signature.certificates, now - timedelta(20)) == ""
+    assert trust.why_not(spki, signature.certificates, now - timedelta(40))
 
 
 def test_a_stamp_moved_to_another_signature(small: bytes, tmp_path: Path, drone: Person) -> None:

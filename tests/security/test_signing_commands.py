@@ -183,3 +183,16 @@ def test_one_key_has_one_id(folder: Path) -> None:
     done("encode", "photo.png", "--codec", "lossless", "--sign", "office.pem")
     assert f"(key {key_id})" in done("verify", "photo.pgi", "--trust", "office.pem.pub")
     assert Signer("office.pem").key_id == key_id == key_id_of(load_public_key("office.pem.pub"))
+
+
+def test_a_time_that_no_calendar_has(folder: Path, drone: Person) -> None:
+    """The signer's clock is a claim, and may claim anything."""
+    from pgic_core.container import PgiReader
+    from pgic_core.security.signatures.making import signed
+
+    done("encode", "photo.png", "--codec", "lossless")
+    with PgiReader("photo.pgi") as reader:
+        data = b"".join(signed(reader, drone.signer(), time_ms=(1 << 64) - 1))
+    (folder / "odd.pgi").write_bytes(data)
+    assert "ms after 1970 by the signer's clock" in done("verify", "odd.pgi", "--trust", drone.root)
+    assert "ms after 1970, not verified" in done("info", "odd.pgi")

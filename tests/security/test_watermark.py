@@ -24,7 +24,7 @@ from pgic_core.security.watermark import (
     make_watermark_key,
 )
 from pgic_core.security.watermark.code import CODED_BITS, decode_bits, encode_bits
-from pgic_core.security.watermark.pattern import TILE, carrier_of
+from pgic_core.security.watermark.pattern import TILE, WAVES, carrier_of
 from pgic_core.security.watermark.tamper import SIDE
 
 if TYPE_CHECKING:
@@ -106,6 +106,33 @@ def test_the_strength_follows_the_quality(quality: int) -> None:
 def test_at_quality_50_it_is_not_seen(marked: NDArray[np.uint8]) -> None:
     assert psnr(PHOTO, marked) > 42
     assert np.abs(marked.astype(int) - PHOTO).max() < 30
+
+
+@pytest.mark.parametrize("side", [(320, 320), (333, 700), (1000, 500)])
+def test_the_strength_is_that_promised_whatever_the_size(side: tuple[int, int]) -> None:
+    """Pixels beside whole blocks have no lattice, and leave none of the energy unused."""
+    part = PHOTO[: side[0], : side[1]]
+    assert 42 < psnr(part, embed(part, MARK)) < 42.4
+
+
+def test_half_a_megapixel_at_quality_50_keeps_its_mark() -> None:
+    """Busy grass and a tower against the sky, whatever the key."""
+    for number, (top, left) in enumerate([(0, 0), (150, 300), (300, 500)]):
+        mark = Watermark(bytes([number]) * 32, bytes([255 - number]) * 8)
+        part = PHOTO[top : top + 704, left : left + 704]
+        found = detect(pgic_core.decode(pgic_core.encode(embed(part, mark), quality=50)), mark.key)
+        assert found is not None
+        assert found.identity == mark.identity
+
+
+def test_lines_of_a_grid_do_not_hide_the_size(marked: NDArray[np.uint8]) -> None:
+    """As decoders leave them; a few strong frequencies outweighed all waves of a tile."""
+    y, x = np.mgrid[: marked.shape[0], : marked.shape[1]]
+    grid = sum(np.cos(np.pi * k * x / 8) + np.cos(np.pi * k * y / 8) for k in range(1, 8))
+    lined = np.clip(marked + 0.5 * grid[:, :, None], 0, 255).astype(np.uint8)
+    found = detect(scaled(lined, 1.5), MARK.key)
+    assert found is not None
+    assert np.allclose(found.scale, 1.5, rtol=0.002)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -209,8 +236,8 @@ def test_published_vector() -> None:
     bits = encode_bits(MARK.key, MARK.identity)
     assert hashlib.sha256(bits.tobytes()).hexdigest()[:16] == "b6b0477884a374e7"
     carrier = carrier_of(MARK.key)
-    assert len(carrier.u) == 252
-    order = np.stack([carrier.u, carrier.v, *carrier.slots, *carrier.signs.astype(np.int64)])
+    assert len(WAVES.u) == 252
+    order = np.stack([WAVES.u, WAVES.v, *carrier.slots, *carrier.signs.astype(np.int64)])
     assert hashlib.sha256(order.astype("<i2").tobytes()).hexdigest()[:16] == "b1397d47f89cf220"
     tile = carrier.tile(carrier.amplitudes(bits))
     assert np.allclose(tile[3, :4] / tile.std(), [-0.07606, -0.10309, 0.07869, 0.43401], atol=1e-4)

@@ -62,8 +62,8 @@ would be cut between them."""
 _FOREIGN_RATIO, _INKED_RATIO = 1.4, 0.75
 """A block is foreign if its error weighs so many times what a transform coder would cost. The second is for
 blocks with ink: one colour fills part of them, as in letters."""
-_DEAREST = 2.0
-"""A foreign block may cost so many times what its error is worth."""
+_DEAREST = 4.0
+"""A foreign block may cost so many times what its error is worth, by an estimate that ignores repetition."""
 _CHEAP_BITS = 4.0
 """A block of fewer bits per pixel counts as foreign. Like one with ink, it is taken wherever it is worth its
 bits."""
@@ -134,7 +134,8 @@ class ExactSearch:
     def blocks(self, quality: int) -> NDArray[np.bool_]:
         """The blocks to carry without loss at a quality, ``(H / 8, W / 8)`` rounded up."""
         found, lost = self._suspected(quality)
-        for cores in _in_turn(lost / np.maximum(found.bits, np.float32(1))):
+        promise = np.asarray(lost / np.maximum(found.bits, 1), np.float32)
+        for cores in _in_turn(promise):
             judged = self._judged(cores, quality, _blocks_of(found.bits, cores))
             for values, new in zip(found, judged, strict=True):
                 _blocks_of(values)[*cores.T] = new

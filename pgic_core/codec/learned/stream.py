@@ -141,6 +141,11 @@ class StreamIndex:
         last = self.parts[LAYERS[1]][-1]
         return last.offset + last.length
 
+    def span(self, layer: str, tile: int) -> tuple[int, int]:
+        """Offset and length of a tile in one of :data:`LAYERS`."""
+        part = self.parts[layer][tile]
+        return part.offset, part.length
+
     def read_tile(self, layer: str, tile: int, read: Callable[[int, int], bytes]) -> bytes:
         """The bytes of a tile, checked.
 

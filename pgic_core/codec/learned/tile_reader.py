@@ -16,6 +16,7 @@ from ...errors import PgiFormatError, PgiKeyError
 from ..tiling import CELL_STRIDE, Z_STRIDE, Box
 from .cdf_rows import RowMap, SymbolRows, to_cells
 from .entropy import Z_BOUND, CdfTable, SegmentReader
+from .joined_reads import JoinedReads
 from .stream import LAYERS, StreamHeader, StreamIndex
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class TileReader:
         self._model = model
         self._header = header
         self._index = index
-        self._read_bytes = read
+        self._bytes = JoinedReads(read)
         self.raise_damage = raise_damage
         self._cdfs = CdfTable.of(model)
         self._row_map = RowMap.of(model, header.quality)
@@ -140,6 +141,8 @@ class TileReader:
 
     def detail(self, area: Box) -> NDArray[np.int16]:
         """Detail symbols of an area whose base was read, ``(1, h, w, 4 (M - B))`` of cells."""
+        unread = [i for i in self._header.grid.touching(area) if self._tiles[i].detail is None]
+        self._bytes.expect(self._index.span(LAYERS[1], index) for index in unread)
         return self._collected(area, self._detail, 4 * (self._model.latent - self._model.base))
 
     def _collected(
@@ -155,6 +158,7 @@ class TileReader:
 
     def _read_z(self, indexes: list[int]) -> None:
         """The hyper-latents of tiles. What cannot be read is zeros, here and below."""
+        self._bytes.expect(self._index.span(LAYERS[0], index) for index in indexes)
         boxes = {index: self._header.grid.box(index) for index in indexes}
         shapes = {index: (box.height // Z_STRIDE, box.width // Z_STRIDE) for index, box in boxes.items()}
         for shape in set(shapes.values()):
@@ -224,7 +228,7 @@ class TileReader:
             self.damaged.add(tile)
 
     def _reader(self, layer: str, tile: int) -> SegmentReader:
-        return SegmentReader(self._cdfs, self._index.read_tile(layer, tile, self._read_bytes))
+        return SegmentReader(self._cdfs, self._index.read_tile(layer, tile, self._bytes))
 
     def _rows(self, layer: str, tile: int, z: NDArray[np.int16]) -> SymbolRows:
         grid, roi_map = self._header.grid, self._header.roi_map

@@ -24,6 +24,7 @@ from ...errors import PgiOptionError, PgiUnsupportedError
 from ...features.api import decode_features, encode_features
 from ...features.repack import PACKINGS
 from .feature_networks import NETWORKS, Staged, load_network
+from .wilson import wilson_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -214,17 +215,15 @@ def _interval(kept: list[float], classes: bool) -> tuple[str, str, str]:
     """Mean and 95 % interval in percent: Wilson's for answers kept or not, normal for several overlaps."""
     if not kept:
         return "", "", ""
-    count, mean, z = len(kept), float(np.mean(kept)), 1.96
+    count, mean = len(kept), float(np.mean(kept))
     if count == 1 and not classes:
         return f"{100 * mean:.2f}", "", ""
     if classes:
-        centre = (mean + z * z / (2 * count)) / (1 + z * z / count)
-        half = z / (1 + z * z / count) * math.sqrt(mean * (1 - mean) / count + z * z / (4 * count * count))
+        low, high = wilson_interval(round(sum(kept)), count)
     else:
-        centre, half = mean, z * float(np.std(kept)) / math.sqrt(count)
-    bounds = mean, max(0.0, centre - half), min(1.0, centre + half)
-    low_high = [f"{100 * value:.2f}" for value in bounds]
-    return low_high[0], low_high[1], low_high[2]
+        half = 1.96 * float(np.std(kept)) / math.sqrt(count)
+        low, high = max(0.0, mean - half), min(1.0, mean + half)
+    return f"{100 * mean:.2f}", f"{100 * low:.2f}", f"{100 * high:.2f}"
 
 
 class _Table:

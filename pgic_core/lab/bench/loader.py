@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...errors import PgiUnsupportedError
+from ...errors import PgiOptionError, PgiUnsupportedError
 from .peers import available, find_codec
 from .pictures import find_samples, fit_megapixels, load_rgb
-from .printed_tables import new_table
+from .printed_tables import new_table, number_or_dash
 from .speed import run_worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -28,7 +28,8 @@ __all__ = ["READERS", "LoaderRow", "Reader", "find_pictures", "loader_table", "m
 
 # An adapter stands above this room: it is started by its name, as a user would.
 _WORKER = "pgic_plugins.torchvision.loader_worker"
-_ANCHOR = "jpeg"
+_ANCHOR = "jpeg whole"
+_ON_DEVICE = "pgic device"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +50,25 @@ class Reader:
 
 
 READERS = (
-    Reader("pgic", "pgic", "fast"),
+    Reader("pgic whole", "pgic", "fast"),
+    Reader("pgic scale 2", "pgic", "scale-2"),
+    Reader("pgic scale 4", "pgic", "scale-4"),
     Reader("pgic preview", "pgic", "preview"),
-    Reader("pgic window 512", "pgic", "window"),
+    Reader("pgic window 512", "pgic", "window-512"),
+    Reader("pgic window 256", "pgic", "window-256"),
     Reader("pgic latent", "pgic", "latent"),
-    Reader("jpeg", "jpeg", "pillow", 90),
+    Reader("pgic symbols", "pgic", "symbols"),
+    Reader(_ON_DEVICE, "pgic", "device"),
+    Reader(_ANCHOR, "jpeg", "pillow", 90),
     Reader("jpeg decode_jpeg", "jpeg", "decode_jpeg", 90),
-    Reader("jpeg draft 1/8", "jpeg", "draft", 90),
-    Reader("jpeg window 512", "jpeg", "crop", 90),
-    Reader("avif", "avif", "pillow", 65),
-    Reader("webp", "webp", "pillow", 90),
-    Reader("png", "png", "pillow"),
+    Reader("jpeg draft 1/2", "jpeg", "draft-2", 90),
+    Reader("jpeg draft 1/4", "jpeg", "draft-4", 90),
+    Reader("jpeg draft 1/8", "jpeg", "draft-8", 90),
+    Reader("jpeg window 512", "jpeg", "crop-512", 90),
+    Reader("jpeg window 256", "jpeg", "crop-256", 90),
+    Reader("avif whole", "avif", "pillow", 65),
+    Reader("webp whole", "webp", "pillow", 90),
+    Reader("png whole", "png", "pillow"),
 )
 
 
@@ -72,12 +81,14 @@ class LoaderRow:
         megapixels: of a stored picture, mean.
         quality: of the stored files; 0 for PNG.
         workers: of the DataLoader.
-        pictures: in an epoch.
+        pictures: that all runs read.
         file_bytes: of a stored file, mean.
         images_per_second: median of the runs.
         slowest, fastest: of the runs.
         megapixels_per_second: of the stored pictures, whatever is read of them.
-        ratio: images per second over those of JPEG.
+        ratio: images per second over those of whole JPEG.
+        cpu_seconds: of processors for an image, workers and main process together; median of the runs.
+        cpu_ratio: these over those of whole JPEG; above 1 costs more.
     """
 
     reader: str
@@ -91,6 +102,8 @@ class LoaderRow:
     fastest: float
     megapixels_per_second: float
     ratio: float
+    cpu_seconds: float
+    cpu_ratio: float
 
 
 def find_pictures(paths: Iterable[Path], count: int) -> list[Path]:
@@ -103,17 +116,31 @@ def find_pictures(paths: Iterable[Path], count: int) -> list[Path]:
     return [sample.path for sample in find_samples(paths) if sample.part == "whole"][:count]
 
 
-def readers() -> tuple[list[Reader], dict[str, str]]:
-    """Those of :data:`READERS` that can be measured here, and for formats that are missing the reason.
+def readers(names: Sequence[str] = (), device: str = "cuda") -> tuple[list[Reader], dict[str, str]]:
+    """Those of :data:`READERS` that can be measured here, and the reason for what is missing.
+
+    Args:
+        names: of the readers wanted; all if there are none.
+        device: on which the reader "pgic device" decodes.
 
     Raises:
+        PgiOptionError: a name is unknown.
         PgiUnsupportedError: torch or torchvision are not installed.
     """
     for name in ("torch", "torchvision"):
         if importlib.util.find_spec(name) is None:
             raise PgiUnsupportedError(f"{name} is not installed: pip install 'pgic[torch]'.")
-    _, missing = available(tuple(reader.stored for reader in READERS if reader.stored != "png"))
-    return [reader for reader in READERS if reader.stored not in missing], missing
+    known = [reader.name for reader in READERS]
+    for name in names:
+        if name not in known:
+            raise PgiOptionError(f"{name!r} is no reader; there are {', '.join(known)}.")
+    wanted = [reader for reader in READERS if not names or reader.name in names]
+    _, missing = available(tuple(reader.stored for reader in wanted if reader.stored != "png"))
+    import torch
+
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        missing[_ON_DEVICE] = "torch finds no CUDA device here"
+    return [reader for reader in wanted if not {reader.stored, reader.name} & set(missing)], missing
 
 
 def measure_loader(
@@ -121,10 +148,12 @@ def measure_loader(
     chosen: Sequence[Reader],
     *,
     count: int = 200,
+    seconds: float | None = None,
     workers: int = 2,
     megapixels: float | None = None,
     quality: int = 50,
     runs: int = 3,
+    device: str = "cuda",
     on_step: Callable[[], None] = lambda: None,
 ) -> list[LoaderRow]:
     """Code pictures into a temporary folder, and load them.
@@ -133,10 +162,12 @@ def measure_loader(
         pictures: files; read again and again where they are fewer than ``count``.
         chosen: of :func:`readers`.
         count: pictures in an epoch.
+        seconds: after which an epoch of six pictures or more ends early; never if not given.
         workers: of the DataLoader; 0 loads in its own process.
         megapixels: size that each picture is brought to; as they are if not given.
         quality: of pgic.
         runs: turns.
+        device: on which the reader "pgic device" decodes.
         on_step: called after each picture that was coded and after each process.
 
     Returns:
@@ -145,77 +176,123 @@ def measure_loader(
     Raises:
         PgiError: a picture cannot be read, or a reader fails.
     """
-    rates: dict[str, list[float]] = {reader.name: [] for reader in chosen}
+    turns: dict[str, list[_Turn]] = {reader.name: [] for reader in chosen}
+    formats = {reader.stored: reader.quality for reader in chosen} | {"pgic": quality}
     with tempfile.TemporaryDirectory(prefix="pgic-bench-") as name:
         folder = Path(name)
         pixels = 0
-        formats = {reader.stored: reader.quality for reader in chosen} | {"pgic": quality}
-        for stored in formats:
-            (folder / stored).mkdir()
         for place, path in enumerate(pictures):
-            picture = load_rgb(path)
-            if megapixels is not None:
-                picture = fit_megapixels(picture, megapixels)
-            pixels += picture.shape[0] * picture.shape[1]
-            for stored, at in formats.items():
-                (folder / stored / f"{place:06}").write_bytes(_encoded(picture, stored, at))
+            pixels += _store(path, megapixels, formats, folder, place)
             on_step()
         sizes = {s: statistics.mean(f.stat().st_size for f in (folder / s).iterdir()) for s in formats}
+        job = {"count": count, "seconds": seconds, "workers": workers, "device": device}
         for _ in range(runs):
             for reader in chosen:
-                job = {
-                    "folder": str(folder / reader.stored),
-                    "read": reader.read,
-                    "count": count,
-                    "workers": workers,
-                }
-                figures = run_worker(_WORKER, job, f"{reader.name} failed to load")
-                rates[reader.name].append(count / figures["seconds"])
+                this = {**job, "folder": str(folder / reader.stored), "read": reader.read}
+                figures = run_worker(_WORKER, this, f"{reader.name} failed to load")
+                turns[reader.name].append(_Turn(**figures))
                 on_step()
-    anchor = rates.get(_ANCHOR)
-    rows = []
-    for reader in chosen:
-        turns = rates[reader.name]
-        rate = statistics.median(turns)
-        rows.append(
-            LoaderRow(
-                reader.name,
-                pixels / len(pictures) / 1e6,
-                formats[reader.stored] or 0,
-                workers,
-                count,
-                round(sizes[reader.stored]),
-                rate,
-                min(turns),
-                max(turns),
-                rate * pixels / len(pictures) / 1e6,
-                statistics.median(a / b for a, b in zip(turns, anchor, strict=True)) if anchor else math.nan,
-            )
+    mean = pixels / len(pictures) / 1e6
+    anchor = turns.get(_ANCHOR)
+    return [
+        _row(
+            reader,
+            mean,
+            formats[reader.stored],
+            workers,
+            round(sizes[reader.stored]),
+            turns[reader.name],
+            anchor,
         )
-    return rows
+        for reader in chosen
+    ]
 
 
 def loader_table(rows: Sequence[LoaderRow]) -> Table:
     """For people."""
-    first = rows[0]
     table = new_table(
-        f"DataLoader, {first.workers} workers, {first.pictures} pictures (medians of runs)",
+        f"DataLoader, {rows[0].workers} workers (medians of runs; ratios to {_ANCHOR} in the same turn)",
         ["reader"],
-        ["MP", "quality", "file kB", "images/s", "from", "to", "MP/s", f"x {_ANCHOR}"],
+        ["MP", "quality", "file kB", "read", "images/s", "from", "to", "MP/s", "x rate", "CPU ms", "x CPU"],
     )
+    last = rows[0]
     for row in rows:
+        if row.megapixels != last.megapixels:
+            table.add_section()
+        last = row
         table.add_row(
             row.reader,
             f"{row.megapixels:.2f}",
             str(row.quality or "-"),
             f"{row.file_bytes / 1e3:.0f}",
+            str(row.pictures),
             f"{row.images_per_second:.2f}",
             f"{row.slowest:.2f}",
             f"{row.fastest:.2f}",
             f"{row.megapixels_per_second:.1f}",
-            "-" if math.isnan(row.ratio) else f"{row.ratio:.2f}",
+            number_or_dash(row.ratio, 2),
+            f"{1e3 * row.cpu_seconds:.1f}",
+            number_or_dash(row.cpu_ratio, 2),
         )
     return table
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One epoch, as the worker tells it."""
+
+    images: int
+    seconds: float
+    cpu_seconds: float
+
+    @property
+    def rate(self) -> float:
+        return self.images / self.seconds
+
+    @property
+    def cost(self) -> float:
+        return self.cpu_seconds / self.images
+
+
+def _row(
+    reader: Reader,
+    megapixels: float,
+    quality: int | None,
+    workers: int,
+    file_bytes: int,
+    turns: list[_Turn],
+    anchor: list[_Turn] | None,
+) -> LoaderRow:
+    rates = [turn.rate for turn in turns]
+    pairs = list(zip(turns, anchor, strict=True)) if anchor else []
+    return LoaderRow(
+        reader.name,
+        megapixels,
+        quality or 0,
+        workers,
+        sum(turn.images for turn in turns),
+        file_bytes,
+        statistics.median(rates),
+        min(rates),
+        max(rates),
+        statistics.median(rates) * megapixels,
+        statistics.median(a.rate / b.rate for a, b in pairs) if pairs else math.nan,
+        statistics.median(turn.cost for turn in turns),
+        statistics.median(a.cost / b.cost for a, b in pairs) if pairs else math.nan,
+    )
+
+
+def _store(
+    path: Path, megapixels: float | None, formats: Mapping[str, int | None], folder: Path, place: int
+) -> int:
+    """Code a picture in each format; gives its number of pixels."""
+    picture = load_rgb(path)
+    if megapixels is not None:
+        picture = fit_megapixels(picture, megapixels)
+    for stored, quality in formats.items():
+        (folder / stored).mkdir(exist_ok=True)
+        (folder / stored / f"{place:06}").write_bytes(_encoded(picture, stored, quality))
+    return picture.size // 3
 
 
 def _encoded(picture: NDArray[np.uint8], stored: str, quality: int | None) -> bytes:

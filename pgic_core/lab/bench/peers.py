@@ -74,7 +74,8 @@ class _Format:
             try:
                 self._register()
             except ImportError as error:
-                return f"{self.distribution} is not installed: {error}"
+                missing = isinstance(error, ModuleNotFoundError)
+                return f"{self.distribution} is not installed" + ("" if missing else f": {error}")
         return None
 
     def _register(self) -> None:

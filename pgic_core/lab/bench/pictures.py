@@ -31,6 +31,7 @@ __all__ = [
     "find_samples",
     "fit_megapixels",
     "load_rgb",
+    "size_of",
     "synthetic_picture",
 ]
 
@@ -112,7 +113,7 @@ def find_samples(paths: Iterable[Path], limit: int | None = None) -> list[Sample
     for group in files.values():
         for file in list(dict.fromkeys(group))[:limit]:
             samples.append(Sample(file, "whole"))
-            if max(_size(file)) > LONG_SIDE:
+            if max(size_of(file)) > LONG_SIDE:
                 samples.append(Sample(file, "crop"))
     if not samples:
         raise PgiOptionError("There is no picture in what was given.")
@@ -171,7 +172,12 @@ def _open(path: Path) -> Image.Image:
         raise PgiInputError(f"{path} cannot be read as a picture: {error}.") from error
 
 
-def _size(path: Path) -> tuple[int, int]:
+def size_of(path: Path) -> tuple[int, int]:
+    """Width and height of a picture file, as stored.
+
+    Raises:
+        PgiInputError: it cannot be read.
+    """
     from PIL import Image
 
     try:

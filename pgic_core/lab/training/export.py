@@ -164,17 +164,7 @@ def export(
     (folder / "preview.onnx").write_bytes(preview_graph(codec, ranges, *preview).SerializeToString())
     renderers = write_renderers(folder, codec, ranges, crops, decoders)
     tables_of(codec).save(folder / "tables.npz")
-    torch.save(
-        {
-            "config": state["config"],
-            "average": {k: v.half() for k, v in state["average"].items()},
-            "step": state["step"],
-            "seconds": state["seconds"],
-            **({"grids": state["grids"]} if "grids" in state else {}),
-        },
-        folder / "weights_fp16.pt",
-    )
-    looks = sum(isinstance(block, Mix) for block in codec.base_mix)
+    _save_weights(folder, state)
     write_manifest(
         folder,
         {
@@ -188,18 +178,38 @@ def export(
             "octaves": codec.octaves,
             "error_weights": [a.lambda_low, a.lambda_high],
             "renderers": renderers,
-            # Pixels, from the 3x3 layers that each network passes through at 1/8, 1/16, 1/32 and 1/4.
-            "halo": {
-                "analysis": 8 * a.encoder_fine_blocks + 16 * a.encoder_coarse_blocks,
-                "hyper_analysis": 32,
-                "means": 32 * (1 + looks),
-                "context": 32 * looks,  # the part of that behind the state of cells
-                "synthesis": 16 * a.decoder_blocks + 4,
-                "renderer": 4,  # the part of that behind the synthesis body
-            },
+            "halo": _halo(codec),
         },
     )
     return identity_digest(folder)
+
+
+def _save_weights(folder: Path, state: dict[str, Any]) -> None:
+    """The averaged weights in half precision, from which a training can go on."""
+    torch.save(
+        {
+            "config": state["config"],
+            "average": {k: v.half() for k, v in state["average"].items()},
+            "step": state["step"],
+            "seconds": state["seconds"],
+            **({"grids": state["grids"]} if "grids" in state else {}),
+        },
+        folder / "weights_fp16.pt",
+    )
+
+
+def _halo(codec: Codec) -> dict[str, int]:
+    """Pixels, from the 3x3 layers that each network passes through at 1/8, 1/16, 1/32 and 1/4."""
+    a = codec.architecture
+    looks = sum(isinstance(block, Mix) for block in codec.base_mix)
+    return {
+        "analysis": 8 * a.encoder_fine_blocks + 16 * a.encoder_coarse_blocks,
+        "hyper_analysis": 32,
+        "means": 32 * (1 + looks),
+        "context": 32 * looks,  # the part of that behind the state of cells
+        "synthesis": 16 * a.decoder_blocks + 4,
+        "renderer": 4,  # the part of that behind the synthesis body
+    }
 
 
 def _affine(layer: torch.nn.Linear) -> NDArray[np.float32]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALGORITHMS",
+    "KEY_ID_BYTES",
     "SM2",
     "algorithm_of",
     "check_public_key",
@@ -29,6 +30,7 @@ __all__ = [
 
 SM2 = "sm2"
 ALGORITHMS = ("ed25519", "ecdsa-p256", "ml-dsa-65", SM2)
+KEY_ID_BYTES = 8
 _DOMAIN = b"pgi signature\0"
 
 
@@ -39,7 +41,7 @@ def suite_of_algorithm(algorithm: str) -> Suite:
 
 def key_id_of_spki(spki: bytes, algorithm: str) -> bytes:
     """The 8 bytes by which signatures name a key."""
-    return suite_of_algorithm(algorithm).digest(spki)[:8]
+    return suite_of_algorithm(algorithm).digest(spki)[:KEY_ID_BYTES]
 
 
 def signed_message(statement: bytes) -> bytes:

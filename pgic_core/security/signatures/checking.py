@@ -12,10 +12,11 @@ from ..suites import require_extra, same
 from ..tiers import Tier
 from .info import BROKEN, HOLDS, LOCKED, SUPERSEDED, SignatureInfo
 from .leaves import LeafKind, leaves_of
-from .record import Claims, signatures_in
+from .record import signatures_in
 from .salts import salts_of
+from .signer import check_signer
 from .stamps import stamps_in
-from .statements import check_signer
+from .statement import Claims
 from .tree import LOCATOR_BYTES, LOCATORS, root_of
 from .trust import subject_of
 
@@ -38,6 +39,7 @@ class _Check:
 
     Attributes:
         signature: whose statement its key signed.
+        spki: that key.
         salts: None of a locked file.
         claims: likewise.
         changed: names of leaves that differ.
@@ -46,6 +48,7 @@ class _Check:
     """
 
     signature: Signature
+    spki: bytes
     salts: Salts | None
     claims: bytes | None
     changed: list[str] = field(default_factory=list)
@@ -106,27 +109,30 @@ def check_signatures(reader: PgiReader, trust: Trust | None = None) -> tuple[Sig
     require_extra("The file is signed; to check that")
     checks = []
     for number, signature in enumerate(signatures):
-        _check_statement(signature, signatures[:number])
+        spki = _check_statement(signature, signatures[:number])
         found = salts_of(reader, signature)
         salts, claims = (None, None) if found is None else found
         if salts is not None and not same(salts.commitment, signature.statement.salts):
             raise PgiAuthenticationError(f"The salts of the signature by {_key(signature)} were changed.")
-        checks.append(_Check(signature, salts, claims))
+        checks.append(_Check(signature, spki, salts, claims))
     stamps = stamps_in(records, signatures, reader.limits)
     _compare(reader, checks)
     return _judged(reader, checks, trust, stamps)
 
 
-def _check_statement(signature: Signature, before: Sequence[Signature]) -> None:
+def _check_statement(signature: Signature, before: Sequence[Signature]) -> bytes:
     """What can be told of a signature from its record and those before it.
+
+    Returns:
+        The signer's public key.
 
     Raises:
         PgiAuthenticationError: it is forged, or one before it was taken out.
         PgiFormatError: its key is none.
     """
     statement = signature.statement
-    check_signer(
-        statement, signature.raw_statement, signature.signature, signature.spki, signature.certificates
+    spki = check_signer(
+        statement, signature.raw_statement, signature.signature, signature.key, signature.certificates
     )
     if not same(signature.suite.digest(LOCATORS, signature.locators), statement.locators):
         raise PgiAuthenticationError(f"The hashes of the signature by {_key(signature)} were changed.")
@@ -134,6 +140,7 @@ def _check_statement(signature: Signature, before: Sequence[Signature]) -> None:
         raise PgiAuthenticationError(
             f"The signatures before that by {_key(signature)} are not those that it names."
         )
+    return spki
 
 
 def _compare(reader: PgiReader, checks: Sequence[_Check]) -> None:
@@ -174,7 +181,7 @@ def _info(
         reason = "nobody said whom to trust"
     else:
         stamped = _stamped(signature, trust, stamps)
-        reason = trust.why_not(signature.spki, signature.certificates, stamped)
+        reason = trust.why_not(check.spki, signature.certificates, stamped)
     info = SignatureInfo(
         id=signature.id.hex(),
         key_id=signature.key_id.hex(),
@@ -188,7 +195,7 @@ def _info(
         changed=tuple(check.changed),
         unchecked=sum(statement.counts) - check.seen if state != BROKEN else 0,
         previous=tuple(each.hex() for each in statement.previous),
-        revocation_checked=None if trust is None or reason else trust.checks_revocation(signature.spki),
+        revocation_checked=None if trust is None or reason else trust.checks_revocation(check.spki),
     )
     if state != HOLDS or check.claims is None:
         return info

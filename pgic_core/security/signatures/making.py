@@ -15,9 +15,10 @@ from ..opening import records_of
 from ..tiers import Tier
 from .algorithms import suite_of_algorithm
 from .leaves import LeafKind, Salts, leaves_of
-from .record import MOST_SIGNATURES, Claims, OpenPart, SealedPart, Signature, Statement, signatures_in
+from .record import OpenPart, SealedPart, Signature, signatures_in
 from .salts import new_secret, opened_part, sealed_part
 from .stamps import stamp_record
+from .statement import MOST_SIGNATURES, Claims, Statement
 from .tree import LOCATOR_BYTES, LOCATORS, locators_of, root_of
 
 if TYPE_CHECKING:

@@ -15,11 +15,13 @@ from ...limits import DEFAULT_LIMITS, Limits
 from ..opening import records_of
 from ..suites import same
 from ..tiers import Tier
+from .fields import read_map, take, take_bytes
 from .info import HOLDS
 from .leaves import Leaf, LeafKind, leaves_of
-from .record import MOST_CERTIFICATES, Statement, read_map, signatures_in, take, take_bytes
+from .record import MOST_CERTIFICATES, signatures_in
 from .salts import salts_of
-from .statements import check_signer
+from .signer import check_signer
+from .statement import Statement
 from .tree import HASH_BYTES, path_of_leaf, root_of_path
 from .trust import subject_of
 
@@ -109,10 +111,9 @@ def make_proof(reader: PgiReader, window: Window, found: tuple[SignatureInfo, ..
         raise PgiOptionError("The window touches no tile of the picture that a signature can prove.")
     if any(leaf.content is None for leaf in chosen):
         raise PgiKeyError("The keys of the file do not open all tiles of the window.")
-    content = {
+    content: dict[str, object] = {
         "statement": signature.raw_statement,
         "signature": signature.signature,
-        "key": signature.spki,
         "certificates": list(signature.certificates),
         "leaves": [
             [
@@ -127,6 +128,8 @@ def make_proof(reader: PgiReader, window: Window, found: tuple[SignatureInfo, ..
             for leaf in chosen
         ],
     }
+    if not signature.certificates:
+        content["key"] = signature.key
     return cbor2.dumps(content, canonical=True)
 
 
@@ -144,15 +147,15 @@ def check_proof(data: bytes, trust: Trust | None = None, limits: Limits = DEFAUL
     """
     content = read_map(data, limits)
     raw = take_bytes(content, "statement")
-    signed, spki = take_bytes(content, "signature"), take_bytes(content, "key")
-    certificates = take(content, "certificates", list)
+    signed, certificates = take_bytes(content, "signature"), take(content, "certificates", list)
     if len(certificates) > MOST_CERTIFICATES or not all(isinstance(each, bytes) for each in certificates):
         raise PgiFormatError("The proof has certificates that are none.")
+    key = b"" if certificates else take_bytes(content, "key")
     listed = take(content, "leaves", list)
     if content or not listed:
         raise PgiFormatError("The proof has other parts than a proof has.")
     statement = Statement.parse(raw, limits)
-    check_signer(statement, raw, signed, spki, tuple(certificates))
+    spki = check_signer(statement, raw, signed, key, certificates)
     parts = tuple(_proven(listed, statement))
     reason = "nobody said whom to trust" if trust is None else trust.why_not(spki, certificates)
     fields = ImageFields.from_bytes(statement.fields)

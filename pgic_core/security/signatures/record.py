@@ -1,4 +1,4 @@
-"""The signature record of the security block, and the statement in it (FORMAT.md, section 9.9)."""
+"""The signature record of the security block (FORMAT.md, section 9.9)."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import cbor2
 
-from ...container import IMAGE_FIELDS_SIZE
-from ...container.cbor_scan import scan
 from ...errors import PgiFormatError, PgiLimitError
 from ..envelope import RecordKind
-from .algorithms import ALGORITHMS, key_id_of_spki, suite_of_algorithm, unknown_algorithm
-from .tree import HASH_BYTES, LOCATOR_BYTES
+from .algorithms import KEY_ID_BYTES
+from .fields import read_map, take, take_bytes, wrong
+from .statement import MOST_SIGNATURES, Statement
+from .tree import LOCATOR_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,112 +21,12 @@ if TYPE_CHECKING:
     from ..envelope import Record
     from ..suites import Suite
 
-__all__ = [
-    "MOST_CERTIFICATES",
-    "MOST_SIGNATURES",
-    "Claims",
-    "OpenPart",
-    "SealedPart",
-    "Signature",
-    "Statement",
-    "read_map",
-    "signatures_in",
-    "take",
-    "take_bytes",
-]
+__all__ = ["MOST_CERTIFICATES", "OpenPart", "SealedPart", "Signature", "signatures_in"]
 
-MOST_SIGNATURES = 32
 MOST_CERTIFICATES = 8
 _SECRET = 32
 _SALT = 16
 _TIERS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """What a key signs.
-
-    Attributes:
-        algorithm: of :data:`~.algorithms.ALGORITHMS`.
-        key: hash of the signer's public key.
-        certificate: hash of the signer's certificate; empty without one.
-        time: UTC milliseconds by the signer's clock.
-        fields: the 7 bytes of A.2.
-        counts: of the leaves of each tier.
-        roots: of the tree of each tier; empty without leaves.
-        locators: hash of the record's locators.
-        salts: commitment to the salt secret.
-        previous: ids of the signatures that were there.
-    """
-
-    algorithm: str
-    key: bytes
-    certificate: bytes
-    time: int
-    fields: bytes
-    counts: tuple[int, ...]
-    roots: tuple[bytes, ...]
-    locators: bytes
-    salts: bytes
-    previous: tuple[bytes, ...]
-
-    @property
-    def suite(self) -> Suite:
-        """Whose hash it uses."""
-        return suite_of_algorithm(self.algorithm)
-
-    def to_bytes(self) -> bytes:
-        """The bytes that are signed."""
-        content: dict[str, object] = {name: getattr(self, name) for name in _NAMES}
-        for name in ("counts", "roots", "previous"):
-            content[name] = list(getattr(self, name))
-        if not self.certificate:
-            del content["certificate"]
-        return cbor2.dumps(content, canonical=True)
-
-    @classmethod
-    def parse(cls, data: bytes, limits: Limits) -> Statement:
-        """Read a statement.
-
-        Raises:
-            PgiFormatError: it breaks a rule of FORMAT.md, section 9.9.
-            PgiUnsupportedError: its algorithm is not known here.
-        """
-        content = read_map(data, limits)
-        algorithm = take(content, "algorithm", str)
-        if algorithm not in ALGORITHMS:
-            raise unknown_algorithm(algorithm)
-        certificate = take_bytes(content, "certificate", HASH_BYTES) if "certificate" in content else b""
-        previous = take(content, "previous", list)
-        if len(previous) > MOST_SIGNATURES or not all(map(_is_hash, previous)):
-            raise _wrong("previous")
-        counts, roots = take(content, "counts", list), take(content, "roots", list)
-        if len(counts) != _TIERS or not all(type(each) is int and 0 <= each < 1 << 32 for each in counts):
-            raise _wrong("counts")
-        if len(roots) != _TIERS or not all(
-            _is_hash(root) if count else root == b"" for count, root in zip(counts, roots, strict=True)
-        ):
-            raise _wrong("roots")
-        statement = cls(
-            algorithm=algorithm,
-            key=take_bytes(content, "key", HASH_BYTES),
-            certificate=certificate,
-            time=take(content, "time", int),
-            fields=take_bytes(content, "fields", IMAGE_FIELDS_SIZE),
-            counts=tuple(counts),
-            roots=tuple(roots),
-            locators=take_bytes(content, "locators", HASH_BYTES),
-            salts=take_bytes(content, "salts", HASH_BYTES),
-            previous=tuple(previous),
-        )
-        if content:
-            raise _wrong(next(iter(content)))
-        if not 0 <= statement.time < 1 << 64:
-            raise _wrong("time")
-        return statement
-
-
-_NAMES = Statement.__slots__
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,40 +64,6 @@ class SealedPart:
 
 
 @dataclass(frozen=True, slots=True)
-class Claims:
-    """What a signer says that does not follow from the file.
-
-    Attributes:
-        renderers: level and digest of each renderer that the signer had.
-        original: SHA-256 of the camera's file; empty if it is not known.
-    """
-
-    renderers: tuple[tuple[str, bytes], ...] = ()
-    original: bytes = b""
-
-    def to_bytes(self) -> bytes:
-        """As the leaf has it."""
-        content: dict[str, object] = {"renderers": [list(each) for each in self.renderers]}
-        if self.original:
-            content["original"] = self.original
-        return cbor2.dumps(content, canonical=True)
-
-    @classmethod
-    def parse(cls, data: bytes, limits: Limits) -> Claims:
-        """Read claims; names that are not known are passed over.
-
-        Raises:
-            PgiFormatError: they break a rule of FORMAT.md, section 9.9.
-        """
-        content = read_map(data, limits)
-        original = take_bytes(content, "original", HASH_BYTES) if "original" in content else b""
-        renderers = content.get("renderers", [])
-        if not isinstance(renderers, list) or not all(_is_renderer(each) for each in renderers):
-            raise _wrong("renderers")
-        return cls(tuple((level, digest) for level, digest in renderers), original)
-
-
-@dataclass(frozen=True, slots=True)
 class Signature:
     """A signature record.
 
@@ -205,7 +71,7 @@ class Signature:
         raw_statement: the bytes that are signed.
         statement: what they say.
         signature: of ``raw_statement``.
-        spki: the signer's public key.
+        key: the signer's public key, SubjectPublicKeyInfo; empty where the first certificate has it.
         certificates: the signer's first; DER.
         locators: the start of each leaf hash, by tier and index.
         secret_part: salt secret and claims, open or sealed.
@@ -214,7 +80,7 @@ class Signature:
     raw_statement: bytes
     statement: Statement
     signature: bytes
-    spki: bytes
+    key: bytes
     certificates: tuple[bytes, ...]
     locators: bytes = field(repr=False)
     secret_part: OpenPart | SealedPart
@@ -237,7 +103,7 @@ class Signature:
     @property
     def key_id(self) -> bytes:
         """The 8 bytes by which the signer's key is named."""
-        return key_id_of_spki(self.spki, self.statement.algorithm)
+        return self.statement.key[:KEY_ID_BYTES]
 
     def locator(self, tier: int, index: int) -> bytes:
         """The locator of a leaf; empty where none of this index was signed."""
@@ -256,10 +122,11 @@ class Signature:
         content: dict[str, object] = {
             "statement": self.raw_statement,
             "signature": self.signature,
-            "key": self.spki,
             "certificates": list(self.certificates),
             "locators": self.locators,
         }
+        if not self.certificates:
+            content["key"] = self.key
         is_open = isinstance(self.secret_part, OpenPart)
         content["open" if is_open else "sealed"] = self.secret_part.to_map()
         return cbor2.dumps(content, canonical=True)
@@ -278,21 +145,21 @@ class Signature:
         if len(certificates) > MOST_CERTIFICATES or not all(
             isinstance(each, bytes) and each for each in certificates
         ):
-            raise _wrong("certificates")
+            raise wrong("certificates")
         statement, locators = Statement.parse(raw, limits), take_bytes(content, "locators")
         if len(locators) != LOCATOR_BYTES * sum(statement.counts):
-            raise _wrong("locators")
+            raise wrong("locators")
         signature = cls(
             raw_statement=raw,
             statement=statement,
             signature=take_bytes(content, "signature"),
-            spki=take_bytes(content, "key"),
+            key=b"" if certificates else take_bytes(content, "key"),
             certificates=tuple(certificates),
             locators=locators,
             secret_part=_secret_part(content),
         )
         if content:
-            raise _wrong(next(iter(content)))
+            raise wrong(next(iter(content)))
         return signature
 
 
@@ -328,60 +195,8 @@ def _secret_part(content: dict[str, Any]) -> OpenPart | SealedPart:
         part = take(content, "sealed", dict)
         salt, parts = take_bytes(part, "salt", _SALT), take(part, "parts", list)
         if len(parts) != _TIERS or not all(isinstance(each, bytes) for each in parts):
-            raise _wrong("parts")
+            raise wrong("parts")
         found = SealedPart(salt, tuple(parts))
     if part:
-        raise _wrong(next(iter(part)))
+        raise wrong(next(iter(part)))
     return found
-
-
-def _is_hash(item: object) -> bool:
-    return isinstance(item, bytes) and len(item) == HASH_BYTES
-
-
-def _is_renderer(item: object) -> bool:
-    return isinstance(item, list) and len(item) == 2 and isinstance(item[0], str) and _is_hash(item[1])
-
-
-def read_map(data: bytes, limits: Limits) -> dict[str, Any]:
-    """A CBOR map under the rules of FORMAT.md, section 7, but for its keys.
-
-    Raises:
-        PgiFormatError: it is none.
-    """
-    try:
-        scan(data, limits)
-        content = cbor2.loads(data)
-    except (PgiFormatError, cbor2.CBORDecodeError, ValueError, RecursionError) as error:
-        raise PgiFormatError("A signature of the file cannot be read.") from error
-    if not isinstance(content, dict):
-        raise PgiFormatError("A signature of the file cannot be read.")
-    return content
-
-
-def take(content: dict[str, Any], name: str, kind: type) -> Any:
-    """Take a value of a type out of a map.
-
-    Raises:
-        PgiFormatError: it is missing, or of another type.
-    """
-    value = content.pop(name, None)
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise _wrong(name)
-    return value
-
-
-def take_bytes(content: dict[str, Any], name: str, size: int | None = None) -> bytes:
-    """Take a byte string out of a map, of this size or of any but 0.
-
-    Raises:
-        PgiFormatError: it is missing, or of another size.
-    """
-    value: bytes = take(content, name, bytes)
-    if not value or (size is not None and len(value) != size):
-        raise _wrong(name)
-    return value
-
-
-def _wrong(name: str) -> PgiFormatError:
-    return PgiFormatError(f"A signature of the file has a {name!r} that it cannot have.")

@@ -11,7 +11,7 @@ import cbor2
 from ...errors import PgiAuthenticationError, PgiFormatError, PgiInputError, PgiUnsupportedError
 from ..envelope import Record, RecordKind
 from ..suites import same
-from .record import read_map, take_bytes
+from .fields import read_map, take_bytes
 from .tree import HASH_BYTES
 from .trust import is_of_sm2
 

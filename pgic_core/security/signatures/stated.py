@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from ...errors import PgiFormatError, PgiUnsupportedError
 from ..envelope import RecordKind
 from ..opening import records_of
-from .record import Signature, read_map, take_bytes
+from .fields import read_map, take_bytes
+from .record import Signature
 from .trust import subject_of
 
 if TYPE_CHECKING:

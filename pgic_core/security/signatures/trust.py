@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cryptography.x509 import Certificate, CertificateRevocationList
 
-__all__ = ["Trust", "is_of_key", "is_of_sm2", "subject_of"]
+__all__ = ["Trust", "is_of_sm2", "key_of_certificate", "subject_of"]
 
 _KEY_FILE = b"pgic-"  # the start of a line in a file of 'pgic keygen NAME'
 _PURPOSES = {
@@ -184,11 +184,11 @@ def _leaf_fault(data: bytes) -> str:
     return ""
 
 
-def is_of_key(certificate: bytes, spki: bytes) -> bool:
-    """Whether a certificate is that of a key."""
+def key_of_certificate(certificate: bytes) -> bytes | None:
+    """SubjectPublicKeyInfo of a certificate's key; None where it cannot be read, or is of an unknown kind."""
     from cryptography import x509
 
     try:
-        return spki_of_certificate(x509.load_der_x509_certificate(certificate)) == spki
+        return spki_of_certificate(x509.load_der_x509_certificate(certificate))
     except _broken():
-        return False
+        return None

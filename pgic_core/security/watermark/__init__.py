@@ -16,23 +16,27 @@ import numpy as np
 from ...errors import PgiOptionError, PgiUnsupportedError
 from ...options import DEFAULT_QUALITY, check_quality
 from .code import ID_BYTES
-from .detect import Found, find
+from .detect import FALSE_POSITIVES, Found, read
 from .embed import spread
+from .evidence import Evidence
 from .tamper import Edits, energy_of_period, period_of_quality, put_lattice, read_lattice
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "FALSE_POSITIVES",
     "KEY_BYTES",
     "LEAST_SIDE",
     "STEP",
     "Edits",
+    "Evidence",
     "Found",
     "Watermark",
     "detect",
     "embed",
     "find_edits",
+    "look",
     "make_watermark_key",
 ]
 
@@ -100,19 +104,29 @@ def embed(
     if min(image.shape[:2]) < LEAST_SIDE:
         raise PgiUnsupportedError(f"A watermark needs {LEAST_SIDE} pixels or more on each side.")
     period = period_of_quality(quality)
-    strength = np.sqrt(_energy_of_quality(quality) - energy_of_period(period))
+    strength = np.sqrt(_energy_of_quality(quality) - energy_of_period(period, image.shape[:2]))
     marked = spread(image, watermark.key, watermark.identity, float(strength))
     return put_lattice(marked, watermark.key, period)
 
 
-def detect(image: NDArray[Any], key: bytes) -> Found | None:
+def look(image: NDArray[Any]) -> Evidence:
+    """What a picture shows whatever the key, for :func:`detect` with several keys.
+
+    Raises:
+        PgiUnsupportedError: the picture has other samples than :func:`detect` takes.
+    """
+    _check_samples(image)
+    return Evidence(image)
+
+
+def detect(image: NDArray[Any] | Evidence, key: bytes) -> Found | None:
     """Look for a watermark in a picture of which nothing else is known.
 
-    A picture without one of this key gives None but for one in ten million.
+    A picture without one of this key gives None but for :data:`FALSE_POSITIVES` of them, at most.
 
     Args:
-        image: (H, W) or (H, W, 3) uint8. Since it was marked, it may have been coded, scaled from 0.4 to 2.6,
-            cropped, mirrored, and turned by 90 degrees.
+        image: (H, W) or (H, W, 3) uint8, or what :func:`look` gave for it. Since it was marked, it may have
+            been coded, scaled from 0.4 to 2.6, cropped, mirrored, and turned by 90 degrees.
         key: of the watermark.
 
     Raises:
@@ -120,8 +134,7 @@ def detect(image: NDArray[Any], key: bytes) -> Found | None:
         PgiUnsupportedError: the picture has other samples.
     """
     _check_key(key)
-    _check_samples(image)
-    return find(image, key)
+    return read(image if isinstance(image, Evidence) else look(image), key)
 
 
 def find_edits(image: NDArray[Any], key: bytes) -> Edits | None:

@@ -12,11 +12,22 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["CODED_BITS", "ID_BYTES", "decode_bits", "encode_bits", "keystream"]
+__all__ = [
+    "CHECK_BITS",
+    "CODED_BITS",
+    "ID_BYTES",
+    "check_of",
+    "decode_bits",
+    "decode_unchecked",
+    "encode_bits",
+    "keystream",
+]
 
 ID_BYTES = 8
 """Bytes of an id: 64 bits."""
 _CHECK_BYTES = 4
+CHECK_BITS = 8 * _CHECK_BYTES
+"""Bits that must be right by themselves: random values pass once in two to this power."""
 _BITS = 8 * (ID_BYTES + _CHECK_BYTES)
 # Rate 1/3, constraint length 9, the best known generators (octal 557, 663, 711).
 _MEMORY = 8
@@ -37,7 +48,7 @@ def encode_bits(key: bytes, identity: bytes) -> NDArray[np.int8]:
         key: of the watermark.
         identity: 8 bytes.
     """
-    bits = np.unpackbits(np.frombuffer(identity + _check(key, identity), np.uint8))
+    bits = np.unpackbits(np.frombuffer(identity + check_of(key, identity), np.uint8))
     bits = bits ^ _mask(key)
     state, coded = 0, []
     for bit in [*bits.tolist(), *[0] * _MEMORY]:
@@ -58,13 +69,19 @@ def decode_bits(key: bytes, values: NDArray[np.float64]) -> bytes | None:
     Returns:
         8 bytes, or None if the check does not hold.
     """
+    identity, check = decode_unchecked(key, values)
+    return identity if hmac.compare_digest(check, check_of(key, identity)) else None
+
+
+def decode_unchecked(key: bytes, values: NDArray[np.float64]) -> tuple[bytes, bytes]:
+    """The id and the check that soft values stand for most likely; see :func:`decode_bits`."""
     bits = _viterbi(values.reshape(-1, len(_GENERATORS)))[:_BITS] ^ _mask(key)
     data = np.packbits(bits).tobytes()
-    identity, check = data[:ID_BYTES], data[ID_BYTES:]
-    return identity if hmac.compare_digest(check, _check(key, identity)) else None
+    return data[:ID_BYTES], data[ID_BYTES:]
 
 
-def _check(key: bytes, identity: bytes) -> bytes:
+def check_of(key: bytes, identity: bytes) -> bytes:
+    """The check that an id has, 4 bytes."""
     return hmac.digest(key, b"pgic watermark check 1\0" + identity, "sha256")[:_CHECK_BYTES]
 
 

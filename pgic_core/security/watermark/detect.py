@@ -1,39 +1,39 @@
-"""Finding a watermark in a picture of which nothing else is known (WATERMARK.md)."""
+"""Reading the id of a key out of what a picture shows (WATERMARK.md)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .code import decode_bits
-from .flatten import flattened, luma_of, waves_in
-from .pattern import TILE, carrier_of
+from .code import CHECK_BITS, decode_bits
+from .evidence import SIZES, TURNS
+from .pattern import TILE, WAVES, carrier_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
     from numpy.typing import NDArray
 
+    from .evidence import Evidence, Size
     from .pattern import Carrier
 
-__all__ = ["LEAST_SIDE", "Found", "find"]
+__all__ = ["FALSE_POSITIVES", "MOST_CANDIDATES", "Found", "candidates", "read"]
 
-LEAST_SIDE = 128
-"""Pixels of the shorter side of a picture in which a watermark is looked for."""
-
-# What is looked at of a large picture: its middle.
-_MOST_SIDE = 3072
-_SEARCH_SIDE = 2048
-_SCALES = np.exp(np.arange(np.log(0.4), np.log(2.6), 0.0007))
-_CANDIDATES = 6
 _PEAKS = 2
-# Of the mean deviation: random pictures have peaks up to about 4.7.
-_LEAST_PEAK = 5.0
-# Positions are looked for at half pixels of the tile.
-_FINE = 2 * TILE
+# In deviations, as all heights of peaks: pictures without a watermark have peaks up to about 4.5.
+_LEAST_PEAK = 4.7
+# Where the tile of a picture that was not cropped begins, the least is lower: it is one place of many.
+_LEAST_AT_CORNER = 2.5
+_APART = 3
+
+MOST_CANDIDATES = SIZES * (1 + TURNS * _PEAKS)
+"""Codes of a picture that are held against the check, at most."""
+
+FALSE_POSITIVES = MOST_CANDIDATES / 2.0**CHECK_BITS
+"""At most so probable is an id in a picture that holds none of the key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,140 +53,125 @@ class Found:
     turned: int
 
 
-def find(image: NDArray[Any], key: bytes) -> Found | None:
-    """Look for a watermark.
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a tile may begin: EXIF orientation, and position in pixels of the tile."""
+
+    turned: int
+    x: float
+    y: float
+
+
+def read(evidence: Evidence, key: bytes) -> Found | None:
+    """Look for the watermark of a key.
 
     Args:
-        image: (H, W) or (H, W, 3), 0 to 255.
+        evidence: of the picture.
         key: of the watermark.
 
     Returns:
         None if there is none, or none of this key.
     """
-    height, width = image.shape[:2]
-    if min(height, width) < LEAST_SIDE:
-        return None
-    top, left = max(height - _MOST_SIDE, 0) // 2, max(width - _MOST_SIDE, 0) // 2
-    middle = image[top : top + _MOST_SIDE, left : left + _MOST_SIDE]
-    flat = flattened(luma_of(middle))
+    left, top = evidence.origin
+    for size, place, values in candidates(evidence, key):
+        identity = decode_bits(key, values)
+        if identity is not None:
+            offset = place.x * size.scale[0] + left, place.y * size.scale[1] + top
+            return Found(identity, size.scale, offset, place.turned)
+    return None
+
+
+def candidates(evidence: Evidence, key: bytes) -> Iterator[tuple[Size, _Place, NDArray[np.float64]]]:
+    """Every code that may stand in a picture, at most :data:`MOST_CANDIDATES`: soft values of its bits."""
     carrier = carrier_of(key)
-    for scale in _scales(flat, carrier):
-        found = _read(flat, carrier, key, scale)
-        if found is not None:
-            x, y = found.offset
-            return Found(found.identity, found.scale, (x + left, y + top), found.turned)
-    return None
+    for size in evidence.sizes():
+        for place in _places(size, carrier):
+            shift = 2j * np.pi * (WAVES.u * place.x + WAVES.v * place.y) / TILE
+            aligned = size.waves[place.turned - 1] * np.exp(shift)
+            yield size, place, carrier.soft_bits(aligned, _trust(aligned, carrier))
 
 
-def _scales(flat: NDArray[np.float32], carrier: Carrier) -> Iterator[tuple[float, float]]:
-    """Sizes that the tile may have: as it was, then those at which the waves of a tile stand out."""
-    yield 1.0, 1.0
-    height, width = flat.shape
-    top, left = max(height - _SEARCH_SIDE, 0) // 2, max(width - _SEARCH_SIDE, 0) // 2
-    part = flat[top : top + _SEARCH_SIDE, left : left + _SEARCH_SIDE]
-    score = _comb(part, carrier)
-    for _ in range(_CANDIDATES):
-        best = int(score.argmax())
-        score[max(best - 8, 0) : best + 9] = -np.inf
-        yield _refined(flat, carrier, float(_SCALES[best]))
+def _places(size: Size, carrier: Carrier) -> Iterator[_Place]:
+    """Where the known waves agree best, if they agree well; the corner of the picture first."""
+    known = np.flatnonzero(carrier.sync)
+    waves = size.waves[:, known] * (np.conj(carrier.sync[known]) * WAVES.weight[known])
+    deviation = np.sqrt((np.abs(waves) ** 2).sum(axis=1) / 2) + 1e-12
+    if waves[0].real.sum() >= _LEAST_AT_CORNER * deviation[0]:
+        yield _Place(1, 0.0, 0.0)
+    even, odd = _agreement(waves, known)
+    highest = (even + np.abs(odd)).max(axis=(0, 2))
+    for turn in np.flatnonzero(highest >= _LEAST_PEAK * deviation):
+        agreement = _both_halves(even[:, turn], odd[:, turn], axis=0)
+        for x, y in _peaks(agreement, _LEAST_PEAK * deviation[turn]):
+            yield _Place(int(turn) + 1, *_refined(waves[turn], known, x, y))
 
 
-def _comb(part: NDArray[np.float32], carrier: Carrier) -> NDArray[np.float64]:
-    """(scales,), how much the waves of a tile stand out of the spectrum at each scale."""
-    height, width = part.shape
-    window = np.hanning(height)[:, None] * np.hanning(width)[None]
-    spectrum = np.fft.rfft2(part * window)
-    power = spectrum.real**2 + spectrum.imag**2
-    weight = carrier.weight**2
-    score = np.empty(len(_SCALES))
-    for start in range(0, len(_SCALES), 64):
-        tile = TILE * _SCALES[start : start + 64, None]
-        y = np.rint(carrier.v * height / tile).astype(np.int64) % height
-        x = np.rint(carrier.u * width / tile).astype(np.int64)
-        y, x = np.where(x < 0, -y % height, y), np.abs(x)
-        inside = (x < power.shape[1]) * weight
-        sums = (power[y, np.minimum(x, power.shape[1] - 1)] * inside).sum(axis=1)
-        score[start : start + 64] = sums / np.maximum(inside.sum(axis=1), 1e-9)
-    # The spectrum is not quite flat: each scale is held against those around it.
-    padded = np.pad(score, 96, mode="reflect")
-    around = np.lib.stride_tricks.sliding_window_view(padded, 193)[::8]
-    usual = np.interp(np.arange(len(score)), np.arange(len(around)) * 8, np.median(around, axis=1))
-    return np.asarray(score / np.maximum(usual, 1e-12))
+def _agreement(
+    waves: NDArray[np.complex128], known: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """How well known waves agree with the tile at each pixel of it, as :func:`_both_halves` takes it.
+
+    That is the real part of an inverse Fourier transform of few frequencies. Sums over cosines and sines are
+    worked out for half of the positions; their sums and differences give both halves.
+
+    Returns:
+        The even and the odd part, (TILE / 2 + 1, turns, TILE) each: rows, turns and columns.
+    """
+    turns, reach = len(waves), WAVES.reach
+    grid = np.zeros((reach + 1, turns, 2 * reach + 1), np.complex64)
+    grid[WAVES.v[known], :, WAVES.u[known] + reach] = waves.T
+    right, left = grid[:, :, reach:], grid[:, :, reach::-1].copy()
+    left[:, :, 0] = 0  # the constant wave is neither
+    cosines, sines = _halves()
+    even, odd = ((right + left).reshape(-1, reach + 1), (right - left).reshape(-1, reach + 1))
+    even_real, even_imaginary = (np.asarray(part @ cosines, np.float32) for part in (even.real, even.imag))
+    odd_real, odd_imaginary = (np.asarray(part @ sines, np.float32) for part in (-odd.imag, odd.real))
+    real = _both_halves(even_real, odd_real, axis=1).reshape(reach + 1, turns * TILE)
+    imaginary = _both_halves(even_imaginary, odd_imaginary, axis=1).reshape(reach + 1, turns * TILE)
+    shape = -1, turns, TILE
+    return (cosines.T @ real).reshape(shape), (sines.T @ -imaginary).reshape(shape)
 
 
-def _refined(flat: NDArray[np.float32], carrier: Carrier, scale: float) -> tuple[float, float]:
-    """The size of the tile near a scale at which its waves are strongest; its sides may differ a little."""
-
-    def energy(across: float, down: float) -> float:
-        waves = waves_in(flat, carrier, (across, down))
-        return float((np.abs(waves) ** 2 * carrier.weight**2).sum())
-
-    across = down = scale
-    best = energy(across, down)
-    for step in (0.0007, 0.00035, 0.000175):
-        for _ in range(2):
-            for dx, dy in ((1, 1), (-1, -1), (1, 0), (-1, 0), (0, 1), (0, -1)):
-                there = across * (1 + dx * step), down * (1 + dy * step)
-                value = energy(*there)
-                if value > best:
-                    best, (across, down) = value, there
-                    break
-            else:
-                break
-    return across, down
+def _both_halves(even: NDArray[np.float32], odd: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    """All positions, from the even and the odd part of a function at those from 0 to half of a tile."""
+    back = [slice(None), slice(None)]
+    back[axis] = slice(TILE // 2 - 1, 0, -1)
+    return np.concatenate([even + odd, (even - odd)[tuple(back)]], axis=axis)
 
 
-def _read(
-    flat: NDArray[np.float32], carrier: Carrier, key: bytes, scale: tuple[float, float]
-) -> Found | None:
-    """What the waves of one scale say, whichever way up the picture is."""
-    waves = waves_in(flat, carrier, scale)
-    for turned in range(1, 9):
-        upright = _turned(waves, carrier, turned)
-        for x, y in _positions(upright, carrier):
-            aligned = upright * np.exp(2j * np.pi * (carrier.u * x + carrier.v * y) / _FINE)
-            identity = decode_bits(key, carrier.soft_bits(aligned, _trust(aligned, carrier)))
-            if identity is not None:
-                offset = x / 2 * scale[0], y / 2 * scale[1]
-                return Found(identity, scale, offset, turned)
-    return None
+@lru_cache(maxsize=1)
+def _halves() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(reach + 1, TILE / 2 + 1) each: cosines and sines of waves at half of the positions."""
+    phase = np.outer(np.arange(WAVES.reach + 1), np.arange(TILE // 2 + 1)) * (2 * np.pi / TILE)
+    return np.cos(phase).astype(np.float32), np.sin(phase).astype(np.float32)
 
 
-def _positions(waves: NDArray[np.complex128], carrier: Carrier) -> Iterator[tuple[int, int]]:
-    """Positions of the tile, in half pixels, at which its known waves agree best, if they agree well."""
-    spectrum = np.zeros((_FINE, _FINE), np.complex128)
-    spectrum[carrier.v, carrier.u] = np.conj(carrier.sync) * waves * carrier.weight
-    agreement = np.fft.ifft2(spectrum).real
-    least = _LEAST_PEAK * agreement.std()
-    near = np.arange(-6, 7)
+def _peaks(agreement: NDArray[np.float32], least: float) -> Iterator[tuple[int, int]]:
+    """Left and top of the highest peaks; ``agreement`` is changed."""
+    near = np.arange(-_APART, _APART + 1)
     for _ in range(_PEAKS):
         y, x = np.unravel_index(int(agreement.argmax()), agreement.shape)
         if agreement[y, x] < least:
             return
         yield int(x), int(y)
-        agreement[np.ix_((y + near) % _FINE, (x + near) % _FINE)] = -np.inf
+        agreement[np.ix_((y + near) % TILE, (x + near) % TILE)] = -np.inf
+
+
+def _refined(
+    waves: NDArray[np.complex128], known: NDArray[np.int64], x: float, y: float
+) -> tuple[float, float]:
+    """The best position to a quarter of a pixel."""
+    steps = np.arange(-0.5, 0.75, 0.25)
+    across = np.exp(2j * np.pi * np.outer(x + steps, WAVES.u[known]) / TILE)
+    down = np.exp(2j * np.pi * np.outer(y + steps, WAVES.v[known]) / TILE)
+    agreement = ((down * waves) @ across.T).real
+    row, column = np.unravel_index(int(agreement.argmax()), agreement.shape)
+    return float(x + steps[column]), float(y + steps[row])
 
 
 def _trust(aligned: NDArray[np.complex128], carrier: Carrier) -> NDArray[np.float64]:
     """(K,), how strong the waves are at each frequency, as the known ones show."""
     known = carrier.sync != 0
     strength = (np.conj(carrier.sync) * aligned).real[known]
-    fitted = np.polyval(np.polyfit(carrier.radius[known], strength, 2), carrier.radius)
+    fitted = np.polyval(np.polyfit(WAVES.radius[known], strength, 2), WAVES.radius)
     return np.asarray(np.maximum(fitted, 0.02 * np.abs(strength).mean()), np.float64)
-
-
-def _turned(waves: NDArray[np.complex128], carrier: Carrier, orientation: int) -> NDArray[np.complex128]:
-    """(K,), the waves of a picture after an EXIF orientation is undone, up to its position."""
-    if orientation == 1:
-        return waves
-    reach = int(carrier.v.max())
-    plane = np.zeros((2 * reach + 1, 2 * reach + 1), np.complex128)
-    plane[carrier.v + reach, carrier.u + reach] = waves
-    plane[reach - carrier.v, reach - carrier.u] = np.conj(waves)
-    if orientation in (2, 3, 6, 7):
-        plane = plane[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        plane = plane[::-1]
-    if orientation >= 5:
-        plane = plane.T
-    return plane[carrier.v + reach, carrier.u + reach]

@@ -13,7 +13,7 @@ from .code import CODED_BITS, keystream
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["TILE", "Carrier", "carrier_of"]
+__all__ = ["TILE", "WAVES", "Carrier", "Waves", "carrier_of"]
 
 TILE = 128
 """Pixels after which the pattern repeats, in both directions."""
@@ -27,41 +27,68 @@ _SLOPE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Carrier:
-    """Which waves a key chooses, and what they carry.
+class Waves:
+    """The waves of a tile, whatever the key.
 
     Attributes:
         u: (K,), periods of each wave in a tile, from left to right.
         v: (K,), from top to bottom; half of the plane, since the pattern is real.
         weight: (K,), relative amplitude.
-        sync: (K,), phase factors of the waves that are known and give the position; 0 elsewhere.
-        slots: (2, K), number of the coded bit that real and imaginary part carry; -1 for those of ``sync``.
-        signs: (2, K), by which the bit is multiplied.
     """
 
     u: NDArray[np.int64]
     v: NDArray[np.int64]
     weight: NDArray[np.float64]
-    sync: NDArray[np.complex128]
-    slots: NDArray[np.int64]
-    signs: NDArray[np.float64]
 
     @property
     def radius(self) -> NDArray[np.float64]:
         """(K,), frequency of each wave in periods of a tile."""
         return np.hypot(self.u, self.v)
 
+    @property
+    def reach(self) -> int:
+        """Most periods of a wave in a tile, in either direction."""
+        return int(self.v.max())
+
+
+def _waves() -> Waves:
+    reach = int(TILE / _SHORTEST)
+    v, u = np.mgrid[0 : reach + 1, -reach : reach + 1]
+    radius = np.hypot(u, v)
+    wanted = (radius >= TILE / _LONGEST) & (radius <= TILE / _SHORTEST) & ((v > 0) | (u > 0))
+    radius = radius[wanted]
+    return Waves(u[wanted], v[wanted], (radius / radius.min()) ** -_SLOPE)
+
+
+WAVES = _waves()
+"""All waves that there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """What the waves carry with a key.
+
+    Attributes:
+        sync: (K,), phase factors of the waves that are known and give the position; 0 elsewhere.
+        slots: (2, K), number of the coded bit that real and imaginary part carry; -1 for those of ``sync``.
+        signs: (2, K), by which the bit is multiplied.
+    """
+
+    sync: NDArray[np.complex128]
+    slots: NDArray[np.int64]
+    signs: NDArray[np.float64]
+
     def amplitudes(self, bits: NDArray[np.int8]) -> NDArray[np.complex128]:
         """(K,), complex amplitudes that carry some coded bits; the sum of their squares is 1."""
         parts = np.where(self.slots >= 0, bits[self.slots] * self.signs, 0) / np.sqrt(2)
-        waves = self.weight * (self.sync + parts[0] + 1j * parts[1])
+        waves = WAVES.weight * (self.sync + parts[0] + 1j * parts[1])
         return np.asarray(waves / np.sqrt((np.abs(waves) ** 2).sum()))
 
     def tile(self, amplitudes: NDArray[np.complex128]) -> NDArray[np.float32]:
         """(TILE, TILE), the sum of the waves."""
         spectrum = np.zeros((TILE, TILE), np.complex128)
-        spectrum[self.v, self.u] = amplitudes
-        spectrum[-self.v, -self.u] = np.conj(amplitudes)
+        spectrum[WAVES.v, WAVES.u] = amplitudes
+        spectrum[-WAVES.v, -WAVES.u] = np.conj(amplitudes)
         return (np.fft.ifft2(spectrum).real * TILE * TILE).astype(np.float32)
 
     def soft_bits(self, waves: NDArray[np.complex128], trust: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -79,12 +106,7 @@ class Carrier:
 @lru_cache(maxsize=8)
 def carrier_of(key: bytes) -> Carrier:
     """The carrier of a key."""
-    reach = int(TILE / _SHORTEST)
-    v, u = np.mgrid[0 : reach + 1, -reach : reach + 1]
-    radius = np.hypot(u, v)
-    wanted = (radius >= TILE / _LONGEST) & (radius <= TILE / _SHORTEST) & ((v > 0) | (u > 0))
-    u, v, radius = u[wanted], v[wanted], radius[wanted]
-    count = len(u)
+    count = len(WAVES.u)
     order = np.argsort(keystream(key, "order", count), kind="stable")
     is_sync = np.zeros(count, bool)
     is_sync[order[: count // _SYNC_SHARE]] = True
@@ -96,9 +118,6 @@ def carrier_of(key: bytes) -> Carrier:
     slots[places] = np.arange(len(places)) % CODED_BITS
     signs = 2.0 * (keystream(key, "signs", 2 * count) & 1) - 1.0
     return Carrier(
-        u=u,
-        v=v,
-        weight=(radius / radius.min()) ** -_SLOPE,
         sync=sync,
         slots=np.ascontiguousarray(slots.reshape(count, 2).T),
         signs=np.ascontiguousarray(signs.reshape(count, 2).T),
