@@ -157,7 +157,7 @@ class SequenceWriter(Closing):
         if self._appender is None:
             return 0
         most = self._appender.sequence.key_distance
-        return min(most, self._key_distance or most)
+        return min(most, self._key_distance or most, self._limits.references)
 
     def _put(self, coded: CodedFrame, duration: int) -> Record:
         """Write a frame, which is a change of the last or none."""

@@ -188,6 +188,8 @@ class SequenceAppender(Closing):
             raise PgiOptionError("A key frame has no reference.")
         elif reference.depth >= self._sequence.key_distance:
             raise PgiOptionError(f"The frame would be {reference.depth + 1} frames from its key frame.")
+        else:
+            self._limits.check("references", reference.depth + 1, "The frame")
         self._limits.check("frames", self.last.number + 2, "The sequence")
 
     def _next_record(self, kind: FrameKind, length: int, duration: int, reference: Record | None) -> Record:
