@@ -38,7 +38,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import math
 import os
 import threading
 from typing import IO, TYPE_CHECKING, Any
@@ -54,6 +53,7 @@ from ._autoload import keep_file_until_saved
 from ._image_info import info_of
 from ._pillow_errors import PgiBombError, pillow_errors
 from ._pillow_saving import encoded, write_frames
+from ._pillow_sizes import size_within
 from ._workers import threads_in_worker
 
 if TYPE_CHECKING:
@@ -346,7 +346,7 @@ class PgiImageFile(ImageFile.ImageFile):
             reducing_gap: None to decode the picture in full size first; else how much larger than the
                 thumbnail it may be before the filter.
         """
-        final = _size_within(self.size, size)
+        final = size_within(self.size, size)
         if final is None:
             return
         drafted = self.draft(None, final) if reducing_gap is not None else None
@@ -406,22 +406,6 @@ class PgiImageFile(ImageFile.ImageFile):
             self.info.pop("xmp", None)
             if self._file.xmp:
                 self.info["xmp"] = self._file.xmp
-
-
-def _size_within(size: tuple[int, int], most: tuple[float, float]) -> tuple[int, int] | None:
-    """Size of a thumbnail that keeps the aspect ratio, rounded as Pillow does; None if none is needed."""
-    width, height = size
-    across, down = map(math.floor, most)
-    if across >= width and down >= height:
-        return None
-    aspect = width / height
-
-    def rounded(number: float, error: Callable[[int], float]) -> int:
-        return max(min(math.floor(number), math.ceil(number), key=error), 1)
-
-    if across / down >= aspect:
-        return rounded(down * aspect, lambda n: abs(aspect - n / down)), down
-    return across, rounded(across / aspect, lambda n: 0 if n == 0 else abs(aspect - across / n))
 
 
 def _accept(prefix: bytes) -> bool | str:

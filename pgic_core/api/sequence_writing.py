@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from ..audit import audited
 from ..audit.facts import facts_of_coded, path_of
+from ..closing import Closing
 from ..container import Compression, PgiReader, atomic_write
 from ..container.appending import SequenceAppender, begin_sequence
 from ..errors import PgiOptionError, PgiUnsupportedError
@@ -20,7 +21,6 @@ from .frame_access import FrameAccess
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from types import TracebackType
     from typing import Self, Unpack
 
     from ..container.records import Record
@@ -48,7 +48,7 @@ class WrittenFrame(NamedTuple):
     key: bool
 
 
-class SequenceWriter:
+class SequenceWriter(Closing):
     """Appends pictures to a sequence, each of which is in the file once :meth:`append` returns.
 
     A process that is killed loses no more than the frame at hand. Memory and the time for a frame do not grow
@@ -157,7 +157,7 @@ class SequenceWriter:
         if self._appender is None:
             return 0
         most = self._appender.sequence.key_distance
-        return min(most, self._key_distance or most)
+        return min(most, self._key_distance or most, self._limits.references)
 
     def _put(self, coded: CodedFrame, duration: int) -> Record:
         """Write a frame, which is a change of the last or none."""
@@ -204,14 +204,6 @@ class SequenceWriter:
         """Let go of the file; a file object that was handed in stays open."""
         if self._appender is not None:
             self._appender.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def append(

@@ -36,6 +36,7 @@ __all__ = ["quality", "rd"]
     examples=(
         "pgic bench rd photos --plot rd.png --csv points.csv",
         "pgic bench rd photos --codec pgic --codec avif --limit 20",
+        "pgic bench rd photos --codec pgic --codec pgic-fine",
         "pgic bench rd --from points.csv        prints the tables again",
     ),
 )

@@ -32,7 +32,7 @@ __all__ = ["sequence"]
     type=EXISTING,
     multiple=True,
     group="Change maps",
-    help="File or folder of photographs to paste changes into; again for more.",
+    help="File or folder of photographs to paste changes into; may be repeated.",
 )
 @limit_option("Frames of each clip, and photographs of each folder, at most.")
 @csv_option("every point")
@@ -44,11 +44,11 @@ def sequence(
     csv_path: Path | None,
     limit: int | None,
 ) -> None:
-    """Measure sequences.
+    """Measure sequences against video codecs.
 
     Each of CLIPS is a folder with the frames of one camera. Each is stored as a sequence, as independent
     pictures and by video codecs at low delay, at several qualities. A second table says what single frames
-    cost at one quality. With --pasted, change maps are held against changes pasted into photographs.
+    cost at one quality. With --pasted, change maps are compared with changes pasted into photographs.
     """
     if not clips and not pasted:
         raise PgiOptionError(

@@ -100,6 +100,22 @@ def _explained(extension: Mapping[str, object]) -> dict[str, object]:
     return {"fields": fields} if fields else {}
 
 
+def _exceptions(facts: FileInfo) -> Iterator[tuple[str, str]]:
+    """Where a learned picture is coded otherwise than the rest of it."""
+    if facts.roi_octaves is not None:
+        yield "regions", "steps finer by {:+.3f} to {:+.3f} octaves".format(*facts.roi_octaves)
+    if facts.filter_bytes:
+        yield "filter", f"{facts.filter_bytes:,} bytes"
+    if facts.exact_blocks:
+        yield (
+            "exact",
+            f"{facts.exact_blocks:,} blocks of 8 x 8, {facts.exact_share:.2%} of the picture, "
+            f"{facts.exact_bytes:,} bytes",
+        )
+    if facts.near_blocks:
+        yield "near-exact", f"{facts.near_blocks:,} blocks of 8 x 8"
+
+
 def _sequence(facts: SequenceInfo) -> str:
     text = (
         f"{facts.frames:,} frames, {facts.key_frames:,} of them key frames, key distance {facts.key_distance}"
@@ -151,18 +167,7 @@ def _of_picture(facts: FileInfo) -> Iterator[tuple[str, str]]:
         reduced = f" at 1/{renderer.scale}" if renderer.scale > 1 else ""
         remark = ", synthesises detail: for viewing, never as evidence" if renderer.synthesised else ""
         yield "level", f"{renderer.level}{reduced}, renderer {renderer.digest[:16]}{remark}"
-    if facts.roi_octaves is not None:
-        yield "regions", "steps finer by {:+.3f} to {:+.3f} octaves".format(*facts.roi_octaves)
-    if facts.filter_bytes:
-        yield "filter", f"{facts.filter_bytes:,} bytes"
-    if facts.exact_blocks:
-        yield (
-            "exact",
-            f"{facts.exact_blocks:,} blocks of 8 x 8, {facts.exact_share:.2%} of the picture, "
-            f"{facts.exact_bytes:,} bytes",
-        )
-    if facts.near_blocks:
-        yield "near-exact", f"{facts.near_blocks:,} blocks of 8 x 8"
+    yield from _exceptions(facts)
     if facts.tiles:
         yield "tiles", f"{facts.tiles} of {facts.tile_size[0]} x {facts.tile_size[1]}"
 

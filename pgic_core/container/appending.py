@@ -8,6 +8,7 @@ import zlib
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
+from ..closing import Closing
 from ..errors import PgiInputError, PgiOptionError, PgiUnsupportedError
 from ..limits import DEFAULT_LIMITS
 from .atomic import plain_errors
@@ -21,8 +22,6 @@ from .writer import Block, assemble, copied_block, recompressed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import TracebackType
-    from typing import Self
 
     from ..limits import Limits
     from .image_fields import ImageFields
@@ -64,7 +63,7 @@ def begin_sequence(
         return iter([*assemble([*small, Block(entry, pieces)], zlib.crc32(fields), SEQUENCE_VERSION)])
 
 
-class SequenceAppender:
+class SequenceAppender(Closing):
     """Appends frames to the file of a sequence. Memory does not grow with the number of frames.
 
     The file is locked against other writers, where the system has locks. Use it as a context manager, or
@@ -189,6 +188,8 @@ class SequenceAppender:
             raise PgiOptionError("A key frame has no reference.")
         elif reference.depth >= self._sequence.key_distance:
             raise PgiOptionError(f"The frame would be {reference.depth + 1} frames from its key frame.")
+        else:
+            self._limits.check("references", reference.depth + 1, "The frame")
         self._limits.check("frames", self.last.number + 2, "The sequence")
 
     def _next_record(self, kind: FrameKind, length: int, duration: int, reference: Record | None) -> Record:
@@ -235,14 +236,6 @@ class SequenceAppender:
             self._file.close()
         elif hasattr(self, "_blocks"):
             self._file.seek(self._base + self._blocks[-1].end)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _stored(reader: PgiReader, frame: bytes, dictionary: Callable[[int], bytes]) -> tuple[FrameKind, bytes]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from ..errors import PgiChecksumError, PgiFormatError, PgiOptionError, PgiUnsupportedError
+from ..varint import varint
 
 __all__ = [
     "LONGEST_HEAD",
@@ -21,7 +22,6 @@ __all__ = [
     "VarintReader",
     "pack_sequence_header",
     "parse_sequence_header",
-    "varint",
 ]
 
 SEQUENCE_HEADER = 16
@@ -86,16 +86,6 @@ def parse_sequence_header(raw: bytes) -> int:
     if zeros.strip(b"\0") or zero or not 1 <= key_distance <= MAX_KEY_DISTANCE:
         raise PgiFormatError("The header of the sequence breaks the format.")
     return int(key_distance)
-
-
-def varint(value: int) -> bytes:
-    """``value``, not below zero: seven bits a byte, lowest first; all but the last have their top bit."""
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 class VarintReader:

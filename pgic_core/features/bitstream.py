@@ -21,8 +21,8 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from pgic_core.codec.learned.varint import varint
 from pgic_core.errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
+from pgic_core.varint import varint
 
 from .prequantise import Quantiser
 from .repack import PACKINGS, Packing

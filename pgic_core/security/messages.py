@@ -6,9 +6,9 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..codec.learned.varint import varint
 from ..container import BlockFlag, BlockType
 from ..errors import PgiFormatError
+from ..varint import varint
 from .suites import TAG_BYTES
 from .tiers import Tier
 

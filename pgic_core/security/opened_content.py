@@ -79,6 +79,7 @@ class OpenedContent:
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+        self._being_read: dict[tuple[int, int], threading.Lock] = {}
         self._kept_bytes = 0
         self._keys: dict[tuple[bytes, Tier], bytes] = {}
 
@@ -237,18 +238,28 @@ class OpenedContent:
         return _Group(number, seal, context, parts, starts[:-1], positions[:-1], starts[-1], positions[-1])
 
     def _part(self, group: _Group, at: int, *, keep: bool = True) -> bytes:
+        """The plain bytes of a part. One that several threads ask for at once is read by one of them."""
+        name = (group.number, at)
         with self._lock:
-            kept = self._kept.get((group.number, at))
+            kept = self._kept.get(name)
+            reading = self._being_read.setdefault(name, threading.Lock())
         if kept is not None:
             return kept
+        with reading:
+            with self._lock:
+                kept = self._kept.get(name)
+            if kept is None:
+                kept = self._read_part(group, at)
+                if keep:
+                    self._keep(name, kept)
+        return kept
+
+    def _read_part(self, group: _Group, at: int) -> bytes:
         part = group.parts[at]
         self.require(part.tier, "This part of the picture")
         place = Place(BlockType.IMAGE, part.tier, part.layer, group.number, at + 1, group.starts[at])
         stored = self.reader.read_stored(self.reader.header.image, group.stored[at], part.stored)
-        plain = self._open(group.seal, place, stored, group.context, "A part of the picture")
-        if keep:
-            self._keep((group.number, at), plain)
-        return plain
+        return self._open(group.seal, place, stored, group.context, "A part of the picture")
 
     def _keep(self, name: tuple[int, int], plain: bytes) -> None:
         """Remember a part, since headers are read in pieces; the oldest go when there is no room."""

@@ -178,7 +178,7 @@ def test_meta_annotate() -> None:
 
 def test_version_names_models_and_engine() -> None:
     shown = pgic("--version").stdout
-    assert shown.startswith(f"pgic {pgic_core.__version__}, format 1.1")
+    assert shown.startswith(f"pgic {pgic_core.__version__}, format 1.2")
     assert f"model grid-1 {pgic_core.default_model().digest} (released)" in shown
     for model in available_models():
         assert model.digest in shown

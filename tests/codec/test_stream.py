@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgic_core.codec.learned.stream import StreamHeader, parse, serialise
-from pgic_core.codec.learned.varint import varint
 from pgic_core.codec.tiling import Grid
 from pgic_core.errors import PgiChecksumError, PgiError, PgiFormatError, PgiLimitError, PgiTruncatedError
 from pgic_core.limits import DEFAULT_LIMITS, Limits
+from pgic_core.varint import varint
 
 DIGEST = "00112233445566778899aabbccddeeff"
 HEADER = 24

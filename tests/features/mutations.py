@@ -17,9 +17,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from pgic_core.codec.learned.varint import varint
 from pgic_core.errors import PgiError
 from pgic_core.features import decode_features, encode_features, inspect_features
+from pgic_core.varint import varint
 
 __all__ = ["Report", "attack", "seal", "streams"]
 

@@ -12,10 +12,10 @@ import numpy as np
 from pgic_core.codec.learned.cdf_rows import RowMap
 from pgic_core.codec.learned.entropy import CdfTable, encode_segments
 from pgic_core.codec.learned.stream import StreamHeader, serialise
-from pgic_core.codec.learned.varint import varint
 from pgic_core.codec.tiling import Grid
 from pgic_core.container import ImageFields
 from pgic_core.models import default_model
+from pgic_core.varint import varint
 from tests.container.forge import EXTENSION, METADATA, Block, deflated, forge, image_block, metadata_content
 
 from .prefix_codes import prefix_codes

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import cbor2
 
-from pgic_core.codec.learned.varint import varint
 from pgic_core.container import PgiReader
+from pgic_core.varint import varint
 from tests.container.forge import EXTENSION, Block, forge
 
 from .sealing import Region, reseal

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -304,3 +306,22 @@ def test_encoding_for_recipients_keeps_to_the_budget(keys: Keys) -> None:
     assert len(data) <= 24_000
     assert pgic_core.decode(data, keys=keys.full).shape == (512, 512, 3)
     assert pgic_core.decode(data, keys=keys.preview, level="preview").shape == (64, 64, 3)
+
+
+def test_threads_that_ask_for_one_message_read_it_once(sealed_learned: bytes, keys: Keys) -> None:
+    """Tiles share messages, and threads read tiles."""
+
+    class Slow(Counting):
+        def read_up_to(self, offset: int, length: int) -> bytes:
+            found = super().read_up_to(offset, length)
+            time.sleep(0.002)  # long enough for all threads to ask
+            return found
+
+    source = Slow(sealed_learned)
+    with open_reader(source, pgic_core.Limits(), keys.full) as reader:
+        length = reader.payload_length
+        source.ranges.clear()
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(lambda _: reader.read_payload(0, length), range(8)))
+    assert len(set(found)) == 1
+    assert len(source.ranges) == len(set(source.ranges)) > 10

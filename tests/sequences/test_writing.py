@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import pgic_core
-from pgic_core import PgiFile, SequenceWriter
+from pgic_core import Limits, PgiFile, SequenceWriter
 from pgic_core.errors import PgiInputError, PgiOptionError, PgiUnsupportedError, PgiWarning
 
 from .conftest import FRAMES
@@ -142,6 +142,9 @@ def test_key_frames_come_as_often_as_is_asked(tmp_path: Path) -> None:
     with PgiFile(path) as file:
         assert file.key_distance == 2
         assert [file.is_key_frame(n) for n in range(7)] == [True, False, False, True, False, False, True]
+    few = Limits(references=1)
+    with SequenceWriter(tmp_path / "y.pgi", limits=few) as writer:
+        assert [writer.append(frame(n), effort=1).key for n in range(3)] == [True, False, True]
     with SequenceWriter.open(path, key_distance=1) as writer:
         assert [writer.append(frame(n), effort=1).key for n in range(3)] == [False, True, False]
 

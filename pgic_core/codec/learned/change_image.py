@@ -90,11 +90,13 @@ class ChangeImage(LearnedImage):
         self.key, self.left, self.top = reference, change.left, change.top
         if isinstance(reference, ChangeImage):
             earlier = reference.changes
+            if change.left or change.top:
+                earlier = tuple(one.moved(change.left, change.top) for one in earlier)
             self.key = reference.key
             self.left += reference.left
             self.top += reference.top
         self.changes = (
-            *(earlier_change.moved(change.left, change.top) for earlier_change in earlier),
+            *earlier,
             CanvasChange(change, own, payload.read),
         )
         self.index = self.key.index
@@ -105,10 +107,9 @@ class ChangeImage(LearnedImage):
             roi_map=_enlarged(before.roi_map, before.grid, change),
             filter=before.filter if change.filter is None else change.filter,
             neutral=change.neutral,
-            exact=None,
+            exact=_remaining(before.exact, change),
         )
         self.grid = change.grid
-        self.header = replace(self.header, exact=self._canvas_exact.all_blocks())
 
     @property
     def preview_bytes(self) -> int:
@@ -171,6 +172,21 @@ def _enlarged(
     return larger
 
 
+def _remaining(before: NDArray[np.bool_] | None, change: ChangeHeader) -> NDArray[np.bool_] | None:
+    """Exact and nearly exact blocks of a canvas after a change of it; ``None`` if there are none."""
+    if before is None:
+        return change.exact
+    grid, side = change.grid, Z_STRIDE // EXACT_SIDE
+    whole = np.zeros((-(-grid.height // EXACT_SIDE), -(-grid.width // EXACT_SIDE)), np.bool_)
+    top, left = (tiles * grid.tile // EXACT_SIDE for tiles in (change.top, change.left))
+    whole[top : top + before.shape[0], left : left + before.shape[1]] = before
+    changed = (change.modes > 0).repeat(side, 0).repeat(side, 1)
+    whole &= ~changed[: whole.shape[0], : whole.shape[1]]
+    if change.exact is not None:
+        whole |= change.exact
+    return whole if whole.any() else None
+
+
 def _own_exact(change: CanvasChange, key: StreamHeader) -> ExactLayer:
     """Exact blocks that one frame carries."""
     header = StreamHeader(key.model_digest, key.quality, change.header.grid, None, exact=change.header.exact)
@@ -200,7 +216,7 @@ class _MovedLayer:
         return whole
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CanvasExact:
     """The exact blocks of a canvas.
 
@@ -243,19 +259,20 @@ class CanvasExact:
                     )
                     yield here, mask & visible, read
 
-    def all_blocks(self) -> NDArray[np.bool_] | None:
-        """Which blocks are exact or nearly so; None if none."""
-        return self._together([moved.blocks(self._shape) for moved in self.layers])
-
     def kept(self) -> tuple[NDArray[np.bool_] | None, int]:
         """See :meth:`.exact_layer.ExactBlocks.kept`."""
-        size, maps = 0, []
-        for moved in self.layers:
+        rows, columns = self._shape
+        size, whole = 0, np.zeros((rows, columns), np.bool_)
+        for number, moved in enumerate(self.layers):
+            if moved.layer.header.exact is None:
+                continue
             kept, length = moved.layer.kept()
-            layer = replace(moved.layer, header=replace(moved.layer.header, exact=kept))
-            maps.append(replace(moved, layer=layer).blocks(self._shape))
             size += length
-        return self._together(maps), size
+            if kept is not None:
+                layer = replace(moved.layer, header=replace(moved.layer.header, exact=kept))
+                blocks = replace(moved, layer=layer).blocks(self._shape)
+                whole |= blocks & self._shown(number)[:rows, :columns]
+        return whole if whole.any() else None, size
 
     def verify(self) -> None:
         """See :meth:`.exact_layer.ExactBlocks.verify`."""
@@ -270,20 +287,21 @@ class CanvasExact:
     def _blocks_box(self) -> Box:
         return self.grid.padded.reduced(EXACT_SIDE)
 
+    @cached_property
+    def _last(self) -> NDArray[np.int32]:
+        """How many change frames there were when a block of the padded canvas last changed; 0 for never.
+
+        Once for all layers: the time for a frame must not grow with the square of its chain.
+        """
+        side, positions = Z_STRIDE // EXACT_SIDE, self.grid.tile // Z_STRIDE
+        padded = self.grid.padded
+        last = np.zeros((padded.height // Z_STRIDE, padded.width // Z_STRIDE), np.int32)
+        for count, change in enumerate(self.changes, 1):
+            modes = change.header.modes
+            top, left = change.top * positions, change.left * positions
+            last[top : top + modes.shape[0], left : left + modes.shape[1]][modes > 0] = count
+        return last.repeat(side, 0).repeat(side, 1)
+
     def _shown(self, number: int) -> NDArray[np.bool_]:
         """Blocks of the padded canvas in which no frame after ``number`` changed anything."""
-        box, side = self._blocks_box, Z_STRIDE // EXACT_SIDE
-        shown = np.ones((box.height, box.width), np.bool_)
-        positions = self.grid.tile // Z_STRIDE
-        for change in self.changes[number:]:
-            changed = (change.header.modes > 0).repeat(side, 0).repeat(side, 1)
-            top, left = change.top * positions * side, change.left * positions * side
-            shown[top : top + changed.shape[0], left : left + changed.shape[1]] &= ~changed
-        return shown
-
-    def _together(self, maps: list[NDArray[np.bool_]]) -> NDArray[np.bool_] | None:
-        rows, columns = self._shape
-        whole = np.zeros((rows, columns), np.bool_)
-        for number, blocks in enumerate(maps):
-            whole |= blocks & self._shown(number)[:rows, :columns]
-        return whole if whole.any() else None
+        return self._last <= number

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
+from ...varint import varint
 from ..tiling import Z_STRIDE, Grid
 from .stream import (
     EXACT,
@@ -24,7 +25,6 @@ from .stream import (
     longest_index,
     read_exact_map,
 )
-from .varint import varint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

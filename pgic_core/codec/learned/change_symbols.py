@@ -155,6 +155,12 @@ class CanvasReader(TileReader):
         self._key_grid, self._left, self._top = key.grid, left, top
         self._changes = changes
 
+    def expect(self, layer: str, indexes: list[int]) -> None:
+        """Of those that the key frame has; a change frame has few."""
+        grid = self._header.grid
+        moved = (tile_moved(index, grid, self._key_grid, self._left, self._top) for index in indexes)
+        self._key.expect(layer, [own for own in moved if own is not None])
+
     def precompute_rows(self, area: object) -> None:
         """Nothing: rows follow from z of each frame."""
 

@@ -38,6 +38,9 @@ _TOGETHER = SMALL_PRODUCT // (2 * FEATURES) ** 2  # pixels of a row
 _USUAL = {1: ((150.0, 4.5),), 2: ((5.0, 1.0), (140.0, 2.6))}
 _RIDGE = 0.02
 _OFFSETS_PER_LEVEL = 64
+_USUAL_OFFSET = 1 / 32
+"""By how many levels pictures come out too dark as a rule: the median of 19 photos. It is much the same for
+all colours and for qualities 30, 50 and 75."""
 
 
 def samples(
@@ -234,7 +237,7 @@ class FilterFit:
 
 
 def _offsets(post_filter: Filter, parts: list[_Sums]) -> tuple[int, int, int]:
-    """What the filter leaves of the mean error, in 64ths of a level; less where samples disagree on it."""
+    """What the filter leaves of the mean error, in 64ths of a level; the usual one where samples disagree."""
     sets = len(post_filter.weights)
     sums = parts if sets == 2 else [part.of_one_set() for part in parts]
     weights = post_filter.weights.reshape(-1, 3) * 2.0**-post_filter.shift
@@ -245,7 +248,8 @@ def _offsets(post_filter: Filter, parts: list[_Sums]) -> tuple[int, int, int]:
     if len(parts) > 1:
         apart = left / shares[:, None] - mean
         doubt = (shares[:, None] * np.square(apart)).sum(0) / shares.sum() / (len(parts) - 1)
-        mean = mean**3 / np.maximum(mean**2 + doubt, 1e-9)
+        unusual = mean - _USUAL_OFFSET
+        mean = _USUAL_OFFSET + unusual**3 / np.maximum(unusual**2 + doubt, 1e-9)
     red, green, blue = np.clip(np.rint(_OFFSETS_PER_LEVEL * mean), -128, 127).astype(int).tolist()
     return red, green, blue
 

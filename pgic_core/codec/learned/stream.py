@@ -18,8 +18,8 @@ import numpy as np
 from ...errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
 from ...models import DIGEST_BYTES
 from ...options import QUALITIES
+from ...varint import varint
 from ..tiling import Z_STRIDE, Grid
-from .varint import varint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

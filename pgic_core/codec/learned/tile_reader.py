@@ -142,8 +142,17 @@ class TileReader:
     def detail(self, area: Box) -> NDArray[np.int16]:
         """Detail symbols of an area whose base was read, ``(1, h, w, 4 (M - B))`` of cells."""
         unread = [i for i in self._header.grid.touching(area) if self._tiles[i].detail is None]
-        self._bytes.expect(self._index.span(LAYERS[1], index) for index in unread)
+        self.expect(LAYERS[1], unread)
         return self._collected(area, self._detail, 4 * (self._model.latent - self._model.base))
+
+    def expect(self, layer: str, indexes: list[int]) -> None:
+        """Say which tiles are read next: those that lie side by side are read in one step.
+
+        Args:
+            layer: one of :data:`.stream.LAYERS`.
+            indexes: of the tiles.
+        """
+        self._bytes.expect(self._index.span(layer, index) for index in indexes)
 
     def _collected(
         self, area: Box, read: Callable[[int], NDArray[np.int16]], channels: int
@@ -158,7 +167,7 @@ class TileReader:
 
     def _read_z(self, indexes: list[int]) -> None:
         """The hyper-latents of tiles. What cannot be read is zeros, here and below."""
-        self._bytes.expect(self._index.span(LAYERS[0], index) for index in indexes)
+        self.expect(LAYERS[0], indexes)
         boxes = {index: self._header.grid.box(index) for index in indexes}
         shapes = {index: (box.height // Z_STRIDE, box.width // Z_STRIDE) for index, box in boxes.items()}
         for shape in set(shapes.values()):

@@ -25,6 +25,7 @@ _PEER_STYLES = {
     "heic": ("#009e73", "^"),
     "avif": ("#0072b2", "D"),
     "jxl": ("#a05fb4", "P"),
+    "jp2": ("#8b6d4b", "X"),
 }
 _PGIC_COLOURS = ("#d5301a", "#7a1409", "#f08a7c", "#b8860b")
 _MAX_COLUMNS = 3
