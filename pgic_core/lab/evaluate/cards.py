@@ -157,7 +157,10 @@ def _not_met(figures: Figures) -> Card | None:
     decided = sum(row.verdict in ("met", "not met") for row in rows)
     if not decided:
         return None
-    text = " ".join(f"{row.id}: {row.asked}. Here: {row.measured}." for row in failed) or "Every clause that sets a bound is met."
+    text = (
+        " ".join(f"{row.id}: {row.asked}. Here: {row.measured}." for row in failed)
+        or "Every clause that sets a bound is met."
+    )
     return Card(
         "What is not met?", f"{len(failed)} of {decided}", f"Clauses of Appendix B with a bound. {text}"
     )
