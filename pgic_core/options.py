@@ -53,7 +53,7 @@ DEFAULT_QUALITY = 50
 EFFORTS = range(1, 4)
 DEFAULT_EFFORT = 2
 
-DEFAULT_KEY_DISTANCE = 100
+DEFAULT_KEY_DISTANCE = 64
 """The most change frames between a frame of a sequence and its key frame."""
 
 Level: TypeAlias = str

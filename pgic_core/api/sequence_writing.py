@@ -60,7 +60,7 @@ class SequenceWriter(Closing):
         append: go on with the sequence that the file is. A picture becomes its first frame, and a file that
             is not there is made.
         key_distance: 1 to 1024, the most change frames between any frame and its key frame. More make a
-            smaller file, and a frame takes longer to open. The default is 100, or what the file says.
+            smaller file, and a frame takes longer to open. The default is 64, or what the file says.
         keys: of a sequence whose last frame is encrypted; without one the next is a key frame.
         sync: have the disk store each frame before :meth:`append` returns.
         options: of :func:`pgic_core.encode`, for every frame. Where nothing is said of size and loss, what is

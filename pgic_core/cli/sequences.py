@@ -52,7 +52,7 @@ _KEY_DISTANCE = option(
     group="Sequence",
     advanced=True,
     help="At most N frames in a row need another. More make the file smaller, and single frames slower to "
-    "open. [default: 100]",
+    "open. [default: 64]",
 )
 _DURATION = option(
     "--duration",

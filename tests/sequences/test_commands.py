@@ -143,7 +143,7 @@ def test_what_changed_is_said_and_drawn(site: Path, tmp_path: Path) -> None:
 
 def test_facts_of_a_frame(site: Path) -> None:
     assert (
-        "sequence      5 frames, 1 of them key frames, key distance 100, 0.510 s" in pgic("info", site).output
+        "sequence      5 frames, 1 of them key frames, key distance 64, 0.510 s" in pgic("info", site).output
     )
     facts = json.loads(pgic("info", "--json", "--frame", -1, site).stdout)
     assert facts["sequence"] is None

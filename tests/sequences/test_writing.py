@@ -94,7 +94,7 @@ def test_what_a_sequence_says_of_itself(site: Path) -> None:
         "frames": FRAMES,
         "key_frames": 1,
         "duration_ms": 510,
-        "key_distance": 100,
+        "key_distance": 64,
         "unfinished_bytes": 0,
     }
     assert facts.file_bytes == site.stat().st_size
