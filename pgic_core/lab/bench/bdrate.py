@@ -16,7 +16,7 @@ from ...errors import PgiUnsupportedError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["bd_rate", "mean_bd_rate"]
+__all__ = ["bd_rate", "mean_bd_rate", "quality_at"]
 
 
 def bd_rate(anchor: Iterable[tuple[float, float]], test: Iterable[tuple[float, float]]) -> float | None:
@@ -73,3 +73,19 @@ def _interpolated(curve: dict[float, float]) -> Any:
     except ImportError:
         raise PgiUnsupportedError("BD-rate needs SciPy: pip install 'pgic[eval]'.") from None
     return PchipInterpolator(list(curve), list(curve.values()))
+
+
+def quality_at(curve: Iterable[tuple[float, float]], rate: float) -> float | None:
+    """Quality of a codec at a rate, between its points as :func:`bd_rate` has it; None beyond them.
+
+    Args:
+        curve: rate and quality of each point.
+        rate: in the same unit.
+
+    Raises:
+        PgiUnsupportedError: SciPy is not installed.
+    """
+    points = {math.log(bits): quality for bits, quality in sorted(curve)}
+    if len(points) < 2 or not min(points) <= math.log(rate) <= max(points):
+        return None
+    return float(_interpolated(points)(math.log(rate)))

@@ -1,4 +1,4 @@
-"""What the page says in one look, and the table of Appendix B: asked, measured, met or not, how measured."""
+"""The table of Appendix B: asked, measured, met or not, and how it was measured."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from ...errors import PgiUnsupportedError
 from ...models import default_threads, engine_description
 from ..bench.ratio import RATIOS
 from ..bench.standard_demands import EXCELLENT_PSNR
 from .cost import processor_name
 from .recognition_table import MOST_LOST
-from .summary import bd_against, means, shared_quality
+from .summary import means, shared_quality
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,29 +20,15 @@ if TYPE_CHECKING:
 
     from .summary import Figures, Mean
 
-__all__ = ["Card", "Clause", "Verdict", "appendix_b", "cards"]
+__all__ = ["USUAL_QUALITY", "Clause", "Verdict", "appendix_b"]
 
-_USUAL = 50
+USUAL_QUALITY = 50
+"""The quality of pgic that single figures are of, or the measured one next to it."""
 _STANDARD_MEGAPIXELS = 5.0
 _STANDARD_RATE = 5.0
 _STANDARD_CORES = 8
 
 Verdict: TypeAlias = Literal["met", "not met", "reported", "not measured"]
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """An answer in one look.
-
-    Attributes:
-        question: what it answers.
-        answer: a figure.
-        detail: what the figure says, in a sentence or two.
-    """
-
-    question: str
-    answer: str
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,84 +50,9 @@ class Clause:
     how: str
 
 
-def cards(figures: Figures) -> list[Card]:
-    """How much smaller, how good, how fast, where it fails; those of the four that were measured."""
-    found = means(figures.points)
-    usual = shared_quality(found, "pgic", _USUAL)
-    answers = [_smaller(figures), _good(usual), _fast(figures), _worst(figures, usual)]
-    return [answer for answer in answers if answer is not None]
-
-
-def _smaller(figures: Figures) -> Card | None:
-    try:
-        rates = {
-            name: rate for name, (rate, _) in bd_against(figures.points, "pgic").items() if rate is not None
-        }
-    except PgiUnsupportedError as error:
-        return Card("How much smaller?", "?", str(error))
-    if not rates:
-        return None
-    anchor = "jpeg" if "jpeg" in rates else min(rates)
-    others = ", ".join(
-        f"{rate:+.0f} % against {name}" for name, rate in sorted(rates.items()) if name != anchor
-    )
-    return Card(
-        "How much smaller?",
-        f"{rates[anchor]:+.0f} %",
-        f"Bytes against {anchor} at the same PSNR (BD-rate, mean over pictures). {others}".strip()
-        + ("." if others else ""),
-    )
-
-
-def _good(usual: Mean | None) -> Card | None:
-    if usual is None:
-        return None
-    values = usual.values
-    return Card(
-        "How good?",
-        f"{values['psnr']:.1f} dB",
-        f"Mean PSNR at quality {usual.quality}, {values['bpp']:.2f} bits a pixel,"
-        f" {values['ratio_raw']:.0f} times smaller than raw. MS-SSIM {values['ms_ssim']:.4f}.",
-    )
-
-
-def _fast(figures: Figures) -> Card | None:
-    speeds = {(row["codec"], row["operation"]): row for row in figures.speed}
-    if ("pgic", "encode") not in speeds:
-        return None
-    encode, decode = speeds["pgic", "encode"], speeds["pgic", "decode"]
-    text = (
-        f"Megapixels a second to encode and to decode, {default_threads()} threads,"
-        f" quality {encode['quality']}."
-    )
-    if ("avif", "encode") in speeds:
-        text += (
-            f" AVIF: {speeds['avif', 'encode']['megapixels_per_second']:.1f} and"
-            f" {speeds['avif', 'decode']['megapixels_per_second']:.1f}."
-        )
-    return Card(
-        "How fast?",
-        f"{encode['megapixels_per_second']:.1f} / {decode['megapixels_per_second']:.1f}",
-        text,
-    )
-
-
-def _worst(figures: Figures, usual: Mean | None) -> Card | None:
-    if usual is None:
-        return None
-    own = [p for p in figures.points if p.codec == "pgic" and p.quality == usual.quality]
-    worst = min(own, key=lambda p: (math.isnan(p.worst_tile), p.worst_tile, p.picture))
-    return Card(
-        "Where does it fail?",
-        f"SSIM {worst.worst_tile:.2f}",
-        f"Worst tile of 64 pixels at quality {usual.quality}: {worst.picture} at {worst.worst_x},"
-        f" {worst.worst_y}. The crops below begin with it.",
-    )
-
-
 def appendix_b(figures: Figures) -> list[Clause]:
     """The rows, in the order of the appendix."""
-    usual = shared_quality(means(figures.points), "pgic", _USUAL)
+    usual = shared_quality(means(figures.points), "pgic", USUAL_QUALITY)
     return [
         *_quality_clauses(usual),
         _infrared_clause(figures),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .tasks import Task
 
-__all__ = ["Figures", "Mean", "bd_against", "means", "shared_quality"]
+__all__ = ["Figures", "Mean", "bd_against", "bd_by_picture", "curves_of", "means", "shared_quality"]
 
 _AVERAGED = tuple(f.name for f in fields(EvalPoint) if f.type == "float" and f.name not in TIMES)
 
@@ -106,16 +106,34 @@ def bd_against(points: Sequence[EvalPoint], test: str) -> dict[str, tuple[float 
     Returns:
         For each other codec the mean, None if no picture has one, and the number of pictures that have.
     """
-    curves: dict[str, dict[str, list[tuple[float, float]]]] = defaultdict(lambda: defaultdict(list))
-    for point in points:
-        if point.scale == 1 and point.codec != RAW:
-            curves[point.codec][point.picture].append((point.bpp, point.psnr))
+    curves = curves_of(points)
     own = curves.get(test, {})
     return {
         anchor: mean_bd_rate(bd_rate(others[name], curve) for name, curve in own.items() if name in others)
         for anchor, others in curves.items()
         if anchor.split()[0] != test.split()[0]
     }
+
+
+def bd_by_picture(points: Sequence[EvalPoint], test: str) -> dict[tuple[str, str], float]:
+    """The same of each picture: per cent by picture and other codec, those without one left out."""
+    curves = curves_of(points)
+    return {
+        (picture, anchor): rate
+        for anchor, others in curves.items()
+        if anchor.split()[0] != test.split()[0]
+        for picture, curve in curves.get(test, {}).items()
+        if picture in others and (rate := bd_rate(others[picture], curve)) is not None
+    }
+
+
+def curves_of(points: Sequence[EvalPoint]) -> dict[str, dict[str, list[tuple[float, float]]]]:
+    """Bits per pixel and PSNR by codec and picture, whole pictures alone."""
+    curves: dict[str, dict[str, list[tuple[float, float]]]] = defaultdict(lambda: defaultdict(list))
+    for point in points:
+        if point.scale == 1 and point.codec != RAW:
+            curves[point.codec][point.picture].append((point.bpp, point.psnr))
+    return curves
 
 
 def shared_quality(found: Sequence[Mean], codec: str, quality: int) -> Mean | None:

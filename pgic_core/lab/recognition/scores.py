@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -125,8 +124,34 @@ def text_of(seen: Sequence[Seen]) -> str:
 
 
 def _text_share(seen: Sequence[Seen], truth: Sequence[Seen]) -> float:
-    want = text_of(truth)
-    return max(0.0, 1 - edit_distance(text_of(seen), want) / len(want)) if want else math.nan
+    """Share of the characters that are right; line by line where it is known where the lines are."""
+    want = sum(len(text_of([line])) for line in truth)
+    if not want:
+        return math.nan
+    if all(_area(line.box) <= 1 for line in truth):  # known as a whole, without places
+        wrong = edit_distance(text_of(seen), text_of(truth))
+    else:
+        wrong = _wrong_by_place(seen, truth)
+    return max(0.0, 1 - wrong / want)
+
+
+def _wrong_by_place(seen: Sequence[Seen], truth: Sequence[Seen]) -> int:
+    """Wrong characters, where each line that is seen counts for the line whose place it shares most of.
+
+    Dials and panels have no order of reading: joined, one line that moves by a pixel would change all.
+    """
+    assigned: list[list[Seen]] = [[] for _ in truth]
+    wrong = 0
+    for line in seen:
+        shares = [_shared(line.box, each.box) / max(_area(line.box), 1e-9) for each in truth]
+        best = max(range(len(truth)), key=shares.__getitem__)
+        if shares[best] >= _IOU:
+            assigned[best].append(line)
+        else:
+            wrong += len(text_of([line]))
+    return wrong + sum(
+        edit_distance(text_of(found), text_of([line])) for found, line in zip(assigned, truth, strict=True)
+    )
 
 
 def edit_distance(first: str, second: str) -> int:
@@ -139,72 +164,98 @@ def edit_distance(first: str, second: str) -> int:
     return row[-1]
 
 
-@dataclass(slots=True)
-class _Found:
-    """What was seen of one label in one picture."""
-
-    scores: list[float] = field(default_factory=list)
-    right: list[bool] = field(default_factory=list)
-    there: int = 0
-
-
 class _Boxes:
     """Mean average precision over the labels that are there."""
 
     def __init__(self, kind: Kind, seen: Sequence[Sequence[Seen]], truth: Sequence[Sequence[Seen]]) -> None:
         del kind
-        self._found: dict[str, list[_Found]] = defaultdict(list)
+        self._count = len(truth)
         labels = sorted({each.label for picture in truth for each in picture})
-        for found, there in zip(seen, truth, strict=True):
-            for label in labels:
-                mine = [s for s in found if s.label == label]
-                self._found[label].append(_matched(mine, [t for t in there if t.label == label]))
+        self._found = [_Label.of(label, seen, truth) for label in labels]
 
     def figure(self, picks: NDArray[np.intp]) -> float:
         """Mean average precision over these pictures."""
-        values = [_average_precision([found[i] for i in picks]) for found in self._found.values()]
+        times = np.bincount(picks, minlength=self._count)
+        values = [found.average_precision(times) for found in self._found]
         known = [value for value in values if not math.isnan(value)]
         return sum(known) / len(known) if known else math.nan
 
 
-def _matched(seen: Sequence[Seen], there: Sequence[Seen]) -> _Found:
-    """The surest box takes the best of what is left of the truth, if they overlap by half."""
+@dataclass(frozen=True, slots=True)
+class _Label:
+    """What was seen of one label in all pictures, surest first.
+
+    Attributes:
+        pictures: number of each box's picture.
+        right: whether it is there.
+        there: how many boxes each picture has in truth.
+    """
+
+    pictures: NDArray[np.intp]
+    right: NDArray[np.bool_]
+    there: NDArray[np.intp]
+
+    @staticmethod
+    def of(label: str, seen: Sequence[Sequence[Seen]], truth: Sequence[Sequence[Seen]]) -> _Label:
+        """The boxes of a label, each picture's matched with its truth."""
+        boxes: list[tuple[float, int, bool]] = []
+        there = []
+        for number, (found, known) in enumerate(zip(seen, truth, strict=True)):
+            mine = [t for t in known if t.label == label]
+            there.append(len(mine))
+            boxes += [
+                (score, number, right)
+                for score, right in _matched([s for s in found if s.label == label], mine)
+            ]
+        boxes.sort(key=lambda box: -box[0])
+        return _Label(
+            np.array([number for _, number, _ in boxes], np.intp),
+            np.array([right for *_, right in boxes], bool),
+            np.array(there, np.intp),
+        )
+
+    def average_precision(self, times: NDArray[np.intp]) -> float:
+        """Area under precision over recall, precision made falling (as in PASCAL VOC since 2010).
+
+        Args:
+            times: how often each picture counts.
+        """
+        there = int(self.there @ times)
+        if not there:
+            return math.nan
+        taken = times[self.pictures]
+        hits = np.cumsum(taken * self.right)
+        precision = hits / np.maximum(np.cumsum(taken), 1)
+        falling = np.maximum.accumulate(precision[::-1])[::-1]
+        return float((falling * taken * self.right).sum() / there)
+
+
+def _matched(seen: Sequence[Seen], there: Sequence[Seen]) -> list[tuple[float, bool]]:
+    """Score of each box, and whether it is right: the surest takes the best of what is left of the truth."""
     left = list(there)
-    found = _Found(there=len(there))
+    found = []
     for each in sorted(seen, key=lambda s: -s.score):
         best = max(left, key=lambda t: _overlap(each.box, t.box), default=None)
         right = best is not None and _overlap(each.box, best.box) >= _IOU
         if right and best is not None:
             left.remove(best)
-        found.scores.append(each.score)
-        found.right.append(right)
+        found.append((each.score, right))
     return found
 
 
 def _overlap(a: Box, b: Box) -> float:
+    both = _shared(a, b)
+    return both / (_area(a) + _area(b) - both) if both else 0.0
+
+
+def _shared(a: Box, b: Box) -> float:
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    both = width * height
-    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
+    return width * height if width > 0 and height > 0 else 0.0
 
 
-def _average_precision(found: Sequence[_Found]) -> float:
-    """Area under precision over recall, precision made falling (as in PASCAL VOC since 2010)."""
-    there = sum(each.there for each in found)
-    if not there:
-        return math.nan
-    scores = np.array([score for each in found for score in each.scores])
-    right = np.array([hit for each in found for hit in each.right], bool)
-    order = np.argsort(-scores, kind="stable")
-    hits = np.cumsum(right[order])
-    if not hits.size:
-        return 0.0
-    precision = hits / np.arange(1, len(hits) + 1)
-    falling = np.maximum.accumulate(precision[::-1])[::-1]
-    steps = np.diff(np.concatenate([[0], hits])) / there
-    return float((falling * steps).sum())
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def seen_from_maps(maps: Sequence[Mapping[str, Any]]) -> list[Seen]:

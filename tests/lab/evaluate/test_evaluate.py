@@ -16,11 +16,12 @@ from PIL import Image
 from skimage import data
 
 import pgic_core
+from pgic_core.errors import PgiOptionError
 from pgic_core.lab.bench.metrics import ms_ssim, psnr, ssim
 from pgic_core.lab.bench.peers import find_codec
 from pgic_core.lab.evaluate.crops import file_of_size
 from pgic_core.lab.evaluate.points import TIMES
-from pgic_core.lab.evaluate.subjects import find_subjects
+from pgic_core.lab.evaluate.subjects import find_all, find_subjects
 
 from .conftest import FAST, run_evaluate
 
@@ -204,3 +205,24 @@ def test_the_clauses_of_appendix_b_are_answered(report: Path) -> None:
         clause = next(c for c in clauses if f"JPEG {quality}" in c["asked"])
         assert clause["verdict"] == ("met" if excellent else "not met")
     assert not math.isnan(float(rows[0]["ms_ssim"]))
+
+
+def test_folders_together_and_large_pictures_made_small(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "more"
+    other.mkdir()
+    Image.fromarray(data.coffee()).save(other / "coffee.png")
+    subjects, _ = find_all([folder, other])
+    names = [subject.name for subject in subjects]
+    assert {"photos <1>/coffee.png", "more/coffee.png"} <= set(names)
+    small, _ = find_all([folder, other], most_megapixels=0.06)
+    for before, after in zip(subjects, small, strict=True):
+        if after.name != "more/coffee.png":
+            assert after == before  # small already, or stored without loss
+    large = small[names.index("more/coffee.png")]
+    assert (large.width, large.height) == (300, 200)
+    assert large.rgb().shape == (200, 300, 3)
+    assert large.file_bytes == 0  # the file is of another picture
+    assert large.digest != subjects[names.index("more/coffee.png")].digest
+    assert abs(large.rgb().mean() - data.coffee().mean()) < 1
+    with pytest.raises(PgiOptionError, match="same folder and name"):
+        find_all([other, other])

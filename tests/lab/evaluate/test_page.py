@@ -21,7 +21,13 @@ def test_the_page_answers_in_one_look(report: Path) -> None:
     with opened(report / "report.html") as page:
         assert "photos <1>" in page.locator("h1").inner_text()
         questions = page.locator(".card h3").all_inner_texts()
-        assert questions == ["How much smaller?", "How good?", "How fast?", "Where does it fail?"]
+        assert questions == [
+            "How much smaller?",
+            "How good?",
+            "How fast?",
+            "Where does it fail?",
+            "What is not met?",
+        ]
         assert all("NaN" not in text and text for text in page.locator(".card b").all_inner_texts())
         # Nothing is wider than the window but what scrolls by itself.
         assert page.evaluate("document.documentElement.scrollWidth") <= 1280

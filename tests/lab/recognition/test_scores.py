@@ -66,6 +66,20 @@ def test_text_by_edit_distance() -> None:
     assert better.lost < 0
 
 
+def test_text_that_has_no_order_is_compared_by_place() -> None:
+    numbers = [seen("10", (10, 50, 30, 60)), seen("20", (40, 10, 60, 20)), seen("30", (70, 50, 90, 60))]
+    # One of them moves up by half its height, which changes the order of the joined text.
+    moved = [seen("10", (10, 50, 30, 60)), seen("20", (40, 10, 60, 20)), seen("30", (70, 45, 90, 55))]
+    assert text_of(numbers) != text_of(moved)
+    assert difference_of("text", [numbers], [moved]).lost == 0
+    halves = [seen("1", (10, 50, 19, 60)), seen("0", (20, 50, 30, 60)), *numbers[1:]]
+    assert difference_of("text", [numbers], [halves]).lost == 0
+    missing = difference_of("text", [numbers], [numbers[:2]])
+    assert missing.lost == pytest.approx(100 / 3)
+    more = difference_of("text", [numbers], [[*numbers, seen("xy", (200, 200, 220, 210))]])
+    assert more.lost == pytest.approx(100 / 3)  # what is not there is wrong, too
+
+
 def test_labels_by_the_first_one() -> None:
     original = [[seen("cat", score=0.6), seen("dog", score=0.3)], [seen("bus")], [seen("car")], [seen("cup")]]
     decoded = [[seen("dog", score=0.5), seen("cat", score=0.4)], [seen("bus")], [], [seen("cup")]]

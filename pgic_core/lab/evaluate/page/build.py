@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from .... import __version__
 from ....errors import PgiUnsupportedError
 from ....models import default_model, default_threads, engine_description
-from ..answers import appendix_b, cards
+from ..answers import appendix_b
+from ..cards import cards
 from ..cost import processor_name
 from ..points import EvalPoint
 from ..summary import bd_against, means

@@ -1,0 +1,50 @@
+"""What the report says in one look, on figures that are made up here."""
+
+from __future__ import annotations
+
+import math
+
+from pgic_core.lab.evaluate.cards import cards
+from pgic_core.lab.evaluate.points import EvalPoint
+from pgic_core.lab.evaluate.summary import Figures
+
+
+def curve(picture: str, codec: str, factor: float) -> list[EvalPoint]:
+    """PSNR rises by 6 dB whenever bits double; at one bit it is 30 dB for a factor of 1."""
+    return [
+        EvalPoint(
+            picture, "visible", codec, quality, 1, 100, 100, 10, bpp * factor, 1, 1, 30 + 6 * math.log2(bpp)
+        )
+        for quality, bpp in ((20, 0.25), (50, 1.0), (80, 4.0))
+    ]
+
+
+def answers(figures: Figures) -> dict[str, tuple[str, str]]:
+    return {card.question: (card.answer, card.detail) for card in cards(figures)}
+
+
+def test_peers_are_compared_at_as_many_bits_and_the_dearest_picture_is_named() -> None:
+    points = [*curve("a.png", "pgic", 1), *curve("b.png", "pgic", 1)]
+    points += [*curve("a.png", "jpeg", 2), *curve("b.png", "jpeg", 2)]
+    points += [*curve("a.png", "avif", 1), *curve("b.png", "avif", 0.8)]
+    told = answers(Figures(points=points))
+    assert told["How much smaller?"][0] == "-50 %"
+    # jpeg takes twice the bits: 6 dB less in as many; avif as many in one picture, 0.8 in the other.
+    assert "In as many bits, avif +1.0, jpeg -6.0 dB." in told["How good?"][1]
+    assert "b.png, +25 % against avif" in told["Where does it fail?"][1]
+
+
+def test_what_is_not_met_is_counted_and_named() -> None:
+    ratio = {"picture": "a.png", "jpeg_bytes": 1000, "file_bytes": 90, "ms_ssim": 0.9}
+    figures = Figures(
+        points=curve("a.png", "pgic", 1),
+        ratio=[{**ratio, "jpeg_quality": 95, "psnr": 36.0}, {**ratio, "jpeg_quality": 80, "psnr": 34.0}],
+    )
+    answer, detail = answers(figures)["What is not met?"]
+    assert answer == "1 of 2"
+    assert "A-B.2c: 80% smaller than JPEG 80" in detail
+    figures.ratio = figures.ratio[:1]
+    assert answers(figures)["What is not met?"] == (
+        "0 of 1",
+        "Clauses of Appendix B with a bound. Every clause that sets a bound is met.",
+    )
