@@ -31,13 +31,15 @@ __all__ = ["CodedChange", "Scene"]
 
 _MOST_NEW = 0.9
 """A frame with a larger share of new positions is better coded as a key frame."""
-_MOVED = 0.5
-"""If more positions than this share seem to have changed, the camera may have moved."""
-_LEAST_GAIN = 0.8
-"""A frame is aligned if that leaves at most this share of the difference."""
+_STILL = 0.3
+"""If this share of what has structure looks as before, the camera stands still, whatever moves before it."""
+_LEAST_GAIN, _LEAST_AGREEMENT = 0.15, 0.5
+"""A frame is aligned if so much more of what has structure looks as before then, and at least this much."""
+_LEAST_STRUCTURE, _ALIKE = 1.5, 0.6
+"""Mean size of structure in grey levels from which on it counts; and the share of it that may differ."""
 _FRESH = 63.75
 """What counts as the change of a position that no frame showed before: the most that a file can say."""
-_LEAST_PROMISED, _MOST_PROMISED = 1.0, 4.0
+_LEAST_PROMISED, _MOST_PROMISED = 1.0, 2.0
 """Grey levels by which the mean of a position may always, and may at most, differ from what is stored."""
 
 
@@ -78,14 +80,12 @@ class _Found:
     Attributes:
         changed: bool ``(h, w)`` of z positions.
         amount: float32 ``(h, w)``, by how many grey levels.
-        share: of the positions that the frame shows, how many changed.
-        difference: mean over what both show, in grey levels.
+        agreement: how much of what has structure, in what both show, looks the same.
     """
 
     changed: NDArray[np.bool_]
     amount: NDArray[np.float32]
-    share: float
-    difference: float
+    agreement: float
 
 
 class Scene:
@@ -163,7 +163,7 @@ class Scene:
         """
         placed = self._source.still(rgb)
         found = self._detected(placed)
-        if moving and found.share > _MOVED:
+        if moving and found.agreement < _STILL:
             placed, found = self._aligned(rgb, placed, found)
         changed = found.changed
         if exact is not None:
@@ -200,21 +200,21 @@ class Scene:
         return frame
 
     def _aligned(self, rgb: NDArray[np.uint8], placed: Placed, found: _Found) -> tuple[Placed, _Found]:
-        """The frame where it was found in the canvas, if it differs less there, and what differs."""
+        """The frame where it was found in the canvas, if more agrees there, and what differs."""
         where = align(self._source.rgb, self._last.rgb, self._last.where, rgb)
         moved = None if where is None else self._source.moved(rgb, where)
         if moved is None:
             return placed, found
         again = self._detected(moved)
-        return (moved, again) if again.difference <= _LEAST_GAIN * found.difference else (placed, found)
+        better = again.agreement >= max(found.agreement + _LEAST_GAIN, _LEAST_AGREEMENT)
+        return (moved, again) if better else (placed, found)
 
     def _detected(self, placed: Placed) -> _Found:
         """What differs between a frame and the canvas."""
         before, now = block_means(placed.canvas.rgb), block_means(placed.rgb)
         if placed.covered is None:
             changed, amount = detect(before, now, self._promised())
-            share, difference = changed.mean(), np.abs(now - before).max(2).mean()
-            return _Found(changed, amount, float(share), float(difference))
+            return _Found(changed, amount, _agreement(before, now, None))
         covered, known = _mostly(placed.covered), np.ones(before.shape[:2], np.bool_)
         if placed.canvas.known is not None:
             known = _mostly(placed.canvas.known)
@@ -223,18 +223,41 @@ class Scene:
         sides = Z_STRIDE // BLOCK
         shape = changed.shape[0], sides, changed.shape[1], sides
         fresh = (covered & ~known).reshape(shape).any((1, 3))
-        # A mean over what both show, and nothing else.
-        difference = float((np.abs(now - before).max(2) * both).sum() / max(1, both.sum()))
-        changed |= fresh
-        share = float(changed.sum() / max(1, covered.reshape(shape).any((1, 3)).sum()))
-        return _Found(changed, np.where(fresh, np.float32(_FRESH), amount), share, difference)
+        agreement = _agreement(before, now, both)
+        return _Found(changed | fresh, np.where(fresh, np.float32(_FRESH), amount), agreement)
 
     def _promised(self) -> float:
         model, quality = self._canvas.model, self._canvas.header.quality
         if not model.weighs_errors:
             return _MOST_PROMISED
-        error = promised_error(model.error_weight(quality)) ** 0.5
+        error = 0.5 * promised_error(model.error_weight(quality)) ** 0.5
         return float(min(max(error, _LEAST_PROMISED), _MOST_PROMISED))
+
+
+def _agreement(
+    before: NDArray[np.float32], now: NDArray[np.float32], where: NDArray[np.bool_] | None
+) -> float:
+    """How much of what has structure looks the same in two pictures: a share of blocks of 16 x 16 pixels.
+
+    Structure is what is left of block means without their mean over such a block: light changes it little.
+
+    Args:
+        before, now: of :func:`.detection.block_means`.
+        where: bool ``(rows, columns)``, what counts; None for everything.
+    """
+    there, differs = (_structure(values) for values in (before, now - before))
+    counts = there > _LEAST_STRUCTURE
+    if where is not None:
+        height, width = there.shape
+        counts &= where.reshape(height, BLOCK, width, BLOCK).all((1, 3))
+    return float((counts & (differs < _ALIKE * there)).sum() / max(1, counts.sum()))
+
+
+def _structure(means: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean size of the structure of each block of 16 x 16 pixels, in grey levels."""
+    height, width, colours = means.shape
+    blocks = means.reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK, colours)
+    return np.asarray(np.abs(blocks - blocks.mean((1, 3), keepdims=True)).mean((1, 3, 4)), np.float32)
 
 
 def _mostly(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
