@@ -17,8 +17,9 @@ from .. import _version
 from ..audit import audited
 from ..audit.facts import path_of
 from ..container import atomic_write
-from ..data_files import read_bytes
+from ..data_files import parse_json, read_bytes
 from ..errors import PgiAuthenticationError, PgiInputError, PgiOptionError, PgiUnsupportedError
+from ..limits import PHOTO_FORMATS
 from .decoding import inspect
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def check_c2pa(
         raise PgiInputError(f"{os.fspath(manifest)} is not a C2PA manifest.")
     with _refusals(c2pa, PgiInputError, f"{os.fspath(manifest)} cannot be read as a C2PA manifest"):
         reader = c2pa.Reader(MEDIA_TYPE, io.BytesIO(data), store, context=_context(c2pa, roots))
-        state, content = reader.get_validation_state(), json.loads(reader.json())
+        state, content = reader.get_validation_state(), parse_json(reader.json(), os.fspath(manifest))
         failures = (reader.get_validation_results() or {}).get("activeManifest", {}).get("failure", [])
     if state == "Invalid":
         codes = ", ".join(dict.fromkeys(str(each.get("code")) for each in failures)) or "unknown"
@@ -165,7 +166,7 @@ def _add_original(builder: Any, original: str | os.PathLike[str]) -> None:
 
     name = os.fspath(original)
     try:
-        with Image.open(name) as image:
+        with Image.open(name, formats=PHOTO_FORMATS) as image:
             media_type = image.get_format_mimetype() or "application/octet-stream"
         with open(name, "rb") as file:
             ingredient = {"title": os.path.basename(name), "relationship": "parentOf"}

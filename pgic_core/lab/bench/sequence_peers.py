@@ -69,7 +69,7 @@ def _avif(frames: Sequence[NDArray[np.uint8]], quality: int) -> tuple[list[float
     first.save(file, "AVIF", save_all=True, append_images=others, duration=1000, **options)
 
     def decoded() -> Iterator[NDArray[np.uint8]]:
-        with Image.open(io.BytesIO(file.getvalue())) as opened:
+        with Image.open(io.BytesIO(file.getvalue()), formats=("AVIF",)) as opened:
             for number in range(len(frames)):
                 opened.seek(number)
                 yield np.asarray(opened.convert("RGB"))

@@ -43,14 +43,14 @@ class DeviceNetworks:
         self._loaded: dict[str, TorchNetwork] = {}
 
     @staticmethod
-    @lru_cache(maxsize=4)
     def of(model_digest: str, device: torch.device, dtype: torch.dtype) -> DeviceNetworks:
         """Those of the model with this digest; kept for the next caller.
 
         Raises:
             PgiModelError: it is not installed.
         """
-        return DeviceNetworks(find_model(model_digest), device, dtype)
+        # By model and not by digest: another folder may hold better renderers for the same digest.
+        return _kept(find_model(model_digest), device, dtype)
 
     def run(self, name: str, inputs: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         """Outputs of the network called ``name``, which computes in float32, in the order of its file.
@@ -92,3 +92,8 @@ class DeviceNetworks:
         if _FILTER not in self._loaded:
             self._loaded[_FILTER] = TorchNetwork(Network(PATH).read(), self.device, torch.float32)
         return self._loaded[_FILTER]({"picture": pixels, "kernels": kernels})[0]
+
+
+@lru_cache(maxsize=4)
+def _kept(model: Model, device: torch.device, dtype: torch.dtype) -> DeviceNetworks:
+    return DeviceNetworks(model, device, dtype)

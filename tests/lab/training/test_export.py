@@ -137,6 +137,7 @@ class Case:
             },
             "preview": base,
         }
+        self.feeds["change"] = {**self.feeds["code"], "reference": np.zeros_like(self.symbols)}
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +210,24 @@ def test_code_zeroes_what_is_below_its_threshold(codec: Codec, case: Case) -> No
     feeds = dict(case.feeds["code"])
     feeds["threshold"] = np.full(case.symbols.shape, np.inf, np.float16)
     assert not run(codec, "code", feeds).any()
+
+
+def test_change_without_a_reference_codes_as_code_does(codec: Codec, case: Case) -> None:
+    for there, here in zip(
+        run_all(codec, "code", case.feeds["code"]),
+        run_all(codec, "change", case.feeds["change"]),
+        strict=True,
+    ):
+        np.testing.assert_allclose(there, here, rtol=1e-6, atol=1e-6)
+
+
+def test_change_keeps_the_symbols_of_its_reference_below_the_threshold(codec: Codec, case: Case) -> None:
+    reference = np.random.default_rng(3).integers(-9, 10, case.symbols.shape).astype(np.int16)
+    feeds = case.feeds["change"] | {"reference": reference}
+    near = run(codec, "change", feeds)
+    np.testing.assert_array_equal(near, run(codec, "code", case.feeds["code"]))
+    feeds["threshold"] = np.full(case.symbols.shape, np.inf, np.float16)
+    np.testing.assert_array_equal(run(codec, "change", feeds), reference)
 
 
 def test_means(codec: Codec, case: Case) -> None:
