@@ -74,10 +74,14 @@ class FrameCoder:
         from ..codec.sequence.scene import Scene
 
         try:
-            self._scene = Scene.of_frame(frame, threads)
+            self._scene = Scene.of_frame(frame, threads, self._limits)
         except PgiUnsupportedError:  # of another codec
             self._scene = None
         self._any_roi = True
+
+    def forget(self) -> None:
+        """Make the next frame a key frame: what is in the file is not known."""
+        self._scene = None
 
     def code(self, prepared: Prepared, request: EncodeRequest, most_depth: int) -> CodedFrame:
         """Code a frame.
@@ -122,7 +126,8 @@ class FrameCoder:
             from ..codec.sequence.scene import Scene
 
             try:
-                self._scene = Scene(open_coded(reader, self._limits), prepared.picture.pixels[:, :, :3])
+                rgb = prepared.picture.pixels[:, :, :3]
+                self._scene = Scene(open_coded(reader, self._limits), rgb, self._limits)
             except PgiUnsupportedError:  # it has opacity
                 return
 

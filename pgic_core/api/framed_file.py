@@ -9,7 +9,7 @@ import numpy as np
 
 from ..codec.cell_maps import rectangles
 from ..container import IMAGE_FIELDS_SIZE
-from ..errors import PgiOptionError
+from ..errors import PgiOptionError, PgiUnsupportedError
 from .file_info import SequenceInfo
 from .stored_fields import StoredFields
 from .stored_picture import StoredPicture
@@ -191,6 +191,7 @@ class FramedFile(StoredPicture):
             number: as for :meth:`frame`.
 
         Raises:
+            PgiUnsupportedError: the keys at hand open no more than the preview of the frame.
             PgiError: as :meth:`frame` and :meth:`decode`.
         """
         if self._frames is None or self.is_key_frame(number):
@@ -201,7 +202,8 @@ class FramedFile(StoredPicture):
         record = self._frames.record(number)
         reference = self._frames.sequence.reference(record).number
         blocks = self.frame(number).coded.facts.changes
-        assert blocks is not None
+        if blocks is None:
+            raise PgiUnsupportedError("The keys at hand open no more of the frame than its preview.")
         return FrameChanges(blocks, False, reference, (self.width, self.height))
 
     def _require_one(self, number: int) -> None:

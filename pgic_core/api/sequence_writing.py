@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
@@ -138,6 +139,9 @@ class SequenceWriter(Closing):
             PgiError: as :func:`pgic_core.encode`; PgiOptionError also where the picture does not go with the
                 sequence, PgiInputError where the file cannot be written. The sequence stays as it was.
         """
+        if duration is not None and not math.isfinite(duration):
+            raise PgiOptionError(f"A duration must be a number of milliseconds, not {duration}.")
+        shown = 0 if duration is None else round(duration)
         before = self._options
         if any(options.get(name) for name in _RATES):  # which contradict each other
             before = {name: value for name, value in before.items() if name not in _RATES}  # type: ignore[assignment]
@@ -147,9 +151,13 @@ class SequenceWriter(Closing):
             if self._appender is not None:
                 self._appender.require_like(prepared.a2(Compression.RAW))
             coded = self._coder.code(prepared, request, self._most_depth())
-            record = self._put(coded, 0 if duration is None else round(duration))
+            try:
+                record = self._put(coded, shown)
+                self._coder.stored(prepared, request, coded)
+            except BaseException:
+                self._coder.forget()  # whatever is in the file now, the next frame does not refer to it
+                raise
             event.facts |= facts_of_coded(coded.data)
-        self._coder.stored(prepared, request, coded)
         return WrittenFrame(record.number, record.length, record.is_key)
 
     def _most_depth(self) -> int:
@@ -188,9 +196,18 @@ class SequenceWriter(Closing):
         if start is not None:
             cast("IO[bytes]", self._target).seek(start)
         if picture is not None:
-            self._begin(begin_sequence(picture, key_distance=self._key_distance or DEFAULT_KEY_DISTANCE))
+            distance = self._key_distance or DEFAULT_KEY_DISTANCE
+            self._begin(begin_sequence(picture, key_distance=distance, limits=self._limits))
         else:
             self._appender = SequenceAppender(self._target, self._limits, sync=self._sync)
+        try:
+            self._take_up(keys)
+        except BaseException:
+            self.close()
+            raise
+
+    def _take_up(self, keys: KeysLike | None) -> None:
+        """Look at the last frame, which the next one may change."""
         assert self._appender is not None
         frames = FrameAccess(self._appender.sequence.reader, self._limits, keys)
         frame, reference = frames.open(frames.sequence.last)

@@ -92,6 +92,7 @@ class SequenceAppender(Closing):
         self._name, self._file = _opened(target)
         self._limits = limits
         self._sync = sync
+        self._unsure = False
         try:
             with plain_errors(self._name):
                 self._base = self._file.tell()
@@ -140,6 +141,8 @@ class SequenceAppender(Closing):
             PgiLimitError: there would be too many frames.
             PgiInputError: the file cannot be written; what was in it still is.
         """
+        if self._unsure:
+            raise PgiInputError(f"{self._name} could not be written before; open it again to go on.")
         with PgiReader(frame, self._limits, quiet=True) as reader:
             self._check(reader, reference)
             kind, data = _stored(reader, frame, self._reader.dictionary)
@@ -152,7 +155,10 @@ class SequenceAppender(Closing):
         with plain_errors(self._name):
             self._write(image.offset + IMAGE_FIELDS_SIZE + record.offset, stored)
             header = pack_header(blocks, self._reader.header.fields_crc32, SEQUENCE_VERSION)
+            # Interrupted in here, the file may count the frame or not.
+            self._unsure = True
             self._write(0, header, cut=False)
+            self._unsure = False
         self._blocks = blocks
         while self._ancestors[-1].number != record.jump_number:
             self._ancestors.pop()
@@ -306,5 +312,10 @@ def _open_locked(name: str) -> IO[bytes]:
         file.close()
         raise PgiInputError(f"{name} is open in another writer.") from None
     except OSError:  # a file system without locks
-        pass
+        return file
+    with plain_errors(name):
+        found, there = os.fstat(file.fileno()), os.stat(name)
+    if (found.st_dev, found.st_ino) != (there.st_dev, there.st_ino):  # replaced meanwhile
+        file.close()
+        return _open_locked(name)
     return file

@@ -11,6 +11,7 @@ import pytest
 from pgic_core.codec.base import Payload
 from pgic_core.codec.learned.change_encoder import CanvasPicture, encode_change
 from pgic_core.codec.learned.change_image import ChangeImage, open_change
+from pgic_core.codec.learned.change_stream import ChangeHeader
 from pgic_core.codec.learned.decoder import LearnedImage
 from pgic_core.codec.learned.encoder import encode_learned
 from pgic_core.codec.learned.still import still_of
@@ -265,6 +266,18 @@ def test_headers_that_contradict_themselves(
     data[3:7] = zlib.crc32(bytes(data[:3])).to_bytes(4, "little")
     with pytest.raises(PgiError, match=said):
         opened(bytes(data), chain[0])
+
+
+@pytest.mark.parametrize(("width", "height", "tile"), [(600, 140, 512), (1300, 700, 64), (64, 64, 128)])
+def test_tiles_that_changed_are_those_with_a_mode(width: int, height: int, tile: int) -> None:
+    grid, random = Grid.square(width, height, tile), np.random.default_rng(width)
+    padded = grid.padded
+    modes = (random.random((padded.height // 64, padded.width // 64)) < 0.2).astype(np.uint8)
+    exact = random.random((-(-height // 8), -(-width // 8))) < 0.01
+    header = ChangeHeader(grid, 0, 0, None, modes, modes, None, exact, False)
+    boxes = [grid.box(index) for index in range(grid.count)]
+    assert header.changed_tiles() == [i for i, box in enumerate(boxes) if modes[box.inside(padded, 64)].any()]
+    assert header.exact_tiles() == [i for i, box in enumerate(boxes) if exact[box.inside(padded, 8)].any()]
 
 
 def test_a_frame_cut_short_says_so(chain: list[LearnedImage]) -> None:

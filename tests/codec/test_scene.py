@@ -9,14 +9,17 @@ import pytest
 from skimage import data
 
 from pgic_core.codec.homography import SUBPIXELS, Homography, resampled
-from pgic_core.codec.learned.change_image import ChangeImage
+from pgic_core.codec.learned.change_image import ChangeImage, open_change
 from pgic_core.codec.learned.decoder import LearnedImage
 from pgic_core.codec.learned.encoder import encode_learned
 from pgic_core.codec.learned.warped_image import WarpedImage
 from pgic_core.codec.sequence.alignment import align
+from pgic_core.codec.sequence.canvas import SourceCanvas
 from pgic_core.codec.sequence.detection import amounts_of, block_means, detect
 from pgic_core.codec.sequence.scene import Scene
+from pgic_core.codec.tiling import Grid
 from pgic_core.errors import PgiFormatError
+from pgic_core.limits import Limits
 from pgic_core.models import default_model
 from pgic_core.options import DecodeOptions
 
@@ -170,3 +173,58 @@ def test_a_scene_can_be_taken_up_from_a_file(photo: NDArray[np.uint8]) -> None:
     image = scene.advance(coded, payload_of(coded.payload, 256, 192))
     assert isinstance(image, ChangeImage)
     assert scene.depth == 1
+
+
+def test_a_canvas_stays_within_the_limits_of_those_who_read_it(photo: NDArray[np.uint8]) -> None:
+    moved = Homography(np.array([[1, 0, 300], [0, 1, 200], [0, 0, 1]], np.float64))
+    grid = Grid.square(448, 448, 512)
+    wide = SourceCanvas(photo, None, grid, 0, 0, (448, 448))
+    assert wide.moved(photo, moved) is not None
+    narrow = SourceCanvas(photo, None, grid, 0, 0, (448, 448), Limits(pixels=448 * 448))
+    assert narrow.moved(photo, moved) is None
+
+
+def test_a_map_of_no_picture_is_no_place(photo: NDArray[np.uint8]) -> None:
+    canvas = SourceCanvas(photo, None, Grid.square(448, 448, 512), 0, 0, (448, 448))
+    mirrored = Homography(np.array([[-1, 0, 448], [0, 1, 0], [0, 0, 1]], np.float64))
+    nowhere = Homography(np.full((3, 3), np.nan))
+    assert canvas.moved(photo, mirrored) is None
+    assert canvas.moved(photo, nowhere) is None
+
+
+def test_colour_in_a_grey_scene_asks_for_a_key_frame(photo: NDArray[np.uint8]) -> None:
+    grey = np.repeat(photo[:128, :192, 1:2], 3, 2)
+    scene = scene_of(grey)
+    assert scene.canvas.header.neutral
+    coloured = grey.copy()
+    coloured[40:60, 40:60, 0] = 255
+    assert scene.code(coloured, effort=1, threads=1) is None
+    assert scene.code(grey, effort=1, threads=1) is not None
+
+
+def test_a_fixed_camera_is_not_aligned_to_what_moves_before_it(photo: NDArray[np.uint8]) -> None:
+    scene = scene_of(np.ascontiguousarray(photo[:256, :384]), 30)
+    passing = photo[:256, :384].copy()
+    passing[20:200, 30:250] = data.chelsea()[40:220, 60:280]
+    coded = scene.code(passing, effort=1, threads=1)
+    assert coded is not None
+    assert isinstance(scene.advance(coded, payload_of(coded.payload, 384, 256)), ChangeImage)
+
+
+def test_damage_of_a_moved_frame_is_marked_wherever_it_shows(photo: NDArray[np.uint8]) -> None:
+    frames = [np.ascontiguousarray(photo[20 + k : 276 + k, 30 + k : 350 + k]) for k in (0, 37)]
+    scene = scene_of(frames[0])
+    coded = scene.code(frames[1], effort=1, threads=1)
+    assert coded is not None
+    sound = bytearray(b"".join(coded.payload))
+    reference = scene.canvas
+    image = open_change(payload_of([bytes(sound)], 320, 256), reference)
+    assert isinstance(image, WarpedImage)
+    part = image.canvas.own_index.parts["preview"][next(iter(image.canvas.own_index.parts["preview"]))]
+    sound[part.offset + part.length // 2] ^= 1
+    spoilt = open_change(payload_of([bytes(sound)], 320, 256), reference)
+    shown, mask = spoilt.decode(DecodeOptions(on_damage="conceal"))
+    assert mask is not None
+    differs = (shown != image.decode(DecodeOptions())[0]).any(2)
+    assert differs.any()
+    assert mask[differs].all()

@@ -11,6 +11,7 @@ from PIL import Image
 
 import pgic_core
 from pgic_core import Limits, PgiFile, SequenceWriter
+from pgic_core.codec.sequence.scene import Scene
 from pgic_core.errors import PgiInputError, PgiOptionError, PgiUnsupportedError, PgiWarning
 
 from .conftest import FRAMES
@@ -392,3 +393,25 @@ def test_what_works_on_pictures_only_says_so(site: Path, edit: Any) -> None:
     with pytest.raises(PgiUnsupportedError, match="is a sequence"):
         edit(site)
     assert site.read_bytes() == before
+
+
+@pytest.mark.parametrize("duration", [float("nan"), float("inf")])
+def test_durations_are_numbers(duration: float) -> None:
+    with (
+        pgic_core.SequenceWriter(io.BytesIO()) as writer,
+        pytest.raises(pgic_core.PgiOptionError, match="duration"),
+    ):
+        writer.append(frame(0), duration=duration)
+
+
+def test_after_a_failure_the_next_frame_refers_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.BytesIO()
+    with pgic_core.SequenceWriter(file, quality=40) as writer:
+        writer.append(frame(0))
+        with monkeypatch.context() as patch:
+            patch.setattr(Scene, "advance", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+            with pytest.raises(KeyboardInterrupt):
+                writer.append(frame(1))
+        assert writer.append(frame(2)).key
+    with pgic_core.open_file(file.getvalue()) as opened:
+        assert psnr(opened.frame(-1).decode(), frame(2)) > 30

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from .decoder import LearnedImage
     from .tile_reader import TileReader
 
-__all__ = ["CanvasPicture", "encode_change"]
+__all__ = ["CanvasPicture", "encode_change", "is_neutral"]
 
 _TRIED = (2, 5, 8, 12)
 """Modes of differences that are tried, for much and for little to change."""
@@ -173,10 +173,7 @@ class _ChangeEncoder:
 
     def _neutral(self) -> bool:
         """Whether the canvas is grey: that of the reference was, and this frame is."""
-        rgb = self._picture.rgb
-        return self._reference.header.neutral and bool(
-            np.array_equal(rgb[:, :, 0], rgb[:, :, 1]) and np.array_equal(rgb[:, :, 2], rgb[:, :, 1])
-        )
+        return self._reference.header.neutral and is_neutral(self._picture.rgb)
 
     def _exact_blocks(self) -> NDArray[np.bool_] | None:
         """Blocks to carry without loss, all of them in changed positions."""
@@ -400,3 +397,9 @@ class _ChangeEncoder:
         tile_z = self._z[:, *box.inside(self._grid.padded, Z_STRIDE)].copy()
         tile_z[:, *common.inside(box, Z_STRIDE)] = z[:, *common.inside(outer, Z_STRIDE)]
         return tile_z, cells
+
+
+def is_neutral(rgb: NDArray[np.uint8]) -> bool:
+    """Whether red, green and blue are equal everywhere."""
+    green = rgb[:, :, 1]
+    return np.array_equal(rgb[:, :, 0], green) and np.array_equal(rgb[:, :, 2], green)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CHANGE_MODES",
+    "FARTHEST",
     "MOST_CANVAS",
     "NEW",
     "UNCHANGED",
@@ -57,7 +58,7 @@ _FRONT = 2 + 10
 _LONGEST_VARINT = 10
 MOST_CANVAS = 4
 """A canvas has at most so many times the pixels of its frame, rounded up to tiles."""
-_FARTHEST = 1 << 24
+FARTHEST = 1 << 24
 """No corner lies further from its place in the key frame than this many 1/64 pixels: 262,144 pixels."""
 
 
@@ -98,15 +99,19 @@ class ChangeHeader:
 
     def changed_tiles(self) -> list[int]:
         """Tiles with a changed position, in order."""
-        grid = self.grid
-        return [i for i in range(grid.count) if self.modes[grid.box(i).inside(grid.padded, Z_STRIDE)].any()]
+        return _tiles_with(self.modes, self.grid, Z_STRIDE)
 
     def exact_tiles(self) -> list[int]:
         """Tiles with exact blocks of this frame, in order."""
-        if self.exact is None:
-            return []
-        grid, exact = self.grid, self.exact
-        return [i for i in range(grid.count) if exact[grid.box(i).inside(grid.padded, EXACT_SIDE)].any()]
+        return [] if self.exact is None else _tiles_with(self.exact, self.grid, EXACT_SIDE)
+
+
+def _tiles_with(values: NDArray[np.uint8] | NDArray[np.bool_], grid: Grid, side: int) -> list[int]:
+    """Tiles that hold one of some values, in order; ``side`` pixels are one value."""
+    rows, columns = np.nonzero(values)
+    across = grid.tile // side
+    found: list[int] = np.unique(rows // across * grid.columns + columns // across).tolist()
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +244,7 @@ def _read_header(cursor: Cursor, flags: int, reference: Grid, frame: Grid, limit
         _check_growth(reference, grid, left, top, frame, limits)
     corners = None
     if flags & _WARP:
-        values = [cursor.varint(2 * _FARTHEST) for _ in range(8)]
+        values = [cursor.varint(2 * FARTHEST) for _ in range(8)]
         signed = [v // 2 if v % 2 == 0 else -(v // 2) - 1 for v in values]
         corners = np.array(signed, np.int64).reshape(4, 2)
     shape = grid.padded.height // Z_STRIDE, grid.padded.width // Z_STRIDE

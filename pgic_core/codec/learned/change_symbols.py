@@ -173,6 +173,13 @@ class CanvasReader(TileReader):
                 self._key.drop(own)
         super().forget(before)
 
+    def drop(self, index: int) -> None:
+        """Forget a tile, that of the key frame too."""
+        own = tile_moved(index, self._header.grid, self._key_grid, self._left, self._top)
+        if own is not None:
+            self._key.drop(own)
+        super().drop(index)
+
     def _read_z(self, indexes: list[int]) -> None:
         for index in indexes:
             self._tiles[index] = self._merged_z(index)

@@ -102,6 +102,8 @@ class TileReader:
         Returns:
             ``(2 h, 2 w, symbols of the layer)``, cells. Do not change them.
         """
+        if index not in self._tiles:
+            self._read_z([index])
         return self._base(index) if layer == "base" else self._detail(index)
 
     def drop(self, index: int) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image, ImageFilter
 
 from ...errors import PgiFormatError
 from ...options import ADAPTIVE, DecodeOptions, window_within
@@ -122,7 +123,7 @@ class WarpedImage:
         area = Box.of_window(window).grown(0, scale, self._frame)
         # Sides in whole pixels of the reduced size, so that these are squares.
         whole = self.canvas.grid.picture
-        seen = self.map.reach(area.around(3 * scale), whole).grown(0, scale, whole)
+        seen = self.map.reach(area, whole).grown(3 * scale, scale, whole)
         inside = seen.left, seen.top, seen.width, seen.height
         regions = self._regions(options) if options.level == ADAPTIVE else options.regions
         pixels, mask = self.canvas.decode(replace(options, window=inside, regions=regions))
@@ -131,7 +132,9 @@ class WarpedImage:
         found = resampled(pixels, matrix, out.height, out.width)
         if mask is None:
             return found, None
-        return found, resampled(np.where(mask, np.uint8(255), np.uint8(0)), matrix, out.height, out.width) > 0
+        # Interpolation reaches two pixels further, also with negative weights.
+        spread = np.asarray(Image.fromarray(mask.astype(np.uint8) * 255).filter(ImageFilter.MaxFilter(5)))
+        return found, resampled(spread, matrix, out.height, out.width) > 0
 
     def _regions(self, options: DecodeOptions) -> NDArray[np.bool_]:
         """Cells of the canvas that lie in those of the frame, or touch them."""

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw
 
+from ...errors import PgiFormatError
+from ...limits import DEFAULT_LIMITS, Limits
 from ..homography import SUBPIXELS, Homography, resampled
-from ..learned.change_stream import MOST_CANVAS
+from ..learned.change_stream import FARTHEST, MOST_CANVAS
 from ..tiling import Z_STRIDE, Grid
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ class SourceCanvas:
         grid: its tiles.
         left, top: pixels from its upper left to that of the key frame.
         size: width and height of a frame.
+        limits: of those who read the frames: the canvas grows no further.
     """
 
     rgb: NDArray[np.uint8]
@@ -38,6 +41,7 @@ class SourceCanvas:
     left: int
     top: int
     size: tuple[int, int]
+    limits: Limits = DEFAULT_LIMITS
 
     def still(self, rgb: NDArray[np.uint8]) -> Placed:
         """A frame where the key frame lies.
@@ -60,11 +64,21 @@ class SourceCanvas:
             found: the map from its pixels to those of this canvas.
 
         Returns:
-            The frame; None where the canvas would become larger than the format allows.
+            The frame; None where the canvas would become larger than the format or the limits allow, or the
+            map is that of no picture.
         """
+        try:
+            return self._moved(rgb, found)
+        except PgiFormatError:
+            return None
+
+    def _moved(self, rgb: NDArray[np.uint8], found: Homography) -> Placed | None:
         width, height = self.size
         own = np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float64)
-        corners = np.rint(found.apply(own) * SUBPIXELS).astype(np.int64)
+        places = found.apply(own) * SUBPIXELS
+        if not (np.abs(places) < FARTHEST).all():  # NaN neither
+            return None
+        corners = np.rint(places).astype(np.int64)
         grown = self._grown(corners)
         if grown is None:
             return None
@@ -98,13 +112,14 @@ class SourceCanvas:
         columns = max(padded.width + left, -(-(right + left) // Z_STRIDE) * Z_STRIDE)
         rows = max(padded.height + top, -(-(bottom + top) // Z_STRIDE) * Z_STRIDE)
         frame = Grid.square(width, height, tile)
-        if columns * rows > MOST_CANVAS * frame.columns * frame.rows * tile**2:
+        most = min(MOST_CANVAS * frame.columns * frame.rows * tile**2, self.limits.pixels)
+        if columns * rows > most or -(-columns // tile) * -(-rows // tile) > self.limits.tiles:
             return None
         rgb, known = np.zeros((rows, columns, 3), np.uint8), np.zeros((rows, columns), np.bool_)
         there = slice(top, top + self.rgb.shape[0]), slice(left, left + self.rgb.shape[1])
         rgb[there], known[there] = self.rgb, True if self.known is None else self.known
         grid = Grid.square(columns, rows, tile)
-        return SourceCanvas(rgb, known, grid, self.left + left, self.top + top, self.size)
+        return SourceCanvas(rgb, known, grid, self.left + left, self.top + top, self.size, self.limits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...limits import DEFAULT_LIMITS, Limits
 from ...options import DecodeOptions
 from ..homography import Homography
-from ..learned.change_encoder import CanvasPicture, encode_change
+from ..learned.change_encoder import CanvasPicture, encode_change, is_neutral
 from ..learned.change_image import ChangeImage, canvas_of, open_change
 from ..learned.change_stream import NEW, UNCHANGED
 from ..learned.hard_blocks import promised_error
@@ -95,15 +96,16 @@ class Scene:
         frame: the last frame of the sequence, coded by the learned codec.
         rgb: uint8 ``(H, W, 3)``, the picture it was coded from. Where that is not at hand, as when a file is
             continued, the decoded frame takes its place, and detection sees the error of the codec as well.
+        limits: of those who read the sequence.
 
     Raises:
         PgiUnsupportedError: the frame is coded by another codec, or has opacity.
     """
 
-    def __init__(self, frame: CodedImage, rgb: NDArray[np.uint8]) -> None:
+    def __init__(self, frame: CodedImage, rgb: NDArray[np.uint8], limits: Limits = DEFAULT_LIMITS) -> None:
         self._canvas = canvas_of(frame)
         height, width = rgb.shape[:2]
-        self._source = SourceCanvas(rgb, None, self._canvas.grid, 0, 0, (width, height))
+        self._source = SourceCanvas(rgb, None, self._canvas.grid, 0, 0, (width, height), limits)
         self._last = Last(rgb, Homography(np.eye(3)))
         if isinstance(frame, WarpedImage):
             canvas, tile = frame.canvas, self._canvas.grid.tile
@@ -111,7 +113,7 @@ class Scene:
             empty = np.zeros((area.height, area.width), np.bool_)
             whole = np.zeros((area.height, area.width, 3), np.uint8)
             unknown = SourceCanvas(
-                whole, empty, canvas.grid, canvas.left * tile, canvas.top * tile, (width, height)
+                whole, empty, canvas.grid, canvas.left * tile, canvas.top * tile, (width, height), limits
             )
             placed = unknown.moved(rgb, frame.map)
             assert placed is not None  # it lies in the canvas
@@ -120,14 +122,14 @@ class Scene:
             self._last = Last(rgb, frame.map)
 
     @classmethod
-    def of_frame(cls, frame: CodedImage, threads: int) -> Scene:
+    def of_frame(cls, frame: CodedImage, threads: int, limits: Limits = DEFAULT_LIMITS) -> Scene:
         """The scene that a stored frame shows.
 
         Raises:
             PgiError: it cannot be decoded.
         """
         canvas_of(frame)
-        return cls(frame, frame.decode(DecodeOptions(threads=threads))[0])
+        return cls(frame, frame.decode(DecodeOptions(threads=threads))[0], limits)
 
     @property
     def canvas(self) -> LearnedImage:
@@ -158,9 +160,11 @@ class Scene:
             moving: the camera may have moved.
 
         Returns:
-            The change, or None where a key frame is better: almost everything is new, or blocks are to be
-            exact in a frame that does not lie straight in the canvas.
+            The change, or None where a key frame is better: almost everything is new, blocks are to be exact
+            in a frame that does not lie straight in the canvas, or the first colours come into a grey scene.
         """
+        if self._canvas.header.neutral and not is_neutral(rgb):
+            return None  # or positions without a change would take on the model's tint
         placed = self._source.still(rgb)
         found = self._detected(placed)
         if moving and found.agreement < _STILL:
