@@ -38,6 +38,9 @@ _LEAST_GAIN, _LEAST_AGREEMENT = 0.15, 0.5
 """A frame is aligned if so much more of what has structure looks as before then, and at least this much."""
 _LEAST_STRUCTURE, _ALIKE = 1.5, 0.6
 """Mean size of structure in grey levels from which on it counts; and the share of it that may differ."""
+_MOST_BYTES = 0.85
+"""A moved frame that takes more than this share of its key frame is better coded as a key frame: others need not
+be warped as far from there."""
 _FRESH = 63.75
 """What counts as the change of a position that no frame showed before: the most that a file can say."""
 _LEAST_PROMISED, _MOST_PROMISED = 1.0, 2.0
@@ -137,6 +140,12 @@ class Scene:
         return self._canvas
 
     @property
+    def _key_bytes(self) -> int:
+        """Bytes of the payload of the key frame."""
+        key = self._canvas.key if isinstance(self._canvas, ChangeImage) else self._canvas
+        return key.index.total_bytes
+
+    @property
     def depth(self) -> int:
         """Change frames since the key frame."""
         return len(self._canvas.changes) if isinstance(self._canvas, ChangeImage) else 0
@@ -185,6 +194,8 @@ class Scene:
         )
         payload, modes = encode_change(picture, self._canvas, effort=effort, threads=threads)
         if (modes == NEW).mean() > _MOST_NEW:
+            return None
+        if placed.corners is not None and sum(map(len, payload)) > _MOST_BYTES * self._key_bytes:
             return None
         stored = modes > UNCHANGED
         return CodedChange(payload, Last(rgb, placed.map), placed.coded(stored), stored)
