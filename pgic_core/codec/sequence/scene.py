@@ -39,8 +39,8 @@ _LEAST_GAIN, _LEAST_AGREEMENT = 0.15, 0.5
 _LEAST_STRUCTURE, _ALIKE = 1.5, 0.6
 """Mean size of structure in grey levels from which on it counts; and the share of it that may differ."""
 _MOST_BYTES = 0.85
-"""A moved frame that takes more than this share of its key frame is better coded as a key frame: others need not
-be warped as far from there."""
+"""A moved frame that takes more than this share of its key frame is better coded as a key frame: from there
+others need not be warped as far."""
 _FRESH = 63.75
 """What counts as the change of a position that no frame showed before: the most that a file can say."""
 _LEAST_PROMISED, _MOST_PROMISED = 1.0, 2.0
