@@ -23,6 +23,7 @@ from .stream import (
     PartsReader,
     inflated,
     longest_index,
+    packed_index,
     read_exact_map,
 )
 
@@ -185,14 +186,7 @@ def serialise_change(
     if header.exact is not None:
         packed = zlib.compress(np.packbits(header.exact, axis=1).tobytes(), 9)
         variable += varint(len(packed)) + packed
-    coarse, fine = (
-        b"".join(varint(len(part) // 4) + struct.pack("<I", zlib.crc32(part)) for part in parts)
-        for parts in layers
-    )
-    middle = b"".join(
-        varint(len(part)) + struct.pack("<BI", depth, zlib.crc32(part)) for depth, part in exact
-    )
-    variable += coarse + middle + fine
+    variable += packed_index(layers, exact)
     start = bytes([_VERSION, flags]) + varint(len(variable)) + variable
     checked = start + struct.pack("<I", zlib.crc32(start))
     return [checked, *layers[0], *(part for _, part in exact), *layers[1]]

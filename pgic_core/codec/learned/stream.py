@@ -43,6 +43,7 @@ __all__ = [
     "StreamIndex",
     "inflated",
     "longest_index",
+    "packed_index",
     "parse",
     "read_exact_map",
     "serialise",
@@ -189,14 +190,7 @@ def serialise(
         flags |= _FLAG_EXACT
         packed = zlib.compress(np.packbits(header.exact, axis=1).tobytes(), 9)
         variable += varint(len(packed)) + packed
-    coarse, fine = (
-        b"".join(varint(len(tile) // 4) + struct.pack("<I", zlib.crc32(tile)) for tile in tiles)
-        for tiles in layers
-    )
-    middle = b"".join(
-        varint(len(tile)) + struct.pack("<BI", depth, zlib.crc32(tile)) for depth, tile in exact
-    )
-    variable += coarse + middle + fine
+    variable += packed_index(layers, exact)
     fixed = _FIXED.pack(
         _VERSION,
         flags,
@@ -212,6 +206,23 @@ def serialise(
         *(tile for _, tile in exact),
         *layers[1],
     ]
+
+
+def packed_index(layers: Sequence[Sequence[bytes]], exact: Sequence[tuple[int, bytes]]) -> bytes:
+    """The entries of all parts: of the preview layer, of the exact layer, of the detail layer.
+
+    Args:
+        layers: parts of the preview layer, then of the detail layer.
+        exact: depths and parts of the exact layer.
+    """
+    coarse, fine = (
+        b"".join(varint(len(part) // 4) + struct.pack("<I", zlib.crc32(part)) for part in parts)
+        for parts in layers
+    )
+    middle = b"".join(
+        varint(len(part)) + struct.pack("<BI", depth, zlib.crc32(part)) for depth, part in exact
+    )
+    return coarse + middle + fine
 
 
 class Cursor:
