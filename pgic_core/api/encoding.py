@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..audit import audited
-from ..audit.facts import facts_of_coded, path_of
+from ..audit.logged_facts import facts_of_coded, path_of
 from ..container import atomic_write
 from .encode_request import EncodeOptions, EncodeRequest
 

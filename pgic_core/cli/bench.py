@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from .base import PgicGroup
 from .bench_device import device
 from .bench_loader import loader
 from .bench_perceptual import perceptual
@@ -15,6 +14,7 @@ from .bench_speed import levels, memory, speed
 from .bench_standard import standard
 from .bench_uses import compressai, ratio, roi, worst
 from .bench_watermark import watermark
+from .command_base import PgicGroup
 
 __all__ = ["bench"]
 

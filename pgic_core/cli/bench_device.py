@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..terminal import say
-from .base import PgicCommand, option
-from .bench_common import csv_option, megapixels_option, print_rows, quality_option
+from .bench_options import csv_option, megapixels_option, print_rows, quality_option
+from .command_base import PgicCommand, option
 from .value_types import EXISTING_FILE
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def device(
     torchvision's decode_jpeg on the same device and with two workers on the CPU, and says how far pixels
     differ from those of ONNX Runtime.
     """
-    from ..lab.bench.device import DeviceRow, device_table, measure_device
+    from ..lab.bench.device_decoding import DeviceRow, device_table, measure_device
 
     rows = []
     for row in measure_device(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..terminal import say
-from .base import PgicCommand, option
-from .bench_common import csv_option, images_argument, print_rows, quality_option, runs_option
+from .bench_options import csv_option, images_argument, print_rows, quality_option, runs_option
+from .command_base import PgicCommand, option
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def loader(
     Processor time counts all workers and the process that they feed. On a busy machine its ratios still
     hold, while those of pictures per second do not.
     """
-    from ..lab.bench.loader import LoaderRow, find_pictures, loader_table, measure_loader, readers
+    from ..lab.bench.loader_speed import LoaderRow, find_pictures, loader_table, measure_loader, readers
 
     chosen, missing = readers(names, device)
     for name, reason in missing.items():

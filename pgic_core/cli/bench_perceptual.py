@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..terminal import console
-from .base import PgicCommand
-from .bench_common import csv_option, images_argument, limit_option, print_rows, qualities_option
+from .bench_options import csv_option, images_argument, limit_option, print_rows, qualities_option
+from .command_base import PgicCommand
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ def perceptual(
     perceptual, and fast with an unsharp mask: by how much it differs from that of fast (below zero: nearer to
     the original).
     """
+    from ..lab.bench.bench_pictures import find_samples
     from ..lab.bench.level_distances import DistanceRow, distance_table, measure_distances
-    from ..lab.bench.pictures import find_samples
 
     samples = [sample for sample in find_samples(images, limit) if sample.part == "whole"]
     with progress_bar(len(samples) * len(qualities)) as advance:

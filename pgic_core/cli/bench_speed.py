@@ -8,8 +8,7 @@ import click
 
 from ..errors import PgiOptionError
 from ..terminal import console
-from .base import PgicCommand, option
-from .bench_common import (
+from .bench_options import (
     ALL_CODECS,
     available_codecs,
     codecs_option,
@@ -22,6 +21,7 @@ from .bench_common import (
     runs_option,
     threads_option,
 )
+from .command_base import PgicCommand, option
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def speed(
     "Warm" is a call in a process that has made one before. "Cold" is the time from the start of a process to
     its first result, with interpreter and imports. Peak memory is that of the whole process.
     """
-    from ..lab.bench.peers import PEERS
+    from ..lab.bench.peer_codecs import PEERS
     from ..lab.bench.printed_tables import speed_table, stage_table
     from ..lab.bench.speed import ANCHOR, SpeedRow, measure_speed, measure_stages, steps_of
 

@@ -8,8 +8,7 @@ import click
 
 from ..errors import PgiOptionError
 from ..terminal import console, say
-from .base import PgicCommand, option
-from .bench_common import (
+from .bench_options import (
     csv_option,
     images_argument,
     limit_option,
@@ -18,6 +17,7 @@ from .bench_common import (
     qualities_option,
     quality_option,
 )
+from .command_base import PgicCommand, option
 from .progress import progress_bar
 from .value_types import EXISTING_FILE, OUTPUT_FOLDER
 
@@ -91,13 +91,13 @@ def compressai(
     """
     from tempfile import TemporaryDirectory
 
+    from ..lab.bench.bench_pictures import find_samples
     from ..lab.bench.compressai_bench import (
         CompressaiPoint,
         compressai_table,
         measure_compressai,
         write_pictures,
     )
-    from ..lab.bench.pictures import find_samples
 
     points = []
     samples = find_samples(images, limit)
@@ -122,8 +122,8 @@ def ratio(images: tuple[Path, ...], megapixels: float, csv_path: Path | None, li
     of quality 95 and of quality 80. What these files show is coded in a tenth of the bytes of the first, and
     in a fifth of the second. PSNR should stay above 35 dB.
     """
-    from ..lab.bench.pictures import find_samples
-    from ..lab.bench.ratio import RATIOS, RatioRow, measure_ratio, ratio_table
+    from ..lab.bench.bench_pictures import find_samples
+    from ..lab.bench.jpeg_ratio import RATIOS, RatioRow, measure_ratio, ratio_table
 
     paths = list(dict.fromkeys(sample.path for sample in find_samples(images, limit)))
     rows = []
@@ -167,7 +167,7 @@ def worst(
     (speed 6, 4:4:4, at most as many bytes for the whole picture). From quality 50 on, neutral blocks should
     keep Cb and Cr within 6 levels. The exit status is 1 where that does not hold.
     """
-    from ..lab.bench.pictures import find_samples
+    from ..lab.bench.bench_pictures import find_samples
     from ..lab.bench.worst_case import QUALITIES, WorstRow, generated_pictures, measure_worst, worst_table
 
     samples = find_samples(images, limit) if images else []

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .base import PgicCommand, option
-from .bench_common import csv_option, images_argument, limit_option, megapixels_option, print_rows
+from .bench_options import csv_option, images_argument, limit_option, megapixels_option, print_rows
+from .command_base import PgicCommand, option
 from .progress import progress_bar
 from .value_types import EXISTING
 
@@ -72,8 +72,8 @@ def watermark(
     512 x 512 pixels is looked into with keys of its own, and a tenth as many pairs are tiles of IMAGES with
     the mark of another key. Keys and ids are made from numbers, so that the figures can be repeated.
     """
-    from ..lab.bench.pictures import find_samples
-    from ..lab.bench.records import write_records
+    from ..lab.bench.bench_pictures import find_samples
+    from ..lab.bench.csv_rows import write_records
     from ..lab.bench.watermark_false import measure_false
     from ..lab.bench.watermark_ids import measure_ids
     from ..lab.bench.watermark_rows import WatermarkRow, watermark_table

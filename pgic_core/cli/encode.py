@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .base import PgicCommand, option
+from .command_base import PgicCommand, option
 from .file_options import output_options, run_options, strict_option
 from .key_options import recipient_options
 from .paths import PGI_SUFFIXES, place_targets, split_output
-from .photos import open_photo, photo_sources, write_output
+from .photo_io import open_photo, photo_sources, write_output
 from .roi_options import roi_options, show_roi_map
 from .running import Losses, Run, run_targets
 from .sequences import frame_options, write_frames

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .base import PgicCommand, option
-from .describing import pgi_sources
+from .command_base import PgicCommand, option
+from .file_describing import pgi_sources
 from .file_options import output_options, run_options
 from .key_options import key_options, recipient_options
 from .paths import PGI_SUFFIXES, STREAM, place_targets, split_output
-from .photos import read_stdin
+from .photo_io import read_stdin
 from .running import Losses, Run, change_each, run_targets
 
 if TYPE_CHECKING:

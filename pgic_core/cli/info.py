@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .base import PgicCommand, option
-from .changes import draw_changes, show_each_change
-from .describing import describe_metadata, pgi_sources, show_each
+from .command_base import PgicCommand, option
+from .file_describing import describe_metadata, pgi_sources, show_each
+from .info_changes import draw_changes, show_each_change
 from .key_options import key_options
 from .value_types import OUTPUT_FILE
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..api import FileInfo, SequenceInfo
     from ..security.keyring import KeyLike
-    from ..security.signatures.stated import StatedSignature
+    from ..security.signatures.stated_signatures import StatedSignature
 
 __all__ = ["info"]
 

@@ -8,7 +8,7 @@ import click
 
 from ..errors import PgiInputError
 from ..terminal import show
-from .base import PgicCommand, option
+from .command_base import PgicCommand, option
 
 __all__ = ["keygen"]
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..terminal import say
-from .base import PgicCommand, option
 from .batch import run_batch
+from .command_base import PgicCommand, option
 from .file_options import run_options, strict_option
 from .paths import STREAM, Source, Target, claim
-from .photos import open_photo, photo_sources
+from .photo_io import open_photo, photo_sources
 from .running import Losses, Run
 from .value_types import EFFORT, QUALITY, SHARE
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..security.keyring import Keyring
-from .base import PgicCommand, option
-from .describing import pgi_sources
+from .command_base import PgicCommand, option
+from .file_describing import pgi_sources
 from .file_options import run_options
 from .running import do_each
 

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 import click
 
 from ..options import FAST
-from ..security.signatures.info import HOLDS, LOCKED, SUPERSEDED
+from ..security.signatures.signature_info import HOLDS, LOCKED, SUPERSEDED
 from ..terminal import say
-from .base import PgicCommand, option
 from .batch import run_batch
-from .describing import pgi_sources
+from .command_base import PgicCommand, option
+from .file_describing import pgi_sources
 from .file_options import run_options
 from .key_options import key_options
 from .paths import STREAM, Source
+from .pipe_inputs import stdin_stream
 from .running import Run
-from .streams import stdin_stream
 
 if TYPE_CHECKING:
     from ..security.keyring import KeyLike

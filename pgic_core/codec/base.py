@@ -196,6 +196,6 @@ def open_image(
         changed: CodedImage = import_module(_CHANGE_OPENER, __package__).open_change(payload, reference())
         return changed
     # Not imported for pictures that need no plugin.
-    from .vendor import open_vendor
+    from .vendor_codecs import open_vendor
 
     return open_vendor(compression_type, payload)

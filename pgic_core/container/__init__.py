@@ -13,15 +13,15 @@ from .annotations import (
     annotations_to_maps,
     upright_size,
 )
-from .atomic import atomic_write
-from .extension import ExtensionKey, parse_extension, serialize_extension
+from .atomic_writing import atomic_write
+from .byte_source import ByteSource, open_source
+from .extension_block import ExtensionKey, parse_extension, serialize_extension
+from .header_and_directory import FORMAT_VERSION, BlockEntry, BlockFlag, BlockType, is_pgi
 from .image_fields import IMAGE_FIELDS_SIZE, Compression, ImageFields, ImageType
 from .jpeg_segments import Segment, other_segments, pack_segments, put_segments, unpack_segments
-from .layout import FORMAT_VERSION, BlockEntry, BlockFlag, BlockType, is_pgi
-from .metadata import Location, Metadata, parse_metadata, serialize_metadata
+from .metadata_block import Location, Metadata, parse_metadata, serialize_metadata
 from .reader import PgiReader
-from .source import ByteSource, open_source
-from .strategy import Strategy, strategy_from_map
+from .strategy_field import Strategy, strategy_from_map
 from .writer import KEEP, Keep, build_file, iter_file, rewrite, rewrite_file, write_file
 
 __all__ = [

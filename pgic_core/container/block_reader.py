@@ -6,21 +6,21 @@ import hashlib
 import zlib
 from typing import TYPE_CHECKING
 
-from ..closing import Closing
+from ..closing_on_exit import Closing
 from ..errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
 from ..limits import DEFAULT_LIMITS
-from .layout import BlockType
+from .byte_source import ByteSource, open_source
+from .header_and_directory import BlockType
 from .parity import DEFAULT_SHARE
 from .parity_reading import Protection
 from .protected_header import check_parity, open_protected, trailing
-from .source import ByteSource, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..limits import Limits
-    from .layout import BlockEntry, Header
-    from .source import SourceLike
+    from .byte_source import SourceLike
+    from .header_and_directory import BlockEntry, Header
 
 __all__ = ["BlockReader", "require_known_flags"]
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from ..errors import PgiChecksumError, PgiFormatError, PgiOptionError
 from ..varint import varint
 from .deflate import deflate_stream, inflate_stream
+from .header_and_directory import SEQUENCE_VERSION, BlockType
 from .image_fields import IMAGE_FIELDS_SIZE, Compression
-from .layout import SEQUENCE_VERSION, BlockType
-from .records import VarintReader
+from .sequence_records import VarintReader
 from .writer import assemble, make_block
 
 if TYPE_CHECKING:

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from ..errors import PgiOptionError, PgiUnsupportedError
 from ..limits import DEFAULT_LIMITS
-from .atomic import atomic_write
+from .atomic_writing import atomic_write
 from .deflate import deflate_if_smaller
-from .extension import ExtensionKey, location_to_map, serialize_extension
-from .image_fields import Compression
-from .layout import (
+from .extension_block import ExtensionKey, location_to_map, serialize_extension
+from .header_and_directory import (
     PLAIN_VERSION,
     SEQUENCE_VERSION,
     BlockEntry,
@@ -24,7 +23,8 @@ from .layout import (
     header_size,
     pack_header,
 )
-from .metadata import Metadata, check_location, is_exact, serialize_metadata
+from .image_fields import Compression
+from .metadata_block import Metadata, check_location, is_exact, serialize_metadata
 from .parity import protected
 from .reader import PgiReader
 
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from ..limits import Limits
+    from .byte_source import SourceLike
     from .image_fields import ImageFields
-    from .source import SourceLike
 
     Piece: TypeAlias = bytes | bytearray | memoryview
     Payload: TypeAlias = Piece | Sequence[Piece]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from ..codec.learned.stream import EXACT_SIDE
-from .blocks import BLOCK, grid_shape
 from .exact_regions import blocks_of
+from .roi_grid import BLOCK, grid_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

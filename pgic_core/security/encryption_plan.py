@@ -9,8 +9,8 @@ from ..codec.base import Payload
 from ..codec.payload_parts import Layer
 from ..container import Compression, ExtensionKey
 from ..errors import PgiOptionError
-from .messages import PADDING, ListedPart, padded_length
-from .suites import TAG_BYTES
+from .cipher_suites import TAG_BYTES
+from .encrypted_messages import PADDING, ListedPart, padded_length
 from .tiers import Tier
 
 if TYPE_CHECKING:

@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING
 
 from ..codec.payload_parts import payload_plan
 from ..container import BlockFlag, BlockType, ExtensionKey, serialize_extension
-from ..container.layout import PLAIN_VERSION
+from ..container.header_and_directory import PLAIN_VERSION
 from ..container.writer import Block, assemble, copied_block, located_fields, make_block, small_blocks
 from ..errors import PgiInputError, PgiKeyError, PgiOptionError, PgiUnsupportedError
 from ..limits import DEFAULT_LIMITS
-from .encryption_plan import fitted, is_lossless, payload_of, preview_of, sealed_parts, without_preview
-from .envelope import LEAST_VERSION, PASSPHRASE, Envelope, Record, RecordKind, Seal, pack_records
-from .field_tiers import pack_fields, split_fields
-from .messages import (
+from .cipher_suites import TAG_BYTES, find_suite, require_extra
+from .encrypted_messages import (
     PADDING,
     TABLE,
     ListedPart,
@@ -30,11 +28,13 @@ from .messages import (
     pack_content,
     pack_table,
 )
+from .encryption_plan import fitted, is_lossless, payload_of, preview_of, sealed_parts, without_preview
+from .envelope import LEAST_VERSION, PASSPHRASE, Envelope, Record, RecordKind, Seal, pack_records
+from .field_tiers import pack_fields, split_fields
 from .opened_content import OpenedContent
 from .opening import records_of
 from .recipients import suite_of, wrap
-from .signatures.making import carried_records
-from .suites import TAG_BYTES, find_suite, require_extra
+from .signatures.signature_making import carried_records
 from .tiers import KEY_BYTES, Binding, Tier, TierKey
 
 if TYPE_CHECKING:

@@ -75,15 +75,15 @@ def test_photos_are_opened_by_a_list_of_formats() -> None:
 def test_one_module_reads_json_and_arrays() -> None:
     # These read what another process of pgic wrote a moment ago.
     own = {
-        "pgic_core/lab/bench/device.py",
-        "pgic_core/lab/bench/loader.py",
+        "pgic_core/lab/bench/device_decoding.py",
+        "pgic_core/lab/bench/loader_speed.py",
         "pgic_core/lab/bench/speed.py",
         "pgic_core/lab/bench/speed_worker.py",
-        "pgic_core/lab/evaluate/tasks.py",
+        "pgic_core/lab/evaluate/task_running.py",
         "pgic_plugins/torchvision/device_worker.py",
         "pgic_plugins/torchvision/loader_worker.py",
     }
-    assert not found(reads_foreign_data, {"pgic_core/data_files.py", *own})
+    assert not found(reads_foreign_data, {"pgic_core/small_files.py", *own})
 
 
 @pytest.mark.parametrize(

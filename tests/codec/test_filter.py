@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pgic_core.codec.learned.decoder import LearnedImage
 from pgic_core.codec.learned.encoder import Encoder, encode_learned
-from pgic_core.codec.learned.entropy import CdfTable
+from pgic_core.codec.learned.entropy_coding import CdfTable
 from pgic_core.codec.learned.post_filter import BLOCK, FEATURES, HALF, REACH, SHIFTS, Filter, filtered
 from pgic_core.codec.learned.post_filter_fit import FilterFit, samples
 from pgic_core.codec.tiling import Box

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pgic_core.codec.learned.decoder import LearnedImage
 from pgic_core.codec.learned.encoder import Encoder, RateTarget, encode_learned
-from pgic_core.codec.learned.entropy import SegmentReader
+from pgic_core.codec.learned.entropy_coding import SegmentReader
 from pgic_core.codec.learned.hyper_prediction import HyperPrediction
 from pgic_core.errors import PgiError, PgiFormatError, PgiModelError, PgiOptionError, PgiTruncatedError
 from pgic_core.limits import DEFAULT_LIMITS

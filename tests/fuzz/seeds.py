@@ -27,9 +27,9 @@ from pgic_core.container import (
     build_file,
     rewrite,
 )
-from pgic_core.container.appending import begin_sequence
+from pgic_core.container.sequence_appending import begin_sequence
 from pgic_core.features import decode_features, encode_features
-from pgic_core.features.carry import attach_features, features_file, read_features
+from pgic_core.features.features_in_file import attach_features, features_file, read_features
 
 from .sealing import Region, regions, reseal
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 import pgic_core
 from pgic_core.cli import app
-from pgic_core.codec.learned.latent_rows import LatentRows
+from pgic_core.codec.learned.latent_row_buffer import LatentRows
 from pgic_core.codec.lossless.image import LosslessImage
 from pgic_core.codec.tiling import Box
 from pgic_core.errors import PgiFormatError, PgiLimitError

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 import pgic_core
 from pgic_core.errors import PgiError, PgiModelError, PgiOptionError
-from pgic_core.models import Model, default_model, find_model, lookup
+from pgic_core.models import Model, default_model, find_model, model_lookup
+from pgic_core.models.levels import parse_renderers
 from pgic_core.models.manifest import identity_digest, read_manifest, write_manifest
-from pgic_core.models.renderers import parse_renderers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ def rewrite(folder: Path, **changes: Any) -> dict[str, Any]:
     manifest = {**read_manifest(folder), **changes}
     kept = {k: v for k, v in manifest.items() if k not in ("digest", "files") and v is not None}
     write_manifest(folder, kept)
-    lookup._models.cache_clear()
+    model_lookup._models.cache_clear()
     return read_manifest(folder)
 
 

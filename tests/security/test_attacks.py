@@ -28,7 +28,7 @@ from pgic_core.errors import (
 )
 from pgic_core.security import encryption_plan
 from pgic_core.security.access import open_reader, opened_content, verify_sealed
-from pgic_core.security.messages import TABLE, Place, associated_data, pack_table
+from pgic_core.security.encrypted_messages import TABLE, Place, associated_data, pack_table
 from pgic_core.security.tiers import Tier
 
 from ..container.forge import EXTENSION, IMAGE, METADATA, SECURITY, Block, forge

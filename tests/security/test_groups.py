@@ -13,8 +13,8 @@ from pgic_core import Limits, PgiAuthenticationError, PgiFormatError, SecretKey
 from pgic_core.container import BlockFlag, BlockType, ImageFields, build_file
 from pgic_core.container.writer import assemble, copied_block, make_block
 from pgic_core.security.access import open_reader, opened_content
+from pgic_core.security.encrypted_messages import TABLE, ListedPart, Place, associated_data, pack_table
 from pgic_core.security.envelope import Record, RecordKind, Seal, pack_records
-from pgic_core.security.messages import TABLE, ListedPart, Place, associated_data, pack_table
 from pgic_core.security.tiers import Tier
 
 from ..container.forge import IMAGE, SECURITY

@@ -12,9 +12,9 @@ from ...models import ROWS
 from ..tiling import Z_STRIDE
 from .cdf_rows import SymbolRows, to_cells
 from .change_stream import NEW, index_shift
-from .entropy import LARGEST, Z_BOUND, SegmentReader
+from .entropy_coding import LARGEST, Z_BOUND, SegmentReader
 from .stream import LAYERS
-from .tile_reader import Tile, TileReader
+from .tile_symbol_reader import Tile, TileReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

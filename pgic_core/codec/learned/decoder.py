@@ -12,23 +12,23 @@ from ...limits import Limits
 from ...models import Model, Renderer, find_model
 from ...options import ADAPTIVE, FAST, FINE, DecodeOptions, thread_count, window_within
 from ..base import CodedFacts
+from ..box_reduction import any_reduce, box_reduce
 from ..picture import Channels, SampleFormat
-from ..reduction import any_reduce, box_reduce
 from ..tiling import Y_STRIDE, Box, block_pixels, blocks
-from .entropy import CdfTable
+from .entropy_coding import CdfTable
 from .exact_layer import ExactLayer, lay_over
 from .key_regions import KeyRegions
 from .post_filter import Filter, filtered
+from .quality_to_steps import StepSizes
 from .reconstruction import (
     BlockPlan,
     RenderPlan,
     pixels_of,
 )
 from .render_planning import Look, Planner, margin
-from .step_sizes import StepSizes
 from .stream import StreamHeader, parse
 from .symbol_prefetch import gathered
-from .tile_reader import TileReader
+from .tile_symbol_reader import TileReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

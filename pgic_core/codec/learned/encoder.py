@@ -23,17 +23,17 @@ from ..tiling import (
     pixels_in,
 )
 from .cdf_rows import from_cells
-from .entropy import Z_BOUND, CdfTable, encode_segments
+from .entropy_coding import Z_BOUND, CdfTable, encode_segments
 from .exact_layer import pack_exact
 from .exact_search import ExactSearch, near_depth, near_error
 from .inpainting import Inpainted
-from .latent_rows import LatentRows
+from .latent_refinement import REFINED_PIXELS, refine
+from .latent_row_buffer import LatentRows
 from .post_filter import REACH
 from .post_filter_fit import FilterFit, samples
 from .quantisation import SYMBOL_LAYERS, QuantState, fill_thresholds, row_thresholds
 from .rate_control import RateTarget, psnr, search
 from .reconstruction import RenderPlan, pixels_of
-from .refinement import REFINED_PIXELS, refine
 from .stream import EXACT_SIDE, FULL_DEPTH, StreamHeader, serialise
 
 if TYPE_CHECKING:

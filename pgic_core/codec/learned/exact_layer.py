@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from ...errors import PgiFormatError, PgiKeyError, PgiTruncatedError
+from ..box_reduction import box_reduce
 from ..lossless.tile_coders import TileCoder, decode_tile, encode_tile
-from ..reduction import box_reduce
 from ..tiling import Box
 from .stream import EXACT, EXACT_SIDE, FULL_DEPTH
 

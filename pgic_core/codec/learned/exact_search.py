@@ -17,6 +17,7 @@ import numpy as np
 
 from ..parallel import map_tiles
 from ..tiling import Box, pixels_in
+from .dct_cost import transform_cost
 from .hard_blocks import (
     INK_WEIGHT,
     are_printed,
@@ -27,7 +28,6 @@ from .hard_blocks import (
     screen_blocks,
 )
 from .stream import DEPTHS, EXACT_SIDE, FULL_DEPTH
-from .transform_cost import transform_cost
 from .trial_coding import try_coding
 from .trial_crops import CORE, CROP, Crops, inner_blocks
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from ...models import Model
     from ..tiling import Grid
-    from .entropy import CdfTable
+    from .entropy_coding import CdfTable
 
 __all__ = ["ExactSearch", "near_depth", "near_error"]
 

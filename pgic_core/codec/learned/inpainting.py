@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..box_reduction import box_reduce
 from ..parallel import map_tiles
-from ..reduction import box_reduce
 from ..tiling import Box, pixels_in
 from .stream import EXACT_SIDE
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..cell_maps import dilated, rectangles
+from ..cell_rectangles import dilated, rectangles
 from ..tiling import Box, hull
 from .reconstruction import RenderPlan
 from .stream import EXACT_SIDE

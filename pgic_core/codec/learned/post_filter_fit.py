@@ -19,7 +19,7 @@ from .stream import EXACT_SIDE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .entropy import CdfTable
+    from .entropy_coding import CdfTable
 
 __all__ = ["FilterFit", "samples"]
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ...models import Renderer
     from ..tiling import Box
-    from .step_sizes import StepSizes
+    from .quality_to_steps import StepSizes
 
 __all__ = [
     "LATENT_BOUND",

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .step_sizes import StepSizes
-    from .tile_reader import TileReader
+    from .quality_to_steps import StepSizes
+    from .tile_symbol_reader import TileReader
 
 __all__ = ["GatheredBlock", "gathered"]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...options import FAST
 from ..tiling import CELL_STRIDE, Z_STRIDE, Box
-from .entropy import Z_BOUND
+from .entropy_coding import Z_BOUND
 from .quantisation import QuantState
 from .reconstruction import RenderPlan, pixels_of
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...models import Model
-    from .entropy import CdfTable
+    from .entropy_coding import CdfTable
 
 __all__ = ["try_coding"]
 

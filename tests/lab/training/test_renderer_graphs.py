@@ -14,13 +14,13 @@ from skimage import data
 from pgic_core.errors import PgiInputError
 from pgic_core.lab.training.config import FineArchitecture, TrainingConfig
 from pgic_core.lab.training.export import export
-from pgic_core.lab.training.export_renderers import load_fine
-from pgic_core.lab.training.fine import FineSynthesis, grid, halo, halo_steps
+from pgic_core.lab.training.export_levels import load_fine
+from pgic_core.lab.training.fine_decoder import FineSynthesis, grid, halo, halo_steps
 from pgic_core.lab.training.klt_start import start_from_klt
 from pgic_core.lab.training.layers import enlarge
+from pgic_core.lab.training.level_graphs import fine_graph, half_graph, quarter_graph
 from pgic_core.lab.training.networks import Codec
 from pgic_core.lab.training.preview_fit import LOW_RATE, fit_quarter
-from pgic_core.lab.training.renderer_graphs import fine_graph, half_graph, quarter_graph
 from pgic_core.models import Model
 
 from .architectures import SMALL, SMALL_FINE
