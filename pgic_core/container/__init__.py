@@ -21,8 +21,9 @@ from .image_fields import IMAGE_FIELDS_SIZE, Compression, ImageFields, ImageType
 from .jpeg_segments import Segment, other_segments, pack_segments, put_segments, unpack_segments
 from .metadata_block import Location, Metadata, parse_metadata, serialize_metadata
 from .reader import PgiReader
+from .rewriting import KEEP, Keep, rewrite, rewrite_file
 from .strategy_field import Strategy, strategy_from_map
-from .writer import KEEP, Keep, build_file, iter_file, rewrite, rewrite_file, write_file
+from .writer import build_file, iter_file, write_file
 
 __all__ = [
     "FORMAT_VERSION",

@@ -15,6 +15,7 @@ from .atomic_writing import plain_errors
 from .header_and_directory import SEQUENCE_VERSION, BlockEntry, BlockFlag, BlockType, pack_header
 from .image_fields import IMAGE_FIELDS_SIZE, Compression
 from .reader import PgiReader
+from .rewriting import copied_block, recompressed
 from .sequence_reader import NO_CHAIN, SequenceReader
 from .sequence_records import (
     MAX_DURATION,
@@ -25,7 +26,7 @@ from .sequence_records import (
     pack_sequence_header,
 )
 from .short_frames import DESCRIBED, has_short_form, short_form
-from .writer import Block, assemble, copied_block, recompressed
+from .writer import Block, assemble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -32,6 +32,8 @@ PARSERS = (
     "codec/lossless/predictive_coder.py",
     "codec/lossless/tile_coders.py",
     "codec/learned/stream.py",
+    "codec/learned/stream_cursor.py",
+    "codec/learned/tile_index.py",
     "codec/learned/entropy_coding.py",
     "codec/learned/decoder.py",
     "codec/learned/image_with_opacity.py",

@@ -12,20 +12,18 @@ from ...limits import Limits
 from ...models import Model, Renderer, find_model
 from ...options import ADAPTIVE, FAST, FINE, DecodeOptions, thread_count, window_within
 from ..base import CodedFacts
+from ..block_cutting import block_pixels, blocks
+from ..box import Box
 from ..box_reduction import any_reduce, box_reduce
 from ..picture import Channels, SampleFormat
-from ..tiling import Y_STRIDE, Box, block_pixels, blocks
+from ..tile_grid import Y_STRIDE
 from .entropy_coding import CdfTable
 from .exact_layer import ExactLayer, lay_over
 from .key_regions import KeyRegions
+from .pixel_rendering import pixels_of
 from .post_filter import Filter, filtered
 from .quality_to_steps import StepSizes
-from .reconstruction import (
-    BlockPlan,
-    RenderPlan,
-    pixels_of,
-)
-from .render_planning import Look, Planner, margin
+from .render_planning import BlockPlan, Look, Planner, RenderPlan, margin
 from .stream import StreamHeader, parse
 from .symbol_prefetch import gathered
 from .tile_symbol_reader import TileReader

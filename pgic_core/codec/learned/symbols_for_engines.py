@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...errors import PgiFormatError, PgiTruncatedError
-from ..tiling import Y_STRIDE, Box, blocks
+from ..block_cutting import blocks
+from ..tile_grid import Y_STRIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...options import DecodeOptions
+    from ..box import Box
     from .decoder import LearnedImage
     from .key_regions import KeyRegions
-    from .reconstruction import BlockPlan, RenderPlan
+    from .render_planning import BlockPlan, RenderPlan
     from .tile_symbol_reader import TileReader
 
 __all__ = ["LATENT", "BlockSymbols", "Drawing", "ExactPart", "PictureSymbols", "read_symbols"]

@@ -21,11 +21,12 @@ from ...errors import (
 from ...limits import DEFAULT_LIMITS
 from ...options import DEFAULT_EFFORT, DecodeOptions, check_effort
 from ..base import CodedFacts, no_latent
+from ..box import Box
 from ..box_reduction import box_reduce
 from ..damage_concealment import fill_damaged
 from ..parallel import map_tiles
 from ..picture import Channels, SampleFormat
-from ..tiling import Box, Grid
+from ..tile_grid import Grid
 from .memory_budget import MemoryBudget
 from .tile_coders import MAX_CODED_SIDE, TileCoder, decode_tile, decoding_memory, encode_tile
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import PgiUnsupportedError
 from ...options import FAST, PREVIEW, PREVIEW_FACTOR, DecodeOptions
 from ..base import CodedFacts, no_latent
-from ..tiling import Box
+from ..box import Box
 from .image import LosslessImage, encode_lossless
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from ...container import BlockType
-from ...container.writer import assemble, copied_block, make_block, small_blocks
+from ...container.rewriting import copied_block
+from ...container.writer import assemble, make_block, small_blocks
 from ...errors import PgiKeyError, PgiLimitError, PgiModelError, PgiUnsupportedError
 from ...models import find_model
 from ..envelope import LEAST_VERSION, Record, RecordKind, pack_records, parse_records
