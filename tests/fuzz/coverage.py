@@ -28,7 +28,7 @@ PARSERS = (
     "container/cbor_checking.py",
     "container/annotations.py",
     "codec/alpha.py",
-    "codec/lossless/image.py",
+    "codec/lossless/decoder.py",
     "codec/lossless/predictive_coder.py",
     "codec/lossless/tile_coders.py",
     "codec/learned/stream.py",
