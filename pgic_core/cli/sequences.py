@@ -153,9 +153,9 @@ def append(
 ) -> None:
     """Append photos to a sequence, in place.
 
-    What is there is neither read again nor changed: a frame costs the same in a sequence of any length. A
-    .pgi file of one picture becomes the first frame, and a file that is not there is made. All frames have
-    the same size. Whoever is interrupted loses no more than the frame at hand.
+    pgic neither reads again nor changes the frames that are there, so appending takes the same time however
+    long the sequence is. A .pgi file of one picture becomes the first frame. A file that does not exist is
+    made. All frames have the same size. An interrupted run loses at most the frame that it was writing.
 
     PHOTO is a photo, a pattern, or a folder with all folders below it.
     """
