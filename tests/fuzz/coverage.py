@@ -14,7 +14,7 @@ __all__ = ["PARSERS", "Coverage", "reject_sites"]
 
 _ROOT = Path(pgic_core.__file__).parent
 PARSERS = (
-    "container/header_and_directory.py",
+    "container/file_header.py",
     "container/block_reader.py",
     "container/reader.py",
     "container/byte_source.py",
