@@ -176,10 +176,8 @@ def lines_of_code(function: ast.FunctionDef | ast.AsyncFunctionDef, lines: list[
     if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
         docstring = range(first.lineno, (first.end_lineno or first.lineno) + 1)
     numbers = range(function.lineno, (function.end_lineno or function.lineno) + 1)
-    return sum(
-        number not in docstring and not lines[number - 1].lstrip().startswith(("#", "\n"))
-        for number in numbers
-    )
+    texts = (lines[number - 1].strip() for number in numbers if number not in docstring)
+    return sum(bool(text) and not text.startswith("#") for text in texts)
 
 
 def test_no_function_has_more_than_60_lines_of_code() -> None:
@@ -187,7 +185,7 @@ def test_no_function_has_more_than_60_lines_of_code() -> None:
     functions = 0
     for path in (path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
         source = path.read_text(encoding="utf-8")
-        lines = source.splitlines(keepends=True)
+        lines = source.splitlines()
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 functions += 1
