@@ -17,10 +17,10 @@ from ..box import Box
 from ..box_reduction import any_reduce, box_reduce
 from ..picture import Channels, SampleFormat
 from ..tile_grid import Y_STRIDE
+from .adaptive_regions import KeyRegions
 from .block_drawing import draw_block, touched_by, without_tint
 from .entropy_coding import CdfTable
 from .exact_layer import ExactLayer, lay_over
-from .key_regions import KeyRegions
 from .post_filter import Filter
 from .quality_to_steps import StepSizes
 from .render_planning import Look, Planner, margin
