@@ -55,8 +55,8 @@ def verify(
 ) -> None:
     """Check every byte of .pgi files, and their signatures.
 
-    That means CRC32, SHA-256, and that the picture decodes. pgic also names the renderer that draws the level
-    fast here. Of an encrypted file, what no key opens is checked by CRC32 and SHA-256 only.
+    pgic checks CRC32 and SHA-256, and decodes the picture. It also names the renderer that draws the level
+    fast here. Parts of an encrypted file that no key opens are checked by CRC32 and SHA-256 only.
 
     A changed file that was signed is an error. Without --trust nobody is trusted, and pgic names keys only.
 

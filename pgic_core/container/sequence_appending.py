@@ -12,7 +12,8 @@ from ..closing_on_exit import Closing
 from ..errors import PgiInputError, PgiOptionError, PgiUnsupportedError
 from ..limits import DEFAULT_LIMITS
 from .atomic_writing import plain_errors
-from .header_and_directory import SEQUENCE_VERSION, BlockEntry, BlockFlag, BlockType, pack_header
+from .block_entry import BlockEntry, BlockFlag, BlockType
+from .file_header import SEQUENCE_VERSION, pack_header
 from .image_fields import IMAGE_FIELDS_SIZE, Compression
 from .reader import PgiReader
 from .rewriting import copied_block, recompressed

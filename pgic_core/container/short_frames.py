@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from ..errors import PgiChecksumError, PgiFormatError, PgiOptionError
 from ..varint import varint
+from .block_entry import BlockType
 from .deflate import deflate_stream, inflate_stream
-from .header_and_directory import SEQUENCE_VERSION, BlockType
+from .file_header import SEQUENCE_VERSION
 from .image_fields import IMAGE_FIELDS_SIZE, Compression
 from .sequence_records import VarintReader
 from .writer import assemble, make_block

@@ -84,7 +84,7 @@ def preview_of(reader: PgiReader) -> bytes:
         PgiFormatError: the picture is damaged.
     """
     # Not imported for pictures that have a preview layer.
-    from ..codec.lossless.image import LosslessImage
+    from ..codec.lossless.decoder import LosslessImage
     from ..codec.lossless.stored_preview import store_preview
 
     payload, raw = payload_of(reader), reader.fields.compression_type == Compression.RAW

@@ -17,7 +17,7 @@ from .cdf_rows import from_cells
 from .entropy_coding import Z_BOUND, CdfTable, encode_segments
 from .exact_layer import pack_exact
 from .exact_search import ExactSearch, near_depth, near_error
-from .inpainting import Inpainted
+from .fill_under_exact_blocks import Inpainted
 from .latent_refinement import REFINED_PIXELS, refine
 from .latent_row_buffer import LatentRows
 from .pixel_rendering import pixels_of

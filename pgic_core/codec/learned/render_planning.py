@@ -12,7 +12,7 @@ from .post_filter import BLOCK, REACH
 if TYPE_CHECKING:
     from ...models import Model, Renderer
     from ..box import Box
-    from .key_regions import KeyRegions
+    from .adaptive_regions import KeyRegions
 
 __all__ = ["BlockPlan", "Look", "Planner", "RenderPlan", "margin"]
 

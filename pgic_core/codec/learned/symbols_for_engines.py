@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from ...options import DecodeOptions
     from ..box import Box
+    from .adaptive_regions import KeyRegions
     from .decoder import LearnedImage
-    from .key_regions import KeyRegions
     from .render_planning import BlockPlan, RenderPlan
     from .tile_symbol_reader import TileReader
 
