@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from ...options import DecodeOptions
     from ..box import Box
     from .adaptive_regions import KeyRegions
+    from .block_plan import BlockPlan, RenderPlan
     from .decoder import LearnedImage
-    from .render_planning import BlockPlan, RenderPlan
     from .tile_symbol_reader import TileReader
 
 __all__ = ["LATENT", "BlockSymbols", "Drawing", "ExactPart", "PictureSymbols", "read_symbols"]
