@@ -21,7 +21,7 @@ from pgic_core.api import encode, open_file
 from pgic_core.errors import PgiError, PgiOptionError, PgiUnsupportedError
 from pgic_core.options import DecodeOptions
 
-from ._workers import threads_in_worker
+from ._worker_threads import threads_in_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable

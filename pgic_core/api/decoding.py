@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..container.source import SourceLike
+    from ..container.byte_source import SourceLike
     from ..limits import Limits
     from ..options import Level, OnDamage, Progress, Window
     from ..roi import RegionsLike

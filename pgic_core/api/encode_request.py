@@ -11,7 +11,7 @@ from ..errors import PgiOptionError
 from ..limits import Limits
 from ..options import DEFAULT_EFFORT, DEFAULT_QUALITY, RateRequest, thread_count
 from ..security.recipients import recipients_of
-from .payload import CodingOptions, code
+from .picture_coding import CodingOptions, code
 from .preparing import Description, Profiles, prepare
 from .source_image import source_bytes_of
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from ..roi import ExactLike, RoiLike
     from ..security.recipients import Recipient, RecipientsLike
     from ..security.signatures import SigningKey
-    from ..security.signatures.statement import FramePlace
+    from ..security.signatures.signed_statement import FramePlace
     from ..security.watermark import Watermark
     from .image_type import ImageTypeLike
     from .metadata_arguments import AnnotationsLike, ExifLike, MetadataLike
-    from .payload import CodedPicture
+    from .picture_coding import CodedPicture
     from .preparing import ImageLike, Prepared
     from .side_data import SideData
 
@@ -199,8 +199,8 @@ class EncodeRequest:
         """Second and third step, signed, encrypted or both; parity is that of the whole file."""
         # Not imported for plain files.
         from ..security.sealing import encrypted, overhead
-        from ..security.signatures.making import overhead as overhead_of_signature
-        from ..security.signatures.making import signed
+        from ..security.signatures.signature_making import overhead as overhead_of_signature
+        from ..security.signatures.signature_making import signed
 
         recipients, sign, share = self.recipients, self.sign, self.share
         reserve = 0 if recipients is None else overhead(recipients, prepared.tiles)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..audit import audited
-from ..audit.facts import path_of
+from ..audit.logged_facts import path_of
 from ..container import PgiReader, atomic_write
 from ..errors import PgiKeyError, PgiOptionError
 from ..limits import Limits
@@ -16,7 +16,7 @@ from ..security.recipients import recipients_of
 if TYPE_CHECKING:
     import os
 
-    from ..container.source import SourceLike
+    from ..container.byte_source import SourceLike
     from ..security.keyring import KeysLike
     from ..security.recipients import RecipientsLike
     from ..security.tiers import TierLike

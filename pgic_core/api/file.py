@@ -6,13 +6,13 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from ..audit import audited
-from ..audit.facts import facts_of, path_of
-from ..closing import Closing
+from ..audit.logged_facts import facts_of, path_of
+from ..closing_on_exit import Closing
 from ..container import BlockType
 from ..errors import PgiOptionError, PgiUnsupportedError
 from ..limits import Limits
 from ..security.access import open_reader, verify_sealed
-from ..security.signatures.info import require_place, require_trusted
+from ..security.signatures.signature_info import require_place, require_trusted
 from .file_description import describe
 from .framed_file import FramedFile
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..container import PgiReader
-    from ..container.source import SourceLike
+    from ..container.byte_source import SourceLike
     from ..options import Progress, Window
     from ..security.keyring import KeysLike
     from ..security.signatures import SignatureInfo
@@ -111,8 +111,8 @@ class PgiFile(FramedFile, Closing):
         if trust is None and self._reader.header.find(BlockType.SECURITY) is None:
             return ()
         # Not imported for files without signatures.
-        from ..security.signatures.checking import check_signatures
-        from ..security.signatures.trust import Trust
+        from ..security.signatures.signature_checking import check_signatures
+        from ..security.signatures.signer_trust import Trust
 
         return check_signatures(self._reader, None if trust is None else Trust.from_pem(trust, crls))
 
@@ -141,7 +141,7 @@ class PgiFile(FramedFile, Closing):
             PgiOptionError: the window touches no tile.
         """
         # Not imported for those who prove nothing.
-        from ..security.signatures.proof import make_proof
+        from ..security.signatures.window_proof import make_proof
 
         return make_proof(self._reader, window, self.check_signatures())
 
@@ -198,8 +198,8 @@ class PgiFile(FramedFile, Closing):
     ) -> tuple[SignatureInfo, ...]:
         """Check all frames, the chain of their hashes, and that each stands where its signatures say."""
         # Not imported for pictures.
-        from ..container.sequence import NO_CHAIN
-        from ..security.signatures.statement import FramePlace
+        from ..container.sequence_reader import NO_CHAIN
+        from ..security.signatures.signed_statement import FramePlace
 
         assert self._frames is not None
         self.container.verify_bytes()
@@ -219,7 +219,7 @@ class PgiFile(FramedFile, Closing):
     def _verify_features(self) -> None:
         # Not imported for those who have none.
         from ..features import decode_features, inspect_features
-        from ..features.carry import features_in
+        from ..features.features_in_file import features_in
 
         stream = features_in(self._reader.extension) or b""
         inspect_features(stream, limits=self._limits)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..codec.vendor import has_vendor, unknown_codec
+from ..codec.vendor_codecs import has_vendor, unknown_codec
 from ..container import Compression, ImageType, Metadata, Strategy
 from ..errors import PgiUnsupportedError
 from ..models import ROWS_PER_OCTAVE, find_model
-from ..security.signatures.stated import stated_signatures
+from ..security.signatures.stated_signatures import stated_signatures
 from .encryption import security_info
 from .file_info import BlockInfo, FileInfo, RendererInfo
-from .photo_metadata import contradictions
+from .metadata_from_exif import contradictions
 from .side_data import SideData
 from .thermal_detection import radiometric_maker
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..container import Annotation, Metadata, Strategy
-    from ..security.signatures.stated import StatedSignature
+    from ..security.signatures.stated_signatures import StatedSignature
     from .encryption import SecurityInfo
     from .side_data import SideData
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..codec.cell_maps import rectangles
+from ..codec.cell_rectangles import rectangles
 from ..container import IMAGE_FIELDS_SIZE
 from ..errors import PgiOptionError, PgiUnsupportedError
 from .file_info import SequenceInfo

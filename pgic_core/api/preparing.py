@@ -28,7 +28,8 @@ from .metadata_arguments import (
     segments_to_bytes,
     vendor_fields,
 )
-from .photo_metadata import hides_place, metadata_from_photo
+from .metadata_from_exif import metadata_from_photo
+from .photo_privacy import hides_place
 from .source_image import Extras, changed_since_opening, extras_of, losses_of, merge_extras, name_of
 from .thermal_detection import shows_temperatures
 

@@ -9,16 +9,16 @@ from dataclasses import replace
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from ..audit import audited
-from ..audit.facts import facts_of_coded, path_of
-from ..closing import Closing
+from ..audit.logged_facts import facts_of_coded, path_of
+from ..closing_on_exit import Closing
 from ..container import Compression, PgiReader, atomic_write
-from ..container.appending import SequenceAppender, begin_sequence
-from ..container.sequence import NO_CHAIN
+from ..container.sequence_appending import SequenceAppender, begin_sequence
+from ..container.sequence_reader import NO_CHAIN
 from ..errors import PgiOptionError, PgiUnsupportedError
 from ..limits import Limits
 from ..options import DEFAULT_KEY_DISTANCE, thread_count
 from .change_coding import FrameCoder
-from .coded_image import open_coded
+from .coded_image_opening import open_coded
 from .encode_request import EncodeOptions, EncodeRequest
 from .frame_access import FrameAccess
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Self, Unpack
 
-    from ..container.records import Record
+    from ..container.sequence_records import Record
     from ..security.keyring import KeysLike
-    from ..security.signatures.statement import FramePlace
+    from ..security.signatures.signed_statement import FramePlace
     from .change_coding import CodedFrame
     from .preparing import ImageLike
 
@@ -168,7 +168,7 @@ class SequenceWriter(Closing):
     def _place(self, duration: int) -> FramePlace:
         """Where the next frame stands, which its signature states."""
         # Not imported for those who do not sign.
-        from ..security.signatures.statement import FramePlace
+        from ..security.signatures.signed_statement import FramePlace
 
         before = NO_CHAIN if self._appender is None else self._appender.chain
         return FramePlace(self.n_frames, duration, before)

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from ..audit import denials
-from ..audit.facts import facts_of
+from ..audit.logged_facts import facts_of
 from ..camera import orientation_of
 from ..container import (
     IMAGE_FIELDS_SIZE,
@@ -16,7 +16,7 @@ from ..container import (
     upright_size,
 )
 from ..security.access import tier_of
-from .coded_image import open_coded
+from .coded_image_opening import open_coded
 from .side_data import SideData
 
 if TYPE_CHECKING:

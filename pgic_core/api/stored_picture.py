@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..audit import audited
-from ..audit.facts import facts_of, facts_of_options
+from ..audit.logged_facts import facts_of, facts_of_options
+from ..codec.joint_decoding import grouped_options
 from ..codec.picture import Picture
-from ..codec.window_grouping import grouped_options
 from ..container import Compression
 from ..errors import PgiLimitError
 from ..options import ADAPTIVE, PREVIEW, DecodeOptions, Level, OnDamage, Window
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..codec.learned.symbols import PictureSymbols
+    from ..codec.learned.symbols_for_engines import PictureSymbols
     from ..models import Renderer
     from ..options import Progress
     from ..roi import RegionsLike

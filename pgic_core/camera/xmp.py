@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from .text import decode_text
+from .text_decoding import decode_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..data_files import MOST_KEY, read_bytes
 from ..errors import PgiInputError
 from ..security.keyring import Keyring
 from ..security.keys import Passphrase, read_public_key
 from ..security.recipients import Recipient
 from ..security.tiers import Tier, tier_named
-from .base import option
+from ..small_files import MOST_KEY, read_bytes
+from .command_base import option
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..security.keyring import Keyring
-from .base import PgicCommand, option
-from .describing import pgi_sources
+from .command_base import PgicCommand, option
+from .file_describing import pgi_sources
 from .file_options import run_options
 from .running import do_each
 
@@ -31,7 +31,7 @@ __all__ = ["sign"]
     "--key",
     required=True,
     metavar="PEM",
-    help="Private key that signs: Ed25519, P-256 or ML-DSA-65, without a passphrase.",
+    help="Private key that signs: Ed25519, P-256, ML-DSA-65 or SM2, without a passphrase.",
 )
 @option("--cert", metavar="PEM", help="Certificates of the key, its own first.")
 @option("--original", metavar="FILE", help="Sign the SHA-256 of the camera's file, too.")

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import click
 
 from ..options import FAST
-from ..security.signatures.info import HOLDS, LOCKED, SUPERSEDED
+from ..security.signatures.signature_info import HOLDS, LOCKED, SUPERSEDED
 from ..terminal import say
-from .base import PgicCommand, option
 from .batch import run_batch
-from .describing import pgi_sources
+from .command_base import PgicCommand, option
+from .file_describing import pgi_sources
 from .file_options import run_options
 from .key_options import key_options
 from .paths import STREAM, Source
+from .pipe_inputs import stdin_stream
 from .running import Run
-from .streams import stdin_stream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,8 +58,8 @@ def verify(
 ) -> None:
     """Check every byte of .pgi files, and their signatures.
 
-    That means CRC32, SHA-256, and that the picture decodes. pgic also names the renderer that draws the level
-    fast here. Of an encrypted file, what no key opens is checked by CRC32 and SHA-256 only.
+    pgic checks CRC32 and SHA-256, and decodes the picture. It also names the renderer that draws the level
+    fast here. Parts of an encrypted file that no key opens are checked by CRC32 and SHA-256 only.
 
     A changed file that was signed is an error. Without --trust nobody is trusted, and pgic names keys only.
 

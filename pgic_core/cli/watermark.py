@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..data_files import MOST_KEY, read_bytes
 from ..errors import PgiInputError
+from ..small_files import MOST_KEY, read_bytes
 from ..terminal import say, show
-from .base import PgicGroup, option
-from .photos import open_photo, write_output
+from .command_base import PgicGroup, option
+from .photo_io import open_photo, write_output
 from .value_types import EXISTING_FILE, OUTPUT_FILE, QUALITY
 
 if TYPE_CHECKING:

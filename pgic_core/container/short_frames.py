@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from ..errors import PgiChecksumError, PgiFormatError, PgiOptionError
 from ..varint import varint
+from .block_entry import BlockType
 from .deflate import deflate_stream, inflate_stream
+from .file_header import SEQUENCE_VERSION
 from .image_fields import IMAGE_FIELDS_SIZE, Compression
-from .layout import SEQUENCE_VERSION, BlockType
-from .records import VarintReader
+from .sequence_records import VarintReader
 from .writer import assemble, make_block
 
 if TYPE_CHECKING:

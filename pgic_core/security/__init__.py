@@ -1,8 +1,9 @@
 """Who may see a file, and who changed it: encryption by tier, keys, and what else guards a file.
 
 ``sealing`` writes encrypted files and ``opening`` opens them; ``tiers``, ``field_tiers`` and
-``encryption_plan`` say what is for whom. ``keys``, ``keyring`` and ``recipients`` are about keys, ``suites``
-and ``schemes`` about algorithms. ``signatures`` and ``watermark`` are rooms of their own.
+``encryption_plan`` say what is for whom. ``keys``, ``keyring`` and ``recipients`` are about keys,
+``cipher_suites`` and ``key_wrapping`` about algorithms. ``signatures`` and ``watermark`` are rooms of their
+own.
 
 FORMAT.md, section 9, is the specification of what stands in a file. Encryption needs the extra ``security``,
 which is loaded when it is first needed.

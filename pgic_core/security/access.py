@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ..container import Metadata
-    from ..container.source import SourceLike
+    from ..container.byte_source import SourceLike
     from ..limits import Limits
     from .keyring import KeysLike
     from .opened_content import OpenedContent
@@ -67,7 +67,7 @@ def _note_use(reader: PgiReader, content: OpenedContent) -> None:
     """Log that a key opened a file, before anything of its content is shown."""
     if os.environ.get(VARIABLE):
         # Not imported for those who keep no log.
-        from ..audit.facts import facts_of
+        from ..audit.logged_facts import facts_of
 
         note("key", **facts_of(reader), key_id=content.recipient.hex() or None, tier=content.tier.label)
 
@@ -119,7 +119,7 @@ def rewritten(
     if reader.sealed is None:
         if reader.header.find(BlockType.SECURITY) is not None and not reader.header.image.encrypted:
             # Not imported for files without signatures.
-            from .signatures.making import rewritten_signed
+            from .signatures.signature_making import rewritten_signed
 
             return rewritten_signed(reader, metadata, extension)
         return rewrite(reader, metadata=metadata, extension=extension)
@@ -137,7 +137,7 @@ def has_signatures(reader: PgiReader) -> bool:
     if reader.header.find(BlockType.SECURITY) is None:
         return False
     # Not imported for files without a security block.
-    from .signatures.making import is_signed
+    from .signatures.signature_making import is_signed
 
     return is_signed(reader)
 

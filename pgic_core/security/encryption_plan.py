@@ -10,10 +10,10 @@ from ..codec.base import Payload
 from ..codec.payload_parts import Layer
 from ..container import Compression, ExtensionKey
 from ..errors import PgiOptionError
-from .joining import runs_of_tiles
-from .messages import PADDING, ListedPart, padded_length
-from .suites import TAG_BYTES
+from .cipher_suites import TAG_BYTES
+from .encrypted_messages import PADDING, ListedPart, padded_length
 from .tiers import Tier
+from .tile_joining import runs_of_tiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,7 +82,7 @@ def preview_of(reader: PgiReader) -> bytes:
         PgiFormatError: the picture is damaged.
     """
     # Not imported for pictures that have a preview layer.
-    from ..codec.lossless.image import LosslessImage
+    from ..codec.lossless.decoder import LosslessImage
     from ..codec.lossless.stored_preview import store_preview
 
     payload, raw = payload_of(reader), reader.fields.compression_type == Compression.RAW

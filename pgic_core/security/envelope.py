@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import cbor2
 
 from ..container import BlockType
-from ..container.cbor_scan import scan
+from ..container.cbor_checking import scan
 from ..errors import PgiAuthenticationError, PgiFormatError, PgiLimitError, PgiUnsupportedError
-from .suites import find_suite, same
+from .cipher_suites import find_suite, same
 from .tiers import Binding, Tier, TierKey
 
 if TYPE_CHECKING:

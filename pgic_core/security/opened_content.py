@@ -16,17 +16,25 @@ from typing import TYPE_CHECKING
 
 from ..container import IMAGE_FIELDS_SIZE, BlockType, ExtensionKey
 from ..errors import PgiAuthenticationError, PgiFormatError, PgiKeyError
+from .cipher_suites import TAG_BYTES
+from .encrypted_messages import (
+    PADDING,
+    TABLE,
+    Place,
+    associated_data,
+    metadata_place,
+    parse_content,
+    parse_table,
+)
 from .field_tiers import join_fields, parse_fields
-from .messages import PADDING, TABLE, Place, associated_data, metadata_place, parse_content, parse_table
-from .suites import TAG_BYTES
 from .tiers import Tier, TierKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..container import BlockEntry, PgiReader
+    from .encrypted_messages import ListedPart
     from .envelope import Envelope, Seal
-    from .messages import ListedPart
 
 __all__ = ["OpenedContent"]
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from ..container import BlockType, ExtensionKey
 from ..errors import PgiAuthenticationError, PgiFormatError, PgiKeyError
+from .cipher_suites import INTERNATIONAL, find_suite, require_extra
 from .envelope import PASSPHRASE, Envelope, RecordKind, parse_records
 from .opened_content import OpenedContent
-from .suites import INTERNATIONAL, find_suite, require_extra
 from .tiers import KEY_BYTES, TierKey
 
 if TYPE_CHECKING:

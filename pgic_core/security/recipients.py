@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import PgiOptionError
+from .cipher_suites import INTERNATIONAL, find_suite
 from .envelope import PASSPHRASE, Stanza
 from .keys import Passphrase, PublicKey, SecretKey, read_public_key
-from .suites import INTERNATIONAL, find_suite
 from .tiers import Tier, tier_named
 
 if TYPE_CHECKING:

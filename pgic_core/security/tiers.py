@@ -11,7 +11,7 @@ from ..errors import PgiOptionError
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    from .suites import Suite
+    from .cipher_suites import Suite
 
 __all__ = ["KEY_BYTES", "Binding", "Tier", "TierKey", "TierLike", "tier_named"]
 

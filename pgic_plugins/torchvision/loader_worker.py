@@ -24,7 +24,7 @@ from pgic_core.terminal import show_json
 
 from .device import read_symbols
 from .device_loader import DeviceLoader
-from .loading import PgiLoader
+from .file_loader import PgiLoader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

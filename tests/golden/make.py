@@ -20,7 +20,7 @@ import pgic_core
 from pgic_core.codec.learned.decoder import LearnedImage
 from pgic_core.container import PgiReader
 from pgic_core.features import encode_features
-from pgic_core.features.carry import attach_features
+from pgic_core.features.features_in_file import attach_features
 from pgic_core.limits import Limits
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import skimage.data
 from PIL import Image
 
 import pgic_core
-from pgic_core.codec.reduction import box_reduce
+from pgic_core.codec.box_reduction import box_reduce
 from pgic_core.errors import PgiOptionError
 
 PHOTO = np.ascontiguousarray(skimage.data.coffee()[:333, :517])

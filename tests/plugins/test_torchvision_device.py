@@ -24,7 +24,7 @@ from pgic_plugins.torchvision import (
     decode_pgi_latent,
 )
 from pgic_plugins.torchvision.device import pixels_on, read_symbols
-from pgic_plugins.torchvision.device.graph import TorchNetwork
+from pgic_plugins.torchvision.device.torch_network import TorchNetwork
 
 from .torch_workers import as_list
 
@@ -93,7 +93,7 @@ def test_latents_are_the_same_but_for_rounding(data: bytes) -> None:
 
 
 def test_large_pictures_go_block_by_block(photo: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pgic_core.codec.learned.symbols._BLOCK_PIXELS", 1 << 18)
+    monkeypatch.setattr("pgic_core.codec.learned.symbols_for_engines._BLOCK_PIXELS", 1 << 18)
     large = np.tile(np.asarray(photo), (5, 4, 1))[:900, :1100]
     source = pgic_core.encode(large, quality=40, effort=1)
     assert len(read_symbols(source, DecodeOptions()).blocks) > 2

@@ -16,9 +16,7 @@ from pgic_core import Limits, PgiError
 from pgic_core.container import Annotation, Box, annotations_to_maps
 from pgic_core.errors import PgiFormatError
 from pgic_core.security.access import open_reader, verify_sealed
-from pgic_core.security.envelope import Envelope, parse_records
-from pgic_core.security.field_tiers import join_fields, pack_fields, parse_fields, split_fields
-from pgic_core.security.messages import (
+from pgic_core.security.encrypted_messages import (
     ListedPart,
     pack_content,
     pack_table,
@@ -26,6 +24,8 @@ from pgic_core.security.messages import (
     parse_content,
     parse_table,
 )
+from pgic_core.security.envelope import Envelope, parse_records
+from pgic_core.security.field_tiers import join_fields, pack_fields, parse_fields, split_fields
 from pgic_core.security.tiers import Tier
 
 from ..container import strategies

@@ -35,8 +35,8 @@ from pgic_core.security import (
     read_secret_keys,
     write_key_pair,
 )
+from pgic_core.security.key_wrapping import SCHEMES
 from pgic_core.security.keys import parse_keys
-from pgic_core.security.schemes import SCHEMES
 
 from .conftest import Keys, sealed
 

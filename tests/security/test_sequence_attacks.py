@@ -16,9 +16,9 @@ import pytest
 import pgic_core
 from pgic_core import SequenceWriter, open_file
 from pgic_core.container import PgiReader
-from pgic_core.container.appending import SequenceAppender, begin_sequence
-from pgic_core.container.records import FrameKind
-from pgic_core.container.sequence import SequenceReader
+from pgic_core.container.sequence_appending import SequenceAppender, begin_sequence
+from pgic_core.container.sequence_reader import SequenceReader
+from pgic_core.container.sequence_records import FrameKind
 from pgic_core.errors import PgiAuthenticationError, PgiChecksumError, PgiFormatError
 
 from ..container.forge import SECURITY, Block, forge

@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidSignature
 import pgic_core
 from pgic_core import SecretKey, open_file
 from pgic_core.container import PgiReader
-from pgic_core.security.signatures import making
+from pgic_core.security.signatures import signature_making
 
 from . import make_vectors
 from .conftest import Keys, sealed
@@ -72,7 +72,7 @@ def test_another_reader_verifies_a_learned_picture(
     """As far as the key of a tier goes; all leaves of the picture among them."""
     person = make_person(tmp_path / "p", "UAV-7")  # with a certificate, which holds the key
     with PgiReader(small) as reader:
-        data = b"".join(making.signed(reader, person.signer()))
+        data = b"".join(signature_making.signed(reader, person.signer()))
     recipients = [(keys.full.public, "full")] if tier == "full" else []
     key = getattr(keys, tier)
     closed = sealed(data, *recipients, *([] if recipients else [(key.public, tier), keys.full.public]))
@@ -83,10 +83,10 @@ def test_another_reader_verifies_a_learned_picture(
 
 
 def test_the_vector_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(making, "new_secret", lambda: SECRET)
+    monkeypatch.setattr(signature_making, "new_secret", lambda: SECRET)
     signer = make_vectors.signers()[0]
     with PgiReader(make_vectors.plain_file()) as reader:
-        data = b"".join(making.signed(reader, signer, original=SECRET, time_ms=1_700_000_000_000))
+        data = b"".join(signature_making.signed(reader, signer, original=SECRET, time_ms=1_700_000_000_000))
     assert hashlib.sha256(data).hexdigest() == FILE_SHA256
 
 

@@ -188,7 +188,7 @@ def test_one_key_has_one_id(folder: Path) -> None:
 def test_a_time_that_no_calendar_has(folder: Path, drone: Person) -> None:
     """The signer's clock is a claim, and may claim anything."""
     from pgic_core.container import PgiReader
-    from pgic_core.security.signatures.making import signed
+    from pgic_core.security.signatures.signature_making import signed
 
     done("encode", "photo.png", "--codec", "lossless")
     with PgiReader("photo.pgi") as reader:

@@ -23,9 +23,9 @@ from pgic_core.security.watermark import (
     find_edits,
     make_watermark_key,
 )
-from pgic_core.security.watermark.code import CODED_BITS, decode_bits, encode_bits
 from pgic_core.security.watermark.pattern import TILE, WAVES, carrier_of
 from pgic_core.security.watermark.tamper import SIDE
+from pgic_core.security.watermark.watermark_bits import CODED_BITS, decode_bits, encode_bits
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,8 +5,8 @@ are whole multiples of ``2 ** -shift``, and every partial sum, times ``2 ** shif
 (checked when a model is loaded). So neither the order of a library's additions nor its number of threads can
 change the result.
 
-The CDF tables are the rows of one array (:class:`.entropy.CdfTable`). So the CDF index of a symbol is called
-its row.
+The CDF tables are the rows of one array (:class:`.entropy_coding.CdfTable`). So the CDF index of a
+symbol is called its row.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..parallel import SMALL_PRODUCT
-from .entropy import Z_BOUND
+from .entropy_coding import Z_BOUND
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

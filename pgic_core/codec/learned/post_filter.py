@@ -21,15 +21,15 @@ import numpy as np
 
 from ...errors import PgiFormatError
 from ...models import ROWS, Network
+from ..box import pixels_in
 from ..parallel import map_tiles
-from ..tiling import pixels_in
-from .entropy import SegmentReader, encode_segments
+from .entropy_coding import SegmentReader, encode_segments
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..tiling import Box
-    from .entropy import CdfTable
+    from ..box import Box
+    from .entropy_coding import CdfTable
 
 __all__ = [
     "ACTIVITY_STEP",

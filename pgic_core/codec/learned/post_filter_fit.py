@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..box import Box
 from ..parallel import SMALL_PRODUCT
-from ..tiling import Box
 from .post_filter import ACTIVITY_STEP, ACTIVITY_STEPS, BLOCK, FEATURES, HALF, REACH, SHIFTS, Filter
 from .stream import EXACT_SIDE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .entropy import CdfTable
+    from .entropy_coding import CdfTable
 
 __all__ = ["FilterFit", "samples"]
 

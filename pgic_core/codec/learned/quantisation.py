@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..tiling import CELL_STRIDE, Z_STRIDE, Box
+from ..tile_grid import CELL_STRIDE, Z_STRIDE
 from .cdf_rows import RowMap, SymbolRows, from_cells, to_cells
 from .dead_zone import DEAD_ZONE
-from .step_sizes import StepSizes
+from .quality_to_steps import StepSizes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...models import Model
-    from .entropy import CdfTable
+    from ..box import Box
+    from .entropy_coding import CdfTable
 
 __all__ = ["SYMBOL_LAYERS", "QuantState", "fill_thresholds", "row_thresholds"]
 

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...options import FAST
-from ..tiling import CELL_STRIDE, Z_STRIDE, Box
-from .entropy import Z_BOUND
+from ..box import Box
+from ..tile_grid import CELL_STRIDE, Z_STRIDE
+from .entropy_coding import Z_BOUND
+from .pixel_rendering import pixels_of
 from .quantisation import QuantState
-from .reconstruction import RenderPlan, pixels_of
+from .render_planning import RenderPlan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...models import Model
-    from .entropy import CdfTable
+    from .entropy_coding import CdfTable
 
 __all__ = ["try_coding"]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...api import open_file
-from ...codec.reduction import box_reduce
+from ...codec.box_reduction import box_reduce
 from ...options import ADAPTIVE, FAST
 from .metrics import psnr
 from .printed_tables import new_table

@@ -17,7 +17,7 @@ from ...api import encode, open_file
 from ...errors import PgiUnsupportedError
 from ...options import FAST
 from .metrics import bits_per_pixel, psnr
-from .perceptual import StLpips, has_st_lpips
+from .perceptual_distances import StLpips, has_st_lpips
 from .printed_tables import new_table
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.table import Table
 
-    from .pictures import Sample
+    from .bench_pictures import Sample
 
 __all__ = ["SHARPENED", "DistanceRow", "distance_table", "distances", "has_distances", "measure_distances"]
 

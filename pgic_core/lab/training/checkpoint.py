@@ -16,7 +16,7 @@ import torch
 
 from ...errors import PgiInputError
 from .config import TrainingConfig
-from .fine import FineSynthesis, fine_weights
+from .fine_decoder import FineSynthesis, fine_weights
 from .networks import Codec
 from .quantise import Grid, grids_of
 

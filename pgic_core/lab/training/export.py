@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from ...models.cdf_tables import ROWS, ROWS_PER_OCTAVE, Tables, gaussian_frequencies, row_of_log2_scale
 from ...models.manifest import identity_digest, write_manifest
-from ...models.tables import ROWS, ROWS_PER_OCTAVE, Tables, gaussian_frequencies, row_of_log2_scale
 from ...options import QUALITIES
 from .codec_graphs import GRAPHS, preview_graph, symbol_channels
 from .config import TrainingConfig
 from .descent_graph import descent, sensitivity
-from .error_feedback import round_linear_path
-from .export_renderers import LARGER, load_fine, write_renderers
+from .export_levels import LARGER, load_fine, write_renderers
 from .layers import Mix
 from .networks import Codec
 from .onnx_writer import array
 from .preview_fit import fit_preview, linear_preview
 from .quantise import calibrate, calibration_crops, equalise, grids_of, input_ranges, pattern_crops
 from .slim import slim
+from .weight_rounding import round_linear_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,15 +16,15 @@ from unittest.mock import patch
 import numpy as np
 import torch
 
-from ...codec.learned import decoder, tile_reader
+from ...codec.learned import decoder, tile_symbol_reader
 from ...codec.learned.encoder import encode_learned
-from ...codec.learned.entropy import SegmentReader
+from ...codec.learned.entropy_coding import SegmentReader
 from ...limits import Limits
 from ...models import PRECISION, ROWS, Model
+from ...models.cdf_tables import gaussian_frequencies, pack_frequencies, whole_frequencies
 from ...models.manifest import read_manifest, write_manifest
-from ...models.tables import gaussian_frequencies, pack_frequencies, whole_frequencies
 from .config import TrainingConfig
-from .data import sample_crops
+from .training_pictures import sample_crops
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,7 +61,7 @@ def count_symbols(model: Model, pictures: Iterable[NDArray[np.uint8]]) -> list[N
                 seen[row] += np.bincount(place, minlength=2 * bound + 2)
             return symbols
 
-    with patch.object(tile_reader, "SegmentReader", Counting):
+    with patch.object(tile_symbol_reader, "SegmentReader", Counting):
         for picture in pictures:
             for quality in _QUALITIES:
                 data = b"".join(encode_learned(picture, model=model, quality=quality))

@@ -31,7 +31,7 @@ from PIL import Image
 
 from ...errors import PgiError, PgiOptionError
 from .config import TrainingConfig, load_config
-from .data import picture_paths
+from .training_pictures import picture_paths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...codec.learned.dead_zone import DEAD_ZONE
-from ...models.tables import ROWS_PER_OCTAVE, row_of_log2_scale
+from ...models.cdf_tables import ROWS_PER_OCTAVE, row_of_log2_scale
 
 __all__ = [
     "LOG2_SCALE_MAX",

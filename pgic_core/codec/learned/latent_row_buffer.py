@@ -1,0 +1,69 @@
+"""The rows of a picture's latent that an encoder still needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..box import Box
+from ..tile_grid import Y_STRIDE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["LatentRows"]
+
+_PIECE_ROWS = 512
+
+
+class LatentRows:
+    """The rows of a latent that are in use: new ones are added at the bottom, old ones freed at the top.
+
+    So memory follows the work and not the size of the picture.
+
+    Args:
+        channels: M.
+        width: of the coded area in pixels.
+
+    Attributes:
+        bottom: the first pixel row below those that are here.
+    """
+
+    def __init__(self, channels: int, width: int) -> None:
+        self._channels = channels
+        self._width = width
+        self._pieces: list[tuple[Box, NDArray[np.float32]]] = []
+        self.bottom = 0
+
+    def grow(self, bottom: int) -> Box:
+        """Make room down to ``bottom``, a multiple of 16; returns the new rows, which are to be put in."""
+        new = Box(0, self.bottom, self._width, bottom)
+        for top in range(new.top, bottom, _PIECE_ROWS):
+            box = Box(0, top, self._width, min(top + _PIECE_ROWS, bottom))
+            self._pieces.append((box, self._empty(box)))
+        self.bottom = bottom
+        return new
+
+    def put(self, area: Box, latent: NDArray[np.float32]) -> None:
+        """Fill ``area`` with its latent, ``(1, h / 16, w / 16, M)``."""
+        for box, piece in self._pieces:
+            shared = box.overlap(area)
+            if shared.height > 0:
+                piece[:, *shared.inside(box, Y_STRIDE)] = latent[:, *shared.inside(area, Y_STRIDE)]
+
+    def take(self, area: Box) -> NDArray[np.float32]:
+        """The latent of ``area``, contiguous. All of it must be here."""
+        out = self._empty(area)
+        for box, piece in self._pieces:
+            shared = box.overlap(area)
+            if shared.height > 0:
+                out[:, *shared.inside(area, Y_STRIDE)] = piece[:, *shared.inside(box, Y_STRIDE)]
+        return out
+
+    def forget(self, above: int) -> None:
+        """Let go of pieces that lie wholly above a pixel row."""
+        self._pieces = [(box, piece) for box, piece in self._pieces if box.bottom > above]
+
+    def _empty(self, box: Box) -> NDArray[np.float32]:
+        return np.empty((1, box.height // Y_STRIDE, box.width // Y_STRIDE, self._channels), np.float32)
