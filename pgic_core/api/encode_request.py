@@ -1,4 +1,4 @@
-"""What is asked of an encoder, checked; and its three steps, which a sequence takes apart."""
+"""The options of ``encode``, checked, and its three steps, which sequences call one by one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Change frames in short form: what of their file is not known anyway (FORMAT.md, section 11)."""
+"""Change frames in short form: without what follows from the file that they are in (FORMAT.md, 11)."""
 
 from __future__ import annotations
 

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..box import Box
+    from .block_plan import BlockPlan, RenderPlan
     from .quality_to_steps import StepSizes
-    from .render_planning import BlockPlan, Look, RenderPlan
+    from .render_planning import Look
 
 __all__ = ["draw_block", "touched_by", "without_tint"]
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pgic_core.codec.box import Box
-    from pgic_core.codec.learned.render_planning import BlockPlan, RenderPlan
+    from pgic_core.codec.learned.block_plan import BlockPlan, RenderPlan
 
     from .symbol_tensors import BlockTensors, PgiSymbols
 
