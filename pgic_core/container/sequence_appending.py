@@ -134,6 +134,11 @@ class SequenceAppender(Closing):
         """The record of the last frame."""
         return self._ancestors[-1]
 
+    @property
+    def chain(self) -> bytes:
+        """The chain of the last frame, 32 bytes."""
+        return self._blocks[-1].sha256
+
     def append(self, frame: bytes, *, duration: int = 0, reference: Record | None = None) -> Record:
         """Append a frame, in three steps, of which the last makes it count.
 
