@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..codec.alpha import join_alpha
-from ..codec.lossless.image import encode_lossless
+from ..codec.lossless.encoder import encode_lossless
 from ..container import BlockType, Compression, build_file
 from ..container.parity import protected
 from ..container.rewriting import recompressed

@@ -188,7 +188,7 @@ def losses_of(image: Image.Image, brought: Brought, limits: Limits, *, of_many: 
     return losses
 
 
-def name_of(image: Image.Image) -> str:
+def name_of(image: NDArray[Any] | Image.Image) -> str:
     """What to call an image in a message: the name of its file, or "The picture"."""
     name = getattr(image, "filename", None)
     return os.path.basename(os.fsdecode(name)) if name else "The picture"

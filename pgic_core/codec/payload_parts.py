@@ -102,7 +102,7 @@ def _lossless(
     payload: Payload, layer: Layer, *, plain: bool, before: int = 0
 ) -> tuple[list[PayloadPart], Grid]:
     """Parts of a lossless stream, and its grid; ``before`` bytes stand before it and go with its header."""
-    from .lossless.image import LosslessImage
+    from .lossless.decoder import LosslessImage
 
     size = payload.width, payload.height
     image = LosslessImage(payload.read, payload.length, *size, plain=plain, limits=payload.limits)

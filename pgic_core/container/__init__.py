@@ -14,9 +14,10 @@ from .annotations import (
     upright_size,
 )
 from .atomic_writing import atomic_write
+from .block_entry import BlockEntry, BlockFlag, BlockType
 from .byte_source import ByteSource, open_source
 from .extension_block import ExtensionKey, parse_extension, serialize_extension
-from .header_and_directory import FORMAT_VERSION, BlockEntry, BlockFlag, BlockType, is_pgi
+from .file_header import FORMAT_VERSION, is_pgi
 from .image_fields import IMAGE_FIELDS_SIZE, Compression, ImageFields, ImageType
 from .jpeg_segments import Segment, other_segments, pack_segments, put_segments, unpack_segments
 from .metadata_block import Location, Metadata, parse_metadata, serialize_metadata

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from ..errors import PgiUnsupportedError
 from ..limits import DEFAULT_LIMITS
 from .atomic_writing import atomic_write
-from .header_and_directory import BlockType
+from .block_entry import BlockType
 from .reader import PgiReader
 from .writer import Block, assemble, small_blocks, version_of
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ..limits import Limits
+    from .block_entry import BlockEntry
     from .byte_source import SourceLike
-    from .header_and_directory import BlockEntry
     from .metadata_block import Metadata
 
 __all__ = ["KEEP", "Keep", "copied_block", "recompressed", "rewrite", "rewrite_file"]

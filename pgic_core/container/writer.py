@@ -11,17 +11,10 @@ from typing import TYPE_CHECKING
 from ..errors import PgiOptionError
 from ..limits import DEFAULT_LIMITS
 from .atomic_writing import atomic_write
+from .block_entry import BlockEntry, BlockFlag, BlockType
 from .deflate import deflate_if_smaller
 from .extension_block import ExtensionKey, location_to_map, serialize_extension
-from .header_and_directory import (
-    PLAIN_VERSION,
-    SEQUENCE_VERSION,
-    BlockEntry,
-    BlockFlag,
-    BlockType,
-    header_size,
-    pack_header,
-)
+from .file_header import PLAIN_VERSION, SEQUENCE_VERSION, header_size, pack_header
 from .image_fields import Compression
 from .metadata_block import Metadata, check_location, is_exact, serialize_metadata
 from .parity import protected

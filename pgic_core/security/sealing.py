@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..codec.payload_parts import payload_plan
 from ..container import BlockFlag, BlockType, ExtensionKey
-from ..container.header_and_directory import PLAIN_VERSION
+from ..container.file_header import PLAIN_VERSION
 from ..container.rewriting import copied_block
 from ..container.writer import Block, assemble, located_fields, make_block, small_blocks
 from ..errors import PgiKeyError, PgiOptionError, PgiUnsupportedError

@@ -17,7 +17,7 @@ from pgic_core.codec.box_reduction import box_reduce
 from pgic_core.codec.learned.decoder import LearnedImage
 from pgic_core.codec.learned.encoder import RateTarget, encode_learned
 from pgic_core.codec.learned.exact_layer import lowered, pack_exact, raised, unpack_exact
-from pgic_core.codec.learned.inpainting import Inpainted
+from pgic_core.codec.learned.fill_under_exact_blocks import Inpainted
 from pgic_core.codec.learned.stream import StreamHeader, parse, serialise
 from pgic_core.codec.tile_grid import Grid
 from pgic_core.errors import PgiError, PgiFormatError, PgiOptionError, PgiTruncatedError

@@ -16,7 +16,7 @@ import pgic_core
 from pgic_core.cli import app
 from pgic_core.codec.box import Box
 from pgic_core.codec.learned.latent_row_buffer import LatentRows
-from pgic_core.codec.lossless.image import LosslessImage
+from pgic_core.codec.lossless.decoder import LosslessImage
 from pgic_core.errors import PgiFormatError, PgiLimitError
 
 if TYPE_CHECKING:

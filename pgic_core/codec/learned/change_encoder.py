@@ -24,7 +24,7 @@ from .dead_zone import DEAD_ZONE
 from .entropy_coding import Z_BOUND, CdfTable, encode_segments
 from .exact_layer import pack_exact
 from .exact_search import ExactSearch, near_depth
-from .inpainting import Inpainted
+from .fill_under_exact_blocks import Inpainted
 from .quality_to_steps import StepSizes
 from .quantisation import SYMBOL_LAYERS, fill_thresholds, row_thresholds
 from .stream import EXACT_SIDE

@@ -13,11 +13,12 @@ from ..block_cutting import bands, block_pixels, blocks, columns
 from ..box import Box, pixels_in
 from ..parallel import map_tiles, run_alongside
 from ..tile_grid import CELL_STRIDE, Y_STRIDE, Z_STRIDE, Grid
+from .block_plan import RenderPlan
 from .cdf_rows import from_cells
 from .entropy_coding import Z_BOUND, CdfTable, encode_segments
 from .exact_layer import pack_exact
 from .exact_search import ExactSearch, near_depth, near_error
-from .inpainting import Inpainted
+from .fill_under_exact_blocks import Inpainted
 from .latent_refinement import REFINED_PIXELS, refine
 from .latent_row_buffer import LatentRows
 from .pixel_rendering import pixels_of
@@ -25,7 +26,6 @@ from .post_filter import REACH
 from .post_filter_fit import FilterFit, samples
 from .quantisation import SYMBOL_LAYERS, QuantState, fill_thresholds, row_thresholds
 from .rate_control import RateTarget, psnr, search
-from .render_planning import RenderPlan
 from .stream import EXACT_SIDE, StreamHeader, serialise
 from .tile_index import FULL_DEPTH
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..box import Box
+    from .block_plan import BlockPlan
     from .quality_to_steps import StepSizes
-    from .render_planning import BlockPlan
 
 __all__ = ["LATENT_BOUND", "Context", "base_inputs", "context_of", "latent_of", "state_of"]
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from ...models import Renderer
     from ..box import Box
+    from .block_plan import RenderPlan
     from .quality_to_steps import StepSizes
-    from .render_planning import RenderPlan
 
 __all__ = ["pixels_of", "run_renderer"]
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from .block_plan import BlockPlan, RenderPlan
     from .quality_to_steps import StepSizes
-    from .render_planning import BlockPlan, RenderPlan
 
 __all__ = ["preview_pixels_of"]
 

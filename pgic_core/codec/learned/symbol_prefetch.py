@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from .block_plan import BlockPlan
     from .quality_to_steps import StepSizes
-    from .render_planning import BlockPlan
     from .tile_symbol_reader import TileReader
 
 __all__ = ["GatheredBlock", "gathered"]

@@ -9,10 +9,10 @@ import numpy as np
 from ...options import FAST
 from ..box import Box
 from ..tile_grid import CELL_STRIDE, Z_STRIDE
+from .block_plan import RenderPlan
 from .entropy_coding import Z_BOUND
 from .pixel_rendering import pixels_of
 from .quantisation import QuantState
-from .render_planning import RenderPlan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

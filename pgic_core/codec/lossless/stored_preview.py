@@ -9,7 +9,8 @@ from ...errors import PgiUnsupportedError
 from ...options import FAST, PREVIEW, PREVIEW_FACTOR, DecodeOptions
 from ..base import CodedFacts, no_latent
 from ..box import Box
-from .image import LosslessImage, encode_lossless
+from .decoder import LosslessImage
+from .encoder import encode_lossless
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""ONNX graphs of renderers beside ``synthesis``: reduced sizes, and the fine decoder.
+"""ONNX graphs that draw levels and sizes, beside ``synthesis``: reduced sizes, and the fine decoder.
 
 A renderer takes what it asks for by name (see ``pgic_core/codec/STREAM.md``), and gives grey levels
 ``(1, H, W, 3)`` of the part ``inside``, at its scale.

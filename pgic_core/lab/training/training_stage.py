@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from .config import Schedule, Stage
+    from .crop_sampling import CropSampler
     from .quantise import Grid
-    from .training_pictures import CropSampler
 
 __all__ = ["FIELDS", "TrainingRun", "first_weights", "inputs"]
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from pgic_core.codec.box_reduction import reduced_side
-from pgic_core.codec.learned.key_regions import MOST_WEIGHT
+from pgic_core.codec.learned.adaptive_regions import MOST_WEIGHT
 from pgic_core.codec.learned.latent_reconstruction import LATENT_BOUND
 from pgic_core.codec.learned.post_filter import BLOCK, REACH
 from pgic_core.codec.learned.quality_to_steps import StepSizes
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pgic_core.codec.box import Box
-    from pgic_core.codec.learned.render_planning import BlockPlan, RenderPlan
+    from pgic_core.codec.learned.block_plan import BlockPlan, RenderPlan
 
     from .symbol_tensors import BlockTensors, PgiSymbols
 

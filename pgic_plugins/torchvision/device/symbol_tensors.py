@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pgic_core.api import PgiFile
     from pgic_core.codec.box import Box
-    from pgic_core.codec.learned.render_planning import BlockPlan, RenderPlan
+    from pgic_core.codec.learned.block_plan import BlockPlan, RenderPlan
     from pgic_core.codec.learned.symbols_for_engines import BlockSymbols, ExactPart, PictureSymbols
     from pgic_core.container.byte_source import SourceLike
     from pgic_core.options import DecodeOptions

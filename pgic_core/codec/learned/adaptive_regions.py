@@ -15,7 +15,7 @@ import numpy as np
 
 from ..box import Box, hull
 from ..cell_rectangles import dilated, rectangles
-from .render_planning import RenderPlan
+from .block_plan import RenderPlan
 from .stream import EXACT_SIDE
 
 if TYPE_CHECKING:
