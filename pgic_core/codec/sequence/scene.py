@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CodedChange", "Scene"]
 
-_MOST_NEW = 0.9
+_MOST_NEW = 0.97
 """A frame with a larger share of new positions is better coded as a key frame."""
 _STILL = 0.3
 """If this share of what has structure looks as before, the camera stands still, whatever moves before it."""
@@ -46,6 +46,8 @@ _FRESH = 63.75
 """What counts as the change of a position that no frame showed before: the most that a file can say."""
 _NOTICED = 0.3
 """A position may be coded where it differs by more than this share of the error that coding leaves."""
+_NOISE_SPREAD = 1.5
+"""Noise differs by up to so much from place to place, and from its estimate."""
 _LEAST_PROMISED, _MOST_PROMISED = 1.0, 2.0
 """Grey levels by which the mean of a position may always, and may at most, differ from what is stored."""
 
@@ -252,8 +254,8 @@ class Scene:
         """What differs between a frame and the canvas."""
         before, now = block_means(placed.canvas.rgb), block_means(placed.rgb)
         if placed.covered is None:
-            changed, amount = detect(before, now, self._promised())
-            candidates = changed | self._noticed(amount)
+            changed, amount, noise = detect(before, now, self._promised())
+            candidates = changed | self._noticed(amount, noise)
             exact = self._canvas.header.exact
             free = candidates if exact is None else candidates & ~_positions(exact, changed.shape)
             ages = self._earlier.ages(before, now, free)
@@ -262,8 +264,9 @@ class Scene:
         if placed.canvas.known is not None:
             known = _mostly(placed.canvas.known)
         both = covered & known
-        changed, amount = detect(before, np.where(both[:, :, None], now, before), self._promised())
-        candidates = changed | self._noticed(amount)
+        seen = np.where(both[:, :, None], now, before)
+        changed, amount, noise = detect(before, seen, self._promised())
+        candidates = changed | self._noticed(amount, noise)
         sides = Z_STRIDE // BLOCK
         shape = changed.shape[0], sides, changed.shape[1], sides
         fresh = (covered & ~known).reshape(shape).any((1, 3))
@@ -272,9 +275,10 @@ class Scene:
         ages = np.zeros(changed.shape, np.uint8)
         return _Found(changed | fresh, candidates | fresh, ages, amount, agreement)
 
-    def _noticed(self, amount: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Positions that differ by more than a share of the error that coding leaves."""
-        return amount > _NOTICED * self._error()
+    def _noticed(self, amount: NDArray[np.float32], noise: float) -> NDArray[np.bool_]:
+        """Positions that differ by more than a share of the error that coding leaves, noise apart."""
+        least = (_NOTICED * self._error()) ** 2 + (_NOISE_SPREAD * noise) ** 2
+        return np.asarray(np.square(amount) > least, np.bool_)
 
     def _error(self) -> float:
         """The root mean square of the error that coding leaves in busy parts, in grey levels."""
