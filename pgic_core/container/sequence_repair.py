@@ -38,21 +38,26 @@ def mend_sequence(source: ByteSource, limits: Limits) -> Mended:
 
     Raises:
         PgiChecksumError: a frame is damaged, and has no parity that restores it.
+        PgiFormatError: no frame has parity that helps.
         PgiError: otherwise as :class:`SequenceReader`.
     """
     with PgiReader(source, limits, quiet=True) as reader:
         image = reader.header.image
         start = image.offset + IMAGE_FIELDS_SIZE
+        parity = False
         chain, mended, beyond = NO_CHAIN, list[tuple[int, int, Mended]](), list[int]()
         for record in SequenceReader(reader).records():
             frame = PartSource(source, start + record.frame_offset, record.length)
             found = _mended(frame, record, limits)
+            parity |= found is not None
             if found is None:
                 if not _is_sound(frame, record, reader, limits):
                     beyond.append(record.number)
             elif not found.identical:
                 mended.append((start + record.frame_offset, record.length, found))
             chain = _chain(chain, source, start, record, found)
+    if not parity:
+        raise PgiFormatError("No frame of the sequence has parity, so that nothing can be restored.")
     if beyond:
         more = f" and {len(beyond) - _NAMED} more" if len(beyond) > _NAMED else ""
         names = ", ".join(map(str, beyond[:_NAMED]))

@@ -113,3 +113,9 @@ def test_what_has_no_parity_is_named_and_left_alone(protected: bytes, tmp_path: 
     broken.write_bytes(spoiled(protected, start + records[2].frame_offset, records[2].length))
     with pytest.raises(PgiChecksumError, match="in frame 2"):
         pgic_core.repair(broken)
+
+
+def test_a_sequence_without_parity_is_refused(site: Path) -> None:
+    done = CliRunner().invoke(app, ["repair", str(site)])
+    assert done.exit_code == 1
+    assert "No frame of the sequence has parity, so that nothing can be restored." in done.output
