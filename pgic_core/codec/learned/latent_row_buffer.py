@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..box import Box
-from ..tile_grid import Y_STRIDE
+from ..rectangle import Rectangle
+from ..tiles_and_windows import Y_STRIDE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,26 +33,26 @@ class LatentRows:
     def __init__(self, channels: int, width: int) -> None:
         self._channels = channels
         self._width = width
-        self._pieces: list[tuple[Box, NDArray[np.float32]]] = []
+        self._pieces: list[tuple[Rectangle, NDArray[np.float32]]] = []
         self.bottom = 0
 
-    def grow(self, bottom: int) -> Box:
+    def grow(self, bottom: int) -> Rectangle:
         """Make room down to ``bottom``, a multiple of 16; returns the new rows, which are to be put in."""
-        new = Box(0, self.bottom, self._width, bottom)
+        new = Rectangle(0, self.bottom, self._width, bottom)
         for top in range(new.top, bottom, _PIECE_ROWS):
-            box = Box(0, top, self._width, min(top + _PIECE_ROWS, bottom))
+            box = Rectangle(0, top, self._width, min(top + _PIECE_ROWS, bottom))
             self._pieces.append((box, self._empty(box)))
         self.bottom = bottom
         return new
 
-    def put(self, area: Box, latent: NDArray[np.float32]) -> None:
+    def put(self, area: Rectangle, latent: NDArray[np.float32]) -> None:
         """Fill ``area`` with its latent, ``(1, h / 16, w / 16, M)``."""
         for box, piece in self._pieces:
             shared = box.overlap(area)
             if shared.height > 0:
                 piece[:, *shared.inside(box, Y_STRIDE)] = latent[:, *shared.inside(area, Y_STRIDE)]
 
-    def take(self, area: Box) -> NDArray[np.float32]:
+    def take(self, area: Rectangle) -> NDArray[np.float32]:
         """The latent of ``area``, contiguous. All of it must be here."""
         out = self._empty(area)
         for box, piece in self._pieces:
@@ -65,5 +65,5 @@ class LatentRows:
         """Let go of pieces that lie wholly above a pixel row."""
         self._pieces = [(box, piece) for box, piece in self._pieces if box.bottom > above]
 
-    def _empty(self, box: Box) -> NDArray[np.float32]:
+    def _empty(self, box: Rectangle) -> NDArray[np.float32]:
         return np.empty((1, box.height // Y_STRIDE, box.width // Y_STRIDE, self._channels), np.float32)

@@ -21,14 +21,14 @@ import numpy as np
 
 from ...errors import PgiFormatError
 from ...models import ROWS, Network
-from ..box import pixels_in
 from ..parallel import map_tiles
+from ..rectangle import pixels_in
 from .entropy_coding import SegmentReader, encode_segments
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..box import Box
+    from ..rectangle import Rectangle
     from .entropy_coding import CdfTable
 
 __all__ = [
@@ -159,7 +159,12 @@ def _bits_by_row(cdfs: CdfTable, symbols: NDArray[np.int16]) -> NDArray[np.float
 
 
 def filtered(
-    post_filter: Filter, picture: NDArray[np.uint8], shown: Box, block: Box, whole: Box, threads: int
+    post_filter: Filter,
+    picture: NDArray[np.uint8],
+    shown: Rectangle,
+    block: Rectangle,
+    whole: Rectangle,
+    threads: int,
 ) -> NDArray[np.uint8]:
     """The filtered pixels of ``block``, uint8 ``(H, W, 3)``.
 
