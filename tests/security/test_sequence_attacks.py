@@ -175,7 +175,7 @@ def test_a_frame_that_nobody_signed(site: Frames, person: Person, number: int) -
     """In the place of a signed one. Without ``trust``, the last frame may be anybody's."""
     stripped = stripped_of_signature(site.files[number])
     forged = site.with_file(number, stripped)
-    refused(forged, "The file is not signed", person.root)
+    refused(forged, f"Frame {number}: The file is not signed", person.root)
     if number < FRAMES - 1:
         refused(forged, f"Frame {number + 1} was signed behind other frames")
 
@@ -190,7 +190,10 @@ def test_changed_pixels(site: Frames, number: int) -> None:
     changed = bytearray(image.content)
     changed[-3] ^= 1
     blocks[blocks.index(image)] = Block(image.type, bytes(changed))
-    refused(site.with_file(number, forge(blocks, version=0x0101)), "changed after it was signed")
+    refused(
+        site.with_file(number, forge(blocks, version=0x0101)),
+        f"Frame {number}: .*changed after it was signed",
+    )
 
 
 @attack

@@ -247,4 +247,4 @@ def test_what_verify_says_of_a_sequence(folder: Path) -> None:
     said = done("verify", "site.pgi")
     assert "3 signatures on 4 frames" in said
     assert "not proven: that all frames are in their place; that no frame followed" in said
-    assert "The file is not signed" in failed("verify", "site.pgi", "--trust", "camera.pem.pub")
+    assert "Frame 3: The file is not signed" in failed("verify", "site.pgi", "--trust", "camera.pem.pub")
