@@ -96,16 +96,15 @@ def encode_segments(cdfs: CdfTable, segments: Sequence[tuple[NDArray[np.int64], 
     for counts, symbols in reversed(segments):  # last in, first out
         bound = np.repeat(cdfs.bounds, counts)
         values = symbols.astype(np.int32)
-        excess = np.abs(values) - bound - 1
-        escaped = excess >= 0
-        if escaped.any():
-            tail = 2 * excess[escaped] + (values[escaped] < 0)
-            coder.encode_reverse(tail.astype(np.int32), cdfs.excess)
-        coded = np.where(escaped, 2 * bound + 1, values + bound).astype(np.int32)
-        ends = np.cumsum(counts)
-        for row in range(ROWS - 1, 0, -1):
-            if ends[row] > ends[row - 1]:
-                coder.encode_reverse(coded[ends[row - 1] : ends[row]], cdfs.row(row))
+        coded = values + bound
+        beyond = np.flatnonzero(coded.view(np.uint32) > (2 * bound).view(np.uint32))  # or below 0
+        if len(beyond):
+            least, sign = bound[beyond] + 1, values[beyond] < 0
+            coder.encode_reverse((2 * (np.abs(values[beyond]) - least) + sign).astype(np.int32), cdfs.excess)
+            coded[beyond] = 2 * least - 1
+        ends = np.cumsum(counts).tolist()
+        for row in np.flatnonzero(counts[1:])[::-1].tolist():
+            coder.encode_reverse(coded[ends[row] : ends[row + 1]], cdfs.row(row + 1))
     words: NDArray[np.uint32] = coder.get_compressed()
     return words.astype("<u4").tobytes()
 
