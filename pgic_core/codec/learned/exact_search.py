@@ -159,15 +159,16 @@ class ExactSearch:
             found = tuple(places.T)
             bits[found], lost[found] = measure_blocks(planes, weight, near_depth(weight))
 
-        def look(part: Box) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-            places, planes = screen_blocks(self._pixels(part), weight)
-            places += np.array([part.top, part.left])
+        def look(tile: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+            places, planes = screen_blocks(self._pixels(tile), weight)
+            box = self._box(tile)
+            places += np.array([box.top, box.left])
             if len(places) > _FEW:
                 note(places, planes)
                 places, planes = places[:0], planes[:, :0]
             return places, planes
 
-        few = map_tiles(look, self._parts(), self.threads)
+        few = map_tiles(look, range(self.grid.count), self.threads)
         note(np.concatenate([places for places, _ in few]), np.concatenate([planes for _, planes in few], 1))
         lost[bits == 0] = 0
         return _Judged(bits, np.zeros(shape, np.float32), np.zeros(shape, np.bool_)), lost
@@ -193,23 +194,9 @@ class ExactSearch:
         """Where a tile's blocks are in a map of all."""
         return self._box(tile).inside(Box(0, 0, 0, 0))
 
-    def _parts(self) -> list[Box]:
-        """All blocks, in the parts to screen at once: those at the edges by themselves.
-
-        Pixels around an edge are repeated, which takes a copy. A copy of each tile there would take longer
-        than to screen it.
-        """
-        rows, columns = self._shape
-        inner = Box(1, 1, columns - 1, rows - 1)
-        if inner.width <= 0 or inner.height <= 0:
-            return [Box(0, 0, columns, rows)]
-        parts = [self._box(tile).overlap(inner) for tile in range(self.grid.count)]
-        parts = [part for part in parts if part.width > 0 and part.height > 0]
-        return parts + inner.frame(Box(0, 0, columns, rows))
-
-    def _pixels(self, part: Box) -> NDArray[np.uint8]:
-        """The pixels of some blocks, with one around."""
-        return pixels_in(self.rgb, self.grid.picture, part.times(EXACT_SIDE).around(1))
+    def _pixels(self, tile: int) -> NDArray[np.uint8]:
+        """The pixels of a tile's blocks, with one around."""
+        return pixels_in(self.rgb, self.grid.picture, self._box(tile).times(EXACT_SIDE).around(1))
 
     def _judged(self, cores: NDArray[np.intp], quality: int, bits: NDArray[np.float32]) -> _Judged:
         """Decode some cores, ``(n, 2)``, and decide on their blocks.
@@ -259,7 +246,7 @@ class ExactSearch:
             wanted = np.argwhere((beside[there] | mostly) & ~here)
             if not len(wanted):
                 return
-            needed = lossless_bits(self._pixels(self._box(tile)), wanted, depth)
+            needed = lossless_bits(self._pixels(tile), wanted, depth)
             free = needed < _FREE_BITS
             if mostly and needed.mean() < _ALIKE * known[here].mean():
                 free[:] = True

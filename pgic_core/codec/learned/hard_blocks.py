@@ -131,7 +131,7 @@ def _chroma_peaks(pixels: NDArray[np.uint8]) -> NDArray[np.int8]:
     # All rows in one run, and two buffers in turn: to allocate takes longer than to subtract. Colours stay
     # beside each other, so every third difference means nothing, like those from row to row.
     one, two = np.empty((2, pixels.size), np.int8)
-    np.right_shift(pixels, 3, out=one.view(np.uint8).reshape(pixels.shape))
+    np.right_shift(pixels.reshape(-1), 3, out=one.view(np.uint8))
     np.subtract(one[1:], one[:-1], out=two[:-1])
     # Every row is held against its neighbours: that finds all that is small, and what goes across. What goes
     # down is long enough to show in two of eight rows.
