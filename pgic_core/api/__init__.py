@@ -1,8 +1,8 @@
 """The Python API: encode pictures to files, decode files, and read what they say.
 
 **Encoding** has three steps (``encoding``): prepare, code, wrap. ``preparing`` takes the arguments
-(``source_image`` and ``side_data_reading`` what a Pillow image brings, ``photo_metadata`` what A.3 takes from
-EXIF and XMP), ``picture_coding`` codes, and ``codec_choice`` chooses the codec.
+(``source_image`` and ``side_data_reading`` what a Pillow image brings, ``metadata_from_exif`` what A.3 takes
+from EXIF and XMP), ``picture_coding`` codes, and ``codec_choice`` chooses the codec.
 
 **Decoding**: ``file`` is an open file. It is a ``stored_picture``, which decodes, over ``stored_fields``,
 which say what the file says. ``photo_writing`` and ``jpeg_writing``, ``deep_png_writing``, ``tiff_writing``

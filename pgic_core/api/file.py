@@ -12,7 +12,7 @@ from ..container import BlockType
 from ..errors import PgiOptionError, PgiUnsupportedError
 from ..limits import Limits
 from ..security.access import open_reader, verify_sealed
-from ..security.signatures.signature_info import require_trusted
+from ..security.signatures.signature_info import require_place, require_trusted
 from .file_description import describe
 from .framed_file import FramedFile
 
@@ -196,14 +196,24 @@ class PgiFile(FramedFile, Closing):
         crls: Sequence[str | os.PathLike[str]],
         progress: Progress | None,
     ) -> tuple[SignatureInfo, ...]:
-        """Check all frames and the chain of their hashes."""
+        """Check all frames, the chain of their hashes, and that each stands where its signatures say."""
+        # Not imported for pictures.
+        from ..container.sequence_reader import NO_CHAIN
+        from ..security.signatures.signed_statement import FramePlace
+
+        assert self._frames is not None
         self.container.verify_bytes()
         _ = self.container.metadata, self.container.extension
         found: list[SignatureInfo] = []
-        for number, frame in enumerate(self.frames(), 1):
-            found += frame.verify(trust, crls)
+        before, sequence = NO_CHAIN, self._frames.sequence
+        for number, frame in enumerate(self.frames()):
+            record = sequence.record(number)
+            signatures = frame.verify(trust, crls)
+            require_place(signatures, FramePlace(number, record.duration, before))
+            found += signatures
+            before = sequence.chain_after(before, record)
             if progress is not None:
-                progress(number / self.n_frames)
+                progress((number + 1) / self.n_frames)
         return tuple(found)
 
     def _verify_features(self) -> None:

@@ -11,7 +11,7 @@ from ..models import ROWS_PER_OCTAVE, find_model
 from ..security.signatures.stated_signatures import stated_signatures
 from .encryption import security_info
 from .file_info import BlockInfo, FileInfo, RendererInfo
-from .photo_metadata import contradictions
+from .metadata_from_exif import contradictions
 from .side_data import SideData
 from .thermal_detection import radiometric_maker
 

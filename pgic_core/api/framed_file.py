@@ -1,4 +1,4 @@
-"""A file as what it is to users of sequences: frames, how long each is shown, and what changed in it."""
+"""An open file as a sequence: its frames, how long each is shown, and what each changes."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..codec.tiling import Y_STRIDE as LATENT_FACTOR
+from ..codec.tile_grid import Y_STRIDE as LATENT_FACTOR
 from .file import PgiFile
 
 if TYPE_CHECKING:

@@ -16,14 +16,8 @@ from ..limits import Limits
 from ..security.access import has_signatures, open_reader, rewritten
 from .file import PgiFile
 from .metadata_arguments import annotations_to_value, exif_to_bytes, merge_metadata, vendor_fields
-from .photo_metadata import (
-    follow,
-    hides_place,
-    metadata_from_photo,
-    without_maker,
-    without_place,
-    without_thumbnails,
-)
+from .metadata_from_exif import follow, metadata_from_photo
+from .photo_privacy import hides_place, without_maker, without_place, without_thumbnails
 from .side_data import SideData
 
 if TYPE_CHECKING:

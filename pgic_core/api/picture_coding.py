@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..codec.alpha import LENGTH_SIZE, join_alpha
-from ..codec.lossless.image import encode_lossless
+from ..codec.lossless.encoder import encode_lossless
 from ..container import Compression, Strategy
 from ..errors import PgiOptionError, PgiTargetError
 from ..options import DEFAULT_QUALITY

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..codec.alpha import join_alpha
-from ..codec.lossless.image import encode_lossless
+from ..codec.lossless.encoder import encode_lossless
 from ..container import BlockType, Compression, build_file
 from ..container.parity import protected
-from ..container.writer import recompressed
+from ..container.rewriting import recompressed
 from ..errors import PgiUnsupportedError
 from ..options import DecodeOptions
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import os
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from ..audit import audited
@@ -12,6 +13,7 @@ from ..audit.logged_facts import facts_of_coded, path_of
 from ..closing_on_exit import Closing
 from ..container import Compression, PgiReader, atomic_write
 from ..container.sequence_appending import SequenceAppender, begin_sequence
+from ..container.sequence_reader import NO_CHAIN
 from ..errors import PgiOptionError, PgiUnsupportedError
 from ..limits import Limits
 from ..options import DEFAULT_KEY_DISTANCE, thread_count
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from ..container.sequence_records import Record
     from ..security.keyring import KeysLike
+    from ..security.signatures.signed_statement import FramePlace
     from .change_coding import CodedFrame
     from .preparing import ImageLike
 
@@ -147,6 +150,8 @@ class SequenceWriter(Closing):
             before = {name: value for name, value in before.items() if name not in _RATES}  # type: ignore[assignment]
         request = EncodeRequest.of(image, cast("EncodeOptions", {**before, **options}), of_many=of_many)
         with audited("encode", file=path_of(image)) as event:
+            if request.sign is not None:
+                request = replace(request, place=self._place(shown))
             prepared = request.prepare(image)
             if self._appender is not None:
                 self._appender.require_like(prepared.a2(Compression.RAW))
@@ -159,6 +164,14 @@ class SequenceWriter(Closing):
                 raise
             event.facts |= facts_of_coded(coded.data)
         return WrittenFrame(record.number, record.length, record.is_key)
+
+    def _place(self, duration: int) -> FramePlace:
+        """Where the next frame stands, which its signature states."""
+        # Not imported for those who do not sign.
+        from ..security.signatures.signed_statement import FramePlace
+
+        before = NO_CHAIN if self._appender is None else self._appender.chain
+        return FramePlace(self.n_frames, duration, before)
 
     def _most_depth(self) -> int:
         """The most change frames between the next frame and its key frame."""

@@ -1,4 +1,4 @@
-"""What the audit log is told of a file."""
+"""Facts of a file that the audit log records."""
 
 from __future__ import annotations
 

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 import click
 
 from ..terminal import say
-from .bench_options import csv_option, images_argument, print_rows, quality_option, runs_option
+from .bench_options import (
+    csv_option,
+    device_option,
+    images_argument,
+    print_rows,
+    quality_option,
+    runs_option,
+    seconds_option,
+    workers_option,
+)
 from .command_base import PgicCommand, option
 from .progress import progress_bar
 
@@ -43,15 +52,7 @@ __all__ = ["loader"]
     group="Pictures",
     help="Pictures in each epoch.",
 )
-@option(
-    "--seconds",
-    type=click.FloatRange(0, min_open=True),
-    metavar="S",
-    default=10.0,
-    show_default=True,
-    group="Running",
-    help="How long an epoch may take; then it ends before --count, but not before six pictures.",
-)
+@seconds_option(10.0, "How long an epoch may take; then it ends before --count, but not before six pictures.")
 @option(
     "--reader",
     "names",
@@ -61,23 +62,8 @@ __all__ = ["loader"]
     help='Reader to measure, such as "pgic window 256"; may be repeated. [default: all]',
 )
 @quality_option(50)
-@option(
-    "--workers",
-    type=click.IntRange(0),
-    metavar="N",
-    default=2,
-    show_default=True,
-    group="Running",
-    help="Workers of the DataLoader.",
-)
-@option(
-    "--device",
-    metavar="NAME",
-    default="cuda",
-    show_default=True,
-    group="Running",
-    help='Where "pgic device" decodes, as torch names it.',
-)
+@workers_option(0, 2, "Workers of the DataLoader.")
+@device_option('Where "pgic device" decodes, as torch names it.')
 @runs_option("reader")
 @csv_option("the figures")
 def loader(

@@ -26,6 +26,7 @@ __all__ = [
     "available_codecs",
     "codecs_option",
     "csv_option",
+    "device_option",
     "image_argument",
     "images_argument",
     "jobs_option",
@@ -36,8 +37,11 @@ __all__ = [
     "print_rows",
     "qualities_option",
     "quality_option",
+    "repeats_option",
     "runs_option",
+    "seconds_option",
     "threads_option",
+    "workers_option",
 ]
 
 ALL_CODECS = "pgic and every peer that is installed"
@@ -130,6 +134,53 @@ def runs_option(what: str) -> Callable[[Callable[..., None]], Callable[..., None
         advanced=True,
         help=f"Turns; in each, every {what} is measured once.",
     )
+
+
+def repeats_option(what: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """``--repeats``, whose help is ``what``."""
+    return option(
+        "--repeats",
+        type=click.IntRange(1),
+        metavar="N",
+        default=3,
+        show_default=True,
+        group="Running",
+        advanced=True,
+        help=what,
+    )
+
+
+def seconds_option(default: float, what: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """``--seconds``, whose help is ``what``."""
+    return option(
+        "--seconds",
+        type=click.FloatRange(0, min_open=True),
+        metavar="S",
+        default=default,
+        show_default=True,
+        group="Running",
+        help=what,
+    )
+
+
+def workers_option(
+    least: int, default: int, what: str
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """``--workers``, at least ``least``, whose help is ``what``."""
+    return option(
+        "--workers",
+        type=click.IntRange(least),
+        metavar="N",
+        default=default,
+        show_default=True,
+        group="Running",
+        help=what,
+    )
+
+
+def device_option(what: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """``--device``, whose help is ``what``."""
+    return option("--device", metavar="NAME", default="cuda", show_default=True, group="Running", help=what)
 
 
 def csv_option(what: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -97,12 +97,12 @@ __all__ = ["recognition"]
 def recognition(folder: Path, csv_path: Path | None, work: Path | None, jobs: int, **how: Any) -> None:
     """Compare what recognisers see before and after coding.
 
-    Every picture of FOLDER is saved as JPEG 95 and as JPEG 80, and what those show is coded into a tenth and
-    a fifth of their bytes, as the standard puts it. JPEG and AVIF get as many bytes. The figure is average
-    precision at an overlap of one half for boxes, the share of the right characters for text, and the share
-    of right first answers for classes. What coding costs of it has a 95 % interval by bootstrap over
-    pictures. The demand is met where the upper end lies below 5 %. If there is a truth, rows against what was
-    seen in the original are shown, too.
+    Every picture of FOLDER is saved as JPEG 95 and as JPEG 80. pgic codes what these files show into a tenth
+    and a fifth of their bytes, as the standard asks; JPEG and AVIF get as many bytes. The figure is the
+    average precision at an overlap of one half for boxes, the share of right characters for text, and the
+    share of right first answers for classes. The bench reports how much of it coding costs, with a 95 %
+    interval by bootstrap over pictures. The demand is met where the upper end is below 5 %. With a truth, it
+    also shows rows against what was seen in the originals.
     """
     from tempfile import TemporaryDirectory
 

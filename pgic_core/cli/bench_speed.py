@@ -18,6 +18,7 @@ from .bench_options import (
     one_picture,
     print_rows,
     quality_option,
+    repeats_option,
     runs_option,
     threads_option,
 )
@@ -43,16 +44,7 @@ __all__ = ["levels", "memory", "speed"]
 @megapixels_option(5.0, "Size of the picture.")
 @threads_option()
 @runs_option("codec")
-@option(
-    "--repeats",
-    type=click.IntRange(1),
-    metavar="N",
-    default=3,
-    show_default=True,
-    group="Running",
-    advanced=True,
-    help="Warm calls in each process.",
-)
+@repeats_option("Warm calls in each process.")
 @csv_option("the figures")
 @option(
     "--stages", is_flag=True, group="Output", advanced=True, help="Show the time of pgic by stage instead."

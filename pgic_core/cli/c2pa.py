@@ -22,7 +22,8 @@ _SUFFIX = ".c2pa"
 def c2pa() -> None:
     """Write and check C2PA manifests beside .pgi files.
 
-    They are for programs that know C2PA (Content Credentials) and not pgic. It needs the extra 'c2pa'.
+    Programs that know C2PA (Content Credentials) but not pgic can read them. These commands need the extra
+    'c2pa'.
     """
 
 

@@ -87,7 +87,7 @@ __all__ = ["decode"]
     type=int,
     metavar="N",
     group="Decoding",
-    help="Frame of a sequence, counted from 0, or with a minus from the end. [default: 0]",
+    help="Frame of a sequence, counted from 0; -1 is the last. [default: 0]",
 )
 @option(
     "--frames",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .coding_options import effort_option, lossless_option, protect_option, quality_option
 from .command_base import PgicCommand, option
 from .file_options import output_options, run_options, strict_option
 from .key_options import recipient_options
@@ -15,7 +16,6 @@ from .photo_io import open_photo, photo_sources, write_output
 from .roi_options import roi_options, show_roi_map
 from .running import Losses, Run, run_targets
 from .sequences import frame_options, write_frames
-from .value_types import EFFORT, QUALITY, SHARE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,15 +47,8 @@ _RATES = ("quality", "lossless", "max_bytes", "ratio", "bpp", "min_psnr")
     ),
 )
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT... [OUTPUT.pgi]")
-@option(
-    "-q",
-    "--quality",
-    type=QUALITY,
-    metavar="1-100",
-    group=_RATE,
-    help="Quality of the picture. [default: 50]",
-)
-@option("--lossless", is_flag=True, group=_RATE, help="Keep every pixel.")
+@quality_option("Quality of the picture. [default: 50]", _RATE)
+@lossless_option(_RATE)
 @option(
     "--codec",
     type=click.Choice(["auto", "learned", "lossless"]),
@@ -71,14 +64,7 @@ _RATES = ("quality", "lossless", "max_bytes", "ratio", "bpp", "min_psnr")
 @option(
     "--min-psnr", type=float, metavar="DB", group=_RATE, help="The smallest file that reaches a PSNR of DB."
 )
-@option(
-    "-e",
-    "--effort",
-    type=EFFORT,
-    metavar="1-3",
-    group="Coding",
-    help="1 is fast, 2 makes smaller files, 3 makes the smallest and is slow. [default: 2]",
-)
+@effort_option()
 @option(
     "--preprocess",
     multiple=True,
@@ -112,12 +98,8 @@ _RATES = ("quality", "lossless", "max_bytes", "ratio", "bpp", "min_psnr")
     advanced=True,
     help="Model to use, by id or digest ('pgic --version' lists them).",
 )
-@option(
-    "--protect",
-    type=SHARE,
-    metavar="X%",
-    group="Coding",
-    help="Add parity of X percent of the file, such as 5%, from which 'pgic repair' restores lost bytes.",
+@protect_option(
+    "Add parity of X percent of the file, such as 5%, from which 'pgic repair' restores lost bytes."
 )
 @option(
     "--strip",

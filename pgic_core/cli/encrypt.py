@@ -109,8 +109,8 @@ def decrypt(
 ) -> None:
     """Turn encrypted .pgi files into plain ones.
 
-    That takes a key of the tier full. To look at a picture you need not decrypt its file: 'pgic decode --key'
-    and 'pgic info --key' do it in memory.
+    Decrypting takes a key of the tier full. To look at a picture you need not decrypt its file:
+    'pgic decode --key' and 'pgic info --key' do it in memory.
 
     INPUT is a .pgi file, a pattern, a folder with all folders below it, or - for standard input.
     """

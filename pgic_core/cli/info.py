@@ -39,20 +39,20 @@ __all__ = ["info"]
     type=int,
     metavar="N",
     group="Sequences",
-    help="Say it of this frame, counted from 0, or with a minus from the end. [default: 0]",
+    help="Show this frame of a sequence, counted from 0; -1 is the last. [default: 0]",
 )
 @option(
     "--changes",
     is_flag=True,
     group="Sequences",
-    help="Say instead what each frame changes of another; with --frame, where and by how much.",
+    help="Show what each frame changes instead; with --frame, also where and by how much.",
 )
 @option(
     "--show-changes",
     type=OUTPUT_FILE,
     metavar="PNG",
     group="Sequences",
-    help="Draw the frame of --frame, with what it did not change darkened.",
+    help="Draw the frame that --frame names, and darken what it did not change.",
 )
 @key_options(advanced=True)
 def info(
@@ -65,7 +65,7 @@ def info(
 ) -> None:
     """Show what .pgi files contain.
 
-    That is size, codec, model, regions of interest, blocks, metadata, annotations and vendor fields.
+    pgic shows size, codec, model, regions of interest, blocks, metadata, annotations and vendor fields.
 
     INPUT is a .pgi file, a pattern, a folder with all folders below it, or - for standard input. No pixels
     are decoded. Of an encrypted file, pgic shows what its keys open.

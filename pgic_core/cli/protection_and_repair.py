@@ -53,7 +53,7 @@ def protect(inputs: tuple[str, ...], share: float, remove: bool, running: RunOpt
 def repair(inputs: tuple[str, ...], running: RunOptions) -> None:
     """Restore damaged files from their parity, in place and byte for byte.
 
-    That takes no key. Files that cannot be restored stay as they are; 'pgic decode --conceal' shows what is
+    Repair takes no key. Files that cannot be restored stay as they are; 'pgic decode --conceal' shows what is
     left of their picture. FILE is a .pgi file, a pattern, or a folder with all folders below it.
     """
     from ..api import repair as restore

@@ -31,7 +31,7 @@ __all__ = ["sign"]
     "--key",
     required=True,
     metavar="PEM",
-    help="Private key that signs: Ed25519, P-256 or ML-DSA-65, without a passphrase.",
+    help="Private key that signs: Ed25519, P-256, ML-DSA-65 or SM2, without a passphrase.",
 )
 @option("--cert", metavar="PEM", help="Certificates of the key, its own first.")
 @option("--original", metavar="FILE", help="Sign the SHA-256 of the camera's file, too.")

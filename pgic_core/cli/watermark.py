@@ -66,12 +66,15 @@ def embed(photo: Path, output: Path, key: Path, identity: str | None, quality: i
     The watermark changes pixels: keep the original where the photo is to be evidence.
     """
     from ..api import encode
+    from ..api.conversion_losses import collected, sentence
     from ..security.watermark import Watermark
 
     mark = Watermark(_key(key)) if identity is None else Watermark(_key(key), _id(identity))
     image, _ = open_photo(str(photo))
-    with image:
+    with image, collected() as lost:
         data = encode(image, quality=quality, watermark=mark)
+    if lost:
+        say(f"pgic: {sentence(str(photo), lost)}")
     write_output(str(output), data)
     show(mark.identity.hex())
 

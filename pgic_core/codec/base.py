@@ -29,9 +29,9 @@ __all__ = ["CodedFacts", "CodedImage", "Payload", "no_latent", "open_image"]
 _SEQUENCE, _CHANGE = 3, 4
 _CHANGE_OPENER = ".learned.change_image"
 _OPENERS = {
-    0: (".lossless.image", "open_raw"),
+    0: (".lossless.decoder", "open_raw"),
     1: (".learned.image_with_opacity", "open_learned"),
-    2: (".lossless.image", "open_lossless"),
+    2: (".lossless.decoder", "open_lossless"),
 }
 """``compression_type`` -> module of this package and function, which takes a :class:`Payload`."""
 

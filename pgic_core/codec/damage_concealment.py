@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from .box import Box
     from .picture import Channels
-    from .tiling import Box
 
 
 __all__ = ["fill_damaged"]

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import PgiFormatError
-from .tiling import Box
+from .box import Box
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

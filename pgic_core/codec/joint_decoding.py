@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .tiling import Box
+from .box import Box
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

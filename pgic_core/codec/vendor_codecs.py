@@ -10,7 +10,8 @@ import numpy as np
 from ..errors import PgiError, PgiFormatError, PgiUnsupportedError
 from ..hooks import installed, load_entry
 from .base import CodedFacts, no_latent
-from .lossless.image import LosslessImage, encode_lossless
+from .lossless.decoder import LosslessImage
+from .lossless.encoder import encode_lossless
 from .picture import Picture
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from ..closing_on_exit import Closing
 from ..errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
 from ..limits import DEFAULT_LIMITS
+from .block_entry import BlockType
 from .byte_source import ByteSource, open_source
-from .header_and_directory import BlockType
 from .parity import DEFAULT_SHARE
 from .parity_reading import Protection
 from .protected_header import check_parity, open_protected, trailing
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..limits import Limits
+    from .block_entry import BlockEntry
     from .byte_source import SourceLike
-    from .header_and_directory import BlockEntry, Header
+    from .file_header import Header
 
 __all__ = ["BlockReader", "require_known_flags"]
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from ..errors import PgiOptionError
-from .header_and_directory import ENTRY, FIXED_HEADER_SIZE, HEADER_CHECKSUM, BlockEntry, BlockType
+from .block_entry import BlockEntry, BlockType
+from .file_header import ENTRY, FIXED_HEADER_SIZE, HEADER_CHECKSUM
 from .reed_solomon import Code, add_products, parity_logs
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from .reed_solomon import restored_sectors
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from .block_entry import BlockEntry
     from .byte_source import ByteSource
-    from .header_and_directory import BlockEntry
 
 __all__ = ["PacketSet", "find_packets", "packets_of"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import PgiFormatError, PgiWarning
 from .byte_source import ByteSource
-from .header_and_directory import FIXED_HEADER_SIZE, parse_fixed_header, parse_header
+from .file_header import FIXED_HEADER_SIZE, parse_fixed_header, parse_header
 from .parity import GAP, bare_header, parity_place
 from .parity_packets import PacketSet, find_packets
 from .reed_solomon import restored_sectors

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..errors import PgiFormatError, PgiUnsupportedError
-from .header_and_directory import BlockType
+from .block_entry import BlockType
 from .parity import bare_header, protected
 from .parity_packets import packets_of
 from .parity_reading import Protection, lost_header

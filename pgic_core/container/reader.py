@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..errors import PgiChecksumError, PgiFormatError, PgiUnsupportedError
 from ..limits import DEFAULT_LIMITS
+from .block_entry import BlockEntry, BlockType
 from .block_reader import BlockReader, require_known_flags
 from .deflate import DICTIONARY_BYTES, inflate
 from .extension_block import ExtensionKey, location_from_map, parse_extension
-from .header_and_directory import BlockEntry, BlockType
 from .image_fields import IMAGE_FIELDS_SIZE, Compression, ImageFields
 from .metadata_block import Metadata, agrees, parse_metadata
 

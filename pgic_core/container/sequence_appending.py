@@ -12,9 +12,11 @@ from ..closing_on_exit import Closing
 from ..errors import PgiInputError, PgiOptionError, PgiUnsupportedError
 from ..limits import DEFAULT_LIMITS
 from .atomic_writing import plain_errors
-from .header_and_directory import SEQUENCE_VERSION, BlockEntry, BlockFlag, BlockType, pack_header
+from .block_entry import BlockEntry, BlockFlag, BlockType
+from .file_header import SEQUENCE_VERSION, pack_header
 from .image_fields import IMAGE_FIELDS_SIZE, Compression
 from .reader import PgiReader
+from .rewriting import copied_block, recompressed
 from .sequence_reader import NO_CHAIN, SequenceReader
 from .sequence_records import (
     MAX_DURATION,
@@ -25,7 +27,7 @@ from .sequence_records import (
     pack_sequence_header,
 )
 from .short_frames import DESCRIBED, has_short_form, short_form
-from .writer import Block, assemble, copied_block, recompressed
+from .writer import Block, assemble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -131,6 +133,11 @@ class SequenceAppender(Closing):
     def last(self) -> Record:
         """The record of the last frame."""
         return self._ancestors[-1]
+
+    @property
+    def chain(self) -> bytes:
+        """The chain of the last frame, 32 bytes."""
+        return self._blocks[-1].sha256
 
     def append(self, frame: bytes, *, duration: int = 0, reference: Record | None = None) -> Record:
         """Append a frame, in three steps, of which the last makes it count.

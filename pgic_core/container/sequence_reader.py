@@ -266,13 +266,14 @@ class SequenceReader:
         """
         chain = NO_CHAIN
         for record in self._checked_records():
-            chain = self._chained(chain, record)
+            chain = self.chain_after(chain, record)
             self.open_frame(record, quiet=True).verify_bytes()
         image = self._reader.header.image
         if image.sha256 != chain or image.crc32 != zlib.crc32(chain):
             raise PgiChecksumError("The sequence is damaged: the chain of its frames does not match.")
 
-    def _chained(self, before: bytes, record: Record) -> bytes:
+    def chain_after(self, before: bytes, record: Record) -> bytes:
+        """The chain of a frame, 32 bytes, from that of the one before or :data:`NO_CHAIN`."""
         digest = hashlib.sha256(before)
         for start in range(record.offset, record.end, _CHUNK):
             digest.update(self._reader.read_payload(start, min(_CHUNK, record.end - start)))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pgic_core.codec.lossless.image import encode_lossless
+from pgic_core.codec.lossless.encoder import encode_lossless
 from pgic_core.container import (
     Compression,
     ImageFields,

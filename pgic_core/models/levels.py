@@ -1,8 +1,10 @@
-"""The renderers of a model: the networks that turn what a file holds into pixels, one for a level and scale.
+"""The levels of a model: which network draws each, at which scale, and what it must be given.
 
-The model's own digest covers what decides symbols and the pixels of ``fast``. Each renderer has a digest of
-its own, so that a better one may come later for the same files, and whoever looks at a picture can be told
-which one drew it. A new level is a further entry of the manifest's list ``renderers``, and nothing else here.
+A *renderer* is the network that draws one level at one scale; the manifest's list ``renderers`` has an
+entry for each. A new level is a further entry of that list, which
+:mod:`pgic_core.lab.training.export_levels` writes, and nothing else here. The model's own digest covers
+what decides symbols and the pixels of ``fast``. Each renderer has a digest of its own, so that a better one
+may come later for the same files, and whoever looks at a picture can be told which one drew it.
 """
 
 from __future__ import annotations

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from ..errors import PgiInputError, PgiModelError
 from ..models import Network
 from ..models.model_lookup import SHIPPED_MODELS
-from ..small_files import read_json
+from .network_folder import sound_manifest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,15 +37,10 @@ class BoxModel:
     """
 
     def __init__(self, folder: Path) -> None:
-        try:
-            manifest: dict[str, Any] = read_json(folder / "detector.json")
+        with sound_manifest(folder, "detector.json") as manifest:
             sha256 = str(manifest["sha256"])
             self.label = str(manifest["label"])
             self._height, self._width = map(int, manifest["size"])
-        except (PgiInputError, ValueError, KeyError, TypeError, OverflowError) as error:
-            raise PgiModelError(
-                f"The model folder {folder.name} has no sound detector.json: {error!r}."
-            ) from error
         self._network = Network(folder / "boxes.onnx", sha256)
 
     def find(self, image: NDArray[np.uint8], *, threads: int | None = None) -> list[dict[str, object]]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from ..errors import PgiInputError, PgiModelError
 from ..models import Network
 from ..models.model_lookup import SHIPPED_MODELS
-from ..small_files import read_json
+from .network_folder import sound_manifest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,17 +33,12 @@ class HeatModel:
     """
 
     def __init__(self, folder: Path) -> None:
-        try:
-            manifest: dict[str, Any] = read_json(folder / "roi.json")
+        with sound_manifest(folder, "roi.json") as manifest:
             sha256 = str(manifest["sha256"])
             self.id = str(manifest["id"])
             self.classes = tuple(map(str, manifest["classes"]))
             self._long_side, self._cell = int(manifest["long_side"]), int(manifest["cell"])
             self._low, self._high = map(float, manifest["heat_range"])
-        except (PgiInputError, ValueError, KeyError, TypeError, OverflowError) as error:
-            raise PgiModelError(
-                f"The model folder {folder.name} has no sound roi.json: {error!r}."
-            ) from error
         self._network = Network(folder / "heat.onnx", sha256)
 
     def heat(self, image: NDArray[np.uint8], *, threads: int | None = None) -> NDArray[np.float32]:

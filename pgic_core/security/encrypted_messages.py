@@ -1,4 +1,4 @@
-"""Messages: what each is bound to, and the tables of those of pictures (FORMAT.md, 9.4 and 9.7)."""
+"""Encrypted messages: what each is bound to, and the tables that list those of a picture (9.4, 9.7)."""
 
 from __future__ import annotations
 

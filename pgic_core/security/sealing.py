@@ -1,36 +1,25 @@
-"""Writing encrypted files: encrypt, encrypt anew, decrypt, edit, add recipients (FORMAT.md, section 9).
-
-Pictures pass part by part, twice: once for the digests of the directory, once to be written. Both passes give
-the same bytes, of which only the second leaves the process.
-"""
+"""Writing encrypted files: encrypt, encrypt anew, decrypt, edit, add recipients (FORMAT.md, section 9)."""
 
 from __future__ import annotations
 
-import hashlib
 import secrets
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..codec.payload_parts import payload_plan
-from ..container import BlockFlag, BlockType, ExtensionKey, serialize_extension
-from ..container.header_and_directory import PLAIN_VERSION
-from ..container.writer import Block, assemble, copied_block, located_fields, make_block, small_blocks
-from ..errors import PgiInputError, PgiKeyError, PgiOptionError, PgiUnsupportedError
-from ..limits import DEFAULT_LIMITS
+from ..container import BlockFlag, BlockType, ExtensionKey
+from ..container.file_header import PLAIN_VERSION
+from ..container.rewriting import copied_block
+from ..container.writer import Block, assemble, located_fields, make_block, small_blocks
+from ..errors import PgiKeyError, PgiOptionError, PgiUnsupportedError
 from .cipher_suites import TAG_BYTES, find_suite, require_extra
 from .encrypted_messages import (
     PADDING,
-    TABLE,
-    ListedPart,
-    Place,
-    associated_data,
-    metadata_place,
-    pack_content,
-    pack_table,
 )
 from .encryption_plan import fitted, is_lossless, payload_of, preview_of, sealed_parts, without_preview
-from .envelope import LEAST_VERSION, PASSPHRASE, Envelope, Record, RecordKind, Seal, pack_records
-from .field_tiers import pack_fields, split_fields
+from .envelope import LEAST_VERSION, PASSPHRASE, Envelope, Record, RecordKind, pack_records
+from .field_tiers import split_fields
+from .message_sealing import SealedPayload, Sealer
 from .opened_content import OpenedContent
 from .opening import records_of
 from .recipients import suite_of, wrap
@@ -40,116 +29,14 @@ from .tiers import KEY_BYTES, Binding, Tier, TierKey
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ..container import BlockEntry, Metadata, PgiReader
+    from ..container import Metadata, PgiReader
     from .recipients import Recipient
 
 __all__ = ["add_recipients", "decrypted", "encrypted", "overhead", "rewritten"]
 
-_SALT = _FILE_ID = 16
+_FILE_ID = 16
 # A parity block is made anew of what is written.
 _KNOWN_BLOCKS = tuple(BlockType)
-
-
-@dataclass(frozen=True, slots=True)
-class _Sealer:
-    """Seals messages of one file.
-
-    Attributes:
-        binding: of the file.
-        key: of the highest tier that is open to the writer.
-        fields: the 7 bytes of A.2.
-        seals: those made so far.
-    """
-
-    binding: Binding
-    key: TierKey = field(repr=False)
-    fields: bytes
-    seals: list[Seal]
-
-    def start(self, block_type: int, tier: Tier) -> Seal:
-        """A new seal, with a salt that was never used before."""
-        seal = Seal(block_type, tier, secrets.token_bytes(_SALT))
-        self.seals.append(seal)
-        return seal
-
-    def seal_key(self, seal: Seal, tier: Tier) -> bytes:
-        """Key of messages of ``tier`` in a seal."""
-        return self.key.seal_key(seal.salt, seal.type, tier, self.binding)
-
-    def message(self, key: bytes, place: Place, plain: bytes, context: bytes = b"") -> bytes:
-        """A message: ciphertext and tag."""
-        associated = associated_data(self.binding, self.fields, place, len(plain), context)
-        return self.binding.suite.seal(key, place.index, plain, associated)
-
-    def small(self, place: Place, content: bytes, *, pad: bool) -> bytes:
-        """The one message of a seal of metadata or extension."""
-        seal = self.start(place.type, place.tier)
-        return self.message(self.seal_key(seal, place.tier), place, pack_content(content, pad=pad))
-
-    def small_blocks(
-        self, metadata: BlockEntry | None, stored: bytes, fields: Mapping[str, object], *, pad: bool
-    ) -> list[Block]:
-        """Metadata and extension block of an encrypted file."""
-        blocks: list[Block] = []
-        if metadata is not None:
-            sealed = self.small(metadata_place(metadata.flags), stored, pad=pad)
-            blocks.append(make_block(BlockType.METADATA, metadata.flags | BlockFlag.ENCRYPTED, [sealed]))
-        parts = [
-            self.small(Place(BlockType.EXTENSION, tier), pack_fields(found), pad=pad)
-            for tier, found in split_fields(fields).items()
-        ]
-        mark = {
-            "suite": self.binding.suite.number,
-            "algorithm": self.binding.suite.algorithm,
-            "key": self.key.commitment(self.binding)[:8],
-        }
-        content = serialize_extension({ExtensionKey.SECURITY: mark, ExtensionKey.SEALED: parts})
-        DEFAULT_LIMITS.check("metadata_bytes", len(content), "The encrypted extension block")
-        blocks.append(make_block(BlockType.EXTENSION, 0, [content]))
-        return blocks
-
-
-@dataclass(frozen=True, slots=True)
-class _SealedPayload:
-    """The groups of an image data block, encrypted each time they are gone through.
-
-    Each time gives the same bytes. A source that changes meanwhile is an error, so that no key and nonce is
-    used for two messages.
-
-    Attributes:
-        sealer: of the file.
-        seal: of the one group.
-        reader: gives plain bytes of the payload.
-        parts: the table's.
-        context: of the group.
-        seen: digests of the plain parts that were encrypted so far.
-    """
-
-    sealer: _Sealer
-    seal: Seal
-    reader: PgiReader
-    parts: list[ListedPart]
-    context: bytes
-    seen: list[bytes] = field(default_factory=list)
-
-    def __iter__(self) -> Iterator[bytes]:
-        sealer, keys = self.sealer, {tier: self.sealer.seal_key(self.seal, tier) for tier in Tier}
-        yield sealer.fields
-        table = pack_table(self.context, self.parts)
-        sealed = sealer.message(keys[Tier.METADATA], Place(BlockType.IMAGE, Tier.METADATA, TABLE), table)
-        yield len(sealed).to_bytes(4, "little") + sealed
-        offset = 0
-        for index, part in enumerate(self.parts, 1):
-            padding = part.layer == PADDING
-            plain = bytes(part.length) if padding else self.reader.read_payload(offset, part.length)
-            digest = hashlib.sha256(plain).digest()
-            if index > len(self.seen):
-                self.seen.append(digest)
-            elif self.seen[index - 1] != digest:
-                raise PgiInputError("The file changed while it was being encrypted.")
-            place = Place(BlockType.IMAGE, part.tier, part.layer, 0, index, offset)
-            yield sealer.message(keys[part.tier], place, plain, self.context)
-            offset += 0 if padding else part.length
 
 
 def encrypted(
@@ -184,12 +71,12 @@ def encrypted(
     suite = find_suite(suite_of(recipients))
     binding = Binding(suite, LEAST_VERSION, secrets.token_bytes(_FILE_ID))
     key = TierKey(Tier.FULL, secrets.token_bytes(KEY_BYTES))
-    sealer = _Sealer(binding, key, reader.fields.to_bytes(), [])
+    sealer = Sealer(binding, key, reader.fields.to_bytes(), [])
     metadata = reader.header.find(BlockType.METADATA)
     blocks = sealer.small_blocks(metadata, _stored_metadata(reader), extension, pad=pad)
     seal = sealer.start(BlockType.IMAGE, Tier.FULL)
     parts = sealed_parts(plan, pad=pad)
-    payload = _SealedPayload(sealer, seal, reader, parts, plan.context)
+    payload = SealedPayload(sealer, seal, reader, parts, plan.context)
     blocks.append(make_block(BlockType.IMAGE, BlockFlag.ENCRYPTED, payload))
     stanzas = tuple(wrap(recipient, key, binding) for recipient in recipients)
     envelope = Envelope(binding, key.commitment(binding), (), stanzas).with_seals(sealer.seals)
@@ -260,7 +147,7 @@ def rewritten(
     fields = located_fields(metadata, extension)
     needed = max([*split_fields(fields), *opened.hidden_extension()], default=Tier.METADATA)
     opened.require(needed, "Changing metadata of this file")
-    sealer = _Sealer(opened.envelope.binding, opened.key, reader.fields.to_bytes(), [])
+    sealer = Sealer(opened.envelope.binding, opened.key, reader.fields.to_bytes(), [])
     plain = {block.entry.type: block for block in small_blocks(metadata, {}, compress=True)}
     entry = plain.get(BlockType.METADATA)
     stored = b"" if entry is None else b"".join(bytes(piece) for piece in entry.pieces)

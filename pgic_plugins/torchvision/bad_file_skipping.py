@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from pgic_core.options import OnDamage
 
-__all__ = ["DatasetDamage", "Skipping"]
+__all__ = ["DatasetDamage", "Skipping", "SkippingItems"]
 
 DatasetDamage: TypeAlias = Literal["raise", "conceal", "skip"]
 """What a dataset does with a file that cannot be read as it was coded."""
@@ -70,3 +70,25 @@ class Skipping:
                 if step == count - 1:
                     raise
         raise AssertionError("a dataset has at least one item")
+
+
+class SkippingItems:
+    """A dataset whose items ``_item`` reads, and which may skip those that cannot be read."""
+
+    _skipping: Skipping
+    _item: Callable[[int], tuple[Any, Any]]
+    __len__: Callable[[], int]
+
+    @property
+    def skipped(self) -> dict[int, str]:
+        """Why, by the number of each item that was skipped in this process."""
+        return self._skipping.skipped
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        """Picture and target of one item, transformed.
+
+        Raises:
+            PgiError: as :func:`.decode_pgi`; the message names the file.
+        """
+        pair: tuple[Any, Any] = self._skipping.sound(index, len(self), self._item)
+        return pair

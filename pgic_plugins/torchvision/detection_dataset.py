@@ -13,7 +13,7 @@ from pgic_core.errors import PgiInputError, PgiOptionError
 
 from .annotated_pictures import Pictures, read_coco, read_own, read_voc
 from .annotation_shapes import keypoints_of, masks_of
-from .bad_file_skipping import Skipping
+from .bad_file_skipping import Skipping, SkippingItems
 from .error_naming import naming
 from .file_loader import PgiLoader
 from .latent_cache import LatentCache
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["PgiDetection"]
 
 
-class PgiDetection(VisionDataset):
+class PgiDetection(SkippingItems, VisionDataset):
     """Pictures and their boxes, as torchvision's detection references take them.
 
     An item is the picture, as of :class:`.PgiFolder`, and a dict:
@@ -152,21 +152,8 @@ class PgiDetection(VisionDataset):
         if not self.pictures:
             raise PgiInputError(f"There is no picture in {annotations or root}.")
 
-    @property
-    def skipped(self) -> dict[int, str]:
-        """Why, by the number of each item that was skipped in this process."""
-        return self._skipping.skipped
-
     def __len__(self) -> int:
         return len(self.pictures)
-
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
-        """Picture and target of one item, transformed.
-
-        Raises:
-            PgiError: as :func:`.decode_pgi`; the message names the file.
-        """
-        return self._skipping.sound(index, len(self), self._item)
 
     def _item(self, index: int) -> tuple[Any, Any]:
         picture = self.pictures[index]

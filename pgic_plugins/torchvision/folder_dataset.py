@@ -9,7 +9,7 @@ from torchvision.datasets import DatasetFolder
 
 from pgic_core.folders import files_below
 
-from .bad_file_skipping import Skipping
+from .bad_file_skipping import Skipping, SkippingItems
 from .file_loader import PgiLoader
 from .latent_cache import LatentCache
 from .other_formats import OTHER_EXTENSIONS, tell_left_out
@@ -29,7 +29,7 @@ __all__ = ["EXTENSIONS", "PgiFolder"]
 EXTENSIONS = (".pgi",)
 
 
-class PgiFolder(DatasetFolder):
+class PgiFolder(SkippingItems, DatasetFolder):
     """``root/class/.../name.pgi``, as ``torchvision.datasets.ImageFolder`` reads other formats.
 
     An item is the picture, a uint8 ``tv_tensors.Image`` (C, H, W) or for ``level="latent"`` a float32 tensor
@@ -106,19 +106,6 @@ class PgiFolder(DatasetFolder):
         self.imgs = self.samples
         if is_valid_file is None and not others:
             tell_left_out(root, list(files_below(root, OTHER_EXTENSIONS, hidden=True, follow_links=True)))
-
-    @property
-    def skipped(self) -> dict[int, str]:
-        """Why, by the number of each item that was skipped in this process."""
-        return self._skipping.skipped
-
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
-        """Picture and class of one item, transformed.
-
-        Raises:
-            PgiError: as :func:`.decode_pgi`; the message names the file.
-        """
-        return self._skipping.sound(index, len(self), self._item)
 
     def _item(self, index: int) -> tuple[Any, Any]:
         path, number = self.samples[index]

@@ -12,13 +12,14 @@ import skimage.data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pgic_core.codec.box import Box
 from pgic_core.codec.box_reduction import box_reduce
 from pgic_core.codec.learned.decoder import LearnedImage
 from pgic_core.codec.learned.encoder import RateTarget, encode_learned
 from pgic_core.codec.learned.exact_layer import lowered, pack_exact, raised, unpack_exact
-from pgic_core.codec.learned.inpainting import Inpainted
+from pgic_core.codec.learned.fill_under_exact_blocks import Inpainted
 from pgic_core.codec.learned.stream import StreamHeader, parse, serialise
-from pgic_core.codec.tiling import Box, Grid
+from pgic_core.codec.tile_grid import Grid
 from pgic_core.errors import PgiError, PgiFormatError, PgiOptionError, PgiTruncatedError
 from pgic_core.limits import DEFAULT_LIMITS, Limits
 from pgic_core.models import default_model
@@ -112,7 +113,7 @@ def test_previews_show_the_means_of_exact_blocks() -> None:
 
 def test_strips_and_blocks_show_them(monkeypatch: pytest.MonkeyPatch) -> None:
     rgb, (blocks, stream, whole, _) = photo(), marked()
-    monkeypatch.setattr("pgic_core.codec.tiling._BLOCK_PIXELS", 1)
+    monkeypatch.setattr("pgic_core.codec.block_cutting._BLOCK_PIXELS", 1)
     strips = np.concatenate(list(opened(stream, rgb).strips()))
     inside = in_pixels(blocks, rgb)
     np.testing.assert_array_equal(strips[inside], rgb[inside])

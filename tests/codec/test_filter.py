@@ -13,12 +13,12 @@ import skimage.data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pgic_core.codec.box import Box
 from pgic_core.codec.learned.decoder import LearnedImage
 from pgic_core.codec.learned.encoder import Encoder, encode_learned
 from pgic_core.codec.learned.entropy_coding import CdfTable
 from pgic_core.codec.learned.post_filter import BLOCK, FEATURES, HALF, REACH, SHIFTS, Filter, filtered
 from pgic_core.codec.learned.post_filter_fit import FilterFit, samples
-from pgic_core.codec.tiling import Box
 from pgic_core.errors import PgiFormatError
 from pgic_core.limits import Limits
 from pgic_core.models import Network, default_model
@@ -221,7 +221,7 @@ def decoded(data: bytes, rgb: NDArray[np.uint8]) -> tuple[LearnedImage, NDArray[
 def test_it_makes_photos_better_for_less(quality: int, blocks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     rgb = np.ascontiguousarray(np.tile(skimage.data.astronaut(), (3, 3, 1) if blocks else (2, 2, 1)))
     if blocks:
-        monkeypatch.setattr("pgic_core.codec.tiling._BLOCK_PIXELS", 1)
+        monkeypatch.setattr("pgic_core.codec.block_cutting._BLOCK_PIXELS", 1)
     with_filter = b"".join(encode_learned(rgb, model=MODEL, quality=quality))
     monkeypatch.setattr("pgic_core.codec.learned.encoder.samples", lambda *_: {})
     without = b"".join(encode_learned(rgb, model=MODEL, quality=quality))
@@ -310,7 +310,7 @@ def test_any_size_has_parts_to_find_it_from(size: tuple[int, int], monkeypatch: 
         assert 0 <= box.top < box.bottom <= size[0]
     assert bool(encoder._samples) == (min(size) >= BLOCK)
     with monkeypatch.context() as patch:
-        patch.setattr("pgic_core.codec.tiling._BLOCK_PIXELS", 1)
+        patch.setattr("pgic_core.codec.block_cutting._BLOCK_PIXELS", 1)
         Encoder(rgb, MODEL, 2, None, 1, lambda share: None)
     _, picture = decoded(b"".join(encoder.code(70)), rgb)
     assert picture.shape == rgb.shape

@@ -12,7 +12,7 @@ import numpy as np
 from pgic_core.codec.learned.cdf_rows import RowMap
 from pgic_core.codec.learned.entropy_coding import CdfTable, encode_segments
 from pgic_core.codec.learned.stream import StreamHeader, serialise
-from pgic_core.codec.tiling import Grid
+from pgic_core.codec.tile_grid import Grid
 from pgic_core.container import ImageFields
 from pgic_core.models import default_model
 from pgic_core.varint import varint

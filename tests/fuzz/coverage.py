@@ -14,7 +14,7 @@ __all__ = ["PARSERS", "Coverage", "reject_sites"]
 
 _ROOT = Path(pgic_core.__file__).parent
 PARSERS = (
-    "container/header_and_directory.py",
+    "container/file_header.py",
     "container/block_reader.py",
     "container/reader.py",
     "container/byte_source.py",
@@ -28,10 +28,12 @@ PARSERS = (
     "container/cbor_checking.py",
     "container/annotations.py",
     "codec/alpha.py",
-    "codec/lossless/image.py",
+    "codec/lossless/decoder.py",
     "codec/lossless/predictive_coder.py",
     "codec/lossless/tile_coders.py",
     "codec/learned/stream.py",
+    "codec/learned/stream_cursor.py",
+    "codec/learned/tile_index.py",
     "codec/learned/entropy_coding.py",
     "codec/learned/decoder.py",
     "codec/learned/image_with_opacity.py",

@@ -14,9 +14,9 @@ from PIL import Image
 
 import pgic_core
 from pgic_core.cli import app
+from pgic_core.codec.box import Box
 from pgic_core.codec.learned.latent_row_buffer import LatentRows
-from pgic_core.codec.lossless.image import LosslessImage
-from pgic_core.codec.tiling import Box
+from pgic_core.codec.lossless.decoder import LosslessImage
 from pgic_core.errors import PgiFormatError, PgiLimitError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ ALPHA = np.dstack([PHOTO, PHOTO[:, :, 1]])
 
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pgic_core.codec.tiling._BLOCK_PIXELS", 1 << 16)
+    monkeypatch.setattr("pgic_core.codec.block_cutting._BLOCK_PIXELS", 1 << 16)
 
 
 @pytest.mark.usefixtures("small_blocks")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from pgic_core.container import BlockFlag, BlockType, PgiReader
-from pgic_core.container.header_and_directory import pack_header
+from pgic_core.container.file_header import pack_header
 from pgic_core.errors import PgiChecksumError, PgiError, PgiLimitError, PgiTruncatedError
 from pgic_core.limits import Limits
 from pgic_plugins.pillow import PgiImageFile, register_pgi_opener

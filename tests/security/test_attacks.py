@@ -26,7 +26,7 @@ from pgic_core.errors import (
     PgiTruncatedError,
     PgiUnsupportedError,
 )
-from pgic_core.security import encryption_plan
+from pgic_core.security import tile_joining
 from pgic_core.security.access import open_reader, opened_content, verify_sealed
 from pgic_core.security.encrypted_messages import TABLE, Place, associated_data, pack_table
 from pgic_core.security.tiers import Tier
@@ -124,7 +124,7 @@ def other(small: bytes, keys: Keys) -> bytes:
 def another(learned: bytes, keys: Keys) -> bytes:
     """A second encryption of the picture in ``sealed_apart``."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encryption_plan, "JOINED_BYTES", 0)
+        patch.setattr(tile_joining, "JOINED_BYTES", 0)
         return sealed(learned, keys.full.public)
 
 

@@ -17,7 +17,7 @@ from pgic_core import (
     generate_key,
     open_file,
 )
-from pgic_core.container import BlockType, PgiReader, header_and_directory
+from pgic_core.container import BlockType, PgiReader, file_header
 from pgic_core.errors import PgiInputError
 from pgic_core.security.access import open_reader, opened_content
 from pgic_core.security.cipher_suites import Suite
@@ -300,7 +300,7 @@ def test_nothing_plain_is_written_on_the_way(
 
 def test_what_a_reader_of_version_1_0_says(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Section 10: it opens the file, checks it, and answers that the content is encrypted."""
-    monkeypatch.setattr(header_and_directory, "FORMAT_VERSION", 0x0100)
+    monkeypatch.setattr(file_header, "FORMAT_VERSION", 0x0100)
     with PgiReader(path) as reader:
         assert reader.header.newer
         assert (reader.fields.width, reader.fields.height) == (96, 64)

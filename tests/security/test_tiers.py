@@ -209,7 +209,7 @@ def test_a_learned_picture_without_regions_has_no_tier_for_them(small: bytes, ke
 
 
 def test_raw_pictures_and_those_of_other_codecs(keys: Keys) -> None:
-    from pgic_core.codec.lossless.image import encode_lossless
+    from pgic_core.codec.lossless.encoder import encode_lossless
     from pgic_core.container import ImageFields, build_file
 
     pixels = np.arange(64 * 48 * 3, dtype=np.uint8).reshape(48, 64, 3)

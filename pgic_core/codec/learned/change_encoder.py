@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..block_cutting import block_pixels, blocks
+from ..box import hull
 from ..parallel import map_tiles
-from ..tiling import CELL_STRIDE, Y_STRIDE, Z_STRIDE, block_pixels, blocks, hull
+from ..tile_grid import CELL_STRIDE, Y_STRIDE, Z_STRIDE
 from .cdf_rows import RowMap, from_cells
 from .change_stream import NEW, UNCHANGED, ChangeHeader, serialise_change
 from .change_symbols import change_rows
@@ -21,17 +23,19 @@ from .dead_zone import DEAD_ZONE
 from .entropy_coding import Z_BOUND, CdfTable, encode_segments
 from .exact_layer import pack_exact
 from .exact_search import ExactSearch, near_depth
-from .inpainting import Inpainted
+from .fill_under_exact_blocks import Inpainted
 from .quality_to_steps import StepSizes
 from .quantisation import SYMBOL_LAYERS, fill_thresholds, row_thresholds
-from .stream import EXACT_SIDE, FULL_DEPTH
+from .stream import EXACT_SIDE
+from .tile_index import FULL_DEPTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from ..tiling import Box, Grid
+    from ..box import Box
+    from ..tile_grid import Grid
     from .cdf_rows import SymbolRows
     from .decoder import LearnedImage
     from .tile_symbol_reader import TileReader

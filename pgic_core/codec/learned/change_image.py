@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import PgiUnsupportedError
-from ..tiling import Z_STRIDE, Grid
+from ..tile_grid import Z_STRIDE, Grid
 from .change_stream import ChangeHeader, parse_change
 from .change_symbols import CanvasChange, CanvasReader
 from .decoder import LearnedImage
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..base import CodedFacts, CodedImage, Payload
-    from ..tiling import Box
+    from ..box import Box
     from .change_stream import ChangeIndex
     from .exact_layer import ExactBlocks, ExactPiece
 

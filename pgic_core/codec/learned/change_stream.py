@@ -11,21 +11,10 @@ import numpy as np
 
 from ...errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
 from ...varint import varint
-from ..tiling import Z_STRIDE, Grid
-from .stream import (
-    EXACT,
-    EXACT_SIDE,
-    LARGEST_EXACT_TILE,
-    LAYERS,
-    LONGEST_FILTER,
-    Cursor,
-    Part,
-    PartsReader,
-    inflated,
-    longest_index,
-    packed_index,
-    read_exact_map,
-)
+from ..tile_grid import Z_STRIDE, Grid
+from .stream import EXACT_SIDE, LARGEST_EXACT_TILE, LONGEST_FILTER, longest_index, read_exact_map
+from .stream_cursor import Cursor, inflated
+from .tile_index import EXACT, LAYERS, Part, PartsReader, packed_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

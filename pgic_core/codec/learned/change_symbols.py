@@ -9,11 +9,11 @@ import numpy as np
 
 from ...errors import PgiFormatError
 from ...models import ROWS
-from ..tiling import Z_STRIDE
+from ..tile_grid import Z_STRIDE
 from .cdf_rows import SymbolRows, to_cells
 from .change_stream import NEW, index_shift
 from .entropy_coding import LARGEST, Z_BOUND, SegmentReader
-from .stream import LAYERS
+from .tile_index import LAYERS
 from .tile_symbol_reader import Tile, TileReader
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...models import Model
-    from ..tiling import Grid
+    from ..tile_grid import Grid
     from .cdf_rows import RowMap
     from .change_stream import ChangeHeader, ChangeIndex
     from .decoder import LearnedImage

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import PgiUnsupportedError
-from ..tiling import Z_STRIDE
+from ..tile_grid import Z_STRIDE
 from .cdf_rows import RowMap, from_cells
 from .entropy_coding import CdfTable, encode_segments
 from .exact_layer import pack_exact
 from .quantisation import SYMBOL_LAYERS
-from .stream import EXACT_SIDE, FULL_DEPTH, serialise
+from .stream import EXACT_SIDE, serialise
+from .tile_index import FULL_DEPTH
 
 if TYPE_CHECKING:
     from ..base import CodedImage

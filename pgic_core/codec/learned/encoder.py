@@ -9,32 +9,25 @@ import numpy as np
 
 from ...errors import PgiOptionError
 from ...options import DEFAULT_EFFORT, DEFAULT_QUALITY, FAST, check_effort, check_quality, thread_count
+from ..block_cutting import bands, block_pixels, blocks, columns
+from ..box import Box, pixels_in
 from ..parallel import map_tiles, run_alongside
-from ..tiling import (
-    CELL_STRIDE,
-    Y_STRIDE,
-    Z_STRIDE,
-    Box,
-    Grid,
-    bands,
-    block_pixels,
-    blocks,
-    columns,
-    pixels_in,
-)
+from ..tile_grid import CELL_STRIDE, Y_STRIDE, Z_STRIDE, Grid
+from .block_plan import RenderPlan
 from .cdf_rows import from_cells
 from .entropy_coding import Z_BOUND, CdfTable, encode_segments
 from .exact_layer import pack_exact
 from .exact_search import ExactSearch, near_depth, near_error
-from .inpainting import Inpainted
+from .fill_under_exact_blocks import Inpainted
 from .latent_refinement import REFINED_PIXELS, refine
 from .latent_row_buffer import LatentRows
+from .pixel_rendering import pixels_of
 from .post_filter import REACH
 from .post_filter_fit import FilterFit, samples
 from .quantisation import SYMBOL_LAYERS, QuantState, fill_thresholds, row_thresholds
 from .rate_control import RateTarget, psnr, search
-from .reconstruction import RenderPlan, pixels_of
-from .stream import EXACT_SIDE, FULL_DEPTH, StreamHeader, serialise
+from .stream import EXACT_SIDE, StreamHeader, serialise
+from .tile_index import FULL_DEPTH
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from ...errors import PgiFormatError, PgiKeyError, PgiTruncatedError
+from ..box import Box
 from ..box_reduction import box_reduce
 from ..lossless.tile_coders import TileCoder, decode_tile, encode_tile
-from ..tiling import Box
-from .stream import EXACT, EXACT_SIDE, FULL_DEPTH
+from .stream import EXACT_SIDE
+from .tile_index import EXACT, FULL_DEPTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .change_stream import ChangeIndex
-    from .stream import StreamHeader, StreamIndex
+    from .stream import StreamHeader
+    from .tile_index import StreamIndex
 
 __all__ = [
     "ExactBlocks",

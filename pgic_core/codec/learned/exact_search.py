@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..box import Box, pixels_in
 from ..parallel import map_tiles
-from ..tiling import Box, pixels_in
 from .dct_cost import transform_cost
 from .hard_blocks import (
     INK_WEIGHT,
@@ -27,7 +27,8 @@ from .hard_blocks import (
     promised_error,
     screen_blocks,
 )
-from .stream import DEPTHS, EXACT_SIDE, FULL_DEPTH
+from .stream import EXACT_SIDE
+from .tile_index import DEPTHS, FULL_DEPTH
 from .trial_coding import try_coding
 from .trial_crops import CORE, CROP, Crops, inner_blocks
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...models import Model
-    from ..tiling import Grid
+    from ..tile_grid import Grid
     from .entropy_coding import CdfTable
 
 __all__ = ["ExactSearch", "near_depth", "near_error"]

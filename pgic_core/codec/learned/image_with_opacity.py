@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import PgiFormatError
 from ...options import DecodeOptions
 from ..alpha import LENGTH_SIZE, read_alpha_length
-from ..lossless.image import LosslessImage
+from ..lossless.decoder import LosslessImage
 from ..picture import Channels, SampleFormat
 from .decoder import LearnedImage
 from .symbols_for_engines import PictureSymbols, read_symbols

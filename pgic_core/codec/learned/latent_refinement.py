@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..tiling import CELL_STRIDE, Y_STRIDE, Z_STRIDE, Box
+from ..tile_grid import CELL_STRIDE, Y_STRIDE, Z_STRIDE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..box import Box
     from .entropy_coding import CdfTable
     from .quantisation import QuantState
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..tiling import Y_STRIDE, Box
+from ..box import Box
+from ..tile_grid import Y_STRIDE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

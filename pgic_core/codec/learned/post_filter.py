@@ -21,8 +21,8 @@ import numpy as np
 
 from ...errors import PgiFormatError
 from ...models import ROWS, Network
+from ..box import Box, pixels_in
 from ..parallel import map_tiles
-from ..tiling import Box, pixels_in
 from .entropy_coding import SegmentReader, encode_segments
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..box import Box
 from ..parallel import SMALL_PRODUCT
-from ..tiling import Box
 from .post_filter import ACTIVITY_STEP, ACTIVITY_STEPS, BLOCK, FEATURES, HALF, REACH, SHIFTS, Filter
 from .stream import EXACT_SIDE
 

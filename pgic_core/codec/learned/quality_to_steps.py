@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ...models import ROWS_PER_OCTAVE, Model
-from ..tiling import CELL_STRIDE, Z_STRIDE, Box
+from ..box import Box
+from ..tile_grid import CELL_STRIDE, Z_STRIDE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..tiling import CELL_STRIDE, Z_STRIDE, Box
+from ..tile_grid import CELL_STRIDE, Z_STRIDE
 from .cdf_rows import RowMap, SymbolRows, from_cells, to_cells
 from .dead_zone import DEAD_ZONE
 from .quality_to_steps import StepSizes
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...models import Model
+    from ..box import Box
     from .entropy_coding import CdfTable
 
 __all__ = ["SYMBOL_LAYERS", "QuantState", "fill_thresholds", "row_thresholds"]

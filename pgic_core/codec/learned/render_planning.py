@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..tiling import CELL_STRIDE, Y_STRIDE, Z_STRIDE, hull
+from ..box import hull
+from ..tile_grid import CELL_STRIDE, Y_STRIDE, Z_STRIDE
+from .block_plan import BlockPlan, RenderPlan
 from .post_filter import BLOCK, REACH
-from .reconstruction import BlockPlan, RenderPlan
 
 if TYPE_CHECKING:
     from ...models import Model, Renderer
-    from ..tiling import Box
-    from .key_regions import KeyRegions
+    from ..box import Box
+    from .adaptive_regions import KeyRegions
 
-__all__ = ["Look", "Planner"]
+__all__ = ["Look", "Planner", "margin"]
 
 
 class Look(NamedTuple):

@@ -1,4 +1,4 @@
-"""The symbols of a picture, read and not yet run through networks: for engines other than ONNX Runtime.
+"""Symbols of a picture before any network ran, for engines other than ONNX Runtime.
 
 Reading is exact and takes the CPU alone. What is read is enough to show the picture: whoever has it needs the
 model, and the file no more. So it can be read in one process, and shown in another or on another device.
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...errors import PgiFormatError, PgiTruncatedError
-from ..tiling import Y_STRIDE, Box, blocks
+from ..block_cutting import blocks
+from ..tile_grid import Y_STRIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...options import DecodeOptions
+    from ..box import Box
+    from .adaptive_regions import KeyRegions
+    from .block_plan import BlockPlan, RenderPlan
     from .decoder import LearnedImage
-    from .key_regions import KeyRegions
-    from .reconstruction import BlockPlan, RenderPlan
     from .tile_symbol_reader import TileReader
 
 __all__ = ["LATENT", "BlockSymbols", "Drawing", "ExactPart", "PictureSymbols", "read_symbols"]

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import PgiFormatError, PgiKeyError
-from ..tiling import CELL_STRIDE, Z_STRIDE, Box
+from ..tile_grid import CELL_STRIDE, Z_STRIDE
 from .cdf_rows import RowMap, SymbolRows, to_cells
 from .entropy_coding import Z_BOUND, CdfTable, SegmentReader
 from .joined_reads import JoinedReads
-from .stream import LAYERS, StreamHeader, StreamIndex
+from .tile_index import LAYERS, StreamIndex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...models import Model
+    from ..box import Box
+    from .stream import StreamHeader
 
 __all__ = ["Tile", "TileReader"]
 
@@ -151,7 +153,7 @@ class TileReader:
         """Say which tiles are read next: those that lie side by side are read in one step.
 
         Args:
-            layer: one of :data:`.stream.LAYERS`.
+            layer: one of :data:`.tile_index.LAYERS`.
             indexes: of the tiles.
         """
         self._bytes.expect(self._index.span(layer, index) for index in indexes)

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...options import FAST
-from ..tiling import CELL_STRIDE, Z_STRIDE, Box
+from ..box import Box
+from ..tile_grid import CELL_STRIDE, Z_STRIDE
+from .block_plan import RenderPlan
 from .entropy_coding import Z_BOUND
+from .pixel_rendering import pixels_of
 from .quantisation import QuantState
-from .reconstruction import RenderPlan, pixels_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

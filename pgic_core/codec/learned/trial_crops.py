@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..tiling import Box, pixels_in
+from ..box import Box, pixels_in
 from .hard_blocks import lossless_bits
 from .stream import EXACT_SIDE
 

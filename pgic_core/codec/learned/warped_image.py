@@ -11,8 +11,9 @@ from PIL import Image, ImageFilter
 from ...errors import PgiFormatError
 from ...options import ADAPTIVE, DecodeOptions, window_within
 from ..base import no_latent
+from ..box import Box
 from ..homography import SUBPIXELS, Homography, resampled
-from ..tiling import Z_STRIDE, Box
+from ..tile_grid import Z_STRIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from ...options import Level, Window
     from ..base import CodedFacts
     from ..picture import Channels, SampleFormat
-    from ..tiling import Grid
+    from ..tile_grid import Grid
     from .change_image import ChangeImage
 
 __all__ = ["WarpedImage"]

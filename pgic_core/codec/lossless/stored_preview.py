@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from ...errors import PgiUnsupportedError
 from ...options import FAST, PREVIEW, PREVIEW_FACTOR, DecodeOptions
 from ..base import CodedFacts, no_latent
-from ..tiling import Box
-from .image import LosslessImage, encode_lossless
+from ..box import Box
+from .decoder import LosslessImage
+from .encoder import encode_lossless
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..tiling import Z_STRIDE
+from ..tile_grid import Z_STRIDE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -106,7 +106,7 @@ def stage_times(work: Callable[[], T], repeats: int = 1) -> tuple[dict[str, floa
 
 def stage_functions() -> dict[Callable[..., Any], str]:
     """Every function to watch, and its stage."""
-    from ...codec.learned import cdf_rows, entropy_coding, stream
+    from ...codec.learned import cdf_rows, entropy_coding, stream, tile_index
     from ...codec.learned.hyper_prediction import HyperPrediction
     from ...container import PgiReader, writer
     from ...models import Network
@@ -126,7 +126,7 @@ def stage_functions() -> dict[Callable[..., Any], str]:
         CONTAINER: (
             stream.serialise,
             stream.parse,
-            stream.StreamIndex.read_tile,
+            tile_index.StreamIndex.read_tile,
             writer.build_file,
             PgiReader.__init__,
             PgiReader.read_payload,

@@ -1,4 +1,4 @@
-"""What the page says in one look: five questions and their answers."""
+"""The cards at the top of the report: five questions and their answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is in pictures: from COCO annotations, from a list of texts, from file names."""
+"""Ground truth, that is what pictures show: COCO annotations, a list of texts, or file names."""
 
 from __future__ import annotations
 

@@ -20,7 +20,6 @@ from ...options import QUALITIES
 from .codec_graphs import GRAPHS, preview_graph, symbol_channels
 from .config import TrainingConfig
 from .descent_graph import descent, sensitivity
-from .error_feedback import round_linear_path
 from .export_levels import LARGER, load_fine, write_renderers
 from .layers import Mix
 from .networks import Codec
@@ -28,6 +27,7 @@ from .onnx_writer import array
 from .preview_fit import fit_preview, linear_preview
 from .quantise import calibrate, calibration_crops, equalise, grids_of, input_ranges, pattern_crops
 from .slim import slim
+from .weight_rounding import round_linear_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

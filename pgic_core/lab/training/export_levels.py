@@ -1,4 +1,4 @@
-"""The renderers of a model folder: their graphs, and their entries in its manifest."""
+"""The levels of a model folder: the graph that draws each, and its entry in the manifest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ONNX graphs of renderers beside ``synthesis``: reduced sizes, and the fine decoder.
+"""ONNX graphs that draw levels and sizes, beside ``synthesis``: reduced sizes, and the fine decoder.
 
 A renderer takes what it asks for by name (see ``pgic_core/codec/STREAM.md``), and gives grey levels
 ``(1, H, W, 3)`` of the part ``inside``, at its scale.
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import TensorProto
 
-from ...codec.tiling import Y_STRIDE
+from ...codec.tile_grid import Y_STRIDE
 from .codec_graphs import grey_levels
 from .onnx_writer import GraphWriter, array
 from .preview_fit import LOW_RATE

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from .export import load_codec
-from .weight_tools import backpropagate, crops_to_judge_by, save_changed, tool_parser
+from .shrinking_tools import backpropagate, crops_to_judge_by, save_changed, tool_parser
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ...errors import PgiOptionError
 from .export import load_codec
 from .layers import Hidden, hidden_layers
-from .weight_tools import backpropagate, crops_to_judge_by, save_changed, tool_parser
+from .shrinking_tools import backpropagate, crops_to_judge_by, save_changed, tool_parser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -206,6 +206,7 @@ def _info(
         model=model[:-1].hex() if model else None,
         renderers=tuple((level, digest.hex()) for level, digest in claims.renderers),
         original=claims.original.hex() or None,
+        frame=claims.frame,
         watermark=_watermark(reader),
     )
 

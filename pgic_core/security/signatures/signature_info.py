@@ -10,7 +10,9 @@ from ...errors import PgiAuthenticationError, PgiKeyError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["BROKEN", "HOLDS", "LOCKED", "SUPERSEDED", "SignatureInfo", "require_trusted"]
+    from .signed_statement import FramePlace
+
+__all__ = ["BROKEN", "HOLDS", "LOCKED", "SUPERSEDED", "SignatureInfo", "require_place", "require_trusted"]
 
 HOLDS, SUPERSEDED, BROKEN, LOCKED = "holds", "superseded", "broken", "locked"
 _NAMED = 8
@@ -38,6 +40,7 @@ class SignatureInfo:
         model: digest of the model, in hex; None unless it was signed and checked, as for what follows.
         renderers: level and digest of each renderer that the signer had.
         original: SHA-256 of the camera's file, in hex.
+        frame: where the picture was to stand in a sequence; ``verify`` of the sequence checks that it does.
         watermark: id of the watermark, in hex.
         previous: ids of the signatures before.
         revocation_checked: of one that is trusted by its certificate, whether lists say that none on the way
@@ -58,6 +61,7 @@ class SignatureInfo:
     model: str | None = None
     renderers: tuple[tuple[str, str], ...] = ()
     original: str | None = None
+    frame: FramePlace | None = None
     watermark: str | None = None
     previous: tuple[str, ...] = ()
     revocation_checked: bool | None = None
@@ -75,7 +79,30 @@ class SignatureInfo:
         for name in ("changed", "previous"):
             found[name] = list(getattr(self, name))
         found["renderers"] = [list(each) for each in self.renderers]
+        found["frame"] = None if self.frame is None else [*self.frame[:2], self.frame.before.hex()]
         return found
+
+
+def require_place(found: Sequence[SignatureInfo], place: FramePlace) -> None:
+    """Raise unless signatures that hold name the place of their frame, or none.
+
+    Args:
+        found: all of a frame.
+        place: where it stands.
+
+    Raises:
+        PgiAuthenticationError: one names another place.
+    """
+    for each in found:
+        if each.state != HOLDS or each.frame is None or each.frame == place:
+            continue
+        if each.frame.number != place.number:
+            reason = f"was signed as frame {each.frame.number}"
+        elif each.frame.before != place.before:
+            reason = "was signed behind other frames than those that are there"
+        else:
+            reason = "was signed with another duration"
+        raise PgiAuthenticationError(f"Frame {place.number} {reason} ({each.signer}).")
 
 
 def require_trusted(found: Sequence[SignatureInfo], *, trust: bool) -> None:

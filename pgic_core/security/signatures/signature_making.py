@@ -6,7 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from ...container import BlockType
-from ...container.writer import assemble, copied_block, make_block, small_blocks
+from ...container.rewriting import copied_block
+from ...container.writer import assemble, make_block, small_blocks
 from ...errors import PgiKeyError, PgiLimitError, PgiModelError, PgiUnsupportedError
 from ...models import find_model
 from ..envelope import LEAST_VERSION, Record, RecordKind, pack_records, parse_records
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ...container import Metadata, PgiReader
     from ...container.writer import Block
     from ..tiers import Binding, TierKey
+    from .signed_statement import FramePlace
     from .signing_key import SigningKey
 
 __all__ = ["carried_records", "is_signed", "overhead", "rewritten_signed", "signed", "stamped"]
@@ -46,6 +48,7 @@ def signed(
     key: SigningKey,
     *,
     original: bytes = b"",
+    frame: FramePlace | None = None,
     time_ms: int | None = None,
     share: int | None = None,
 ) -> Iterator[bytes | memoryview]:
@@ -55,6 +58,7 @@ def signed(
         reader: of a plain file, or of an encrypted one that was opened in full.
         key: that signs.
         original: SHA-256 of the camera's file, if it is to be signed too.
+        frame: where the picture is to stand in a sequence, which is signed too.
         time_ms: UTC milliseconds; now if not given.
         share: parity in 1/10,000 of the new file; None for as much as the reader's file has.
 
@@ -79,7 +83,7 @@ def signed(
     present = signatures_in(records, reader.limits, encrypted=encrypted)
     if len(present) == MOST_SIGNATURES:
         raise PgiLimitError(f"The file has {MOST_SIGNATURES} signatures, and cannot have more.")
-    claims = Claims(_renderers(reader), original).to_bytes()
+    claims = Claims(_renderers(reader), original, frame).to_bytes()
     part = OpenPart(new_secret(), claims)
     suite = suite_of_algorithm(key.algorithm)
     salts = Salts(suite, Tier.FULL, part.secret)

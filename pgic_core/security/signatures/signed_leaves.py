@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, TypeVar
 
+from ...codec.box import Box
 from ...codec.payload_parts import Layer, payload_plan
-from ...codec.tiling import Box
 from ...errors import (
     PgiAuthenticationError,
     PgiChecksumError,

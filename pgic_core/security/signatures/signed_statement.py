@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import cbor2
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ...limits import Limits
     from ..cipher_suites import Suite
 
-__all__ = ["MOST_SIGNATURES", "Claims", "Statement"]
+__all__ = ["MOST_SIGNATURES", "Claims", "FramePlace", "Statement"]
 
 MOST_SIGNATURES = 32
 _TIERS = 4
@@ -109,6 +109,20 @@ class Statement:
 _NAMES = Statement.__slots__
 
 
+class FramePlace(NamedTuple):
+    """Where a frame stands in its sequence (FORMAT.md, section 11).
+
+    Attributes:
+        number: from 0.
+        duration: for how many milliseconds it is shown; 0 if unknown.
+        before: chain of the frame before, 32 bytes, which all earlier records determine.
+    """
+
+    number: int
+    duration: int
+    before: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Claims:
     """What a signer says that does not follow from the file.
@@ -116,16 +130,20 @@ class Claims:
     Attributes:
         renderers: level and digest of each renderer that the signer had.
         original: SHA-256 of the camera's file; empty if it is not known.
+        frame: where the picture stands in a sequence; None if the signer did not say.
     """
 
     renderers: tuple[tuple[str, bytes], ...] = ()
     original: bytes = b""
+    frame: FramePlace | None = None
 
     def to_bytes(self) -> bytes:
         """As the leaf has it."""
         content: dict[str, object] = {"renderers": [list(each) for each in self.renderers]}
         if self.original:
             content["original"] = self.original
+        if self.frame is not None:
+            content["frame"] = list(self.frame)
         return cbor2.dumps(content, canonical=True)
 
     @classmethod
@@ -140,7 +158,16 @@ class Claims:
         renderers = content.get("renderers", [])
         if not isinstance(renderers, list) or not all(_is_renderer(each) for each in renderers):
             raise wrong("renderers")
-        return cls(tuple((level, digest) for level, digest in renderers), original)
+        frame = _frame(content["frame"]) if "frame" in content else None
+        return cls(tuple((level, digest) for level, digest in renderers), original, frame)
+
+
+def _frame(item: object) -> FramePlace:
+    if not isinstance(item, list) or len(item) != len(FramePlace._fields) or not is_hash(item[2]):
+        raise wrong("frame")
+    if not all(type(each) is int and 0 <= each < 1 << 63 for each in item[:2]):
+        raise wrong("frame")
+    return FramePlace(*item)
 
 
 def _is_renderer(item: object) -> bool:

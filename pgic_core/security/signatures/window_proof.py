@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import cbor2
 
+from ...codec.box import Box
 from ...codec.payload_parts import Layer
-from ...codec.tiling import Box
 from ...container import ImageFields
 from ...errors import PgiAuthenticationError, PgiFormatError, PgiKeyError, PgiOptionError
 from ...limits import DEFAULT_LIMITS, Limits

@@ -1,4 +1,4 @@
-"""Symbols to pixels and latents on a device, as :mod:`pgic_core.codec.learned.reconstruction` does it."""
+"""Symbols to pixels and latents on a device, as :mod:`pgic_core.codec.learned` does it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 
 from pgic_core.codec.box_reduction import reduced_side
-from pgic_core.codec.learned.key_regions import MOST_WEIGHT
+from pgic_core.codec.learned.adaptive_regions import MOST_WEIGHT
+from pgic_core.codec.learned.latent_reconstruction import LATENT_BOUND
 from pgic_core.codec.learned.post_filter import BLOCK, REACH
 from pgic_core.codec.learned.quality_to_steps import StepSizes
-from pgic_core.codec.learned.reconstruction import LATENT_BOUND
-from pgic_core.codec.tiling import CELL_STRIDE, Y_STRIDE
+from pgic_core.codec.tile_grid import CELL_STRIDE, Y_STRIDE
 
 from .networks import DeviceNetworks
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from pgic_core.codec.learned.reconstruction import BlockPlan, RenderPlan
-    from pgic_core.codec.tiling import Box
+    from pgic_core.codec.box import Box
+    from pgic_core.codec.learned.block_plan import BlockPlan, RenderPlan
 
     from .symbol_tensors import BlockTensors, PgiSymbols
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pgic_core.api import PgiFile
-    from pgic_core.codec.learned.reconstruction import BlockPlan, RenderPlan
+    from pgic_core.codec.box import Box
+    from pgic_core.codec.learned.block_plan import BlockPlan, RenderPlan
     from pgic_core.codec.learned.symbols_for_engines import BlockSymbols, ExactPart, PictureSymbols
-    from pgic_core.codec.tiling import Box
     from pgic_core.container.byte_source import SourceLike
     from pgic_core.options import DecodeOptions
     from pgic_core.security.keyring import KeysLike

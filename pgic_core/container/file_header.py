@@ -1,11 +1,10 @@
-"""Header (table A.1) and block directory: packing, and every rule that a reader must hold them to."""
+"""The header of a file (table A.1) with its directory of blocks: packing, parsing, and the rules of both."""
 
 from __future__ import annotations
 
 import struct
 import zlib
 from dataclasses import dataclass
-from enum import IntEnum, IntFlag
 from typing import TYPE_CHECKING
 
 from ..errors import (
@@ -16,7 +15,7 @@ from ..errors import (
     PgiUnsupportedError,
 )
 from ..magic import MAGIC
-from .image_fields import IMAGE_FIELDS_SIZE
+from .block_entry import ALLOWED_FLAGS, KNOWN_FLAGS, MINIMUM_LENGTH, BlockEntry, BlockType
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,9 +29,6 @@ __all__ = [
     "HEADER_CHECKSUM",
     "PLAIN_VERSION",
     "SEQUENCE_VERSION",
-    "BlockEntry",
-    "BlockFlag",
-    "BlockType",
     "Header",
     "is_pgi",
     "pack_header",
@@ -61,116 +57,7 @@ HEADER_CHECKSUM = slice(8, 12)
 # type, flags, offset, length, crc32, sha256
 ENTRY = struct.Struct("<HHQQI32s")
 
-_ANCILLARY = 0x8000
 _MAX_OFFSET = 2**63 - 1
-
-
-class BlockType(IntEnum):
-    """Block types. Bit 15 set: a reader that does not know the type may skip the block."""
-
-    METADATA = 0x8010
-    EXTENSION = 0x8020
-    IMAGE = 0x0030
-    PARITY = 0xFFFE
-    SECURITY = 0xFFFF
-
-    @property
-    def label(self) -> str:
-        """The name in messages: "metadata block"."""
-        return _LABELS[self]
-
-
-_LABELS: dict[int, str] = {
-    BlockType.METADATA: "metadata block",
-    BlockType.EXTENSION: "extension block",
-    BlockType.IMAGE: "image data block",
-    BlockType.PARITY: "parity block",
-    BlockType.SECURITY: "security block",
-}
-
-
-class BlockFlag(IntFlag):
-    """Flags of a directory entry. The low byte must be understood, the high byte may be ignored."""
-
-    ENCRYPTED = 0x0001
-    COMPRESSED = 0x0002
-    SEQUENCE = 0x0004
-
-
-_KNOWN_FLAGS = BlockFlag.ENCRYPTED | BlockFlag.COMPRESSED | BlockFlag.SEQUENCE
-_CRITICAL_FLAGS = 0x00FF
-_ALLOWED_FLAGS: dict[int, BlockFlag] = {
-    BlockType.METADATA: BlockFlag.ENCRYPTED | BlockFlag.COMPRESSED,
-    BlockType.EXTENSION: BlockFlag.ENCRYPTED | BlockFlag.COMPRESSED,
-    BlockType.IMAGE: BlockFlag.ENCRYPTED | BlockFlag.SEQUENCE,
-    BlockType.PARITY: BlockFlag(0),
-    BlockType.SECURITY: BlockFlag(0),
-}
-_MINIMUM_LENGTH: dict[int, int] = {BlockType.IMAGE: IMAGE_FIELDS_SIZE + 1, BlockType.PARITY: 168}
-
-
-@dataclass(frozen=True, slots=True)
-class BlockEntry:
-    """One entry of the directory.
-
-    Attributes:
-        type: see :class:`BlockType`; any uint16 of an unknown ancillary block.
-        flags: see :class:`BlockFlag`.
-        offset: first byte, from the start of the file.
-        length: stored bytes, 1 or more.
-        crc32: of the stored bytes.
-        sha256: of the stored bytes, 32 bytes.
-    """
-
-    type: int
-    flags: int
-    offset: int
-    length: int
-    crc32: int
-    sha256: bytes
-
-    @property
-    def end(self) -> int:
-        """Offset of the byte after the block."""
-        return self.offset + self.length
-
-    @property
-    def position(self) -> int:
-        """Rank in the file: blocks stand in strictly ascending order of it."""
-        return self.type & ~_ANCILLARY
-
-    @property
-    def ancillary(self) -> bool:
-        """Whether a reader that does not know the type may skip the block."""
-        return bool(self.type & _ANCILLARY)
-
-    @property
-    def encrypted(self) -> bool:
-        """Whether the stored bytes are ciphertext (of an image data block: those after the A.2 fields)."""
-        return bool(self.flags & BlockFlag.ENCRYPTED)
-
-    @property
-    def compressed(self) -> bool:
-        """Whether the content is deflated (before encryption, if both)."""
-        return bool(self.flags & BlockFlag.COMPRESSED)
-
-    @property
-    def sequence(self) -> bool:
-        """Whether the block is that of a sequence, whose checks are those of its records."""
-        return self.type == BlockType.IMAGE and bool(self.flags & BlockFlag.SEQUENCE)
-
-    @property
-    def name(self) -> str:
-        """The name in messages."""
-        return _LABELS.get(self.type, f"block of type 0x{self.type:04x}")
-
-    @property
-    def unknown_flags(self) -> int:
-        """Critical flags of a known block that this version does not know.
-
-        With any set, neither the content can be read, nor is known what ``crc32`` and ``sha256`` cover.
-        """
-        return self.flags & _CRITICAL_FLAGS & ~int(_KNOWN_FLAGS) if self.type in _ALLOWED_FLAGS else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,7 +240,7 @@ def _check_order(blocks: Sequence[BlockEntry], header_end: int, limits: Limits) 
         if block.offset != expected:
             fault = "overlaps what stands before it" if block.offset < expected else "leaves a gap before it"
             raise PgiFormatError(f"The {block.name} {fault}: it starts at {block.offset}, not at {expected}.")
-        minimum = _MINIMUM_LENGTH.get(block.type, 1)
+        minimum = MINIMUM_LENGTH.get(block.type, 1)
         if block.length < minimum:
             raise PgiFormatError(f"The {block.name} has {block.length} bytes, fewer than {minimum}.")
         if not block.sequence:  # of which each frame is checked by itself
@@ -363,9 +250,9 @@ def _check_order(blocks: Sequence[BlockEntry], header_end: int, limits: Limits) 
 
 
 def _check_kind(block: BlockEntry, newer: bool) -> None:
-    allowed = _ALLOWED_FLAGS.get(block.type)
+    allowed = ALLOWED_FLAGS.get(block.type)
     if allowed is None:
         if not block.ancillary:
             raise PgiUnsupportedError(f"The {block.name} is unknown here and must not be skipped.")
-    elif (foreign := block.flags & ~int(allowed)) and (not newer or foreign & _KNOWN_FLAGS):
+    elif (foreign := block.flags & ~int(allowed)) and (not newer or foreign & KNOWN_FLAGS):
         raise PgiFormatError(f"The {block.name} has flags 0x{block.flags:04x} that it cannot have.")

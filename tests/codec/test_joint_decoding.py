@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pgic_core
+from pgic_core.codec.box import Box
 from pgic_core.codec.joint_decoding import grouped
-from pgic_core.codec.tiling import Box
 from pgic_core.errors import PgiOptionError
 
 _SIDES = st.tuples(st.integers(0, 900), st.integers(0, 900), st.integers(1, 400), st.integers(1, 400))

@@ -1,4 +1,4 @@
-"""Pictures without loss (``compression_type`` 2) and plain (0): independent tiles behind an index.
+"""Decoding pictures without loss (``compression_type`` 2) and plain (0): independent tiles behind an index.
 
 STREAM.md has the bytes. Each tile has a CRC32 of its own, so that a window is checked by reading the tiles it
 touches and damage stays in its tile.
@@ -6,28 +6,24 @@ touches and damage stays in its tile.
 
 from __future__ import annotations
 
-import struct
 import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import (
-    PgiChecksumError,
-    PgiFormatError,
-    PgiTargetError,
-    PgiUnsupportedError,
-)
+from ...errors import PgiChecksumError, PgiFormatError, PgiUnsupportedError
 from ...limits import DEFAULT_LIMITS
-from ...options import DEFAULT_EFFORT, DecodeOptions, check_effort
+from ...options import DecodeOptions
 from ..base import CodedFacts, no_latent
+from ..box import Box
 from ..box_reduction import box_reduce
 from ..damage_concealment import fill_damaged
 from ..parallel import map_tiles
 from ..picture import Channels, SampleFormat
-from ..tiling import Box, Grid
+from ..tile_grid import Grid
 from .memory_budget import MemoryBudget
-from .tile_coders import MAX_CODED_SIDE, TileCoder, decode_tile, decoding_memory, encode_tile
+from .stream_layout import CRC_AT, ENTRY, HEADER, UNIT, VERSION
+from .tile_coders import MAX_CODED_SIDE, TileCoder, decode_tile, decoding_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,85 +34,12 @@ if TYPE_CHECKING:
     from ...options import Level, Progress, Window
     from ..base import CodedImage, Payload
 
-__all__ = ["LosslessImage", "encode_lossless", "open_lossless", "open_raw"]
+__all__ = ["LosslessImage", "open_lossless", "open_raw"]
 
-_VERSION = 1
-# version, channels, sample format, 0, tile width / 8, tile height / 8, tiles, CRC32 of the rest and the index
-_HEADER = struct.Struct("<4BHHII")
-_CRC_AT = _HEADER.size - 4
-_ENTRY = np.dtype([("length", "<u4"), ("crc32", "<u4"), ("coder", "u1")])
-_UNIT = 8
-_MAX_SIDE_UNITS = 65535
 _MAX_PLAIN_BYTES = 64 << 20
 _MIN_PLAIN_PIXELS = 4096
 _MIN_SIDE = 64
-_TILE_SIDE = 512
 _under_way = MemoryBudget()
-_STRIP_BYTES = 1 << 20
-
-
-def encode_lossless(
-    pixels: NDArray[Any],
-    *,
-    plain: bool = False,
-    effort: int = DEFAULT_EFFORT,
-    at_most: int | None = None,
-    threads: int | None = None,
-    progress: Progress | None = None,
-) -> list[bytes]:
-    """Code a picture without loss.
-
-    Args:
-        pixels: (H, W, C), as :class:`Picture` holds them.
-        plain: keep the samples as they are (``compression_type`` 0); else uint8 goes to WebP and all others
-            to the predictive coder.
-        effort: 1 fast, 2 smaller; 3 is as 2. It does not change the pixels.
-        at_most: bytes that the payload may have; coding stops when it has more.
-        threads: as :func:`~pgic_core.options.thread_count`.
-        progress: called after each tile.
-
-    Returns:
-        The payload, in pieces. The same for any number of threads.
-
-    Raises:
-        PgiOptionError: an argument is out of range.
-        PgiTargetError: the payload has more than ``at_most`` bytes.
-    """
-    check_effort(effort)
-    height, width, channels = pixels.shape
-    sample_format = SampleFormat.of(pixels.dtype)
-    coder = TileCoder.PREDICTIVE
-    if plain:
-        coder = TileCoder.PLAIN
-    elif sample_format is SampleFormat.UINT8:
-        coder = TileCoder.WEBP
-    grid = _strips(width, height, channels * pixels.itemsize) if plain else _squares(width, height)
-
-    lengths = [_HEADER.size + grid.count * _ENTRY.itemsize]
-
-    def work(index: int) -> tuple[TileCoder, bytes]:
-        box = grid.box(index)
-        used, data = encode_tile(pixels[box.top : box.bottom, box.left : box.right], coder, effort)
-        lengths.append(len(data))
-        if at_most is not None and sum(lengths) > at_most:
-            raise PgiTargetError(f"Without loss the picture takes more than {at_most:,} bytes.")
-        return used, data
-
-    tiles = map_tiles(work, range(grid.count), threads, progress)
-    entries = [(len(data), zlib.crc32(data), used) for used, data in tiles]
-    index = np.array(entries, _ENTRY).tobytes()
-    header = _HEADER.pack(
-        _VERSION,
-        channels,
-        sample_format,
-        0,
-        grid.tile_width // _UNIT,
-        grid.tile_height // _UNIT,
-        grid.count,
-        0,
-    )[:_CRC_AT]
-    checksum = zlib.crc32(index, zlib.crc32(header)).to_bytes(4, "little")
-    return [header + checksum + index, *(data for _, data in tiles)]
 
 
 def open_raw(payload: Payload) -> CodedImage:
@@ -135,7 +58,7 @@ def _opened(payload: Payload, *, plain: bool) -> LosslessImage:
 
 
 class LosslessImage:
-    """A picture coded by :func:`encode_lossless`; opening reads its header and index only.
+    """A picture coded by :func:`.encoder.encode_lossless`; opening reads its header and index only.
 
     Args:
         read: returns bytes of the payload, by offset and length; safe to call from several threads.
@@ -175,13 +98,13 @@ class LosslessImage:
         self.facts = CodedFacts()
         self._read = read
         self._limits = limits
-        if length < _HEADER.size:
+        if length < HEADER.size:
             raise PgiFormatError(f"The lossless picture has {length} bytes, fewer than its header.")
-        header = read(0, _HEADER.size)
-        version, channels, sample_format, zero, across, down, count, checksum = _HEADER.unpack(header)
-        if version != _VERSION:
+        header = read(0, HEADER.size)
+        version, channels, sample_format, zero, across, down, count, checksum = HEADER.unpack(header)
+        if version != VERSION:
             raise PgiUnsupportedError(
-                f"The lossless picture has stream version {version}; this software reads {_VERSION}."
+                f"The lossless picture has stream version {version}; this software reads {VERSION}."
             )
         if zero:
             raise PgiFormatError("The lossless picture has a reserved byte that is not 0.")
@@ -190,17 +113,17 @@ class LosslessImage:
         self.channels = Channels(channels)
         self.sample_format = SampleFormat(sample_format)
         bytes_per_pixel = self.channels * self.sample_format.dtype.itemsize
-        self.grid = _checked_grid(width, height, across * _UNIT, down * _UNIT, bytes_per_pixel, plain)
+        self.grid = _checked_grid(width, height, across * UNIT, down * UNIT, bytes_per_pixel, plain)
         if count != self.grid.count:
             raise PgiFormatError(f"The lossless picture has {count} tiles where {self.grid.count} cover it.")
         limits.check("tiles", count, "The lossless picture")
-        index_end = _HEADER.size + count * _ENTRY.itemsize
+        index_end = HEADER.size + count * ENTRY.itemsize
         if length < index_end:
             raise PgiFormatError("The lossless picture ends inside its index.")
-        index = read(_HEADER.size, index_end - _HEADER.size)
-        if zlib.crc32(index, zlib.crc32(header[:_CRC_AT])) != checksum:
+        index = read(HEADER.size, index_end - HEADER.size)
+        if zlib.crc32(index, zlib.crc32(header[:CRC_AT])) != checksum:
             raise PgiChecksumError("The index of the lossless picture is damaged: its CRC32 does not match.")
-        self._index = np.frombuffer(index, _ENTRY)
+        self._index = np.frombuffer(index, ENTRY)
         ends = index_end + np.cumsum(self._index["length"], dtype=np.int64)
         if ends[-1] != length:
             raise PgiFormatError(f"The tiles of the lossless picture end at {ends[-1]}, not at {length}.")
@@ -346,14 +269,3 @@ def _checked_grid(
     if pixels < _MIN_PLAIN_PIXELS and tile_height < height:
         raise PgiFormatError(f"The plain picture has tiles of fewer than {_MIN_PLAIN_PIXELS:,} pixels.")
     return grid
-
-
-def _squares(width: int, height: int) -> Grid:
-    return Grid(width, height, _TILE_SIDE, _TILE_SIDE)
-
-
-def _strips(width: int, height: int, bytes_per_pixel: int) -> Grid:
-    """Tiles as wide as the picture, so that its samples stand in the file row after row."""
-    rows = _STRIP_BYTES // (width * bytes_per_pixel) // _UNIT * _UNIT
-    rows = min(max(rows, _UNIT), _MAX_SIDE_UNITS * _UNIT)
-    return Grid(width, height, -(-width // _UNIT) * _UNIT, rows)

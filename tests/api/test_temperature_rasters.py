@@ -12,7 +12,7 @@ import tifffile
 from PIL import Image
 
 import pgic_core
-from pgic_core.codec.lossless.image import encode_lossless
+from pgic_core.codec.lossless.encoder import encode_lossless
 from pgic_core.container import Compression, ImageFields, build_file
 from pgic_core.errors import PgiOptionError
 

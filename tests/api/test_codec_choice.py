@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 import pgic_core
 from pgic_core import PgiOptionError, PgiTargetError
 from pgic_core.cli import app
-from pgic_core.codec.lossless.image import encode_lossless
+from pgic_core.codec.lossless.encoder import encode_lossless
 from pgic_core.codec.lossless.size_estimate import estimate_lossless
 
 from .photos import GREY, PHOTO, RGBA, psnr

@@ -1,34 +1,17 @@
-"""EXIF and XMP of a photo: what A.3 takes from them, and how private parts are taken out of both."""
+"""EXIF and XMP of a photo to the metadata fields of table A.3, and where the two contradict each other."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ..camera import (
-    read_camera,
-    without_device,
-    without_location,
-    without_thumbnail,
-    xmp_without_device,
-    xmp_without_location,
-    xmp_without_thumbnail,
-)
+from ..camera import read_camera
 from ..camera.timestamps import text_of_milliseconds, unix_milliseconds
 from ..container import Location, Metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-__all__ = [
-    "contradictions",
-    "follow",
-    "hides_place",
-    "metadata_from_photo",
-    "without_maker",
-    "without_place",
-    "without_thumbnails",
-]
+__all__ = ["contradictions", "follow", "metadata_from_photo"]
 
 # About a metre on the ground; float32 rounds longitudes by half of it.
 _SAME_DEGREES = 1e-5
@@ -55,39 +38,6 @@ def metadata_from_photo(exif: bytes | None = None, xmp: bytes | None = None) -> 
         location=location if location.known else None,
         sensor_params=dict(facts.parameters),
     )
-
-
-def hides_place(metadata: object) -> bool:
-    """Whether metadata that a caller gives takes the place away: a mapping whose ``location`` is None."""
-    return isinstance(metadata, Mapping) and metadata.get("location", False) is None
-
-
-def without_place(exif: bytes | None, xmp: bytes | None) -> tuple[bytes | None, bytes | None]:
-    """EXIF and XMP without what they say of the place.
-
-    Raises:
-        PgiUnsupportedError: they are too broken for that.
-    """
-    return _edited(exif, xmp, without_location, xmp_without_location)
-
-
-def without_maker(exif: bytes | None, xmp: bytes | None) -> tuple[bytes | None, bytes | None]:
-    """EXIF and XMP without maker, model, owner and serial numbers; errors as :func:`without_place`."""
-    return _edited(exif, xmp, without_device, xmp_without_device)
-
-
-def without_thumbnails(exif: bytes | None, xmp: bytes | None) -> tuple[bytes | None, bytes | None]:
-    """EXIF and XMP without the small pictures in them; errors as :func:`without_place`."""
-    return _edited(exif, xmp, without_thumbnail, xmp_without_thumbnail)
-
-
-def _edited(
-    exif: bytes | None,
-    xmp: bytes | None,
-    edit_exif: Callable[[bytes], bytes],
-    edit_xmp: Callable[[bytes], bytes],
-) -> tuple[bytes | None, bytes | None]:
-    return edit_exif(exif) if exif else exif, edit_xmp(xmp) if xmp else xmp
 
 
 def follow(metadata: Metadata, before: Metadata, after: Metadata) -> Metadata:

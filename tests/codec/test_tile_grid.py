@@ -6,7 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgic_core.codec.tiling import Box, Grid, bands, columns, strips
+from pgic_core.codec.block_cutting import bands, columns, strips
+from pgic_core.codec.box import Box
+from pgic_core.codec.tile_grid import Grid
 
 sizes = st.integers(1, 3000)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
-from pgic_core.api.photo_metadata import metadata_from_photo
+from pgic_core.api.metadata_from_exif import metadata_from_photo
 from pgic_core.container import Location, Metadata, serialize_metadata
 
 EXIF_IFD, GPS_IFD = 0x8769, 0x8825

@@ -11,7 +11,8 @@ import pytest
 import pgic_core
 from pgic_core import Limits, PgiAuthenticationError, PgiFormatError, SecretKey
 from pgic_core.container import BlockFlag, BlockType, ImageFields, build_file
-from pgic_core.container.writer import assemble, copied_block, make_block
+from pgic_core.container.rewriting import copied_block
+from pgic_core.container.writer import assemble, make_block
 from pgic_core.security.access import open_reader, opened_content
 from pgic_core.security.encrypted_messages import TABLE, ListedPart, Place, associated_data, pack_table
 from pgic_core.security.envelope import Record, RecordKind, Seal, pack_records

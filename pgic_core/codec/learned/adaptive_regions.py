@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..box import Box, hull
 from ..cell_rectangles import dilated, rectangles
-from ..tiling import Box, hull
-from .reconstruction import RenderPlan
+from .block_plan import RenderPlan
 from .stream import EXACT_SIDE
 
 if TYPE_CHECKING:

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..box import Box, pixels_in
 from ..box_reduction import box_reduce
 from ..parallel import map_tiles
-from ..tiling import Box, pixels_in
 from .stream import EXACT_SIDE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..tiling import Grid
+    from ..tile_grid import Grid
 
 __all__ = ["Inpainted"]
 
