@@ -64,6 +64,11 @@ class CdfTable:
             self._models[row] = constriction.stream.model.Categorical(asked, perfect=False)
         return self._models[row]
 
+    def models(self, rows: Sequence[int]) -> list[Any]:
+        """The distributions of rows above 0."""
+        found = [self._models[row] for row in rows]
+        return [self.row(row) for row in rows] if None in found else found
+
     def bits(self) -> NDArray[np.float32]:
         """``(rows, 2)``: bits of a zero and of a one in each row; row 0 is all zeros."""
         out = np.zeros((ROWS, 2), np.float32)
@@ -155,9 +160,10 @@ class SegmentReader:
         if not len(rows):
             return np.zeros(0, np.int32)
         cdfs, sizes, decode = self._cdfs, counts[rows], self._coder.decode
-        runs = [(cdfs.row(row), size) for row, size in zip(rows.tolist(), sizes.tolist(), strict=True)]
+        models = cdfs.models(rows.tolist())
         with _damage():
-            symbols: NDArray[np.int32] = np.concatenate([decode(*run) for run in runs])
+            runs = [decode(model, size) for model, size in zip(models, sizes.tolist(), strict=True)]
+        symbols: NDArray[np.int32] = np.concatenate(runs)
         bounds = np.repeat(cdfs.bounds[rows], sizes)
         symbols -= bounds
         beyond = np.flatnonzero(symbols > bounds)
