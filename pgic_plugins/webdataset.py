@@ -47,7 +47,7 @@ def decoder(
         kind: "rgb8" and "l8" are uint8 arrays (H, W, 3) and (H, W), "rgb" and "l" float32 from 0 to 1;
             with "torch" before them they are tensors (C, H, W). "pil" is a Pillow image, "pilrgb" one of
             three colours.
-        level: "fast" or "preview".
+        level: as for :func:`pgic_core.decode`.
         window: x, y, width, height in pixels of the stored picture.
 
     Returns:

@@ -12,6 +12,7 @@ from ..audit.logged_facts import path_of
 from ..container import PgiReader, atomic_write, open_source
 from ..container.parity import share_of
 from ..container.parity_repair import mend, with_parity
+from ..container.sequence_repair import mend_sequence
 from ..errors import PgiError, PgiFormatError, PgiInputError
 from ..limits import Limits
 
@@ -70,6 +71,8 @@ def protect(
 def repair(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Repair:
     """Restore a damaged file from its parity, byte for byte. It takes no key.
 
+    Of a sequence, each frame is restored from its own parity; what stands between frames has none.
+
     Args:
         path: the file; if it is sound, it is left alone.
         limits: what the file may ask for.
@@ -82,10 +85,18 @@ def repair(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Rep
     with audited("edit", file=path_of(path), what="repair"), open_source(path, limits) as source:
         if source.size() is None:
             raise PgiInputError("Only a file can be repaired, not a pipe or device.")
-        mended = mend(source, limits)
+        mended = mend_sequence(source, limits) if _is_sequence(source, limits) else mend(source, limits)
         if not mended.identical:
             atomic_write(path, mended.pieces())
     return Repair(not mended.identical, mended.sectors)
+
+
+def _is_sequence(source: ByteSource, limits: Limits) -> bool:
+    try:
+        with PgiReader(source, limits, quiet=True) as reader:
+            return reader.header.image.sequence
+    except PgiError:  # damaged; whoever restores it says more
+        return False
 
 
 def replicate(

@@ -124,22 +124,17 @@ def jobs_option() -> Callable[[Callable[..., None]], Callable[..., None]]:
 
 def runs_option(what: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """``--runs``; ``what`` is measured once in each."""
-    return option(
-        "--runs",
-        type=click.IntRange(1),
-        metavar="N",
-        default=3,
-        show_default=True,
-        group="Running",
-        advanced=True,
-        help=f"Turns; in each, every {what} is measured once.",
-    )
+    return _three_times("--runs", f"Turns; in each, every {what} is measured once.")
 
 
 def repeats_option(what: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """``--repeats``, whose help is ``what``."""
+    return _three_times("--repeats", what)
+
+
+def _three_times(name: str, what: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     return option(
-        "--repeats",
+        name,
         type=click.IntRange(1),
         metavar="N",
         default=3,

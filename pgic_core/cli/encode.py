@@ -158,7 +158,8 @@ def encode(
     standard input. The file keeps EXIF, ICC, XMP, IPTC, comments and resolution, and pgic fills the metadata
     fields from them.
 
-    With --sequence, all photos become the frames of one file; 'pgic append' adds further ones.
+    With --sequence, all photos become the frames of one file, coded one after the other; 'pgic append' adds
+    further ones.
 
     A .pgi file cannot hold everything, further frames for instance. pgic names what is left out, one line
     for each file; --strict makes it an error.

@@ -135,8 +135,9 @@ def _stated(signature: StatedSignature) -> str:
         return "of an unknown algorithm"
     who = f"key {signature.key_id}" + (f" ({signature.subject})" if signature.subject else "")
     when = "" if signature.time_ms is None else f", {text_of_milliseconds(signature.time_ms)}"
-    stamps = f", {signature.stamps} time stamps" if signature.stamps > 1 else ", time stamp"
-    return f"{who}, {signature.algorithm}{when}{stamps if signature.stamps else ''}, not verified"
+    count = signature.stamps or 0
+    stamps = f", {count} time stamps" if count > 1 else ", time stamp" * count
+    return f"{who}, {signature.algorithm}{when}{stamps}, not verified"
 
 
 def _describe(facts: FileInfo) -> Iterator[tuple[str, str]]:

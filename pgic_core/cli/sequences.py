@@ -156,6 +156,7 @@ def append(
     pgic neither reads again nor changes the frames that are there, so appending takes the same time however
     long the sequence is. A .pgi file of one picture becomes the first frame. A file that does not exist is
     made. All frames have the same size. An interrupted run loses at most the frame that it was writing.
+    Photos are coded one after the other, whatever -j says.
 
     PHOTO is a photo, a pattern, or a folder with all folders below it.
     """

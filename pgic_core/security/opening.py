@@ -144,6 +144,6 @@ def _missing(stanzas: Sequence[Stanza], keyring: Keyring) -> str:
     wrong = keyring.passphrases and any(stanza.kind == PASSPHRASE for stanza in stanzas)
     return (
         f"The file is encrypted, and {keyring.tried}; it opens with {' or '.join(dict.fromkeys(ways))}. "
-        f"Name the key with keys=, --key (--unlock of 'pgic sign') or PGIC_KEYS."
+        "Name the key with --key (--unlock where --key signs or marks), keys= or PGIC_KEYS."
         + (" The passphrase is wrong." if wrong else "")
     )

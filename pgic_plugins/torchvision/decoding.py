@@ -17,7 +17,7 @@ from pgic_core.options import DecodeOptions
 from .._worker_threads import threads_in_worker
 from .arguments import engine_for, mode_name, precision, source_of
 from .device import check_samples, eight_bits, latent_on, pixels_on, read_symbols, symbols_in
-from .error_naming import naming
+from .file_named_in_errors import naming
 from .pixel_tensors import converted, upright_tensor
 
 if TYPE_CHECKING:

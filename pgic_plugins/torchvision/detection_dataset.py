@@ -14,8 +14,8 @@ from pgic_core.errors import PgiInputError, PgiOptionError
 from .annotated_pictures import Pictures, read_coco, read_own, read_voc
 from .annotation_shapes import keypoints_of, masks_of
 from .bad_file_skipping import Skipping, SkippingItems
-from .error_naming import naming
 from .file_loader import PgiLoader
+from .file_named_in_errors import naming
 from .latent_cache import LatentCache
 from .other_formats import tell_left_out
 

@@ -28,7 +28,7 @@ from .._worker_threads import threads_in_worker
 from .arguments import mode_name, precision, source_of
 from .decoding import decode_open, show_symbols
 from .device import symbols_in
-from .error_naming import naming
+from .file_named_in_errors import naming
 from .latent_cache import LatentCache
 from .other_formats import is_other, open_other, read_other
 

@@ -19,7 +19,7 @@ from pgic_core.options import DecodeOptions
 from .._worker_threads import threads_in_worker
 from .arguments import mode_name
 from .decoding import decode_open
-from .error_naming import naming
+from .file_named_in_errors import naming
 
 if TYPE_CHECKING:
     import os

@@ -19,7 +19,7 @@ from .conftest import Keys, sealed
 
 
 def cost(lengths: list[int], tiles: list[int], runs: list[int], grid: Grid) -> float:
-    """Bytes that messages add, and a hundredth of what a window of 2 x 2 tiles reads on average."""
+    """Bytes that messages add, and 1/1500 of what windows of 2 x 2 tiles at all places read."""
     rows, columns = max(grid.rows - 1, 1), max(grid.columns - 1, 1)
     total, at = 0.0, 0
     for count in runs:
@@ -31,7 +31,7 @@ def cost(lengths: list[int], tiles: list[int], runs: list[int], grid: Grid) -> f
             for left in range(columns):
                 places = [divmod(tiles[k], grid.columns) for k in run]
                 needing += any(top <= y < top + 2 and left <= x < left + 2 for y, x in places)
-        total += 19 + 0.01 * (sum(lengths[k] for k in run) + 16) * needing / (rows * columns)
+        total += 19 + (sum(lengths[k] for k in run) + 16) * needing / 1500
         at += count
     return total
 

@@ -162,9 +162,10 @@ def lay_over(
     """Put exact blocks into a decoded picture.
 
     Args:
+        exact: the blocks.
         picture: ``(H, W, 3)``, what model and filter show in ``area``; changed.
         area: in pixels of the whole picture.
-        scale: 1, or 8 for a preview.
+        scale: 1, 2, 4 or 8.
         touched: ``(H, W)``, what damage may have changed, or ``None`` for nothing; changed.
         raise_damage: rather than leave what is damaged as it is.
 

@@ -19,8 +19,8 @@ from ...models.manifest import identity_digest, write_manifest
 from ...options import QUALITIES
 from .codec_graphs import GRAPHS, preview_graph, symbol_channels
 from .config import TrainingConfig
-from .descent_graph import descent, sensitivity
 from .export_levels import LARGER, load_fine, write_renderers
+from .latent_descent_graph import descent, sensitivity
 from .layers import Mix
 from .networks import Codec
 from .onnx_writer import array

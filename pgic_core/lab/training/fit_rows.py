@@ -24,7 +24,7 @@ from ...models import PRECISION, ROWS, Model
 from ...models.cdf_tables import gaussian_frequencies, pack_frequencies, whole_frequencies
 from ...models.manifest import read_manifest, write_manifest
 from .config import TrainingConfig
-from .training_pictures import sample_crops
+from .crop_sampling import sample_crops
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

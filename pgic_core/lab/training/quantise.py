@@ -26,8 +26,8 @@ import torch
 from torch import Tensor, nn
 
 from ..generated_patterns import PATTERNS
+from .crop_sampling import sample_crops
 from .layers import Depthwise, Pointwise, hidden_layers
-from .training_pictures import sample_crops
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

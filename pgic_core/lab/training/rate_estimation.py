@@ -48,7 +48,7 @@ def symbols_of(x: Tensor, zone: Tensor | None) -> Tensor:
 
 @torch.no_grad()
 def dead_zone(log_scale: Tensor) -> Tensor:
-    """Below how many steps the encoder drops a residual, as in :mod:`...codec.learned.quantisation`."""
+    """Below how many steps the encoder drops a residual (:mod:`pgic_core.codec.learned.quantisation`)."""
     k = math.sqrt(0.5) * torch.exp2(-log_scale)
     zero = torch.erf(0.5 * k)
     one = 0.5 * (torch.erf(1.5 * k) - zero)

@@ -10,7 +10,7 @@ import torch
 
 from .checkpoint import write_state
 from .config import load_config
-from .training_pictures import sample_crops
+from .crop_sampling import sample_crops
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .training_pictures import load_sampler
+from .crop_sampling import load_sampler
 from .training_stage import TrainingRun, inputs
 
 if TYPE_CHECKING:

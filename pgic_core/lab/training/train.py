@@ -27,8 +27,8 @@ from ...errors import PgiError, PgiOptionError
 from . import STARTED
 from .checkpoint import load_state
 from .config import Stage, TrainingConfig, load_config, with_values
+from .crop_sampling import load_sampler
 from .smoke import smoke
-from .training_pictures import load_sampler
 from .training_stage import TrainingRun
 from .training_step import CaptureError
 

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from .config import Schedule, Stage
+    from .crop_sampling import CropSampler
     from .quantise import Grid
-    from .training_pictures import CropSampler
 
 __all__ = ["FIELDS", "TrainingRun", "first_weights", "inputs"]
 
@@ -143,7 +143,7 @@ class TrainingRun:
         sampler: of crops.
         out: folder of checkpoints and the log.
         start: where the stage starts if nothing of it is there yet; None for new networks.
-        start_fine: a file whose fine decoder it starts with, in place of that of ``start``.
+        start_fine_from: a file whose fine decoder it starts with, in place of that of ``start``.
         features: weights of the network that perceptual tuning compares features of.
         eager: no CUDA graph.
         compiled: have ``torch.compile`` fuse the kernels of the fine decoder; on ``cuda`` alone.

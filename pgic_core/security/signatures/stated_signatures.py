@@ -29,7 +29,8 @@ class StatedSignature:
         key_id: of the key, in hex.
         subject: name in the certificate.
         time_ms: UTC milliseconds by the signer's clock, or None.
-        stamps: number of time stamps on it.
+        stamps: number of time stamps on it; None where it cannot be told: the id of a signature with SM2
+            takes SM3, which comes with the extra "security".
     """
 
     algorithm: str
@@ -37,7 +38,7 @@ class StatedSignature:
     key_id: str = ""
     subject: str = ""
     time_ms: int | None = None
-    stamps: int = 0
+    stamps: int | None = 0
 
     def to_dict(self) -> dict[str, object]:
         """The same as JSON holds it, with a reminder."""
@@ -62,7 +63,7 @@ def stated_signatures(reader: PgiReader) -> tuple[StatedSignature, ...]:
             continue
         try:
             signature = Signature.parse(record.data, reader.limits)
-            found.append(_stated(signature, stamped.count(signature.id)))
+            found.append(_stated(signature, stamped))
         except PgiFormatError:
             raise
         except PgiUnsupportedError:
@@ -70,10 +71,15 @@ def stated_signatures(reader: PgiReader) -> tuple[StatedSignature, ...]:
     return tuple(found)
 
 
-def _stated(signature: Signature, stamps: int) -> StatedSignature:
-    subject = ""
-    if signature.certificates:
-        with contextlib.suppress(ImportError):  # without the extra, names in certificates are not read
+def _stated(signature: Signature, stamped: list[bytes]) -> StatedSignature:
+    """What a signature states; ``stamped`` are the ids that time stamps name."""
+    subject, name = "", b""
+    with contextlib.suppress(ImportError):  # without the extra, certificates are not read, nor SM3 computed
+        name = signature.id
+        if signature.certificates:
             subject = subject_of(signature.certificates[0])
-    statement, name = signature.statement, signature.id.hex()
-    return StatedSignature(statement.algorithm, name, signature.key_id.hex(), subject, statement.time, stamps)
+    stamps = stamped.count(name) if name else None
+    statement = signature.statement
+    return StatedSignature(
+        statement.algorithm, name.hex(), signature.key_id.hex(), subject, statement.time, stamps
+    )

@@ -70,7 +70,7 @@ class ExactTensors:
 
 @dataclass(frozen=True, slots=True)
 class PgiSymbols:
-    """A picture or a window, read and not yet decoded: :func:`.decode_symbols` shows it on a device.
+    """A picture or a window, read and not yet decoded: :func:`.show_symbols` shows it on a device.
 
     It can be pickled, and its memory pinned (``DataLoader(pin_memory=True)`` does so).
 
@@ -84,7 +84,7 @@ class PgiSymbols:
         pixels: uint8 (C, h, w) of a picture that was decoded on the CPU, for its codec has no networks; all
             else is empty then.
         orientation: of EXIF, to be applied; 1 for none.
-        mode: of the result, a name of :data:`..decoding.MODES`.
+        mode: of the result, a name of :data:`.arguments.MODES`.
     """
 
     level: str

@@ -17,8 +17,8 @@ from skimage import data
 
 import pgic_core
 from pgic_core.errors import PgiInputError, PgiOptionError
+from pgic_core.lab.training import crop_sampling as crop_data
 from pgic_core.lab.training import train
-from pgic_core.lab.training import training_pictures as crop_data
 from pgic_core.lab.training import training_stage as stage_module
 from pgic_core.lab.training.checkpoint import load_weights
 from pgic_core.lab.training.config import Schedule, Stage, TrainingConfig, load_config, with_values

@@ -13,13 +13,7 @@ from skimage import data
 from pgic_core.errors import PgiInputError
 from pgic_core.lab.training.augment import in_bad_light, with_pattern
 from pgic_core.lab.training.config import TrainingConfig
-from pgic_core.lab.training.training_pictures import (
-    CropSampler,
-    FlatPictures,
-    PictureIndex,
-    Places,
-    sample_crops,
-)
+from pgic_core.lab.training.crop_sampling import CropSampler, FlatPictures, PictureIndex, Places, sample_crops
 
 if TYPE_CHECKING:
     from pathlib import Path

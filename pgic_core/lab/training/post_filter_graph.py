@@ -1,7 +1,7 @@
 """The post-filter as an ONNX graph, which is stored beside :mod:`pgic_core.codec.learned.post_filter`.
 
 Nothing of it is trained: its weights are inputs, which come from the file. ``python -m
-pgic_core.lab.training.filter_graph`` writes it anew.
+pgic_core.lab.training.post_filter_graph`` writes it anew.
 """
 
 from __future__ import annotations
