@@ -230,9 +230,7 @@ class _Dither:
                 shape = -1, height, *out.shape[1:]
                 self._put(pixels[rows].reshape(shape), out[rows].reshape(shape), there)
 
-    def _put(
-        self, pixels: NDArray[np.uint8], out: NDArray[np.uint8], there: tuple[slice, slice]
-    ) -> None:
+    def _put(self, pixels: NDArray[np.uint8], out: NDArray[np.uint8], there: tuple[slice, slice]) -> None:
         """Likewise for ``(n, h, w, 3)``, all of whose parts have one pattern, and of one is ``there``."""
         assert self.change is not None
         if self.least is not None:
