@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from PIL import Image
+from skimage import data
 
 import pgic_core
 from pgic_core import Limits, PgiFile, SequenceWriter
+from pgic_core.codec.learned.change_image import ChangeImage
 from pgic_core.codec.sequence.scene import Scene
 from pgic_core.errors import PgiInputError, PgiOptionError, PgiUnsupportedError, PgiWarning
 
@@ -19,6 +21,8 @@ from .scenes import HEIGHT, WIDTH, frame, psnr
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 
 def test_frames_are_what_was_appended(site: Path) -> None:
@@ -415,3 +419,25 @@ def test_after_a_failure_the_next_frame_refers_to_nothing(monkeypatch: pytest.Mo
         assert writer.append(frame(2)).key
     with pgic_core.open_file(file.getvalue()) as opened:
         assert psnr(opened.frame(-1).decode(), frame(2)) > 30
+
+
+def test_a_place_that_something_passed_is_taken_up_again(tmp_path: Path) -> None:
+    photo, random = data.astronaut()[40:200, 100:340], np.random.default_rng(4)
+
+    def taken(thing: int | None = None) -> NDArray[np.uint8]:
+        pixels = photo.astype(np.float32)
+        if thing is not None:
+            pixels[40:70, thing : thing + 30] = (220, 190, 40)
+        return (pixels + random.normal(0, 1.5, pixels.shape)).clip(0, 255).astype(np.uint8)
+
+    shown = [taken(), taken(10), taken(90), taken(170), taken()]
+    pgic_core.encode_sequence(shown, tmp_path / "whole.pgi", quality=40)
+    pgic_core.encode_sequence(shown[:4], tmp_path / "appended.pgi", quality=40)
+    with pgic_core.SequenceWriter.open(tmp_path / "appended.pgi") as writer:  # knows no earlier states
+        assert not writer.append(shown[4]).key
+    for name, known in (("whole", True), ("appended", False)):
+        with PgiFile(tmp_path / f"{name}.pgi") as file:
+            coded = file.frame(4).coded
+            assert isinstance(coded, ChangeImage)
+            assert coded.change.ages.any() == known
+            assert psnr(file.frame(4).decode(), shown[4]) > psnr(file.frame(0).decode(), shown[0]) - 0.5

@@ -17,6 +17,7 @@ from ..box import hull
 from ..parallel import map_tiles
 from ..tile_grid import CELL_STRIDE, Y_STRIDE, Z_STRIDE
 from .cdf_rows import RowMap, from_cells
+from .change_image import restored_reader
 from .change_stream import NEW, UNCHANGED, ChangeHeader, serialise_change
 from .change_symbols import change_rows
 from .dead_zone import DEAD_ZONE
@@ -61,13 +62,18 @@ class CanvasPicture:
         grid: tiles of the canvas.
         left, top: tiles by which it is larger there than that of the reference.
         corners: of :class:`.ChangeHeader`.
-        amounts: uint8 ``(h, w)`` of z positions: by how much they changed; 0 for those that did not.
+        candidates: bool ``(h, w)`` of z positions: those that are coded if it pays.
+        amounts: uint8 ``(h, w)``: by how much the scene changed there; 0 where it did not.
+        ages: uint8 ``(h, w)``, which state of a candidate is like the frame; 0 for the one that it has, and
+            everywhere if the canvas grew.
         exact: bool ``(ceil(H / 8), ceil(W / 8))``, blocks to carry without loss; ``None`` for none.
     """
 
     rgb: NDArray[np.uint8]
     grid: Grid
+    candidates: NDArray[np.bool_]
     amounts: NDArray[np.uint8]
+    ages: NDArray[np.uint8]
     left: int = 0
     top: int = 0
     corners: NDArray[np.int64] | None = None
@@ -76,7 +82,7 @@ class CanvasPicture:
 
 def encode_change(
     picture: CanvasPicture, reference: LearnedImage, *, effort: int, threads: int
-) -> tuple[list[bytes], NDArray[np.uint8]]:
+) -> tuple[list[bytes], ChangeHeader]:
     """Code a change frame.
 
     Args:
@@ -86,10 +92,9 @@ def encode_change(
         threads: for networks and tiles.
 
     Returns:
-        The payload in pieces, and the modes of all positions.
+        The payload in pieces, and its header.
     """
-    encoder = _ChangeEncoder(picture, reference, effort, threads)
-    return encoder.code(), encoder.modes
+    return _ChangeEncoder(picture, reference, effort, threads).code()
 
 
 @dataclass(slots=True)
@@ -99,10 +104,11 @@ class _Part:
     Attributes:
         outer: with what the networks see around it.
         latent: ``(1, h, w, M)`` of ``outer``.
-        z: ``(Z, h, w)`` of ``outer``, of the reference.
+        z: ``(Z, h, w)`` of ``outer``, of the states that modes refer to.
         new_z: likewise, of this frame where positions changed.
-        symbols: int16 ``(h, w, 4 M)``, cells of ``outer``, of the reference.
+        symbols: int16 ``(h, w, 4 M)``, cells of ``outer``, of the states that modes refer to.
         changed: bool ``(h, w)`` of ``outer``, positions to code here.
+        restored: bool likewise, where modes refer to an earlier state.
         modes: uint8 likewise, found so far.
         cost: least cost of each position so far.
     """
@@ -113,6 +119,7 @@ class _Part:
     new_z: NDArray[np.int16]
     symbols: NDArray[np.int16]
     changed: NDArray[np.bool_]
+    restored: NDArray[np.bool_]
     modes: NDArray[np.uint8]
     cost: NDArray[np.float64]
 
@@ -134,37 +141,39 @@ class _ChangeEncoder:
         self._row_map = RowMap.of(self._model, header.quality)
         self._cdfs = CdfTable.of(self._model)
         self._thresholds = row_thresholds(self._cdfs, drop=effort > 1)
-        self._changed = picture.amounts > 0
+        self._changed = picture.candidates
         self._exact = self._exact_blocks()
         self._seen = Inpainted(picture.rgb, self._exact, self._grid, threads)
-        self.modes = np.zeros(self._changed.shape, np.uint8)
+        self._modes = np.zeros(self._changed.shape, np.uint8)
         self._z = np.zeros((self._model.hyper, *self._changed.shape), np.int16)
 
-    def code(self) -> list[bytes]:
-        """The payload in pieces."""
-        whole = self._grid.padded
-        tiles = self._reference.reader(raise_damage=True)
+    def code(self) -> tuple[list[bytes], ChangeHeader]:
+        """The payload in pieces, and its header."""
+        whole, picture = self._grid.padded, self._picture
+        tiles = restored_reader(self._reference, picture.ages)
         packed: dict[int, tuple[bytes, bytes]] = {}
         for inner in self._areas():
             part = self._prepare(inner, tiles)
             self._choose(part)
-            self.modes[inner.inside(whole, Z_STRIDE)] = part.modes[inner.inside(part.outer, Z_STRIDE)]
+            self._modes[inner.inside(whole, Z_STRIDE)] = part.modes[inner.inside(part.outer, Z_STRIDE)]
             packed |= self._pack(part, inner)
-        picture = self._picture
+        ages = np.where(self._modes == NEW, np.uint8(0), picture.ages)
         header = ChangeHeader(
             self._grid,
             picture.left,
             picture.top,
             picture.corners,
-            self.modes,
-            np.where(self.modes > 0, np.maximum(picture.amounts, 1), 0).astype(np.uint8),
+            self._modes,
+            ages,
+            np.where((self._modes > 0) | (ages > 0), picture.amounts, np.uint8(0)),
             None,
             self._exact,
             self._neutral(),
         )
         coded = [packed[tile] for tile in header.changed_tiles()]
         layers = [part[0] for part in coded], [part[1] for part in coded]
-        return serialise_change(header, layers, self._exact_parts(header), self._reference.grid)
+        payload = serialise_change(header, layers, self._exact_parts(header), self._reference.grid)
+        return payload, header
 
     def _moved_roi(self, roi_map: NDArray[np.int8] | None) -> NDArray[np.int8] | None:
         whole = self._grid.padded
@@ -258,8 +267,9 @@ class _ChangeEncoder:
         fresh[self._row_map.z_rows == 0] = 0
         new_z = z.copy()
         new_z[:, *here] = np.where(changed[here], fresh, z[:, *here])
-        cost = np.full(changed.shape, np.inf)
-        return _Part(outer, latent, z, new_z, symbols, changed, np.zeros(changed.shape, np.uint8), cost)
+        restored = self._picture.ages[outer.inside(whole, Z_STRIDE)] > 0
+        modes, cost = np.zeros(changed.shape, np.uint8), np.full(changed.shape, np.inf)
+        return _Part(outer, latent, z, new_z, symbols, changed, restored, modes, cost)
 
     def _analysed(self, outer: Box) -> NDArray[np.float32]:
         area = outer.grown(self._model.halo("analysis"), Z_STRIDE, self._grid.padded)
@@ -290,7 +300,9 @@ class _ChangeEncoder:
         for mode in (UNCHANGED, NEW, *_TRIED):
             modes = np.where(part.changed, np.uint8(mode), np.uint8(UNCHANGED))
             symbols, decoded, rows = self._coded(part, modes)
-            bits = self._bits(part, modes, symbols, rows) if mode != UNCHANGED else np.zeros(modes.shape)
+            bits = _MODE_BITS * part.restored
+            if mode != UNCHANGED:
+                bits = self._bits(part, modes, symbols, rows)
             error = self._error(part, decoded)
             cost = np.where(part.changed, _BIT * bits + error, np.inf)
             if mode == UNCHANGED:

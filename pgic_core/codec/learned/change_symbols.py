@@ -55,10 +55,11 @@ class CanvasChange:
         """Its own number for a tile of ``grid``, the canvas in question; None where its canvas has none."""
         return tile_moved(index, grid, self.header.grid, self.left, self.top)
 
-    def modes_of(self, tile: int) -> NDArray[np.uint8]:
-        """Modes of positions in one of its own tiles."""
+    def positions_of(self, tile: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Modes and ages of positions in one of its own tiles."""
         grid = self.header.grid
-        return self.header.modes[grid.box(tile).inside(grid.padded, Z_STRIDE)]
+        there = grid.box(tile).inside(grid.padded, Z_STRIDE)
+        return self.header.modes[there], self.header.ages[there]
 
 
 def tile_moved(index: int, grid: Grid, smaller: Grid, left: int, top: int) -> int | None:
@@ -103,12 +104,45 @@ def change_rows(
     return SymbolRows(line * modes.size + changed[place], rows.counts)
 
 
+class _States:
+    """Values of the positions of a tile, and what they were before.
+
+    Args:
+        values: int16 ``(h, w, ...)``; changed in place.
+        depth: how many states before the last one are kept.
+    """
+
+    def __init__(self, values: NDArray[np.int16], depth: int) -> None:
+        self.values = values
+        self._earlier = [np.zeros_like(values) for _ in range(depth)]
+
+    def renew(self, renewed: NDArray[np.bool_], ages: NDArray[np.uint8]) -> None:
+        """Give positions a new state, which begins as the one of an age.
+
+        Args:
+            renewed: bool, of the upper left positions.
+            ages: likewise; 0 for the state that a position has.
+        """
+        if not self._earlier:
+            return
+        height, width = renewed.shape
+        values = self.values[:height, :width]
+        earlier = [state[:height, :width] for state in self._earlier]
+        begins = values[renewed]
+        chosen = ages[renewed]
+        for age in np.unique(chosen[chosen > 0]).tolist():
+            begins[chosen == age] = earlier[age - 1][renewed][chosen == age]
+        for younger, older in zip(reversed([values, *earlier[:-1]]), reversed(earlier), strict=True):
+            older[renewed] = younger[renewed]
+        values[renewed] = begins
+
+
 @dataclass(slots=True)
 class _Coded:
     """What a frame codes of a tile, on the way.
 
     Attributes:
-        modes: ``(h, w)`` of the frame's own tile.
+        modes, ages: ``(h, w)`` of the frame's own tile.
         z: ``(Z, h, w)``, as the frame has it.
         change: of the frame.
         tile: its own number.
@@ -116,6 +150,7 @@ class _Coded:
     """
 
     modes: NDArray[np.uint8]
+    ages: NDArray[np.uint8]
     z: NDArray[np.int16]
     change: CanvasChange
     tile: int
@@ -125,6 +160,7 @@ class _Coded:
 @dataclass(slots=True)
 class _Merged(Tile):
     coded: list[_Coded] = field(default_factory=list)
+    depth: int = 0
 
 
 class CanvasReader(TileReader):
@@ -197,16 +233,26 @@ class CanvasReader(TileReader):
                 z[:, : from_key.shape[1], : from_key.shape[2]] = from_key
                 if own in self._key.damaged:
                     self.damaged.add(index)
-        for change in self._changes:
-            at = change.tile_of(index, grid)
-            if at is not None and at in change.index.parts[LAYERS[0]]:
-                with self._watching(index):
-                    tile.coded.append(self._read_change_z(change, at, z))
+        changes = self._changes_of(index)
+        tile.depth = max((int(change.positions_of(at)[1].max()) for change, at in changes), default=0)
+        states = _States(z.transpose(1, 2, 0), tile.depth)
+        for change, at in changes:
+            with self._watching(index):
+                tile.coded.append(self._read_change_z(change, at, states))
         return tile
 
-    def _read_change_z(self, change: CanvasChange, at: int, z: NDArray[np.int16]) -> _Coded:
+    def _changes_of(self, index: int) -> list[tuple[CanvasChange, int]]:
+        """Change frames that code something of a tile, each with its own number for it."""
+        found = ((change, change.tile_of(index, self._header.grid)) for change in self._changes)
+        return [
+            (change, at) for change, at in found if at is not None and at in change.index.parts[LAYERS[0]]
+        ]
+
+    def _read_change_z(self, change: CanvasChange, at: int, states: _States) -> _Coded:
         """Read what a frame codes of z in its own tile ``at``, into z of the tile."""
-        modes = change.modes_of(at)
+        modes, ages = change.positions_of(at)
+        states.renew((modes > 0) | (ages > 0), ages)
+        z = states.values.transpose(2, 0, 1)
         here = slice(0, modes.shape[0]), slice(0, modes.shape[1])
         reader = SegmentReader(self._cdfs, change.index.read_tile(LAYERS[0], at, change.read))
         new = modes == NEW
@@ -219,7 +265,7 @@ class CanvasReader(TileReader):
             if np.abs(merged).max() > Z_BOUND:
                 raise PgiFormatError(f"Tile {at} of a change frame holds a hyper-latent beyond its bound.")
         z[:, *here] = merged
-        return _Coded(modes, merged, change, at, reader)
+        return _Coded(modes, ages, merged, change, at, reader)
 
     def _base(self, index: int) -> NDArray[np.int16]:
         tile = self._tiles[index]
@@ -244,8 +290,13 @@ class CanvasReader(TileReader):
                 symbols[: from_key.shape[0], : from_key.shape[1]] = from_key
                 if own in self._key.damaged:
                     self.damaged.add(index)
+        rows, columns, coded_channels = symbols.shape
+        # A position has 2 x 2 cells.
+        cells = symbols.reshape(rows // 2, 2, columns // 2, 2, coded_channels).transpose(0, 2, 1, 3, 4)
+        states = _States(cells, tile.depth)
         for coded in tile.coded:
             with self._watching(index):
+                states.renew((coded.modes > 0) | (coded.ages > 0), coded.ages)
                 self._add(layer, coded, symbols)
         return symbols
 
