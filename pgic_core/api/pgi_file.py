@@ -9,7 +9,7 @@ from ..audit import audited
 from ..audit.logged_facts import facts_of, path_of
 from ..closing_on_exit import Closing
 from ..container import BlockType
-from ..errors import PgiOptionError, PgiUnsupportedError
+from ..errors import PgiFormatError, PgiOptionError, PgiUnsupportedError
 from ..limits import Limits
 from ..security.reader_unlocking import open_reader, verify_sealed
 from ..security.signatures.signature_info import require_place, require_trusted
@@ -208,7 +208,10 @@ class PgiFile(FramedFile, Closing):
         before, sequence = NO_CHAIN, self._frames.sequence
         for number, frame in enumerate(self.frames()):
             record = sequence.record(number)
-            signatures = frame.verify(trust, crls)
+            try:
+                signatures = frame.verify(trust, crls)
+            except (PgiFormatError, PgiUnsupportedError) as error:
+                raise type(error)(f"Frame {number}: {error}") from error
             require_place(signatures, FramePlace(number, record.duration, before))
             found += signatures
             before = sequence.chain_after(before, record)

@@ -16,7 +16,7 @@ from PIL import Image
 from pgic_core.cli import app
 from pgic_core.errors import PgiWarning
 
-from .people import Authority, Person, make_person
+from .people import Authority, Person, crl, make_person
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,6 +121,9 @@ def test_a_time_stamp(folder: Path, drone: Person) -> None:
     (folder / "roots.pem").write_bytes(drone.root.read_bytes() + authority.root.read_bytes())
     told = done("verify", "photo.pgi", "--trust", "roots.pem")
     assert "proven: it was signed by 20" in told
+    crl(drone, folder / "later.crl", revoked=True, since=1)  # it is from tomorrow on
+    told = done("verify", "photo.pgi", "--trust", "roots.pem", "--crl", "later.crl")
+    assert "name none of its certificates as revoked by the time of its stamp" in told
     assert "the time, which nobody trusted confirms" in done("verify", "photo.pgi", "--trust", drone.root)
     assert "time stamp, not verified" in done("info", "photo.pgi")
     for arguments in ((), ("--request", "a.tsq", "--response", "a.tsr")):
@@ -153,8 +156,6 @@ def test_a_changed_file_says_what(folder: Path, drone: Person) -> None:
 
 
 def test_lists_of_revoked_certificates(folder: Path) -> None:
-    from .people import crl
-
     drone = make_person(folder / "uav", "UAV-7", "ecdsa-p256")
     done("encode", "photo.png", "--codec", "lossless", "--sign", drone.key, "--cert", drone.chain)
     trusted = ("verify", "photo.pgi", "--trust", drone.root)
@@ -247,4 +248,4 @@ def test_what_verify_says_of_a_sequence(folder: Path) -> None:
     said = done("verify", "site.pgi")
     assert "3 signatures on 4 frames" in said
     assert "not proven: that all frames are in their place; that no frame followed" in said
-    assert "The file is not signed" in failed("verify", "site.pgi", "--trust", "camera.pem.pub")
+    assert "Frame 3: The file is not signed" in failed("verify", "site.pgi", "--trust", "camera.pem.pub")

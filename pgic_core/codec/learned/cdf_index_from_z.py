@@ -161,7 +161,7 @@ def _by_line(cells: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
     return as_strided(cells, (int(places[-1]) + 1,), (cells.itemsize,)), places
 
 
-@lru_cache(maxsize=4)  # of inner tiles and of those at an edge, two layers each
+@lru_cache(maxsize=8)  # of inner tiles, and of those at the right, the lower and both edges, two layers each
 def _places(shape: tuple[int, ...], strides: tuple[int, ...]) -> NDArray[np.intp]:
     """Places of symbols in ``(cell row, cell column, symbol, z row, z column)`` order."""
     height, width, _ = shape

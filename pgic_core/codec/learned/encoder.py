@@ -267,7 +267,7 @@ class Encoder:
         latent = LatentRows(self._model.latent, whole.width)
         latent.grow(whole.bottom)
         for block in cut:
-            latent.put(block, self._latent.take(block))
+            latent.put(block, self._latent.take(block).copy())
         for done, block in enumerate(cut):
             area = block.grown(reach, Z_STRIDE, whole)
             refined = refine(

@@ -64,6 +64,11 @@ class CdfTable:
             self._models[row] = constriction.stream.model.Categorical(asked, perfect=False)
         return self._models[row]
 
+    def models(self, rows: Sequence[int]) -> list[Any]:
+        """The distributions of rows above 0."""
+        found = [self._models[row] for row in rows]
+        return [self.row(row) for row in rows] if None in found else found
+
     def bits(self) -> NDArray[np.float32]:
         """``(rows, 2)``: bits of a zero and of a one in each row; row 0 is all zeros."""
         out = np.zeros((ROWS, 2), np.float32)
@@ -96,16 +101,15 @@ def encode_segments(cdfs: CdfTable, segments: Sequence[tuple[NDArray[np.int64], 
     for counts, symbols in reversed(segments):  # last in, first out
         bound = np.repeat(cdfs.bounds, counts)
         values = symbols.astype(np.int32)
-        excess = np.abs(values) - bound - 1
-        escaped = excess >= 0
-        if escaped.any():
-            tail = 2 * excess[escaped] + (values[escaped] < 0)
-            coder.encode_reverse(tail.astype(np.int32), cdfs.excess)
-        coded = np.where(escaped, 2 * bound + 1, values + bound).astype(np.int32)
-        ends = np.cumsum(counts)
-        for row in range(ROWS - 1, 0, -1):
-            if ends[row] > ends[row - 1]:
-                coder.encode_reverse(coded[ends[row - 1] : ends[row]], cdfs.row(row))
+        coded = values + bound
+        beyond = np.flatnonzero(coded.view(np.uint32) > (2 * bound).view(np.uint32))  # or below 0
+        if len(beyond):
+            least, sign = bound[beyond] + 1, values[beyond] < 0
+            coder.encode_reverse((2 * (np.abs(values[beyond]) - least) + sign).astype(np.int32), cdfs.excess)
+            coded[beyond] = 2 * least - 1
+        ends = np.cumsum(counts).tolist()
+        for row in np.flatnonzero(counts[1:])[::-1].tolist():
+            coder.encode_reverse(coded[ends[row] : ends[row + 1]], cdfs.row(row + 1))
     words: NDArray[np.uint32] = coder.get_compressed()
     return words.astype("<u4").tobytes()
 
@@ -156,9 +160,10 @@ class SegmentReader:
         if not len(rows):
             return np.zeros(0, np.int32)
         cdfs, sizes, decode = self._cdfs, counts[rows], self._coder.decode
-        runs = [(cdfs.row(row), size) for row, size in zip(rows.tolist(), sizes.tolist(), strict=True)]
+        models = cdfs.models(rows.tolist())
         with _damage():
-            symbols: NDArray[np.int32] = np.concatenate([decode(*run) for run in runs])
+            runs = [decode(model, size) for model, size in zip(models, sizes.tolist(), strict=True)]
+        symbols: NDArray[np.int32] = np.concatenate(runs)
         bounds = np.repeat(cdfs.bounds[rows], sizes)
         symbols -= bounds
         beyond = np.flatnonzero(symbols > bounds)

@@ -37,23 +37,33 @@ class LatentRows:
         self.bottom = 0
 
     def grow(self, bottom: int) -> Rectangle:
-        """Make room down to ``bottom``, a multiple of 16; returns the new rows, which are to be put in."""
+        """Reach down to ``bottom``, a multiple of 16; returns the new rows, which are to be put in."""
         new = Rectangle(0, self.bottom, self._width, bottom)
-        for top in range(new.top, bottom, _PIECE_ROWS):
-            box = Rectangle(0, top, self._width, min(top + _PIECE_ROWS, bottom))
-            self._pieces.append((box, self._empty(box)))
         self.bottom = bottom
         return new
 
     def put(self, area: Rectangle, latent: NDArray[np.float32]) -> None:
-        """Fill ``area`` with its latent, ``(1, h / 16, w / 16, M)``."""
+        """Fill ``area`` with its latent, ``(1, h / 16, w / 16, M)``, which is kept where it can be.
+
+        Areas that lie side by side have the same rows.
+        """
+        if not any(box.overlap(area).height > 0 for box, _ in self._pieces):
+            if area.width == self._width and latent.flags.c_contiguous:
+                self._pieces.append((area, latent))
+                return
+            for top in range(area.top, area.bottom, _PIECE_ROWS):
+                box = Rectangle(0, top, self._width, min(top + _PIECE_ROWS, area.bottom))
+                self._pieces.append((box, self._empty(box)))
         for box, piece in self._pieces:
             shared = box.overlap(area)
             if shared.height > 0:
                 piece[:, *shared.inside(box, Y_STRIDE)] = latent[:, *shared.inside(area, Y_STRIDE)]
 
     def take(self, area: Rectangle) -> NDArray[np.float32]:
-        """The latent of ``area``, contiguous. All of it must be here."""
+        """The latent of ``area``, contiguous. All of it must be here. Not to be changed."""
+        out = next((piece for box, piece in self._pieces if box == area), None)
+        if out is not None:
+            return out
         out = self._empty(area)
         for box, piece in self._pieces:
             shared = box.overlap(area)
