@@ -12,7 +12,7 @@ from ..security.signatures.signature_info import HOLDS, LOCKED, SUPERSEDED
 from ..terminal import say
 from .batch import run_batch
 from .command_base import PgicCommand, option
-from .file_describing import pgi_sources
+from .file_facts_output import pgi_sources
 from .file_options import run_options
 from .key_options import key_options
 from .paths import STREAM, Source

@@ -18,15 +18,15 @@ from pgic_core.container import BlockType, ImageFields, Location, Metadata, PgiR
 from pgic_core.container.sequence_appending import SequenceAppender, begin_sequence
 from pgic_core.container.sequence_reader import NO_CHAIN
 from pgic_core.security.cipher_suites import find_suite
-from pgic_core.security.encrypted_messages import Place, associated_data
-from pgic_core.security.opening import find_envelope
+from pgic_core.security.encrypted_file_writing import encrypted
+from pgic_core.security.envelope_opening import find_envelope
+from pgic_core.security.message_layout import Place, associated_data
 from pgic_core.security.recipients import recipients_of
-from pgic_core.security.sealing import encrypted
 from pgic_core.security.signatures.algorithms import spki_of
 from pgic_core.security.signatures.signature_making import signed
 from pgic_core.security.signatures.signed_statement import FramePlace
 from pgic_core.security.sm2 import sign_sm2, sm2_spki
-from pgic_core.security.tiers import Binding, Tier, TierKey
+from pgic_core.security.tier_keys import Binding, Tier, TierKey
 
 PATH = Path(__file__).with_name("vectors.json")
 WORDS = "巡检 correct horse"
