@@ -20,7 +20,7 @@ from pgic_core.container import PgiReader
 from pgic_core.container.sequence_appending import SequenceAppender, begin_sequence
 from pgic_core.container.sequence_reader import SequenceReader
 from pgic_core.container.sequence_records import FrameKind
-from pgic_core.errors import PgiAuthenticationError, PgiChecksumError, PgiFormatError
+from pgic_core.errors import PgiAuthenticationError, PgiChecksumError, PgiFormatError, PgiWarning
 from pgic_core.security.signatures.signed_statement import Claims, FramePlace
 
 from ..container.forge import SECURITY, Block, forge
@@ -246,7 +246,8 @@ def test_appended_frames_sign_those_before(tmp_path: Path, person: Person) -> No
     path = tmp_path / "e.pgi"
     signer = person.signer()
     pgic_core.append(path, frame(0), effort=1, sign=signer)
-    pgic_core.append(path, frame(1), effort=1)
+    with pytest.warns(PgiWarning, match="is not signed"):
+        pgic_core.append(path, frame(1), effort=1)
     pgic_core.append(path, frame(2), effort=1, sign=signer)
     with open_file(path) as file:
         found = file.verify()

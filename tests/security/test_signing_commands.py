@@ -244,8 +244,23 @@ def test_what_verify_says_of_a_sequence(folder: Path) -> None:
     assert f"3 signatures on 3 frames by a trusted key (key {key}), ed25519: holds" in said
     assert "proven: frames 0 to 2 are as the signer of frame 2 found them, in this order" in said
     assert "not proven: that no frame followed; the time; what the pictures show" in said
-    done("append", "site.pgi", "photo.png")
+    done("append", "site.pgi", "photo.png", "--sign", "camera.pem")
+    assert "4 signatures on 4 frames" in done("verify", "site.pgi", "--trust", "camera.pem.pub")
+    assert "photo.png is not signed, as the frame before it is" in done("append", "site.pgi", "photo.png")
     said = done("verify", "site.pgi")
-    assert "3 signatures on 4 frames" in said
+    assert "4 signatures on 5 frames" in said
     assert "not proven: that all frames are in their place; that no frame followed" in said
-    assert "Frame 3: The file is not signed" in failed("verify", "site.pgi", "--trust", "camera.pem.pub")
+    assert "Frame 4: The file is not signed" in failed("verify", "site.pgi", "--trust", "camera.pem.pub")
+
+
+def test_what_is_appended_to_an_encrypted_sequence_is_encrypted(folder: Path) -> None:
+    done("keygen", "anna")
+    done("encode", "--sequence", "photo.png", "photo.png", "-o", "site.pgi", "--to", "anna.pub")
+    assert "everybody could read this one: name recipients (--to)" in failed(
+        "append", "site.pgi", "photo.png"
+    )
+    done("append", "site.pgi", "photo.png", "--to", "anna.pub")
+    assert "name one" in failed("append", "site.pgi", "photo.png", "--cert", "anna.pub", status=2)
+    assert "all 3 frames, encrypted, keys open the tier full" in done(
+        "verify", "site.pgi", "--key", "anna.key"
+    )
