@@ -31,7 +31,7 @@ import cv2
 import numpy as np
 
 from pgic_core.api import open_file
-from pgic_core.codec.box_reduction import box_reduce
+from pgic_core.codec.average_downscaling import mean_reduce
 from pgic_core.codec.picture import upright_pixels
 from pgic_core.errors import PgiError, PgiUnsupportedError, PgiWarning
 from pgic_core.magic import MAGIC
@@ -105,7 +105,7 @@ def read(source: SourceLike, flags: int = cv2.IMREAD_COLOR, *, keys: KeysLike | 
         pixels = file.decode_with(DecodeOptions(level, threads=threads_in_worker()))[0].pixels
         orientation = 1 if unchanged or flags & _IGNORE_ORIENTATION else file.orientation
     if factor in (2, 4):
-        pixels = box_reduce(pixels, factor)
+        pixels = mean_reduce(pixels, factor)
     pixels = upright_pixels(pixels, orientation)
     if unchanged:
         return _in_bgr(pixels)

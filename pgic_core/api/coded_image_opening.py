@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from ..codec.base import Payload, open_image
 from ..container import IMAGE_FIELDS_SIZE, ExtensionKey
 from ..errors import PgiFormatError
-from ..security.access import tier_of
-from ..security.tiers import Tier
+from ..security.reader_unlocking import tier_of
+from ..security.tier_keys import Tier
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from ..errors import PgiOptionError
 from ..options import DecodeOptions, thread_count
-from .file import PgiFile
+from .pgi_file import PgiFile
 
 if TYPE_CHECKING:
     import os
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..security.keyring import KeysLike
     from ..security.signatures import SignatureInfo
     from .file_info import FileInfo
-    from .stored_picture import Decoded
+    from .pgi_file_pixels import Decoded
 
 __all__ = ["decode", "decode_many", "decode_with_mask", "inspect", "open_file", "verify"]
 

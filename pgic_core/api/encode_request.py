@@ -198,7 +198,7 @@ class EncodeRequest:
     def _secured(self, prepared: Prepared) -> bytes:
         """Second and third step, signed, encrypted or both; parity is that of the whole file."""
         # Not imported for plain files.
-        from ..security.sealing import encrypted, overhead
+        from ..security.encrypted_file_writing import encrypted, overhead
         from ..security.signatures.signature_making import overhead as overhead_of_signature
         from ..security.signatures.signature_making import signed
 

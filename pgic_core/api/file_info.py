@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ..container import Annotation, Metadata, Strategy
     from ..security.signatures.stated_signatures import StatedSignature
-    from .encryption import SecurityInfo
+    from .encrypt_rekey_decrypt import SecurityInfo
     from .side_data import SideData
 
 __all__ = ["BlockInfo", "FileInfo", "RendererInfo", "SequenceInfo"]

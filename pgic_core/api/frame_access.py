@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..container.sequence_reader import SequenceReader
 from ..errors import PgiOptionError
-from ..security.access import unlock
+from ..security.reader_unlocking import unlock
 from .coded_image_opening import open_coded
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..codec.tile_grid import Y_STRIDE as LATENT_FACTOR
-from .file import PgiFile
+from ..codec.tiles_and_windows import Y_STRIDE as LATENT_FACTOR
+from .pgi_file import PgiFile
 
 if TYPE_CHECKING:
     import numpy as np

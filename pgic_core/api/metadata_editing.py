@@ -13,10 +13,10 @@ from ..camera import DEVICE_PARAMETERS, LOCATION_PARAMETERS, orientation_of, ori
 from ..container import KEEP, ExtensionKey, Keep, Metadata, atomic_write
 from ..errors import PgiOptionError, PgiWarning
 from ..limits import Limits
-from ..security.access import has_signatures, open_reader, rewritten
-from .file import PgiFile
+from ..security.reader_unlocking import has_signatures, open_reader, rewritten
 from .metadata_arguments import annotations_to_value, exif_to_bytes, merge_metadata, vendor_fields
 from .metadata_from_exif import follow, metadata_from_photo
+from .pgi_file import PgiFile
 from .photo_privacy import hides_place, without_maker, without_place, without_thumbnails
 from .side_data import SideData
 

@@ -11,7 +11,7 @@ from ..camera import orientation_of
 from ..codec.picture import Picture, SampleFormat, upright_pixels
 from ..container import put_segments
 from ..errors import PgiUnsupportedError
-from .carried_to_photo import CARRIED_NAMES, EXIF_PREFIX, Carried, not_held
+from .side_data_for_photo import CARRIED_NAMES, EXIF_PREFIX, Carried, not_held
 
 __all__ = ["photo_bytes"]
 

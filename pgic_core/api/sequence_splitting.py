@@ -15,7 +15,7 @@ from ..options import DecodeOptions
 
 if TYPE_CHECKING:
     from ..codec.base import CodedImage
-    from .file import PgiFile
+    from .pgi_file import PgiFile
 
 __all__ = ["still_file"]
 

@@ -11,7 +11,7 @@ from ..audit.logged_facts import path_of
 from ..container import PgiReader, atomic_write
 from ..errors import PgiAuthenticationError, PgiInputError, PgiKeyError, PgiOptionError
 from ..limits import Limits
-from ..security.access import open_reader
+from ..security.reader_unlocking import open_reader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +76,7 @@ def timestamp_request(path: str | os.PathLike[str], *, limits: Limits | None = N
         PgiOptionError: the file is not signed.
         PgiError: as :func:`add_timestamp`.
     """
-    from ..security.opening import records_of
+    from ..security.envelope_opening import records_of
     from ..security.signatures.signature_record import signatures_in
     from ..security.signatures.time_stamps import request_for
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .carried_to_photo import Carried
+    from .side_data_for_photo import Carried
 
 __all__ = ["tiff_file"]
 

@@ -33,7 +33,7 @@ def perceptual(
     fast; below zero is nearer to the original.
     """
     from ..lab.bench.bench_pictures import find_samples
-    from ..lab.bench.level_distances import DistanceRow, distance_table, measure_distances
+    from ..lab.bench.level_perceptual_distances import DistanceRow, distance_table, measure_distances
 
     samples = [sample for sample in find_samples(images, limit) if sample.part == "whole"]
     with progress_bar(len(samples) * len(qualities)) as advance:

@@ -12,7 +12,7 @@ from ..container import atomic_write
 from ..options import FAST, PREVIEW, DecodeOptions
 from ..terminal import say
 from .command_base import PgicCommand, option
-from .file_describing import pgi_sources
+from .file_facts_output import pgi_sources
 from .file_options import output_options, run_options, strict_option
 from .frame_numbers import frame_targets, numbers_of
 from .key_options import key_options
@@ -23,7 +23,7 @@ from .value_types import FRAMES, LEVEL, QUALITY, SCALE
 
 if TYPE_CHECKING:
     from ..api import PgiFile
-    from ..api.carried_to_photo import Carried
+    from ..api.side_data_for_photo import Carried
     from ..models import Renderer
     from ..options import OnDamage
     from ..security.keyring import KeyLike
@@ -253,7 +253,7 @@ class _Decoding:
 
     def _write_strips(self, file: PgiFile, target: Target, kind: str, progress: Progress) -> str | None:
         """Write the picture while it is decoded; None where the kind or the options do not allow it."""
-        from ..api.carried_to_photo import not_held
+        from ..api.side_data_for_photo import not_held
 
         if self.options.window is not None or self.options.conceals or target.name == STREAM:
             return None
@@ -272,7 +272,7 @@ class _Decoding:
 
     def _carried(self, file: PgiFile, renderer: Renderer | None, kind: str, lost: list[str]) -> Carried:
         """What goes into an output beside its pixels; a note that they were synthesised, always."""
-        from ..api.carried_to_photo import Carried
+        from ..api.side_data_for_photo import Carried
 
         carried = Carried() if self.strip else Carried.of(file, whole=self._is_whole)
         if renderer is None or not renderer.synthesised:

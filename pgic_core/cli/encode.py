@@ -16,6 +16,7 @@ from .photo_io import open_photo, photo_sources, write_output
 from .roi_options import roi_options, show_roi_map
 from .running import Losses, Run, run_targets
 from .sequences import frame_options, write_frames
+from .signing_options import signing_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,20 +119,7 @@ _RATES = ("quality", "lossless", "max_bytes", "ratio", "bpp", "min_psnr")
     help="Which frame to code of a file that has several. [default: 1]",
 )
 @recipient_options
-@option(
-    "--sign",
-    "signing_key",
-    metavar="PEM",
-    group="Signature",
-    help="Sign the file with this private key ('pgic sign').",
-)
-@option(
-    "--cert",
-    metavar="PEM",
-    group="Signature",
-    advanced=True,
-    help="Certificates of the key of --sign, its own first.",
-)
+@signing_options("the file")
 @strict_option
 @frame_options
 @roi_options
@@ -147,8 +135,6 @@ def encode(
     strip: bool,
     frame: int | None,
     strict: bool,
-    signing_key: str | None,
-    cert: str | None,
     **options: Any,
 ) -> None:
     """Encode photos as .pgi files.
@@ -177,12 +163,6 @@ def encode(
         raise click.UsageError("--show-roi needs --roi and one photo.")
     if show_roi is not None and options["recipients"]:
         raise click.UsageError("--show-roi would show openly what --to encrypts.")
-    if signing_key is not None:
-        from ..security.signatures import SigningKey
-
-        options["sign"] = SigningKey(signing_key, cert)
-    elif cert is not None:
-        raise click.UsageError("--cert says whose key --sign names; name one.")
     run = Run.plan(len(targets) or 1, running)
     if strip:
         options |= _nothing_beside_pixels()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .command_base import PgicCommand, option
-from .file_describing import pgi_sources
+from .file_facts_output import pgi_sources
 from .file_options import output_options, run_options
 from .key_options import key_options, recipient_options
 from .paths import PGI_SUFFIXES, STREAM, place_targets, split_output

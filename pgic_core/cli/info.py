@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .command_base import PgicCommand, option
-from .file_describing import describe_metadata, pgi_sources, show_each
+from .file_facts_output import describe_metadata, pgi_sources, show_each
 from .info_changes import draw_changes, show_each_change
 from .key_options import key_options
 from .value_types import OUTPUT_FILE

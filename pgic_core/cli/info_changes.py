@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..terminal import json_items, say, show, show_json
 from .batch import run_batch
 from .drawing_output import write_drawing
-from .file_describing import show_facts
+from .file_facts_output import show_facts
 from .paths import STREAM
 from .pipe_inputs import stdin_stream
 

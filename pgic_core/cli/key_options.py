@@ -13,7 +13,7 @@ from ..errors import PgiInputError
 from ..security.keyring import Keyring
 from ..security.keys import Passphrase, read_public_key
 from ..security.recipients import Recipient
-from ..security.tiers import Tier, tier_named
+from ..security.tier_keys import Tier, tier_named
 from ..small_files import MOST_KEY, read_bytes
 from .command_base import option
 

@@ -9,7 +9,7 @@ import click
 from ..errors import PgiInputError
 from ..small_files import MOST_JSON, parse_json
 from .command_base import PgicGroup, option
-from .file_describing import describe_metadata, pgi_sources, show_each
+from .file_facts_output import describe_metadata, pgi_sources, show_each
 from .key_options import key_options
 from .paths import STREAM
 from .roi_options import shapes_in

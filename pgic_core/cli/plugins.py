@@ -9,7 +9,7 @@ import click
 
 from ..terminal import show, show_json
 from .command_base import PgicCommand, option
-from .file_describing import show_facts
+from .file_facts_output import show_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ import click
 from ..folders import files_below
 from ..terminal import say
 from .command_base import PgicCommand, option
-from .file_describing import pgi_sources
+from .file_facts_output import pgi_sources
 from .file_options import run_options
 from .paths import PGI_SUFFIXES
 from .running import do_each

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .command_base import PgicCommand, option
-from .file_describing import pgi_sources
+from .file_facts_output import pgi_sources
 from .file_options import run_options
 from .key_options import key_options
 from .running import do_each

@@ -12,7 +12,7 @@ from ..security.signatures.signature_info import HOLDS, LOCKED, SUPERSEDED
 from ..terminal import say
 from .batch import run_batch
 from .command_base import PgicCommand, option
-from .file_describing import pgi_sources
+from .file_facts_output import pgi_sources
 from .file_options import run_options
 from .key_options import key_options
 from .paths import STREAM, Source
@@ -142,7 +142,8 @@ def _said(found: SignatureInfo) -> list[str]:
     if found.reason:
         lines.append(f"    not proven: who signed, since {found.reason}")
     if found.revocation_checked:
-        lines.append("    proven: lists of their issuers name none of its certificates as revoked")
+        by = "" if found.stamped_ms is None else " by the time of its stamp"
+        lines.append(f"    proven: lists of their issuers name none of its certificates as revoked{by}")
     if found.revocation_checked is False:
         lines.append("    not proven: that its certificate was not revoked (--crl)")
     if found.state == SUPERSEDED:

@@ -2,7 +2,7 @@
 
 ``base`` holds what every codec can do, and which one opens a ``compression_type``; ``learned``, ``lossless``
 and ``vendor_codecs`` are the codecs. ``picture`` is what they take and give; ``pillow_modes``,
-``high_bit_depth_samples``, ``tiff_samples`` and ``jxl_header`` make it of Pillow images. ``tile_grid``
-says which tiles a window touches, ``block_cutting`` in what blocks they pass through the networks, and
-``joint_decoding`` which windows are decoded together.
+``high_bit_depth_samples``, ``tiff_samples`` and ``jxl_header`` make it of Pillow images.
+``tiles_and_windows`` says which tiles a window touches, ``block_cutting`` in what blocks they pass through
+the networks, and ``windows_decoded_together`` which windows cost less as one.
 """

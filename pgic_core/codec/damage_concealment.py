@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .box import Box
     from .picture import Channels
+    from .rectangle import Rectangle
 
 
 __all__ = ["fill_damaged"]
 
 
-def fill_damaged(pixels: NDArray[Any], damaged: Sequence[Box], channels: Channels) -> NDArray[np.bool_]:
+def fill_damaged(pixels: NDArray[Any], damaged: Sequence[Rectangle], channels: Channels) -> NDArray[np.bool_]:
     """Fill damaged areas, in place, with the mean of the sound pixels at their edges.
 
     Where there are none: mid-grey (0 for int32 and float32) and opaque.

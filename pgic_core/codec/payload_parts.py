@@ -10,11 +10,11 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from .alpha import LENGTH_SIZE, read_alpha_length
-from .tile_grid import Z_STRIDE
+from .tiles_and_windows import Z_STRIDE
 
 if TYPE_CHECKING:
     from .base import Payload
-    from .tile_grid import Grid
+    from .tiles_and_windows import Grid
 
 __all__ = ["Layer", "PayloadPart", "PayloadPlan", "payload_plan"]
 

@@ -20,7 +20,7 @@ from pgic_core.container import (
 )
 from pgic_core.errors import PgiFormatError
 from pgic_core.limits import DEFAULT_LIMITS, Limits
-from pgic_core.security.access import open_reader, opened_content, rewritten
+from pgic_core.security.reader_unlocking import open_reader, opened_content, rewritten
 
 from .api import inspect_features
 

@@ -1,7 +1,7 @@
 """Running networks: models on disk, where they are found, and the engine that runs them."""
 
 from ..options import default_threads
-from .cdf_tables import PRECISION, ROWS, ROWS_PER_OCTAVE, Tables
+from .entropy_coder_tables import PRECISION, ROWS, ROWS_PER_OCTAVE, Tables
 from .levels import Renderer
 from .model import Model
 from .model_lookup import DIGEST_BYTES, PgiModelWarning, available_models, default_model, find_model

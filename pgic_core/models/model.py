@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import PgiModelError
 from ..options import ADAPTIVE, FAST, FINE, PREVIEW, PREVIEW_FACTOR, QUALITIES
-from .cdf_tables import Tables
+from .entropy_coder_tables import Tables
 from .levels import Renderer, levels_of, parse_renderers, usual_renderers
 from .manifest import IDENTITY_FILES, read_manifest
 from .onnx_sessions import Network, read_checked

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from PIL import Image
 
-from ..codec.cell_rectangles import rectangles
+from ..codec.cells_to_rectangles import rectangles
 from ..codec.learned.stream import EXACT_SIDE
 from ..container import ExtensionKey, Polygon, upright_size
 from ..errors import PgiOptionError

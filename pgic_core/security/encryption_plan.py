@@ -11,8 +11,8 @@ from ..codec.payload_parts import Layer
 from ..container import Compression, ExtensionKey
 from ..errors import PgiOptionError
 from .cipher_suites import TAG_BYTES
-from .encrypted_messages import PADDING, ListedPart, padded_length
-from .tiers import Tier
+from .message_layout import PADDING, ListedPart, padded_length
+from .tier_keys import Tier
 from .tile_joining import runs_of_tiles
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from ..errors import PgiAuthenticationError, PgiError, PgiInputError, PgiOptionE
 from ..small_files import parse_json, read_bytes
 from .keys import PublicKey, parse_keys
 from .recipients import Recipient, recipients_of
-from .tiers import Tier
+from .tier_keys import Tier
 
 __all__ = [
     "SERIAL_VARIABLE",

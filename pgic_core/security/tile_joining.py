@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..codec.payload_parts import PayloadPart
-    from ..codec.tile_grid import Grid
+    from ..codec.tiles_and_windows import Grid
 
 __all__ = ["JOINED_BYTES", "runs_of_tiles"]
 

@@ -15,7 +15,7 @@ from pgic_core.codec.learned.change_stream import ChangeHeader, serialise_change
 from pgic_core.codec.learned.change_to_still import still_of
 from pgic_core.codec.learned.decoder import LearnedImage
 from pgic_core.codec.learned.encoder import encode_learned
-from pgic_core.codec.tile_grid import Grid
+from pgic_core.codec.tiles_and_windows import Grid
 from pgic_core.errors import PgiChecksumError, PgiError, PgiFormatError, PgiTruncatedError
 from pgic_core.limits import Limits
 from pgic_core.models import Model, Network, default_model

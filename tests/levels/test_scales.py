@@ -11,7 +11,7 @@ import skimage.data
 from PIL import Image
 
 import pgic_core
-from pgic_core.codec.box_reduction import box_reduce
+from pgic_core.codec.average_downscaling import mean_reduce
 from pgic_core.errors import PgiOptionError
 
 PHOTO = np.ascontiguousarray(skimage.data.coffee()[:333, :517])
@@ -29,7 +29,7 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 
 def means(picture: np.ndarray, scale: int) -> np.ndarray:
     deep = picture if picture.ndim == 3 else picture[:, :, None]
-    return box_reduce(deep, scale).reshape(
+    return mean_reduce(deep, scale).reshape(
         *(-(-side // scale) for side in picture.shape[:2]), *picture.shape[2:]
     )
 

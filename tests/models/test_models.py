@@ -23,7 +23,7 @@ from pgic_core.models import (
     engine_description,
     find_model,
 )
-from pgic_core.models.cdf_tables import Tables
+from pgic_core.models.entropy_coder_tables import Tables
 from pgic_core.models.manifest import IDENTITY_FILES, identity_digest, write_manifest
 
 if TYPE_CHECKING:

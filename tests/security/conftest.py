@@ -12,8 +12,8 @@ import pgic_core
 from pgic_core import Passphrase, SecretKey, generate_key
 from pgic_core.container import ByteSource, PgiReader
 from pgic_core.security import tile_joining
+from pgic_core.security.encrypted_file_writing import encrypted
 from pgic_core.security.recipients import recipients_of
-from pgic_core.security.sealing import encrypted
 
 SEGMENT = b"\xff\xe3\x00\x12raw temperatures"
 

@@ -19,9 +19,9 @@ from pgic_core import (
 )
 from pgic_core.container import BlockType, PgiReader, file_header
 from pgic_core.errors import PgiInputError
-from pgic_core.security.access import open_reader, opened_content
 from pgic_core.security.cipher_suites import Suite
-from pgic_core.security.opening import find_envelope
+from pgic_core.security.envelope_opening import find_envelope
+from pgic_core.security.reader_unlocking import open_reader, opened_content
 
 from ..container.forge import Block, forge, image_block
 from .conftest import Keys, sealed
@@ -138,7 +138,7 @@ def test_no_sequence_of_edits_repeats_a_nonce(
 def test_a_writer_that_is_killed_and_starts_again_draws_new_salts(
     path: Path, keys: Keys, sealings: dict[tuple[bytes, int], tuple[bytes, bytes]]
 ) -> None:
-    from pgic_core.security.access import rewritten
+    from pgic_core.security.reader_unlocking import rewritten
 
     before = path.read_bytes()
     for attempt in range(2):
@@ -258,8 +258,8 @@ def test_what_cannot_be_encrypted(path: Path, small: bytes, keys: Keys, tmp_path
 
 
 def test_a_source_that_changes_meanwhile(small: bytes, keys: Keys, tmp_path: Path) -> None:
+    from pgic_core.security.encrypted_file_writing import encrypted
     from pgic_core.security.recipients import recipients_of
-    from pgic_core.security.sealing import encrypted
 
     source = tmp_path / "s.pgi"
     source.write_bytes(small)

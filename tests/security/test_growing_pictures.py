@@ -13,10 +13,10 @@ from pgic_core import Limits, PgiAuthenticationError, PgiFormatError, SecretKey
 from pgic_core.container import BlockFlag, BlockType, ImageFields, build_file
 from pgic_core.container.rewriting import copied_block
 from pgic_core.container.writer import assemble, make_block
-from pgic_core.security.access import open_reader, opened_content
-from pgic_core.security.encrypted_messages import TABLE, ListedPart, Place, associated_data, pack_table
-from pgic_core.security.envelope import Record, RecordKind, Seal, pack_records
-from pgic_core.security.tiers import Tier
+from pgic_core.security.message_layout import TABLE, ListedPart, Place, associated_data, pack_table
+from pgic_core.security.reader_unlocking import open_reader, opened_content
+from pgic_core.security.security_block import Record, RecordKind, Seal, pack_records
+from pgic_core.security.tier_keys import Tier
 
 from ..container.forge import IMAGE, SECURITY
 from .conftest import Keys, sealed

@@ -10,16 +10,18 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import cbor2
 import numpy as np
 import pytest
 
 import pgic_core
-from pgic_core import SequenceWriter, open_file
+from pgic_core import Limits, SequenceWriter, open_file
 from pgic_core.container import PgiReader
 from pgic_core.container.sequence_appending import SequenceAppender, begin_sequence
 from pgic_core.container.sequence_reader import SequenceReader
 from pgic_core.container.sequence_records import FrameKind
-from pgic_core.errors import PgiAuthenticationError, PgiChecksumError, PgiFormatError
+from pgic_core.errors import PgiAuthenticationError, PgiChecksumError, PgiFormatError, PgiWarning
+from pgic_core.security.signatures.signed_statement import Claims, FramePlace
 
 from ..container.forge import SECURITY, Block, forge
 from ..sequences.scenes import frame
@@ -175,7 +177,7 @@ def test_a_frame_that_nobody_signed(site: Frames, person: Person, number: int) -
     """In the place of a signed one. Without ``trust``, the last frame may be anybody's."""
     stripped = stripped_of_signature(site.files[number])
     forged = site.with_file(number, stripped)
-    refused(forged, "The file is not signed", person.root)
+    refused(forged, f"Frame {number}: The file is not signed", person.root)
     if number < FRAMES - 1:
         refused(forged, f"Frame {number + 1} was signed behind other frames")
 
@@ -190,7 +192,10 @@ def test_changed_pixels(site: Frames, number: int) -> None:
     changed = bytearray(image.content)
     changed[-3] ^= 1
     blocks[blocks.index(image)] = Block(image.type, bytes(changed))
-    refused(site.with_file(number, forge(blocks, version=0x0101)), "changed after it was signed")
+    refused(
+        site.with_file(number, forge(blocks, version=0x0101)),
+        f"Frame {number}: .*changed after it was signed",
+    )
 
 
 @attack
@@ -241,7 +246,8 @@ def test_appended_frames_sign_those_before(tmp_path: Path, person: Person) -> No
     path = tmp_path / "e.pgi"
     signer = person.signer()
     pgic_core.append(path, frame(0), effort=1, sign=signer)
-    pgic_core.append(path, frame(1), effort=1)
+    with pytest.warns(PgiWarning, match="is not signed"):
+        pgic_core.append(path, frame(1), effort=1)
     pgic_core.append(path, frame(2), effort=1, sign=signer)
     with open_file(path) as file:
         found = file.verify()
@@ -257,3 +263,32 @@ def stripped_of_signature(data: bytes) -> bytes:
             if block.type != SECURITY
         ]
     return forge(kept)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        [1, 2],
+        [0, 0, bytes(32), 0],
+        [0, 0, bytes(31)],
+        [0, 0, "0" * 32],
+        [-1, 0, bytes(32)],
+        [0, 1 << 63, bytes(32)],
+        [True, 0, bytes(32)],
+        [0.0, 0, bytes(32)],
+        {"number": 0},
+        "first",
+        None,
+    ],
+)
+def test_places_that_there_cannot_be(place: object) -> None:
+    with pytest.raises(PgiFormatError, match="'frame'"):
+        Claims.parse(cbor2.dumps({"frame": place, "renderers": []}, canonical=True), Limits())
+
+
+def test_claims_that_nobody_knows_are_passed_over() -> None:
+    known = FramePlace(3, 40, bytes(range(32)))
+    raw = cbor2.loads(Claims((("fast", bytes(32)),), b"", known).to_bytes())
+    assert Claims.parse(cbor2.dumps(raw | {"later": [1]}, canonical=True), Limits()).frame == known
+    del raw["frame"]
+    assert Claims.parse(cbor2.dumps(raw, canonical=True), Limits()).frame is None

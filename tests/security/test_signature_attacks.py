@@ -24,7 +24,7 @@ from pgic_core.codec.payload_parts import payload_plan
 from pgic_core.container import PgiReader, rewrite
 from pgic_core.errors import PgiAuthenticationError, PgiFormatError, PgiLimitError, PgiUnsupportedError
 from pgic_core.security.encryption_plan import payload_of
-from pgic_core.security.envelope import Record, pack_records, parse_records
+from pgic_core.security.security_block import Record, pack_records, parse_records
 from pgic_core.security.signatures.signature_making import signed
 from pgic_core.security.signatures.signer_trust import Trust, key_of_certificate, subject_of
 

@@ -16,7 +16,7 @@ from PIL import Image
 from pgic_core.cli import app
 from pgic_core.errors import PgiWarning
 
-from .people import Authority, Person, make_person
+from .people import Authority, Person, crl, make_person
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,6 +121,9 @@ def test_a_time_stamp(folder: Path, drone: Person) -> None:
     (folder / "roots.pem").write_bytes(drone.root.read_bytes() + authority.root.read_bytes())
     told = done("verify", "photo.pgi", "--trust", "roots.pem")
     assert "proven: it was signed by 20" in told
+    crl(drone, folder / "later.crl", revoked=True, since=1)  # it is from tomorrow on
+    told = done("verify", "photo.pgi", "--trust", "roots.pem", "--crl", "later.crl")
+    assert "name none of its certificates as revoked by the time of its stamp" in told
     assert "the time, which nobody trusted confirms" in done("verify", "photo.pgi", "--trust", drone.root)
     assert "time stamp, not verified" in done("info", "photo.pgi")
     for arguments in ((), ("--request", "a.tsq", "--response", "a.tsr")):
@@ -153,8 +156,6 @@ def test_a_changed_file_says_what(folder: Path, drone: Person) -> None:
 
 
 def test_lists_of_revoked_certificates(folder: Path) -> None:
-    from .people import crl
-
     drone = make_person(folder / "uav", "UAV-7", "ecdsa-p256")
     done("encode", "photo.png", "--codec", "lossless", "--sign", drone.key, "--cert", drone.chain)
     trusted = ("verify", "photo.pgi", "--trust", drone.root)
@@ -243,8 +244,23 @@ def test_what_verify_says_of_a_sequence(folder: Path) -> None:
     assert f"3 signatures on 3 frames by a trusted key (key {key}), ed25519: holds" in said
     assert "proven: frames 0 to 2 are as the signer of frame 2 found them, in this order" in said
     assert "not proven: that no frame followed; the time; what the pictures show" in said
-    done("append", "site.pgi", "photo.png")
+    done("append", "site.pgi", "photo.png", "--sign", "camera.pem")
+    assert "4 signatures on 4 frames" in done("verify", "site.pgi", "--trust", "camera.pem.pub")
+    assert "photo.png is not signed, as the frame before it is" in done("append", "site.pgi", "photo.png")
     said = done("verify", "site.pgi")
-    assert "3 signatures on 4 frames" in said
+    assert "4 signatures on 5 frames" in said
     assert "not proven: that all frames are in their place; that no frame followed" in said
-    assert "The file is not signed" in failed("verify", "site.pgi", "--trust", "camera.pem.pub")
+    assert "Frame 4: The file is not signed" in failed("verify", "site.pgi", "--trust", "camera.pem.pub")
+
+
+def test_what_is_appended_to_an_encrypted_sequence_is_encrypted(folder: Path) -> None:
+    done("keygen", "anna")
+    done("encode", "--sequence", "photo.png", "photo.png", "-o", "site.pgi", "--to", "anna.pub")
+    assert "everybody could read this one: name recipients (--to)" in failed(
+        "append", "site.pgi", "photo.png"
+    )
+    done("append", "site.pgi", "photo.png", "--to", "anna.pub")
+    assert "name one" in failed("append", "site.pgi", "photo.png", "--cert", "anna.pub", status=2)
+    assert "all 3 frames, encrypted, keys open the tier full" in done(
+        "verify", "site.pgi", "--key", "anna.key"
+    )

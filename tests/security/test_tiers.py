@@ -13,7 +13,7 @@ import pytest
 import pgic_core
 from pgic_core import PgiKeyError, PgiOptionError, SecretKey, open_file
 from pgic_core.container import IMAGE_FIELDS_SIZE, BlockType, PgiReader
-from pgic_core.security.access import open_reader, opened_content
+from pgic_core.security.reader_unlocking import open_reader, opened_content
 
 from .conftest import SEGMENT, Counting, Keys, exif_with_thumbnail, sealed
 

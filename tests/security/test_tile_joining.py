@@ -12,7 +12,7 @@ from PIL import Image
 
 import pgic_core
 from pgic_core.codec.payload_parts import Layer, PayloadPart
-from pgic_core.codec.tile_grid import Grid
+from pgic_core.codec.tiles_and_windows import Grid
 from pgic_core.security.tile_joining import JOINED_BYTES, runs_of_tiles
 
 from .conftest import Keys, sealed

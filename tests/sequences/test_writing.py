@@ -257,10 +257,23 @@ def test_encrypted_and_signed_frames_are_key_frames(tmp_path: Path) -> None:
         assert file.metadata.device_id == "secret"
         assert psnr(file.frame(1).decode(), frame(1)) > 30
         assert len(pgic_core.still_file(file, 1)) == file._frames.record(1).length  # type: ignore[union-attr]
+    before = path.read_bytes()
     with SequenceWriter(path, append=True) as writer:
-        assert writer.append(frame(2), quality=50, effort=1).key  # nothing is known of the one before
+        with pytest.raises(PgiOptionError, match="The frame before is encrypted"):
+            writer.append(frame(2), quality=50, effort=1)
+        assert path.read_bytes() == before
+        for number in (2, 3):  # nothing is known of the one before
+            assert writer.append(frame(number), quality=50, effort=1, recipients=[key.public]).key
+        with pytest.raises(PgiOptionError, match="name recipients"):
+            writer.append(frame(2), quality=50, effort=1)
+
+
+def test_a_plain_sequence_may_become_an_encrypted_one(tmp_path: Path) -> None:
+    path, key = tmp_path / "x.pgi", pgic_core.generate_key()
+    with SequenceWriter(path, effort=1) as writer:
+        writer.append(frame(0))
         with pytest.warns(PgiWarning, match="are key frames"):
-            assert writer.append(frame(3), quality=50, effort=1, recipients=[key.public]).key
+            assert writer.append(frame(1), recipients=[key.public]).key
 
 
 def test_signatures_are_those_of_each_frame(tmp_path: Path) -> None:
@@ -290,7 +303,8 @@ def test_signatures_are_those_of_each_frame(tmp_path: Path) -> None:
         assert len(file.verify(public, progress=shares.append)) == 2
         assert len(PgiFile(pgic_core.still_file(file, 1)).verify(public)) == 1
     assert shares == [0.5, 1.0]
-    pgic_core.append(path, frame(2), effort=1)
+    with pytest.warns(PgiWarning, match="is not signed, as the frame before it is"):
+        pgic_core.append(path, frame(2), effort=1)
     with pytest.raises(pgic_core.PgiAuthenticationError):
         pgic_core.verify(path, trust=public)
 

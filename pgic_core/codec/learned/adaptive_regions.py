@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..box import Box, hull
-from ..cell_rectangles import dilated, rectangles
+from ..cells_to_rectangles import dilated, rectangles
+from ..rectangle import Rectangle, hull
 from .block_plan import RenderPlan
 from .stream import EXACT_SIDE
 
@@ -46,18 +46,18 @@ class KeyRegions:
 
     renderer: Renderer
     cells: NDArray[np.bool_]
-    whole: Box
+    whole: Rectangle
 
     @cached_property
     def _shown(self) -> NDArray[np.bool_]:
         """The cells in which something of the renderer is seen."""
         return dilated(self.cells)
 
-    def cover(self, block: Box) -> bool:
+    def cover(self, block: Rectangle) -> bool:
         """Whether nothing but the regions is seen in a block."""
         return bool(self.cells[self._inside(block)].all())
 
-    def plans(self, block: Box) -> list[RenderPlan]:
+    def plans(self, block: Rectangle) -> list[RenderPlan]:
         """What to draw for a block. What is wanted lies within it and does not overlap."""
         rows, columns = self._inside(block)
         cells = self._shown[rows, columns]
@@ -66,13 +66,13 @@ class KeyRegions:
             boxes = [tuple(_COARSE * edge for edge in box) for box in rectangles(_coarse(cells))]  # type: ignore[misc]
         left, top = columns.start, rows.start
         placed = [
-            Box(*(_CELL * edge for edge in (left + x0, top + y0, left + x1, top + y1))).overlap(block)
+            Rectangle(*(_CELL * edge for edge in (left + x0, top + y0, left + x1, top + y1))).overlap(block)
             for x0, y0, x1, y1 in boxes
         ]
         return self._joined([self._plan(box) for box in placed])
 
     def blend(
-        self, pixels: NDArray[np.uint8], block: Box, plan: RenderPlan, drawn: NDArray[np.uint8]
+        self, pixels: NDArray[np.uint8], block: Rectangle, plan: RenderPlan, drawn: NDArray[np.uint8]
     ) -> None:
         """Lay what was drawn over the pixels of a block.
 
@@ -88,7 +88,7 @@ class KeyRegions:
         mixed = here * (MOST_WEIGHT - weight) + over * weight + np.uint16(MOST_WEIGHT // 2)
         here[...] = (mixed // MOST_WEIGHT).astype(np.uint8)
 
-    def _plan(self, box: Box) -> RenderPlan:
+    def _plan(self, box: Rectangle) -> RenderPlan:
         return RenderPlan.of(self.renderer, box, self.whole)
 
     def _joined(self, plans: list[RenderPlan]) -> list[RenderPlan]:
@@ -108,7 +108,7 @@ class KeyRegions:
             i, j, both = pair
             plans = [plan for at, plan in enumerate(plans) if at not in (i, j)] + [both]
 
-    def weights(self, box: Box) -> NDArray[np.uint16]:
+    def weights(self, box: Rectangle) -> NDArray[np.uint16]:
         """``(h, w)`` of ``box``, 0 to 81: 81 in the regions, falling to 0 eight pixels outside."""
         rows = np.arange(box.top // _CELL - 2, -(-box.bottom // _CELL) + 2)
         columns = np.arange(box.left // _CELL - 2, -(-box.right // _CELL) + 2)
@@ -122,9 +122,9 @@ class KeyRegions:
         left = box.left - int(columns[0]) * _CELL - _HALF
         return sums[top : top + box.height, left : left + box.width]
 
-    def _inside(self, block: Box) -> tuple[slice, slice]:
+    def _inside(self, block: Rectangle) -> tuple[slice, slice]:
         height, width = self.cells.shape
-        return block.reduced(_CELL).inside(Box(0, 0, width, height))
+        return block.reduced(_CELL).inside(Rectangle(0, 0, width, height))
 
 
 def _sums(values: NDArray[np.uint16], axis: int) -> NDArray[np.uint16]:
@@ -144,7 +144,7 @@ def _coarse(cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(squares.any((1, 3)), np.bool_)
 
 
-def _overlap(a: Box, b: Box) -> bool:
+def _overlap(a: Rectangle, b: Rectangle) -> bool:
     common = a.overlap(b)
     return common.width > 0 and common.height > 0
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..tile_grid import Y_STRIDE
+from ..tiles_and_windows import Y_STRIDE
 from .pixel_rendering import pixels_of
 from .post_filter import Filter, filtered
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..box import Box
+    from ..rectangle import Rectangle
     from .block_plan import BlockPlan, RenderPlan
     from .quality_to_steps import StepSizes
     from .render_planning import Look
@@ -30,7 +30,7 @@ def draw_block(
     compute: Callable[..., NDArray[Any]],
     look: Look,
     post_filter: Filter | None,
-    coded_area: Box,
+    coded_area: Rectangle,
     threads: int,
 ) -> NDArray[np.uint8]:
     """Pixels of a block, ``(h, w, 3)``.
@@ -66,7 +66,7 @@ def draw_block(
     return pixels
 
 
-def touched_by(spoilt: list[Box], block: Box, scale: int) -> NDArray[np.bool_] | None:
+def touched_by(spoilt: list[Rectangle], block: Rectangle, scale: int) -> NDArray[np.bool_] | None:
     """Which pixels of a block lie in one of some boxes; ``None`` without such boxes."""
     if not spoilt:
         return None

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..tile_grid import Y_STRIDE
+from ..tiles_and_windows import Y_STRIDE
 
 if TYPE_CHECKING:
     from ...models import Renderer
-    from ..box import Box
+    from ..rectangle import Rectangle
 
 __all__ = ["BlockPlan", "RenderPlan"]
 
@@ -26,12 +26,12 @@ class RenderPlan:
     """
 
     renderer: Renderer
-    wanted: Box
-    render_box: Box
-    synthesis_box: Box
+    wanted: Rectangle
+    render_box: Rectangle
+    synthesis_box: Rectangle
 
     @classmethod
-    def of(cls, renderer: Renderer, wanted: Box, whole: Box) -> RenderPlan:
+    def of(cls, renderer: Renderer, wanted: Rectangle, whole: Rectangle) -> RenderPlan:
         """The plan for ``wanted``, which may reach beyond ``whole``, the coded area."""
         seen = wanted
         for pixels, grid in renderer.halo:
@@ -51,8 +51,8 @@ class BlockPlan:
         hyper_box: for which z is read, likewise.
     """
 
-    block: Box
-    latent_box: Box
-    detail_box: Box | None
-    base_box: Box
-    hyper_box: Box
+    block: Rectangle
+    latent_box: Rectangle
+    detail_box: Rectangle | None
+    base_box: Rectangle
+    hyper_box: Rectangle

@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..block_cutting import block_pixels, blocks
-from ..box import hull
 from ..parallel import map_tiles
-from ..tile_grid import CELL_STRIDE, Y_STRIDE, Z_STRIDE
-from .cdf_rows import RowMap, from_cells
+from ..rectangle import hull
+from ..tiles_and_windows import CELL_STRIDE, Y_STRIDE, Z_STRIDE
+from .cdf_index_from_z import RowMap, from_cells
 from .change_image import restored_reader
 from .change_stream import NEW, UNCHANGED, ChangeHeader, serialise_change
 from .change_symbols import change_rows
-from .dead_zone import DEAD_ZONE
+from .dead_zone_width import DEAD_ZONE
 from .entropy_coding import Z_BOUND, CdfTable, encode_segments
 from .exact_layer import pack_exact
 from .exact_search import ExactSearch, near_depth
 from .fill_under_exact_blocks import Inpainted
+from .latent_quantisation import SYMBOL_LAYERS, fill_thresholds, row_thresholds
 from .quality_to_steps import StepSizes
-from .quantisation import SYMBOL_LAYERS, fill_thresholds, row_thresholds
 from .stream import EXACT_SIDE
 from .tile_index import FULL_DEPTH
 
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..box import Box
-    from ..tile_grid import Grid
-    from .cdf_rows import SymbolRows
+    from ..rectangle import Rectangle
+    from ..tiles_and_windows import Grid
+    from .cdf_index_from_z import SymbolRows
     from .decoder import LearnedImage
     from .tile_symbol_reader import TileReader
 
@@ -113,7 +113,7 @@ class _Part:
         cost: least cost of each position so far.
     """
 
-    outer: Box
+    outer: Rectangle
     latent: NDArray[np.float32]
     z: NDArray[np.int16]
     new_z: NDArray[np.int16]
@@ -219,7 +219,7 @@ class _ChangeEncoder:
 
         return map_tiles(pack, header.exact_tiles(), self._threads)
 
-    def _areas(self) -> Iterator[Box]:
+    def _areas(self) -> Iterator[Rectangle]:
         """Rectangles that hold all changed positions of the tiles that they touch."""
         whole, tile = self._grid.padded, self._grid.tile
         for block in blocks(whole, tile, block_pixels(whole)):
@@ -233,7 +233,7 @@ class _ChangeEncoder:
             else:
                 yield from found.values()
 
-    def _changed_box(self, index: int) -> Box | None:
+    def _changed_box(self, index: int) -> Rectangle | None:
         """The rectangle around the changed positions of a tile."""
         box = self._grid.box(index)
         rows, columns = np.nonzero(self._changed[box.inside(self._grid.padded, Z_STRIDE)])
@@ -246,7 +246,7 @@ class _ChangeEncoder:
             box.top + Z_STRIDE * (int(rows.max()) + 1),
         )
 
-    def _prepare(self, inner: Box, tiles: TileReader) -> _Part:
+    def _prepare(self, inner: Rectangle, tiles: TileReader) -> _Part:
         """The latent of this frame, and z and symbols of the reference."""
         model, whole = self._model, self._grid.padded
         outer = inner.grown(model.halo("means"), Z_STRIDE, whole)
@@ -271,14 +271,14 @@ class _ChangeEncoder:
         modes, cost = np.zeros(changed.shape, np.uint8), np.full(changed.shape, np.inf)
         return _Part(outer, latent, z, new_z, symbols, changed, restored, modes, cost)
 
-    def _analysed(self, outer: Box) -> NDArray[np.float32]:
+    def _analysed(self, outer: Rectangle) -> NDArray[np.float32]:
         area = outer.grown(self._model.halo("analysis"), Z_STRIDE, self._grid.padded)
         pixels = np.ascontiguousarray(self._seen.area(area))[None]
         out = self._model.network("analysis")({"picture": pixels}, threads=self._threads)
         return np.ascontiguousarray(out[:, *outer.inside(area, Y_STRIDE)])
 
     def _reference_symbols(
-        self, outer: Box, tiles: TileReader
+        self, outer: Rectangle, tiles: TileReader
     ) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
         """Z and symbols of the reference, as int16 ``(Z, h, w)`` and cells; zeros where it has none."""
         there = outer.shifted(-self._left, -self._top)
@@ -311,7 +311,7 @@ class _ChangeEncoder:
             part.cost[better] = cost[better]
             part.modes[better] = mode
 
-    def _with_exact(self, outer: Box) -> NDArray[np.bool_]:
+    def _with_exact(self, outer: Rectangle) -> NDArray[np.bool_]:
         """Positions of an area that hold an exact block."""
         height, width = outer.height // Z_STRIDE, outer.width // Z_STRIDE
         if self._exact is None:
@@ -376,7 +376,7 @@ class _ChangeEncoder:
         sums: NDArray[np.float64] = error.reshape(height, 4, width, 4).sum((1, 3)).astype(np.float64)
         return sums
 
-    def _pack(self, part: _Part, inner: Box) -> dict[int, tuple[bytes, bytes]]:
+    def _pack(self, part: _Part, inner: Rectangle) -> dict[int, tuple[bytes, bytes]]:
         """Tile to preview and detail part."""
         coded, _, _ = self._coded(part, part.modes)
         z = np.where(part.modes == NEW, part.new_z, part.z)
@@ -403,7 +403,7 @@ class _ChangeEncoder:
         return dict(zip(tiles, map_tiles(pack, tiles, self._threads), strict=True))
 
     def _tile_of(
-        self, box: Box, outer: Box, z: NDArray[np.int16], coded: NDArray[np.int16]
+        self, box: Rectangle, outer: Rectangle, z: NDArray[np.int16], coded: NDArray[np.int16]
     ) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
         """Z and coded symbols of a whole tile, of which ``outer`` may hold a part."""
         common = box.overlap(outer)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import PgiUnsupportedError
-from ..tile_grid import Z_STRIDE, Grid
+from ..tiles_and_windows import Z_STRIDE, Grid
 from .change_stream import UNCHANGED, ChangeHeader, ChangeIndex, parse_change
 from .change_symbols import CanvasChange, CanvasReader
 from .decoder import LearnedImage
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..base import CodedFacts, CodedImage, Payload
-    from ..box import Box
+    from ..rectangle import Rectangle
     from .exact_layer import ExactBlocks, ExactPiece
     from .tile_symbol_reader import TileReader
 
@@ -252,7 +252,7 @@ class CanvasExact:
     layers: list[_MovedLayer]
     changes: tuple[CanvasChange, ...]
 
-    def over(self, area: Box, scale: int) -> Iterator[ExactPiece]:
+    def over(self, area: Rectangle, scale: int) -> Iterator[ExactPiece]:
         """See :meth:`.exact_layer.ExactBlocks.over`."""
         for number, moved in enumerate(self.layers):
             if moved.layer.header.exact is None:
@@ -306,7 +306,7 @@ class CanvasExact:
         return -(-self.grid.height // EXACT_SIDE), -(-self.grid.width // EXACT_SIDE)
 
     @property
-    def _blocks_box(self) -> Box:
+    def _blocks_box(self) -> Rectangle:
         return self.grid.padded.reduced(EXACT_SIDE)
 
     @cached_property

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
 from ...varint import varint
-from ..tile_grid import Z_STRIDE, Grid
+from ..tiles_and_windows import Z_STRIDE, Grid
 from .stream import EXACT_SIDE, LARGEST_EXACT_TILE, LONGEST_FILTER, longest_index, read_exact_map
 from .stream_cursor import Cursor, inflated
 from .tile_index import EXACT, LAYERS, Part, PartsReader, packed_index

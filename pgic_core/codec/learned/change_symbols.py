@@ -9,8 +9,8 @@ import numpy as np
 
 from ...errors import PgiFormatError
 from ...models import ROWS
-from ..tile_grid import Z_STRIDE
-from .cdf_rows import SymbolRows, to_cells
+from ..tiles_and_windows import Z_STRIDE
+from .cdf_index_from_z import SymbolRows, to_cells
 from .change_stream import NEW, index_shift
 from .entropy_coding import LARGEST, Z_BOUND, SegmentReader
 from .tile_index import LAYERS
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...models import Model
-    from ..tile_grid import Grid
-    from .cdf_rows import RowMap
+    from ..tiles_and_windows import Grid
+    from .cdf_index_from_z import RowMap
     from .change_stream import ChangeHeader, ChangeIndex
     from .decoder import LearnedImage
     from .stream import StreamHeader

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import PgiUnsupportedError
-from ..tile_grid import Z_STRIDE
-from .cdf_rows import RowMap, from_cells
+from ..tiles_and_windows import Z_STRIDE
+from .cdf_index_from_z import RowMap, from_cells
 from .entropy_coding import CdfTable, encode_segments
 from .exact_layer import pack_exact
-from .quantisation import SYMBOL_LAYERS
+from .latent_quantisation import SYMBOL_LAYERS
 from .stream import EXACT_SIDE, serialise
 from .tile_index import FULL_DEPTH
 

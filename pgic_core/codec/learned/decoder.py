@@ -11,12 +11,12 @@ from ...errors import PgiFormatError
 from ...limits import Limits
 from ...models import Model, Renderer, find_model
 from ...options import ADAPTIVE, FAST, FINE, DecodeOptions, thread_count, window_within
+from ..average_downscaling import any_reduce, mean_reduce
 from ..base import CodedFacts
 from ..block_cutting import block_pixels, blocks
-from ..box import Box
-from ..box_reduction import any_reduce, box_reduce
 from ..picture import Channels, SampleFormat
-from ..tile_grid import Y_STRIDE
+from ..rectangle import Rectangle
+from ..tiles_and_windows import Y_STRIDE
 from .adaptive_regions import KeyRegions
 from .block_drawing import draw_block, touched_by, without_tint
 from .entropy_coding import CdfTable
@@ -48,7 +48,7 @@ class DecodedBlock(NamedTuple):
         touched: bool ``(h, w)``, what damage may have changed; ``None`` for nothing.
     """
 
-    box: Box
+    box: Rectangle
     pixels: NDArray[np.uint8]
     touched: NDArray[np.bool_] | None
 
@@ -211,7 +211,7 @@ class LearnedImage:
         done = 0
         for block in self._blocks(tiles, area, look, options.thread_count):
             here = block.box.reduced(options.scale).inside(first)
-            picture[here] = box_reduce(block.pixels, further)
+            picture[here] = mean_reduce(block.pixels, further)
             if mask is not None and block.touched is not None:
                 mask[here] = any_reduce(block.touched, further)
             done += block.box.width * block.box.height
@@ -256,13 +256,13 @@ class LearnedImage:
             out[:, *place] = found.compute()[0].transpose(2, 0, 1)
         return out
 
-    def area(self, window: Window | None) -> Box:
+    def area(self, window: Window | None) -> Rectangle:
         """A window as a box; all of the picture if there is none.
 
         Raises:
             PgiOptionError: it is not inside the picture.
         """
-        return Box.of_window(window_within(window, self.grid.width, self.grid.height))
+        return Rectangle.of_window(window_within(window, self.grid.width, self.grid.height))
 
     def reader(self, *, raise_damage: bool) -> TileReader:
         """What reads the symbols, from the first tile on."""
@@ -288,7 +288,7 @@ class LearnedImage:
             here = box.reduced(scale)
             if here.left == 0:
                 strip = np.empty((here.height, width, 3), np.uint8)
-            strip[:, here.left : here.right] = box_reduce(pixels, scale // look.renderer.scale)
+            strip[:, here.left : here.right] = mean_reduce(pixels, scale // look.renderer.scale)
             if here.right == width:
                 yield strip
 
@@ -297,7 +297,7 @@ class LearnedImage:
         look = Look(self.model.renderer(FAST))
         yield from self._blocks(self.reader(raise_damage=True), self.grid.picture, look, threads)
 
-    def _blocks(self, tiles: TileReader, area: Box, look: Look, threads: int) -> Iterator[DecodedBlock]:
+    def _blocks(self, tiles: TileReader, area: Rectangle, look: Look, threads: int) -> Iterator[DecodedBlock]:
         """Blocks of ``area``, in rows from the upper left."""
         steps, scale = self._steps(), look.renderer.scale
         post_filter = self.filter_of(tiles) if look.renderer.post_filter else None
@@ -329,7 +329,7 @@ class LearnedImage:
             tiles.damaged.update(range(self.grid.count))
             return None
 
-    def _cut(self, area: Box) -> list[Box]:
+    def _cut(self, area: Rectangle) -> list[Rectangle]:
         """``area`` in blocks, in rows from the upper left."""
         return blocks(area, self.grid.tile, block_pixels(area))
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from ...errors import PgiFormatError, PgiKeyError, PgiTruncatedError
-from ..box import Box
-from ..box_reduction import box_reduce
+from ..average_downscaling import mean_reduce
 from ..lossless.tile_coders import TileCoder, decode_tile, encode_tile
+from ..rectangle import Rectangle
 from .stream import EXACT_SIDE
 from .tile_index import EXACT, FULL_DEPTH
 
@@ -131,7 +131,7 @@ ExactPiece = tuple[tuple[slice, slice], "NDArray[np.bool_]", "Callable[[], NDArr
 class ExactBlocks(Protocol):
     """The exact blocks of a picture."""
 
-    def over(self, area: Box, scale: int) -> Iterator[ExactPiece]:
+    def over(self, area: Rectangle, scale: int) -> Iterator[ExactPiece]:
         """The parts that lie over an area.
 
         Args:
@@ -153,7 +153,7 @@ class ExactBlocks(Protocol):
 def lay_over(
     exact: ExactBlocks,
     picture: NDArray[np.uint8],
-    area: Box,
+    area: Rectangle,
     scale: int,
     touched: NDArray[np.bool_] | None,
     *,
@@ -220,7 +220,7 @@ class ExactLayer:
         if self.header.exact is None:
             return None, 0
         blocks, size = self.header.exact.copy(), 0
-        whole = Box(0, 0, blocks.shape[1], blocks.shape[0])
+        whole = Rectangle(0, 0, blocks.shape[1], blocks.shape[0])
         for tile, part in self.index.exact.items():
             if part.depth == FULL_DEPTH:
                 size += part.length
@@ -234,7 +234,7 @@ class ExactLayer:
             with contextlib.suppress(PgiKeyError):
                 self.pixels(tile)
 
-    def over(self, area: Box, scale: int) -> Iterator[ExactPiece]:
+    def over(self, area: Rectangle, scale: int) -> Iterator[ExactPiece]:
         """See :meth:`ExactBlocks.over`."""
         for tile in self.header.grid.touching(area) if self.index.exact else ():
             if tile not in self.index.exact:
@@ -248,8 +248,8 @@ class ExactLayer:
                 yield here, blocks, partial(self._reduced, tile, scale, there)
 
     def _reduced(self, tile: int, scale: int, there: tuple[slice, slice]) -> NDArray[np.uint8]:
-        return box_reduce(self.pixels(tile), scale)[there]
+        return mean_reduce(self.pixels(tile), scale)[there]
 
-    def _box(self, tile: int) -> Box:
+    def _box(self, tile: int) -> Rectangle:
         grid = self.header.grid
         return grid.box(tile).overlap(grid.picture)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..box import Box, pixels_in
 from ..parallel import map_tiles
+from ..rectangle import Rectangle, pixels_in
 from .dct_cost import transform_cost
 from .hard_blocks import (
     INK_WEIGHT,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...models import Model
-    from ..tile_grid import Grid
+    from ..tiles_and_windows import Grid
     from .entropy_coding import CdfTable
 
 __all__ = ["ExactSearch", "near_depth", "near_error"]
@@ -121,7 +121,7 @@ class ExactSearch:
         grid: its tiles.
         model: which says what errors are worth.
         cdfs: of the model.
-        by_row: of :func:`.quantisation.row_thresholds`.
+        by_row: of :func:`.latent_quantisation.row_thresholds`.
         threads: for networks and tiles.
     """
 
@@ -187,13 +187,13 @@ class ExactSearch:
             self._grow(chosen, bits, depth)
         return chosen
 
-    def _box(self, tile: int) -> Box:
+    def _box(self, tile: int) -> Rectangle:
         """A tile's blocks."""
         return self.grid.box(tile).overlap(self.grid.picture).reduced(EXACT_SIDE)
 
     def _there(self, tile: int) -> tuple[slice, slice]:
         """Where a tile's blocks are in a map of all."""
-        return self._box(tile).inside(Box(0, 0, 0, 0))
+        return self._box(tile).inside(Rectangle(0, 0, 0, 0))
 
     def _pixels(self, tile: int) -> NDArray[np.uint8]:
         """The pixels of a tile's blocks, with one around."""

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..box import Box, pixels_in
-from ..box_reduction import box_reduce
+from ..average_downscaling import mean_reduce
 from ..parallel import map_tiles
+from ..rectangle import Rectangle, pixels_in
 from .stream import EXACT_SIDE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..tile_grid import Grid
+    from ..tiles_and_windows import Grid
 
 __all__ = ["Inpainted"]
 
@@ -43,16 +43,18 @@ class Inpainted:
     ) -> None:
         self._rgb = rgb
         self._picture = grid.picture
-        self._patches: list[tuple[Box, NDArray[np.uint8]]] = []
+        self._patches: list[tuple[Rectangle, NDArray[np.uint8]]] = []
         if exact is None:
             return
-        strips = [box_reduce(rgb[top : top + grid.tile], EXACT_SIDE) for top in range(0, len(rgb), grid.tile)]
+        strips = [
+            mean_reduce(rgb[top : top + grid.tile], EXACT_SIDE) for top in range(0, len(rgb), grid.tile)
+        ]
         colours = _filled(np.concatenate(strips).astype(np.float32), ~exact)
         tiles = [grid.box(tile).overlap(grid.picture).reduced(EXACT_SIDE) for tile in range(grid.count)]
         patches = map_tiles(lambda tile: self._patch(tile, exact, colours), tiles, threads)
         self._patches = [patch for patch in patches if patch is not None]
 
-    def area(self, area: Box) -> NDArray[np.uint8]:
+    def area(self, area: Rectangle) -> NDArray[np.uint8]:
         """Pixels of an area, ``(H, W, 3)``; beyond the picture its edges are repeated. Not to be changed."""
         there = area.overlap(self._picture)
         pixels = self._rgb[there.inside(self._picture)]
@@ -65,15 +67,15 @@ class Inpainted:
         return pixels_in(pixels, there, area)
 
     def _patch(
-        self, tile: Box, exact: NDArray[np.bool_], colours: NDArray[np.float32]
-    ) -> tuple[Box, NDArray[np.uint8]] | None:
+        self, tile: Rectangle, exact: NDArray[np.bool_], colours: NDArray[np.float32]
+    ) -> tuple[Rectangle, NDArray[np.uint8]] | None:
         """The part of a tile that holds its exact blocks, without them; ``tile`` counts blocks."""
-        blocks = Box(0, 0, exact.shape[1], exact.shape[0])
+        blocks = Rectangle(0, 0, exact.shape[1], exact.shape[0])
         rows, columns = np.nonzero(exact[tile.inside(blocks)])
         if not rows.size:
             return None
         left, top = tile.left + int(columns.min()), tile.top + int(rows.min())
-        inner = Box(left, top, tile.left + int(columns.max()) + 1, tile.top + int(rows.max()) + 1)
+        inner = Rectangle(left, top, tile.left + int(columns.max()) + 1, tile.top + int(rows.max()) + 1)
         seen = inner.around(1).overlap(blocks)
         there = seen.times(EXACT_SIDE).overlap(self._picture)
         unknown = exact[seen.inside(blocks)].repeat(EXACT_SIDE, 0).repeat(EXACT_SIDE, 1)

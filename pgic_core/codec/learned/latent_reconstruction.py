@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..tile_grid import CELL_STRIDE, Y_STRIDE
+from ..tiles_and_windows import CELL_STRIDE, Y_STRIDE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..box import Box
+    from ..rectangle import Rectangle
     from .block_plan import BlockPlan
     from .quality_to_steps import StepSizes
 
@@ -35,7 +35,7 @@ class Context:
     state: NDArray[np.float32]
 
 
-def state_of(steps: StepSizes, area: Box, z: NDArray[np.float32], threads: int) -> NDArray[np.float32]:
+def state_of(steps: StepSizes, area: Rectangle, z: NDArray[np.float32], threads: int) -> NDArray[np.float32]:
     """What z says of the cells of an area, ``(1, rows, columns, T)``."""
     inputs = {"z": z, "embedding": steps.embedding("means", area, CELL_STRIDE)}
     return steps.model.network("state")(inputs, threads=threads)
@@ -44,7 +44,7 @@ def state_of(steps: StepSizes, area: Box, z: NDArray[np.float32], threads: int) 
 def context_of(
     steps: StepSizes,
     part: BlockPlan,
-    detailed: Box,
+    detailed: Rectangle,
     state: NDArray[np.float32],
     base: NDArray[np.int16],
     threads: int,
@@ -67,7 +67,7 @@ def base_inputs(
 def latent_of(
     steps: StepSizes,
     part: BlockPlan,
-    detailed: Box,
+    detailed: Rectangle,
     context: Context,
     detail: NDArray[np.int16],
     threads: int,

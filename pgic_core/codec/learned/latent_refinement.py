@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..tile_grid import CELL_STRIDE, Y_STRIDE, Z_STRIDE
+from ..tiles_and_windows import CELL_STRIDE, Y_STRIDE, Z_STRIDE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..box import Box
+    from ..rectangle import Rectangle
     from .entropy_coding import CdfTable
-    from .quantisation import QuantState
+    from .latent_quantisation import QuantState
 
 __all__ = ["REFINED_PIXELS", "refine"]
 
@@ -44,8 +44,8 @@ def refine(
     by_row: NDArray[np.float16],
     latent: NDArray[np.float32],
     pixels: NDArray[np.uint8],
-    area: Box,
-    block: Box,
+    area: Rectangle,
+    block: Rectangle,
     threads: int,
 ) -> NDArray[np.float32]:
     """Refine the latent of a block. The hyper-latent, and with it all distributions, stays as it is.
@@ -53,7 +53,7 @@ def refine(
     Args:
         state: whose z covers ``area``.
         cdfs: of its model.
-        by_row: of :func:`.quantisation.row_thresholds`.
+        by_row: of :func:`.latent_quantisation.row_thresholds`.
         latent: of ``area``, ``(1, h, w, M)``.
         pixels: of ``area``, ``(1, H, W, 3)``.
         area: the block with what its context reaches.
@@ -91,7 +91,7 @@ def refine(
     return best[:, *block.inside(area, Y_STRIDE)]
 
 
-def _cells(area: Box) -> tuple[int, int]:
+def _cells(area: Rectangle) -> tuple[int, int]:
     return area.height // CELL_STRIDE, area.width // CELL_STRIDE
 
 

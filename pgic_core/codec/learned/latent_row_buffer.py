@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..box import Box
-from ..tile_grid import Y_STRIDE
+from ..rectangle import Rectangle
+from ..tiles_and_windows import Y_STRIDE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,16 +33,16 @@ class LatentRows:
     def __init__(self, channels: int, width: int) -> None:
         self._channels = channels
         self._width = width
-        self._pieces: list[tuple[Box, NDArray[np.float32]]] = []
+        self._pieces: list[tuple[Rectangle, NDArray[np.float32]]] = []
         self.bottom = 0
 
-    def grow(self, bottom: int) -> Box:
+    def grow(self, bottom: int) -> Rectangle:
         """Reach down to ``bottom``, a multiple of 16; returns the new rows, which are to be put in."""
-        new = Box(0, self.bottom, self._width, bottom)
+        new = Rectangle(0, self.bottom, self._width, bottom)
         self.bottom = bottom
         return new
 
-    def put(self, area: Box, latent: NDArray[np.float32]) -> None:
+    def put(self, area: Rectangle, latent: NDArray[np.float32]) -> None:
         """Fill ``area`` with its latent, ``(1, h / 16, w / 16, M)``, which is kept where it can be.
 
         Areas that lie side by side have the same rows.
@@ -52,14 +52,14 @@ class LatentRows:
                 self._pieces.append((area, latent))
                 return
             for top in range(area.top, area.bottom, _PIECE_ROWS):
-                box = Box(0, top, self._width, min(top + _PIECE_ROWS, area.bottom))
+                box = Rectangle(0, top, self._width, min(top + _PIECE_ROWS, area.bottom))
                 self._pieces.append((box, self._empty(box)))
         for box, piece in self._pieces:
             shared = box.overlap(area)
             if shared.height > 0:
                 piece[:, *shared.inside(box, Y_STRIDE)] = latent[:, *shared.inside(area, Y_STRIDE)]
 
-    def take(self, area: Box) -> NDArray[np.float32]:
+    def take(self, area: Rectangle) -> NDArray[np.float32]:
         """The latent of ``area``, contiguous. All of it must be here. Not to be changed."""
         out = next((piece for box, piece in self._pieces if box == area), None)
         if out is not None:
@@ -75,5 +75,5 @@ class LatentRows:
         """Let go of pieces that lie wholly above a pixel row."""
         self._pieces = [(box, piece) for box, piece in self._pieces if box.bottom > above]
 
-    def _empty(self, box: Box) -> NDArray[np.float32]:
+    def _empty(self, box: Rectangle) -> NDArray[np.float32]:
         return np.empty((1, box.height // Y_STRIDE, box.width // Y_STRIDE, self._channels), np.float32)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import PgiModelError
-from ..tile_grid import Y_STRIDE
+from ..tiles_and_windows import Y_STRIDE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...models import Renderer
-    from ..box import Box
+    from ..rectangle import Rectangle
     from .block_plan import RenderPlan
     from .quality_to_steps import StepSizes
 
@@ -53,7 +53,7 @@ def pixels_of(
 def run_renderer(
     steps: StepSizes,
     renderer: Renderer,
-    box: Box,
+    box: Rectangle,
     offered: Mapping[str, Callable[[], NDArray[Any]]],
     threads: int,
 ) -> NDArray[np.uint8]:

@@ -21,8 +21,8 @@ import numpy as np
 
 from ...errors import PgiFormatError
 from ...models import ROWS, Network
-from ..box import Box, pixels_in
 from ..parallel import map_tiles
+from ..rectangle import Rectangle, pixels_in
 from .entropy_coding import SegmentReader, encode_segments
 
 if TYPE_CHECKING:
@@ -158,7 +158,12 @@ def _bits_by_row(cdfs: CdfTable, symbols: NDArray[np.int16]) -> NDArray[np.float
 
 
 def filtered(
-    post_filter: Filter, picture: NDArray[np.uint8], shown: Box, block: Box, whole: Box, threads: int
+    post_filter: Filter,
+    picture: NDArray[np.uint8],
+    shown: Rectangle,
+    block: Rectangle,
+    whole: Rectangle,
+    threads: int,
 ) -> NDArray[np.uint8]:
     """The filtered pixels of ``block``, uint8 ``(H, W, 3)``.
 
@@ -183,7 +188,7 @@ def filtered(
         y, x = corner
         part = out[y : y + down.step, x : x + across.step]
         height, width = part.shape[:2]
-        tile = Box(0, 0, width, height).shifted(covered.left + x, covered.top + y)
+        tile = Rectangle(0, 0, width, height).shifted(covered.left + x, covered.top + y)
         around = np.ascontiguousarray(pixels_in(picture, shown, tile.around(REACH)))
         inputs: dict[str, NDArray[Any]] = {"picture": around[None], "kernels": kernels}
         dither.put(_NETWORK(inputs, threads=1)[0], part, y, x)  # while it is in the cache
@@ -207,7 +212,7 @@ class _Dither:
     change: NDArray[np.uint8] | None = None
 
     @classmethod
-    def of(cls, post_filter: Filter, area: Box) -> _Dither:
+    def of(cls, post_filter: Filter, area: Rectangle) -> _Dither:
         """That of a filter, for the pixels of an area."""
         raises = post_filter.raises()
         if raises is None:

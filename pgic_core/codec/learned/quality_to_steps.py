@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ...models import ROWS_PER_OCTAVE, Model
-from ..box import Box
-from ..tile_grid import CELL_STRIDE, Z_STRIDE
+from ..rectangle import Rectangle
+from ..tiles_and_windows import CELL_STRIDE, Z_STRIDE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["StepSizes"]
 
-_PLANE = Box(0, 0, 1 << 30, 1 << 30)
+_PLANE = Rectangle(0, 0, 1 << 30, 1 << 30)
 
 
 class StepSizes:
@@ -34,14 +34,14 @@ class StepSizes:
         exponent = model.tables.step_exponent[quality - 1].astype(np.float32) / ROWS_PER_OCTAVE
         self.step: NDArray[np.float32] = np.exp2(exponent).reshape(1, -1, 1, 1).astype(np.float32)
 
-    def octaves(self, box: Box) -> NDArray[np.float32]:
+    def octaves(self, box: Rectangle) -> NDArray[np.float32]:
         """By how much finer the steps in ``box`` are: ``(rows, columns)`` of 64 px, or ``(1, 1)``."""
         if self.roi_map is None:
             return np.zeros((1, 1), np.float32)
-        rows, columns = box.inside(Box(0, 0, 0, 0), Z_STRIDE)
+        rows, columns = box.inside(Rectangle(0, 0, 0, 0), Z_STRIDE)
         return np.divide(self.roi_map[rows, columns], ROWS_PER_OCTAVE, dtype=np.float32)
 
-    def at(self, box: Box, channels: slice = slice(None)) -> NDArray[np.float32]:
+    def at(self, box: Rectangle, channels: slice = slice(None)) -> NDArray[np.float32]:
         """Steps of the latent's channels in ``box``: ``(1, channels, rows, columns)`` of cells, or of one."""
         step = self.step[:, channels]
         if self.roi_map is None:
@@ -53,7 +53,7 @@ class StepSizes:
         return steps
 
     def embedding(
-        self, part: Literal["hyper_analysis", "means", "synthesis"], box: Box, pitch: int
+        self, part: Literal["hyper_analysis", "means", "synthesis"], box: Rectangle, pitch: int
     ) -> NDArray[np.float32]:
         """What a network is told of the rate in ``box``, with one position per ``pitch`` pixels."""
         if self.roi_map is None:
@@ -61,7 +61,7 @@ class StepSizes:
         whole = box.grown(0, Z_STRIDE, _PLANE)
         return self._spread(self.model.embedding(part, self.quality, self.octaves(whole)), box, whole, pitch)
 
-    def places(self, box: Box, pitch: int) -> NDArray[np.float32]:
+    def places(self, box: Rectangle, pitch: int) -> NDArray[np.float32]:
         """Where the rate in ``box`` stands between the model's lowest, -1, and its highest, 1.
 
         Args:
@@ -78,7 +78,9 @@ class StepSizes:
         return self._spread(places, box, whole, pitch)
 
     @staticmethod
-    def _spread(coarse: NDArray[np.float32], box: Box, whole: Box, pitch: int) -> NDArray[np.float32]:
+    def _spread(
+        coarse: NDArray[np.float32], box: Rectangle, whole: Rectangle, pitch: int
+    ) -> NDArray[np.float32]:
         """Values ``(1, C, h, w)`` of blocks of ``whole``, for each position of ``box``."""
         rows = (np.arange(box.top, box.bottom, pitch) - whole.top) // Z_STRIDE
         columns = (np.arange(box.left, box.right, pitch) - whole.left) // Z_STRIDE

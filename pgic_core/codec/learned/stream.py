@@ -19,7 +19,7 @@ from ...errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUn
 from ...models import DIGEST_BYTES
 from ...options import QUALITIES
 from ...varint import varint
-from ..tile_grid import Z_STRIDE, Grid
+from ..tiles_and_windows import Z_STRIDE, Grid
 from .stream_cursor import Cursor, inflated
 from .tile_index import LAYERS, PartsReader, StreamIndex, packed_index
 

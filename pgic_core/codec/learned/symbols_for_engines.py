@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import PgiFormatError, PgiTruncatedError
 from ..block_cutting import blocks
-from ..tile_grid import Y_STRIDE
+from ..tiles_and_windows import Y_STRIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...options import DecodeOptions
-    from ..box import Box
+    from ..rectangle import Rectangle
     from .adaptive_regions import KeyRegions
     from .block_plan import BlockPlan, RenderPlan
     from .decoder import LearnedImage
@@ -109,8 +109,8 @@ class PictureSymbols:
     roi_map: NDArray[np.int8] | None
     level: str
     scale: int
-    area: Box
-    whole: Box
+    area: Rectangle
+    whole: Rectangle
     blocks: tuple[BlockSymbols, ...]
     kernels: NDArray[np.float32] | None
     raises: NDArray[np.int8] | None
@@ -180,7 +180,7 @@ def _blocks(
         yield BlockSymbols(plan, z, base, detail, drawings)
 
 
-def _exact(image: LearnedImage, area: Box, scale: int, conceal: bool) -> Iterator[ExactPart]:
+def _exact(image: LearnedImage, area: Rectangle, scale: int, conceal: bool) -> Iterator[ExactPart]:
     for (rows, columns), mask, read in image.exact.over(area, scale):
         try:
             yield ExactPart(rows, columns, read(), mask)

@@ -16,7 +16,7 @@ from ...varint import varint
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ..tile_grid import Grid
+    from ..tiles_and_windows import Grid
     from .stream_cursor import Cursor
 
 __all__ = [

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import PgiFormatError, PgiKeyError
-from ..tile_grid import CELL_STRIDE, Z_STRIDE
-from .cdf_rows import RowMap, SymbolRows, to_cells
+from ..tiles_and_windows import CELL_STRIDE, Z_STRIDE
+from .cdf_index_from_z import RowMap, SymbolRows, to_cells
 from .entropy_coding import Z_BOUND, CdfTable, SegmentReader
 from .joined_reads import JoinedReads
 from .tile_index import LAYERS, StreamIndex
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...models import Model
-    from ..box import Box
+    from ..rectangle import Rectangle
     from .stream import StreamHeader
 
 __all__ = ["Tile", "TileReader"]
@@ -119,7 +119,7 @@ class TileReader:
         self._detail(index)
         self.forget(index + 1)
 
-    def z(self, area: Box) -> NDArray[np.float32]:
+    def z(self, area: Rectangle) -> NDArray[np.float32]:
         """The hyper-latent of an area, ``(1, Z, h, w)``; tiles above it are dropped."""
         grid = self._header.grid
         self.forget(area.top // grid.tile * grid.columns)
@@ -132,18 +132,18 @@ class TileReader:
             z[0][:, *common.inside(area, Z_STRIDE)] = self._tiles[index].z[:, *common.inside(box, Z_STRIDE)]
         return z
 
-    def base(self, area: Box) -> NDArray[np.int16]:
+    def base(self, area: Rectangle) -> NDArray[np.int16]:
         """Base symbols of an area whose z was read, ``(1, h, w, 4 B)`` of cells."""
         return self._collected(area, self._base, 4 * self._model.base)
 
-    def precompute_rows(self, area: Box) -> None:
+    def precompute_rows(self, area: Rectangle) -> None:
         """Find the rows of an area's detail symbols, which follow from z, while another thread reads."""
         for index in self._header.grid.touching(area):
             tile = self._tiles[index]
             if tile.detail is None and tile.detail_rows is None:
                 tile.detail_rows = self._rows("detail", index, tile.z)
 
-    def detail(self, area: Box) -> NDArray[np.int16]:
+    def detail(self, area: Rectangle) -> NDArray[np.int16]:
         """Detail symbols of an area whose base was read, ``(1, h, w, 4 (M - B))`` of cells."""
         unread = [i for i in self._header.grid.touching(area) if self._tiles[i].detail is None]
         self.expect(LAYERS[1], unread)
@@ -159,7 +159,7 @@ class TileReader:
         self._bytes.expect(self._index.span(layer, index) for index in indexes)
 
     def _collected(
-        self, area: Box, read: Callable[[int], NDArray[np.int16]], channels: int
+        self, area: Rectangle, read: Callable[[int], NDArray[np.int16]], channels: int
     ) -> NDArray[np.int16]:
         out = np.empty((1, area.height // CELL_STRIDE, area.width // CELL_STRIDE, channels), np.int16)
         # One after the other: most of it holds Python's lock, and a second thread would only wait for that.

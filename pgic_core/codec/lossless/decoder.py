@@ -14,13 +14,13 @@ import numpy as np
 from ...errors import PgiChecksumError, PgiFormatError, PgiUnsupportedError
 from ...limits import DEFAULT_LIMITS
 from ...options import DecodeOptions
+from ..average_downscaling import mean_reduce
 from ..base import CodedFacts, no_latent
-from ..box import Box
-from ..box_reduction import box_reduce
 from ..damage_concealment import fill_damaged
 from ..parallel import map_tiles
 from ..picture import Channels, SampleFormat
-from ..tile_grid import Grid
+from ..rectangle import Rectangle
+from ..tiles_and_windows import Grid
 from .memory_budget import MemoryBudget
 from .stream_layout import CRC_AT, ENTRY, HEADER, UNIT, VERSION
 from .tile_coders import MAX_CODED_SIDE, TileCoder, decode_tile, decoding_memory
@@ -170,15 +170,15 @@ class LosslessImage:
         factor = options.scale
         grid = self.grid.reduced(factor)
         window = options.window_in(self.grid.width, self.grid.height)
-        area = Box.of_window(window).reduced(factor)
+        area = Rectangle.of_window(window).reduced(factor)
         out = np.empty((area.height, area.width, self.channels), self.sample_format.dtype)
-        damaged: list[Box] = []
+        damaged: list[Rectangle] = []
 
         def work(index: int) -> None:
             box = grid.box(index)
             part = box.overlap(area)
             try:
-                tile = box_reduce(self._decode_tile(index), factor)
+                tile = mean_reduce(self._decode_tile(index), factor)
             except PgiFormatError:
                 if not options.conceals:
                     raise
@@ -190,7 +190,7 @@ class LosslessImage:
         if not options.conceals:
             return out, None
         moved = [
-            Box(b.left - area.left, b.top - area.top, b.right - area.left, b.bottom - area.top)
+            Rectangle(b.left - area.left, b.top - area.top, b.right - area.left, b.bottom - area.top)
             for b in damaged
         ]
         return out, fill_damaged(out, sorted(moved, key=lambda box: (box.top, box.left)), self.channels)

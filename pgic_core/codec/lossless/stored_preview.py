@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import PgiUnsupportedError
 from ...options import FAST, PREVIEW, PREVIEW_FACTOR, DecodeOptions
 from ..base import CodedFacts, no_latent
-from ..box import Box
+from ..rectangle import Rectangle
 from .decoder import LosslessImage
 from .encoder import encode_lossless
 
@@ -58,7 +58,7 @@ class StoredPreview:
     facts = CodedFacts()
 
     def __init__(self, data: bytes, width: int, height: int, limits: Limits) -> None:
-        self._picture = Box(0, 0, width, height)
+        self._picture = Rectangle(0, 0, width, height)
         small = self._picture.reduced(PREVIEW_FACTOR)
         self._image = LosslessImage(
             lambda offset, length: data[offset : offset + length],
@@ -99,7 +99,7 @@ class StoredPreview:
         """
         self._require_preview(options)
         window = options.window_in(self._picture.width, self._picture.height)
-        area = Box.of_window(window).reduced(PREVIEW_FACTOR)
+        area = Rectangle.of_window(window).reduced(PREVIEW_FACTOR)
         here = (area.left, area.top, area.width, area.height)
         return self._image.decode(replace(options, level=FAST, scale=1, window=here))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..tile_grid import Z_STRIDE
+from ..tiles_and_windows import Z_STRIDE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

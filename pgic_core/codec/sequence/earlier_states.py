@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..learned.change_stream import OLDEST
-from ..tile_grid import Z_STRIDE
+from ..tiles_and_windows import Z_STRIDE
 from .detection import BLOCK
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from ..learned.change_stream import NEW
 from ..learned.hard_blocks import promised_error
 from ..learned.stream import EXACT_SIDE
 from ..learned.warped_image import WarpedImage
-from ..tile_grid import Z_STRIDE
+from ..tiles_and_windows import Z_STRIDE
 from .alignment import align
 from .canvas import SourceCanvas
 from .detection import BLOCK, amounts_of, block_means, detect

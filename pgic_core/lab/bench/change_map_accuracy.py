@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...api import PgiFile, SequenceWriter
-from ...codec.tile_grid import Z_STRIDE
+from ...codec.tiles_and_windows import Z_STRIDE
 from .printed_tables import new_table
 
 if TYPE_CHECKING:

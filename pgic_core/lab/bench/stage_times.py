@@ -106,7 +106,7 @@ def stage_times(work: Callable[[], T], repeats: int = 1) -> tuple[dict[str, floa
 
 def stage_functions() -> dict[Callable[..., Any], str]:
     """Every function to watch, and its stage."""
-    from ...codec.learned import cdf_rows, entropy_coding, stream, tile_index
+    from ...codec.learned import cdf_index_from_z, entropy_coding, stream, tile_index
     from ...codec.learned.hyper_prediction import HyperPrediction
     from ...container import PgiReader, writer
     from ...models import Network
@@ -118,10 +118,10 @@ def stage_functions() -> dict[Callable[..., Any], str]:
         ROWS: (
             HyperPrediction.residual,
             HyperPrediction.restore,
-            cdf_rows.RowMap.rows,
-            cdf_rows.RowMap.rows_of_z,
-            cdf_rows.to_cells,
-            cdf_rows.from_cells,
+            cdf_index_from_z.RowMap.rows,
+            cdf_index_from_z.RowMap.rows_of_z,
+            cdf_index_from_z.to_cells,
+            cdf_index_from_z.from_cells,
         ),
         CONTAINER: (
             stream.serialise,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ...errors import PgiUnsupportedError
 from ...models import default_threads
 from ..bench.bdrate import quality_at
-from .appendix_b import USUAL_QUALITY, appendix_b
+from .requirement_table import USUAL_QUALITY, appendix_b
 from .summary_figures import bd_against, bd_by_picture, curves_of, means, shared_quality
 
 if TYPE_CHECKING:

@@ -183,7 +183,8 @@ class Stage:
         schedule: the file's ``[schedule]`` with the table's values in place of its own.
         start: a checkpoint to start from, relative to the config file; otherwise the stage before, and
             for the first one new networks.
-        units: hidden units to keep before it starts, as ``BRANCH = "KEPT[+NEW]"`` (see :mod:`.prune`).
+        units: hidden units to keep before it starts, as ``BRANCH = "KEPT[+NEW]"``; see
+            :mod:`.hidden_unit_pruning`.
     """
 
     schedule: Schedule

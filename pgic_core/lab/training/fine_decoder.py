@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...codec.tile_grid import Y_STRIDE
+from ...codec.tiles_and_windows import Y_STRIDE
 from .layers import Block, Pointwise, depth_to_space, enlarge, small
 
 if TYPE_CHECKING:

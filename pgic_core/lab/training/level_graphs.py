@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import TensorProto
 
-from ...codec.tile_grid import Y_STRIDE
+from ...codec.tiles_and_windows import Y_STRIDE
 from .codec_graphs import grey_levels
 from .onnx_writer import GraphWriter, array
 from .preview_fit import LOW_RATE

@@ -17,10 +17,10 @@ from .augment import to_device
 from .checkpoint import Weights, halved, load_state, load_weights, start_fine, write_state
 from .config import TrainingConfig
 from .fine_decoder import FineSynthesis, fine_weights
+from .integer_layers import CALIBRATION_CROPS, CALIBRATION_SIDE, calibrate, grids_of, pattern_crops
 from .klt_start import start_from_klt
 from .networks import Codec
 from .perceptual_tuning import FeatureNetwork, PerceptualStep
-from .quantise import CALIBRATION_CROPS, CALIBRATION_SIDE, calibrate, grids_of, pattern_crops
 from .training_step import CaptureError, TrainingStep
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from .config import Schedule, Stage
     from .crop_sampling import CropSampler
-    from .quantise import Grid
+    from .integer_layers import Grid
 
 __all__ = ["FIELDS", "TrainingRun", "first_weights", "inputs"]
 
@@ -75,7 +75,7 @@ def first_weights(config: TrainingConfig, stage: Stage, start: Path | None, samp
     else:
         weights = load_weights(start)
     if stage.units:
-        from .prune import prune  # with it come the exporter and onnx
+        from .hidden_unit_pruning import prune  # with it come the exporter and onnx
 
         random = np.random.default_rng(5)
         prune(
@@ -277,7 +277,7 @@ class TrainingRun:
         self.step.enter(drop=left <= self.schedule.drop or frozen, grids=self.grids)
 
     def calibrated(self) -> dict[str, Grid]:
-        """Grids for the averaged codec, from the crops that :func:`.quantise.calibration_crops` takes."""
+        """Grids for the averaged codec, from crops like :func:`.integer_layers.calibration_crops`."""
         random = np.random.default_rng(self.schedule.seed)
         crops = self.sampler.crops(random, CALIBRATION_CROPS, CALIBRATION_SIDE, harsh=self.schedule.harsh)
         averaged = Codec.of(self.config.architecture, self.step.averaged.state_dict()).to(crops.device)

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, nn
 
+from .integer_layers import round_in_training
 from .layers import enlarge
-from .quantise import round_in_training
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .config import Schedule
     from .fine_decoder import FineSynthesis
+    from .integer_layers import Grid
     from .networks import Codec
-    from .quantise import Grid
 
 __all__ = ["CaptureError", "Learner", "TrainingStep"]
 

@@ -6,15 +6,15 @@ import secrets
 from typing import TYPE_CHECKING
 
 from ...errors import PgiFormatError
-from ..opened_content import OpenedContent
-from ..tiers import Tier
+from ..content_decryption import OpenedContent
+from ..tier_keys import Tier
 from .signature_record import OpenPart, SealedPart
 from .signed_leaves import Salts
 
 if TYPE_CHECKING:
     from ...container import PgiReader
     from ..cipher_suites import Suite
-    from ..tiers import Binding, TierKey
+    from ..tier_keys import Binding, TierKey
     from .signature_record import Signature
 
 __all__ = ["new_secret", "opened_part", "salts_of", "sealed_part"]

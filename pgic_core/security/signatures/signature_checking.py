@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from ...container import ExtensionKey
 from ...errors import PgiAuthenticationError
 from ..cipher_suites import require_extra, same
-from ..opening import records_of
-from ..tiers import Tier
+from ..envelope_opening import records_of
+from ..tier_keys import Tier
 from .leaf_salts import salts_of
 from .merkle_tree import LOCATOR_BYTES, LOCATORS, root_of
 from .signature_info import BROKEN, HOLDS, LOCKED, SUPERSEDED, SignatureInfo

@@ -10,10 +10,10 @@ from ...container.rewriting import copied_block
 from ...container.writer import assemble, make_block, small_blocks
 from ...errors import PgiKeyError, PgiLimitError, PgiModelError, PgiUnsupportedError
 from ...models import find_model
-from ..envelope import LEAST_VERSION, Record, RecordKind, pack_records, parse_records
-from ..opened_content import OpenedContent
-from ..opening import records_of
-from ..tiers import Tier
+from ..content_decryption import OpenedContent
+from ..envelope_opening import records_of
+from ..security_block import LEAST_VERSION, Record, RecordKind, pack_records, parse_records
+from ..tier_keys import Tier
 from .algorithms import suite_of_algorithm
 from .leaf_salts import new_secret, opened_part, sealed_part
 from .merkle_tree import LOCATOR_BYTES, LOCATORS, locators_of, root_of
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ...container import Metadata, PgiReader
     from ...container.writer import Block
-    from ..tiers import Binding, TierKey
+    from ..tier_keys import Binding, TierKey
     from .signed_statement import FramePlace
     from .signing_key import SigningKey
 
@@ -38,7 +38,7 @@ def is_signed(reader: PgiReader) -> bool:
     """Whether a file has signatures.
 
     Raises:
-        PgiError: as :func:`~pgic_core.security.opening.records_of`.
+        PgiError: as :func:`~pgic_core.security.envelope_opening.records_of`.
     """
     return any(record.kind == RecordKind.SIGNATURE for record in records_of(reader))
 

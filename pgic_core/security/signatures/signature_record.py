@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cbor2
 
 from ...errors import PgiFormatError, PgiLimitError
-from ..envelope import RecordKind
+from ..security_block import RecordKind
 from .algorithms import KEY_ID_BYTES
 from .cbor_fields import read_map, take, take_bytes, wrong
 from .merkle_tree import LOCATOR_BYTES
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ...limits import Limits
     from ..cipher_suites import Suite
-    from ..envelope import Record
+    from ..security_block import Record
 
 __all__ = ["MOST_CERTIFICATES", "OpenPart", "SealedPart", "Signature", "signatures_in"]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, TypeVar
 
-from ...codec.box import Box
 from ...codec.payload_parts import Layer, payload_plan
+from ...codec.rectangle import Rectangle
 from ...errors import (
     PgiAuthenticationError,
     PgiChecksumError,
@@ -17,10 +17,10 @@ from ...errors import (
     PgiKeyError,
     PgiTruncatedError,
 )
+from ..content_decryption import OpenedContent
 from ..encryption_plan import payload_of, tier_of_part, without_preview
-from ..field_tiers import fields_bytes, join_fields, split_fields
-from ..opened_content import OpenedContent
-from ..tiers import Tier
+from ..extension_field_tiers import fields_bytes, join_fields, split_fields
+from ..tier_keys import Tier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -233,5 +233,5 @@ def _picture(reader: PgiReader, plan: PayloadPlan, tier: Tier) -> Iterator[Leaf]
 def _box(plan: PayloadPlan, part: PayloadPart) -> tuple[int, ...]:
     if plan.grid is None or part.layer in (Layer.HEADER, Layer.OPACITY, Layer.OTHER):
         return ()
-    box = plan.grid.box(part.tile).overlap(Box(0, 0, plan.grid.width, plan.grid.height))
+    box = plan.grid.box(part.tile).overlap(Rectangle(0, 0, plan.grid.width, plan.grid.height))
     return box.left, box.top, box.right - box.left, box.bottom - box.top

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...errors import PgiFormatError, PgiUnsupportedError
-from ..envelope import RecordKind
-from ..opening import records_of
+from ..envelope_opening import records_of
+from ..security_block import RecordKind
 from .cbor_fields import read_map, take_bytes
 from .signature_record import Signature
 from .signer_trust import subject_of
@@ -50,7 +50,7 @@ def stated_signatures(reader: PgiReader) -> tuple[StatedSignature, ...]:
 
     Raises:
         PgiFormatError: a record breaks a rule of FORMAT.md, section 9.9.
-        PgiError: as :func:`~pgic_core.security.opening.records_of`.
+        PgiError: as :func:`~pgic_core.security.envelope_opening.records_of`.
     """
     records = records_of(reader)
     stamped = []

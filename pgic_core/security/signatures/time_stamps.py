@@ -10,7 +10,7 @@ import cbor2
 
 from ...errors import PgiAuthenticationError, PgiFormatError, PgiInputError, PgiUnsupportedError
 from ..cipher_suites import same
-from ..envelope import Record, RecordKind
+from ..security_block import Record, RecordKind
 from .cbor_fields import read_map, take_bytes
 from .merkle_tree import HASH_BYTES
 from .signer_trust import is_of_sm2

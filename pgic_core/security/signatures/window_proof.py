@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import cbor2
 
-from ...codec.box import Box
 from ...codec.payload_parts import Layer
+from ...codec.rectangle import Rectangle
 from ...container import ImageFields
 from ...errors import PgiAuthenticationError, PgiFormatError, PgiKeyError, PgiOptionError
 from ...limits import DEFAULT_LIMITS, Limits
 from ..cipher_suites import same
-from ..opening import records_of
-from ..tiers import Tier
+from ..envelope_opening import records_of
+from ..tier_keys import Tier
 from .cbor_fields import read_map, take, take_bytes
 from .leaf_salts import salts_of
 from .merkle_tree import HASH_BYTES, path_of_leaf, root_of_path
@@ -99,7 +99,7 @@ def make_proof(reader: PgiReader, window: Window, found: tuple[SignatureInfo, ..
     assert known is not None
     salts, claims = known
     x, y, width, height = window
-    area = Box(x, y, x + width, y + height)
+    area = Rectangle(x, y, x + width, y + height)
     chosen: list[Leaf] = []
     hashes: dict[Tier, list[bytes]] = {tier: [] for tier in Tier}
     for leaf in leaves_of(reader, claims):
@@ -171,11 +171,11 @@ def check_proof(data: bytes, trust: Trust | None = None, limits: Limits = DEFAUL
     )
 
 
-def _touches(leaf: Leaf, area: Box) -> bool:
+def _touches(leaf: Leaf, area: Rectangle) -> bool:
     if not leaf.box:
         return False
     x, y, width, height = leaf.box
-    common = Box(x, y, x + width, y + height).overlap(area)
+    common = Rectangle(x, y, x + width, y + height).overlap(area)
     return common.left < common.right and common.top < common.bottom
 
 

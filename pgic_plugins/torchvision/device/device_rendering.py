@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
-from pgic_core.codec.box_reduction import reduced_side
+from pgic_core.codec.average_downscaling import reduced_side
 from pgic_core.codec.learned.adaptive_regions import MOST_WEIGHT
 from pgic_core.codec.learned.latent_reconstruction import LATENT_BOUND
 from pgic_core.codec.learned.post_filter import BLOCK, REACH
 from pgic_core.codec.learned.quality_to_steps import StepSizes
-from pgic_core.codec.tile_grid import CELL_STRIDE, Y_STRIDE
+from pgic_core.codec.tiles_and_windows import CELL_STRIDE, Y_STRIDE
 
 from .networks import DeviceNetworks
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from pgic_core.codec.box import Box
     from pgic_core.codec.learned.block_plan import BlockPlan, RenderPlan
+    from pgic_core.codec.rectangle import Rectangle
 
     from .symbol_tensors import BlockTensors, PgiSymbols
 
@@ -171,7 +171,7 @@ class _Picture:
         inside = state[:, *plan.base_box.inside(plan.hyper_box, CELL_STRIDE)]
         return {"state": inside, "base": block.base, "step": self._given(steps)}
 
-    def _filtered(self, picture: Tensor, shown: Box, block: Box, kernels: Tensor) -> Tensor:
+    def _filtered(self, picture: Tensor, shown: Rectangle, block: Rectangle, kernels: Tensor) -> Tensor:
         """Pixels ``(h, w, 3)`` of ``block`` after the filter, of those of ``shown``, ``(H, W, 3)``."""
         assert self.symbols.whole is not None
         covered = block.grown(0, BLOCK, self.symbols.whole)
@@ -218,7 +218,7 @@ def _mixed(before: Tensor, over: Tensor, weight: Tensor) -> Tensor:
 
 
 def _reduced(pixels: Tensor, factor: int) -> Tensor:
-    """Pixels (3, h, w), as :func:`pgic_core.codec.box_reduction.box_reduce` makes them smaller."""
+    """Pixels (3, h, w), as :func:`pgic_core.codec.average_downscaling.mean_reduce` makes them smaller."""
     if factor == 1:
         return pixels
     height, width = pixels.shape[1:]

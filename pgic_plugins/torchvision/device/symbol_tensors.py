@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pgic_core.api import PgiFile
-    from pgic_core.codec.box import Box
     from pgic_core.codec.learned.block_plan import BlockPlan, RenderPlan
     from pgic_core.codec.learned.symbols_for_engines import BlockSymbols, ExactPart, PictureSymbols
+    from pgic_core.codec.rectangle import Rectangle
     from pgic_core.container.byte_source import SourceLike
     from pgic_core.options import DecodeOptions
     from pgic_core.security.keyring import KeysLike
@@ -92,8 +92,8 @@ class PgiSymbols:
     model_digest: str = ""
     quality: int = 1
     roi_map: NDArray[np.int8] | None = None
-    area: Box | None = None
-    whole: Box | None = None
+    area: Rectangle | None = None
+    whole: Rectangle | None = None
     kernels: Tensor | None = None
     raises: Tensor | None = None
     neutral: bool = False

@@ -18,12 +18,12 @@ from pgic_core.codec.learned.post_filter import PATH
 from pgic_core.lab.training.codec_graphs import GRAPHS, large_preview_graph, preview_graph, symbol_channels
 from pgic_core.lab.training.coding_order import neighbours
 from pgic_core.lab.training.export import tables_of
+from pgic_core.lab.training.integer_layers import Grid, calibrate, equalise, input_ranges, round_in_training
 from pgic_core.lab.training.klt_start import start_from_klt
 from pgic_core.lab.training.layers import depth_to_space, space_to_depth
 from pgic_core.lab.training.networks import Codec
 from pgic_core.lab.training.post_filter_graph import filter_graph
 from pgic_core.lab.training.preview_fit import fit_large_preview, fit_preview, linear_preview
-from pgic_core.lab.training.quantise import Grid, calibrate, equalise, input_ranges, round_in_training
 
 from .architectures import SMALL
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from .... import __version__
 from ....errors import PgiUnsupportedError
 from ....models import default_model, default_threads, engine_description
-from ..appendix_b import appendix_b
 from ..call_cost import processor_name
 from ..point_task import EvalPoint
+from ..requirement_table import appendix_b
 from ..summary_cards import cards
 from ..summary_figures import bd_against, means
 
