@@ -8,8 +8,8 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, Any
 
-from .data_files import MOST_KEY, read_bytes
 from .errors import PgiInputError, PgiUnsupportedError
+from .small_files import MOST_KEY, read_bytes
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey

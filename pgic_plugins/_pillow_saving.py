@@ -122,7 +122,7 @@ def _options(
 def _metadata_of(im: Image.Image, options: Mapping[str, Any]) -> Metadata:
     """The metadata of the image, without what it took from EXIF or XMP that are not saved with it."""
     from pgic_core.api.metadata_arguments import exif_to_bytes
-    from pgic_core.api.photo_metadata import follow, metadata_from_photo
+    from pgic_core.api.metadata_from_exif import follow, metadata_from_photo
 
     metadata: Metadata = im.info["metadata"]
     if not {"exif", "xmp"} & options.keys():

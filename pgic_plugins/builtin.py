@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pgic_core.data_files import MOST_KEY, read_bytes
 from pgic_core.hooks import hookimpl
+from pgic_core.small_files import MOST_KEY, read_bytes
 
 if TYPE_CHECKING:
     import numpy as np

@@ -27,7 +27,7 @@ from imageio.core.request import RETURN_BYTES, InitializationError, IOMode, Requ
 from imageio.core.v3_plugin_api import ImageProperties, PluginV3
 
 from pgic_core.api import SequenceWriter, encode, open_file
-from pgic_core.container.appending import begin_sequence
+from pgic_core.container.sequence_appending import begin_sequence
 from pgic_core.errors import PgiOptionError
 from pgic_core.magic import MAGIC
 from pgic_core.options import DEFAULT_KEY_DISTANCE, DecodeOptions

@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from pgic_core.api import open_file
-from pgic_core.roi.shapes import stored_point
+from pgic_core.roi.shape_importance import stored_point
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -31,21 +31,21 @@ import cv2
 import numpy as np
 
 from pgic_core.api import open_file
+from pgic_core.codec.average_downscaling import mean_reduce
 from pgic_core.codec.picture import upright_pixels
-from pgic_core.codec.reduction import box_reduce
 from pgic_core.errors import PgiError, PgiUnsupportedError, PgiWarning
 from pgic_core.magic import MAGIC
 from pgic_core.options import FAST, PREVIEW, PREVIEW_FACTOR, DecodeOptions
 
 from ._autoload import ask_children, forget_children
-from ._workers import threads_in_worker
+from ._worker_threads import threads_in_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from pgic_core.container.source import SourceLike
+    from pgic_core.container.byte_source import SourceLike
     from pgic_core.options import Level
     from pgic_core.security.keyring import KeysLike
 
@@ -105,7 +105,7 @@ def read(source: SourceLike, flags: int = cv2.IMREAD_COLOR, *, keys: KeysLike | 
         pixels = file.decode_with(DecodeOptions(level, threads=threads_in_worker()))[0].pixels
         orientation = 1 if unchanged or flags & _IGNORE_ORIENTATION else file.orientation
     if factor in (2, 4):
-        pixels = box_reduce(pixels, factor)
+        pixels = mean_reduce(pixels, factor)
     pixels = upright_pixels(pixels, orientation)
     if unchanged:
         return _in_bgr(pixels)

@@ -44,7 +44,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image, ImageFile
 
-from pgic_core.container.atomic import atomic_write
+from pgic_core.container.atomic_writing import atomic_write
 from pgic_core.errors import PgiError, PgiInputError, PgiUnsupportedError
 from pgic_core.magic import MAGIC
 from pgic_core.options import FAST, LEVELS, PREVIEW, SCALES, DecodeOptions
@@ -54,7 +54,7 @@ from ._image_info import info_of
 from ._pillow_errors import PgiBombError, pillow_errors
 from ._pillow_saving import encoded, write_frames
 from ._pillow_sizes import size_within
-from ._workers import threads_in_worker
+from ._worker_threads import threads_in_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -23,7 +23,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from . import opencv
-from ._autoload import ask_children, forget_children, suffixes_of
+from ._autoload import ask_children, forget_children, register_pillow, suffixes_of
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -41,11 +41,13 @@ def install() -> None:
     """
     suffixes_of(_utils()).add("pgi")
     opencv.install()
+    # Ultralytics checks files with Pillow. Where the start-up hook does not run, nobody else has told it.
+    register_pillow(importlib.import_module("PIL.Image"))
     ask_children(_NAME)
 
 
 def uninstall() -> None:
-    """Have Ultralytics and OpenCV as they were."""
+    """Have Ultralytics and OpenCV as they were. Pillow keeps reading ``.pgi``."""
     suffixes_of(_utils()).discard("pgi")
     opencv.uninstall()
     forget_children(_NAME)

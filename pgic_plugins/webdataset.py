@@ -21,7 +21,7 @@ from pgic_core.api import encode, open_file
 from pgic_core.errors import PgiError, PgiOptionError, PgiUnsupportedError
 from pgic_core.options import DecodeOptions
 
-from ._workers import threads_in_worker
+from ._worker_threads import threads_in_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +47,7 @@ def decoder(
         kind: "rgb8" and "l8" are uint8 arrays (H, W, 3) and (H, W), "rgb" and "l" float32 from 0 to 1;
             with "torch" before them they are tensors (C, H, W). "pil" is a Pillow image, "pilrgb" one of
             three colours.
-        level: "fast" or "preview".
+        level: as for :func:`pgic_core.decode`.
         window: x, y, width, height in pixels of the stored picture.
 
     Returns:

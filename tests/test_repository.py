@@ -167,3 +167,29 @@ def test_every_requirement_that_is_cited_is_written_down() -> None:
             cited |= set(found)
     assert len(cited) > 20
     assert cited <= {demand.id for demand in read_demands()} | set(read_clauses())
+
+
+def lines_of_code(function: ast.FunctionDef | ast.AsyncFunctionDef, lines: list[str]) -> int:
+    """Lines from ``def`` to the end, without the docstring, comments and blank lines."""
+    docstring = range(0)
+    first = function.body[0]
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+        docstring = range(first.lineno, (first.end_lineno or first.lineno) + 1)
+    numbers = range(function.lineno, (function.end_lineno or function.lineno) + 1)
+    texts = (lines[number - 1].strip() for number in numbers if number not in docstring)
+    return sum(bool(text) and not text.startswith("#") for text in texts)
+
+
+def test_no_function_has_more_than_60_lines_of_code() -> None:
+    long = []
+    functions = 0
+    for path in (path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
+        source = path.read_text(encoding="utf-8")
+        lines = source.splitlines()
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                functions += 1
+                if (count := lines_of_code(node, lines)) > 60:
+                    long.append(f"{path.relative_to(ROOT)}: {node.name} has {count}")
+    assert functions > 2_000
+    assert not long

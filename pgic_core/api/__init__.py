@@ -1,29 +1,29 @@
 """The Python API: encode pictures to files, decode files, and read what they say.
 
 **Encoding** has three steps (``encoding``): prepare, code, wrap. ``preparing`` takes the arguments
-(``source_image`` and ``side_data_reading`` what a Pillow image brings, ``photo_metadata`` what A.3 takes from
-EXIF and XMP), ``payload`` codes, and ``codec_choice`` chooses the codec.
+(``source_image`` and ``side_data_reading`` what a Pillow image brings, ``metadata_from_exif`` what A.3 takes
+from EXIF and XMP), ``picture_coding`` codes, and ``codec_choice`` chooses the codec.
 
-**Decoding**: ``file`` is an open file. It is a ``stored_picture``, which decodes, over ``stored_fields``,
-which say what the file says. ``photo_writing`` and ``jpeg_writing``, ``png_writing``, ``tiff_writing`` make
-photos of it, with what is ``carried`` beside the pixels.
+**Decoding**: ``pgi_file`` is an open file. It builds on ``pgi_file_pixels``, which decodes, and that on
+``pgi_file_fields``, which reads what stands beside the pixels. ``photo_writing`` and ``jpeg_writing``,
+``deep_png_writing``, ``tiff_writing`` make photos of it, with the ``side_data_for_photo``.
 """
 
+from .c2pa_sidecar import ProvenanceInfo, check_c2pa, export_c2pa
 from .decoding import decode, decode_many, decode_with_mask, inspect, open_file, verify
-from .editing import annotate, set_metadata, strip_metadata
 from .encoding import EncodeOptions, encode, encode_to
-from .encryption import RecipientInfo, SecurityInfo, add_recipients, decrypt, encrypt, rekey
-from .file import PgiFile
+from .encrypt_rekey_decrypt import RecipientInfo, SecurityInfo, add_recipients, decrypt, encrypt, rekey
 from .file_info import BlockInfo, FileInfo, RendererInfo, SequenceInfo
-from .framed_file import FrameChanges
-from .latent import LATENT_FACTOR, decode_latent
-from .provenance import ProvenanceInfo, check_c2pa, export_c2pa
-from .safekeeping import Repair, protect, repair, replicate
+from .latent_decoding import LATENT_FACTOR, decode_latent
+from .metadata_editing import annotate, set_metadata, strip_metadata
+from .pgi_file import PgiFile
+from .pgi_file_frames import FrameChanges
+from .pgi_file_pixels import Decoded
+from .protection_and_repair import Repair, protect, repair, replicate
 from .sequence_splitting import still_file
 from .sequence_writing import SequenceWriter, WrittenFrame, append, encode_sequence
 from .side_data import PngText, SideData
 from .signing import add_timestamp, check_proof, sign, timestamp_request
-from .stored_picture import Decoded
 
 __all__ = [
     "LATENT_FACTOR",

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from ..container import Compression, PgiReader
 from ..errors import PgiUnsupportedError, PgiWarning
 from ..options import DEFAULT_QUALITY
-from .coded_image import open_coded, payload_of
-from .payload import regions_of
+from .coded_image_opening import open_coded, payload_of
+from .picture_coding import regions_of
 
 if TYPE_CHECKING:
     from ..codec.base import CodedImage
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..limits import Limits
     from ..roi import RoiLike
     from .encode_request import EncodeRequest
-    from .payload import CodingOptions
+    from .picture_coding import CodingOptions
     from .preparing import Prepared
 
 __all__ = ["CodedFrame", "FrameCoder"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..codec.lossless.estimate import estimate_lossless
+from ..codec.lossless.size_estimate import estimate_lossless
 from ..container import Compression
 from ..errors import PgiOptionError, PgiTargetError
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from ..errors import PgiOptionError
 from ..options import DecodeOptions, thread_count
-from .file import PgiFile
+from .pgi_file import PgiFile
 
 if TYPE_CHECKING:
     import os
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..container.source import SourceLike
+    from ..container.byte_source import SourceLike
     from ..limits import Limits
     from ..options import Level, OnDamage, Progress, Window
     from ..roi import RegionsLike
     from ..security.keyring import KeysLike
     from ..security.signatures import SignatureInfo
     from .file_info import FileInfo
-    from .stored_picture import Decoded
+    from .pgi_file_pixels import Decoded
 
 __all__ = ["decode", "decode_many", "decode_with_mask", "inspect", "open_file", "verify"]
 

@@ -1,4 +1,4 @@
-"""What is asked of an encoder, checked; and its three steps, which a sequence takes apart."""
+"""The options of ``encode``, checked, and its three steps, which sequences call one by one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..errors import PgiOptionError
 from ..limits import Limits
 from ..options import DEFAULT_EFFORT, DEFAULT_QUALITY, RateRequest, thread_count
 from ..security.recipients import recipients_of
-from .payload import CodingOptions, code
+from .picture_coding import CodingOptions, code
 from .preparing import Description, Profiles, prepare
 from .source_image import source_bytes_of
 
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from ..roi import ExactLike, RoiLike
     from ..security.recipients import Recipient, RecipientsLike
     from ..security.signatures import SigningKey
+    from ..security.signatures.signed_statement import FramePlace
     from ..security.watermark import Watermark
     from .image_type import ImageTypeLike
     from .metadata_arguments import AnnotationsLike, ExifLike, MetadataLike
-    from .payload import CodedPicture
+    from .picture_coding import CodedPicture
     from .preparing import ImageLike, Prepared
     from .side_data import SideData
 
@@ -83,6 +84,7 @@ class EncodeRequest:
         sign: what signs the file, or None.
         limits: those that a reader would check.
         of_many: whether the other frames of the image are coded too.
+        place: of a frame in its sequence, which is signed with it.
     """
 
     how: CodingOptions
@@ -95,6 +97,7 @@ class EncodeRequest:
     sign: SigningKey | None
     limits: Limits
     of_many: bool = False
+    place: FramePlace | None = None
 
     @classmethod
     def of(cls, image: ImageLike, options: EncodeOptions, *, of_many: bool = False) -> EncodeRequest:
@@ -195,9 +198,9 @@ class EncodeRequest:
     def _secured(self, prepared: Prepared) -> bytes:
         """Second and third step, signed, encrypted or both; parity is that of the whole file."""
         # Not imported for plain files.
-        from ..security.sealing import encrypted, overhead
-        from ..security.signatures.making import overhead as overhead_of_signature
-        from ..security.signatures.making import signed
+        from ..security.encrypted_file_writing import encrypted, overhead
+        from ..security.signatures.signature_making import overhead as overhead_of_signature
+        from ..security.signatures.signature_making import signed
 
         recipients, sign, share = self.recipients, self.sign, self.share
         reserve = 0 if recipients is None else overhead(recipients, prepared.tiles)
@@ -207,7 +210,8 @@ class EncodeRequest:
         data = self._wrapped(prepared, code(room, self.how))
         if sign is not None:
             with PgiReader(data, self.limits) as reader:
-                data = b"".join(signed(reader, sign, share=share if recipients is None else None))
+                share_now = share if recipients is None else None
+                data = b"".join(signed(reader, sign, frame=self.place, share=share_now))
         if recipients is None:
             return data
         with PgiReader(data, self.limits) as reader:

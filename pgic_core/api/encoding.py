@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ..audit import audited
-from ..audit.facts import facts_of_coded, path_of
+from ..audit.logged_facts import facts_of_coded, path_of
 from ..container import atomic_write
 from .encode_request import EncodeOptions, EncodeRequest
 
@@ -152,40 +152,9 @@ def encode(
         PgiModelError: the model is not there.
         PgiUnsupportedError: there are recipients, or a key that signs, and the extra "security" is missing.
     """
-    options = EncodeOptions(
-        quality=quality,
-        effort=effort,
-        lossless=lossless,
-        codec=codec,
-        max_bytes=max_bytes,
-        ratio=ratio,
-        bpp=bpp,
-        min_psnr=min_psnr,
-        preprocess=preprocess,
-        roi=roi,
-        exact=exact,
-        metadata=metadata,
-        annotations=annotations,
-        exif=exif,
-        icc_profile=icc_profile,
-        xmp=xmp,
-        dpi=dpi,
-        segments=segments,
-        side_data=side_data,
-        extension=extension,
-        image_type=image_type,
-        model=model,
-        source_bytes=source_bytes,
-        protect=protect,
-        watermark=watermark,
-        threads=threads,
-        limits=limits,
-        progress=progress,
-        recipients=recipients,
-        sign=sign,
-    )
+    given = {name: value for name, value in locals().items() if name != "image"}
     # Before the long work, so that a wrong key shows at once.
-    request = EncodeRequest.of(image, options)
+    request = EncodeRequest.of(image, cast("EncodeOptions", given))
     with audited("encode", file=path_of(image)) as event:
         data = request.file_of(request.prepare(image))
         event.facts |= facts_of_coded(data)

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..container import Annotation, Metadata, Strategy
-    from ..security.signatures.stated import StatedSignature
-    from .encryption import SecurityInfo
+    from ..security.signatures.stated_signatures import StatedSignature
+    from .encrypt_rekey_decrypt import SecurityInfo
     from .side_data import SideData
 
 __all__ = ["BlockInfo", "FileInfo", "RendererInfo", "SequenceInfo"]

@@ -12,7 +12,7 @@ from ..codec.jxl_header import jxl_header
 from ..errors import PgiError, PgiInputError, PgiOptionError
 from ..limits import PHOTO_FORMATS, Limits
 from ..magic import MAGIC
-from .frames import FrameCount, count_frames
+from .photo_frame_count import FrameCount, count_frames
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -88,7 +88,7 @@ def open_foreign_photo(
 
 def _other_tiff(file: IO[bytes]) -> Image.Image | None:
     """A TIFF of a kind for which Pillow has no mode; None if it is none of those that are read here."""
-    from ..codec.deep_samples import AnyTiffFile
+    from ..codec.high_bit_depth_samples import AnyTiffFile
 
     file.seek(0)
     is_tiff = file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")

@@ -6,17 +6,17 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..container.sequence import SequenceReader
+from ..container.sequence_reader import SequenceReader
 from ..errors import PgiOptionError
-from ..security.access import unlock
-from .coded_image import open_coded
+from ..security.reader_unlocking import unlock
+from .coded_image_opening import open_coded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..codec.base import CodedImage
     from ..container import PgiReader
-    from ..container.records import Record
+    from ..container.sequence_records import Record
     from ..limits import Limits
     from ..security.keyring import KeysLike
 

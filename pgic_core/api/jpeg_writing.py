@@ -6,7 +6,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from .photoshop import APP13_HEADER, join_resources
+from .photoshop_resources import APP13_HEADER, join_resources
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

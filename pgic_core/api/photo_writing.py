@@ -11,7 +11,7 @@ from ..camera import orientation_of
 from ..codec.picture import Picture, SampleFormat, upright_pixels
 from ..container import put_segments
 from ..errors import PgiUnsupportedError
-from .carried import CARRIED_NAMES, EXIF_PREFIX, Carried, not_held
+from .side_data_for_photo import CARRIED_NAMES, EXIF_PREFIX, Carried, not_held
 
 __all__ = ["photo_bytes"]
 
@@ -128,7 +128,7 @@ def _file(
     deep = picture.sample_format is SampleFormat.UINT16 and picture.pixels.shape[2] > 1
     options = _save_options(carried, kind, quality)
     if kind == "PNG" and deep:
-        from .png_writing import deep_png
+        from .deep_png_writing import deep_png
 
         return deep_png(picture.pixels, options)
     if deep:
@@ -183,7 +183,7 @@ def _jpeg_segments(carried: Carried) -> bytes:
 def _png_texts(carried: Carried) -> Any:
     from PIL import PngImagePlugin
 
-    from .photoshop import join_resources
+    from .photoshop_resources import join_resources
 
     info = PngImagePlugin.PngInfo()
     if carried.xmp:

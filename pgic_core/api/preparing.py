@@ -28,7 +28,8 @@ from .metadata_arguments import (
     segments_to_bytes,
     vendor_fields,
 )
-from .photo_metadata import hides_place, metadata_from_photo
+from .metadata_from_exif import metadata_from_photo
+from .photo_privacy import hides_place
 from .source_image import Extras, changed_since_opening, extras_of, losses_of, merge_extras, name_of
 from .thermal_detection import shows_temperatures
 
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     ImageLike: TypeAlias = NDArray[Any] | Image.Image
 
 _TILE = 512
+_LEAST_SURE = 500_000
+"""Pixels from which on most pictures keep a watermark when they are coded."""
 
 __all__ = ["Description", "ImageLike", "Prepared", "Profiles", "prepare"]
 
@@ -166,7 +169,7 @@ def prepare(
         of_many: whether the other frames of the image are coded too.
 
     Warns:
-        PgiWarning: the image has more than a file holds.
+        PgiWarning: the image has more than a file holds, or is small for a watermark.
 
     Raises:
         PgiOptionError: what is given is out of range.
@@ -181,6 +184,9 @@ def prepare(
     picture, steps = preprocessed(picture, preprocess or ())
     if watermark is not None:
         picture = _marked(picture, *watermark)
+        if picture.width * picture.height < _LEAST_SURE:
+            said = "has less than half a megapixel; the watermark may not be found again after coding"
+            report(name_of(image), [said])
         steps = [*steps, watermark[0].step]
     given = vendor_fields(description.extension or {})
     fields = collect_extension_fields(picture.to_array(), given, serialize_extension) | extras.to_fields()

@@ -6,16 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..codec.alpha import join_alpha
-from ..codec.lossless.image import encode_lossless
+from ..codec.lossless.encoder import encode_lossless
 from ..container import BlockType, Compression, build_file
 from ..container.parity import protected
-from ..container.writer import recompressed
+from ..container.rewriting import recompressed
 from ..errors import PgiUnsupportedError
 from ..options import DecodeOptions
 
 if TYPE_CHECKING:
     from ..codec.base import CodedImage
-    from .file import PgiFile
+    from .pgi_file import PgiFile
 
 __all__ = ["still_file"]
 
@@ -52,7 +52,7 @@ def still_file(file: PgiFile, number: int) -> bytes:
 def _picture(coded: CodedImage) -> tuple[Compression, list[bytes]]:
     """A change frame, coded as a picture."""
     # Not imported for key frames.
-    from ..codec.learned.still import still_of
+    from ..codec.learned.change_to_still import still_of
 
     try:
         return Compression.LEARNED, join_alpha(still_of(coded), [])

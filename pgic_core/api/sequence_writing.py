@@ -5,27 +5,32 @@ from __future__ import annotations
 import io
 import math
 import os
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from ..audit import audited
-from ..audit.facts import facts_of_coded, path_of
-from ..closing import Closing
-from ..container import Compression, PgiReader, atomic_write
-from ..container.appending import SequenceAppender, begin_sequence
+from ..audit.logged_facts import facts_of_coded, path_of
+from ..closing_on_exit import Closing
+from ..container import BlockType, Compression, PgiReader, atomic_write
+from ..container.sequence_appending import SequenceAppender, begin_sequence
+from ..container.sequence_reader import NO_CHAIN
 from ..errors import PgiOptionError, PgiUnsupportedError
 from ..limits import Limits
 from ..options import DEFAULT_KEY_DISTANCE, thread_count
 from .change_coding import FrameCoder
-from .coded_image import open_coded
+from .coded_image_opening import open_coded
+from .conversion_losses import report
 from .encode_request import EncodeOptions, EncodeRequest
 from .frame_access import FrameAccess
+from .source_image import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Self, Unpack
 
-    from ..container.records import Record
+    from ..container.sequence_records import Record
     from ..security.keyring import KeysLike
+    from ..security.signatures.signed_statement import FramePlace
     from .change_coding import CodedFrame
     from .preparing import ImageLike
 
@@ -47,6 +52,23 @@ class WrittenFrame(NamedTuple):
     number: int
     bytes: int
     key: bool
+
+
+class _Secured(NamedTuple):
+    """Whether a frame is encrypted, and signed."""
+
+    encrypted: bool
+    signed: bool
+
+    @classmethod
+    def of(cls, reader: PgiReader) -> Self:
+        """Of a frame that is there."""
+        if reader.header.find(BlockType.SECURITY) is None:
+            return cls(False, False)
+        # Not imported for plain frames.
+        from ..security.signatures.signature_making import is_signed
+
+        return cls(reader.header.image.encrypted, is_signed(reader))
 
 
 class SequenceWriter(Closing):
@@ -93,6 +115,7 @@ class SequenceWriter(Closing):
         self._sync = sync
         self._appender: SequenceAppender | None = None
         self._coder = FrameCoder(self._limits)
+        self._secured = _Secured(False, False)
         if append and _is_there(target):
             self._go_on(keys)
             if not any(options.get(name) for name in _RATES):
@@ -137,7 +160,8 @@ class SequenceWriter(Closing):
 
         Raises:
             PgiError: as :func:`pgic_core.encode`; PgiOptionError also where the picture does not go with the
-                sequence, PgiInputError where the file cannot be written. The sequence stays as it was.
+                sequence, or the frame before is encrypted and there are no recipients; PgiInputError where
+                the file cannot be written. The sequence stays as it was.
         """
         if duration is not None and not math.isfinite(duration):
             raise PgiOptionError(f"A duration must be a number of milliseconds, not {duration}.")
@@ -146,19 +170,41 @@ class SequenceWriter(Closing):
         if any(options.get(name) for name in _RATES):  # which contradict each other
             before = {name: value for name, value in before.items() if name not in _RATES}  # type: ignore[assignment]
         request = EncodeRequest.of(image, cast("EncodeOptions", {**before, **options}), of_many=of_many)
+        secured = _Secured(request.recipients is not None, request.sign is not None)
+        self._check_secured(image, secured)
         with audited("encode", file=path_of(image)) as event:
+            if request.sign is not None:
+                request = replace(request, place=self._place(shown))
             prepared = request.prepare(image)
             if self._appender is not None:
                 self._appender.require_like(prepared.a2(Compression.RAW))
             coded = self._coder.code(prepared, request, self._most_depth())
             try:
                 record = self._put(coded, shown)
+                self._secured = secured
                 self._coder.stored(prepared, request, coded)
             except BaseException:
                 self._coder.forget()  # whatever is in the file now, the next frame does not refer to it
                 raise
             event.facts |= facts_of_coded(coded.data)
         return WrittenFrame(record.number, record.length, record.is_key)
+
+    def _check_secured(self, image: ImageLike, next_frame: _Secured) -> None:
+        """Refuse a plain frame behind an encrypted one, and warn of an unsigned one behind a signed one."""
+        if self._secured.encrypted and not next_frame.encrypted:
+            raise PgiOptionError(
+                "The frame before is encrypted, and everybody could read this one: name recipients (--to)."
+            )
+        if self._secured.signed and not next_frame.signed:
+            report(name_of(image), ["is not signed, as the frame before it is"])
+
+    def _place(self, duration: int) -> FramePlace:
+        """Where the next frame stands, which its signature states."""
+        # Not imported for those who do not sign.
+        from ..security.signatures.signed_statement import FramePlace
+
+        before = NO_CHAIN if self._appender is None else self._appender.chain
+        return FramePlace(self.n_frames, duration, before)
 
     def _most_depth(self) -> int:
         """The most change frames between the next frame and its key frame."""
@@ -211,6 +257,7 @@ class SequenceWriter(Closing):
         assert self._appender is not None
         frames = FrameAccess(self._appender.sequence.reader, self._limits, keys)
         frame, reference = frames.open(frames.sequence.last)
+        self._secured = _Secured.of(frame)
         try:
             last = open_coded(frame, self._limits, reference)
         except PgiUnsupportedError:  # encrypted, or by a codec or model that is not here

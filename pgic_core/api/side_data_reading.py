@@ -6,10 +6,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..camera.tiff_directory import Entry, read_directory
-from ..codec.deep_samples import file_of
-from .gamma_profile import gamma_profile, is_srgb
-from .photoshop import APP13_HEADER, split_resources
+from ..codec.high_bit_depth_samples import file_of
+from .photoshop_resources import APP13_HEADER, split_resources
 from .png_chunks import PngChunks, read_png_chunks, take_raw_profiles
+from .png_colour_profile import gamma_profile, is_srgb
 from .side_data import PngText, SideData
 from .tiff_exif import tiff_exif
 

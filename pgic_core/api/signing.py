@@ -7,18 +7,18 @@ import os
 from typing import TYPE_CHECKING
 
 from ..audit import audited
-from ..audit.facts import path_of
+from ..audit.logged_facts import path_of
 from ..container import PgiReader, atomic_write
 from ..errors import PgiAuthenticationError, PgiInputError, PgiKeyError, PgiOptionError
 from ..limits import Limits
-from ..security.access import open_reader
+from ..security.reader_unlocking import open_reader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..security.keyring import KeysLike
     from ..security.signatures import SigningKey
-    from ..security.signatures.proof import ProvenWindow
+    from ..security.signatures.window_proof import ProvenWindow
 
 __all__ = ["add_timestamp", "check_proof", "sign", "timestamp_request"]
 
@@ -52,7 +52,7 @@ def sign(
         PgiInputError: a file cannot be read or written.
     """
     # Not imported for those who do not sign.
-    from ..security.signatures.making import signed
+    from ..security.signatures.signature_making import signed
 
     digest = b"" if original is None else _digest_of(original)
     with (
@@ -76,9 +76,9 @@ def timestamp_request(path: str | os.PathLike[str], *, limits: Limits | None = N
         PgiOptionError: the file is not signed.
         PgiError: as :func:`add_timestamp`.
     """
-    from ..security.opening import records_of
-    from ..security.signatures.record import signatures_in
-    from ..security.signatures.stamps import request_for
+    from ..security.envelope_opening import records_of
+    from ..security.signatures.signature_record import signatures_in
+    from ..security.signatures.time_stamps import request_for
 
     with PgiReader(path, limits or Limits.from_environment()) as reader:
         reader.require_picture()
@@ -103,7 +103,7 @@ def add_timestamp(path: str | os.PathLike[str], response: bytes, *, limits: Limi
         PgiFormatError: the file is damaged.
         PgiUnsupportedError: a later version wrote it, or the extra "security" is missing.
     """
-    from ..security.signatures.making import stamped
+    from ..security.signatures.signature_making import stamped
 
     with (
         audited("edit", file=path_of(path), what="timestamp"),
@@ -137,9 +137,9 @@ def check_proof(
         PgiInputError: ``trust`` or a list cannot be read.
         PgiUnsupportedError: the extra "security" is missing.
     """
-    from ..security.signatures.proof import check_proof as check
-    from ..security.signatures.trust import Trust
-    from ..security.suites import require_extra
+    from ..security.cipher_suites import require_extra
+    from ..security.signatures.signer_trust import Trust
+    from ..security.signatures.window_proof import check_proof as check
 
     require_extra("To check signatures")
     roots = None if trust is None else Trust.from_pem(trust, crls)

@@ -23,10 +23,10 @@ from ..camera import (
     xmp_without_thumbnail,
 )
 from ..container import ExtensionKey, other_segments, pack_segments
-from ..container.extension import LEAST_DPI, MOST_DPI
+from ..container.extension_block import LEAST_DPI, MOST_DPI
 from ..errors import PgiLimitError, PgiUnsupportedError, PgiWarning
-from .frames import count_frames
-from .photo_metadata import without_place
+from .photo_frame_count import count_frames
+from .photo_privacy import without_place
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -188,7 +188,7 @@ def losses_of(image: Image.Image, brought: Brought, limits: Limits, *, of_many: 
     return losses
 
 
-def name_of(image: Image.Image) -> str:
+def name_of(image: NDArray[Any] | Image.Image) -> str:
     """What to call an image in a message: the name of its file, or "The picture"."""
     name = getattr(image, "filename", None)
     return os.path.basename(os.fsdecode(name)) if name else "The picture"

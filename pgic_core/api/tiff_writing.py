@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..camera.tiff_directory import EXIF_IFD, GPS_IFD, Directory, Entry, read_directory, tiff_order
-from .photoshop import join_resources
+from .photoshop_resources import join_resources
 from .tiff_exif import STRUCTURE_TAGS
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .carried import Carried
+    from .side_data_for_photo import Carried
 
 __all__ = ["tiff_file"]
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ..errors import PgiInputError
-from .log import files_of
+from .log_appending import files_of
 from .log_line import MOST_BYTES, NO_HASH, Line, parse_line
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..container import atomic_write
-from ..data_files import read_json
 from ..ed25519_keys import is_signature_of
 from ..errors import PgiInputError
+from ..small_files import read_json
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey

@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..data_files import parse_json
 from ..errors import PgiInputError
+from ..small_files import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

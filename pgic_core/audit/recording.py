@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import PgiError, PgiOptionError, PgiWarning
 from .checkpoint import sign_head
-from .log import MOST_LOG_BYTES, append, log_id
+from .log_appending import MOST_LOG_BYTES, append, log_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

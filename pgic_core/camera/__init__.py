@@ -4,8 +4,7 @@ Knows no container, no codec and no Pillow. Every byte is taken for hostile: wha
 time and memory are bounded whatever the bytes are.
 """
 
-from .exif_edit import orientation_only, with_size, without_device, without_location, without_thumbnail
-from .photo_facts import (
+from .capture_facts import (
     DEVICE_PARAMETERS,
     LOCATION_PARAMETERS,
     PARAMETERS,
@@ -14,6 +13,7 @@ from .photo_facts import (
     read_camera,
     stated_size,
 )
+from .exif_edit import orientation_only, with_size, without_device, without_location, without_thumbnail
 from .png_text import raw_profiles
 from .xmp_edit import (
     xmp_with_synthesised,

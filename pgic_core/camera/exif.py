@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from . import tiff_directory
-from .text import decode_text
+from .text_decoding import decode_text
 from .tiff_directory import EXIF_IFD, GPS_IFD, ORIENTATION
 
 if TYPE_CHECKING:

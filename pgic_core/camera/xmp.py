@@ -1,4 +1,4 @@
-"""Properties of an XMP packet, read by a scanner that forgives what drones write and is fooled by nothing.
+"""Properties of an XMP packet, read by a scanner that copes with broken and hostile packets.
 
 XML parsers refuse a whole packet for one attribute that stands twice or one bare ampersand. This scanner
 reads what it can. It follows no entity, resolves prefixes through a short list of namespaces, and passes
@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from .text import decode_text
+from .text_decoding import decode_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

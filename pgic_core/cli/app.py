@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..terminal import printable, say, show
-from .base import PgicGroup
+from .command_base import PgicGroup
 from .limit_options import limit_options, limited
 
 if TYPE_CHECKING:
@@ -26,9 +26,12 @@ _COMMANDS = {
     "split": ("pgic_core.cli.split", "Make single .pgi files of the frames of a sequence."),
     "info": ("pgic_core.cli.info", "Show what .pgi files contain."),
     "verify": ("pgic_core.cli.verify", "Check every byte of .pgi files."),
-    "protect": ("pgic_core.cli.safekeeping", "Add parity, from which lost bytes are restored."),
-    "repair": ("pgic_core.cli.safekeeping", "Restore damaged .pgi files from their parity."),
-    "replicate": ("pgic_core.cli.safekeeping", "Keep a second copy of files, and repair damage in either."),
+    "protect": ("pgic_core.cli.protection_and_repair", "Add parity, from which lost bytes are restored."),
+    "repair": ("pgic_core.cli.protection_and_repair", "Restore damaged .pgi files from their parity."),
+    "replicate": (
+        "pgic_core.cli.protection_and_repair",
+        "Keep a second copy of files, and repair damage in either.",
+    ),
     "watermark": ("pgic_core.cli.watermark", "Embed invisible ids in pictures, and find them."),
     "audit": ("pgic_core.cli.audit", "Show, check and watch the audit log."),
     "meta": ("pgic_core.cli.meta", "Show or change metadata without coding pixels again."),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..terminal import json_items, say, show
-from .base import PgicGroup, option
+from .command_base import PgicGroup, option
 from .value_types import EXISTING_FILE, OUTPUT_FILE
 
 if TYPE_CHECKING:

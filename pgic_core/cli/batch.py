@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from ..terminal import say
-from .base import reason_of
+from .command_base import reason_of
 from .progress import progress_bar
 
 if TYPE_CHECKING:

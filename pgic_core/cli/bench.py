@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import click
 
-from .base import PgicGroup
+from .bench_compressai import compressai
 from .bench_device import device
 from .bench_loader import loader
 from .bench_perceptual import perceptual
 from .bench_rate import quality, rd
+from .bench_ratio import ratio
 from .bench_recognition import recognition
+from .bench_roi import roi
 from .bench_sequence import sequence
 from .bench_speed import levels, memory, speed
 from .bench_standard import standard
-from .bench_uses import compressai, ratio, roi, worst
 from .bench_watermark import watermark
+from .bench_worst import worst
+from .command_base import PgicGroup
 
 __all__ = ["bench"]
 

@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING
 import click
 
 from ..terminal import say
-from .base import PgicCommand, option
-from .bench_common import csv_option, megapixels_option, print_rows, quality_option
+from .bench_options import (
+    csv_option,
+    device_option,
+    megapixels_option,
+    print_rows,
+    quality_option,
+    seconds_option,
+    workers_option,
+)
+from .command_base import PgicCommand
 from .value_types import EXISTING_FILE
 
 if TYPE_CHECKING:
@@ -19,32 +27,9 @@ __all__ = ["device"]
 
 @click.command(cls=PgicCommand, examples=("pgic bench device photo.jpg --seconds 1",))
 @click.argument("images", nargs=-1, required=True, type=EXISTING_FILE)
-@option(
-    "--device",
-    metavar="NAME",
-    default="cuda",
-    show_default=True,
-    group="Running",
-    help="The device, as torch names it.",
-)
-@option(
-    "--seconds",
-    type=click.FloatRange(0, min_open=True),
-    metavar="S",
-    default=2.0,
-    show_default=True,
-    group="Running",
-    help="How long each measurement goes on.",
-)
-@option(
-    "--workers",
-    type=click.IntRange(1),
-    metavar="N",
-    default=8,
-    show_default=True,
-    group="Running",
-    help="Workers of the DataLoader that feeds the device.",
-)
+@device_option("The device, as torch names it.")
+@seconds_option(2.0, "How long each measurement goes on.")
+@workers_option(1, 8, "Workers of the DataLoader that feeds the device.")
 @megapixels_option(6.0, "Size of each picture.")
 @quality_option(50)
 @csv_option("the figures")
@@ -63,7 +48,7 @@ def device(
     torchvision's decode_jpeg on the same device and with two workers on the CPU, and says how far pixels
     differ from those of ONNX Runtime.
     """
-    from ..lab.bench.device import DeviceRow, device_table, measure_device
+    from ..lab.bench.device_decoding import DeviceRow, device_table, measure_device
 
     rows = []
     for row in measure_device(

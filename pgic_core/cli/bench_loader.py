@@ -7,8 +7,17 @@ from typing import TYPE_CHECKING
 import click
 
 from ..terminal import say
-from .base import PgicCommand, option
-from .bench_common import csv_option, images_argument, print_rows, quality_option, runs_option
+from .bench_options import (
+    csv_option,
+    device_option,
+    images_argument,
+    print_rows,
+    quality_option,
+    runs_option,
+    seconds_option,
+    workers_option,
+)
+from .command_base import PgicCommand, option
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -43,15 +52,7 @@ __all__ = ["loader"]
     group="Pictures",
     help="Pictures in each epoch.",
 )
-@option(
-    "--seconds",
-    type=click.FloatRange(0, min_open=True),
-    metavar="S",
-    default=10.0,
-    show_default=True,
-    group="Running",
-    help="How long an epoch may take; then it ends before --count, but not before six pictures.",
-)
+@seconds_option(10.0, "How long an epoch may take; then it ends before --count, but not before six pictures.")
 @option(
     "--reader",
     "names",
@@ -61,23 +62,8 @@ __all__ = ["loader"]
     help='Reader to measure, such as "pgic window 256"; may be repeated. [default: all]',
 )
 @quality_option(50)
-@option(
-    "--workers",
-    type=click.IntRange(0),
-    metavar="N",
-    default=2,
-    show_default=True,
-    group="Running",
-    help="Workers of the DataLoader.",
-)
-@option(
-    "--device",
-    metavar="NAME",
-    default="cuda",
-    show_default=True,
-    group="Running",
-    help='Where "pgic device" decodes, as torch names it.',
-)
+@workers_option(0, 2, "Workers of the DataLoader.")
+@device_option('Where "pgic device" decodes, as torch names it.')
 @runs_option("reader")
 @csv_option("the figures")
 def loader(
@@ -104,7 +90,7 @@ def loader(
     Processor time counts all workers and the process that they feed. On a busy machine its ratios still
     hold, while those of pictures per second do not.
     """
-    from ..lab.bench.loader import LoaderRow, find_pictures, loader_table, measure_loader, readers
+    from ..lab.bench.loader_speed import LoaderRow, find_pictures, loader_table, measure_loader, readers
 
     chosen, missing = readers(names, device)
     for name, reason in missing.items():

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..terminal import console
-from .base import PgicCommand
-from .bench_common import csv_option, images_argument, limit_option, print_rows, qualities_option
+from .bench_options import csv_option, images_argument, limit_option, print_rows, qualities_option
+from .command_base import PgicCommand
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -27,13 +27,13 @@ def perceptual(
 ) -> None:
     """Compare what the levels of the same bytes look like.
 
-    IMAGES are files and folders; a square of 512 pixels is taken from the middle of each picture. Files of
-    0.05 to 0.4 bits per pixel count. Every distance that runs without a download is reported, for fine,
-    perceptual, and fast with an unsharp mask: by how much it differs from that of fast (below zero: nearer to
-    the original).
+    IMAGES are files and folders. The bench takes a square of 512 pixels from the middle of each picture, and
+    counts files of 0.05 to 0.4 bits per pixel. It reports every distance that runs without a download, for
+    fine, for perceptual, and for fast with an unsharp mask. Each figure is the difference to the distance of
+    fast; below zero is nearer to the original.
     """
-    from ..lab.bench.level_distances import DistanceRow, distance_table, measure_distances
-    from ..lab.bench.pictures import find_samples
+    from ..lab.bench.bench_pictures import find_samples
+    from ..lab.bench.level_perceptual_distances import DistanceRow, distance_table, measure_distances
 
     samples = [sample for sample in find_samples(images, limit) if sample.part == "whole"]
     with progress_bar(len(samples) * len(qualities)) as advance:

@@ -9,14 +9,14 @@ import click
 
 from ..errors import PgiOptionError
 from ..terminal import console, say
-from .base import PgicCommand, option
-from .bench_common import csv_option, jobs_option, limit_option, most_megapixels_option, qualities_option
+from .bench_options import csv_option, jobs_option, limit_option, most_megapixels_option, qualities_option
+from .command_base import PgicCommand, option
 from .progress import progress_bar
 from .value_types import EXISTING, EXISTING_FILE, OUTPUT_FOLDER
 
 if TYPE_CHECKING:
-    from ..lab.evaluate.recognition import RecognitionTask
-    from ..lab.evaluate.subjects import Subject
+    from ..lab.evaluate.evaluated_pictures import Subject
+    from ..lab.evaluate.recognition_task import RecognitionTask
 
 __all__ = ["recognition"]
 
@@ -97,19 +97,19 @@ __all__ = ["recognition"]
 def recognition(folder: Path, csv_path: Path | None, work: Path | None, jobs: int, **how: Any) -> None:
     """Compare what recognisers see before and after coding.
 
-    Every picture of FOLDER is saved as JPEG 95 and as JPEG 80, and what those show is coded into a tenth and
-    a fifth of their bytes, as the standard puts it. JPEG and AVIF get as many bytes. The figure is average
-    precision at an overlap of one half for boxes, the share of the right characters for text, and the share
-    of right first answers for classes. What coding costs of it has a 95 % interval by bootstrap over
-    pictures. The demand is met where the upper end lies below 5 %. If there is a truth, rows against what was
-    seen in the original are shown, too.
+    Every picture of FOLDER is saved as JPEG 95 and as JPEG 80. pgic codes what these files show into a tenth
+    and a fifth of their bytes, as the standard asks; JPEG and AVIF get as many bytes. The figure is the
+    average precision at an overlap of one half for boxes, the share of right characters for text, and the
+    share of right first answers for classes. The bench reports how much of it coding costs, with a 95 %
+    interval by bootstrap over pictures. The demand is met where the upper end is below 5 %. With a truth, it
+    also shows rows against what was seen in the originals.
     """
     from tempfile import TemporaryDirectory
 
+    from ..lab.evaluate.csv_tables import write_rows
+    from ..lab.evaluate.evaluated_pictures import find_all
     from ..lab.evaluate.recognition_table import recognition_rows, recognition_table
-    from ..lab.evaluate.subjects import find_all
-    from ..lab.evaluate.tables import write_rows
-    from ..lab.evaluate.tasks import Store, run_tasks
+    from ..lab.evaluate.task_running import Store, run_tasks
     from ..lab.recognition import label_of_name, read_truth
 
     subjects, refused = find_all([folder], None, how["most_megapixels"])
@@ -153,8 +153,8 @@ def _chosen(subjects: list[Subject], how: dict[str, Any]) -> list[Subject]:
 
 
 def _tasks(subjects: list[Subject], how: dict[str, Any]) -> list[RecognitionTask]:
-    from ..lab.bench.peers import available
-    from ..lab.evaluate.recognition import STANDARD_SIZES, RecognitionTask, Size
+    from ..lab.bench.peer_codecs import available
+    from ..lab.evaluate.recognition_task import STANDARD_SIZES, RecognitionTask, Size
     from ..lab.recognition import find_recogniser
     from ..models import default_model
 

@@ -8,8 +8,8 @@ import click
 
 from ..errors import PgiOptionError
 from ..terminal import console
-from .base import PgicCommand, option
-from .bench_common import codecs_option, csv_option, limit_option, print_rows, quality_option
+from .bench_options import codecs_option, csv_option, limit_option, print_rows, quality_option
+from .command_base import PgicCommand, option
 from .progress import progress_bar
 from .value_types import EXISTING
 
@@ -57,8 +57,8 @@ def sequence(
     if clips:
         _measure_clips(clips, quality, names, csv_path, limit)
     if pasted:
-        from ..lab.bench.change_truth import TruthRow, measure_truth, truth_table
-        from ..lab.bench.pictures import find_samples
+        from ..lab.bench.bench_pictures import find_samples
+        from ..lab.bench.change_map_accuracy import TruthRow, measure_truth, truth_table
 
         samples = find_samples(pasted, limit)
         rows = []

@@ -8,8 +8,7 @@ import click
 
 from ..errors import PgiOptionError
 from ..terminal import console
-from .base import PgicCommand, option
-from .bench_common import (
+from .bench_options import (
     ALL_CODECS,
     available_codecs,
     codecs_option,
@@ -19,9 +18,11 @@ from .bench_common import (
     one_picture,
     print_rows,
     quality_option,
+    repeats_option,
     runs_option,
     threads_option,
 )
+from .command_base import PgicCommand, option
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -43,16 +44,7 @@ __all__ = ["levels", "memory", "speed"]
 @megapixels_option(5.0, "Size of the picture.")
 @threads_option()
 @runs_option("codec")
-@option(
-    "--repeats",
-    type=click.IntRange(1),
-    metavar="N",
-    default=3,
-    show_default=True,
-    group="Running",
-    advanced=True,
-    help="Warm calls in each process.",
-)
+@repeats_option("Warm calls in each process.")
 @csv_option("the figures")
 @option(
     "--stages", is_flag=True, group="Output", advanced=True, help="Show the time of pgic by stage instead."
@@ -76,7 +68,7 @@ def speed(
     "Warm" is a call in a process that has made one before. "Cold" is the time from the start of a process to
     its first result, with interpreter and imports. Peak memory is that of the whole process.
     """
-    from ..lab.bench.peers import PEERS
+    from ..lab.bench.peer_codecs import PEERS
     from ..lab.bench.printed_tables import speed_table, stage_table
     from ..lab.bench.speed import ANCHOR, SpeedRow, measure_speed, measure_stages, steps_of
 

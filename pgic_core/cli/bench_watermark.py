@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .base import PgicCommand, option
-from .bench_common import csv_option, images_argument, limit_option, megapixels_option, print_rows
+from .bench_options import csv_option, images_argument, limit_option, megapixels_option, print_rows
+from .command_base import PgicCommand, option
 from .progress import progress_bar
 from .value_types import EXISTING
 
@@ -65,15 +65,18 @@ def watermark(
 ) -> None:
     """Count watermarks found, edits found and false ids.
 
-    found: IMAGES are marked for quality 50 and saved as JPEG 70, scaled by 0.75 and 1.5, cropped to a
-    quarter; likewise after coding at that quality; marked for and coded at 40, 60 and 80; and coded at 60,
-    scaled by 0.75 and saved as JPEG 70. Then the id is looked for. Blocks of 64 x 64 pixels of another
-    picture are pasted into the one that was coded at 50, which is saved as JPEG 80. false-ids: each tile of
-    512 x 512 pixels is looked into with keys of its own, and a tenth as many pairs are tiles of IMAGES with
-    the mark of another key. Keys and ids are made from numbers, so that the figures can be repeated.
+    The part "found" gives each of IMAGES a mark and looks for its id after each change. A mark for quality 50
+    is looked for after JPEG 70, after scaling by 0.75 and by 1.5, and after a crop to a quarter, both of the
+    marked picture and of the same picture coded at quality 50. Marks for 40, 60 and 80 are looked for after
+    coding at these qualities, and the one for 60 also after scaling by 0.75 and JPEG 70. For edits, the bench
+    pastes blocks of 64 x 64 pixels of another picture into the one coded at 50, and saves it as JPEG 80.
+
+    The part "false-ids" looks into each tile of 512 x 512 pixels with keys that marked none of it. A tenth as
+    many further pairs are tiles of IMAGES with the mark of another key. Keys and ids follow from numbers, so
+    that the figures can be repeated.
     """
-    from ..lab.bench.pictures import find_samples
-    from ..lab.bench.records import write_records
+    from ..lab.bench.bench_pictures import find_samples
+    from ..lab.bench.csv_rows import write_records
     from ..lab.bench.watermark_false import measure_false
     from ..lab.bench.watermark_ids import measure_ids
     from ..lab.bench.watermark_rows import WatermarkRow, watermark_table

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..terminal import show
-from .base import PgicGroup, option
+from .command_base import PgicGroup, option
 from .value_types import EXISTING_FILE
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ _SUFFIX = ".c2pa"
 def c2pa() -> None:
     """Write and check C2PA manifests beside .pgi files.
 
-    They are for programs that know C2PA (Content Credentials) and not pgic. It needs the extra 'c2pa'.
+    Programs that know C2PA (Content Credentials) but not pgic can read them. These commands need the extra
+    'c2pa'.
     """
 
 
@@ -50,7 +51,7 @@ def export(file: Path, key: str, cert: str, original: str | None, captured: bool
     encrypting, protecting, editing, a time stamp. So export last. Nothing is sent anywhere, and no thumbnail
     is made.
     """
-    from ..api.provenance import export_c2pa
+    from ..api.c2pa_sidecar import export_c2pa
     from ..security.signatures import SigningKey
 
     if captured == (original is not None):
@@ -66,7 +67,7 @@ def export(file: Path, key: str, cert: str, original: str | None, captured: bool
 @option("--trust", metavar="PEM", help="Certificates of those who are trusted to vouch for signers.")
 def check(file: Path, manifest: str | None, trust: str | None) -> None:
     """Check a C2PA manifest of FILE with C2PA's own reader."""
-    from ..api.provenance import check_c2pa
+    from ..api.c2pa_sidecar import check_c2pa
 
     found = check_c2pa(file, manifest or f"{file}{_SUFFIX}", trust=trust)
     who = found.signer if found.trusted else "somebody who is not trusted"

@@ -9,7 +9,7 @@ import click
 
 from ..errors import PgiOptionError
 from ..terminal import console, say, show_json
-from .base import PgicCommand, option
+from .command_base import PgicCommand, option
 from .value_types import OUTPUT_FILE
 
 if TYPE_CHECKING:

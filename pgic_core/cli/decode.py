@@ -11,19 +11,19 @@ import click
 from ..container import atomic_write
 from ..options import FAST, PREVIEW, DecodeOptions
 from ..terminal import say
-from .base import PgicCommand, option
-from .describing import pgi_sources
+from .command_base import PgicCommand, option
+from .file_facts_output import pgi_sources
 from .file_options import output_options, run_options, strict_option
 from .frame_numbers import frame_targets, numbers_of
 from .key_options import key_options
 from .paths import PGI_SUFFIXES, STREAM, place_targets, split_decoded
-from .photos import WRITTEN_SUFFIXES, read_stdin, streamed_photo, write_output
+from .photo_io import WRITTEN_SUFFIXES, read_stdin, streamed_photo, write_output
 from .running import Losses, Run, run_targets
 from .value_types import FRAMES, LEVEL, QUALITY, SCALE
 
 if TYPE_CHECKING:
     from ..api import PgiFile
-    from ..api.carried import Carried
+    from ..api.side_data_for_photo import Carried
     from ..models import Renderer
     from ..options import OnDamage
     from ..security.keyring import KeyLike
@@ -60,7 +60,8 @@ __all__ = ["decode"]
     type=SCALE,
     default="1",
     group="Decoding",
-    help="Decode 1/2, 1/4 or 1/8 of the width and of the height.",
+    help="Decode 1/2, 1/4 or 1/8 of the width and of the height. --level preview takes 4, too: faster than "
+    "fast at that size, and less sharp.",
 )
 @option(
     "--region",
@@ -87,7 +88,7 @@ __all__ = ["decode"]
     type=int,
     metavar="N",
     group="Decoding",
-    help="Frame of a sequence, counted from 0, or with a minus from the end. [default: 0]",
+    help="Frame of a sequence, counted from 0; -1 is the last. [default: 0]",
 )
 @option(
     "--frames",
@@ -252,7 +253,7 @@ class _Decoding:
 
     def _write_strips(self, file: PgiFile, target: Target, kind: str, progress: Progress) -> str | None:
         """Write the picture while it is decoded; None where the kind or the options do not allow it."""
-        from ..api.carried import not_held
+        from ..api.side_data_for_photo import not_held
 
         if self.options.window is not None or self.options.conceals or target.name == STREAM:
             return None
@@ -271,7 +272,7 @@ class _Decoding:
 
     def _carried(self, file: PgiFile, renderer: Renderer | None, kind: str, lost: list[str]) -> Carried:
         """What goes into an output beside its pixels; a note that they were synthesised, always."""
-        from ..api.carried import Carried
+        from ..api.side_data_for_photo import Carried
 
         carried = Carried() if self.strip else Carried.of(file, whole=self._is_whole)
         if renderer is None or not renderer.synthesised:

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .base import PgicCommand, option
+from .coding_options import effort_option, lossless_option, protect_option, quality_option
+from .command_base import PgicCommand, option
 from .file_options import output_options, run_options, strict_option
 from .key_options import recipient_options
 from .paths import PGI_SUFFIXES, place_targets, split_output
-from .photos import open_photo, photo_sources, write_output
+from .photo_io import open_photo, photo_sources, write_output
 from .roi_options import roi_options, show_roi_map
 from .running import Losses, Run, run_targets
 from .sequences import frame_options, write_frames
-from .value_types import EFFORT, QUALITY, SHARE
+from .signing_options import signing_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,15 +48,8 @@ _RATES = ("quality", "lossless", "max_bytes", "ratio", "bpp", "min_psnr")
     ),
 )
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT... [OUTPUT.pgi]")
-@option(
-    "-q",
-    "--quality",
-    type=QUALITY,
-    metavar="1-100",
-    group=_RATE,
-    help="Quality of the picture. [default: 50]",
-)
-@option("--lossless", is_flag=True, group=_RATE, help="Keep every pixel.")
+@quality_option("Quality of the picture. [default: 50]", _RATE)
+@lossless_option(_RATE)
 @option(
     "--codec",
     type=click.Choice(["auto", "learned", "lossless"]),
@@ -71,14 +65,7 @@ _RATES = ("quality", "lossless", "max_bytes", "ratio", "bpp", "min_psnr")
 @option(
     "--min-psnr", type=float, metavar="DB", group=_RATE, help="The smallest file that reaches a PSNR of DB."
 )
-@option(
-    "-e",
-    "--effort",
-    type=EFFORT,
-    metavar="1-3",
-    group="Coding",
-    help="1 is fast, 2 makes smaller files, 3 makes the smallest and is slow. [default: 2]",
-)
+@effort_option()
 @option(
     "--preprocess",
     multiple=True,
@@ -112,12 +99,8 @@ _RATES = ("quality", "lossless", "max_bytes", "ratio", "bpp", "min_psnr")
     advanced=True,
     help="Model to use, by id or digest ('pgic --version' lists them).",
 )
-@option(
-    "--protect",
-    type=SHARE,
-    metavar="X%",
-    group="Coding",
-    help="Add parity of X percent of the file, such as 5%, from which 'pgic repair' restores lost bytes.",
+@protect_option(
+    "Add parity of X percent of the file, such as 5%, from which 'pgic repair' restores lost bytes."
 )
 @option(
     "--strip",
@@ -136,20 +119,7 @@ _RATES = ("quality", "lossless", "max_bytes", "ratio", "bpp", "min_psnr")
     help="Which frame to code of a file that has several. [default: 1]",
 )
 @recipient_options
-@option(
-    "--sign",
-    "signing_key",
-    metavar="PEM",
-    group="Signature",
-    help="Sign the file with this private key ('pgic sign').",
-)
-@option(
-    "--cert",
-    metavar="PEM",
-    group="Signature",
-    advanced=True,
-    help="Certificates of the key of --sign, its own first.",
-)
+@signing_options("the file")
 @strict_option
 @frame_options
 @roi_options
@@ -165,8 +135,6 @@ def encode(
     strip: bool,
     frame: int | None,
     strict: bool,
-    signing_key: str | None,
-    cert: str | None,
     **options: Any,
 ) -> None:
     """Encode photos as .pgi files.
@@ -176,7 +144,8 @@ def encode(
     standard input. The file keeps EXIF, ICC, XMP, IPTC, comments and resolution, and pgic fills the metadata
     fields from them.
 
-    With --sequence, all photos become the frames of one file; 'pgic append' adds further ones.
+    With --sequence, all photos become the frames of one file, coded one after the other; 'pgic append' adds
+    further ones.
 
     A .pgi file cannot hold everything, further frames for instance. pgic names what is left out, one line
     for each file; --strict makes it an error.
@@ -194,12 +163,6 @@ def encode(
         raise click.UsageError("--show-roi needs --roi and one photo.")
     if show_roi is not None and options["recipients"]:
         raise click.UsageError("--show-roi would show openly what --to encrypts.")
-    if signing_key is not None:
-        from ..security.signatures import SigningKey
-
-        options["sign"] = SigningKey(signing_key, cert)
-    elif cert is not None:
-        raise click.UsageError("--cert says whose key --sign names; name one.")
     run = Run.plan(len(targets) or 1, running)
     if strip:
         options |= _nothing_beside_pixels()

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .base import PgicCommand, option
-from .describing import pgi_sources
+from .command_base import PgicCommand, option
+from .file_facts_output import pgi_sources
 from .file_options import output_options, run_options
 from .key_options import key_options, recipient_options
 from .paths import PGI_SUFFIXES, STREAM, place_targets, split_output
-from .photos import read_stdin
+from .photo_io import read_stdin
 from .running import Losses, Run, change_each, run_targets
 
 if TYPE_CHECKING:
@@ -109,8 +109,8 @@ def decrypt(
 ) -> None:
     """Turn encrypted .pgi files into plain ones.
 
-    That takes a key of the tier full. To look at a picture you need not decrypt its file: 'pgic decode --key'
-    and 'pgic info --key' do it in memory.
+    Decrypting takes a key of the tier full. To look at a picture you need not decrypt its file:
+    'pgic decode --key' and 'pgic info --key' do it in memory.
 
     INPUT is a .pgi file, a pattern, a folder with all folders below it, or - for standard input.
     """

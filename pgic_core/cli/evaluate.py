@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..terminal import say
-from .base import PgicCommand, option
-from .bench_common import limit_option, most_megapixels_option, qualities_option
+from .bench_options import limit_option, most_megapixels_option, qualities_option
+from .command_base import PgicCommand, option
 from .progress import progress_bar
 from .value_types import EXISTING, EXISTING_FILE, OUTPUT_FOLDER
 
@@ -148,7 +148,7 @@ def evaluate(
     of more than 8 bits are stored losslessly, and compared with other lossless formats. An interrupted run
     resumes where it stopped: finished measurements are kept in the folder 'work' of the report.
     """
-    from ..lab.bench.peers import PEERS
+    from ..lab.bench.peer_codecs import PEERS
     from ..lab.evaluate import EvaluateOptions
     from ..lab.evaluate import evaluate as measure
 

@@ -9,15 +9,15 @@ import click
 import numpy as np
 
 from ..container import atomic_write
-from ..data_files import read_arrays
 from ..errors import PgiInputError, PgiOptionError
 from ..features.api import DEFAULT_QP, decode_features, encode_features, inspect_features
 from ..features.bitstream import CODECS, MAGIC
-from ..features.carry import attach_features, features_file, read_features
+from ..features.channel_layout import PACKINGS
+from ..features.features_in_file import attach_features, features_file, read_features
 from ..features.prequantise import BIT_DEPTHS, QUANTISERS
-from ..features.repack import PACKINGS
+from ..small_files import read_arrays
 from ..terminal import say, show
-from .base import PgicGroup, option
+from .command_base import PgicGroup, option
 from .value_types import EXISTING_FILE, EXISTING_FOLDER, OUTPUT_FILE
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .base import option
+from .command_base import option
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .base import PgicCommand, option
-from .changes import draw_changes, show_each_change
-from .describing import describe_metadata, pgi_sources, show_each
+from .command_base import PgicCommand, option
+from .file_facts_output import describe_metadata, pgi_sources, show_each
+from .info_changes import draw_changes, show_each_change
 from .key_options import key_options
 from .value_types import OUTPUT_FILE
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..api import FileInfo, SequenceInfo
     from ..security.keyring import KeyLike
-    from ..security.signatures.stated import StatedSignature
+    from ..security.signatures.stated_signatures import StatedSignature
 
 __all__ = ["info"]
 
@@ -39,20 +39,20 @@ __all__ = ["info"]
     type=int,
     metavar="N",
     group="Sequences",
-    help="Say it of this frame, counted from 0, or with a minus from the end. [default: 0]",
+    help="Show this frame of a sequence, counted from 0; -1 is the last. [default: 0]",
 )
 @option(
     "--changes",
     is_flag=True,
     group="Sequences",
-    help="Say instead what each frame changes of another; with --frame, where and by how much.",
+    help="Show what each frame changes instead; with --frame, also where and by how much.",
 )
 @option(
     "--show-changes",
     type=OUTPUT_FILE,
     metavar="PNG",
     group="Sequences",
-    help="Draw the frame of --frame, with what it did not change darkened.",
+    help="Draw the frame that --frame names, and darken what it did not change.",
 )
 @key_options(advanced=True)
 def info(
@@ -65,7 +65,7 @@ def info(
 ) -> None:
     """Show what .pgi files contain.
 
-    That is size, codec, model, regions of interest, blocks, metadata, annotations and vendor fields.
+    pgic shows size, codec, model, regions of interest, blocks, metadata, annotations and vendor fields.
 
     INPUT is a .pgi file, a pattern, a folder with all folders below it, or - for standard input. No pixels
     are decoded. Of an encrypted file, pgic shows what its keys open.
@@ -135,8 +135,9 @@ def _stated(signature: StatedSignature) -> str:
         return "of an unknown algorithm"
     who = f"key {signature.key_id}" + (f" ({signature.subject})" if signature.subject else "")
     when = "" if signature.time_ms is None else f", {text_of_milliseconds(signature.time_ms)}"
-    stamps = f", {signature.stamps} time stamps" if signature.stamps > 1 else ", time stamp"
-    return f"{who}, {signature.algorithm}{when}{stamps if signature.stamps else ''}, not verified"
+    count = signature.stamps or 0
+    stamps = f", {count} time stamps" if count > 1 else ", time stamp" * count
+    return f"{who}, {signature.algorithm}{when}{stamps}, not verified"
 
 
 def _describe(facts: FileInfo) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ import click
 
 from ..errors import PgiOptionError
 from ..terminal import say
-from .base import PgicCommand, option
+from .command_base import PgicCommand, option
 from .value_types import EXISTING, OUTPUT_FILE, QUALITY
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def judge(
     from tempfile import TemporaryDirectory
 
     from ..container import atomic_write
-    from ..lab.evaluate.judging import draw_trials, judging_page, make_crops
+    from ..lab.evaluate.blind_judging import draw_trials, judging_page, make_crops
     from .progress import progress_bar
 
     if output.suffix.lower() != ".html":

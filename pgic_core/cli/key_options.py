@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..data_files import MOST_KEY, read_bytes
 from ..errors import PgiInputError
 from ..security.keyring import Keyring
 from ..security.keys import Passphrase, read_public_key
 from ..security.recipients import Recipient
-from ..security.tiers import Tier, tier_named
-from .base import option
+from ..security.tier_keys import Tier, tier_named
+from ..small_files import MOST_KEY, read_bytes
+from .command_base import option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,22 +29,26 @@ _PASSPHRASE = "passphrase"
 TIER = click.Choice([tier.label for tier in Tier])
 
 
-def key_options(*, advanced: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def key_options(
+    *, advanced: bool, name: str = "--key"
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """``--key``, which the command gets as its argument ``keys``: what :func:`pgic_core.open_file` takes.
 
     Args:
         advanced: whether only ``--help-all`` shows it.
+        name: of the option, where ``--key`` is another key: ``--unlock``.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
-        def bundled(*, key: tuple[str, ...], **others: Any) -> None:
-            keys = [_key(text) for text in key]
+        def bundled(*, opening_keys: tuple[str, ...], **others: Any) -> None:
+            keys = [_key(text) for text in opening_keys]
             Keyring(keys)  # a file that is no key ends the command before any work
             command(keys=keys, **others)
 
         return option(
-            "--key",
+            name,
+            "opening_keys",
             multiple=True,
             metavar="FILE",
             group=_GROUP,
@@ -144,6 +149,8 @@ def _recipient(text: str, tier: Tier) -> Recipient:
     head, colon, rest = text.partition(":")
     if colon and head in TIER.choices:
         tier, text = tier_named(head), rest
+    elif colon and head != _PASSPHRASE and os.path.exists(rest) and not os.path.exists(text):
+        raise click.UsageError(f"--to {text}: {head} is no tier; there are {', '.join(TIER.choices)}.")
     return Recipient(_passphrase(text, repeat=True) or read_public_key(text), tier)
 
 

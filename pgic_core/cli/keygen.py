@@ -8,7 +8,7 @@ import click
 
 from ..errors import PgiInputError
 from ..terminal import show
-from .base import PgicCommand, option
+from .command_base import PgicCommand, option
 
 __all__ = ["keygen"]
 
@@ -40,8 +40,8 @@ def keygen(name: str, kind: str) -> None:
     """Make a pair of keys: NAME.key, which is secret, and NAME.pub, which you give away.
 
     Others encrypt files for you with NAME.pub; you open them with NAME.key, which only your user can read.
-    A key that signs is for 'pgic sign': NAME.pem is secret, NAME.pem.pub is for those who verify.
-    Nothing is asked or sent anywhere. Whoever loses the only key of a file loses the file.
+    Kinds for signatures make NAME.pem, which 'pgic sign' takes and which is secret, and NAME.pem.pub for
+    those who verify. pgic sends nothing anywhere. Whoever loses the only key of a file loses the file.
     """
     path = Path(name)
     if not path.name:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..data_files import MOST_JSON, parse_json
 from ..errors import PgiInputError
-from .base import PgicGroup, option
-from .describing import describe_metadata, pgi_sources, show_each
+from ..small_files import MOST_JSON, parse_json
+from .command_base import PgicGroup, option
+from .file_facts_output import describe_metadata, pgi_sources, show_each
 from .key_options import key_options
 from .paths import STREAM
 from .roi_options import shapes_in

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..terminal import show
-from .base import PgicGroup, option
+from .command_base import PgicGroup, option
 from .value_types import EXISTING_FILE, EXISTING_FOLDER
 
 if TYPE_CHECKING:
@@ -44,6 +44,6 @@ def sign(folder: Path, key: Path) -> None:
 
     PGIC_MODEL_PATH then accepts it wherever PGIC_MODEL_KEYS names the public key.
     """
-    from ..models.trust import sign_model
+    from ..models.model_trust import sign_model
 
     show(f"{folder}: signed with key {sign_model(folder, str(key))}")

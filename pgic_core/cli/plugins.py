@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from ..terminal import show, show_json
-from .base import PgicCommand, option
-from .describing import show_facts
+from .command_base import PgicCommand, option
+from .file_facts_output import show_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

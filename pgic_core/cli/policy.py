@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ..terminal import show as show_line
-from .base import PgicGroup, option
+from .command_base import PgicGroup, option
 from .value_types import EXISTING_FILE
 
 __all__ = ["policy"]

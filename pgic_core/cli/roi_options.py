@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..data_files import read_json
 from ..errors import PgiInputError, PgiOptionError
-from .base import option
-from .drawing import write_drawing
+from ..small_files import read_json
+from .command_base import option
+from .drawing_output import write_drawing
 from .value_types import OUTPUT_FILE
 
 if TYPE_CHECKING:

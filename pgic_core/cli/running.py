@@ -13,7 +13,7 @@ import click
 from ..errors import PgiInputError
 from ..terminal import say
 from .batch import Report, run_batch
-from .describing import pgi_sources
+from .file_facts_output import pgi_sources
 from .paths import STREAM, Target, claim
 
 if TYPE_CHECKING:

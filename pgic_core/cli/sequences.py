@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..terminal import say
-from .base import PgicCommand, option
 from .batch import run_batch
+from .coding_options import effort_option, lossless_option, protect_option, quality_option
+from .command_base import PgicCommand, option
 from .file_options import run_options, strict_option
+from .key_options import recipient_options
 from .paths import STREAM, Source, Target, claim
-from .photos import open_photo, photo_sources
+from .photo_io import open_photo, photo_sources
 from .running import Losses, Run
-from .value_types import EFFORT, QUALITY, SHARE
+from .signing_options import signing_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -134,31 +136,12 @@ def write_frames(
 )
 @click.argument("sequence", metavar="SEQUENCE.pgi")
 @click.argument("inputs", nargs=-1, required=True, metavar="PHOTO...")
-@option(
-    "-q",
-    "--quality",
-    type=QUALITY,
-    metavar="1-100",
-    group="Coding",
-    help="Quality of the pictures. [default: that of the last frame, else 50]",
-)
-@option("--lossless", is_flag=True, group="Coding", help="Keep every pixel.")
-@option(
-    "-e",
-    "--effort",
-    type=EFFORT,
-    metavar="1-3",
-    group="Coding",
-    help="1 is fast, 2 makes smaller files, 3 makes the smallest and is slow. [default: 2]",
-)
-@option(
-    "--protect",
-    type=SHARE,
-    metavar="X%",
-    group="Coding",
-    advanced=True,
-    help="Add parity of X percent to each frame.",
-)
+@quality_option("Quality of the pictures. [default: that of the last frame, else 50]")
+@lossless_option()
+@effort_option()
+@protect_option("Add parity of X percent to each frame.", advanced=True)
+@recipient_options
+@signing_options("each frame, and its place,")
 @_KEY_DISTANCE
 @_DURATION
 @strict_option
@@ -174,9 +157,11 @@ def append(
 ) -> None:
     """Append photos to a sequence, in place.
 
-    What is there is neither read again nor changed: a frame costs the same in a sequence of any length. A
-    .pgi file of one picture becomes the first frame, and a file that is not there is made. All frames have
-    the same size. Whoever is interrupted loses no more than the frame at hand.
+    pgic neither reads again nor changes the frames that are there, so appending takes the same time however
+    long the sequence is. A .pgi file of one picture becomes the first frame. A file that does not exist is
+    made. All frames have the same size. What follows an encrypted frame is encrypted too: say for whom. An
+    interrupted run loses at most the frame that it was writing.
+    Photos are coded one after the other, whatever -j says.
 
     PHOTO is a photo, a pattern, or a folder with all folders below it.
     """

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..security.keyring import Keyring
-from .base import PgicCommand, option
-from .describing import pgi_sources
+from .command_base import PgicCommand, option
+from .file_facts_output import pgi_sources
 from .file_options import run_options
+from .key_options import key_options
 from .running import do_each
 
 if TYPE_CHECKING:
+    from ..security.keyring import KeyLike
     from .file_options import RunOptions
 
 __all__ = ["sign"]
@@ -31,23 +32,18 @@ __all__ = ["sign"]
     "--key",
     required=True,
     metavar="PEM",
-    help="Private key that signs: Ed25519, P-256 or ML-DSA-65, without a passphrase.",
+    help="Private key that signs: Ed25519, P-256, ML-DSA-65 or SM2, without a passphrase.",
 )
 @option("--cert", metavar="PEM", help="Certificates of the key, its own first.")
 @option("--original", metavar="FILE", help="Sign the SHA-256 of the camera's file, too.")
-@option(
-    "--unlock",
-    multiple=True,
-    metavar="FILE.key",
-    help="Key that opens an encrypted file in full. [default: the files that PGIC_KEYS names]",
-)
+@key_options(advanced=False, name="--unlock")
 @run_options
 def sign(
     inputs: tuple[str, ...],
     key: str,
     cert: str | None,
     original: str | None,
-    unlock: tuple[str, ...],
+    keys: list[KeyLike],
     running: RunOptions,
 ) -> None:
     """Sign .pgi files in place.
@@ -62,13 +58,12 @@ def sign(
     from ..security.signatures import SigningKey
 
     signer = SigningKey(key, cert)
-    Keyring(unlock)  # a file that is no key ends the command before any work
     sources = pgi_sources(inputs)
     if original is not None and len(sources) != 1:
         raise click.UsageError("--original is the camera's file of one photo; name one FILE.")
 
     def work(name: str) -> str:
-        sign_file(name, signer, original=original, keys=unlock)
+        sign_file(name, signer, original=original, keys=keys)
         return f"{name}: signed by key {signer.key_id.hex()} ({signer.algorithm})"
 
     do_each([source.name for source in sources], work, running)

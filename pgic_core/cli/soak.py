@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..terminal import console, show
-from .base import PgicCommand, option
-from .bench_common import csv_option, images_argument
+from .bench_options import csv_option, images_argument
+from .command_base import PgicCommand, option
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def soak(
     """
     from tempfile import TemporaryDirectory
 
-    from ..lab.bench.pictures import find_samples, load_rgb, synthetic_picture
+    from ..lab.bench.bench_pictures import find_samples, load_rgb, synthetic_picture
     from ..lab.soak import soak as run
 
     found = list(dict.fromkeys(sample.path for sample in find_samples(images))) if images else []

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .base import PgicCommand, option
+from .command_base import PgicCommand, option
 from .file_options import OutputOptions, run_options
 from .frame_numbers import frame_targets, numbers_of
 from .key_options import key_options
-from .photos import write_output
+from .photo_io import write_output
 from .running import Losses, Run, run_targets
 from .value_types import FRAMES
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from ..container import atomic_write
-from ..data_files import read_bytes
+from ..small_files import read_bytes
 from ..terminal import show
-from .base import PgicCommand, option
+from .command_base import PgicCommand, option
 
 __all__ = ["timestamp"]
 

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import click
 
 from ..options import FAST
-from ..security.signatures.info import HOLDS, LOCKED, SUPERSEDED
+from ..security.signatures.signature_info import HOLDS, LOCKED, SUPERSEDED
 from ..terminal import say
-from .base import PgicCommand, option
 from .batch import run_batch
-from .describing import pgi_sources
+from .command_base import PgicCommand, option
+from .file_facts_output import pgi_sources
 from .file_options import run_options
 from .key_options import key_options
 from .paths import STREAM, Source
+from .pipe_inputs import stdin_stream
 from .running import Run
-from .streams import stdin_stream
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..security.keyring import KeyLike
     from ..security.signatures import SignatureInfo
     from .batch import Progress
@@ -55,8 +58,8 @@ def verify(
 ) -> None:
     """Check every byte of .pgi files, and their signatures.
 
-    That means CRC32, SHA-256, and that the picture decodes. pgic also names the renderer that draws the level
-    fast here. Of an encrypted file, what no key opens is checked by CRC32 and SHA-256 only.
+    pgic checks CRC32 and SHA-256, and decodes the picture. It also names the renderer that draws the level
+    fast here. Parts of an encrypted file that no key opens are checked by CRC32 and SHA-256 only.
 
     A changed file that was signed is an error. Without --trust nobody is trusted, and pgic names keys only.
 
@@ -80,7 +83,10 @@ def verify(
         if file.encrypted:
             what = "no key opens its content" if file.tier is None else f"keys open the tier {file.tier}"
             opened = f", encrypted, {what}"
-        said[source.name] = [line for each in signatures for line in _said(each)]
+        if facts.sequence is None:
+            said[source.name] = [line for each in signatures for line in _said(each)]
+        else:
+            said[source.name] = _said_of_frames(signatures, facts.sequence.frames)
         frames = ""
         if facts.sequence is not None:
             frames = f", all {facts.sequence.frames:,} frames"
@@ -108,6 +114,25 @@ def verify(
     report.finish()
 
 
+def _said_of_frames(found: Sequence[SignatureInfo], frames: int) -> list[str]:
+    """What the signatures of all frames of a sequence prove together."""
+    lines = []
+    signers = Counter((each.signer, each.algorithm, each.reason, each.state) for each in found)
+    for (signer, algorithm, reason, state), count in signers.items():
+        lines.append(f"  {count:,} signatures on {frames:,} frames by {signer}, {algorithm}: {state}")
+        if reason:
+            lines.append(f"    not proven: who signed, since {reason}")
+    placed = [each.frame.number for each in found if each.state == HOLDS and each.frame is not None]
+    if placed:
+        last = max(placed)
+        what = f"frames 0 to {last} are" if last else "frame 0 is"
+        lines.append(f"    proven: {what} as the signer of frame {last} found them, in this order")
+    if found:
+        unplaced = "" if len(placed) == frames else "that all frames are in their place; "
+        lines.append(f"    not proven: {unplaced}that no frame followed; the time; what the pictures show")
+    return lines
+
+
 def _said(found: SignatureInfo) -> list[str]:
     """What a signature proves and what not, one thing a line."""
     from ..camera.timestamps import text_of_milliseconds
@@ -117,7 +142,8 @@ def _said(found: SignatureInfo) -> list[str]:
     if found.reason:
         lines.append(f"    not proven: who signed, since {found.reason}")
     if found.revocation_checked:
-        lines.append("    proven: lists of their issuers name none of its certificates as revoked")
+        by = "" if found.stamped_ms is None else " by the time of its stamp"
+        lines.append(f"    proven: lists of their issuers name none of its certificates as revoked{by}")
     if found.revocation_checked is False:
         lines.append("    not proven: that its certificate was not revoked (--crl)")
     if found.state == SUPERSEDED:

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..data_files import MOST_KEY, read_bytes
 from ..errors import PgiInputError
+from ..small_files import MOST_KEY, read_bytes
 from ..terminal import say, show
-from .base import PgicGroup, option
-from .photos import open_photo, write_output
+from .command_base import PgicGroup, option
+from .key_options import key_options
+from .photo_io import open_photo, write_output
 from .value_types import EXISTING_FILE, OUTPUT_FILE, QUALITY
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from ..security.keyring import KeyLike
 
 __all__ = ["watermark"]
 
@@ -66,12 +69,15 @@ def embed(photo: Path, output: Path, key: Path, identity: str | None, quality: i
     The watermark changes pixels: keep the original where the photo is to be evidence.
     """
     from ..api import encode
+    from ..api.conversion_losses import collected, sentence
     from ..security.watermark import Watermark
 
     mark = Watermark(_key(key)) if identity is None else Watermark(_key(key), _id(identity))
     image, _ = open_photo(str(photo))
-    with image:
+    with image, collected() as lost:
         data = encode(image, quality=quality, watermark=mark)
+    if lost:
+        say(f"pgic: {sentence(str(photo), lost)}")
     write_output(str(output), data)
     show(mark.identity.hex())
 
@@ -79,7 +85,8 @@ def embed(photo: Path, output: Path, key: Path, identity: str | None, quality: i
 @watermark.command(examples=("pgic watermark detect copy.jpg --key mark.key",))
 @click.argument("picture", metavar="INPUT", type=EXISTING_FILE)
 @_KEY
-def detect(picture: Path, key: Path) -> None:
+@key_options(advanced=False, name="--unlock")
+def detect(picture: Path, key: Path, keys: list[KeyLike]) -> None:
     """Find the id in a picture, and print it.
 
     INPUT is a .pgi file or a photo, which may have been coded again, scaled, cropped or turned. The exit
@@ -87,7 +94,7 @@ def detect(picture: Path, key: Path) -> None:
     """
     from ..security.watermark import detect as find
 
-    found = find(_pixels(picture), _key(key))
+    found = find(_pixels(picture, keys), _key(key))
     if found is None:
         say(f"pgic: {picture}: no watermark of this key")
         sys.exit(1)
@@ -98,7 +105,8 @@ def detect(picture: Path, key: Path) -> None:
 @watermark.command(examples=("pgic watermark edits copy.jpg --key mark.key",))
 @click.argument("picture", metavar="INPUT", type=EXISTING_FILE)
 @_KEY
-def edits(picture: Path, key: Path) -> None:
+@key_options(advanced=False, name="--unlock")
+def edits(picture: Path, key: Path, keys: list[KeyLike]) -> None:
     """Find blocks of a marked picture that were changed.
 
     Prints x, y, width and height of each, in pixels. INPUT has the size in which it was marked; it may have
@@ -106,7 +114,7 @@ def edits(picture: Path, key: Path) -> None:
     """
     from ..security.watermark import find_edits
 
-    found = find_edits(_pixels(picture), _key(key))
+    found = find_edits(_pixels(picture, keys), _key(key))
     if found is None:
         say(f"pgic: {picture}: no watermark of this key, or the picture was scaled or cropped")
         sys.exit(1)
@@ -118,7 +126,7 @@ def edits(picture: Path, key: Path) -> None:
         sys.exit(1)
 
 
-def _pixels(picture: Path) -> NDArray[Any]:
+def _pixels(picture: Path, keys: list[KeyLike]) -> NDArray[Any]:
     """The pixels of a photo or a .pgi file, as stored."""
     import numpy as np
 
@@ -128,7 +136,7 @@ def _pixels(picture: Path) -> NDArray[Any]:
     with picture.open("rb") as file:
         start = file.read(4)
     if is_pgi(start):
-        return decode(picture)
+        return decode(picture, keys=keys)
     image, _ = open_photo(str(picture))
     with image:
         return np.asarray(image.convert("L" if image.mode == "L" else "RGB"))

@@ -29,9 +29,9 @@ __all__ = ["CodedFacts", "CodedImage", "Payload", "no_latent", "open_image"]
 _SEQUENCE, _CHANGE = 3, 4
 _CHANGE_OPENER = ".learned.change_image"
 _OPENERS = {
-    0: (".lossless.image", "open_raw"),
+    0: (".lossless.decoder", "open_raw"),
     1: (".learned.image_with_opacity", "open_learned"),
-    2: (".lossless.image", "open_lossless"),
+    2: (".lossless.decoder", "open_lossless"),
 }
 """``compression_type`` -> module of this package and function, which takes a :class:`Payload`."""
 
@@ -196,6 +196,6 @@ def open_image(
         changed: CodedImage = import_module(_CHANGE_OPENER, __package__).open_change(payload, reference())
         return changed
     # Not imported for pictures that need no plugin.
-    from .vendor import open_vendor
+    from .vendor_codecs import open_vendor
 
     return open_vendor(compression_type, payload)

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import PgiFormatError
-from .tiling import Box
+from .rectangle import Rectangle
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,14 +85,14 @@ class Homography:
             places: NDArray[np.float64] = mapped[:, :2] / mapped[:, 2:]
         return places
 
-    def reach(self, area: Box, within: Box) -> Box:
+    def reach(self, area: Rectangle, within: Rectangle) -> Rectangle:
         """What must be known to interpolate an area, cut at ``within``."""
         corners = [[x, y] for x in (area.left, area.right) for y in (area.top, area.bottom)]
         found = self.apply(np.array(corners, np.float64))
         low, high = np.floor(found.min(0)).astype(int) - _REACH, np.ceil(found.max(0)).astype(int) + _REACH
-        return Box(*low.tolist(), *high.tolist()).overlap(within)
+        return Rectangle(*low.tolist(), *high.tolist()).overlap(within)
 
-    def between(self, area: Box, seen: Box, scale: int) -> NDArray[np.float64]:
+    def between(self, area: Rectangle, seen: Rectangle, scale: int) -> NDArray[np.float64]:
         """The matrix from pixels of ``area`` to those of ``seen``, both reduced by ``scale``."""
         outwards = np.array([[scale, 0, area.left], [0, scale, area.top], [0, 0, 1]], np.float64)
         inwards = np.array([[1 / scale, 0, -seen.left / scale], [0, 1 / scale, -seen.top / scale], [0, 0, 1]])

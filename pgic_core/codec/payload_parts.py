@@ -10,11 +10,11 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from .alpha import LENGTH_SIZE, read_alpha_length
-from .tiling import Z_STRIDE
+from .tiles_and_windows import Z_STRIDE
 
 if TYPE_CHECKING:
     from .base import Payload
-    from .tiling import Grid
+    from .tiles_and_windows import Grid
 
 __all__ = ["Layer", "PayloadPart", "PayloadPlan", "payload_plan"]
 
@@ -102,7 +102,7 @@ def _lossless(
     payload: Payload, layer: Layer, *, plain: bool, before: int = 0
 ) -> tuple[list[PayloadPart], Grid]:
     """Parts of a lossless stream, and its grid; ``before`` bytes stand before it and go with its header."""
-    from .lossless.image import LosslessImage
+    from .lossless.decoder import LosslessImage
 
     size = payload.width, payload.height
     image = LosslessImage(payload.read, payload.length, *size, plain=plain, limits=payload.limits)
@@ -115,7 +115,8 @@ def _lossless(
 def _learned(payload: Payload) -> PayloadPlan:
     from dataclasses import replace
 
-    from .learned.stream import LAYERS, parse
+    from .learned.stream import parse
+    from .learned.tile_index import LAYERS
 
     alpha = read_alpha_length(payload.read, payload.length)
     start = LENGTH_SIZE + alpha

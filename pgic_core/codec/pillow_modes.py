@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import PgiInputError, PgiOptionError
-from .deep_samples import deep_samples
+from .high_bit_depth_samples import deep_samples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,9 +53,9 @@ def samples_of_image(image: object, losses: list[str]) -> NDArray[Any]:
     """The pixels of the present frame.
 
     Grey, 16-bit, float and RGB modes with and without alpha stay what they are, and so do several channels
-    of 16 bits, which Pillow reduces to 8 (:mod:`.deep_samples`). Mode 1 becomes grey of 0 and 255; I becomes
-    what its file holds, of TIFF int16, int32, uint16 or uint32, of PNG and PNM uint16, and else int32;
-    palettes become RGB, or RGBA where they or the image have transparency; a colour key becomes alpha;
+    of 16 bits, which Pillow reduces to 8 (:mod:`.high_bit_depth_samples`). Mode 1 becomes grey of 0 and 255;
+    I becomes what its file holds, of TIFF int16, int32, uint16 or uint32, of PNG and PNM uint16, and else
+    int32; palettes become RGB, or RGBA where they or the image have transparency; a colour key becomes alpha;
     premultiplied alpha is divided out; CMYK and LAB become sRGB, by the image's ICC profile if it has a sound
     one.
 

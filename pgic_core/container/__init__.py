@@ -13,16 +13,18 @@ from .annotations import (
     annotations_to_maps,
     upright_size,
 )
-from .atomic import atomic_write
-from .extension import ExtensionKey, parse_extension, serialize_extension
+from .atomic_writing import atomic_write
+from .block_entry import BlockEntry, BlockFlag, BlockType
+from .byte_source import ByteSource, open_source
+from .extension_block import ExtensionKey, parse_extension, serialize_extension
+from .file_header import FORMAT_VERSION, is_pgi
 from .image_fields import IMAGE_FIELDS_SIZE, Compression, ImageFields, ImageType
 from .jpeg_segments import Segment, other_segments, pack_segments, put_segments, unpack_segments
-from .layout import FORMAT_VERSION, BlockEntry, BlockFlag, BlockType, is_pgi
-from .metadata import Location, Metadata, parse_metadata, serialize_metadata
+from .metadata_block import Location, Metadata, parse_metadata, serialize_metadata
 from .reader import PgiReader
-from .source import ByteSource, open_source
-from .strategy import Strategy, strategy_from_map
-from .writer import KEEP, Keep, build_file, iter_file, rewrite, rewrite_file, write_file
+from .rewriting import KEEP, Keep, rewrite, rewrite_file
+from .strategy_field import Strategy, strategy_from_map
+from .writer import build_file, iter_file, write_file
 
 __all__ = [
     "FORMAT_VERSION",

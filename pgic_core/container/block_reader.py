@@ -6,21 +6,22 @@ import hashlib
 import zlib
 from typing import TYPE_CHECKING
 
-from ..closing import Closing
+from ..closing_on_exit import Closing
 from ..errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
 from ..limits import DEFAULT_LIMITS
-from .layout import BlockType
+from .block_entry import BlockType
+from .byte_source import ByteSource, open_source
 from .parity import DEFAULT_SHARE
 from .parity_reading import Protection
 from .protected_header import check_parity, open_protected, trailing
-from .source import ByteSource, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..limits import Limits
-    from .layout import BlockEntry, Header
-    from .source import SourceLike
+    from .block_entry import BlockEntry
+    from .byte_source import SourceLike
+    from .file_header import Header
 
 __all__ = ["BlockReader", "require_known_flags"]
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from ..errors import PgiOptionError
-from .erasure import Code, add_products, parity_logs
-from .layout import ENTRY, FIXED_HEADER_SIZE, HEADER_CHECKSUM, BlockEntry, BlockType
+from .block_entry import BlockEntry, BlockType
+from .file_header import ENTRY, FIXED_HEADER_SIZE, HEADER_CHECKSUM
+from .reed_solomon import Code, add_products, parity_logs
 
 if TYPE_CHECKING:
-    from .erasure import Symbols
+    from .reed_solomon import Symbols
 
 __all__ = [
     "DEFAULT_SHARE",

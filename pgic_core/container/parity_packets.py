@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import PgiFormatError
-from .erasure import restored_sectors
 from .parity import PACKET_MAGIC, Layout
+from .reed_solomon import restored_sectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from .layout import BlockEntry
-    from .source import ByteSource
+    from .block_entry import BlockEntry
+    from .byte_source import ByteSource
 
 __all__ = ["PacketSet", "find_packets", "packets_of"]
 

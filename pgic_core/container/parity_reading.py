@@ -8,11 +8,11 @@ import zlib
 from typing import TYPE_CHECKING
 
 from ..errors import PgiFormatError, PgiWarning
-from .erasure import restored_sectors
-from .layout import FIXED_HEADER_SIZE, parse_fixed_header, parse_header
+from .byte_source import ByteSource
+from .file_header import FIXED_HEADER_SIZE, parse_fixed_header, parse_header
 from .parity import GAP, bare_header, parity_place
 from .parity_packets import PacketSet, find_packets
-from .source import ByteSource
+from .reed_solomon import restored_sectors
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

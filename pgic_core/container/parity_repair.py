@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..errors import PgiFormatError, PgiUnsupportedError
-from .layout import BlockType
+from .block_entry import BlockType
 from .parity import bare_header, protected
 from .parity_packets import packets_of
 from .parity_reading import Protection, lost_header
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ..limits import Limits
+    from .byte_source import ByteSource
     from .parity import Pieces
-    from .source import ByteSource
 
 __all__ = ["Mended", "mend", "with_parity"]
 

@@ -7,13 +7,14 @@ import warnings
 from typing import TYPE_CHECKING
 
 from ..errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError, PgiWarning
-from .layout import FIXED_HEADER_SIZE, BlockType, Header, parse_fixed_header, parse_header
+from .block_entry import BlockType
+from .file_header import FIXED_HEADER_SIZE, Header, parse_fixed_header, parse_header
 from .parity_packets import PacketSet, packets_of
 from .parity_reading import Protection, lost_header
 
 if TYPE_CHECKING:
     from ..limits import Limits
-    from .source import ByteSource
+    from .byte_source import ByteSource
 
 __all__ = ["check_parity", "open_protected", "read_header", "trailing"]
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..errors import PgiChecksumError, PgiFormatError, PgiUnsupportedError
 from ..limits import DEFAULT_LIMITS
+from .block_entry import BlockEntry, BlockType
 from .block_reader import BlockReader, require_known_flags
 from .deflate import DICTIONARY_BYTES, inflate
-from .extension import ExtensionKey, location_from_map, parse_extension
+from .extension_block import ExtensionKey, location_from_map, parse_extension
 from .image_fields import IMAGE_FIELDS_SIZE, Compression, ImageFields
-from .layout import BlockEntry, BlockType
-from .metadata import Metadata, agrees, parse_metadata
+from .metadata_block import Metadata, agrees, parse_metadata
 
 if TYPE_CHECKING:
     from ..limits import Limits
-    from .source import SourceLike
+    from .byte_source import SourceLike
 
 __all__ = ["PgiReader", "SealedContent"]
 
@@ -257,7 +257,7 @@ class PgiReader(BlockReader):
     def _verify_block(self, block: BlockEntry) -> None:
         if block.sequence:
             # Not imported for pictures.
-            from .sequence import SequenceReader
+            from .sequence_reader import SequenceReader
 
             SequenceReader(self).verify()
         else:

@@ -1,4 +1,4 @@
-"""Change frames in short form: what of their file is not known anyway (FORMAT.md, section 11)."""
+"""Change frames in short form: without what follows from the file that they are in (FORMAT.md, 11)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from ..errors import PgiChecksumError, PgiFormatError, PgiOptionError
 from ..varint import varint
+from .block_entry import BlockType
 from .deflate import deflate_stream, inflate_stream
+from .file_header import SEQUENCE_VERSION
 from .image_fields import IMAGE_FIELDS_SIZE, Compression
-from .layout import SEQUENCE_VERSION, BlockType
-from .records import VarintReader
+from .sequence_records import VarintReader
 from .writer import assemble, make_block
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ of a network; nothing else here needs torch.
 from __future__ import annotations
 
 from .api import decode_features, encode_features, inspect_features
-from .carry import attach_features, features_file, read_features
+from .features_in_file import attach_features, features_file, read_features
 
 __all__ = [
     "attach_features",

@@ -11,10 +11,9 @@ import numpy.typing as npt
 from pgic_core.errors import PgiFormatError, PgiOptionError
 from pgic_core.limits import DEFAULT_LIMITS, Limits
 
-from . import coder, video
+from . import hevc_carrier, pgic_coder
 from .bitstream import CODECS, CodecName, Record, Stream, read_stream, write_stream
-from .prequantise import QuantiserKind, fit_quantiser
-from .repack import (
+from .channel_layout import (
     PACKINGS,
     FrameLayout,
     Packing,
@@ -24,7 +23,8 @@ from .repack import (
     order_to_bytes,
     plan_layout,
 )
-from .tensors import as_float_map, round_to_bfloat16
+from .feature_arrays import as_float_map, round_to_bfloat16
+from .prequantise import QuantiserKind, fit_quantiser
 
 __all__ = ["DEFAULT_QP", "MAX_ORDERED_CHANNELS", "decode_features", "encode_features", "inspect_features"]
 
@@ -79,10 +79,10 @@ def encode_features(
         orders = b""
         if codec == "pgic":
             if qp is None:
-                payload = coder.encode_samples(fitted.quantise(values))
+                payload = pgic_coder.encode_samples(fitted.quantise(values))
             else:
                 fitted = fit_quantiser(values, "uniform", 8)
-                payload = coder.encode_values(values, qp)
+                payload = pgic_coder.encode_values(values, qp)
         else:
             orders, payload = _encode_video(fitted.quantise(values), packing, bits, qp)
         return Record(name, dtype, batched, shape, codec, packing, qp, fitted, orders, payload)
@@ -138,8 +138,8 @@ def inspect_features(data: bytes | bytearray | memoryview, *, limits: Limits = D
 def _check_qp(qp: float | None, codec: CodecName) -> None:
     if qp is None:
         return
-    if isinstance(qp, bool) or not isinstance(qp, int | float) or not 0 <= qp <= video.MAX_QP:
-        raise PgiOptionError(f"qp must be 0 to {video.MAX_QP}, or None for lossless, not {qp!r}.")
+    if isinstance(qp, bool) or not isinstance(qp, int | float) or not 0 <= qp <= hevc_carrier.MAX_QP:
+        raise PgiOptionError(f"qp must be 0 to {hevc_carrier.MAX_QP}, or None for lossless, not {qp!r}.")
     grain = 1 if codec == "hevc" else 4
     if qp * grain != round(qp * grain):
         raise PgiOptionError(f"qp must be {'whole' if grain == 1 else 'a multiple of 0.25'}, not {qp!r}.")
@@ -162,7 +162,9 @@ def _encode_video(
             orders += order_to_bytes(order)
             one = one[order]
         frames.append(layout.pack(one))
-    return orders, video.encode_frames(np.concatenate(frames), bits=bits, qp=None if qp is None else int(qp))
+    return orders, hevc_carrier.encode_frames(
+        np.concatenate(frames), bits=bits, qp=None if qp is None else int(qp)
+    )
 
 
 def _check_claims(record: Record, limits: Limits) -> None:
@@ -175,7 +177,7 @@ def _check_claims(record: Record, limits: Limits) -> None:
     layout = plan_layout(record.packing, channels, height, width)
     limits.check("tiles", count * layout.frames, "The video of a feature map")
     limits.check("pixels", count * layout.samples, "The video of a feature map")
-    if max(layout.frame_height, layout.frame_width) > video.MAX_SIDE:
+    if max(layout.frame_height, layout.frame_width) > hevc_carrier.MAX_SIDE:
         raise PgiFormatError("A feature map announces larger frames than HEVC has.")
     if record.qp is not None and record.qp % 1:
         raise PgiFormatError("A feature map announces a QP that HEVC does not have.")
@@ -191,10 +193,10 @@ def _decode_record(record: Record) -> Array:
     if record.codec == "hevc":
         values = table.dequantise(_decode_video(record))
     elif record.qp is None:
-        values = table.dequantise(coder.decode_samples(record.payload, record.shape))
+        values = table.dequantise(pgic_coder.decode_samples(record.payload, record.shape))
     else:
         low, high = (float(v) for v in table.ranges[0])
-        values = coder.decode_values(record.payload, record.shape, low, high)
+        values = pgic_coder.decode_values(record.payload, record.shape, low, high)
     out: Array = values if record.batched else values[0]
     if record.dtype == "float16":
         limit = float(np.finfo(np.float16).max)
@@ -206,7 +208,7 @@ def _decode_video(record: Record) -> npt.NDArray[np.uint16]:
     count, channels, height, width = record.shape
     layout: FrameLayout = plan_layout(record.packing, channels, height, width)
     shape = (count * layout.frames, layout.frame_height, layout.frame_width)
-    frames = video.decode_frames(record.payload, shape, bits=record.quantiser.bits)
+    frames = hevc_carrier.decode_frames(record.payload, shape, bits=record.quantiser.bits)
     out = np.empty(record.shape, np.uint16)
     size = order_size(channels) if record.orders else 0
     for i in range(count):

@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Literal
 from pgic_core.errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
 from pgic_core.varint import varint
 
+from .channel_layout import PACKINGS, Packing
+from .feature_arrays import DTYPES
 from .prequantise import Quantiser
-from .repack import PACKINGS, Packing
-from .tensors import DTYPES
 
 if TYPE_CHECKING:
     from pgic_core.limits import Limits

@@ -11,7 +11,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import PgiOptionError, PgiWarning
-from .copies import copy_of_answer, copy_of_argument
+from .argument_copies import copy_of_answer, copy_of_argument
 from .loading import Plugin, PluginSet
 from .trace import Stopwatch, brief, trace
 

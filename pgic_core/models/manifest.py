@@ -7,9 +7,9 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from ..data_files import read_json
 from ..errors import PgiInputError, PgiModelError
-from .renderers import parse_renderers, renderer_digest
+from ..small_files import read_json
+from .levels import parse_renderers, renderer_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,7 @@ __all__ = ["IDENTITY_FILES", "MANIFEST_NAME", "identity_digest", "read_manifest"
 MANIFEST_NAME = "manifest.json"
 IDENTITY_FILES = ("context.onnx", "means.onnx", "state.onnx", "synthesis.onnx", "tables.npz")
 """What decides symbols and the pixels of the level ``fast``. Encoder networks, other precisions and further
-renderers (:mod:`.renderers`) may be added to a model, or be replaced, without changing its digest."""
+renderers (:mod:`.levels`) may be added to a model, or be replaced, without changing its digest."""
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 _TYPES: dict[str, type | tuple[type, ...]] = {

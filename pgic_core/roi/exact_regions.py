@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from PIL import Image
 
-from ..codec.cell_maps import rectangles
+from ..codec.cells_to_rectangles import rectangles
 from ..codec.learned.stream import EXACT_SIDE
 from ..container import ExtensionKey, Polygon, upright_size
 from ..errors import PgiOptionError
 from ..hooks import find_roi
-from .blocks import box_cover, fit, grid_shape
-from .resolve import ANNOTATIONS
-from .shapes import shape_of, stored_mask, stored_point
+from .roi_argument import ANNOTATIONS
+from .roi_grid import box_cover, fit, grid_shape
+from .shape_importance import shape_of, stored_mask, stored_point
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,8 +1,11 @@
 """Who may see a file, and who changed it: encryption by tier, keys, and what else guards a file.
 
-``sealing`` writes encrypted files and ``opening`` opens them; ``tiers``, ``field_tiers`` and
-``encryption_plan`` say what is for whom. ``keys``, ``keyring`` and ``recipients`` are about keys, ``suites``
-and ``schemes`` about algorithms. ``signatures`` and ``watermark`` are rooms of their own.
+``encrypted_file_writing`` writes encrypted files, message by message (``message_encryption``). To read one,
+``reader_unlocking`` asks ``envelope_opening`` for the key, and ``content_decryption`` decrypts what is asked
+for. ``security_block`` and ``message_layout`` are the bytes. ``encryption_plan``, ``tier_keys`` and
+``extension_field_tiers`` say what is for whom. ``keys``, ``keyring`` and ``recipients`` are about keys,
+``cipher_suites`` and ``key_wrapping`` about algorithms. ``signatures`` and ``watermark`` are rooms of their
+own.
 
 FORMAT.md, section 9, is the specification of what stands in a file. Encryption needs the extra ``security``,
 which is loaded when it is first needed.
@@ -21,7 +24,7 @@ from .keys import (
 )
 from .recipients import Recipient
 from .signatures import SignatureInfo, SigningKey, StatedSignature
-from .tiers import Tier
+from .tier_keys import Tier
 
 __all__ = [
     "KEYS_VARIABLE",

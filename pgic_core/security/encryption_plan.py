@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
 from ..codec.base import Payload
 from ..codec.payload_parts import Layer
 from ..container import Compression, ExtensionKey
 from ..errors import PgiOptionError
-from .messages import PADDING, ListedPart, padded_length
-from .suites import TAG_BYTES
-from .tiers import Tier
+from .cipher_suites import TAG_BYTES
+from .message_layout import PADDING, ListedPart, padded_length
+from .tier_keys import Tier
+from .tile_joining import runs_of_tiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..codec.payload_parts import PayloadPart, PayloadPlan
     from ..container import PgiReader
     from .recipients import Recipient
 
 __all__ = [
-    "JOINED_BYTES",
     "fitted",
     "is_lossless",
     "payload_of",
@@ -31,9 +32,6 @@ __all__ = [
     "without_preview",
 ]
 
-JOINED_BYTES = 8192
-"""Plain bytes that neighbouring tiles in one message may have together."""
-
 
 def sealed_parts(plan: PayloadPlan, *, pad: bool) -> list[ListedPart]:
     """The parts of a group, as its table lists them.
@@ -42,7 +40,7 @@ def sealed_parts(plan: PayloadPlan, *, pad: bool) -> list[ListedPart]:
         plan: of the picture.
         pad: end with padding that hides its size.
     """
-    parts = _joined(ListedPart(tier_of_part(part, plan), part.layer, part.length) for part in plan.parts)
+    parts = _joined(plan)
     return parts + _padding(parts) if pad else parts
 
 
@@ -84,7 +82,7 @@ def preview_of(reader: PgiReader) -> bytes:
         PgiFormatError: the picture is damaged.
     """
     # Not imported for pictures that have a preview layer.
-    from ..codec.lossless.image import LosslessImage
+    from ..codec.lossless.decoder import LosslessImage
     from ..codec.lossless.stored_preview import store_preview
 
     payload, raw = payload_of(reader), reader.fields.compression_type == Compression.RAW
@@ -117,16 +115,16 @@ def tier_of_part(part: PayloadPart, plan: PayloadPlan) -> Tier:
     return Tier.PREVIEW if plan.layered else Tier.FULL
 
 
-def _joined(parts: Iterable[ListedPart]) -> list[ListedPart]:
-    """Put small neighbours of one tier and layer together, since each message costs 19 bytes."""
+def _joined(plan: PayloadPlan) -> list[ListedPart]:
+    """The parts, of which neighbouring tiles of one tier and layer may share a message."""
     joined: list[ListedPart] = []
-    for part in parts:
-        last = joined[-1] if joined else None
-        alike = last is not None and (last.tier, last.layer) == (part.tier, part.layer)
-        if last is not None and alike and last.length + part.length <= JOINED_BYTES:
-            joined[-1] = replace(last, length=last.length + part.length)
-        else:
-            joined.append(part)
+    for (tier, layer), group in groupby(plan.parts, lambda part: (tier_of_part(part, plan), part.layer)):
+        parts = list(group)
+        runs = [1] * len(parts) if plan.grid is None else runs_of_tiles(parts, plan.grid)
+        following = iter(parts)
+        for count in runs:
+            length = sum(part.length for part in islice(following, count))
+            joined.append(ListedPart(tier, layer, length))
     return joined
 
 

@@ -14,16 +14,16 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..data_files import MOST_KEY, read_bytes
 from ..errors import PgiInputError, PgiOptionError
-from .schemes import SCHEMES, find_scheme, unwrap_sm2
-from .suites import require_extra
+from ..small_files import MOST_KEY, read_bytes
+from .cipher_suites import require_extra
+from .key_wrapping import SCHEMES, find_scheme, unwrap_sm2
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from .schemes import Scheme
+    from .key_wrapping import Scheme
 
 __all__ = [
     "KEY_ID_BYTES",

@@ -25,11 +25,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ..container import atomic_write
-from ..data_files import parse_json, read_bytes
 from ..errors import PgiAuthenticationError, PgiError, PgiInputError, PgiOptionError
+from ..small_files import parse_json, read_bytes
 from .keys import PublicKey, parse_keys
 from .recipients import Recipient, recipients_of
-from .tiers import Tier
+from .tier_keys import Tier
 
 __all__ = [
     "SERIAL_VARIABLE",

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import PgiOptionError
-from .envelope import PASSPHRASE, Stanza
+from .cipher_suites import INTERNATIONAL, find_suite
 from .keys import Passphrase, PublicKey, SecretKey, read_public_key
-from .suites import INTERNATIONAL, find_suite
-from .tiers import Tier, tier_named
+from .security_block import PASSPHRASE, Stanza
+from .tier_keys import Tier, tier_named
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    from .tiers import Binding, TierKey, TierLike
+    from .tier_keys import Binding, TierKey, TierLike
 
     RecipientLike: TypeAlias = (
         "Recipient | PublicKey | Passphrase | str | os.PathLike[str] "

@@ -37,12 +37,12 @@ except ImportError as error:
     ) from error
 
 from .decoding import decode_pgi, decode_pgi_latent
-from .detection import PgiDetection
+from .detection_dataset import PgiDetection
 from .device import PgiSymbols
 from .device_loader import DeviceLoader
-from .folder import PgiFolder
-from .loading import PgiLoader, RandomWindow
-from .sequence import PgiSequence
+from .file_loader import PgiLoader, RandomWindow
+from .folder_dataset import PgiFolder
+from .sequence_dataset import PgiSequence
 from .transforms import PgiCompress, ToLatent
 
 __all__ = [

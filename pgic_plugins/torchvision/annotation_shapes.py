@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .annotated import Labelled, Outline
-    from .loading import Loaded
+    from .annotated_pictures import Labelled, Outline
+    from .file_loader import Loaded
 
 __all__ = ["keypoints_of", "masks_of"]
 

@@ -10,15 +10,15 @@ import torch
 
 from pgic_core.api import decode_latent, open_file
 from pgic_core.codec.picture import upright_pixels
-from pgic_core.codec.window_grouping import grouped_options
+from pgic_core.codec.windows_decoded_together import grouped_options
 from pgic_core.errors import PgiOptionError
 from pgic_core.options import DecodeOptions
 
-from .._workers import threads_in_worker
+from .._worker_threads import threads_in_worker
 from .arguments import engine_for, mode_name, precision, source_of
-from .channels import converted, upright_tensor
 from .device import check_samples, eight_bits, latent_on, pixels_on, read_symbols, symbols_in
-from .error_naming import naming
+from .file_named_in_errors import naming
+from .pixel_tensors import converted, upright_tensor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -22,7 +22,7 @@ from .arguments import precision
 from .decoding import decode_pgi, show_symbols
 from .device import read_symbols
 from .device_loader import DeviceLoader
-from .loading import PgiLoader
+from .file_loader import PgiLoader
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,7 @@ from pgic_core.api import LATENT_FACTOR, decode, encode
 from pgic_core.errors import PgiOptionError
 from pgic_core.options import QUALITIES
 
-from .._workers import threads_in_worker
+from .._worker_threads import threads_in_worker
 from .decoding import decode_pgi_latent
 
 if TYPE_CHECKING:

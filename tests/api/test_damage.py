@@ -122,7 +122,7 @@ def test_an_unknown_codec_shows_no_picture() -> None:
 
 def test_the_opacity_plane_must_be_one_channel_of_8_bits() -> None:
     from pgic_core.codec.alpha import join_alpha
-    from pgic_core.codec.lossless.image import encode_lossless
+    from pgic_core.codec.lossless.encoder import encode_lossless
 
     for pixels in (PHOTO, GREY[:, :, None].astype(np.uint16)):
         payload = b"".join(join_alpha([b"x" * 99], encode_lossless(pixels)))

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 import pgic_core
-from pgic_core.data_files import parse_json, read_arrays, read_bytes, read_json
 from pgic_core.errors import PgiFormatError, PgiInputError
 from pgic_core.features import encode_features, features_file
+from pgic_core.small_files import parse_json, read_arrays, read_bytes, read_json
 from tests.attacks.running import command
 from tests.container.forge import EXTENSION, Block, forge, image_block
 

@@ -10,7 +10,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from pgic_core.codec.lossless.prefix_groups import count_prefix_groups
+from pgic_core.codec.lossless.webp_prefix_groups import count_prefix_groups
 from pgic_core.errors import PgiFormatError
 from tests.attacks.running import command
 from tests.fuzz.prefix_codes import prefix_codes

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgic_core.audit.chain_check import verify
-from pgic_core.audit.log import append
+from pgic_core.audit.log_appending import append
 from pgic_core.audit.log_line import made_line, parse_line
 from pgic_core.errors import PgiInputError
 

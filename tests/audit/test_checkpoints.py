@@ -14,7 +14,7 @@ pytest.importorskip("cryptography")
 
 from pgic_core.audit.chain_check import read_lines, verify
 from pgic_core.audit.checkpoint import Head, is_signed_by, read_head
-from pgic_core.audit.log import append
+from pgic_core.audit.log_appending import append
 from pgic_core.audit.log_line import Line, made_line
 from pgic_core.audit.recording import checkpoint, record
 from pgic_core.audit.unusual_events import Rules, watch

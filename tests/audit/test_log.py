@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pgic_core.audit import audited, log, note
+from pgic_core.audit import audited, log_appending, note
 from pgic_core.audit.chain_check import read_lines, verify
-from pgic_core.audit.log import append, files_of
+from pgic_core.audit.log_appending import append, files_of
 from pgic_core.errors import PgiInputError, PgiOptionError, PgiWarning
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 WRITER = textwrap.dedent(
     """
     import sys
-    from pgic_core.audit.log import append
+    from pgic_core.audit.log_appending import append
     path, name, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
     for index in range(count):
         seq = append(path, "decode", {"file": f"{name}/{index}"}, most_bytes=400_000)
@@ -214,7 +214,7 @@ def test_a_full_disk_is_said_and_leaves_the_log_whole(named: Path, monkeypatch: 
             return write(handle, data[:20])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(log.os, "write", full)
+    monkeypatch.setattr(log_appending.os, "write", full)
     with pytest.raises(PgiInputError, match="No space left"):
         note("open", file="/b")
     monkeypatch.undo()

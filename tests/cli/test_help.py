@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from pgic_core.cli import app
-from pgic_core.cli.base import PgicCommand, PgicGroup
+from pgic_core.cli.command_base import PgicCommand, PgicGroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

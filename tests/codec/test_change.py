@@ -11,11 +11,11 @@ import pytest
 from pgic_core.codec.base import Payload
 from pgic_core.codec.learned.change_encoder import CanvasPicture, encode_change
 from pgic_core.codec.learned.change_image import ChangeImage, open_change
-from pgic_core.codec.learned.change_stream import ChangeHeader
+from pgic_core.codec.learned.change_stream import ChangeHeader, serialise_change
+from pgic_core.codec.learned.change_to_still import still_of
 from pgic_core.codec.learned.decoder import LearnedImage
 from pgic_core.codec.learned.encoder import encode_learned
-from pgic_core.codec.learned.still import still_of
-from pgic_core.codec.tiling import Grid
+from pgic_core.codec.tiles_and_windows import Grid
 from pgic_core.errors import PgiChecksumError, PgiError, PgiFormatError, PgiTruncatedError
 from pgic_core.limits import Limits
 from pgic_core.models import Model, Network, default_model
@@ -67,10 +67,13 @@ def change(
     reference: LearnedImage,
     amounts: NDArray[np.uint8] | None = None,
     exact: NDArray[np.bool_] | None = None,
+    ages: NDArray[np.uint8] | None = None,
 ) -> bytes:
     if amounts is None:
         amounts = np.full((3, 10), 40, np.uint8)
-    frame = CanvasPicture(rgb, reference.grid, amounts, exact=exact)
+    if ages is None:
+        ages = np.zeros_like(amounts)
+    frame = CanvasPicture(rgb, reference.grid, amounts > 0, amounts, ages, exact=exact)
     return b"".join(encode_change(frame, reference, effort=2, threads=1)[0])
 
 
@@ -205,7 +208,8 @@ def test_a_canvas_that_grew_holds_what_was_there(model: Model) -> None:
     corners = np.full((4, 2), -40 * 64, np.int64)
     amounts = np.zeros((11, 18), np.uint8)
     amounts[7, 7] = 9
-    pieces, _ = encode_change(CanvasPicture(rgb, grid, amounts, 1, 1, corners), key, effort=2, threads=1)
+    placed = CanvasPicture(rgb, grid, amounts > 0, amounts, np.zeros_like(amounts), 1, 1, corners)
+    pieces, _ = encode_change(placed, key, effort=2, threads=1)
     frame = open_change(payload_of(pieces), key)
     canvas = frame.canvas  # type: ignore[attr-defined]
     np.testing.assert_array_equal(
@@ -256,7 +260,7 @@ def test_hostile_headers_end_in_a_plain_error_or_a_picture(chain: list[LearnedIm
 
 @pytest.mark.parametrize(
     ("at", "value", "said"),
-    [(1, 0x80, "version"), (0, 2, "version"), (1, 0x44, "contradict"), (1, 0x42, "contradict")],
+    [(1, 0x80, "version"), (0, 3, "version"), (1, 0x44, "contradict"), (1, 0x42, "contradict")],
 )
 def test_headers_that_contradict_themselves(
     chain: list[LearnedImage], at: int, value: int, said: str
@@ -274,10 +278,116 @@ def test_tiles_that_changed_are_those_with_a_mode(width: int, height: int, tile:
     padded = grid.padded
     modes = (random.random((padded.height // 64, padded.width // 64)) < 0.2).astype(np.uint8)
     exact = random.random((-(-height // 8), -(-width // 8))) < 0.01
-    header = ChangeHeader(grid, 0, 0, None, modes, modes, None, exact, False)
+    ages = (random.random(modes.shape) < 0.05).astype(np.uint8)
+    header = ChangeHeader(grid, 0, 0, None, modes, ages, modes, None, exact, False)
     boxes = [grid.box(index) for index in range(grid.count)]
-    assert header.changed_tiles() == [i for i, box in enumerate(boxes) if modes[box.inside(padded, 64)].any()]
+    changed = modes | ages
+    assert header.changed_tiles() == [
+        i for i, box in enumerate(boxes) if changed[box.inside(padded, 64)].any()
+    ]
     assert header.exact_tiles() == [i for i, box in enumerate(boxes) if exact[box.inside(padded, 8)].any()]
+
+
+def ages_in(columns: slice, age: int) -> dict[str, NDArray[np.uint8]]:
+    """Amounts and ages of a frame that looks at some columns of positions."""
+    amounts, ages = np.zeros((3, 10), np.uint8), np.zeros((3, 10), np.uint8)
+    amounts[:, columns], ages[:, columns] = 9, age
+    return {"amounts": amounts, "ages": ages}
+
+
+def restored(where: NDArray[np.bool_], age: int, reference: LearnedImage) -> ChangeImage:
+    """A frame in which some positions are as they were, and nothing is coded."""
+    grid, modes = reference.grid, np.zeros((3, 10), np.uint8)
+    ages = np.where(where, np.uint8(age), np.uint8(0))
+    header = ChangeHeader(grid, 0, 0, None, modes, ages, ages, None, None, False)
+    parts = [b""] * len(header.changed_tiles())
+    return opened(b"".join(serialise_change(header, (parts, parts), [], grid)), reference)
+
+
+def changed_in(image: LearnedImage) -> NDArray[np.bool_]:
+    assert isinstance(image, ChangeImage)
+    return image.change.changed
+
+
+def test_positions_become_what_they_were(chain: list[LearnedImage]) -> None:
+    frame = restored(changed_in(chain[3]), 1, chain[3])
+    reader, before = frame.reader(raise_damage=True), chain[2].reader(raise_damage=True)
+    for tile in range(2):
+        np.testing.assert_array_equal(reader.tile_z(tile), before.tile_z(tile))
+        for layer in ("base", "detail"):
+            np.testing.assert_array_equal(reader.tile_symbols(layer, tile), before.tile_symbols(layer, tile))
+    exact = chain[2].header.exact
+    assert exact is not None  # which do not come back
+    learned = ~exact.repeat(8, 0).repeat(8, 1)[:HEIGHT, :WIDTH]
+    shown = pixels(frame)
+    np.testing.assert_array_equal(shown[learned], pixels(chain[2])[learned])
+    np.testing.assert_array_equal(pixels(frame, window=(180, 30, 100, 60)), shown[30:90, 180:280])
+
+
+def test_states_are_counted_by_position(chain: list[LearnedImage]) -> None:
+    """What changed twice was two states back in the key frame; before that there are zeros."""
+    twice = changed_in(chain[1]) & changed_in(chain[3]) & ~changed_in(chain[2])
+    assert twice.any()
+    here = twice[:, :8]
+    key, last = (image.reader(raise_damage=True) for image in (chain[0], chain[3]))
+    for age in (2, 3, 7):
+        reader = restored(twice, age, chain[3]).reader(raise_damage=True)
+        cells = here.repeat(2, 0).repeat(2, 1)
+        z, base = reader.tile_z(0)[:, here], reader.tile_symbols("base", 0)[cells]
+        if age == 2:
+            np.testing.assert_array_equal(z, key.tile_z(0)[:, here])
+            np.testing.assert_array_equal(base, key.tile_symbols("base", 0)[cells])
+        else:
+            assert not z.any()
+            assert not base.any()
+        np.testing.assert_array_equal(reader.tile_z(0)[:, ~here], last.tile_z(0)[:, ~here])
+
+
+def test_a_frame_that_restores_can_be_restored_from(chain: list[LearnedImage]) -> None:
+    """A state that was taken up again counts as a new one, and what it replaced as the one before."""
+    where = changed_in(chain[3])
+    twice = restored(where, 1, restored(where, 2, chain[3]))
+    np.testing.assert_array_equal(pixels(twice), pixels(chain[3]))
+
+
+def test_differences_go_on_from_an_earlier_state(chain: list[LearnedImage]) -> None:
+    shown = picture(1)
+    shown[:, 3 * 64 : 5 * 64] = np.clip(shown[:, 3 * 64 : 5 * 64].astype(int) + 6, 0, 255)
+    frame = opened(change(shown, chain[3], **ages_in(slice(3, 5), 1)), chain[3])
+    part = slice(3 * 64, 5 * 64)
+    assert (frame.change.modes[:, 3:5] > 1).any()
+    error = np.abs(pixels(frame)[:, part].astype(int) - shown[:, part]).mean()
+    assert error < np.abs(pixels(chain[2])[:, part].astype(int) - shown[:, part]).mean()
+    payload = payload_of(still_of(frame))
+    still = LearnedImage(payload.read, payload.length, WIDTH, HEIGHT, payload.limits)
+    np.testing.assert_array_equal(pixels(still), pixels(frame))
+
+
+def test_ages_are_checked(chain: list[LearnedImage]) -> None:
+    grid, modes = chain[0].grid, np.zeros((3, 10), np.uint8)
+    modes[0, 0] = 1
+    aged = ChangeHeader(grid, 0, 0, None, modes, modes, modes, None, None, False)
+    data = b"".join(serialise_change(aged, ([b""], [b""]), [], grid))
+    with pytest.raises(PgiFormatError, match="age to a position that is new"):
+        opened(data, chain[0])
+    restoring = ChangeHeader(grid, 0, 0, None, modes * 0, modes, modes, None, None, False)
+    data = b"".join(serialise_change(restoring, ([b""], [b""]), [], grid))
+    opened(data, chain[0])
+    start = opened(data, chain[0]).own_index.parts["preview"][0].offset
+    first = b"\1" + data[1 : start - 4]
+    with pytest.raises(PgiFormatError, match="one mode for each position"):
+        opened(first + zlib.crc32(first).to_bytes(4, "little") + data[start:], chain[0])
+
+
+def test_what_is_only_coded_more_closely_does_not_count_as_changed(chain: list[LearnedImage]) -> None:
+    amounts = np.zeros((3, 10), np.uint8)
+    candidates = np.ones((3, 10), np.bool_)
+    frame = CanvasPicture(picture(1), chain[0].grid, candidates, amounts, amounts)
+    data = b"".join(encode_change(frame, chain[0], effort=2, threads=1)[0])
+    found = opened(data, chain[0])
+    assert found.change.changed.any()
+    assert found.facts.changes is not None
+    assert not found.facts.changes.any()
 
 
 def test_a_frame_cut_short_says_so(chain: list[LearnedImage]) -> None:

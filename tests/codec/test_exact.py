@@ -12,13 +12,14 @@ import skimage.data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pgic_core.codec.average_downscaling import mean_reduce
 from pgic_core.codec.learned.decoder import LearnedImage
 from pgic_core.codec.learned.encoder import RateTarget, encode_learned
 from pgic_core.codec.learned.exact_layer import lowered, pack_exact, raised, unpack_exact
-from pgic_core.codec.learned.inpainting import Inpainted
+from pgic_core.codec.learned.fill_under_exact_blocks import Inpainted
 from pgic_core.codec.learned.stream import StreamHeader, parse, serialise
-from pgic_core.codec.reduction import box_reduce
-from pgic_core.codec.tiling import Box, Grid
+from pgic_core.codec.rectangle import Rectangle
+from pgic_core.codec.tiles_and_windows import Grid
 from pgic_core.errors import PgiError, PgiFormatError, PgiOptionError, PgiTruncatedError
 from pgic_core.limits import DEFAULT_LIMITS, Limits
 from pgic_core.models import default_model
@@ -100,7 +101,7 @@ def test_every_window_shows_exact_blocks_bit_for_bit(data: st.DataObject) -> Non
 
 def test_previews_show_the_means_of_exact_blocks() -> None:
     rgb, (blocks, stream, _, preview) = photo(), marked()
-    np.testing.assert_array_equal(preview[blocks], box_reduce(rgb, 8)[blocks])
+    np.testing.assert_array_equal(preview[blocks], mean_reduce(rgb, 8)[blocks])
     image = opened(stream, rgb)
     part, _ = image.decode(DecodeOptions("preview", window=(401, 403, 301, 203)))
     there = np.s_[50:76, 50:88]
@@ -112,7 +113,7 @@ def test_previews_show_the_means_of_exact_blocks() -> None:
 
 def test_strips_and_blocks_show_them(monkeypatch: pytest.MonkeyPatch) -> None:
     rgb, (blocks, stream, whole, _) = photo(), marked()
-    monkeypatch.setattr("pgic_core.codec.tiling._BLOCK_PIXELS", 1)
+    monkeypatch.setattr("pgic_core.codec.block_cutting._BLOCK_PIXELS", 1)
     strips = np.concatenate(list(opened(stream, rgb).strips()))
     inside = in_pixels(blocks, rgb)
     np.testing.assert_array_equal(strips[inside], rgb[inside])
@@ -197,7 +198,7 @@ def test_no_blocks_are_no_blocks() -> None:
 def test_what_is_around_goes_on_below_them() -> None:
     rgb = photo()
     blocks = marked()[0]
-    given = Inpainted(rgb, blocks, Grid.square(1117, 637, 512), 2).area(Box(0, 0, 1117, 637))
+    given = Inpainted(rgb, blocks, Grid.square(1117, 637, 512), 2).area(Rectangle(0, 0, 1117, 637))
     inside = in_pixels(blocks, rgb)
     np.testing.assert_array_equal(given[~inside], rgb[~inside])
     # A ramp is spanned again, whatever stood there, across borders of tiles too.
@@ -207,14 +208,14 @@ def test_what_is_around_goes_on_below_them() -> None:
     blocks[60:70, 58:70] = True
     spoilt[in_pixels(blocks, ramp)] = 255
     given = Inpainted(spoilt, blocks, Grid.square(1120, 640, 512), 1)
-    whole = given.area(Box(0, 0, 1120, 640))
-    part = given.area(Box(500, 490, 1300, 700))  # beyond the edges, which are repeated
+    whole = given.area(Rectangle(0, 0, 1120, 640))
+    part = given.area(Rectangle(500, 490, 1300, 700))  # beyond the edges, which are repeated
     np.testing.assert_array_equal(part[:150, :620], whole[490:, 500:])
     assert (part[150:] == part[149]).all()
     given = whole
     assert np.abs(given.astype(int) - ramp).max() <= 3
     nothing = Inpainted(ramp, np.ones_like(blocks), Grid.square(1120, 640, 512), 1)
-    assert (nothing.area(Box(0, 0, 1120, 640)) == 128).all()
+    assert (nothing.area(Rectangle(0, 0, 1120, 640)) == 128).all()
 
 
 @given(

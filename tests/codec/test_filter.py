@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from pgic_core.codec.learned.decoder import LearnedImage
 from pgic_core.codec.learned.encoder import Encoder, encode_learned
-from pgic_core.codec.learned.entropy import CdfTable
+from pgic_core.codec.learned.entropy_coding import CdfTable
 from pgic_core.codec.learned.post_filter import BLOCK, FEATURES, HALF, REACH, SHIFTS, Filter, filtered
 from pgic_core.codec.learned.post_filter_fit import FilterFit, samples
-from pgic_core.codec.tiling import Box
+from pgic_core.codec.rectangle import Rectangle
 from pgic_core.errors import PgiFormatError
 from pgic_core.limits import Limits
 from pgic_core.models import Network, default_model
@@ -118,7 +118,7 @@ def test_values_out_of_range_are_refused(at: int, value: int) -> None:
 @pytest.mark.parametrize("sets", [1, 2])
 def test_the_network_does_what_the_format_says(sets: int) -> None:
     picture = skimage.data.astronaut()[100:300, 60:340]
-    whole = Box(0, 0, picture.shape[1], picture.shape[0])
+    whole = Rectangle(0, 0, picture.shape[1], picture.shape[0])
     post_filter = some_filter(sets, sets)
     expected = by_the_book(post_filter, picture)
     assert np.abs(expected.astype(int) - picture).max() > 20
@@ -129,7 +129,7 @@ def test_the_network_does_what_the_format_says(sets: int) -> None:
 @pytest.mark.parametrize("offset", [-128, -65, -20, -1, 0, 1, 33, 127])
 def test_offsets_raise_the_mean_by_so_many_64ths(offset: int) -> None:
     picture = np.full((64, 72, 3), 100, np.uint8)
-    whole = Box(0, 0, 72, 64)
+    whole = Rectangle(0, 0, 72, 64)
     post_filter = Filter(np.zeros((0, FEATURES, 3), np.int16), SHIFTS[0], (offset, 0, -offset // 2))
     found = filtered(post_filter, picture, whole, whole, whole, 1)
     np.testing.assert_allclose(found.mean((0, 1)), [100 + offset / 64, 100, 100 + (-offset // 2) / 64])
@@ -148,7 +148,7 @@ def test_the_mean_colour_is_kept_over_generations() -> None:
 
 def test_another_engine_gives_the_very_same_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = skimage.data.chelsea()[:200, :300]
-    whole, post_filter = Box(0, 0, 300, 200), some_filter(3)
+    whole, post_filter = Rectangle(0, 0, 300, 200), some_filter(3)
     here = filtered(post_filter, picture, whole, whole, whole, 2)
     monkeypatch.setattr(Network, "run", torch_engine.run)
     there = filtered(post_filter, picture, whole, whole, whole, 1)
@@ -161,9 +161,9 @@ def test_another_engine_gives_the_very_same_pixels(monkeypatch: pytest.MonkeyPat
 @settings(max_examples=25, deadline=None)
 def test_a_part_is_filtered_as_the_whole_is(left: int, top: int, width: int, height: int) -> None:
     picture = skimage.data.chelsea()[:200, :300]
-    whole, post_filter = Box(0, 0, 300, 200), some_filter(4)
+    whole, post_filter = Rectangle(0, 0, 300, 200), some_filter(4)
     everything = filtered(post_filter, picture, whole, whole, whole, 1)
-    block = Box(left, top, left + width, top + height)
+    block = Rectangle(left, top, left + width, top + height)
     seen = block.grown(REACH + BLOCK - 1, 1, whole)
     part = filtered(post_filter, picture[seen.inside(whole)], seen, block, whole, 1)
     np.testing.assert_array_equal(part, everything[block.inside(whole)])
@@ -171,7 +171,7 @@ def test_a_part_is_filtered_as_the_whole_is(left: int, top: int, width: int, hei
 
 def test_the_strongest_filter_gives_grey_levels() -> None:
     picture = skimage.data.chelsea()[:64, :64]
-    whole = Box(0, 0, 64, 64)
+    whole = Rectangle(0, 0, 64, 64)
     post_filter = Filter(np.full((2, FEATURES, 3), -32767, np.int16), SHIFTS[0])
     found = filtered(post_filter, picture, whole, whole, whole, 1)
     # Its sums are beyond what float32 adds up exactly, which shows where they almost cancel.
@@ -191,7 +191,7 @@ def error(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
 def test_a_blur_is_found_and_undone_where_bits_are_cheap() -> None:
     picture = skimage.data.astronaut()
     soft = blurred(picture)
-    whole = Box(0, 0, 512, 512)
+    whole = Rectangle(0, 0, 512, 512)
     fit = FilterFit()
     fit.add(wider(soft), picture, EVEN, 1.0)
     post_filter = fit.best(BANK, 1.0, 512 * 512)
@@ -221,7 +221,7 @@ def decoded(data: bytes, rgb: NDArray[np.uint8]) -> tuple[LearnedImage, NDArray[
 def test_it_makes_photos_better_for_less(quality: int, blocks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     rgb = np.ascontiguousarray(np.tile(skimage.data.astronaut(), (3, 3, 1) if blocks else (2, 2, 1)))
     if blocks:
-        monkeypatch.setattr("pgic_core.codec.tiling._BLOCK_PIXELS", 1)
+        monkeypatch.setattr("pgic_core.codec.block_cutting._BLOCK_PIXELS", 1)
     with_filter = b"".join(encode_learned(rgb, model=MODEL, quality=quality))
     monkeypatch.setattr("pgic_core.codec.learned.encoder.samples", lambda *_: {})
     without = b"".join(encode_learned(rgb, model=MODEL, quality=quality))
@@ -270,7 +270,7 @@ def test_regions_of_interest_decide_what_is_corrected(monkeypatch: pytest.Monkey
 def test_a_square_chosen_twice_counts_twice() -> None:
     grey = np.full((2048, 2048, 3), 128, np.uint8)
     grey[192:384, 192:384] = np.random.default_rng(0).integers(0, 256, (192, 192, 3))
-    whole, noise = Box(0, 0, 2048, 2048), Box(192, 192, 384, 384)
+    whole, noise = Rectangle(0, 0, 2048, 2048), Rectangle(192, 192, 384, 384)
     shares = samples(grey, [whole], whole, 64)
     (even,) = {share for box, share in shares.items() if box != noise}
     differences = np.abs(np.diff(grey[192:384:4, 192:384, 1].astype(int))).mean()
@@ -283,8 +283,8 @@ def test_few_squares_cannot_judge_each_other() -> None:
     grey = np.full((2048, 2048, 3), 128, np.uint8)
     grey[960:1152, 960:1152] = np.random.default_rng(0).integers(0, 256, (192, 192, 3))
     grey[960:1152, 960:1152, 1] ^= 128
-    whole = Box(0, 0, 2048, 2048)
-    quarters = [Box(0, 0, 1152, 1152), Box(1152, 1152, 2048, 2048)]
+    whole = Rectangle(0, 0, 2048, 2048)
+    quarters = [Rectangle(0, 0, 1152, 1152), Rectangle(1152, 1152, 2048, 2048)]
     assert len(samples(grey, quarters[:1], whole, 64)) >= 3
     assert samples(grey, quarters[:1], whole, 800) == {}
 
@@ -310,7 +310,7 @@ def test_any_size_has_parts_to_find_it_from(size: tuple[int, int], monkeypatch: 
         assert 0 <= box.top < box.bottom <= size[0]
     assert bool(encoder._samples) == (min(size) >= BLOCK)
     with monkeypatch.context() as patch:
-        patch.setattr("pgic_core.codec.tiling._BLOCK_PIXELS", 1)
+        patch.setattr("pgic_core.codec.block_cutting._BLOCK_PIXELS", 1)
         Encoder(rgb, MODEL, 2, None, 1, lambda share: None)
     _, picture = decoded(b"".join(encoder.code(70)), rgb)
     assert picture.shape == rgb.shape

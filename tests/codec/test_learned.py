@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pgic_core.codec.learned.decoder import LearnedImage
 from pgic_core.codec.learned.encoder import Encoder, RateTarget, encode_learned
-from pgic_core.codec.learned.entropy import SegmentReader
+from pgic_core.codec.learned.entropy_coding import SegmentReader
 from pgic_core.codec.learned.hyper_prediction import HyperPrediction
 from pgic_core.errors import PgiError, PgiFormatError, PgiModelError, PgiOptionError, PgiTruncatedError
 from pgic_core.limits import DEFAULT_LIMITS
@@ -189,11 +189,11 @@ def test_a_picture_decoded_in_blocks_equals_one_decoded_at_once(
     rgb = np.ascontiguousarray(photo[:600, :700])
     data = coded(rgb, quality=50)
     at_once, _ = opened(data, rgb).decode()
-    monkeypatch.setattr("pgic_core.codec.tiling._BLOCK_PIXELS", 1)
+    monkeypatch.setattr("pgic_core.codec.block_cutting._BLOCK_PIXELS", 1)
     in_blocks, _ = opened(data, rgb).decode()
     assert np.abs(in_blocks.astype(int) - at_once).max() <= 1
     with monkeypatch.context() as patch:
-        patch.setattr("pgic_core.codec.tiling._BLOCK_PIXELS", 1 << 21)
+        patch.setattr("pgic_core.codec.block_cutting._BLOCK_PIXELS", 1 << 21)
         plain = coded(rgb, quality=50, effort=1)
     again = coded(rgb, quality=50, effort=1)  # whose filter would be found from other parts of the picture
     assert abs(len(again) - len(plain)) <= 0.001 * len(plain)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from pgic_core.codec.lossless.predictive import decode_predictive, encode_predictive
+from pgic_core.codec.lossless.predictive_coder import decode_predictive, encode_predictive
 from pgic_core.codec.lossless.tile_coders import TileCoder, decode_tile, encode_tile
 from pgic_core.codec.picture import SampleFormat
 from pgic_core.errors import PgiError, PgiFormatError

@@ -17,7 +17,7 @@ from pgic_core.codec.sequence.alignment import align
 from pgic_core.codec.sequence.canvas import SourceCanvas
 from pgic_core.codec.sequence.detection import amounts_of, block_means, detect
 from pgic_core.codec.sequence.scene import Scene
-from pgic_core.codec.tiling import Grid
+from pgic_core.codec.tiles_and_windows import Grid
 from pgic_core.errors import PgiFormatError
 from pgic_core.limits import Limits
 from pgic_core.models import default_model

@@ -10,7 +10,7 @@ import pytest
 from pgic_core import errors
 from pgic_core.api import PgiFile
 from pgic_core.container import PgiReader, build_file
-from pgic_core.container.sequence import SequenceReader
+from pgic_core.container.sequence_reader import SequenceReader
 from pgic_core.limits import DEFAULT_LIMITS, Limits
 
 from .forge import PARITY, SECURITY, Block

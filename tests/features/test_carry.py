@@ -4,7 +4,7 @@ import pytest
 from pgic_core.container import Compression, ImageFields, PgiReader, build_file
 from pgic_core.errors import PgiError, PgiFormatError
 from pgic_core.features import decode_features, encode_features
-from pgic_core.features.carry import EXTENSION_KEY, attach_features, features_file, read_features
+from pgic_core.features.features_in_file import EXTENSION_KEY, attach_features, features_file, read_features
 
 
 def stream():

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgic_core.errors import PgiFormatError
-from pgic_core.features.repack import (
+from pgic_core.features.channel_layout import (
     PACKINGS,
     order_channels,
     order_from_bytes,

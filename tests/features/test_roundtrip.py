@@ -4,10 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgic_core.errors import PgiOptionError
-from pgic_core.features import decode_features, encode_features, inspect_features, video
+from pgic_core.features import decode_features, encode_features, hevc_carrier, inspect_features
 from pgic_core.features.bitstream import CODECS
+from pgic_core.features.channel_layout import PACKINGS
 from pgic_core.features.prequantise import BIT_DEPTHS, QUANTISERS, fit_quantiser
-from pgic_core.features.repack import PACKINGS
 
 ROUTES = [("hevc", packing) for packing in PACKINGS] + [("pgic", "stack")]
 
@@ -165,11 +165,11 @@ def test_what_is_no_feature_map_is_refused(values):
 def test_what_an_encoder_codes_without_seeing_it_is_coded_anew(monkeypatch):
     values = np.cumsum(np.cumsum(feature_map((24, 14, 14), relu=False), 1), 2)
     sound = ((decode_features(encode_features(values, codec="hevc", qp=4)) - values) ** 2).mean()
-    real = video._encode
+    real = hevc_carrier._encode
 
     def drifting(frames, bits, mode):
         return real(frames if "keyint" in mode else frames[::-1].copy(), bits, mode)
 
-    monkeypatch.setattr(video, "_encode", drifting)
+    monkeypatch.setattr(hevc_carrier, "_encode", drifting)
     again = ((decode_features(encode_features(values, codec="hevc", qp=4)) - values) ** 2).mean()
     assert again < 2 * sound

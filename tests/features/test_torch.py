@@ -23,7 +23,7 @@ def test_tensors_come_back_in_their_type(dtype):
 
 
 def test_bfloat16_rounding_is_torchs():
-    from pgic_core.features.tensors import round_to_bfloat16
+    from pgic_core.features.feature_arrays import round_to_bfloat16
 
     values = torch.randn(5000, generator=torch.Generator().manual_seed(1)) * 1e3
     expected = values.to(torch.bfloat16).float()

@@ -18,7 +18,7 @@ import atheris
 with atheris.instrument_imports(include=["pgic_core"]):
     import pgic_core
     from pgic_core.features import decode_features
-    from pgic_core.features.carry import read_features
+    from pgic_core.features.features_in_file import read_features
 
 from .bombs import bombs
 from .sealing import reseal

@@ -14,7 +14,7 @@ from PIL import Image
 
 import pgic_core
 from pgic_core import SequenceWriter
-from pgic_core.codec.lossless.image import encode_lossless
+from pgic_core.codec.lossless.encoder import encode_lossless
 from pgic_core.codec.lossless.tile_coders import TileCoder, encode_tile
 from pgic_core.codec.picture import SampleFormat
 from pgic_core.container import (
@@ -27,9 +27,9 @@ from pgic_core.container import (
     build_file,
     rewrite,
 )
-from pgic_core.container.appending import begin_sequence
+from pgic_core.container.sequence_appending import begin_sequence
 from pgic_core.features import decode_features, encode_features
-from pgic_core.features.carry import attach_features, features_file, read_features
+from pgic_core.features.features_in_file import attach_features, features_file, read_features
 
 from .sealing import Region, regions, reseal
 
@@ -123,7 +123,7 @@ def _older(pixels: NDArray[Any], coder: TileCoder) -> bytes:
     def encode_as(tile: NDArray[Any], _: TileCoder, effort: int) -> tuple[TileCoder, bytes]:
         return encode_tile(tile, coder, effort)
 
-    with mock.patch("pgic_core.codec.lossless.image.encode_tile", encode_as):
+    with mock.patch("pgic_core.codec.lossless.encoder.encode_tile", encode_as):
         return build_file(fields, encode_lossless(pixels, plain=plain))
 
 
@@ -178,7 +178,7 @@ def seeds() -> tuple[Seed, ...]:
     learned = partial(pgic_core.encode, codec="learned")
     with (
         mock.patch("pgic_core.codec.learned.encoder.TILE", 64),
-        mock.patch("pgic_core.codec.lossless.image._TILE_SIDE", 64),
+        mock.patch("pgic_core.codec.lossless.encoder._TILE_SIDE", 64),
     ):
         files = {
             "learned": learned(photo[:70, :100], quality=60),

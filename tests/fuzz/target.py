@@ -13,7 +13,7 @@ import numpy as np
 import pgic_core
 from pgic_core.errors import PgiError
 from pgic_core.features import decode_features
-from pgic_core.features.carry import read_features
+from pgic_core.features.features_in_file import read_features
 
 from .coverage import reject_sites
 from .seeds import WINDOW, facts_of

@@ -20,7 +20,7 @@ import pgic_core
 from pgic_core.codec.learned.decoder import LearnedImage
 from pgic_core.container import PgiReader
 from pgic_core.features import encode_features
-from pgic_core.features.carry import attach_features
+from pgic_core.features.features_in_file import attach_features
 from pgic_core.limits import Limits
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ DECODINGS: dict[str, dict[str, Any]] = {"fast": {}, "preview": {"level": "previe
 FURTHER: dict[str, dict[str, Any]] = {
     "half": {"scale": 2},
     "quarter": {"scale": 4},
+    "preview-quarter": {"level": "preview", "scale": 4},
     "fine": {"level": "fine"},
     "adaptive": {"level": "adaptive", "regions": [(40, 24, 56, 48)]},
     "perceptual": {"level": "perceptual"},

@@ -49,9 +49,11 @@ def sequences() -> dict[str, bytes]:
     """Name to the bytes of a sequence."""
     taken = _camera()
     still = [taken(), taken(thing=10), taken(thing=80), taken(thing=80)]
+    passing = [taken(), taken(thing=10), taken(thing=80), taken()]
     moving = [taken(size=(192, 224)), taken(9, 4, thing=80, size=(192, 224))]
     made: dict[str, tuple[list[NDArray[np.uint8]], dict[str, Any]]] = {
         "still": (still, {"quality": 50, "key_distance": 2}),
+        "passing": (passing, {"quality": 40}),
         "exact": (still[1:3], {"quality": 30, "exact": [(80, 40, 24, 16)], "roi": [(64, 64, 64, 64)]}),
         "moving": (moving, {"quality": 40}),
         "lossless": ([picture[:64, :72, 1] for picture in still[:2]], {"lossless": True}),

@@ -11,7 +11,7 @@ import pytest
 
 import pgic_core
 from pgic_core.features import decode_features, inspect_features
-from pgic_core.features.carry import read_features
+from pgic_core.features.features_in_file import read_features
 
 from .make import FACTS, FOLDER, decodings, renderers, symbols_of
 

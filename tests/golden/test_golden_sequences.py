@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import pgic_core
+from pgic_core.codec.learned.change_image import ChangeImage
 
 from .make_sequences import FACTS as STORED
 from .make_sequences import SEQUENCES, symbols_of
@@ -60,3 +61,11 @@ def test_they_show_what_a_sequence_can_be() -> None:
     assert kinds["exact"] == [True, False]
     assert kinds["moving"] == [True, False]
     assert kinds["lossless"] == [True, True]
+    assert kinds["passing"] == [True, False, False, False]
+
+
+def test_one_of_them_refers_to_earlier_states() -> None:
+    with pgic_core.open_file(SEQUENCES / "passing.pgi") as file:
+        coded = file.frame(3).coded
+        assert isinstance(coded, ChangeImage)
+        assert coded.change.ages.any()

@@ -14,9 +14,9 @@ from PIL import Image
 
 import pgic_core
 from pgic_core.cli import app
-from pgic_core.codec.learned.latent_rows import LatentRows
-from pgic_core.codec.lossless.image import LosslessImage
-from pgic_core.codec.tiling import Box
+from pgic_core.codec.learned.latent_row_buffer import LatentRows
+from pgic_core.codec.lossless.decoder import LosslessImage
+from pgic_core.codec.rectangle import Rectangle
 from pgic_core.errors import PgiFormatError, PgiLimitError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ ALPHA = np.dstack([PHOTO, PHOTO[:, :, 1]])
 
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pgic_core.codec.tiling._BLOCK_PIXELS", 1 << 16)
+    monkeypatch.setattr("pgic_core.codec.block_cutting._BLOCK_PIXELS", 1 << 16)
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -83,11 +83,11 @@ def test_rows_of_a_latent_come_and_go() -> None:
     for bottom in (16 * 7, 16 * 60, 16 * 100):
         new = rows.grow(bottom)
         for left, right in ((0, 128), (128, 192)):
-            part = Box(left, new.top, right, new.bottom)
-            rows.put(part, whole[:, *part.inside(Box(0, 0, 192, 1600), 16)])
+            part = Rectangle(left, new.top, right, new.bottom)
+            rows.put(part, whole[:, *part.inside(Rectangle(0, 0, 192, 1600), 16)])
         above = max(0, bottom - 320)
-        area = Box(32, above, 160, bottom)
-        np.testing.assert_array_equal(rows.take(area), whole[:, *area.inside(Box(0, 0, 0, 0), 16)])
+        area = Rectangle(32, above, 160, bottom)
+        np.testing.assert_array_equal(rows.take(area), whole[:, *area.inside(Rectangle(0, 0, 0, 0), 16)])
         rows.forget(above)
     assert sum(piece.shape[1] for _, piece in rows._pieces) < 60
 

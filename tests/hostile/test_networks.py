@@ -9,7 +9,7 @@ import pytest
 import skimage.data
 
 import pgic_core
-from pgic_core.codec.learned import entropy
+from pgic_core.codec.learned import entropy_coding
 from pgic_core.errors import PgiFormatError, PgiModelError
 from pgic_core.models import Model, Network, Tables, default_model
 
@@ -142,7 +142,7 @@ def test_a_panic_of_the_entropy_coder_is_a_damaged_tile(
         def decode(self, model: object, count: int) -> object:
             raise error
 
-    monkeypatch.setattr(entropy.constriction.stream.stack, "AnsCoder", Coder)
+    monkeypatch.setattr(entropy_coding.constriction.stream.stack, "AnsCoder", Coder)
     with pytest.raises(PgiFormatError, match="cannot be decoded"):
         pgic_core.decode(FILE)
     _, damaged = pgic_core.decode_with_mask(FILE)

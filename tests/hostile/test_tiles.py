@@ -22,7 +22,7 @@ from tests.fuzz.prefix_codes import prefix_codes
 _UINT8 = np.dtype(np.uint8)
 _CALL = """
 import io, resource, sys
-import pgic_core, pgic_core.codec.lossless.image, PIL.WebPImagePlugin
+import pgic_core, pgic_core.codec.lossless.decoder, PIL.WebPImagePlugin
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 pixels = pgic_core.decode(io.BytesIO(sys.stdin.buffer.read()), threads=8, on_damage='conceal')
 print(pixels.shape, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)

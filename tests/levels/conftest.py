@@ -25,9 +25,9 @@ def larger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Model]:
     pytest.importorskip("onnx")
     from pgic_core.lab.training.config import FineArchitecture
     from pgic_core.lab.training.export import load_codec
-    from pgic_core.lab.training.export_renderers import larger_entry
-    from pgic_core.lab.training.fine import FineSynthesis
-    from pgic_core.lab.training.renderer_graphs import fine_graph
+    from pgic_core.lab.training.export_levels import larger_entry
+    from pgic_core.lab.training.fine_decoder import FineSynthesis
+    from pgic_core.lab.training.level_graphs import fine_graph
 
     shipped = default_model().folder
     root = tmp_path_factory.mktemp("models")

@@ -16,7 +16,7 @@ pytest.importorskip("torchvision")
 
 from pgic_plugins.torchvision import PgiLoader, decode_pgi  # noqa: E402
 from pgic_plugins.torchvision.device import pixels_on, read_symbols  # noqa: E402
-from pgic_plugins.torchvision.device.graph import TorchNetwork  # noqa: E402
+from pgic_plugins.torchvision.device.torch_network import TorchNetwork  # noqa: E402
 
 if TYPE_CHECKING:
     from pgic_core.models import Model

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import pgic_core
-from pgic_core.codec import tiling
+from pgic_core.codec import block_cutting
 from pgic_core.container import Annotation, Box
 from pgic_core.errors import PgiModelError, PgiOptionError
 
@@ -46,7 +46,7 @@ def test_blocks_of_any_size_and_threads_show_the_same(
         kind["regions"] = [BOX]
     whole = pgic_core.decode(data, threads=1, **kind)
     assert np.abs(pgic_core.decode(data, threads=3, **kind).astype(int) - whole).max() <= 1
-    monkeypatch.setattr(tiling, "_BLOCK_PIXELS", 100_000)
+    monkeypatch.setattr(block_cutting, "_BLOCK_PIXELS", 100_000)
     seen: list[float] = []
     cut = pgic_core.decode(data, threads=2, progress=seen.append, **kind)
     assert len(seen) > 1
@@ -195,7 +195,7 @@ def test_strips_of_every_level(
     larger: Model, photo: np.ndarray, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = pgic_core.encode(np.concatenate([photo, photo])[:, :300], quality=40)
-    monkeypatch.setattr(tiling, "_BLOCK_PIXELS", 100_000)
+    monkeypatch.setattr(block_cutting, "_BLOCK_PIXELS", 100_000)
     with pgic_core.open_file(data) as file:
         for options in (
             {},

@@ -23,8 +23,8 @@ from pgic_core.models import (
     engine_description,
     find_model,
 )
+from pgic_core.models.entropy_coder_tables import Tables
 from pgic_core.models.manifest import IDENTITY_FILES, identity_digest, write_manifest
-from pgic_core.models.tables import Tables
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from pgic_core.cli import app
 from pgic_core.errors import PgiInputError, PgiModelError, PgiOptionError
 from pgic_core.models import available_models, default_model, find_model
-from pgic_core.models.lookup import PgiModelWarning
-from pgic_core.models.trust import sign_model
+from pgic_core.models.model_lookup import PgiModelWarning
+from pgic_core.models.model_trust import sign_model
 
 pytest.importorskip("cryptography")
 

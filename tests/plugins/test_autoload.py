@@ -11,8 +11,10 @@ import zipfile
 from pathlib import Path
 
 import imageio
+import numpy as np
 import pytest
 
+import pgic_core
 import pgic_plugins
 from pgic_plugins import _autoload
 
@@ -231,3 +233,16 @@ def test_a_fault_is_shown_by_verbose_python_only():
     quiet = run(code)
     assert "start-up hook" not in quiet.stderr
     assert "# pgic start-up hook: " in run(code, "-v").stderr
+
+
+def test_ultralytics_checks_files_where_the_hook_does_not_run(tmp_path):
+    pytest.importorskip("ultralytics")
+    path = tmp_path / "a.pgi"
+    pgic_core.encode_to(path, np.zeros((40, 40, 3), np.uint8))
+    code = (
+        "import pgic_plugins.ultralytics as plugin; plugin.install(); "
+        "from ultralytics.data.utils import verify_image; "
+        f"print(verify_image((({str(path)!r}, 0), ''))[1:])"
+    )
+    result = run(code, PGIC_AUTOLOAD="0", YOLO_CONFIG_DIR=str(tmp_path))
+    assert result.stdout.splitlines()[-1] == "(1, 0, '')", result.stderr

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from pgic_core.container import BlockFlag, BlockType, PgiReader
-from pgic_core.container.layout import pack_header
+from pgic_core.container.file_header import pack_header
 from pgic_core.errors import PgiChecksumError, PgiError, PgiLimitError, PgiTruncatedError
 from pgic_core.limits import Limits
 from pgic_plugins.pillow import PgiImageFile, register_pgi_opener
@@ -198,11 +198,11 @@ def test_a_library_that_only_this_picture_needs_is_named(photo: Image.Image, mon
 
 
 def test_an_unknown_model_is_an_os_error(photo: Image.Image, monkeypatch: pytest.MonkeyPatch):
-    from pgic_core.models import lookup
+    from pgic_core.models import model_lookup
 
     file = io.BytesIO()
     photo.save(file, "PGI", quality=50)
-    monkeypatch.setattr(lookup, "available_models", lambda: ())
+    monkeypatch.setattr(model_lookup, "available_models", lambda: ())
     with Image.open(file) as image:
         assert image.size == photo.size
         with pytest.raises(OSError, match="is not installed"):

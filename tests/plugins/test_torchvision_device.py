@@ -24,7 +24,7 @@ from pgic_plugins.torchvision import (
     decode_pgi_latent,
 )
 from pgic_plugins.torchvision.device import pixels_on, read_symbols
-from pgic_plugins.torchvision.device.graph import TorchNetwork
+from pgic_plugins.torchvision.device.torch_network import TorchNetwork
 
 from .torch_workers import as_list
 
@@ -65,9 +65,9 @@ def test_pictures_without_networks_are_the_same(path: Path) -> None:
 
 
 @pytest.mark.parametrize("window", [(0, 0, 301, 203), (33, 17, 101, 64), (290, 200, 11, 3), (64, 64, 1, 1)])
-@pytest.mark.parametrize("level", ["fast", "preview"])
-def test_windows(data: bytes, window: Any, level: Any) -> None:
-    options = {"level": level, "window": window}
+@pytest.mark.parametrize(("level", "scale"), [("fast", 1), ("preview", 8), ("preview", 4)])
+def test_windows(data: bytes, window: Any, level: Any, scale: int) -> None:
+    options = {"level": level, "scale": scale, "window": window}
     check_close(decode_pgi(data, engine="torch", **options), decode_pgi(data, **options))
 
 
@@ -93,7 +93,7 @@ def test_latents_are_the_same_but_for_rounding(data: bytes) -> None:
 
 
 def test_large_pictures_go_block_by_block(photo: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pgic_core.codec.learned.symbols._BLOCK_PIXELS", 1 << 18)
+    monkeypatch.setattr("pgic_core.codec.learned.symbols_for_engines._BLOCK_PIXELS", 1 << 18)
     large = np.tile(np.asarray(photo), (5, 4, 1))[:900, :1100]
     source = pgic_core.encode(large, quality=40, effort=1)
     assert len(read_symbols(source, DecodeOptions()).blocks) > 2

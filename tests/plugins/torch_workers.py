@@ -6,8 +6,8 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
-from pgic_core.models import sessions
-from pgic_plugins._workers import threads_in_worker
+from pgic_core.models import onnx_sessions
+from pgic_plugins._worker_threads import threads_in_worker
 
 
 class ThreadCounts(Dataset):
@@ -21,7 +21,7 @@ class ThreadCounts(Dataset):
 
     def __getitem__(self, index: int) -> tuple[Any, set[int]]:
         item = self.inner[index]
-        return item, {key[1] for key in sessions._sessions}
+        return item, {key[1] for key in onnx_sessions._sessions}
 
 
 def as_list(batch: list[Any]) -> list[Any]:

@@ -10,8 +10,8 @@ from PIL import Image, ImageOps
 
 from pgic_core.container import Annotation, Box, Polygon
 from pgic_core.errors import PgiOptionError
-from pgic_core.roi.blocks import box_cover, fit, grid_shape
-from pgic_core.roi.shapes import importance_of_mask, importance_of_shapes, stored_mask, stored_point
+from pgic_core.roi.roi_grid import box_cover, fit, grid_shape
+from pgic_core.roi.shape_importance import importance_of_mask, importance_of_shapes, stored_mask, stored_point
 
 sides = st.integers(1, 300)
 

@@ -11,9 +11,9 @@ from PIL import Image
 import pgic_core
 from pgic_core import Passphrase, SecretKey, generate_key
 from pgic_core.container import ByteSource, PgiReader
-from pgic_core.security import encryption_plan
+from pgic_core.security import tile_joining
+from pgic_core.security.encrypted_file_writing import encrypted
 from pgic_core.security.recipients import recipients_of
-from pgic_core.security.sealing import encrypted
 
 SEGMENT = b"\xff\xe3\x00\x12raw temperatures"
 
@@ -129,7 +129,7 @@ def sealed_apart(learned: bytes, keys: Keys) -> bytes:
     """The same as a writer makes it that puts no tiles together, so with more messages."""
     tiers = ("full", "regions", "preview", "metadata")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encryption_plan, "JOINED_BYTES", 0)
+        patch.setattr(tile_joining, "JOINED_BYTES", 0)
         return sealed(learned, *((getattr(keys, tier).public, tier) for tier in tiers))
 
 

@@ -6,6 +6,7 @@ Run with ``python -m tests.security.make_vectors`` when FORMAT.md changes what s
 from __future__ import annotations
 
 import base64
+import io
 import json
 from pathlib import Path
 
@@ -14,26 +15,29 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa
 
 from pgic_core import Passphrase, SecretKey, SigningKey
 from pgic_core.container import BlockType, ImageFields, Location, Metadata, PgiReader, build_file
-from pgic_core.security.messages import Place, associated_data
-from pgic_core.security.opening import find_envelope
+from pgic_core.container.sequence_appending import SequenceAppender, begin_sequence
+from pgic_core.container.sequence_reader import NO_CHAIN
+from pgic_core.security.cipher_suites import find_suite
+from pgic_core.security.encrypted_file_writing import encrypted
+from pgic_core.security.envelope_opening import find_envelope
+from pgic_core.security.message_layout import Place, associated_data
 from pgic_core.security.recipients import recipients_of
-from pgic_core.security.sealing import encrypted
 from pgic_core.security.signatures.algorithms import spki_of
-from pgic_core.security.signatures.making import signed
+from pgic_core.security.signatures.signature_making import signed
+from pgic_core.security.signatures.signed_statement import FramePlace
 from pgic_core.security.sm2 import sign_sm2, sm2_spki
-from pgic_core.security.suites import find_suite
-from pgic_core.security.tiers import Binding, Tier, TierKey
+from pgic_core.security.tier_keys import Binding, Tier, TierKey
 
 PATH = Path(__file__).with_name("vectors.json")
 WORDS = "巡检 correct horse"
 SECRETS = {"x25519": bytes(range(32)), "mlkem768-x25519": bytes(range(96)), "sm2": bytes(range(1, 33))}
 
 
-def plain_file() -> bytes:
+def plain_file(payload: bytes = bytes(range(256)) * 4) -> bytes:
     """A file of another codec: its payload is opaque, so no model is needed to make or to read it."""
     return build_file(
         ImageFields(image_type=0, width=64, height=48, color_depth=8, compression_type=200),
-        bytes(range(256)) * 4,
+        payload,
         metadata=Metadata(1_700_000_000_000, "UAV-7", Location(116.5, 39.75, 50.0), {"iso": "100"}, True),
         extension={"acme.note": "ok", "acme.raw": b"\x01\x02", "pgic.dpi": [72, 72]},
     )
@@ -116,8 +120,34 @@ def signed_files() -> list[dict[str, object]]:
     return found
 
 
+def signed_sequence() -> dict[str, str]:
+    """A sequence of three frames, each signed in its place."""
+    signer = signers()[0]
+    before, out = NO_CHAIN, io.BytesIO()
+    for number in range(3):
+        place = FramePlace(number, 40 + number, before)
+        plain = plain_file(bytes([number]) * 40)
+        with PgiReader(plain) as reader:
+            frame = b"".join(signed(reader, signer, frame=place, time_ms=1_700_000_000_000))
+        if not number:
+            out.write(b"".join(begin_sequence(frame, key_distance=1, duration=place.duration)))
+            out.seek(0)
+        with SequenceAppender(out) as writer:
+            if number:
+                writer.append(frame, duration=place.duration)
+            before = writer.chain
+        out.seek(0)
+    return {
+        "key": base64.b64encode(signer.spki).decode(),
+        "file": base64.b64encode(out.getvalue()).decode(),
+    }
+
+
 if __name__ == "__main__":
-    PATH.write_text(
-        json.dumps({"derivations": derivations(), "files": files(), "signed": signed_files()}, indent=1)
-        + "\n"
-    )
+    made = {
+        "derivations": derivations(),
+        "files": files(),
+        "signed": signed_files(),
+        "sequence": signed_sequence(),
+    }
+    PATH.write_text(json.dumps(made, indent=1) + "\n")

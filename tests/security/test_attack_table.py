@@ -15,6 +15,7 @@ KINDS = {
     "old signature with other blocks",
     "parity forgery",
     "policy forgery",
+    "sequence forgery",
     "stanza removal and substitution",
     "stripped signature",
     "swaps between files",

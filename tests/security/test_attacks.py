@@ -26,10 +26,10 @@ from pgic_core.errors import (
     PgiTruncatedError,
     PgiUnsupportedError,
 )
-from pgic_core.security import encryption_plan
-from pgic_core.security.access import open_reader, opened_content, verify_sealed
-from pgic_core.security.messages import TABLE, Place, associated_data, pack_table
-from pgic_core.security.tiers import Tier
+from pgic_core.security import tile_joining
+from pgic_core.security.message_layout import TABLE, Place, associated_data, pack_table
+from pgic_core.security.reader_unlocking import open_reader, opened_content, verify_sealed
+from pgic_core.security.tier_keys import Tier
 
 from ..container.forge import EXTENSION, IMAGE, METADATA, SECURITY, Block, forge
 from .conftest import Keys, sealed
@@ -37,7 +37,7 @@ from .conftest import Keys, sealed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pgic_core.security.opened_content import OpenedContent
+    from pgic_core.security.content_decryption import OpenedContent
 
 AUTH, FORMAT, KEY = PgiAuthenticationError, PgiFormatError, PgiKeyError
 LIMIT, TRUNCATED, UNSUPPORTED = PgiLimitError, PgiTruncatedError, PgiUnsupportedError
@@ -124,7 +124,7 @@ def other(small: bytes, keys: Keys) -> bytes:
 def another(learned: bytes, keys: Keys) -> bytes:
     """A second encryption of the picture in ``sealed_apart``."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encryption_plan, "JOINED_BYTES", 0)
+        patch.setattr(tile_joining, "JOINED_BYTES", 0)
         return sealed(learned, keys.full.public)
 
 
@@ -400,7 +400,7 @@ def test_a_stanza_of_another_file(one: bytes, other: bytes, keys: Keys, at: int)
 def test_a_key_that_a_stranger_wrapped(one: bytes, keys: Keys) -> None:
     """Whoever knows a public key can wrap a key of their own for it; it is not the one of this file."""
     from pgic_core.security.recipients import Recipient, wrap
-    from pgic_core.security.tiers import TierKey
+    from pgic_core.security.tier_keys import TierKey
 
     content = opened(one, keys.full)
     stanza = wrap(Recipient(keys.full.public), TierKey(Tier.FULL, bytes(32)), content.envelope.binding)
@@ -415,7 +415,7 @@ def test_a_key_that_a_stranger_wrapped(one: bytes, keys: Keys) -> None:
 @pytest.mark.attack("stanza removal and substitution")
 def test_a_recipient_whom_a_stranger_adds(one: bytes, keys: Keys) -> None:
     from pgic_core.security.recipients import Recipient, wrap
-    from pgic_core.security.tiers import TierKey
+    from pgic_core.security.tier_keys import TierKey
 
     stranger = generate_key()
     content = opened(one, keys.full)

@@ -17,11 +17,11 @@ from pgic_core import (
     generate_key,
     open_file,
 )
-from pgic_core.container import BlockType, PgiReader, layout
+from pgic_core.container import BlockType, PgiReader, file_header
 from pgic_core.errors import PgiInputError
-from pgic_core.security.access import open_reader, opened_content
-from pgic_core.security.opening import find_envelope
-from pgic_core.security.suites import Suite
+from pgic_core.security.cipher_suites import Suite
+from pgic_core.security.envelope_opening import find_envelope
+from pgic_core.security.reader_unlocking import open_reader, opened_content
 
 from ..container.forge import Block, forge, image_block
 from .conftest import Keys, sealed
@@ -138,7 +138,7 @@ def test_no_sequence_of_edits_repeats_a_nonce(
 def test_a_writer_that_is_killed_and_starts_again_draws_new_salts(
     path: Path, keys: Keys, sealings: dict[tuple[bytes, int], tuple[bytes, bytes]]
 ) -> None:
-    from pgic_core.security.access import rewritten
+    from pgic_core.security.reader_unlocking import rewritten
 
     before = path.read_bytes()
     for attempt in range(2):
@@ -258,8 +258,8 @@ def test_what_cannot_be_encrypted(path: Path, small: bytes, keys: Keys, tmp_path
 
 
 def test_a_source_that_changes_meanwhile(small: bytes, keys: Keys, tmp_path: Path) -> None:
+    from pgic_core.security.encrypted_file_writing import encrypted
     from pgic_core.security.recipients import recipients_of
-    from pgic_core.security.sealing import encrypted
 
     source = tmp_path / "s.pgi"
     source.write_bytes(small)
@@ -274,17 +274,17 @@ def test_nothing_plain_is_written_on_the_way(
     path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Rekeying and editing write ciphertext only; decrypting what was changed leaves no file."""
-    from pgic_core.container import atomic
+    from pgic_core.container import atomic_writing
 
     written: list[bytes] = []
-    plain = atomic._write_all
+    plain = atomic_writing._write_all
 
     def write_all(handle: int, name: str, chunks: object) -> None:
         kept = [bytes(chunk) for chunk in chunks]  # type: ignore[attr-defined]
         written.extend(kept)
         plain(handle, name, kept)
 
-    monkeypatch.setattr(atomic, "_write_all", write_all)
+    monkeypatch.setattr(atomic_writing, "_write_all", write_all)
     pgic_core.set_metadata(path, metadata={"device_id": "needle-7"}, keys=keys.full)
     pgic_core.rekey(path, tmp_path / "b.pgi", keys.full.public, keys=keys.full)
     assert len(written) > 8
@@ -300,7 +300,7 @@ def test_nothing_plain_is_written_on_the_way(
 
 def test_what_a_reader_of_version_1_0_says(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Section 10: it opens the file, checks it, and answers that the content is encrypted."""
-    monkeypatch.setattr(layout, "FORMAT_VERSION", 0x0100)
+    monkeypatch.setattr(file_header, "FORMAT_VERSION", 0x0100)
     with PgiReader(path) as reader:
         assert reader.header.newer
         assert (reader.fields.width, reader.fields.height) == (96, 64)

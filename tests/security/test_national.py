@@ -11,7 +11,7 @@ import pytest
 import pgic_core
 from pgic_core import PgiAuthenticationError, PgiKeyError, SecretKey, generate_key
 from pgic_core.security import ModuleKey
-from pgic_core.security.suites import NATIONAL, find_suite
+from pgic_core.security.cipher_suites import NATIONAL, find_suite
 
 from .conftest import sealed
 

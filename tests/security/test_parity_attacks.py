@@ -15,7 +15,7 @@ import skimage.data
 import pgic_core
 from pgic_core import PgiAuthenticationError, PgiFormatError, PgiWarning, open_file
 from pgic_core.container import PgiReader, rewrite
-from pgic_core.security.signatures.making import signed
+from pgic_core.security.signatures.signature_making import signed
 
 from ..container.forge import EXTENSION, IMAGE, METADATA, PARITY, SECURITY, Block, forge
 from .conftest import Keys, sealed

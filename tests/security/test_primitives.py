@@ -7,9 +7,9 @@ from hashlib import sha256
 import pytest
 
 from pgic_core.errors import PgiAuthenticationError
+from pgic_core.security.cipher_suites import INTERNATIONAL, NATIONAL, find_suite
+from pgic_core.security.key_wrapping import find_scheme
 from pgic_core.security.keys import Passphrase, PublicKey, SecretKey
-from pgic_core.security.schemes import find_scheme
-from pgic_core.security.suites import INTERNATIONAL, NATIONAL, find_suite
 
 AES, SM4 = find_suite(INTERNATIONAL), find_suite(NATIONAL)
 _ = bytes.fromhex

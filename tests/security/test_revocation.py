@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 import pgic_core
 from pgic_core import PgiAuthenticationError, PgiOptionError, open_file
-from pgic_core.security.signatures.trust import Trust
+from pgic_core.security.signatures.signer_trust import Trust
 
 from .people import Person, crl, make_person, make_sm2_person, openssl, sm2_certificate, sm2_key
 

@@ -24,9 +24,9 @@ from pgic_core.codec.payload_parts import payload_plan
 from pgic_core.container import PgiReader, rewrite
 from pgic_core.errors import PgiAuthenticationError, PgiFormatError, PgiLimitError, PgiUnsupportedError
 from pgic_core.security.encryption_plan import payload_of
-from pgic_core.security.envelope import Record, pack_records, parse_records
-from pgic_core.security.signatures.making import signed
-from pgic_core.security.signatures.trust import Trust, key_of_certificate, subject_of
+from pgic_core.security.security_block import Record, pack_records, parse_records
+from pgic_core.security.signatures.signature_making import signed
+from pgic_core.security.signatures.signer_trust import Trust, key_of_certificate, subject_of
 
 from ..container.forge import EXTENSION, IMAGE, METADATA, SECURITY, Block, forge
 from . import make_vectors
@@ -323,10 +323,10 @@ def test_leaves_change_their_order(case: int, one: Signed) -> None:
 @pytest.mark.parametrize("kind", ["tile", "metadata"])
 def test_a_locator_that_was_made_to_fit(kind: str, one: Signed, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who finds other content for a locator hides where the change is, and not the change."""
-    from pgic_core.security.signatures import checking, record
+    from pgic_core.security.signatures import signature_checking, signature_record
 
-    monkeypatch.setattr(checking, "LOCATOR_BYTES", 0)
-    monkeypatch.setattr(record.Signature, "locator", lambda *_: b"")
+    monkeypatch.setattr(signature_checking, "LOCATOR_BYTES", 0)
+    monkeypatch.setattr(signature_record.Signature, "locator", lambda *_: b"")
     if kind == "tile":
         data = one.file(image=flipped(one.image, 8 * one.parts[-1][0] + 5))
         assert "something in the tier full" in refused(data)

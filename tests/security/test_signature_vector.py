@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,13 @@ from cryptography.exceptions import InvalidSignature
 import pgic_core
 from pgic_core import SecretKey, open_file
 from pgic_core.container import PgiReader
-from pgic_core.security.signatures import making
+from pgic_core.container.sequence_appending import SequenceAppender, begin_sequence
+from pgic_core.security.signatures import signature_making
 
 from . import make_vectors
 from .conftest import Keys, sealed
 from .independent import EncryptedFile
+from .independent_sequence import check_sequence, frames
 from .independent_signature import check_signature, records
 from .people import make_person
 
@@ -72,7 +75,7 @@ def test_another_reader_verifies_a_learned_picture(
     """As far as the key of a tier goes; all leaves of the picture among them."""
     person = make_person(tmp_path / "p", "UAV-7")  # with a certificate, which holds the key
     with PgiReader(small) as reader:
-        data = b"".join(making.signed(reader, person.signer()))
+        data = b"".join(signature_making.signed(reader, person.signer()))
     recipients = [(keys.full.public, "full")] if tier == "full" else []
     key = getattr(keys, tier)
     closed = sealed(data, *recipients, *([] if recipients else [(key.public, tier), keys.full.public]))
@@ -83,10 +86,10 @@ def test_another_reader_verifies_a_learned_picture(
 
 
 def test_the_vector_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(making, "new_secret", lambda: SECRET)
+    monkeypatch.setattr(signature_making, "new_secret", lambda: SECRET)
     signer = make_vectors.signers()[0]
     with PgiReader(make_vectors.plain_file()) as reader:
-        data = b"".join(making.signed(reader, signer, original=SECRET, time_ms=1_700_000_000_000))
+        data = b"".join(signature_making.signed(reader, signer, original=SECRET, time_ms=1_700_000_000_000))
     assert hashlib.sha256(data).hexdigest() == FILE_SHA256
 
 
@@ -116,3 +119,29 @@ def test_another_reader_refuses_what_was_changed(vector: dict[str, Any]) -> None
         value = content[name][:-1] + bytes([content[name][-1] ^ 1])
         raw = cbor2.dumps(content | {name: value}, canonical=True)
         refused(SECURITY, b"\x02\x00" + len(raw).to_bytes(4, "little") + raw)
+
+
+def test_frames_of_long_ago_are_in_their_place(tmp_path: Path) -> None:
+    sequence = json.loads(make_vectors.PATH.read_text())["sequence"]
+    data = base64.b64decode(sequence["file"])
+    assert check_sequence(data, NOT_METADATA) == 3
+    trust = tmp_path / "key.pem"
+    trust.write_text(f"-----BEGIN PUBLIC KEY-----\n{sequence['key']}\n-----END PUBLIC KEY-----\n")
+    with open_file(data) as file:
+        places = []
+        for number in range(3):
+            (found,) = file.frame(number).check_signatures(trust)
+            assert (found.state, found.trusted) == ("holds", True)
+            places.append(found.frame)
+    assert places == [(record["number"], record["duration"], before) for record, _, before in frames(data)]
+
+
+def test_another_reader_notices_frames_that_moved() -> None:
+    data = base64.b64decode(json.loads(make_vectors.PATH.read_text())["sequence"]["file"])
+    first, second, third = (frame for _, frame, _ in frames(data))
+    for order in ((second, first), (first, third), (first, first)):
+        made = io.BytesIO(b"".join(begin_sequence(order[0], key_distance=1, duration=40)))
+        with SequenceAppender(made) as writer:
+            writer.append(order[1], duration=41)
+        with pytest.raises(AssertionError):
+            check_sequence(made.getvalue(), NOT_METADATA)

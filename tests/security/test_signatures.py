@@ -26,12 +26,12 @@ from pgic_core.errors import (
     PgiUnsupportedError,
     PgiWarning,
 )
-from pgic_core.security.envelope import Record, pack_records
-from pgic_core.security.opening import records_of
-from pgic_core.security.signatures.making import signed
-from pgic_core.security.signatures.record import signatures_in
-from pgic_core.security.signatures.signer import signer_key
-from pgic_core.security.signatures.trust import Trust
+from pgic_core.security.envelope_opening import records_of
+from pgic_core.security.security_block import Record, pack_records
+from pgic_core.security.signatures.signature_making import signed
+from pgic_core.security.signatures.signature_record import signatures_in
+from pgic_core.security.signatures.signer_check import signer_key
+from pgic_core.security.signatures.signer_trust import Trust
 
 from ..container.forge import SECURITY, Block, forge
 from .conftest import Keys, sealed
@@ -156,8 +156,8 @@ def test_no_key_proves_no_content(small: bytes, keys: Keys, drone: Person) -> No
 
 def test_hashes_in_an_encrypted_file_do_not_tell_its_content(small: bytes, keys: Keys, drone: Person) -> None:
     """Two signatures of one file have no leaf hash in common, and the salts are not in the file."""
-    from pgic_core.security.opening import records_of
-    from pgic_core.security.signatures.record import OpenPart, signatures_in
+    from pgic_core.security.envelope_opening import records_of
+    from pgic_core.security.signatures.signature_record import OpenPart, signatures_in
 
     plain = [signed_bytes(small, drone) for _ in range(2)]
     found = []

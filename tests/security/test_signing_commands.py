@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +16,7 @@ from PIL import Image
 from pgic_core.cli import app
 from pgic_core.errors import PgiWarning
 
-from .people import Authority, Person, make_person
+from .people import Authority, Person, crl, make_person
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,6 +121,9 @@ def test_a_time_stamp(folder: Path, drone: Person) -> None:
     (folder / "roots.pem").write_bytes(drone.root.read_bytes() + authority.root.read_bytes())
     told = done("verify", "photo.pgi", "--trust", "roots.pem")
     assert "proven: it was signed by 20" in told
+    crl(drone, folder / "later.crl", revoked=True, since=1)  # it is from tomorrow on
+    told = done("verify", "photo.pgi", "--trust", "roots.pem", "--crl", "later.crl")
+    assert "name none of its certificates as revoked by the time of its stamp" in told
     assert "the time, which nobody trusted confirms" in done("verify", "photo.pgi", "--trust", drone.root)
     assert "time stamp, not verified" in done("info", "photo.pgi")
     for arguments in ((), ("--request", "a.tsq", "--response", "a.tsr")):
@@ -151,8 +156,6 @@ def test_a_changed_file_says_what(folder: Path, drone: Person) -> None:
 
 
 def test_lists_of_revoked_certificates(folder: Path) -> None:
-    from .people import crl
-
     drone = make_person(folder / "uav", "UAV-7", "ecdsa-p256")
     done("encode", "photo.png", "--codec", "lossless", "--sign", drone.key, "--cert", drone.chain)
     trusted = ("verify", "photo.pgi", "--trust", drone.root)
@@ -188,7 +191,7 @@ def test_one_key_has_one_id(folder: Path) -> None:
 def test_a_time_that_no_calendar_has(folder: Path, drone: Person) -> None:
     """The signer's clock is a claim, and may claim anything."""
     from pgic_core.container import PgiReader
-    from pgic_core.security.signatures.making import signed
+    from pgic_core.security.signatures.signature_making import signed
 
     done("encode", "photo.png", "--codec", "lossless")
     with PgiReader("photo.pgi") as reader:
@@ -196,3 +199,68 @@ def test_a_time_that_no_calendar_has(folder: Path, drone: Person) -> None:
     (folder / "odd.pgi").write_bytes(data)
     assert "ms after 1970 by the signer's clock" in done("verify", "odd.pgi", "--trust", drone.root)
     assert "ms after 1970, not verified" in done("info", "odd.pgi")
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "sm2-sign"])
+def test_without_the_extra_signatures_are_still_listed(kind: str, folder: Path) -> None:
+    """SM3, and with it the id of an SM2 signature, comes with the extra."""
+    told = done("keygen", "--kind", kind, "office")
+    done("encode", "photo.png", "--codec", "lossless", "--sign", "office.pem")
+    code = "import sys; sys.modules['cryptography'] = None; from pgic_core.cli import main; main()"
+    shown = subprocess.run(
+        [sys.executable, "-c", code, "info", "photo.pgi"], capture_output=True, text=True, check=False
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert f"signature     key {told.split()[-1]}" in shown.stdout
+
+
+def test_a_watermark_in_an_encrypted_file(folder: Path) -> None:
+    Image.fromarray(skimage.data.astronaut()).resize((900, 900)).save("large.png")
+    for command in ("watermark key mark.key", "keygen anna", "keygen --kind ed25519 office"):
+        done(*command.split())
+    done("watermark", "embed", "large.png", "a.pgi", "--key", "mark.key", "--id", "00000000000004d2")
+    done("encrypt", "a.pgi", "-o", "b.pgi", "--to", "anna.pub")
+    detect = ("watermark", "detect", "b.pgi", "--key", "mark.key")
+    assert "--unlock where --key signs or marks" in failed(*detect)
+    assert "00000000000004d2" in done(*detect, "--unlock", "anna.key")
+    done("watermark", "edits", "b.pgi", "--key", "mark.key", "--unlock", "anna.key")
+    done("sign", "b.pgi", "--key", "office.pem", "--unlock", "anna.key")
+    assert "anna.pub holds public keys only" in failed(*detect, "--unlock", "anna.pub")
+
+
+def test_a_tier_that_there_is_not(folder: Path) -> None:
+    done("keygen", "anna")
+    done("encode", "photo.png")
+    told = failed("encrypt", "photo.pgi", "-o", "b.pgi", "--to", "all:anna.pub", status=2)
+    assert "all is no tier; there are metadata, preview, regions, full." in told
+
+
+def test_what_verify_says_of_a_sequence(folder: Path) -> None:
+    told = done("keygen", "--kind", "ed25519", "camera")
+    made = ("encode", "--sequence", "photo.png", "photo.png", "photo.png", "-o", "site.pgi", "--sign")
+    done(*made, "camera.pem")
+    said = done("verify", "site.pgi", "--trust", "camera.pem.pub")
+    key = told.split()[-1]
+    assert f"3 signatures on 3 frames by a trusted key (key {key}), ed25519: holds" in said
+    assert "proven: frames 0 to 2 are as the signer of frame 2 found them, in this order" in said
+    assert "not proven: that no frame followed; the time; what the pictures show" in said
+    done("append", "site.pgi", "photo.png", "--sign", "camera.pem")
+    assert "4 signatures on 4 frames" in done("verify", "site.pgi", "--trust", "camera.pem.pub")
+    assert "photo.png is not signed, as the frame before it is" in done("append", "site.pgi", "photo.png")
+    said = done("verify", "site.pgi")
+    assert "4 signatures on 5 frames" in said
+    assert "not proven: that all frames are in their place; that no frame followed" in said
+    assert "Frame 4: The file is not signed" in failed("verify", "site.pgi", "--trust", "camera.pem.pub")
+
+
+def test_what_is_appended_to_an_encrypted_sequence_is_encrypted(folder: Path) -> None:
+    done("keygen", "anna")
+    done("encode", "--sequence", "photo.png", "photo.png", "-o", "site.pgi", "--to", "anna.pub")
+    assert "everybody could read this one: name recipients (--to)" in failed(
+        "append", "site.pgi", "photo.png"
+    )
+    done("append", "site.pgi", "photo.png", "--to", "anna.pub")
+    assert "name one" in failed("append", "site.pgi", "photo.png", "--cert", "anna.pub", status=2)
+    assert "all 3 frames, encrypted, keys open the tier full" in done(
+        "verify", "site.pgi", "--key", "anna.key"
+    )

@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 import pgic_core
 from pgic_core import PgiAuthenticationError, PgiInputError, PgiOptionError, SecretKey, SigningKey, open_file
 from pgic_core.container import PgiReader, rewrite
-from pgic_core.security.signatures.making import signed
 from pgic_core.security.signatures.pem import first_block
-from pgic_core.security.signatures.trust import Trust
+from pgic_core.security.signatures.signature_making import signed
+from pgic_core.security.signatures.signer_trust import Trust
 from pgic_core.security.sm2 import is_sm2_key, is_sm2_signature, sign_sm2, sm2_private_key, sm2_spki
 
 from .conftest import Keys, sealed

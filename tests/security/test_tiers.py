@@ -13,7 +13,7 @@ import pytest
 import pgic_core
 from pgic_core import PgiKeyError, PgiOptionError, SecretKey, open_file
 from pgic_core.container import IMAGE_FIELDS_SIZE, BlockType, PgiReader
-from pgic_core.security.access import open_reader, opened_content
+from pgic_core.security.reader_unlocking import open_reader, opened_content
 
 from .conftest import SEGMENT, Counting, Keys, exif_with_thumbnail, sealed
 
@@ -209,7 +209,7 @@ def test_a_learned_picture_without_regions_has_no_tier_for_them(small: bytes, ke
 
 
 def test_raw_pictures_and_those_of_other_codecs(keys: Keys) -> None:
-    from pgic_core.codec.lossless.image import encode_lossless
+    from pgic_core.codec.lossless.encoder import encode_lossless
     from pgic_core.container import ImageFields, build_file
 
     pixels = np.arange(64 * 48 * 3, dtype=np.uint8).reshape(48, 64, 3)

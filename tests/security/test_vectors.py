@@ -11,7 +11,7 @@ import pytest
 import pgic_core
 from pgic_core import Passphrase, SecretKey
 from pgic_core.container import Compression, PgiReader, serialize_metadata
-from pgic_core.security.access import open_reader
+from pgic_core.security.reader_unlocking import open_reader
 
 from . import make_vectors
 from .conftest import Keys, sealed

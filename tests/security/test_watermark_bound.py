@@ -8,9 +8,9 @@ import skimage.data
 from scipy.stats import binomtest
 
 from pgic_core.security.watermark import FALSE_POSITIVES, Watermark, detect, embed, look
-from pgic_core.security.watermark.code import CHECK_BITS, CODED_BITS, check_of, decode_unchecked
 from pgic_core.security.watermark.detect import MOST_CANDIDATES, candidates
-from pgic_core.security.watermark.evidence import SIZES, TURNS
+from pgic_core.security.watermark.tile_evidence import SIZES, TURNS
+from pgic_core.security.watermark.watermark_bits import CHECK_BITS, CODED_BITS, check_of, decode_unchecked
 
 KEYS = [bytes([number]) * 32 for number in range(12)]
 PHOTO = skimage.data.astronaut()

@@ -153,7 +153,7 @@ def test_facts_of_a_frame(site: Path) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [["protect"], ["meta", "set", "--device-id", "x"], ["meta", "strip", "--location"], ["repair"]],
+    [["protect"], ["meta", "set", "--device-id", "x"], ["meta", "strip", "--location"]],
     ids=" ".join,
 )
 def test_commands_for_single_pictures_say_so(site: Path, command: list[str]) -> None:

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 import pgic_core
 from pgic_core import PgiFile, SequenceWriter
 from pgic_core.container import PgiReader
-from pgic_core.container.appending import SequenceAppender, begin_sequence
-from pgic_core.container.records import FrameKind, Record
-from pgic_core.container.sequence import SequenceReader
+from pgic_core.container.sequence_appending import SequenceAppender, begin_sequence
+from pgic_core.container.sequence_reader import SequenceReader
+from pgic_core.container.sequence_records import FrameKind, Record
 
 from ..container.sequences import still
 from .scenes import frame

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from PIL import Image
+from skimage import data
 
 import pgic_core
 from pgic_core import Limits, PgiFile, SequenceWriter
+from pgic_core.codec.learned.change_image import ChangeImage
 from pgic_core.codec.sequence.scene import Scene
 from pgic_core.errors import PgiInputError, PgiOptionError, PgiUnsupportedError, PgiWarning
 
@@ -19,6 +21,8 @@ from .scenes import HEIGHT, WIDTH, frame, psnr
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 
 def test_frames_are_what_was_appended(site: Path) -> None:
@@ -253,10 +257,23 @@ def test_encrypted_and_signed_frames_are_key_frames(tmp_path: Path) -> None:
         assert file.metadata.device_id == "secret"
         assert psnr(file.frame(1).decode(), frame(1)) > 30
         assert len(pgic_core.still_file(file, 1)) == file._frames.record(1).length  # type: ignore[union-attr]
+    before = path.read_bytes()
     with SequenceWriter(path, append=True) as writer:
-        assert writer.append(frame(2), quality=50, effort=1).key  # nothing is known of the one before
+        with pytest.raises(PgiOptionError, match="The frame before is encrypted"):
+            writer.append(frame(2), quality=50, effort=1)
+        assert path.read_bytes() == before
+        for number in (2, 3):  # nothing is known of the one before
+            assert writer.append(frame(number), quality=50, effort=1, recipients=[key.public]).key
+        with pytest.raises(PgiOptionError, match="name recipients"):
+            writer.append(frame(2), quality=50, effort=1)
+
+
+def test_a_plain_sequence_may_become_an_encrypted_one(tmp_path: Path) -> None:
+    path, key = tmp_path / "x.pgi", pgic_core.generate_key()
+    with SequenceWriter(path, effort=1) as writer:
+        writer.append(frame(0))
         with pytest.warns(PgiWarning, match="are key frames"):
-            assert writer.append(frame(3), quality=50, effort=1, recipients=[key.public]).key
+            assert writer.append(frame(1), recipients=[key.public]).key
 
 
 def test_signatures_are_those_of_each_frame(tmp_path: Path) -> None:
@@ -286,7 +303,8 @@ def test_signatures_are_those_of_each_frame(tmp_path: Path) -> None:
         assert len(file.verify(public, progress=shares.append)) == 2
         assert len(PgiFile(pgic_core.still_file(file, 1)).verify(public)) == 1
     assert shares == [0.5, 1.0]
-    pgic_core.append(path, frame(2), effort=1)
+    with pytest.warns(PgiWarning, match="is not signed, as the frame before it is"):
+        pgic_core.append(path, frame(2), effort=1)
     with pytest.raises(pgic_core.PgiAuthenticationError):
         pgic_core.verify(path, trust=public)
 
@@ -415,3 +433,25 @@ def test_after_a_failure_the_next_frame_refers_to_nothing(monkeypatch: pytest.Mo
         assert writer.append(frame(2)).key
     with pgic_core.open_file(file.getvalue()) as opened:
         assert psnr(opened.frame(-1).decode(), frame(2)) > 30
+
+
+def test_a_place_that_something_passed_is_taken_up_again(tmp_path: Path) -> None:
+    photo, random = data.astronaut()[40:200, 100:340], np.random.default_rng(4)
+
+    def taken(thing: int | None = None) -> NDArray[np.uint8]:
+        pixels = photo.astype(np.float32)
+        if thing is not None:
+            pixels[40:70, thing : thing + 30] = (220, 190, 40)
+        return (pixels + random.normal(0, 1.5, pixels.shape)).clip(0, 255).astype(np.uint8)
+
+    shown = [taken(), taken(10), taken(90), taken(170), taken()]
+    pgic_core.encode_sequence(shown, tmp_path / "whole.pgi", quality=40)
+    pgic_core.encode_sequence(shown[:4], tmp_path / "appended.pgi", quality=40)
+    with pgic_core.SequenceWriter.open(tmp_path / "appended.pgi") as writer:  # knows no earlier states
+        assert not writer.append(shown[4]).key
+    for name, known in (("whole", True), ("appended", False)):
+        with PgiFile(tmp_path / f"{name}.pgi") as file:
+            coded = file.frame(4).coded
+            assert isinstance(coded, ChangeImage)
+            assert coded.change.ages.any() == known
+            assert psnr(file.frame(4).decode(), shown[4]) > psnr(file.frame(0).decode(), shown[0]) - 0.5

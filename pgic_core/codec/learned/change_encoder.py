@@ -12,29 +12,34 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..block_cutting import block_pixels, blocks
 from ..parallel import map_tiles
-from ..tiling import CELL_STRIDE, Y_STRIDE, Z_STRIDE, block_pixels, blocks, hull
-from .cdf_rows import RowMap, from_cells
+from ..rectangle import hull
+from ..tiles_and_windows import CELL_STRIDE, Y_STRIDE, Z_STRIDE
+from .cdf_index_from_z import RowMap, from_cells
+from .change_image import restored_reader
 from .change_stream import NEW, UNCHANGED, ChangeHeader, serialise_change
 from .change_symbols import change_rows
-from .dead_zone import DEAD_ZONE
-from .entropy import Z_BOUND, CdfTable, encode_segments
+from .dead_zone_width import DEAD_ZONE
+from .entropy_coding import Z_BOUND, CdfTable, encode_segments
 from .exact_layer import pack_exact
 from .exact_search import ExactSearch, near_depth
-from .inpainting import Inpainted
-from .quantisation import SYMBOL_LAYERS, fill_thresholds, row_thresholds
-from .step_sizes import StepSizes
-from .stream import EXACT_SIDE, FULL_DEPTH
+from .fill_under_exact_blocks import Inpainted
+from .latent_quantisation import SYMBOL_LAYERS, fill_thresholds, row_thresholds
+from .quality_to_steps import StepSizes
+from .stream import EXACT_SIDE
+from .tile_index import FULL_DEPTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from ..tiling import Box, Grid
-    from .cdf_rows import SymbolRows
+    from ..rectangle import Rectangle
+    from ..tiles_and_windows import Grid
+    from .cdf_index_from_z import SymbolRows
     from .decoder import LearnedImage
-    from .tile_reader import TileReader
+    from .tile_symbol_reader import TileReader
 
 __all__ = ["CanvasPicture", "encode_change", "is_neutral"]
 
@@ -57,13 +62,18 @@ class CanvasPicture:
         grid: tiles of the canvas.
         left, top: tiles by which it is larger there than that of the reference.
         corners: of :class:`.ChangeHeader`.
-        amounts: uint8 ``(h, w)`` of z positions: by how much they changed; 0 for those that did not.
+        candidates: bool ``(h, w)`` of z positions: those that are coded if it pays.
+        amounts: uint8 ``(h, w)``: by how much the scene changed there; 0 where it did not.
+        ages: uint8 ``(h, w)``, which state of a candidate is like the frame; 0 for the one that it has, and
+            everywhere if the canvas grew.
         exact: bool ``(ceil(H / 8), ceil(W / 8))``, blocks to carry without loss; ``None`` for none.
     """
 
     rgb: NDArray[np.uint8]
     grid: Grid
+    candidates: NDArray[np.bool_]
     amounts: NDArray[np.uint8]
+    ages: NDArray[np.uint8]
     left: int = 0
     top: int = 0
     corners: NDArray[np.int64] | None = None
@@ -72,7 +82,7 @@ class CanvasPicture:
 
 def encode_change(
     picture: CanvasPicture, reference: LearnedImage, *, effort: int, threads: int
-) -> tuple[list[bytes], NDArray[np.uint8]]:
+) -> tuple[list[bytes], ChangeHeader]:
     """Code a change frame.
 
     Args:
@@ -82,10 +92,9 @@ def encode_change(
         threads: for networks and tiles.
 
     Returns:
-        The payload in pieces, and the modes of all positions.
+        The payload in pieces, and its header.
     """
-    encoder = _ChangeEncoder(picture, reference, effort, threads)
-    return encoder.code(), encoder.modes
+    return _ChangeEncoder(picture, reference, effort, threads).code()
 
 
 @dataclass(slots=True)
@@ -95,20 +104,22 @@ class _Part:
     Attributes:
         outer: with what the networks see around it.
         latent: ``(1, h, w, M)`` of ``outer``.
-        z: ``(Z, h, w)`` of ``outer``, of the reference.
+        z: ``(Z, h, w)`` of ``outer``, of the states that modes refer to.
         new_z: likewise, of this frame where positions changed.
-        symbols: int16 ``(h, w, 4 M)``, cells of ``outer``, of the reference.
+        symbols: int16 ``(h, w, 4 M)``, cells of ``outer``, of the states that modes refer to.
         changed: bool ``(h, w)`` of ``outer``, positions to code here.
+        restored: bool likewise, where modes refer to an earlier state.
         modes: uint8 likewise, found so far.
         cost: least cost of each position so far.
     """
 
-    outer: Box
+    outer: Rectangle
     latent: NDArray[np.float32]
     z: NDArray[np.int16]
     new_z: NDArray[np.int16]
     symbols: NDArray[np.int16]
     changed: NDArray[np.bool_]
+    restored: NDArray[np.bool_]
     modes: NDArray[np.uint8]
     cost: NDArray[np.float64]
 
@@ -130,37 +141,39 @@ class _ChangeEncoder:
         self._row_map = RowMap.of(self._model, header.quality)
         self._cdfs = CdfTable.of(self._model)
         self._thresholds = row_thresholds(self._cdfs, drop=effort > 1)
-        self._changed = picture.amounts > 0
+        self._changed = picture.candidates
         self._exact = self._exact_blocks()
         self._seen = Inpainted(picture.rgb, self._exact, self._grid, threads)
-        self.modes = np.zeros(self._changed.shape, np.uint8)
+        self._modes = np.zeros(self._changed.shape, np.uint8)
         self._z = np.zeros((self._model.hyper, *self._changed.shape), np.int16)
 
-    def code(self) -> list[bytes]:
-        """The payload in pieces."""
-        whole = self._grid.padded
-        tiles = self._reference.reader(raise_damage=True)
+    def code(self) -> tuple[list[bytes], ChangeHeader]:
+        """The payload in pieces, and its header."""
+        whole, picture = self._grid.padded, self._picture
+        tiles = restored_reader(self._reference, picture.ages)
         packed: dict[int, tuple[bytes, bytes]] = {}
         for inner in self._areas():
             part = self._prepare(inner, tiles)
             self._choose(part)
-            self.modes[inner.inside(whole, Z_STRIDE)] = part.modes[inner.inside(part.outer, Z_STRIDE)]
+            self._modes[inner.inside(whole, Z_STRIDE)] = part.modes[inner.inside(part.outer, Z_STRIDE)]
             packed |= self._pack(part, inner)
-        picture = self._picture
+        ages = np.where(self._modes == NEW, np.uint8(0), picture.ages)
         header = ChangeHeader(
             self._grid,
             picture.left,
             picture.top,
             picture.corners,
-            self.modes,
-            np.where(self.modes > 0, np.maximum(picture.amounts, 1), 0).astype(np.uint8),
+            self._modes,
+            ages,
+            np.where((self._modes > 0) | (ages > 0), picture.amounts, np.uint8(0)),
             None,
             self._exact,
             self._neutral(),
         )
         coded = [packed[tile] for tile in header.changed_tiles()]
         layers = [part[0] for part in coded], [part[1] for part in coded]
-        return serialise_change(header, layers, self._exact_parts(header), self._reference.grid)
+        payload = serialise_change(header, layers, self._exact_parts(header), self._reference.grid)
+        return payload, header
 
     def _moved_roi(self, roi_map: NDArray[np.int8] | None) -> NDArray[np.int8] | None:
         whole = self._grid.padded
@@ -206,7 +219,7 @@ class _ChangeEncoder:
 
         return map_tiles(pack, header.exact_tiles(), self._threads)
 
-    def _areas(self) -> Iterator[Box]:
+    def _areas(self) -> Iterator[Rectangle]:
         """Rectangles that hold all changed positions of the tiles that they touch."""
         whole, tile = self._grid.padded, self._grid.tile
         for block in blocks(whole, tile, block_pixels(whole)):
@@ -220,7 +233,7 @@ class _ChangeEncoder:
             else:
                 yield from found.values()
 
-    def _changed_box(self, index: int) -> Box | None:
+    def _changed_box(self, index: int) -> Rectangle | None:
         """The rectangle around the changed positions of a tile."""
         box = self._grid.box(index)
         rows, columns = np.nonzero(self._changed[box.inside(self._grid.padded, Z_STRIDE)])
@@ -233,7 +246,7 @@ class _ChangeEncoder:
             box.top + Z_STRIDE * (int(rows.max()) + 1),
         )
 
-    def _prepare(self, inner: Box, tiles: TileReader) -> _Part:
+    def _prepare(self, inner: Rectangle, tiles: TileReader) -> _Part:
         """The latent of this frame, and z and symbols of the reference."""
         model, whole = self._model, self._grid.padded
         outer = inner.grown(model.halo("means"), Z_STRIDE, whole)
@@ -254,17 +267,18 @@ class _ChangeEncoder:
         fresh[self._row_map.z_rows == 0] = 0
         new_z = z.copy()
         new_z[:, *here] = np.where(changed[here], fresh, z[:, *here])
-        cost = np.full(changed.shape, np.inf)
-        return _Part(outer, latent, z, new_z, symbols, changed, np.zeros(changed.shape, np.uint8), cost)
+        restored = self._picture.ages[outer.inside(whole, Z_STRIDE)] > 0
+        modes, cost = np.zeros(changed.shape, np.uint8), np.full(changed.shape, np.inf)
+        return _Part(outer, latent, z, new_z, symbols, changed, restored, modes, cost)
 
-    def _analysed(self, outer: Box) -> NDArray[np.float32]:
+    def _analysed(self, outer: Rectangle) -> NDArray[np.float32]:
         area = outer.grown(self._model.halo("analysis"), Z_STRIDE, self._grid.padded)
         pixels = np.ascontiguousarray(self._seen.area(area))[None]
         out = self._model.network("analysis")({"picture": pixels}, threads=self._threads)
         return np.ascontiguousarray(out[:, *outer.inside(area, Y_STRIDE)])
 
     def _reference_symbols(
-        self, outer: Box, tiles: TileReader
+        self, outer: Rectangle, tiles: TileReader
     ) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
         """Z and symbols of the reference, as int16 ``(Z, h, w)`` and cells; zeros where it has none."""
         there = outer.shifted(-self._left, -self._top)
@@ -286,7 +300,9 @@ class _ChangeEncoder:
         for mode in (UNCHANGED, NEW, *_TRIED):
             modes = np.where(part.changed, np.uint8(mode), np.uint8(UNCHANGED))
             symbols, decoded, rows = self._coded(part, modes)
-            bits = self._bits(part, modes, symbols, rows) if mode != UNCHANGED else np.zeros(modes.shape)
+            bits = _MODE_BITS * part.restored
+            if mode != UNCHANGED:
+                bits = self._bits(part, modes, symbols, rows)
             error = self._error(part, decoded)
             cost = np.where(part.changed, _BIT * bits + error, np.inf)
             if mode == UNCHANGED:
@@ -295,7 +311,7 @@ class _ChangeEncoder:
             part.cost[better] = cost[better]
             part.modes[better] = mode
 
-    def _with_exact(self, outer: Box) -> NDArray[np.bool_]:
+    def _with_exact(self, outer: Rectangle) -> NDArray[np.bool_]:
         """Positions of an area that hold an exact block."""
         height, width = outer.height // Z_STRIDE, outer.width // Z_STRIDE
         if self._exact is None:
@@ -360,7 +376,7 @@ class _ChangeEncoder:
         sums: NDArray[np.float64] = error.reshape(height, 4, width, 4).sum((1, 3)).astype(np.float64)
         return sums
 
-    def _pack(self, part: _Part, inner: Box) -> dict[int, tuple[bytes, bytes]]:
+    def _pack(self, part: _Part, inner: Rectangle) -> dict[int, tuple[bytes, bytes]]:
         """Tile to preview and detail part."""
         coded, _, _ = self._coded(part, part.modes)
         z = np.where(part.modes == NEW, part.new_z, part.z)
@@ -387,7 +403,7 @@ class _ChangeEncoder:
         return dict(zip(tiles, map_tiles(pack, tiles, self._threads), strict=True))
 
     def _tile_of(
-        self, box: Box, outer: Box, z: NDArray[np.int16], coded: NDArray[np.int16]
+        self, box: Rectangle, outer: Rectangle, z: NDArray[np.int16], coded: NDArray[np.int16]
     ) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
         """Z and coded symbols of a whole tile, of which ``outer`` may hold a part."""
         common = box.overlap(outer)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import PgiUnsupportedError
-from ..tiling import Z_STRIDE, Grid
-from .change_stream import ChangeHeader, parse_change
+from ..tiles_and_windows import Z_STRIDE, Grid
+from .change_stream import UNCHANGED, ChangeHeader, ChangeIndex, parse_change
 from .change_symbols import CanvasChange, CanvasReader
 from .decoder import LearnedImage
 from .exact_layer import ExactLayer
 from .stream import EXACT_SIDE, StreamHeader
+from .tile_index import EXACT, LAYERS, Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..base import CodedFacts, CodedImage, Payload
-    from ..tiling import Box
-    from .change_stream import ChangeIndex
+    from ..rectangle import Rectangle
     from .exact_layer import ExactBlocks, ExactPiece
+    from .tile_symbol_reader import TileReader
 
-__all__ = ["ChangeImage", "canvas_of", "open_change"]
+__all__ = ["ChangeImage", "canvas_of", "open_change", "restored_reader"]
 
 
 def open_change(payload: Payload, reference: CodedImage) -> CodedImage:
@@ -159,6 +160,27 @@ class ChangeImage(LearnedImage):
         _own_exact(self.changes[-1], self.key.header).verify()
 
 
+def restored_reader(reference: LearnedImage, ages: NDArray[np.uint8]) -> TileReader:
+    """What reads a canvas with some of its positions as they were before.
+
+    Args:
+        reference: the canvas.
+        ages: uint8 ``(h, w)`` of its positions; 0 for those that stay.
+    """
+    if not ages.any() or not isinstance(reference, ChangeImage):
+        return reference.reader(raise_damage=True)
+    modes, amounts = np.full(ages.shape, UNCHANGED, np.uint8), np.zeros(ages.shape, np.uint8)
+    header = ChangeHeader(
+        reference.grid, 0, 0, None, modes, ages, amounts, None, None, reference.header.neutral
+    )
+    nothing = dict.fromkeys(header.changed_tiles(), Part(0, 0, 0))
+    index = ChangeIndex({LAYERS[0]: nothing, EXACT: {}, LAYERS[1]: nothing}, 0)
+    restoring = CanvasChange(header, index, lambda offset, length: b"")
+    changes = *reference.changes, restoring
+    key, left, top = reference.key, reference.left, reference.top
+    return CanvasReader(reference.model, reference.header, key, left, top, changes, raise_damage=True)
+
+
 def _enlarged(
     roi_map: NDArray[np.int8] | None, before: Grid, change: ChangeHeader
 ) -> NDArray[np.int8] | None:
@@ -180,7 +202,7 @@ def _remaining(before: NDArray[np.bool_] | None, change: ChangeHeader) -> NDArra
     whole = np.zeros((-(-grid.height // EXACT_SIDE), -(-grid.width // EXACT_SIDE)), np.bool_)
     top, left = (tiles * grid.tile // EXACT_SIDE for tiles in (change.top, change.left))
     whole[top : top + before.shape[0], left : left + before.shape[1]] = before
-    changed = (change.modes > 0).repeat(side, 0).repeat(side, 1)
+    changed = change.changed.repeat(side, 0).repeat(side, 1)
     whole &= ~changed[: whole.shape[0], : whole.shape[1]]
     if change.exact is not None:
         whole |= change.exact
@@ -230,7 +252,7 @@ class CanvasExact:
     layers: list[_MovedLayer]
     changes: tuple[CanvasChange, ...]
 
-    def over(self, area: Box, scale: int) -> Iterator[ExactPiece]:
+    def over(self, area: Rectangle, scale: int) -> Iterator[ExactPiece]:
         """See :meth:`.exact_layer.ExactBlocks.over`."""
         for number, moved in enumerate(self.layers):
             if moved.layer.header.exact is None:
@@ -284,7 +306,7 @@ class CanvasExact:
         return -(-self.grid.height // EXACT_SIDE), -(-self.grid.width // EXACT_SIDE)
 
     @property
-    def _blocks_box(self) -> Box:
+    def _blocks_box(self) -> Rectangle:
         return self.grid.padded.reduced(EXACT_SIDE)
 
     @cached_property
@@ -297,9 +319,9 @@ class CanvasExact:
         padded = self.grid.padded
         last = np.zeros((padded.height // Z_STRIDE, padded.width // Z_STRIDE), np.int32)
         for count, change in enumerate(self.changes, 1):
-            modes = change.header.modes
+            changed = change.header.changed
             top, left = change.top * positions, change.left * positions
-            last[top : top + modes.shape[0], left : left + modes.shape[1]][modes > 0] = count
+            last[top : top + changed.shape[0], left : left + changed.shape[1]][changed] = count
         return last.repeat(side, 0).repeat(side, 1)
 
     def _shown(self, number: int) -> NDArray[np.bool_]:

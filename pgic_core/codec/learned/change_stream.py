@@ -11,21 +11,10 @@ import numpy as np
 
 from ...errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
 from ...varint import varint
-from ..tiling import Z_STRIDE, Grid
-from .stream import (
-    EXACT,
-    EXACT_SIDE,
-    LARGEST_EXACT_TILE,
-    LAYERS,
-    LONGEST_FILTER,
-    Cursor,
-    Part,
-    PartsReader,
-    inflated,
-    longest_index,
-    packed_index,
-    read_exact_map,
-)
+from ..tiles_and_windows import Z_STRIDE, Grid
+from .stream import EXACT_SIDE, LARGEST_EXACT_TILE, LONGEST_FILTER, longest_index, read_exact_map
+from .stream_cursor import Cursor, inflated
+from .tile_index import EXACT, LAYERS, Part, PartsReader, packed_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,6 +28,7 @@ __all__ = [
     "FARTHEST",
     "MOST_CANVAS",
     "NEW",
+    "OLDEST",
     "UNCHANGED",
     "ChangeHeader",
     "ChangeIndex",
@@ -50,8 +40,11 @@ __all__ = [
 UNCHANGED, NEW = 0, 1
 CHANGE_MODES = range(2, 16)
 """Modes of positions whose symbols are coded as differences."""
+OLDEST = 7
+"""The highest age: so many states of a position before its last one can be referred to."""
 _MODE_STEP, _UNSHIFTED = 4, 4
-_VERSION = 1
+_AGE_SHIFT, _MODE_MASK = 4, 15
+_VERSION, _WITH_AGES = 1, 2
 _CHANGED, _FILTER, _EXACT, _NEUTRAL, _GROWS, _WARP, _NO_FILTER = (1 << bit for bit in range(7))
 _FLAGS = (1 << 7) - 1
 _SHORTEST = 2 + 1 + 4
@@ -80,8 +73,9 @@ class ChangeHeader:
             lower left, lower right) differ from those of the key frame, in 1/64 pixel; ``None``
             without a warp.
         modes: uint8 ``(h, w)`` of z positions of the canvas.
+        ages: uint8 ``(h, w)``, to which state of a position its mode refers; 0 for the one that it has.
         amounts: uint8 ``(h, w)``: root mean square of the change of a position's pixels, in quarters of a
-            grey level; 0 where nothing changed.
+            grey level; 0 where the scene did not change.
         filter: a post-filter; ``b""`` for none; ``None`` where that of the reference holds.
         exact: bool ``(ceil(H / 8), ceil(W / 8))`` of the canvas, blocks that this frame carries without loss;
             ``None`` if none.
@@ -93,14 +87,20 @@ class ChangeHeader:
     top: int
     corners: NDArray[np.int64] | None
     modes: NDArray[np.uint8]
+    ages: NDArray[np.uint8]
     amounts: NDArray[np.uint8]
     filter: bytes | None
     exact: NDArray[np.bool_] | None
     neutral: bool
 
+    @property
+    def changed(self) -> NDArray[np.bool_]:
+        """Positions that take on a new state, bool ``(h, w)``."""
+        return np.asarray((self.modes > 0) | (self.ages > 0), np.bool_)
+
     def changed_tiles(self) -> list[int]:
         """Tiles with a changed position, in order."""
-        return _tiles_with(self.modes, self.grid, Z_STRIDE)
+        return _tiles_with(self.changed, self.grid, Z_STRIDE)
 
     def exact_tiles(self) -> list[int]:
         """Tiles with exact blocks of this frame, in order."""
@@ -126,6 +126,11 @@ class ChangeIndex:
 
     parts: Mapping[str, Mapping[int, Part]]
     preview_bytes: int
+
+    @property
+    def coded_bytes(self) -> int:
+        """Length of all parts together."""
+        return sum(part.length for layer in self.parts.values() for part in layer.values())
 
     @property
     def exact(self) -> Mapping[int, Part]:
@@ -160,7 +165,8 @@ def serialise_change(
         exact: depths and parts for :meth:`ChangeHeader.exact_tiles`.
         reference: tiles of the canvas of the reference.
     """
-    changed, grows = bool(header.modes.any()), header.grid != reference
+    where, grows = header.changed, header.grid != reference
+    changed = bool(where.any())
     flags = (
         _CHANGED * changed
         | _FILTER * bool(header.filter)
@@ -179,7 +185,8 @@ def serialise_change(
         values = header.corners.reshape(-1).tolist()
         variable += b"".join(varint(2 * v if v >= 0 else -2 * v - 1) for v in values)
     if changed:
-        packed = zlib.compress(header.modes.tobytes() + header.amounts[header.modes > 0].tobytes(), 9)
+        first = header.modes | header.ages << np.uint8(_AGE_SHIFT)
+        packed = zlib.compress(first.tobytes() + header.amounts[where].tobytes(), 9)
         variable += varint(len(packed)) + packed
     if header.filter:
         variable += varint(len(header.filter)) + header.filter
@@ -187,7 +194,9 @@ def serialise_change(
         packed = zlib.compress(np.packbits(header.exact, axis=1).tobytes(), 9)
         variable += varint(len(packed)) + packed
     variable += packed_index(layers, exact)
-    start = bytes([_VERSION, flags]) + varint(len(variable)) + variable
+    later = header.ages.any() or not header.amounts[where].all()
+    version = _WITH_AGES if later else _VERSION
+    start = bytes([version, flags]) + varint(len(variable)) + variable
     checked = start + struct.pack("<I", zlib.crc32(start))
     return [checked, *layers[0], *(part for _, part in exact), *layers[1]]
 
@@ -210,7 +219,7 @@ def parse_change(
     if length < _SHORTEST:
         raise PgiTruncatedError("The change frame is too short for its header.")
     front = read(0, min(length, _FRONT))
-    if front[0] != _VERSION or front[1] & ~_FLAGS:
+    if front[0] not in (_VERSION, _WITH_AGES) or front[1] & ~_FLAGS:
         raise PgiUnsupportedError("The change frame is of a version that this pgic cannot decode.")
     flags, cursor = front[1], Cursor(front[2:])
     size = cursor.varint(length)
@@ -223,13 +232,15 @@ def parse_change(
     if (flags & _EXACT and not flags & _CHANGED) or (flags & _FILTER and flags & _NO_FILTER):
         raise PgiFormatError("The flags of the change frame contradict each other.")
     cursor = Cursor(data[2 + cursor.position : -4])
-    header = _read_header(cursor, flags, reference, frame, limits)
+    header = _read_header(cursor, front[0], flags, reference, frame, limits)
     index = _read_index(cursor, header, start, length)
     cursor.finish()
     return header, index
 
 
-def _read_header(cursor: Cursor, flags: int, reference: Grid, frame: Grid, limits: Limits) -> ChangeHeader:
+def _read_header(
+    cursor: Cursor, version: int, flags: int, reference: Grid, frame: Grid, limits: Limits
+) -> ChangeHeader:
     left = top = 0
     grid = reference
     if flags & _GROWS:
@@ -242,9 +253,9 @@ def _read_header(cursor: Cursor, flags: int, reference: Grid, frame: Grid, limit
         signed = [v // 2 if v % 2 == 0 else -(v // 2) - 1 for v in values]
         corners = np.array(signed, np.int64).reshape(4, 2)
     shape = grid.padded.height // Z_STRIDE, grid.padded.width // Z_STRIDE
-    modes, amounts = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
+    modes, ages, amounts = (np.zeros(shape, np.uint8) for _ in range(3))
     if flags & _CHANGED:
-        modes, amounts = _read_modes(cursor, shape)
+        modes, ages, amounts = _read_modes(cursor, version, shape)
     own: bytes | None = b"" if flags & _NO_FILTER else None
     if flags & _FILTER:
         own = cursor.take(cursor.varint(LONGEST_FILTER))
@@ -256,10 +267,11 @@ def _read_header(cursor: Cursor, flags: int, reference: Grid, frame: Grid, limit
             raise PgiFormatError("The tiles of the image data are too large for exact blocks.")
         exact = read_exact_map(cursor, grid)
         side = Z_STRIDE // EXACT_SIDE
-        around = (modes > 0).repeat(side, 0).repeat(side, 1)[: exact.shape[0], : exact.shape[1]]
-        if (exact & ~around).any():
+        around = ((modes > 0) | (ages > 0)).repeat(side, 0).repeat(side, 1)
+        if (exact & ~around[: exact.shape[0], : exact.shape[1]]).any():
             raise PgiFormatError("The exact map of a change frame names blocks that did not change.")
-    return ChangeHeader(grid, left, top, corners, modes, amounts, own, exact, bool(flags & _NEUTRAL))
+    neutral = bool(flags & _NEUTRAL)
+    return ChangeHeader(grid, left, top, corners, modes, ages, amounts, own, exact, neutral)
 
 
 def _check_growth(reference: Grid, grid: Grid, left: int, top: int, frame: Grid, limits: Limits) -> None:
@@ -278,18 +290,23 @@ def _check_growth(reference: Grid, grid: Grid, left: int, top: int, frame: Grid,
     limits.check("tiles", grid.count, "The canvas of a change frame")
 
 
-def _read_modes(cursor: Cursor, shape: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Modes and amounts of all positions."""
+def _read_modes(
+    cursor: Cursor, version: int, shape: tuple[int, int]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+    """Modes, ages and amounts of all positions."""
     count = shape[0] * shape[1]
     data = np.frombuffer(inflated(cursor, 0, 2 * count, "The map of changes"), np.uint8)
-    modes, found = data[:count], data[count:]
-    if len(modes) < count or not modes.any() or modes.max() > CHANGE_MODES[-1]:
+    first, found = data[:count], data[count:]
+    modes, ages = first & np.uint8(_MODE_MASK), first >> np.uint8(_AGE_SHIFT)
+    if len(first) < count or not first.any() or ages.max() > (OLDEST if version == _WITH_AGES else 0):
         raise PgiFormatError("The map of changes does not have one mode for each position.")
-    if len(found) != np.count_nonzero(modes) or not found.all():
+    if (ages[modes == NEW] > 0).any():
+        raise PgiFormatError("The map of changes gives an age to a position that is new.")
+    if len(found) != np.count_nonzero(first) or (version == _VERSION and not found.all()):
         raise PgiFormatError("The map of changes does not say by how much each position changed.")
     amounts = np.zeros(count, np.uint8)
-    amounts[modes > 0] = found
-    return modes.reshape(shape), amounts.reshape(shape)
+    amounts[first > 0] = found
+    return modes.reshape(shape), ages.reshape(shape), amounts.reshape(shape)
 
 
 def _read_index(cursor: Cursor, header: ChangeHeader, start: int, length: int) -> ChangeIndex:

@@ -9,12 +9,12 @@ import numpy as np
 
 from ...errors import PgiFormatError
 from ...models import ROWS
-from ..tiling import Z_STRIDE
-from .cdf_rows import SymbolRows, to_cells
+from ..tiles_and_windows import Z_STRIDE
+from .cdf_index_from_z import SymbolRows, to_cells
 from .change_stream import NEW, index_shift
-from .entropy import LARGEST, Z_BOUND, SegmentReader
-from .stream import LAYERS
-from .tile_reader import Tile, TileReader
+from .entropy_coding import LARGEST, Z_BOUND, SegmentReader
+from .tile_index import LAYERS
+from .tile_symbol_reader import Tile, TileReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...models import Model
-    from ..tiling import Grid
-    from .cdf_rows import RowMap
+    from ..tiles_and_windows import Grid
+    from .cdf_index_from_z import RowMap
     from .change_stream import ChangeHeader, ChangeIndex
     from .decoder import LearnedImage
     from .stream import StreamHeader
@@ -55,10 +55,11 @@ class CanvasChange:
         """Its own number for a tile of ``grid``, the canvas in question; None where its canvas has none."""
         return tile_moved(index, grid, self.header.grid, self.left, self.top)
 
-    def modes_of(self, tile: int) -> NDArray[np.uint8]:
-        """Modes of positions in one of its own tiles."""
+    def positions_of(self, tile: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Modes and ages of positions in one of its own tiles."""
         grid = self.header.grid
-        return self.header.modes[grid.box(tile).inside(grid.padded, Z_STRIDE)]
+        there = grid.box(tile).inside(grid.padded, Z_STRIDE)
+        return self.header.modes[there], self.header.ages[there]
 
 
 def tile_moved(index: int, grid: Grid, smaller: Grid, left: int, top: int) -> int | None:
@@ -103,6 +104,63 @@ def change_rows(
     return SymbolRows(line * modes.size + changed[place], rows.counts)
 
 
+class _States:
+    """Values of the positions of a tile, and what they were before.
+
+    Args:
+        values: int16 ``(h, w, ...)``; changed in place.
+        ages: of each frame that changes the tile, uint8 of its positions, which are the upper left ones.
+        changed: likewise, bool.
+    """
+
+    def __init__(
+        self,
+        values: NDArray[np.int16],
+        changed: Sequence[NDArray[np.bool_]],
+        ages: Sequence[NDArray[np.uint8]],
+    ) -> None:
+        self.values = values
+        self._changed, self._ages = changed, ages
+        self._depth = max((int(of_frame.max()) for of_frame in ages), default=0)
+        if not self._depth:
+            return
+        # The last states, in turn; how often a position changed says which is which.
+        self._earlier = np.zeros((self._depth, *values.shape), np.int16)
+        self._count = np.zeros(values.shape[:2], np.intp)
+        self._wanted = self._found_wanted()
+
+    def _found_wanted(self) -> NDArray[np.bool_]:
+        """By position and how often it had changed, whether a later frame refers to its state then."""
+        shape = self.values.shape[:2]
+        count, wanted = np.zeros(shape, np.intp), np.zeros((*shape, len(self._ages) + 1), np.bool_)
+        for changed, ages in zip(self._changed, self._ages, strict=True):
+            height, width = changed.shape
+            before = count[:height, :width]
+            there = np.nonzero((ages > 0) & (ages <= before))
+            wanted[(*there, before[there] - ages[there])] = True
+            before += changed
+        return wanted
+
+    def renew(self, frame: int) -> None:
+        """Give the positions that a frame changes a new state, which begins as the one of its age."""
+        if not self._depth:
+            return
+        changed, ages = self._changed[frame], self._ages[frame]
+        height, width = changed.shape
+        count = self._count[:height, :width]
+        old, kept = np.nonzero(ages), np.nonzero(changed & self._wanted_now(count))
+        # What is older than the first state is in a place that was not written yet.
+        begins = self._earlier[((count[old] - ages[old]) % self._depth, *old)]
+        begins[ages[old] > count[old]] = 0
+        self._earlier[(count[kept] % self._depth, *kept)] = self.values[kept]
+        self.values[old] = begins
+        count += changed
+
+    def _wanted_now(self, count: NDArray[np.intp]) -> NDArray[np.bool_]:
+        rows, columns = np.ogrid[: count.shape[0], : count.shape[1]]
+        return np.asarray(self._wanted[rows, columns, count], np.bool_)
+
+
 @dataclass(slots=True)
 class _Coded:
     """What a frame codes of a tile, on the way.
@@ -124,7 +182,9 @@ class _Coded:
 
 @dataclass(slots=True)
 class _Merged(Tile):
-    coded: list[_Coded] = field(default_factory=list)
+    coded: list[_Coded | None] = field(default_factory=list)
+    changed: list[NDArray[np.bool_]] = field(default_factory=list)
+    ages: list[NDArray[np.uint8]] = field(default_factory=list)
 
 
 class CanvasReader(TileReader):
@@ -197,16 +257,29 @@ class CanvasReader(TileReader):
                 z[:, : from_key.shape[1], : from_key.shape[2]] = from_key
                 if own in self._key.damaged:
                     self.damaged.add(index)
-        for change in self._changes:
-            at = change.tile_of(index, grid)
-            if at is not None and at in change.index.parts[LAYERS[0]]:
-                with self._watching(index):
-                    tile.coded.append(self._read_change_z(change, at, z))
+        changes = self._changes_of(index)
+        positions = [change.positions_of(at) for change, at in changes]
+        tile.ages = [ages for _, ages in positions]
+        tile.changed = [(modes > 0) | (ages > 0) for modes, ages in positions]
+        states = _States(z.transpose(1, 2, 0), tile.changed, tile.ages)
+        for number, (change, at) in enumerate(changes):
+            states.renew(number)
+            coded = None
+            with self._watching(index):
+                coded = self._read_change_z(change, at, z)
+            tile.coded.append(coded)
         return tile
+
+    def _changes_of(self, index: int) -> list[tuple[CanvasChange, int]]:
+        """Change frames that code something of a tile, each with its own number for it."""
+        found = ((change, change.tile_of(index, self._header.grid)) for change in self._changes)
+        return [
+            (change, at) for change, at in found if at is not None and at in change.index.parts[LAYERS[0]]
+        ]
 
     def _read_change_z(self, change: CanvasChange, at: int, z: NDArray[np.int16]) -> _Coded:
         """Read what a frame codes of z in its own tile ``at``, into z of the tile."""
-        modes = change.modes_of(at)
+        modes, _ = change.positions_of(at)
         here = slice(0, modes.shape[0]), slice(0, modes.shape[1])
         reader = SegmentReader(self._cdfs, change.index.read_tile(LAYERS[0], at, change.read))
         new = modes == NEW
@@ -244,9 +317,15 @@ class CanvasReader(TileReader):
                 symbols[: from_key.shape[0], : from_key.shape[1]] = from_key
                 if own in self._key.damaged:
                     self.damaged.add(index)
-        for coded in tile.coded:
-            with self._watching(index):
-                self._add(layer, coded, symbols)
+        rows, columns, coded_channels = symbols.shape
+        # A position has 2 x 2 cells.
+        cells = symbols.reshape(rows // 2, 2, columns // 2, 2, coded_channels).transpose(0, 2, 1, 3, 4)
+        states = _States(cells, tile.changed, tile.ages)
+        for number, coded in enumerate(tile.coded):
+            states.renew(number)
+            if coded is not None:
+                with self._watching(index):
+                    self._add(layer, coded, symbols)
         return symbols
 
     def _add(self, layer: str, coded: _Coded, symbols: NDArray[np.int16]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -11,24 +11,22 @@ from ...errors import PgiFormatError
 from ...limits import Limits
 from ...models import Model, Renderer, find_model
 from ...options import ADAPTIVE, FAST, FINE, DecodeOptions, thread_count, window_within
+from ..average_downscaling import any_reduce, mean_reduce
 from ..base import CodedFacts
+from ..block_cutting import block_pixels, blocks
 from ..picture import Channels, SampleFormat
-from ..reduction import any_reduce, box_reduce
-from ..tiling import Y_STRIDE, Box, block_pixels, blocks
-from .entropy import CdfTable
+from ..rectangle import Rectangle
+from ..tiles_and_windows import Y_STRIDE
+from .adaptive_regions import KeyRegions
+from .block_drawing import draw_block, touched_by, without_tint
+from .entropy_coding import CdfTable
 from .exact_layer import ExactLayer, lay_over
-from .key_regions import KeyRegions
-from .post_filter import Filter, filtered
-from .reconstruction import (
-    BlockPlan,
-    RenderPlan,
-    pixels_of,
-)
+from .post_filter import Filter
+from .quality_to_steps import StepSizes
 from .render_planning import Look, Planner, margin
-from .step_sizes import StepSizes
 from .stream import StreamHeader, parse
 from .symbol_prefetch import gathered
-from .tile_reader import TileReader
+from .tile_symbol_reader import TileReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,7 +48,7 @@ class DecodedBlock(NamedTuple):
         touched: bool ``(h, w)``, what damage may have changed; ``None`` for nothing.
     """
 
-    box: Box
+    box: Rectangle
     pixels: NDArray[np.uint8]
     touched: NDArray[np.bool_] | None
 
@@ -213,7 +211,7 @@ class LearnedImage:
         done = 0
         for block in self._blocks(tiles, area, look, options.thread_count):
             here = block.box.reduced(options.scale).inside(first)
-            picture[here] = box_reduce(block.pixels, further)
+            picture[here] = mean_reduce(block.pixels, further)
             if mask is not None and block.touched is not None:
                 mask[here] = any_reduce(block.touched, further)
             done += block.box.width * block.box.height
@@ -258,13 +256,13 @@ class LearnedImage:
             out[:, *place] = found.compute()[0].transpose(2, 0, 1)
         return out
 
-    def area(self, window: Window | None) -> Box:
+    def area(self, window: Window | None) -> Rectangle:
         """A window as a box; all of the picture if there is none.
 
         Raises:
             PgiOptionError: it is not inside the picture.
         """
-        return Box.of_window(window_within(window, self.grid.width, self.grid.height))
+        return Rectangle.of_window(window_within(window, self.grid.width, self.grid.height))
 
     def reader(self, *, raise_damage: bool) -> TileReader:
         """What reads the symbols, from the first tile on."""
@@ -290,7 +288,7 @@ class LearnedImage:
             here = box.reduced(scale)
             if here.left == 0:
                 strip = np.empty((here.height, width, 3), np.uint8)
-            strip[:, here.left : here.right] = box_reduce(pixels, scale // look.renderer.scale)
+            strip[:, here.left : here.right] = mean_reduce(pixels, scale // look.renderer.scale)
             if here.right == width:
                 yield strip
 
@@ -299,7 +297,7 @@ class LearnedImage:
         look = Look(self.model.renderer(FAST))
         yield from self._blocks(self.reader(raise_damage=True), self.grid.picture, look, threads)
 
-    def _blocks(self, tiles: TileReader, area: Box, look: Look, threads: int) -> Iterator[DecodedBlock]:
+    def _blocks(self, tiles: TileReader, area: Rectangle, look: Look, threads: int) -> Iterator[DecodedBlock]:
         """Blocks of ``area``, in rows from the upper left."""
         steps, scale = self._steps(), look.renderer.scale
         post_filter = self.filter_of(tiles) if look.renderer.post_filter else None
@@ -310,58 +308,16 @@ class LearnedImage:
         plans = {part.block: drawn for part, drawn in planned}
         for part, compute, damaged in gathered(tiles, steps, [part for part, _ in planned], threads):
             block = part.block
-            pixels = self._drawn(steps, part, plans[block], compute, look, post_filter, threads)
+            pixels = draw_block(
+                steps, part, plans[block], compute, look, post_filter, self.grid.padded, threads
+            )
             if self.header.neutral:
-                pixels = _without_tint(pixels)
+                pixels = without_tint(pixels)
             spoilt = [self.grid.box(i) for i in self.grid.touching(part.hyper_box) if i in damaged]
             grown = [box.grown(reach, 1, self.grid.padded) for box in spoilt]
-            touched = self._touched(grown, block, scale)
+            touched = touched_by(grown, block, scale)
             touched = lay_over(self.exact, pixels, block, scale, touched, raise_damage=tiles.raise_damage)
             yield DecodedBlock(block, pixels, touched)
-
-    def _drawn(
-        self,
-        steps: StepSizes,
-        part: BlockPlan,
-        plans: list[RenderPlan],
-        compute: Callable[..., NDArray[Any]],
-        look: Look,
-        post_filter: Filter | None,
-        threads: int,
-    ) -> NDArray[np.uint8]:
-        """Pixels of a block, ``(h, w, 3)``, by its plans."""
-        block, scale = part.block, plans[0].renderer.scale
-        there = block.reduced(scale).inside(plans[0].render_box.reduced(scale))
-        if part.detail_box is None:
-            return compute(plans[0])[there]
-        latent = compute()
-
-        def draw(plan: RenderPlan) -> NDArray[np.uint8]:
-            seen = plan.synthesis_box.inside(part.latent_box, Y_STRIDE)
-            return pixels_of(steps, plan, latent[:, *seen], threads)
-
-        pixels = draw(plans[0])
-        if post_filter and plans[0].renderer.post_filter:
-            pixels = filtered(post_filter, pixels, plans[0].render_box, block, self.grid.padded, threads)
-        else:
-            pixels = pixels[there]
-        for plan in plans[1:]:
-            assert look.regions is not None
-            look.regions.blend(pixels, block, plan, draw(plan))
-        return pixels
-
-    @staticmethod
-    def _touched(spoilt: list[Box], block: Box, scale: int) -> NDArray[np.bool_] | None:
-        """Which pixels of a block lie in one of some boxes; ``None`` without such boxes."""
-        if not spoilt:
-            return None
-        whole = block.reduced(scale)
-        mask = np.zeros((whole.height, whole.width), np.bool_)
-        for box in spoilt:
-            shared = box.overlap(block)
-            if shared.width > 0 and shared.height > 0:
-                mask[shared.reduced(scale).inside(whole)] = True
-        return mask
 
     def filter_of(self, tiles: TileReader) -> Filter | None:
         """The filter. If it cannot be read, there is none, and all tiles count as damaged."""
@@ -373,16 +329,9 @@ class LearnedImage:
             tiles.damaged.update(range(self.grid.count))
             return None
 
-    def _cut(self, area: Box) -> list[Box]:
+    def _cut(self, area: Rectangle) -> list[Rectangle]:
         """``area`` in blocks, in rows from the upper left."""
         return blocks(area, self.grid.tile, block_pixels(area))
-
-
-def _without_tint(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Pixels ``(H, W, 3)``, each of the mean of its three colours."""
-    red, green, blue = (pixels[:, :, colour].astype(np.uint16) for colour in range(3))
-    grey = ((red + green + blue + 1) // 3).astype(np.uint8)
-    return np.repeat(grey[:, :, None], 3, axis=2)
 
 
 def render(payload: bytes, width: int, height: int, model: Model, threads: int) -> Iterator[DecodedBlock]:

@@ -9,39 +9,32 @@ import numpy as np
 
 from ...errors import PgiOptionError
 from ...options import DEFAULT_EFFORT, DEFAULT_QUALITY, FAST, check_effort, check_quality, thread_count
+from ..block_cutting import bands, block_pixels, blocks, columns
 from ..parallel import map_tiles, run_alongside
-from ..tiling import (
-    CELL_STRIDE,
-    Y_STRIDE,
-    Z_STRIDE,
-    Box,
-    Grid,
-    bands,
-    block_pixels,
-    blocks,
-    columns,
-    pixels_in,
-)
-from .cdf_rows import from_cells
-from .entropy import Z_BOUND, CdfTable, encode_segments
+from ..rectangle import Rectangle, pixels_in
+from ..tiles_and_windows import CELL_STRIDE, Y_STRIDE, Z_STRIDE, Grid
+from .block_plan import RenderPlan
+from .cdf_index_from_z import from_cells
+from .entropy_coding import Z_BOUND, CdfTable, encode_segments
 from .exact_layer import pack_exact
 from .exact_search import ExactSearch, near_depth, near_error
-from .inpainting import Inpainted
-from .latent_rows import LatentRows
+from .fill_under_exact_blocks import Inpainted
+from .latent_quantisation import SYMBOL_LAYERS, QuantState, fill_thresholds, row_thresholds
+from .latent_refinement import REFINED_PIXELS, refine
+from .latent_row_buffer import LatentRows
+from .pixel_rendering import pixels_of
 from .post_filter import REACH
 from .post_filter_fit import FilterFit, samples
-from .quantisation import SYMBOL_LAYERS, QuantState, fill_thresholds, row_thresholds
 from .rate_control import RateTarget, psnr, search
-from .reconstruction import RenderPlan, pixels_of
-from .refinement import REFINED_PIXELS, refine
-from .stream import EXACT_SIDE, FULL_DEPTH, StreamHeader, serialise
+from .stream import EXACT_SIDE, StreamHeader, serialise
+from .tile_index import FULL_DEPTH
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...models import Model
     from ...options import Progress
-    from .cdf_rows import SymbolRows
+    from .cdf_index_from_z import SymbolRows
 
 __all__ = ["RateTarget", "encode_learned"]
 
@@ -167,7 +160,7 @@ class Encoder:
         self._exact = exact if exact.any() else None
         self._seen = Inpainted(self._rgb, self._exact, grid, self._threads)
         self._latent = LatentRows(model.latent, grid.padded.width)
-        self._samples: dict[Box, float] = {}
+        self._samples: dict[Rectangle, float] = {}
         if self._effort > 1 and model.weighs_errors:
             margin = -(-(model.halo("synthesis") + REACH) // Y_STRIDE) * Y_STRIDE
             cut = blocks(grid.padded, TILE, self._block_pixels)
@@ -241,7 +234,7 @@ class Encoder:
             out = network({"picture": self._padded(area)}, threads=self._threads)
             self._latent.put(block, out[:, *block.inside(area, Y_STRIDE)])
 
-    def _padded(self, area: Box) -> NDArray[np.uint8]:
+    def _padded(self, area: Rectangle) -> NDArray[np.uint8]:
         """Pixels of ``area``; beyond the picture its last row and column are repeated."""
         return np.ascontiguousarray(self._seen.area(area))[None]
 
@@ -251,7 +244,7 @@ class Encoder:
         if bottom <= state.z_bottom:
             return
         network, halo = self._model.network("hyper_analysis"), self._model.halo("hyper_analysis")
-        strip = Box(0, state.z_bottom, whole.width, bottom)
+        strip = Rectangle(0, state.z_bottom, whole.width, bottom)
         state.z_bottom = bottom
         self._analyse(strip.grown(halo, Z_STRIDE, whole).bottom)
         for block in columns(strip, TILE, self._block_pixels):
@@ -274,7 +267,7 @@ class Encoder:
         latent = LatentRows(self._model.latent, whole.width)
         latent.grow(whole.bottom)
         for block in cut:
-            latent.put(block, self._latent.take(block))
+            latent.put(block, self._latent.take(block).copy())
         for done, block in enumerate(cut):
             area = block.grown(reach, Z_STRIDE, whole)
             refined = refine(
@@ -292,7 +285,7 @@ class Encoder:
         return latent
 
     def _pack(
-        self, state: QuantState, latent: LatentRows, block: Box, fit: FilterFit
+        self, state: QuantState, latent: LatentRows, block: Rectangle, fit: FilterFit
     ) -> dict[int, tuple[bytes, bytes]]:
         """Tile index to preview and detail part, for the tiles of a block; ``fit`` sees its samples."""
         area = block.grown(self._model.halo("means"), Z_STRIDE, self.grid.padded)
@@ -300,7 +293,7 @@ class Encoder:
             (area.height // CELL_STRIDE, area.width // CELL_STRIDE, 4 * self._model.latent), np.float16
         )
 
-        def choose(box: Box) -> list[SymbolRows]:
+        def choose(box: Rectangle) -> list[SymbolRows]:
             chosen = [state.rows(layer, box) for layer in SYMBOL_LAYERS]
             for layer, rows in zip(SYMBOL_LAYERS, chosen, strict=True):
                 cells = limits[box.inside(area, CELL_STRIDE)][:, :, state.row_map.channels[layer]]
@@ -333,7 +326,12 @@ class Encoder:
         return dict(zip(tiles, packed, strict=True))
 
     def _learn(
-        self, state: QuantState, latent: NDArray[np.float32], area: Box, sample: Box, fit: FilterFit
+        self,
+        state: QuantState,
+        latent: NDArray[np.float32],
+        area: Rectangle,
+        sample: Rectangle,
+        fit: FilterFit,
     ) -> None:
         """Decode a sample of ``area``, whose decoded latent is given, and tell the filter of it."""
         whole, steps = self.grid.padded, state.steps

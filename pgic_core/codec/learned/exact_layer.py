@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from ...errors import PgiFormatError, PgiKeyError, PgiTruncatedError
+from ..average_downscaling import mean_reduce
 from ..lossless.tile_coders import TileCoder, decode_tile, encode_tile
-from ..reduction import box_reduce
-from ..tiling import Box
-from .stream import EXACT, EXACT_SIDE, FULL_DEPTH
+from ..rectangle import Rectangle
+from .stream import EXACT_SIDE
+from .tile_index import EXACT, FULL_DEPTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .change_stream import ChangeIndex
-    from .stream import StreamHeader, StreamIndex
+    from .stream import StreamHeader
+    from .tile_index import StreamIndex
 
 __all__ = [
     "ExactBlocks",
@@ -129,7 +131,7 @@ ExactPiece = tuple[tuple[slice, slice], "NDArray[np.bool_]", "Callable[[], NDArr
 class ExactBlocks(Protocol):
     """The exact blocks of a picture."""
 
-    def over(self, area: Box, scale: int) -> Iterator[ExactPiece]:
+    def over(self, area: Rectangle, scale: int) -> Iterator[ExactPiece]:
         """The parts that lie over an area.
 
         Args:
@@ -151,7 +153,7 @@ class ExactBlocks(Protocol):
 def lay_over(
     exact: ExactBlocks,
     picture: NDArray[np.uint8],
-    area: Box,
+    area: Rectangle,
     scale: int,
     touched: NDArray[np.bool_] | None,
     *,
@@ -160,9 +162,10 @@ def lay_over(
     """Put exact blocks into a decoded picture.
 
     Args:
+        exact: the blocks.
         picture: ``(H, W, 3)``, what model and filter show in ``area``; changed.
         area: in pixels of the whole picture.
-        scale: 1, or 8 for a preview.
+        scale: 1, 2, 4 or 8.
         touched: ``(H, W)``, what damage may have changed, or ``None`` for nothing; changed.
         raise_damage: rather than leave what is damaged as it is.
 
@@ -217,7 +220,7 @@ class ExactLayer:
         if self.header.exact is None:
             return None, 0
         blocks, size = self.header.exact.copy(), 0
-        whole = Box(0, 0, blocks.shape[1], blocks.shape[0])
+        whole = Rectangle(0, 0, blocks.shape[1], blocks.shape[0])
         for tile, part in self.index.exact.items():
             if part.depth == FULL_DEPTH:
                 size += part.length
@@ -231,7 +234,7 @@ class ExactLayer:
             with contextlib.suppress(PgiKeyError):
                 self.pixels(tile)
 
-    def over(self, area: Box, scale: int) -> Iterator[ExactPiece]:
+    def over(self, area: Rectangle, scale: int) -> Iterator[ExactPiece]:
         """See :meth:`ExactBlocks.over`."""
         for tile in self.header.grid.touching(area) if self.index.exact else ():
             if tile not in self.index.exact:
@@ -245,8 +248,8 @@ class ExactLayer:
                 yield here, blocks, partial(self._reduced, tile, scale, there)
 
     def _reduced(self, tile: int, scale: int, there: tuple[slice, slice]) -> NDArray[np.uint8]:
-        return box_reduce(self.pixels(tile), scale)[there]
+        return mean_reduce(self.pixels(tile), scale)[there]
 
-    def _box(self, tile: int) -> Box:
+    def _box(self, tile: int) -> Rectangle:
         grid = self.header.grid
         return grid.box(tile).overlap(grid.picture)

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..parallel import map_tiles
-from ..tiling import Box, pixels_in
+from ..rectangle import Rectangle, pixels_in
+from .dct_cost import transform_cost
 from .hard_blocks import (
     DEAREST,
     INK_WEIGHT,
@@ -27,8 +28,8 @@ from .hard_blocks import (
     promised_error,
     screen_blocks,
 )
-from .stream import DEPTHS, EXACT_SIDE, FULL_DEPTH
-from .transform_cost import transform_cost
+from .stream import EXACT_SIDE
+from .tile_index import DEPTHS, FULL_DEPTH
 from .trial_coding import try_coding
 from .trial_crops import CORE, CROP, Crops, inner_blocks
 
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...models import Model
-    from ..tiling import Grid
-    from .entropy import CdfTable
+    from ..tiles_and_windows import Grid
+    from .entropy_coding import CdfTable
 
 __all__ = ["ExactSearch", "near_depth", "near_error"]
 
@@ -119,7 +120,7 @@ class ExactSearch:
         grid: its tiles.
         model: which says what errors are worth.
         cdfs: of the model.
-        by_row: of :func:`.quantisation.row_thresholds`.
+        by_row: of :func:`.latent_quantisation.row_thresholds`.
         threads: for networks and tiles.
     """
 
@@ -185,13 +186,13 @@ class ExactSearch:
             self._grow(chosen, bits, depth)
         return chosen
 
-    def _box(self, tile: int) -> Box:
+    def _box(self, tile: int) -> Rectangle:
         """A tile's blocks."""
         return self.grid.box(tile).overlap(self.grid.picture).reduced(EXACT_SIDE)
 
     def _there(self, tile: int) -> tuple[slice, slice]:
         """Where a tile's blocks are in a map of all."""
-        return self._box(tile).inside(Box(0, 0, 0, 0))
+        return self._box(tile).inside(Rectangle(0, 0, 0, 0))
 
     def _pixels(self, tile: int) -> NDArray[np.uint8]:
         """The pixels of a tile's blocks, with one around."""

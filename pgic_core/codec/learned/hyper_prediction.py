@@ -1,7 +1,7 @@
 """Prediction of the hyper-latent z from its neighbours within a tile, exact on all machines (A-6.4.2d).
 
 Only the difference to the prediction is coded. The prediction is linear with integer weights. It is computed
-in float32 without rounding errors, like the map in :mod:`.cdf_rows`.
+in float32 without rounding errors, like the map in :mod:`.cdf_index_from_z`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..parallel import SMALL_PRODUCT
-from .entropy import Z_BOUND
+from .entropy_coding import Z_BOUND
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,10 +10,10 @@ import numpy as np
 from ...errors import PgiFormatError
 from ...options import DecodeOptions
 from ..alpha import LENGTH_SIZE, read_alpha_length
-from ..lossless.image import LosslessImage
+from ..lossless.decoder import LosslessImage
 from ..picture import Channels, SampleFormat
 from .decoder import LearnedImage
-from .symbols import PictureSymbols, read_symbols
+from .symbols_for_engines import PictureSymbols, read_symbols
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,7 +139,7 @@ def symbols_of(
 
     Args:
         image: as :func:`open_learned` gives it, or of another codec.
-        options: as for :func:`.symbols.read_symbols`.
+        options: as for :func:`.symbols_for_engines.read_symbols`.
         latent: likewise.
 
     Returns:
@@ -147,7 +147,7 @@ def symbols_of(
         pictures that no network shows.
 
     Raises:
-        PgiError: as :func:`.symbols.read_symbols`.
+        PgiError: as :func:`.symbols_for_engines.read_symbols`.
     """
     if isinstance(image, LearnedImage):
         return read_symbols(image, options, latent=latent), None

@@ -22,14 +22,13 @@ import numpy as np
 from ...errors import PgiFormatError
 from ...models import ROWS, Network
 from ..parallel import map_tiles
-from ..tiling import pixels_in
-from .entropy import SegmentReader, encode_segments
+from ..rectangle import Rectangle, pixels_in
+from .entropy_coding import SegmentReader, encode_segments
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..tiling import Box
-    from .entropy import CdfTable
+    from .entropy_coding import CdfTable
 
 __all__ = [
     "ACTIVITY_STEP",
@@ -159,7 +158,12 @@ def _bits_by_row(cdfs: CdfTable, symbols: NDArray[np.int16]) -> NDArray[np.float
 
 
 def filtered(
-    post_filter: Filter, picture: NDArray[np.uint8], shown: Box, block: Box, whole: Box, threads: int
+    post_filter: Filter,
+    picture: NDArray[np.uint8],
+    shown: Rectangle,
+    block: Rectangle,
+    whole: Rectangle,
+    threads: int,
 ) -> NDArray[np.uint8]:
     """The filtered pixels of ``block``, uint8 ``(H, W, 3)``.
 
@@ -172,46 +176,73 @@ def filtered(
         threads: how many tiles to filter at a time.
     """
     covered = block.grown(0, BLOCK, whole)
-    pixels = pixels_in(picture, shown, covered.around(REACH))
-    kernels = post_filter.kernels()
     out = np.empty((covered.height, covered.width, 3), np.uint8)
-
+    dither = _Dither.of(post_filter, covered)
+    if not len(post_filter.weights):
+        dither.put(pixels_in(picture, shown, covered), out, 0, 0)
+        return out[block.inside(covered)]
+    kernels = post_filter.kernels()
     down, across = _steps(covered.height, _TILE[0]), _steps(covered.width, _TILE[1])
 
     def work(corner: tuple[int, int]) -> None:
         y, x = corner
         part = out[y : y + down.step, x : x + across.step]
-        around = pixels[y : y + len(part) + 2 * REACH, x : x + part.shape[1] + 2 * REACH]
-        inputs: dict[str, NDArray[Any]] = {"picture": np.ascontiguousarray(around)[None], "kernels": kernels}
-        part[:] = _NETWORK(inputs, threads=1)[0]
-        if raises is not None:  # while it is in the cache
-            _raise_by(part, raises, covered.top + y, covered.left + x)
+        height, width = part.shape[:2]
+        tile = Rectangle(0, 0, width, height).shifted(covered.left + x, covered.top + y)
+        around = np.ascontiguousarray(pixels_in(picture, shown, tile.around(REACH)))
+        inputs: dict[str, NDArray[Any]] = {"picture": around[None], "kernels": kernels}
+        dither.put(_NETWORK(inputs, threads=1)[0], part, y, x)  # while it is in the cache
 
-    raises = post_filter.raises()
-    if len(post_filter.weights):
-        map_tiles(work, list(product(down, across)), threads)
-    else:
-        out[:] = pixels[REACH:-REACH, REACH:-REACH]
-        if raises is not None:
-            _raise_by(out, raises, covered.top, covered.left)
+    map_tiles(work, list(product(down, across)), threads)
     return out[block.inside(covered)]
 
 
-def _raise_by(pixels: NDArray[np.uint8], raises: NDArray[np.int8], top: int, left: int) -> None:
-    """Raise ``pixels``, whose first row and column are given, by what :meth:`Filter.raises` says."""
-    rows, columns = (top + np.arange(8)) % 8, (left + np.arange(pixels.shape[1])) % 8
-    pattern = raises[np.ix_(rows, columns)]
-    more, less = (np.maximum(sign * pattern, 0).astype(np.uint8) for sign in (1, -1))
-    whole = len(pixels) // 8 * 8
-    for part in (pixels[:whole].reshape(-1, 8, *pixels.shape[1:]), pixels[None, whole:]):
-        count = part.shape[1]
-        # In eight bits, which is several times as fast: what would run over is cut off before.
-        if more.any():
-            np.minimum(part, 255 - more[:count], out=part)
-            part += more[:count]
-        if less.any():
-            np.maximum(part, less[:count], out=part)
-            part -= less[:count]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Dither:
+    """Raises pixels as :meth:`Filter.raises` says, in eight bits: several times as fast as in sixteen.
+
+    Attributes:
+        least, most: uint8 ``(16, W, 3)``, what pixels are first kept within, so that none runs over; ``None``
+            where no pixel is lowered, or raised.
+        change: uint8 ``(16, W, 3)``, what is then added, modulo 256; ``None`` for nothing.
+    """
+
+    least: NDArray[np.uint8] | None = None
+    most: NDArray[np.uint8] | None = None
+    change: NDArray[np.uint8] | None = None
+
+    @classmethod
+    def of(cls, post_filter: Filter, area: Rectangle) -> _Dither:
+        """That of a filter, for the pixels of an area."""
+        raises = post_filter.raises()
+        if raises is None:
+            return cls()
+        rows, columns = (area.top + np.arange(16)) % 8, (area.left + np.arange(area.width)) % 8
+        pattern = raises[rows[:, None], columns]
+        least = np.maximum(-pattern, 0).astype(np.uint8) if (raises < 0).any() else None
+        most = 255 - np.maximum(pattern, 0).astype(np.uint8) if (raises > 0).any() else None
+        return cls(least, most, pattern.view(np.uint8))
+
+    def put(self, pixels: NDArray[np.uint8], out: NDArray[np.uint8], top: int, left: int) -> None:
+        """Put raised pixels into ``out``, whose upper left corner is at ``top`` and ``left`` of the area."""
+        if self.change is None:
+            out[:] = pixels
+            return
+        whole = len(out) // 8 * 8
+        for rows, height in ((slice(whole), 8), (slice(whole, None), len(out) - whole)):
+            if height:
+                there = slice(top % 8, top % 8 + height), slice(left, left + out.shape[1])
+                shape = -1, height, *out.shape[1:]
+                self._put(pixels[rows].reshape(shape), out[rows].reshape(shape), there)
+
+    def _put(self, pixels: NDArray[np.uint8], out: NDArray[np.uint8], there: tuple[slice, slice]) -> None:
+        """Likewise for ``(n, h, w, 3)``, all of whose parts have one pattern, and of one is ``there``."""
+        assert self.change is not None
+        if self.least is not None:
+            pixels = np.maximum(pixels, self.least[there], out=out)
+        if self.most is not None:
+            pixels = np.minimum(pixels, self.most[there], out=out)
+        np.add(pixels, self.change[there], out=out)
 
 
 def _steps(length: int, about: int) -> range:

@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..parallel import SMALL_PRODUCT
-from ..tiling import Box
+from ..rectangle import Rectangle
 from .post_filter import ACTIVITY_STEP, ACTIVITY_STEPS, BLOCK, FEATURES, HALF, REACH, SHIFTS, Filter
 from .stream import EXACT_SIDE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .entropy import CdfTable
+    from .entropy_coding import CdfTable
 
 __all__ = ["FilterFit", "samples"]
 
 _SIDE = 192
 _COUNT = 4
 _FEW_PIXELS = 1 << 20  # of a picture that is its own sample
-_ORIGIN = Box(0, 0, 0, 0)
+_ORIGIN = Rectangle(0, 0, 0, 0)
 _EVERY = 2  # row of blocks
 _FEWEST = 3  # samples that can judge each other
 _LARGEST = 1024
@@ -45,11 +45,11 @@ all colours and for qualities 30, 50 and 75."""
 
 def samples(
     rgb: NDArray[np.uint8],
-    blocks: list[Box],
-    whole: Box,
+    blocks: list[Rectangle],
+    whole: Rectangle,
     margin: int,
     exact: NDArray[np.bool_] | None = None,
-) -> dict[Box, float]:
+) -> dict[Rectangle, float]:
     """The parts of a picture to fit its filter on, and how much of the picture each stands for.
 
     A small picture is its own sample. Of a larger one they are squares, more of them where it is busier. Each
@@ -66,11 +66,11 @@ def samples(
     if not width or not height:
         return {}
     if width * height <= _FEW_PIXELS and blocks == [whole]:
-        return {Box(0, 0, width, height): 1.0}
+        return {Rectangle(0, 0, width, height): 1.0}
     w, h = min(_SIDE, width), min(_SIDE, height)
     squares = []
     for block in blocks:
-        inner = Box(
+        inner = Rectangle(
             block.left + margin * (block.left > 0),
             block.top + margin * (block.top > 0),
             min(width, block.right - margin * (block.right < whole.right)),
@@ -79,7 +79,7 @@ def samples(
         corners = product(
             range(inner.top, inner.bottom - h + 1, h), range(inner.left, inner.right - w + 1, w)
         )
-        squares += [Box(x, y, x + w, y + h) for y, x in corners]
+        squares += [Rectangle(x, y, x + w, y + h) for y, x in corners]
     if len(squares) < _FEWEST:
         return {}
     busy = np.array([_differences(rgb[box.top : box.bottom : 4, box.left : box.right, 1]) for box in squares])

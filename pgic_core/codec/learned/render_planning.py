@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..tiling import CELL_STRIDE, Y_STRIDE, Z_STRIDE, hull
+from ..rectangle import hull
+from ..tiles_and_windows import CELL_STRIDE, Y_STRIDE, Z_STRIDE
+from .block_plan import BlockPlan, RenderPlan
 from .post_filter import BLOCK, REACH
-from .reconstruction import BlockPlan, RenderPlan
 
 if TYPE_CHECKING:
     from ...models import Model, Renderer
-    from ..tiling import Box
-    from .key_regions import KeyRegions
+    from ..rectangle import Rectangle
+    from .adaptive_regions import KeyRegions
 
-__all__ = ["Look", "Planner"]
+__all__ = ["Look", "Planner", "margin"]
 
 
 class Look(NamedTuple):
@@ -44,9 +45,9 @@ class Planner:
     """
 
     model: Model
-    whole: Box
+    whole: Rectangle
 
-    def drawn(self, block: Box, look: Look, *, filters: bool) -> tuple[BlockPlan, list[RenderPlan]]:
+    def drawn(self, block: Rectangle, look: Look, *, filters: bool) -> tuple[BlockPlan, list[RenderPlan]]:
         """What a block needs that is drawn, and what to draw for it.
 
         Args:
@@ -65,14 +66,14 @@ class Planner:
             first = RenderPlan.of(look.renderer, block.around(margin(filters)), self.whole)
             plans = [first, *(regions.plans(block) if regions else [])]
         if plans[0].renderer.layer == "base":
-            return self._part(block, plans[0].render_box, detailed=False), plans
+            return self._part(block, plans[0].synthesis_box, detailed=False), plans
         return self._part(block, hull([plan.synthesis_box for plan in plans])), plans
 
-    def latent(self, block: Box) -> BlockPlan:
+    def latent(self, block: Rectangle) -> BlockPlan:
         """What a block needs whose latent is wanted."""
         return self._part(block, block.grown(0, Y_STRIDE, self.whole))
 
-    def _part(self, block: Box, latent_box: Box, *, detailed: bool = True) -> BlockPlan:
+    def _part(self, block: Rectangle, latent_box: Rectangle, *, detailed: bool = True) -> BlockPlan:
         """What a block needs, for which the latent of ``latent_box`` is wanted, or its base group alone."""
         wanted = latent_box.grown(0, CELL_STRIDE, self.whole)
         base, hyper = (

@@ -19,7 +19,9 @@ from ...errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUn
 from ...models import DIGEST_BYTES
 from ...options import QUALITIES
 from ...varint import varint
-from ..tiling import Z_STRIDE, Grid
+from ..tiles_and_windows import Z_STRIDE, Grid
+from .stream_cursor import Cursor, inflated
+from .tile_index import LAYERS, PartsReader, StreamIndex, packed_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,35 +31,18 @@ if TYPE_CHECKING:
     from ...limits import Limits
 
 __all__ = [
-    "DEPTHS",
-    "EXACT",
     "EXACT_SIDE",
-    "FULL_DEPTH",
     "LARGEST_EXACT_TILE",
-    "LAYERS",
     "LONGEST_FILTER",
-    "Cursor",
-    "Part",
-    "PartsReader",
     "StreamHeader",
-    "StreamIndex",
-    "inflated",
     "longest_index",
-    "packed_index",
     "parse",
     "read_exact_map",
     "serialise",
 ]
 
-LAYERS = ("preview", "detail")
-"""The layers of symbols, which all tiles have."""
-EXACT = "exact"
-"""The layer between them, which only tiles with exact blocks have."""
 EXACT_SIDE = 8
 """Side of an exact block in pixels: that of one preview pixel."""
-FULL_DEPTH = 8
-"""Bits of a sample of the exact layer with which blocks are exact; with fewer they are nearly exact."""
-DEPTHS = range(4, FULL_DEPTH + 1)
 _VERSION = 1
 _FIXED = struct.Struct(
     "<BBB16sBI"
@@ -71,7 +56,6 @@ LONGEST_FILTER = 2048
 _TILE_LOG2 = range(6, 12)
 LARGEST_EXACT_TILE = 512
 """What a lossless decoder allocates for a tile stays small."""
-_PART_WORDS_PER_PIXEL = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,65 +89,6 @@ class StreamHeader:
     def exact_tiles(self) -> list[int]:
         """The tiles that have exact blocks, in order."""
         return [] if self.exact is None else [i for i in range(self.grid.count) if self.exact_in(i).any()]
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One tile of one layer: where it is in the payload, its CRC32, and its depth in the exact layer."""
-
-    offset: int
-    length: int
-    crc: int
-    depth: int = FULL_DEPTH
-
-
-@dataclass(frozen=True, slots=True)
-class StreamIndex:
-    """Where the tiles are.
-
-    Attributes:
-        parts: layer -> one :class:`Part` per tile.
-        header_bytes: where the first tile starts.
-        exact: tile -> its :class:`Part` of the exact layer.
-    """
-
-    parts: dict[str, tuple[Part, ...]]
-    header_bytes: int
-    exact: dict[int, Part]
-
-    @property
-    def preview_bytes(self) -> int:
-        """Length of the prefix that shows the preview."""
-        return self.parts[LAYERS[1]][0].offset
-
-    @property
-    def total_bytes(self) -> int:
-        """Length of the whole payload."""
-        last = self.parts[LAYERS[1]][-1]
-        return last.offset + last.length
-
-    def span(self, layer: str, tile: int) -> tuple[int, int]:
-        """Offset and length of a tile in one of :data:`LAYERS`."""
-        part = self.parts[layer][tile]
-        return part.offset, part.length
-
-    def read_tile(self, layer: str, tile: int, read: Callable[[int, int], bytes]) -> bytes:
-        """The bytes of a tile, checked.
-
-        Args:
-            layer: one of :data:`LAYERS` or :data:`EXACT`.
-            tile: which; one that the layer has.
-            read: gives ``(offset, length)`` of the payload.
-
-        Raises:
-            PgiChecksumError: they are damaged.
-            PgiTruncatedError: they are not all there.
-        """
-        part = self.exact[tile] if layer == EXACT else self.parts[layer][tile]
-        data = read(part.offset, part.length)
-        if zlib.crc32(data) != part.crc:
-            raise PgiChecksumError(f"Tile {tile} of the {layer} layer is damaged (checksum).")
-        return data
 
 
 def serialise(
@@ -206,74 +131,6 @@ def serialise(
         *(tile for _, tile in exact),
         *layers[1],
     ]
-
-
-def packed_index(layers: Sequence[Sequence[bytes]], exact: Sequence[tuple[int, bytes]]) -> bytes:
-    """The entries of all parts: of the preview layer, of the exact layer, of the detail layer.
-
-    Args:
-        layers: parts of the preview layer, then of the detail layer.
-        exact: depths and parts of the exact layer.
-    """
-    coarse, fine = (
-        b"".join(varint(len(part) // 4) + struct.pack("<I", zlib.crc32(part)) for part in parts)
-        for parts in layers
-    )
-    middle = b"".join(
-        varint(len(part)) + struct.pack("<BI", depth, zlib.crc32(part)) for depth, part in exact
-    )
-    return coarse + middle + fine
-
-
-class Cursor:
-    """Reads the variable part, never past its end."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
-
-    @property
-    def position(self) -> int:
-        """Bytes taken so far."""
-        return self._at
-
-    def take(self, count: int) -> bytes:
-        """The next bytes.
-
-        Raises:
-            PgiFormatError: there are not so many.
-        """
-        if count > len(self._data) - self._at:
-            raise PgiFormatError("The image index is shorter than what it lists.")
-        self._at += count
-        return self._data[self._at - count : self._at]
-
-    def varint(self, bound: int) -> int:
-        """The next number.
-
-        Raises:
-            PgiFormatError: it is above the bound, or not in its shortest form.
-        """
-        value = 0
-        for shift in range(0, 35, 7):
-            byte = self.take(1)[0]
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                if shift and not byte:
-                    break  # a longer spelling than needed
-                if value > bound:
-                    raise PgiFormatError("The image index holds a length beyond its bound.")
-                return value
-        raise PgiFormatError("The image index holds a number that is not in its shortest form.")
-
-    def finish(self) -> None:
-        """Check that nothing is left.
-
-        Raises:
-            PgiFormatError: something is.
-        """
-        if self._at != len(self._data):
-            raise PgiFormatError("The image index is longer than what it lists.")
 
 
 def parse(
@@ -335,45 +192,6 @@ def parse(
     return header, index
 
 
-class PartsReader:
-    """Reads entries of an index, whose parts follow each other.
-
-    Args:
-        cursor: where the entries are.
-        start: of the first part in the payload.
-        length: of the payload.
-        grid: its tiles.
-
-    Attributes:
-        at: where the next part starts.
-    """
-
-    def __init__(self, cursor: Cursor, start: int, length: int, grid: Grid) -> None:
-        self._cursor = cursor
-        self._words = min(length // 4, _PART_WORDS_PER_PIXEL * grid.tile**2)
-        self.at = start
-
-    def take(self, count: int, unit: int) -> tuple[Part, ...]:
-        """The next parts.
-
-        Args:
-            count: how many.
-            unit: bytes that lengths are given in: 4 for symbols, 1 for exact blocks, which have a depth.
-
-        Raises:
-            PgiFormatError: an entry breaks a rule.
-        """
-        found = []
-        for _ in range(count):
-            size = unit * self._cursor.varint(self._words * 4 // unit)
-            depth = FULL_DEPTH if unit > 1 else self._cursor.take(1)[0]
-            if depth not in DEPTHS:
-                raise PgiFormatError("The image index holds a depth of exact blocks that is out of range.")
-            found.append(Part(self.at, size, int.from_bytes(self._cursor.take(4), "little"), depth))
-            self.at += size
-        return tuple(found)
-
-
 def _read_parts(cursor: Cursor, header: StreamHeader, start: int, length: int) -> StreamIndex:
     """Where the parts are, that begin at ``start`` of a payload of ``length``."""
     reader, count = PartsReader(cursor, start, length, header.grid), header.grid.count
@@ -422,25 +240,3 @@ def read_exact_map(cursor: Cursor, grid: Grid) -> NDArray[np.bool_]:
     if bits[:, blocks:].any() or not bits.any():
         raise PgiFormatError("The exact map names blocks outside the picture, or none.")
     return np.ascontiguousarray(bits[:, :blocks]).view(np.bool_)
-
-
-def inflated(cursor: Cursor, least: int, most: int, what: str) -> bytes:
-    """The next zlib stream, with its length before it.
-
-    Args:
-        cursor: where it is.
-        least, most: bytes that it may inflate to.
-        what: it holds, for messages.
-
-    Raises:
-        PgiFormatError: it is damaged or of another size.
-    """
-    packed = cursor.take(cursor.varint(1 << 28))
-    inflater = zlib.decompressobj()
-    try:
-        data = inflater.decompress(packed, most + 1)
-    except zlib.error as error:
-        raise PgiFormatError(f"{what} is damaged.") from error
-    if not least <= len(data) <= most or not inflater.eof or inflater.unused_data:
-        raise PgiFormatError(f"{what} does not have one value per block.")
-    return data

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..parallel import prefetch, run_alongside
-from .reconstruction import BlockPlan, base_pixels_of, context_of, latent_of, state_of
+from .latent_reconstruction import context_of, latent_of, state_of
+from .preview_decoding import preview_pixels_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .step_sizes import StepSizes
-    from .tile_reader import TileReader
+    from .block_plan import BlockPlan
+    from .quality_to_steps import StepSizes
+    from .tile_symbol_reader import TileReader
 
 __all__ = ["GatheredBlock", "gathered"]
 
@@ -54,7 +56,7 @@ def gathered(
         with run_alongside(lambda: of_z(part, z), threads) as state:
             base = tiles.base(part.base_box)
         if (detailed := part.detail_box) is None:
-            return lambda plan: base_pixels_of(steps, plan, part, state(), base, threads)
+            return lambda plan: preview_pixels_of(steps, plan, part, state(), base, threads)
         with run_alongside(
             lambda: context_of(steps, part, detailed, state(), base, threads), threads
         ) as context:

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...options import FAST
-from ..tiling import CELL_STRIDE, Z_STRIDE, Box
-from .entropy import Z_BOUND
-from .quantisation import QuantState
-from .reconstruction import RenderPlan, pixels_of
+from ..rectangle import Rectangle
+from ..tiles_and_windows import CELL_STRIDE, Z_STRIDE
+from .block_plan import RenderPlan
+from .entropy_coding import Z_BOUND
+from .latent_quantisation import QuantState
+from .pixel_rendering import pixels_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...models import Model
-    from .entropy import CdfTable
+    from .entropy_coding import CdfTable
 
 __all__ = ["try_coding"]
 
@@ -35,7 +37,7 @@ def try_coding(
         pixels: uint8 ``(H, W, 3)``, sides multiples of 64; all of it goes through the networks at once.
         model: whose networks.
         cdfs: of the model.
-        by_row: of :func:`.quantisation.row_thresholds`.
+        by_row: of :func:`.latent_quantisation.row_thresholds`.
         quality: 1 to 100.
         threads: for networks.
 
@@ -43,7 +45,7 @@ def try_coding(
         Pixels, uint8 ``(H, W, 3)``, before the post-filter; and bits, float64 ``(H / 64, W / 64)``, without
         those of z.
     """
-    whole = Box(0, 0, pixels.shape[1], pixels.shape[0])
+    whole = Rectangle(0, 0, pixels.shape[1], pixels.shape[0])
     state = QuantState(model, quality, None, whole)
     latent = model.network("analysis")({"picture": pixels[None]}, threads=threads)
     embedding = state.steps.embedding("hyper_analysis", whole, CELL_STRIDE)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..tiling import Box, pixels_in
+from ..rectangle import Rectangle, pixels_in
 from .hard_blocks import lossless_bits
 from .stream import EXACT_SIDE
 
@@ -37,12 +37,12 @@ class Crops:
     count: int
 
     @classmethod
-    def of(cls, rgb: NDArray[np.uint8], picture: Box, cores: NDArray[np.intp]) -> Crops:
+    def of(cls, rgb: NDArray[np.uint8], picture: Rectangle, cores: NDArray[np.intp]) -> Crops:
         """Cut them out of ``rgb``, which shows ``picture``; ``cores`` are rows and columns, ``(n, 2)``."""
         across = min(len(cores), _ACROSS)
         pixels = np.zeros((-(-len(cores) // across), CROP, across, CROP, 3), np.uint8)
         for number, (row, column) in enumerate(cores.tolist()):
-            area = Box(column * CORE, row * CORE, (column + 1) * CORE, (row + 1) * CORE).around(MARGIN)
+            area = Rectangle(column * CORE, row * CORE, (column + 1) * CORE, (row + 1) * CORE).around(MARGIN)
             pixels[number // across, :, number % across] = pixels_in(rgb, picture, area)
         return cls(pixels.reshape(pixels.shape[0] * CROP, across * CROP, 3), len(cores))
 

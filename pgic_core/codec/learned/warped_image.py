@@ -12,7 +12,8 @@ from ...errors import PgiFormatError
 from ...options import ADAPTIVE, DecodeOptions, window_within
 from ..base import no_latent
 from ..homography import SUBPIXELS, Homography, resampled
-from ..tiling import Z_STRIDE, Box
+from ..rectangle import Rectangle
+from ..tiles_and_windows import Z_STRIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from ...options import Level, Window
     from ..base import CodedFacts
     from ..picture import Channels, SampleFormat
-    from ..tiling import Grid
+    from ..tiles_and_windows import Grid
     from .change_image import ChangeImage
 
 __all__ = ["WarpedImage"]
@@ -120,7 +121,7 @@ class WarpedImage:
         """Decode a window; see :meth:`~pgic_core.codec.base.CodedImage.decode`."""
         scale = options.scale
         window = window_within(options.window, self._frame.width, self._frame.height)
-        area = Box.of_window(window).grown(0, scale, self._frame)
+        area = Rectangle.of_window(window).grown(0, scale, self._frame)
         # Sides in whole pixels of the reduced size, so that these are squares.
         whole = self.canvas.grid.picture
         seen = self.map.reach(area, whole).grown(3 * scale, scale, whole)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from ...errors import PgiUnsupportedError
 from ...options import FAST, PREVIEW, PREVIEW_FACTOR, DecodeOptions
 from ..base import CodedFacts, no_latent
-from ..tiling import Box
-from .image import LosslessImage, encode_lossless
+from ..rectangle import Rectangle
+from .decoder import LosslessImage
+from .encoder import encode_lossless
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +58,7 @@ class StoredPreview:
     facts = CodedFacts()
 
     def __init__(self, data: bytes, width: int, height: int, limits: Limits) -> None:
-        self._picture = Box(0, 0, width, height)
+        self._picture = Rectangle(0, 0, width, height)
         small = self._picture.reduced(PREVIEW_FACTOR)
         self._image = LosslessImage(
             lambda offset, length: data[offset : offset + length],
@@ -98,7 +99,7 @@ class StoredPreview:
         """
         self._require_preview(options)
         window = options.window_in(self._picture.width, self._picture.height)
-        area = Box.of_window(window).reduced(PREVIEW_FACTOR)
+        area = Rectangle.of_window(window).reduced(PREVIEW_FACTOR)
         here = (area.left, area.top, area.width, area.height)
         return self._image.decode(replace(options, level=FAST, scale=1, window=here))
 
@@ -129,5 +130,5 @@ class StoredPreview:
 
     @staticmethod
     def _require_preview(options: DecodeOptions) -> None:
-        if options.level != PREVIEW:
+        if (options.level, options.scale) != (PREVIEW, PREVIEW_FACTOR):
             raise PgiUnsupportedError("Of this picture only the preview can be decoded.")

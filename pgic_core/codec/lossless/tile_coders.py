@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import PgiFormatError, PgiUnsupportedError
-from .predictive import decode_predictive, encode_predictive
-from .prefix_groups import count_prefix_groups
+from .predictive_coder import decode_predictive, encode_predictive
+from .webp_prefix_groups import count_prefix_groups
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

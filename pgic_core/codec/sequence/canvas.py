@@ -12,7 +12,7 @@ from ...errors import PgiFormatError
 from ...limits import DEFAULT_LIMITS, Limits
 from ..homography import SUBPIXELS, Homography, resampled
 from ..learned.change_stream import FARTHEST, MOST_CANVAS
-from ..tiling import Z_STRIDE, Grid
+from ..tiles_and_windows import Z_STRIDE, Grid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

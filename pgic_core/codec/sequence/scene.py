@@ -12,14 +12,15 @@ from ...options import DecodeOptions
 from ..homography import Homography
 from ..learned.change_encoder import CanvasPicture, encode_change, is_neutral
 from ..learned.change_image import ChangeImage, canvas_of, open_change
-from ..learned.change_stream import NEW, UNCHANGED
+from ..learned.change_stream import NEW
 from ..learned.hard_blocks import promised_error
 from ..learned.stream import EXACT_SIDE
 from ..learned.warped_image import WarpedImage
-from ..tiling import Z_STRIDE
+from ..tiles_and_windows import Z_STRIDE
 from .alignment import align
 from .canvas import SourceCanvas
 from .detection import BLOCK, amounts_of, block_means, detect
+from .earlier_states import EarlierStates
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CodedChange", "Scene"]
 
-_MOST_NEW = 0.9
+_MOST_NEW = 0.97
 """A frame with a larger share of new positions is better coded as a key frame."""
 _STILL = 0.3
 """If this share of what has structure looks as before, the camera stands still, whatever moves before it."""
@@ -41,8 +42,15 @@ _LEAST_STRUCTURE, _ALIKE = 1.5, 0.6
 _MOST_BYTES = 0.85
 """A moved frame that takes more than this share of its key frame is better coded as a key frame: from there
 others need not be warped as far."""
+_MOST_CHANGES = 7.0
+"""After changes of so many times the bytes of a key frame, another one follows: a reader that opens a frame
+reads all before it, and should need no more than twice the time of a key frame on average."""
 _FRESH = 63.75
 """What counts as the change of a position that no frame showed before: the most that a file can say."""
+_NOTICED = 0.3
+"""A position may be coded where it differs by more than this share of the error that coding leaves."""
+_NOISE_SPREAD = 1.5
+"""Noise differs by up to so much from place to place, and from its estimate."""
 _LEAST_PROMISED, _MOST_PROMISED = 1.0, 2.0
 """Grey levels by which the mean of a position may always, and may at most, differ from what is stored."""
 
@@ -68,13 +76,15 @@ class CodedChange:
         payload: in pieces.
         last: the frame as it lies in the canvas.
         source: of the canvas after it.
-        changed: positions of the canvas.
+        changed: positions of the canvas that took on a new state.
+        moved: whether the frame lies otherwise in the canvas than the key frame, or the canvas grew.
     """
 
     payload: list[bytes]
     last: Last
     source: SourceCanvas
     changed: NDArray[np.bool_]
+    moved: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +93,16 @@ class _Found:
 
     Attributes:
         changed: bool ``(h, w)`` of z positions.
+        candidates: bool ``(h, w)``, positions that may pay to be coded: changed ones, and others in which
+            noise or light differ by more than coding would.
+        ages: of :class:`.change_encoder.CanvasPicture`.
         amount: float32 ``(h, w)``, by how many grey levels.
         agreement: how much of what has structure, in what both show, looks the same.
     """
 
     changed: NDArray[np.bool_]
+    candidates: NDArray[np.bool_]
+    ages: NDArray[np.uint8]
     amount: NDArray[np.float32]
     agreement: float
 
@@ -110,6 +125,7 @@ class Scene:
         height, width = rgb.shape[:2]
         self._source = SourceCanvas(rgb, None, self._canvas.grid, 0, 0, (width, height), limits)
         self._last = Last(rgb, Homography(np.eye(3)))
+        self._earlier = EarlierStates()
         if isinstance(frame, WarpedImage):
             canvas, tile = frame.canvas, self._canvas.grid.tile
             area = canvas.grid.picture
@@ -146,6 +162,12 @@ class Scene:
         return key.index.total_bytes
 
     @property
+    def _change_bytes(self) -> int:
+        """Bytes of the parts of all change frames since the key frame."""
+        changes = self._canvas.changes if isinstance(self._canvas, ChangeImage) else ()
+        return sum(change.index.coded_bytes for change in changes)
+
+    @property
     def depth(self) -> int:
         """Change frames since the key frame."""
         return len(self._canvas.changes) if isinstance(self._canvas, ChangeImage) else 0
@@ -174,31 +196,36 @@ class Scene:
         """
         if self._canvas.header.neutral and not is_neutral(rgb):
             return None  # or positions without a change would take on the model's tint
+        if self._change_bytes > _MOST_CHANGES * self._key_bytes:
+            return None
         placed = self._source.still(rgb)
         found = self._detected(placed)
         if moving and found.agreement < _STILL:
             placed, found = self._aligned(rgb, placed, found)
-        changed = found.changed
+        changed, ages = found.changed, found.ages
         if exact is not None:
             if placed.corners is not None or placed.covered is not None:
                 return None
-            changed |= _positions(exact, changed.shape)
+            asked = _positions(exact, changed.shape)
+            changed, ages = changed | asked, np.where(asked, np.uint8(0), ages)
         picture = CanvasPicture(
             placed.rgb,
             placed.canvas.grid,
+            changed | found.candidates,
             amounts_of(changed, found.amount),
+            ages,
             placed.left,
             placed.top,
             placed.corners,
             exact,
         )
-        payload, modes = encode_change(picture, self._canvas, effort=effort, threads=threads)
-        if (modes == NEW).mean() > _MOST_NEW:
+        payload, header = encode_change(picture, self._canvas, effort=effort, threads=threads)
+        if (header.modes == NEW).mean() > _MOST_NEW:
             return None
         if placed.corners is not None and sum(map(len, payload)) > _MOST_BYTES * self._key_bytes:
             return None
-        stored = modes > UNCHANGED
-        return CodedChange(payload, Last(rgb, placed.map), placed.coded(stored), stored)
+        last, source = Last(rgb, placed.map), placed.coded(header.changed)
+        return CodedChange(payload, last, source, header.changed, placed.covered is not None)
 
     def advance(self, coded: CodedChange, payload: Payload) -> CodedImage:
         """Go on from a change frame that was stored.
@@ -211,8 +238,18 @@ class Scene:
             The frame, opened.
         """
         frame = open_change(payload, self._canvas)
+        self._count(coded)
         self._canvas, self._source, self._last = canvas_of(frame), coded.source, coded.last
         return frame
+
+    def _count(self, coded: CodedChange) -> None:
+        """Keep what positions showed before they changed."""
+        if coded.moved:
+            self._earlier = EarlierStates()
+            return
+        exact = self._canvas.header.exact
+        incomplete = np.zeros_like(coded.changed) if exact is None else _positions(exact, coded.changed.shape)
+        self._earlier.push(block_means(self._source.rgb), coded.changed, incomplete)
 
     def _aligned(self, rgb: NDArray[np.uint8], placed: Placed, found: _Found) -> tuple[Placed, _Found]:
         """The frame where it was found in the canvas, if more agrees there, and what differs."""
@@ -228,25 +265,40 @@ class Scene:
         """What differs between a frame and the canvas."""
         before, now = block_means(placed.canvas.rgb), block_means(placed.rgb)
         if placed.covered is None:
-            changed, amount = detect(before, now, self._promised())
-            return _Found(changed, amount, _agreement(before, now, None))
+            changed, amount, noise = detect(before, now, self._promised())
+            candidates = changed | self._noticed(amount, noise)
+            exact = self._canvas.header.exact
+            free = candidates if exact is None else candidates & ~_positions(exact, changed.shape)
+            ages = self._earlier.ages(before, now, free)
+            return _Found(changed, candidates, ages, amount, _agreement(before, now, None))
         covered, known = _mostly(placed.covered), np.ones(before.shape[:2], np.bool_)
         if placed.canvas.known is not None:
             known = _mostly(placed.canvas.known)
         both = covered & known
-        changed, amount = detect(before, np.where(both[:, :, None], now, before), self._promised())
+        seen = np.where(both[:, :, None], now, before)
+        changed, amount, noise = detect(before, seen, self._promised())
+        candidates = changed | self._noticed(amount, noise)
         sides = Z_STRIDE // BLOCK
         shape = changed.shape[0], sides, changed.shape[1], sides
         fresh = (covered & ~known).reshape(shape).any((1, 3))
         agreement = _agreement(before, now, both)
-        return _Found(changed | fresh, np.where(fresh, np.float32(_FRESH), amount), agreement)
+        amount = np.where(fresh, np.float32(_FRESH), amount)
+        ages = np.zeros(changed.shape, np.uint8)
+        return _Found(changed | fresh, candidates | fresh, ages, amount, agreement)
+
+    def _noticed(self, amount: NDArray[np.float32], noise: float) -> NDArray[np.bool_]:
+        """Positions that differ by more than a share of the error that coding leaves, noise apart."""
+        least = (_NOTICED * self._error()) ** 2 + (_NOISE_SPREAD * noise) ** 2
+        return np.asarray(np.square(amount) > least, np.bool_)
+
+    def _error(self) -> float:
+        """The root mean square of the error that coding leaves in busy parts, in grey levels."""
+        model, quality = self._canvas.model, self._canvas.header.quality
+        return promised_error(model.error_weight(quality)) ** 0.5 if model.weighs_errors else np.inf
 
     def _promised(self) -> float:
-        model, quality = self._canvas.model, self._canvas.header.quality
-        if not model.weighs_errors:
-            return _MOST_PROMISED
-        error = 0.5 * promised_error(model.error_weight(quality)) ** 0.5
-        return float(min(max(error, _LEAST_PROMISED), _MOST_PROMISED))
+        """Grey levels by which the mean of a position may differ from what is stored."""
+        return float(min(max(0.5 * self._error(), _LEAST_PROMISED), _MOST_PROMISED))
 
 
 def _agreement(

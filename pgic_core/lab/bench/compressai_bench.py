@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from .pictures import Sample
+    from .bench_pictures import Sample
 
 __all__ = ["CompressaiPoint", "compressai_table", "measure_compressai", "write_pictures"]
 

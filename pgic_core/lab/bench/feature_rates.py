@@ -22,9 +22,9 @@ import numpy as np
 from ...container import atomic_write
 from ...errors import PgiOptionError, PgiUnsupportedError
 from ...features.api import decode_features, encode_features
-from ...features.repack import PACKINGS
+from ...features.channel_layout import PACKINGS
 from .feature_networks import NETWORKS, Staged, load_network
-from .wilson import wilson_interval
+from .wilson_interval import wilson_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...api import open_file
-from ...codec.reduction import box_reduce
+from ...codec.average_downscaling import mean_reduce
 from ...options import ADAPTIVE, FAST
 from .metrics import psnr
 from .printed_tables import new_table
@@ -116,9 +116,9 @@ def _quality(
     """``psnr`` and ``against_fast`` of a row."""
     pixels = shown[name]
     scale = round(picture.shape[0] / pixels.shape[0])
-    own = psnr(box_reduce(picture, scale), pixels)
+    own = psnr(mean_reduce(picture, scale), pixels)
     if name != ADAPTIVE:
-        return own, psnr(box_reduce(shown[FAST], scale), pixels)
+        return own, psnr(mean_reduce(shown[FAST], scale), pixels)
     x, y, width, height = box
     inside = np.s_[y : y + height, x : x + width]
     return own, psnr(shown["fine"][inside], pixels[inside])

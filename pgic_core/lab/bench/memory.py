@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.table import Table
 
-    from .peers import Codec
+    from .peer_codecs import Codec
 
 __all__ = ["MemoryRow", "measure_memory", "memory_table"]
 

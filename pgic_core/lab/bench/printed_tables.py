@@ -10,9 +10,9 @@ from rich.table import Table
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from .quality_scale import StepReport
     from .rate_distortion import BdRow, QualityRow
     from .speed import SpeedRow
-    from .steps import StepReport
 
 __all__ = [
     "bd_table",

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 from ...errors import PgiInputError
 from ..single_thread_pool import single_thread_pool
 from .bdrate import bd_rate, mean_bd_rate
+from .csv_rows import write_records
 from .metrics import bits_per_pixel, ms_ssim, psnr, worst_tile_ms_ssim
-from .peers import find_codec
-from .records import write_records
+from .peer_codecs import find_codec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
-    from .pictures import Sample
+    from .bench_pictures import Sample
 
 __all__ = [
     "TILE",
@@ -47,7 +47,7 @@ class Point:
     Attributes:
         folder: of the picture.
         image: name of its file.
-        part: as of :class:`~pgic_core.lab.bench.pictures.Sample`.
+        part: as of :class:`~pgic_core.lab.bench.bench_pictures.Sample`.
         codec: name of the codec.
         quality: as given to it.
         width: pixels.

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...api import decode, encode
-from ...data_files import read_json
 from ...errors import PgiInputError, PgiOptionError
 from ...folders import file_inside
 from ...roi import Roi
+from ...small_files import read_json
+from .bench_pictures import load_rgb
 from .metrics import psnr
-from .pictures import load_rgb
 from .printed_tables import new_table
 
 if TYPE_CHECKING:

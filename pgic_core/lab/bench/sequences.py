@@ -13,7 +13,7 @@ import numpy as np
 from ...api import PgiFile, SequenceWriter
 from ...errors import PgiOptionError
 from .bdrate import bd_rate
-from .pictures import find_samples
+from .bench_pictures import find_samples
 from .printed_tables import new_table
 from .sequence_peers import CLIP_CODECS, code_clip
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .peers import Codec
+    from .peer_codecs import Codec
 
 __all__ = [
     "ANCHOR",

@@ -43,7 +43,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     work = _work(job)
     figures: dict[str, Any] = {}
     if job["operation"].endswith("-stages"):
-        from .stages import stage_times
+        from .stage_times import stage_times
 
         figures["stages"], result = stage_times(work, job["repeats"])
     else:
@@ -64,7 +64,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _work(job: dict[str, Any]) -> Callable[[], Any]:
-    from .peers import find_codec
+    from .peer_codecs import find_codec
 
     codec = find_codec(job["codec"])
     operation = job["operation"].removesuffix("-stages")

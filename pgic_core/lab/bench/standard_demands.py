@@ -15,9 +15,9 @@ from PIL import Image
 from rich.table import Table
 
 from ...api import decode, encode
-from .peers import find_codec
-from .ratio import RATIOS
-from .regions import WORST_TILE, region_quality
+from .jpeg_ratio import RATIOS
+from .peer_codecs import find_codec
+from .region_quality import WORST_TILE, region_quality
 from .speed import in_fresh_process, measure_speed, workplace
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .ratio import RatioRow
+    from .jpeg_ratio import RatioRow
 
 __all__ = [
     "EXCELLENT_PSNR",

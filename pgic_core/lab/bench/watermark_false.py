@@ -9,9 +9,9 @@ import numpy as np
 
 from ...errors import PgiOptionError
 from ...security.watermark import Watermark, embed, look
-from ...security.watermark.code import check_of, decode_unchecked
 from ...security.watermark.detect import candidates
-from .pictures import load_rgb, size_of
+from ...security.watermark.watermark_bits import check_of, decode_unchecked
+from .bench_pictures import load_rgb, size_of
 from .watermark_rows import SHORT_CHECK_BITS, WatermarkRow
 
 if TYPE_CHECKING:

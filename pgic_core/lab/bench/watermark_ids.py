@@ -10,8 +10,8 @@ from PIL import Image
 
 from ...api import decode, encode
 from ...security.watermark import Watermark, detect, embed, find_edits
+from .bench_pictures import fit_megapixels, load_rgb
 from .metrics import psnr
-from .pictures import fit_megapixels, load_rgb
 from .watermark_edits import paste_blocks
 from .watermark_false import numbered_key
 from .watermark_rows import WatermarkRow

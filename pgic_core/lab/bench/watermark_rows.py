@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .printed_tables import new_table
-from .wilson import wilson_interval
+from .wilson_interval import wilson_interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ from PIL import Image
 
 from ...api import decode, encode
 from ..generated_patterns import PATTERNS
-from .peers import find_codec
+from .peer_codecs import find_codec
 from .printed_tables import new_table
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.table import Table
 
-    from .peers import Codec
+    from .peer_codecs import Codec
 
 __all__ = [
     "ALLOWED_CHROMA",

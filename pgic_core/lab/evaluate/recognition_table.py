@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..bench.printed_tables import new_table
 from ..recognition import Seen, difference_of, find_recogniser
-from .recognition import ORIGINAL
+from .recognition_task import ORIGINAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,9 +28,9 @@ def recognition_rows(
     """The difference for every recogniser, size and codec.
 
     Args:
-        rows: of :class:`~.recognition.RecognitionTask`, of all pictures.
-        truth: as :func:`~pgic_core.lab.recognition.truth.read_truth` gives it; pictures that it does not name
-            are left out. None to take what was seen in the original.
+        rows: of :class:`~.recognition_task.RecognitionTask`, of all pictures.
+        truth: as :func:`~pgic_core.lab.recognition.ground_truth.read_truth` gives it; pictures that
+            it does not name are left out. None to take what was seen in the original.
     """
     cells: dict[tuple[str, str], dict[str, dict[str, Mapping[str, Any]]]] = defaultdict(
         lambda: defaultdict(dict)

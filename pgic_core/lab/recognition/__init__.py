@@ -1,8 +1,8 @@
 """Whether recognisers see in a decoded picture what they see in the original (A-B.2d)."""
 
+from .ground_truth import held_out, label_of_name, read_truth
 from .recognisers import Recogniser, find_recogniser
-from .scores import Difference, Seen, difference_of
-from .truth import held_out, label_of_name, read_truth
+from .recognition_scores import Difference, Seen, difference_of
 
 __all__ = [
     "Difference",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import PgiUnsupportedError
-from .scores import Seen
+from .recognition_scores import Seen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

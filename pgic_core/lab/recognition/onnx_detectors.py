@@ -8,7 +8,7 @@ import numpy as np
 
 from ...errors import PgiInputError
 from ...roi import kept_boxes
-from .scores import Seen
+from .recognition_scores import Seen
 
 if TYPE_CHECKING:
     from pathlib import Path

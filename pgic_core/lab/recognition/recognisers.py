@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import PgiOptionError, PgiUnsupportedError
-from .scores import Seen, seen_from_maps
+from .recognition_scores import Seen, seen_from_maps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .onnx_detectors import FastestDetector, YoloxDetector
-    from .scores import Kind
+    from .recognition_scores import Kind
 
 __all__ = ["CLASSES", "FASTEST", "TEXT", "YOLOX", "Recogniser", "find_recogniser"]
 

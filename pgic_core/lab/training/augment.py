@@ -1,4 +1,4 @@
-"""What happens to training crops on the device: bad light, and generated patterns in place of a part."""
+"""Augmentation of training crops on the device: bad light, and generated patterns in place of a part."""
 
 from __future__ import annotations
 

@@ -16,9 +16,9 @@ import torch
 
 from ...errors import PgiInputError
 from .config import TrainingConfig
-from .fine import FineSynthesis, fine_weights
+from .fine_decoder import FineSynthesis, fine_weights
+from .integer_layers import Grid, grids_of
 from .networks import Codec
-from .quantise import Grid, grids_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -66,7 +66,7 @@ class Architecture:
 
 @dataclass(frozen=True, slots=True)
 class FineArchitecture:
-    """Channel counts and depths of the fine decoder (:mod:`.fine`).
+    """Channel counts and depths of the fine decoder (:mod:`.fine_decoder`).
 
     Attributes:
         width, blocks: body at 1/16 of the picture's size.
@@ -123,7 +123,7 @@ class Schedule:
         generated: share of crops with generated stripes, text, drawings, lamps and the like.
         scales: of the smaller copies of each picture; half of all crops come from them.
         fine: ``off``; ``joint``, a fine decoder learns beside the codec; ``frozen``, it learns alone;
-            ``perceptual``, a copy of it is tuned for the eye (see :mod:`.perceptual`).
+            ``perceptual``, a copy of it is tuned for the eye (see :mod:`.perceptual_tuning`).
         low: power that random rates between 0 and 1 are raised to; above 1, low rates come more often.
         features, adversarial, matching: weights of the perceptual losses; the last is a share of the second.
         seed: of crops and noise.
@@ -183,7 +183,8 @@ class Stage:
         schedule: the file's ``[schedule]`` with the table's values in place of its own.
         start: a checkpoint to start from, relative to the config file; otherwise the stage before, and
             for the first one new networks.
-        units: hidden units to keep before it starts, as ``BRANCH = "KEPT[+NEW]"`` (see :mod:`.prune`).
+        units: hidden units to keep before it starts, as ``BRANCH = "KEPT[+NEW]"``; see
+            :mod:`.hidden_unit_pruning`.
     """
 
     schedule: Schedule

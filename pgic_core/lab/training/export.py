@@ -14,20 +14,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from ...models.entropy_coder_tables import (
+    ROWS,
+    ROWS_PER_OCTAVE,
+    Tables,
+    gaussian_frequencies,
+    row_of_log2_scale,
+)
 from ...models.manifest import identity_digest, write_manifest
-from ...models.tables import ROWS, ROWS_PER_OCTAVE, Tables, gaussian_frequencies, row_of_log2_scale
 from ...options import QUALITIES
 from .codec_graphs import GRAPHS, preview_graph, symbol_channels
 from .config import TrainingConfig
-from .descent_graph import descent, sensitivity
-from .error_feedback import round_linear_path
-from .export_renderers import LARGER, load_fine, write_renderers
+from .export_levels import LARGER, load_fine, write_renderers
+from .integer_layers import calibrate, calibration_crops, equalise, grids_of, input_ranges, pattern_crops
+from .latent_descent_graph import descent, sensitivity
 from .layers import Mix
+from .linear_path_rounding import round_linear_path
 from .networks import Codec
 from .onnx_writer import array
 from .preview_fit import fit_preview, linear_preview
-from .quantise import calibrate, calibration_crops, equalise, grids_of, input_ranges, pattern_crops
-from .slim import slim
+from .silent_unit_removal import slim
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,7 +108,7 @@ def _quality_tables(codec: Codec) -> dict[str, NDArray[Any]]:
 
 
 def tables_of(codec: Codec) -> Tables:
-    """The integer tables, with Gaussian rows (see :mod:`.fit_rows` for better ones)."""
+    """The integer tables, with Gaussian rows (see :mod:`.cdf_row_fitting` for better ones)."""
     weight, shift, bias = _scale_map(codec)
     z_weight, z_shift, z_bias = _whole_map(array(codec.z_mean.weight), array(codec.z_mean.bias))
     return Tables(

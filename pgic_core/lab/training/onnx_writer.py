@@ -3,7 +3,7 @@
 Values are ``(1, height, width, channels)`` like those of the training layers: ONNX Runtime's integer kernels
 take that layout, and a 1x1 convolution then is one matrix product over all positions.
 
-A layer whose input range is known (see :mod:`.quantise`) becomes an integer one in the standard form of
+A layer whose input range is known (see :mod:`.integer_layers`) becomes an integer one in the standard form of
 QuantizeLinear / DequantizeLinear pairs: asymmetric 8-bit inputs, symmetric 8-bit weights per output channel,
 32-bit biases (A-6.4.2a). Every engine can run that form; ONNX Runtime fuses it into integer kernels.
 """
@@ -17,8 +17,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
+from .integer_layers import WEIGHT_LEVELS
 from .layers import Block, Depthwise, Mix, Pointwise
-from .quantise import WEIGHT_LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

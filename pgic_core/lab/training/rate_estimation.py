@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from ...codec.learned.dead_zone import DEAD_ZONE
-from ...models.tables import ROWS_PER_OCTAVE, row_of_log2_scale
+from ...codec.learned.dead_zone_width import DEAD_ZONE
+from ...models.entropy_coder_tables import ROWS_PER_OCTAVE, row_of_log2_scale
 
 __all__ = [
     "LOG2_SCALE_MAX",
@@ -48,7 +48,10 @@ def symbols_of(x: Tensor, zone: Tensor | None) -> Tensor:
 
 @torch.no_grad()
 def dead_zone(log_scale: Tensor) -> Tensor:
-    """Below how many steps the encoder drops a residual, as in :mod:`...codec.learned.quantisation`."""
+    """Below how many steps the encoder drops a residual.
+
+    See :mod:`pgic_core.codec.learned.latent_quantisation`.
+    """
     k = math.sqrt(0.5) * torch.exp2(-log_scale)
     zero = torch.erf(0.5 * k)
     one = 0.5 * (torch.erf(1.5 * k) - zero)

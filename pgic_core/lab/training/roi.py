@@ -21,9 +21,9 @@ from onnx import TensorProto
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .data import load_folders
 from .onnx_writer import GraphWriter, array
 from .roi_data import CELL, BoxedPicture, Sampler, is_test_scene, load_coco
+from .training_pictures import load_folders
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

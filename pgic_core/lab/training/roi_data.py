@@ -14,7 +14,7 @@ from PIL import Image
 
 from ...errors import PgiInputError
 from ...limits import PHOTO_FORMATS
-from ...roi.blocks import box_cover
+from ...roi.roi_grid import box_cover
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

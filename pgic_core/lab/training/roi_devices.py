@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..bench.pictures import find_samples
-from ..recognition.plates import draw_gauge, draw_meter, draw_plate
-from ..recognition.scenes import draw_scene
+from ..bench.bench_pictures import find_samples
+from ..recognition.generated_plates import draw_gauge, draw_meter, draw_plate
+from ..recognition.generated_scenes import draw_scene
 from .roi import evaluate, predict, train, write_model
 from .roi_data import BoxedPicture
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .data import load_sampler
-from .stage import TrainingRun, inputs
+from .crop_sampling import load_sampler
+from .training_stage import TrainingRun, inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

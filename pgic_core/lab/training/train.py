@@ -27,10 +27,10 @@ from ...errors import PgiError, PgiOptionError
 from . import STARTED
 from .checkpoint import load_state
 from .config import Stage, TrainingConfig, load_config, with_values
-from .data import load_sampler
+from .crop_sampling import load_sampler
 from .smoke import smoke
-from .stage import TrainingRun
-from .step import CaptureError
+from .training_stage import TrainingRun
+from .training_step import CaptureError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

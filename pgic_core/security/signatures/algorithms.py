@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...errors import PgiFormatError, PgiUnsupportedError
+from ..cipher_suites import INTERNATIONAL, NATIONAL, find_suite
 from ..sm2 import is_sm2_key, is_sm2_signature, sm2_key_of_certificate
-from ..suites import INTERNATIONAL, NATIONAL, find_suite
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-    from ..suites import Suite
+    from ..cipher_suites import Suite
 
 __all__ = [
     "ALGORITHMS",

@@ -7,9 +7,9 @@ import textwrap
 
 from ...ed25519_keys import write_pair
 from ...errors import PgiOptionError
-from ..schemes import SCHEMES
+from ..cipher_suites import require_extra
+from ..key_wrapping import SCHEMES
 from ..sm2 import sm2_pkcs8, sm2_spki
-from ..suites import require_extra
 from .algorithms import ALGORITHMS, SM2, key_id_of_spki, spki_of
 
 __all__ = ["make_signing_key"]

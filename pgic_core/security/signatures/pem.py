@@ -7,7 +7,7 @@ import binascii
 import re
 from typing import TYPE_CHECKING
 
-from ...data_files import read_bytes
+from ...small_files import read_bytes
 
 if TYPE_CHECKING:
     import os

@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ...errors import PgiFormatError, PgiInputError, PgiOptionError
+from ..cipher_suites import require_extra
 from ..sm2 import sign_sm2, sm2_private_key, sm2_spki
-from ..suites import require_extra
 from .algorithms import (
     ALGORITHMS,
     SM2,

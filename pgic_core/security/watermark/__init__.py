@@ -15,11 +15,11 @@ import numpy as np
 
 from ...errors import PgiOptionError, PgiUnsupportedError
 from ...options import DEFAULT_QUALITY, check_quality
-from .code import ID_BYTES
 from .detect import FALSE_POSITIVES, Found, read
 from .embed import spread
-from .evidence import Evidence
 from .tamper import Edits, energy_of_period, period_of_quality, put_lattice, read_lattice
+from .tile_evidence import Evidence
+from .watermark_bits import ID_BYTES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .code import CHECK_BITS, decode_bits
-from .evidence import SIZES, TURNS
 from .pattern import TILE, WAVES, carrier_of
+from .tile_evidence import SIZES, TURNS
+from .watermark_bits import CHECK_BITS, decode_bits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from .evidence import Evidence, Size
     from .pattern import Carrier
+    from .tile_evidence import Evidence, Size
 
 __all__ = ["FALSE_POSITIVES", "MOST_CANDIDATES", "Found", "candidates", "read"]
 

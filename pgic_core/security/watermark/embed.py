@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .code import encode_bits
-from .flatten import blocks_of, box_mean, flattened, local_rms, luma_of, waves_in
 from .pattern import TILE, carrier_of
+from .watermark_bits import encode_bits
+from .whitening import blocks_of, box_mean, flattened, local_rms, luma_of, waves_in
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

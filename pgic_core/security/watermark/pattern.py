@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .code import CODED_BITS, keystream
+from .watermark_bits import CODED_BITS, keystream
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

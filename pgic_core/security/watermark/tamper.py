@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .code import keystream
-from .flatten import luma_of
+from .watermark_bits import keystream
+from .whitening import luma_of
 
 if TYPE_CHECKING:
     from typing import Any

@@ -11,7 +11,7 @@ from pgic_core.codec.learned.post_filter import PATH
 from pgic_core.errors import PgiModelError
 from pgic_core.models import Network, find_model
 
-from .graph import TorchNetwork
+from .torch_network import TorchNetwork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -152,4 +152,4 @@ OPERATORS: Mapping[str, Operator] = {
     "Tanh": torch.tanh,
     "Transpose": lambda x, *, perm: x.permute(perm),
 }
-"""By name. Others depend on what surrounds them, or on numbers that are read once: see :mod:`.graph`."""
+"""By name. Others depend on what surrounds them, or on numbers read once: see :mod:`.torch_network`."""

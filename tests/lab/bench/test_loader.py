@@ -10,8 +10,8 @@ from skimage import data
 import pgic_core
 from pgic_core.cli.bench import bench
 from pgic_core.errors import PgiOptionError, PgiUnsupportedError
-from pgic_core.lab.bench import loader
-from pgic_core.lab.bench.loader import READERS, find_pictures, loader_table, measure_loader, readers
+from pgic_core.lab.bench import loader_speed
+from pgic_core.lab.bench.loader_speed import READERS, find_pictures, loader_table, measure_loader, readers
 from pgic_plugins.torchvision import PgiSymbols, decode_pgi, decode_pgi_latent
 from pgic_plugins.torchvision.loader_worker import _Files, run
 
@@ -105,7 +105,7 @@ def test_without_torch_it_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch)
     assert readers(device="cpu") == (list(READERS), {})
     with pytest.raises(PgiOptionError, match="'gif' is no reader; there are pgic whole"):
         readers(["gif"])
-    monkeypatch.setattr(loader.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(loader_speed.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(PgiUnsupportedError, match="torch is not installed"):
         readers()
     done = CliRunner().invoke(bench, ["loader", str(folder)])

@@ -6,7 +6,7 @@ from skimage import data
 
 from pgic_core.errors import PgiOptionError
 from pgic_core.lab.bench.metrics import psnr
-from pgic_core.lab.bench.peers import PEERS, available, find_codec
+from pgic_core.lab.bench.peer_codecs import PEERS, available, find_codec
 
 PICTURE = data.astronaut()[:101, 100:227]
 

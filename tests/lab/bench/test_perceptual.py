@@ -10,8 +10,8 @@ from skimage.metrics import structural_similarity
 
 from pgic_core.errors import PgiOptionError
 from pgic_core.lab.bench.metrics import ms_ssim, psnr, ssim, ssim_map
-from pgic_core.lab.bench.perceptual import StLpips, gmsd
-from pgic_core.lab.bench.regions import WORST_TILE, region_quality
+from pgic_core.lab.bench.perceptual_distances import StLpips, gmsd
+from pgic_core.lab.bench.region_quality import WORST_TILE, region_quality
 
 PHOTO = data.astronaut()
 

@@ -11,10 +11,10 @@ from skimage import data
 from pgic_core.api import decode, encode
 from pgic_core.cli.bench import bench
 from pgic_core.lab.bench.metrics import psnr
-from pgic_core.lab.bench.peers import PEERS, find_codec
+from pgic_core.lab.bench.peer_codecs import PEERS, find_codec
 from pgic_core.lab.bench.rate_distortion import Point, read_points, write_points
 from pgic_core.lab.bench.speed import measure_speed, measure_stages
-from pgic_core.lab.bench.stages import STAGES
+from pgic_core.lab.bench.stage_times import STAGES
 
 PICTURE = data.coffee()[:192, :256]
 

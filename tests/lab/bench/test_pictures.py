@@ -6,7 +6,7 @@ from PIL import Image
 from skimage import data
 
 from pgic_core.errors import PgiInputError, PgiOptionError
-from pgic_core.lab.bench.pictures import (
+from pgic_core.lab.bench.bench_pictures import (
     Sample,
     find_samples,
     fit_megapixels,

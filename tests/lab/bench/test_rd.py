@@ -12,9 +12,9 @@ from skimage import data
 from pgic_core.errors import PgiInputError, PgiOptionError, PgiUnsupportedError
 from pgic_core.lab.bench import metrics
 from pgic_core.lab.bench.bdrate import bd_rate
-from pgic_core.lab.bench.pictures import find_samples
-from pgic_core.lab.bench.plot import plot_curves
+from pgic_core.lab.bench.bench_pictures import find_samples
 from pgic_core.lab.bench.printed_tables import worst_tile_line
+from pgic_core.lab.bench.quality_scale import check_steps
 from pgic_core.lab.bench.rate_distortion import (
     Point,
     bd_rows,
@@ -23,7 +23,7 @@ from pgic_core.lab.bench.rate_distortion import (
     read_points,
     write_points,
 )
-from pgic_core.lab.bench.steps import check_steps
+from pgic_core.lab.bench.rate_distortion_plot import plot_curves
 
 QUALITIES = {"jpeg": (20, 80), "webp": (20, 80)}
 

@@ -12,8 +12,8 @@ from skimage import data
 
 import pgic_core
 from pgic_core.errors import PgiError, PgiOptionError
-from pgic_core.lab.bench import stages
-from pgic_core.lab.bench.peers import Codec, find_codec
+from pgic_core.lab.bench import stage_times
+from pgic_core.lab.bench.peer_codecs import Codec, find_codec
 from pgic_core.lab.bench.speed import measure_speed, steps_of
 
 PICTURE = data.astronaut()[:96, :128]
@@ -73,9 +73,9 @@ def test_time_is_shared_among_the_threads_that_are_in_a_stage(monkeypatch: pytes
         first_out.wait()
 
     watched = {inner: "inner", outer: "outer", leaves_first: "a", leaves_last: "b"}
-    clock = stages.StageClock(watched)
+    clock = stage_times.StageClock(watched)
     ticks = itertools.count()
-    monkeypatch.setattr(stages.time, "perf_counter", lambda: float(next(ticks)))
+    monkeypatch.setattr(stage_times.time, "perf_counter", lambda: float(next(ticks)))
     with clock.running():
         outer()  # outer at 0, inner at 1, back in outer at 2, out at 3
     assert clock.shares() == {"outer": 2.0, "inner": 1.0}
@@ -106,18 +106,18 @@ def test_every_network_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
         return run(*arguments, **options)
 
     monkeypatch.setattr(InferenceSession, "run", slow)
-    times, data = stages.stage_times(lambda: pgic_core.encode(PICTURE, effort=3, threads=1))
+    times, data = stage_times.stage_times(lambda: pgic_core.encode(PICTURE, effort=3, threads=1))
     assert data == pgic_core.encode(PICTURE, effort=3)
     calls = len(spent) // 3  # to warm up, to be measured, and without the clock
     assert calls > 10
-    assert times[stages.NETWORKS] > 0.02 * calls
+    assert times[stage_times.NETWORKS] > 0.02 * calls
 
 
 def test_the_hook_is_gone_after_it() -> None:
     for work in (lambda: 5, lambda: 1 // 0):
         with contextlib.suppress(ZeroDivisionError):
-            times, result = stages.stage_times(work)
+            times, result = stage_times.stage_times(work)
         assert sys.getprofile() is None
         assert threading.getprofile() is None
     assert result == 5
-    assert tuple(times) == stages.STAGES
+    assert tuple(times) == stage_times.STAGES

@@ -13,7 +13,7 @@ from PIL import Image
 from skimage import data
 
 from pgic_core.cli import app
-from pgic_core.lab.bench.ratio import RatioRow
+from pgic_core.lab.bench.jpeg_ratio import RatioRow
 from pgic_core.lab.bench.standard_demands import (
     ThroughputRow,
     ratio_picture_table,

@@ -16,7 +16,7 @@ from pgic_core.cli.bench import bench
 from pgic_core.lab.bench.watermark_edits import paste_blocks
 from pgic_core.lab.bench.watermark_false import MARKED_SHARE, numbered_key
 from pgic_core.lab.bench.watermark_rows import WatermarkRow, watermark_table
-from pgic_core.lab.bench.wilson import wilson_interval
+from pgic_core.lab.bench.wilson_interval import wilson_interval
 from pgic_core.security.watermark import Edits
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from pgic_core.cli.bench import bench
-from pgic_core.lab.bench.peers import Codec
+from pgic_core.lab.bench.peer_codecs import Codec
 from pgic_core.lab.bench.worst_case import WorstRow, _Files, generated_pictures, measure_worst
 from pgic_core.lab.generated_patterns import PATTERNS, generate
 

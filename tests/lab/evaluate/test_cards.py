@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from pgic_core.lab.evaluate.cards import cards
-from pgic_core.lab.evaluate.points import EvalPoint
-from pgic_core.lab.evaluate.summary import Figures
+from pgic_core.lab.evaluate.point_task import EvalPoint
+from pgic_core.lab.evaluate.summary_cards import cards
+from pgic_core.lab.evaluate.summary_figures import Figures
 
 
 def curve(picture: str, codec: str, factor: float) -> list[EvalPoint]:

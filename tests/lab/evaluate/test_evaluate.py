@@ -18,10 +18,10 @@ from skimage import data
 import pgic_core
 from pgic_core.errors import PgiOptionError
 from pgic_core.lab.bench.metrics import ms_ssim, psnr, ssim
-from pgic_core.lab.bench.peers import find_codec
-from pgic_core.lab.evaluate.crops import file_of_size
-from pgic_core.lab.evaluate.points import TIMES
-from pgic_core.lab.evaluate.subjects import find_all, find_subjects
+from pgic_core.lab.bench.peer_codecs import find_codec
+from pgic_core.lab.evaluate.crop_comparison import file_of_size
+from pgic_core.lab.evaluate.evaluated_pictures import find_all, find_subjects
+from pgic_core.lab.evaluate.point_task import TIMES
 
 from .conftest import FAST, run_evaluate
 

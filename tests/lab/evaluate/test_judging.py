@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from pgic_core.cli import app
-from pgic_core.lab.evaluate.judging import ORIGINAL, draw_trials
+from pgic_core.lab.evaluate.blind_judging import ORIGINAL, draw_trials
 from tests.lab.browser import opened
 
 CROPS: list[dict[str, Any]] = [{"views": [{"codec": name} for name in ("pgic", "avif", "jpeg")]}] * 4

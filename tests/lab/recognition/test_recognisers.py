@@ -11,9 +11,9 @@ from PIL import Image
 
 from pgic_core.errors import PgiInputError, PgiOptionError
 from pgic_core.lab.recognition import find_recogniser
+from pgic_core.lab.recognition.generated_plates import draw_gauge, draw_meter, draw_plate
+from pgic_core.lab.recognition.generated_scenes import draw_scene, main
 from pgic_core.lab.recognition.onnx_detectors import FastestDetector, YoloxDetector
-from pgic_core.lab.recognition.plates import draw_gauge, draw_meter, draw_plate
-from pgic_core.lab.recognition.scenes import draw_scene, main
 
 if TYPE_CHECKING:
     from pathlib import Path

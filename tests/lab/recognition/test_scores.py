@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pgic_core.lab.recognition import Seen, difference_of
-from pgic_core.lab.recognition.scores import edit_distance, seen_from_maps, text_of
+from pgic_core.lab.recognition.recognition_scores import edit_distance, seen_from_maps, text_of
 
 BOX = (10.0, 10.0, 50.0, 30.0)
 FAR = (100.0, 100.0, 140.0, 130.0)

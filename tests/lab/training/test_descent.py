@@ -7,7 +7,7 @@ import onnxruntime
 import torch
 from skimage import data
 
-from pgic_core.lab.training.descent_graph import descent, sensitivity
+from pgic_core.lab.training.latent_descent_graph import descent, sensitivity
 from pgic_core.lab.training.networks import Codec
 
 from .architectures import SMALL

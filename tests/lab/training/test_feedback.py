@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from pgic_core.lab.training.error_feedback import round_linear_path, rounded
+from pgic_core.lab.training.integer_layers import WEIGHT_LEVELS
 from pgic_core.lab.training.layers import space_to_depth
+from pgic_core.lab.training.linear_path_rounding import round_linear_path, rounded
 from pgic_core.lab.training.networks import Codec
-from pgic_core.lab.training.quantise import WEIGHT_LEVELS
 
 from .architectures import SMALL
 

@@ -8,10 +8,10 @@ from skimage import data
 
 from pgic_core.errors import PgiOptionError
 from pgic_core.lab.training.config import FineArchitecture, Schedule
-from pgic_core.lab.training.fine import FineSynthesis, fine_weights, grid, halo
+from pgic_core.lab.training.fine_decoder import FineSynthesis, fine_weights, grid, halo
 from pgic_core.lab.training.klt_start import start_from_klt
 from pgic_core.lab.training.networks import Codec
-from pgic_core.lab.training.step import TrainingStep
+from pgic_core.lab.training.training_step import TrainingStep
 
 from .architectures import SMALL, SMALL_FINE
 

@@ -10,9 +10,9 @@ import torch
 from skimage import data
 
 from pgic_core.lab.training.config import Schedule
-from pgic_core.lab.training.fine import FineSynthesis
+from pgic_core.lab.training.fine_decoder import FineSynthesis
 from pgic_core.lab.training.networks import Codec
-from pgic_core.lab.training.perceptual import Critic, FeatureNetwork, PerceptualStep, blended
+from pgic_core.lab.training.perceptual_tuning import Critic, FeatureNetwork, PerceptualStep, blended
 
 from .architectures import SMALL, SMALL_FINE
 

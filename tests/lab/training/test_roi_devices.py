@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pgic_core import roi as room
-from pgic_core.lab.recognition.scenes import draw_scene
+from pgic_core.lab.recognition.generated_scenes import draw_scene
 from pgic_core.lab.training.roi_devices import boxed_scenes, close_views, main
 from pgic_core.roi import HeatModel, shipped_heat_model
 

@@ -17,15 +17,15 @@ from skimage import data
 
 import pgic_core
 from pgic_core.errors import PgiInputError, PgiOptionError
-from pgic_core.lab.training import data as crop_data
-from pgic_core.lab.training import stage as stage_module
+from pgic_core.lab.training import crop_sampling as crop_data
 from pgic_core.lab.training import train
+from pgic_core.lab.training import training_stage as stage_module
 from pgic_core.lab.training.checkpoint import load_weights
 from pgic_core.lab.training.config import Schedule, Stage, TrainingConfig, load_config, with_values
 from pgic_core.lab.training.export import load_codec
 from pgic_core.lab.training.layers import hidden_layers
 from pgic_core.lab.training.networks import Codec
-from pgic_core.lab.training.step import Learner, TrainingStep
+from pgic_core.lab.training.training_step import Learner, TrainingStep
 
 from .architectures import SMALL, SMALL_FINE
 

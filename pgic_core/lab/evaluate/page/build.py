@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 from .... import __version__
 from ....errors import PgiUnsupportedError
 from ....models import default_model, default_threads, engine_description
-from ..answers import appendix_b
-from ..cards import cards
-from ..cost import processor_name
-from ..points import EvalPoint
-from ..summary import bd_against, means
+from ..call_cost import processor_name
+from ..point_task import EvalPoint
+from ..requirement_table import appendix_b
+from ..summary_cards import cards
+from ..summary_figures import bd_against, means
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..summary import Figures
+    from ..summary_figures import Figures
 
 __all__ = ["report_page"]
 

@@ -1,0 +1,81 @@
+"""Opening the coded image inside a file with the codec that ``compression_type`` names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..codec.base import Payload, open_image
+from ..container import IMAGE_FIELDS_SIZE, ExtensionKey
+from ..errors import PgiFormatError
+from ..security.reader_unlocking import tier_of
+from ..security.tier_keys import Tier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..codec.base import CodedImage
+    from ..container import PgiReader
+    from ..limits import Limits
+
+__all__ = ["open_coded", "payload_of"]
+
+
+def _checked(reader: PgiReader) -> bytes:
+    if reader.sealed is not None:  # each message is authenticated
+        return reader.read_payload(0, reader.payload_length)
+    return reader.read_block(reader.header.image)[IMAGE_FIELDS_SIZE:]
+
+
+def _stored_preview(reader: PgiReader, limits: Limits) -> CodedImage | None:
+    """The preview of a lossless picture, where the keys open no more than that."""
+    if tier_of(reader) is not Tier.PREVIEW or ExtensionKey.PREVIEW not in reader.extension:
+        return None
+    # Not imported for others.
+    from ..codec.lossless.stored_preview import StoredPreview
+
+    data = reader.extension[ExtensionKey.PREVIEW]
+    assert isinstance(data, bytes)
+    return StoredPreview(data, reader.fields.width, reader.fields.height, limits)
+
+
+def payload_of(reader: PgiReader, limits: Limits) -> Payload:
+    """The image data of a file, as a codec takes it.
+
+    Args:
+        reader: of the file.
+        limits: what it may ask for.
+    """
+    return Payload(
+        read=reader.read_payload,
+        checked=lambda: _checked(reader),
+        length=reader.payload_length,
+        width=reader.fields.width,
+        height=reader.fields.height,
+        limits=limits,
+    )
+
+
+def open_coded(
+    reader: PgiReader, limits: Limits, reference: Callable[[], CodedImage] | None = None
+) -> CodedImage:
+    """Read the stream headers of a file's picture.
+
+    Args:
+        reader: of the file.
+        limits: what it may ask for.
+        reference: of a frame in a sequence, what gives the image that it changes.
+
+    Raises:
+        PgiFormatError: they are damaged, break a rule or contradict the A.2 fields.
+        PgiUnsupportedError: the codec is unknown here, or the picture is encrypted.
+        PgiLimitError: the picture has too many tiles.
+    """
+    fields = reader.fields
+    stored = _stored_preview(reader, limits)
+    if stored is not None:
+        return stored
+    image = open_image(fields.compression_type, payload_of(reader, limits), reference)
+    if image.sample_format.bits != fields.color_depth:
+        found = image.sample_format.name.lower()
+        raise PgiFormatError(f"color_depth is {fields.color_depth}, but the samples are {found}.")
+    return image

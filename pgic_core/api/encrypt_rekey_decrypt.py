@@ -1,0 +1,253 @@
+"""Encrypted files: opening them with keys, and making them of plain ones and back (A-6.5.3a, b)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..audit import audited
+from ..audit.logged_facts import path_of
+from ..container import PgiReader, atomic_write
+from ..errors import PgiKeyError, PgiOptionError
+from ..limits import Limits
+from ..security.reader_unlocking import open_reader, tier_of
+from ..security.recipients import recipients_of
+
+if TYPE_CHECKING:
+    import os
+
+    from ..container.byte_source import SourceLike
+    from ..security.keyring import KeysLike
+    from ..security.recipients import RecipientsLike
+    from ..security.tier_keys import TierLike
+
+__all__ = [
+    "RecipientInfo",
+    "SecurityInfo",
+    "add_recipients",
+    "decrypt",
+    "encrypt",
+    "rekey",
+    "security_info",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientInfo:
+    """Somebody who may open a file.
+
+    Attributes:
+        kind: "x25519", "mlkem768-x25519", "sm2" or "passphrase".
+        tier: what it opens: "metadata", "preview", "regions" or "full".
+        key_id: in hex; empty for a passphrase.
+    """
+
+    kind: str
+    tier: str
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityInfo:
+    """What an encrypted file says of its encryption without a key.
+
+    Attributes:
+        algorithm: "AES-256-GCM" or "SM4-GCM".
+        key_id: of the content, in hex; the same as long as the file is not encrypted anew.
+        recipients: who may open it.
+        tier: what the keys that were given open; None if nothing.
+    """
+
+    algorithm: str
+    key_id: str
+    recipients: tuple[RecipientInfo, ...]
+    tier: str | None
+
+    def to_dict(self) -> dict[str, object]:
+        """The same as JSON holds it."""
+        recipients = [
+            {"kind": each.kind, "tier": each.tier, "key_id": each.key_id} for each in self.recipients
+        ]
+        return {
+            "algorithm": self.algorithm,
+            "key_id": self.key_id,
+            "tier": self.tier,
+            "recipients": recipients,
+        }
+
+
+def security_info(reader: PgiReader) -> SecurityInfo | None:
+    """What a file says of its encryption; None of a plain one.
+
+    Raises:
+        PgiFormatError: it breaks a rule of FORMAT.md, section 9.
+    """
+    if not reader.header.image.encrypted:
+        return None
+    from ..security.envelope_opening import find_envelope
+
+    envelope = find_envelope(reader)
+    assert envelope is not None
+    tier = tier_of(reader)
+    return SecurityInfo(
+        algorithm=envelope.binding.suite.algorithm,
+        key_id=envelope.key_id.hex(),
+        recipients=tuple(
+            RecipientInfo(stanza.kind, stanza.tier.label, stanza.key_id.hex()) for stanza in envelope.stanzas
+        ),
+        tier=None if tier is None else tier.label,
+    )
+
+
+def encrypt(
+    source: SourceLike,
+    target: str | os.PathLike[str],
+    recipients: RecipientsLike,
+    *,
+    tier: TierLike = "full",
+    pad: bool = False,
+    replace: bool = True,
+    limits: Limits | None = None,
+) -> None:
+    """Encrypt a ``.pgi`` file; the picture is not coded again.
+
+    Args:
+        source: a plain file: a path, bytes, or a binary file object.
+        target: the file to make or replace, in one step; it may be the source.
+        recipients: who may open it: public keys, paths of ``.pub`` files, :class:`~pgic_core.Passphrase`, or
+            pairs of one of these and a tier.
+        tier: of those that come without one: "metadata", "preview", "regions" or "full".
+        pad: hide exact sizes, for up to 12 % more bytes.
+        replace: whether a target that is there may be replaced.
+        limits: what the source may ask for.
+
+    Raises:
+        PgiOptionError: a recipient is none, or the picture does not have a tier; or the source is encrypted.
+        PgiUnsupportedError: the extra "security" is missing, or the file has blocks that are unknown here.
+        PgiFormatError: the source is damaged.
+        PgiInputError: a file cannot be read or written.
+    """
+    from ..security.encrypted_file_writing import encrypted
+
+    chosen = recipients_of(recipients, tier)
+    with (
+        audited("edit", file=path_of(source), what="encrypt"),
+        PgiReader(source, limits or Limits.from_environment()) as reader,
+    ):
+        reader.require_picture()
+        if reader.header.image.encrypted:
+            raise PgiOptionError(
+                "The file is encrypted already. Add recipients to it (--add, add_recipients), or encrypt it "
+                "anew (--rekey, rekey)."
+            )
+        atomic_write(target, encrypted(reader, chosen, pad=pad), replace=replace)
+
+
+def rekey(
+    source: SourceLike,
+    target: str | os.PathLike[str],
+    recipients: RecipientsLike,
+    *,
+    keys: KeysLike | None = None,
+    tier: TierLike = "full",
+    pad: bool = False,
+    replace: bool = True,
+    limits: Limits | None = None,
+) -> None:
+    """Encrypt an encrypted file anew, with new keys throughout; nothing plain reaches the disk.
+
+    Who could open the old file can no longer open this one, unless named again. What they kept stays with
+    them.
+
+    Args:
+        source: an encrypted file.
+        target: as of :func:`encrypt`.
+        recipients: all of the new file's; likewise.
+        keys: that open the source in full, as of :func:`~pgic_core.open_file`.
+        tier, pad, replace, limits: as of :func:`encrypt`.
+
+    Raises:
+        PgiKeyError: the keys do not open the source in full.
+        PgiError: otherwise as :func:`encrypt`.
+    """
+    from ..security.encrypted_file_writing import encrypted
+
+    chosen = recipients_of(recipients, tier)
+    with (
+        audited("edit", file=path_of(source), what="rekey"),
+        open_reader(source, limits or Limits.from_environment(), keys) as reader,
+    ):
+        _require_open(reader)
+        atomic_write(target, encrypted(reader, chosen, pad=pad), replace=replace)
+
+
+def add_recipients(
+    path: str | os.PathLike[str],
+    recipients: RecipientsLike,
+    *,
+    keys: KeysLike | None = None,
+    tier: TierLike = "full",
+    limits: Limits | None = None,
+) -> None:
+    """Let more people open an encrypted file; all but its security block is copied.
+
+    Args:
+        path: the file, which is replaced in one step.
+        recipients: those to add, as of :func:`encrypt`.
+        keys: that open the tiers to give away.
+        tier: as of :func:`encrypt`.
+        limits: what the file may ask for.
+
+    Raises:
+        PgiOptionError: one can open the file already, or would get more than the keys open.
+        PgiError: otherwise as :func:`rekey`.
+    """
+    from ..security.encrypted_file_writing import add_recipients as added
+
+    chosen = recipients_of(recipients, tier)
+    with (
+        audited("edit", file=path_of(path), what="recipients"),
+        open_reader(path, limits or Limits.from_environment(), keys) as reader,
+    ):
+        _require_open(reader)
+        atomic_write(path, added(reader, chosen))
+
+
+def decrypt(
+    source: SourceLike,
+    target: str | os.PathLike[str],
+    *,
+    keys: KeysLike | None = None,
+    replace: bool = True,
+    limits: Limits | None = None,
+) -> None:
+    """Make a plain file of an encrypted one; the picture is not coded again.
+
+    Args:
+        source: an encrypted file: a path, bytes, or a binary file object.
+        target: as of :func:`encrypt`.
+        keys: that open it in full, as of :func:`~pgic_core.open_file`.
+        replace, limits: as of :func:`encrypt`.
+
+    Raises:
+        PgiKeyError: the keys do not open the file in full.
+        PgiAuthenticationError: the file was changed after it was encrypted.
+        PgiOptionError: it is not encrypted.
+        PgiError: otherwise as :func:`encrypt`.
+    """
+    from ..security.encrypted_file_writing import decrypted
+
+    with (
+        audited("edit", file=path_of(source), what="decrypt"),
+        open_reader(source, limits or Limits.from_environment(), keys) as reader,
+    ):
+        _require_open(reader)
+        atomic_write(target, decrypted(reader), replace=replace)
+
+
+def _require_open(reader: PgiReader) -> None:
+    if not reader.header.image.encrypted:
+        raise PgiOptionError("The file is not encrypted.")
+    if reader.sealed is None:
+        _ = reader.payload_length  # says why
+        raise PgiKeyError("The file is encrypted.")

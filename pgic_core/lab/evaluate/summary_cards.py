@@ -1,0 +1,166 @@
+"""The cards at the top of the report: five questions and their answers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ...errors import PgiUnsupportedError
+from ...models import default_threads
+from ..bench.bdrate import quality_at
+from .requirement_table import USUAL_QUALITY, appendix_b
+from .summary_figures import bd_against, bd_by_picture, curves_of, means, shared_quality
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .point_task import EvalPoint
+    from .summary_figures import Figures, Mean
+
+__all__ = ["Card", "cards"]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """An answer in one look.
+
+    Attributes:
+        question: what it answers.
+        answer: a figure.
+        detail: what the figure says, in a sentence or two.
+    """
+
+    question: str
+    answer: str
+    detail: str
+
+
+def cards(figures: Figures) -> list[Card]:
+    """How much smaller, how good, how fast, where it fails, what is not met; those that were measured."""
+    found = means(figures.points)
+    usual = shared_quality(found, "pgic", USUAL_QUALITY)
+    answers = [
+        _smaller(figures),
+        _good(usual, figures.points),
+        _fast(figures),
+        _worst(figures, usual),
+        _not_met(figures),
+    ]
+    return [answer for answer in answers if answer is not None]
+
+
+def _smaller(figures: Figures) -> Card | None:
+    try:
+        rates = {
+            name: rate for name, (rate, _) in bd_against(figures.points, "pgic").items() if rate is not None
+        }
+    except PgiUnsupportedError as error:
+        return Card("How much smaller?", "?", str(error))
+    if not rates:
+        return None
+    anchor = "jpeg" if "jpeg" in rates else min(rates)
+    others = ", ".join(
+        f"{rate:+.1f} % against {name}" for name, rate in sorted(rates.items()) if name != anchor
+    )
+    return Card(
+        "How much smaller?",
+        f"{rates[anchor]:+.0f} %",
+        f"Bytes against {anchor} at the same PSNR (BD-rate, mean over pictures). {others}".strip()
+        + ("." if others else ""),
+    )
+
+
+def _good(usual: Mean | None, points: Sequence[EvalPoint]) -> Card | None:
+    if usual is None:
+        return None
+    values = usual.values
+    text = (
+        f"Mean PSNR at quality {usual.quality}, {values['bpp']:.2f} bits a pixel,"
+        f" {values['ratio_raw']:.0f} times smaller than raw. MS-SSIM {values['ms_ssim']:.4f}."
+    )
+    try:
+        gains = _psnr_in_as_many_bits(points, usual.quality)
+    except PgiUnsupportedError:
+        gains = {}
+    if gains:
+        text += f" In as many bits, {', '.join(f'{codec} {gain:+.1f}' for codec, gain in gains.items())} dB."
+    return Card("How good?", f"{values['psnr']:.1f} dB", text)
+
+
+def _psnr_in_as_many_bits(points: Sequence[EvalPoint], quality: int) -> dict[str, float]:
+    """How much better other codecs are than pgic in as many bits of the same picture, mean over pictures.
+
+    Pictures whose bits lie beyond a codec's points do not count for it.
+    """
+    own = {p.picture: p for p in points if (p.codec, p.quality) == ("pgic", quality)}
+    found = {}
+    for codec, pictures in sorted(curves_of(points).items()):
+        both = [(curve, own[picture]) for picture, curve in pictures.items() if picture in own]
+        theirs = [(quality_at(curve, mine.bpp), mine.psnr) for curve, mine in both]
+        gains = [value - psnr for value, psnr in theirs if value is not None]
+        if gains and not codec.startswith("pgic"):
+            found[codec] = math.fsum(gains) / len(gains)
+    return found
+
+
+def _fast(figures: Figures) -> Card | None:
+    speeds = {(row["codec"], row["operation"]): row for row in figures.speed}
+    if ("pgic", "encode") not in speeds:
+        return None
+    encode, decode = speeds["pgic", "encode"], speeds["pgic", "decode"]
+    threads = default_threads()
+    text = (
+        f"Megapixels a second to encode and to decode, {threads} thread{'s' * (threads != 1)},"
+        f" quality {encode['quality']}."
+    )
+    if ("avif", "encode") in speeds:
+        text += (
+            f" AVIF: {speeds['avif', 'encode']['megapixels_per_second']:.1f} and"
+            f" {speeds['avif', 'decode']['megapixels_per_second']:.1f}."
+        )
+    return Card(
+        "How fast?",
+        f"{encode['megapixels_per_second']:.1f} / {decode['megapixels_per_second']:.1f}",
+        text,
+    )
+
+
+def _worst(figures: Figures, usual: Mean | None) -> Card | None:
+    if usual is None:
+        return None
+    own = [p for p in figures.points if p.codec == "pgic" and p.quality == usual.quality]
+    worst = min(own, key=lambda p: (math.isnan(p.worst_tile), p.worst_tile, p.picture))
+    return Card(
+        "Where does it fail?",
+        f"SSIM {worst.worst_tile:.2f}",
+        f"Worst tile of 64 pixels at quality {usual.quality}: {worst.picture} at {worst.worst_x},"
+        f" {worst.worst_y}. The crops below begin with it. {_dearest(figures)}".strip(),
+    )
+
+
+def _dearest(figures: Figures) -> str:
+    """Where another codec needs fewest bytes beside pgic, in a sentence; nothing where none needs fewer."""
+    try:
+        rates = bd_by_picture(figures.points, "pgic")
+    except PgiUnsupportedError:
+        return ""
+    if not rates:
+        return ""
+    rate, picture, codec = max((rate, picture, codec) for (picture, codec), rate in rates.items())
+    return f"Most bytes beside another codec: {picture}, {rate:+.0f} % against {codec}." if rate > 0 else ""
+
+
+def _not_met(figures: Figures) -> Card | None:
+    rows = [row for row in appendix_b(figures) if row.verdict != "not measured"]
+    failed = [row for row in rows if row.verdict == "not met"]
+    decided = sum(row.verdict in ("met", "not met") for row in rows)
+    if not decided:
+        return None
+    text = (
+        " ".join(f"{row.id}: {row.asked}. Here: {row.measured}." for row in failed)
+        or "Every clause that sets a bound is met."
+    )
+    return Card(
+        "What is not met?", f"{len(failed)} of {decided}", f"Clauses of Appendix B with a bound. {text}"
+    )

@@ -1,0 +1,121 @@
+"""Damaged frames are restored from their own parity, byte for byte, whatever else they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+import pgic_core
+from pgic_core import SequenceWriter
+from pgic_core.cli import app
+from pgic_core.container import PgiReader
+from pgic_core.container.sequence_reader import SequenceReader
+from pgic_core.errors import PgiChecksumError, PgiFormatError
+
+from .scenes import frame
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pgic_core.container.sequence_records import Record
+
+FRAMES = 4
+
+
+@pytest.fixture(scope="module")
+def protected(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A key frame and changes of it, which all have parity."""
+    path = tmp_path_factory.mktemp("protected") / "site.pgi"
+    with SequenceWriter(path, effort=1, protect=0.1) as writer:
+        keys = [writer.append(frame(number)).key for number in range(FRAMES)]
+    assert keys == [True, False, False, False]
+    return path.read_bytes()
+
+
+def places(data: bytes) -> tuple[int, list[Record]]:
+    with PgiReader(data) as reader:
+        return reader.header.image.offset + 7, list(SequenceReader(reader).records())
+
+
+def spoiled(data: bytes, start: int, count: int) -> bytes:
+    changed = bytes(byte ^ 0x5A for byte in data[start : start + count])
+    return data[:start] + changed + data[start + count :]
+
+
+def repaired(path: Path, data: bytes) -> bytes:
+    path.write_bytes(data)
+    assert pgic_core.repair(path).changed
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("number", range(FRAMES))
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.95])
+def test_a_frame_is_restored(protected: bytes, tmp_path: Path, number: int, share: float) -> None:
+    """Its header, its picture, and its parity block."""
+    start, records = places(protected)
+    record = records[number]
+    at = start + record.frame_offset + int(share * record.length)
+    damaged = spoiled(protected, at, 20)
+    with pytest.raises(PgiFormatError):
+        pgic_core.verify(damaged)
+    path = tmp_path / "site.pgi"
+    assert repaired(path, damaged) == protected
+    assert not pgic_core.repair(path).changed
+
+
+def test_several_frames_and_an_unfinished_one(protected: bytes, tmp_path: Path) -> None:
+    start, records = places(protected)
+    damaged = protected + b"half a frame"
+    for record in records:
+        damaged = spoiled(damaged, start + record.frame_offset + record.length // 2, 10)
+    assert repaired(tmp_path / "site.pgi", damaged) == protected + b"half a frame"
+
+
+def test_encrypted_and_signed_frames_take_no_key(tmp_path: Path) -> None:
+    pytest.importorskip("cryptography")
+    done = CliRunner().invoke(app, ["keygen", "--kind", "ed25519", str(tmp_path / "camera")])
+    assert done.exit_code == 0, done.output
+    path, key = tmp_path / "site.pgi", pgic_core.generate_key()
+    signer = pgic_core.SigningKey(tmp_path / "camera.pem")
+    with SequenceWriter(path, effort=1, protect=0.1, recipients=[key.public], sign=signer) as writer:
+        for number in range(2):
+            writer.append(frame(number))
+    data = path.read_bytes()
+    start, records = places(data)
+    at = start + records[1].frame_offset + records[1].length // 3
+    assert repaired(path, spoiled(data, at, 30)) == data
+    pgic_core.verify(path, keys=key, trust=tmp_path / "camera.pem.pub")
+
+
+def test_what_has_no_parity_is_named_and_left_alone(protected: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "site.pgi"
+    with SequenceWriter(path, effort=1) as writer:
+        writer.append(frame(0))
+        writer.append(frame(1), protect=0.1)
+        writer.append(frame(2), quality=70)
+    start, records = places(path.read_bytes())
+    for record in (records[0], records[2]):
+        at = start + record.frame_offset + record.length // 2
+        damaged = spoiled(path.read_bytes(), at, 1)
+        broken = tmp_path / "broken.pgi"
+        broken.write_bytes(damaged)
+        with pytest.raises(
+            PgiChecksumError, match=f"No parity restores what is damaged in frame {record.number}"
+        ):
+            pgic_core.repair(broken)
+        assert broken.read_bytes() == damaged
+    start, records = places(protected)
+    broken.write_bytes(spoiled(protected, start + records[2].offset + 6, 1))
+    with pytest.raises(PgiFormatError):
+        pgic_core.repair(broken)
+    broken.write_bytes(spoiled(protected, start + records[2].frame_offset, records[2].length))
+    with pytest.raises(PgiChecksumError, match="in frame 2"):
+        pgic_core.repair(broken)
+
+
+def test_a_sequence_without_parity_is_refused(site: Path) -> None:
+    done = CliRunner().invoke(app, ["repair", str(site)])
+    assert done.exit_code == 1
+    assert "No frame of the sequence has parity, so that nothing can be restored." in done.output
