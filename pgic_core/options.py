@@ -26,6 +26,7 @@ __all__ = [
     "LEVELS",
     "PREVIEW",
     "PREVIEW_FACTOR",
+    "PREVIEW_SCALES",
     "QUALITIES",
     "SCALES",
     "DecodeOptions",
@@ -72,7 +73,9 @@ synthesised texture, for looking at and never for evidence.
 _LEVEL_NAME = re.compile("[a-z][a-z0-9-]{0,31}")
 
 PREVIEW_FACTOR = 8
-"""Pixels of the picture along one side of a preview pixel."""
+"""Pixels of the picture along one side of a preview pixel, where nobody asked for larger previews."""
+PREVIEW_SCALES = (4, PREVIEW_FACTOR)
+"""Likewise, of all previews that there are."""
 SCALES = (1, 2, 4, PREVIEW_FACTOR)
 """Pixels of the picture along one side of a decoded pixel."""
 
@@ -98,7 +101,7 @@ class DecodeOptions:
         on_damage: "raise", or "conceal" to fill damaged tiles.
         threads: 1 or more; None for :func:`default_threads`.
         progress: called with the share done, 0 to 1, or None.
-        scale: pixels of the picture along one side of a decoded pixel: 1, 2, 4 or 8. A preview always has 8.
+        scale: pixels of the picture along one side of a decoded pixel: 1, 2, 4 or 8. A preview has 8, or 4.
         regions: with "adaptive", what to decode finely; what it may be is up to the one who decodes.
 
     Raises:
@@ -117,9 +120,9 @@ class DecodeOptions:
         check_level(self.level)
         check_scale(self.scale)
         if self.level == PREVIEW:
-            if self.scale not in (1, PREVIEW_FACTOR):
-                raise PgiOptionError(f"A preview has the scale {PREVIEW_FACTOR}, not {self.scale}.")
-            object.__setattr__(self, "scale", PREVIEW_FACTOR)
+            if self.scale not in (1, *PREVIEW_SCALES):
+                raise PgiOptionError(f"A preview has the scale 4 or {PREVIEW_FACTOR}, not {self.scale}.")
+            object.__setattr__(self, "scale", PREVIEW_FACTOR if self.scale == 1 else self.scale)
         if self.regions is not None and self.level != ADAPTIVE:
             raise PgiOptionError(f"regions needs level={ADAPTIVE!r}, not {self.level!r}.")
         if self.on_damage not in get_args(OnDamage):

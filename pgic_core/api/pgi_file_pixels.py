@@ -63,7 +63,8 @@ class StoredPicture(StoredFields):
                 "fine" for every pixel through a larger network; "adaptive" for key regions as "fine" and the
                 rest as "fast"; "perceptual" with synthesised texture, never for evidence. A model need not
                 have the last three. They show pictures without loss as they are.
-            scale: 1, 2, 4 or 8, pixels of the stored picture along one side of a decoded pixel.
+            scale: 1, 2, 4 or 8, pixels of the stored picture along one side of a decoded pixel. "preview" has
+                8, or 4 if that is asked for.
             window: x, y, width, height in pixels of the stored picture, whatever the scale; a reduced picture
                 covers it with whole pixels. Only the tiles that it needs are read.
             regions: with "adaptive", what to decode as "fine": a mask (H, W) or boxes (x, y, w, h), polygons

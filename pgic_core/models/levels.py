@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ..errors import PgiModelError
-from ..options import ADAPTIVE, FAST, PREVIEW, PREVIEW_FACTOR, SCALES, is_level_name
+from ..options import ADAPTIVE, FAST, PREVIEW, PREVIEW_FACTOR, PREVIEW_SCALES, SCALES, is_level_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -157,7 +157,7 @@ def _first_wrong(entry: Mapping[str, Any], files: Mapping[str, str]) -> str | No
         return wrong
     if entry["network"] not in files:
         return "network"
-    if entry["level"] == PREVIEW and entry["scale"] != PREVIEW_FACTOR:
+    if entry["level"] == PREVIEW and entry["scale"] not in PREVIEW_SCALES:
         return "scale"
     if entry["post_filter"] and entry["scale"] != 1:  # it was fitted to pixels of the full size
         return "post_filter"

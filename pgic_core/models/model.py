@@ -121,18 +121,19 @@ class Model:
 
         Args:
             level: one of :attr:`levels`, but not "adaptive".
-            scale: 1, 2, 4 or 8. "fast" at 8 is "preview".
+            scale: 1, 2, 4 or 8. "fast" at 8 is "preview", and "preview" at 1 is that at 8.
 
         Returns:
-            The renderer for this scale; where there is none, the one for the full size.
+            The renderer for this scale; where there is none, the one for the full size, for which "preview"
+            has that of "fast".
 
         Raises:
             PgiModelError: the model has no such level.
         """
-        small = level == PREVIEW or (level, scale) == (FAST, PREVIEW_FACTOR)
+        small = (level, scale) in ((PREVIEW, 1), (FAST, PREVIEW_FACTOR))
         wanted = (PREVIEW, PREVIEW_FACTOR) if small else (level, scale)
         found = {(renderer.level, renderer.scale): renderer for renderer in self.renderers}
-        renderer = found.get(wanted) or found.get((level, 1))
+        renderer = found.get(wanted) or found.get((FAST if level == PREVIEW else level, 1))
         if renderer is None:
             self.require(level)
             raise PgiModelError(f"The model {self.id} draws the level {level} with several renderers.")

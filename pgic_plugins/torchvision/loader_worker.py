@@ -49,8 +49,9 @@ def run(job: dict[str, Any]) -> dict[str, float]:
     """Load pictures for an epoch.
 
     Args:
-        job: ``folder`` with the files; ``read``: of ``.pgi`` "fast", "scale-N", "preview", "window-N" for the
-            central N x N, "latent", "symbols" that a device would decode, or "device" to have it do so;
+        job: ``folder`` with the files; ``read``: of ``.pgi`` "fast", "scale-N", "preview" or "preview-N" for
+            one of the scale N, "window-N" for the central N x N, "latent", "symbols" that a device would
+            decode, or "device" to have it do so;
             "pillow" for other formats, "crop-N" for the central N x N of those, "draft-N" and "decode_jpeg"
             for JPEG at 1/N through Pillow and whole through torchvision; ``count`` of pictures (files are
             taken again from the first), ``seconds`` after which no more than six are taken, or None,
@@ -126,7 +127,7 @@ def _reader(read: str) -> Callable[[Path], Any]:
     readers: dict[str, Callable[[], Callable[[Path], Any]]] = {
         "fast": PgiLoader,
         "scale": lambda: PgiLoader(scale=int(number)),
-        "preview": lambda: PgiLoader("preview"),
+        "preview": lambda: PgiLoader("preview", scale=int(number or 1)),
         "window": lambda: PgiLoader(window=partial(_centre, int(number))),
         "latent": lambda: PgiLoader("latent"),
         "symbols": lambda: _with_symbols,

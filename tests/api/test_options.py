@@ -53,7 +53,7 @@ def test_models_may_bring_further_levels(monkeypatch: pytest.MonkeyPatch) -> Non
         ({"level": "full"}, "level must be one of preview, fast, fine, adaptive, perceptual, not 'full'"),
         ({"scale": 3}, "scale must be one of 1, 2, 4, 8, not 3"),
         ({"scale": True}, "scale must be one of 1, 2, 4, 8, not True"),
-        ({"level": "preview", "scale": 2}, "A preview has the scale 8, not 2"),
+        ({"level": "preview", "scale": 2}, "A preview has the scale 4 or 8, not 2"),
         ({"regions": [(0, 0, 8, 8)]}, "regions needs level='adaptive', not 'fast'"),
         ({"on_damage": "ignore"}, "on_damage must be 'raise' or 'conceal', not 'ignore'"),
         ({"window": (1, 2, 3)}, "window must be four whole numbers"),

@@ -33,6 +33,7 @@ DECODINGS: dict[str, dict[str, Any]] = {"fast": {}, "preview": {"level": "previe
 FURTHER: dict[str, dict[str, Any]] = {
     "half": {"scale": 2},
     "quarter": {"scale": 4},
+    "preview-quarter": {"level": "preview", "scale": 4},
     "fine": {"level": "fine"},
     "adaptive": {"level": "adaptive", "regions": [(40, 24, 56, 48)]},
     "perceptual": {"level": "perceptual"},

@@ -43,6 +43,22 @@ def test_learned_pictures_are_near_the_means_of_the_whole(quality: int) -> None:
     preview = pgic_core.decode(data, level="preview")
     assert np.array_equal(pgic_core.decode(data, scale=8), preview)
     assert psnr(preview, means(whole, 8)) > 34
+    large = pgic_core.decode(data, level="preview", scale=4)
+    assert large.shape == pgic_core.decode(data, scale=4).shape
+    assert psnr(large, means(whole, 4)) > 33
+
+
+def test_a_larger_preview_needs_a_prefix_and_its_windows_are_parts_of_it() -> None:
+    data = pgic_core.encode(PHOTO, quality=50)
+    with pgic_core.open_file(data) as file:
+        enough = data[: file.preview_bytes]
+    whole = pgic_core.decode(data, level="preview", scale=4)
+    assert np.array_equal(pgic_core.decode(enough, level="preview", scale=4), whole)
+    window = pgic_core.decode(data, level="preview", scale=4, window=(200, 100, 160, 120))
+    assert np.abs(window.astype(int) - whole[25:55, 50:90]).max() <= 1
+    with pgic_core.open_file(data) as file:
+        strips = np.concatenate(list(file.strips(level="preview", scale=4)))
+    assert np.array_equal(strips, whole)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -57,6 +73,7 @@ def test_pictures_without_loss_are_the_means_of_their_pixels(kind: str) -> None:
             strips = np.concatenate(list(file.strips(scale=scale)))
         assert np.array_equal(strips.reshape(shown.shape), shown)
     assert np.array_equal(pgic_core.decode(data, level="preview"), means(picture, 8))
+    assert np.array_equal(pgic_core.decode(data, level="preview", scale=4), means(picture, 4))
 
 
 def test_opacity_and_exact_blocks_are_means_of_what_they_were() -> None:
@@ -136,6 +153,9 @@ def test_pillow_opens_at_a_scale(monkeypatch: pytest.MonkeyPatch) -> None:
         pillow.register_pgi_opener(level="preview")
         with Image.open(io.BytesIO(data)) as image:
             assert np.array_equal(np.asarray(image), pgic_core.decode(data, scale=8))
+        pillow.register_pgi_opener(level="preview", scale=4)
+        with Image.open(io.BytesIO(data)) as image:
+            assert np.array_equal(np.asarray(image), pgic_core.decode(data, level="preview", scale=4))
         for wrong in ({"scale": 3}, {"level": "preview", "scale": 2}, {"level": "sharp"}):
             with pytest.raises(PgiOptionError):
                 pillow.register_pgi_opener(**wrong)  # type: ignore[arg-type]

@@ -51,7 +51,7 @@ def entries(folder: Path) -> list[dict[str, Any]]:
 def test_the_shipped_model_has_its_levels_and_scales() -> None:
     model = default_model()
     found = {(r.level, r.scale) for r in model.renderers}
-    assert {("fast", 1), ("fast", 2), ("fast", 4), ("preview", 8)} <= found
+    assert {("fast", 1), ("fast", 2), ("fast", 4), ("preview", 4), ("preview", 8)} <= found
     assert model.renderer("fast").network == "synthesis.onnx"
     assert model.renderer("fast", 8) == model.renderer("preview", 8) == model.renderer("preview", 1)
     assert not any(r.synthesised for r in model.renderers if r.level != "perceptual")
@@ -106,6 +106,7 @@ def test_a_model_without_a_list_has_two_levels_and_makes_scales_of_them(copy: Pa
     assert np.array_equal(pgic_core.decode(data, level="preview"), preview)
     means = whole.reshape(24, 4, 32, 4, 3).astype(int).sum((1, 3))
     assert np.array_equal(pgic_core.decode(data, scale=4), (means + 8) // 16)
+    assert np.array_equal(pgic_core.decode(data, level="preview", scale=4), (means + 8) // 16)
     with pytest.raises(PgiModelError, match="has no level fine; it has fast, preview"):
         pgic_core.decode(data, level="fine")
     with pytest.raises(PgiModelError, match="has no level adaptive"):

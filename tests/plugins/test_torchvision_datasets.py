@@ -170,6 +170,7 @@ def test_boxes_follow_window_and_level(folder: Path) -> None:
     check(item(window=WINDOW), [(8, 8, 72, 72), (88, 64, 128, 128)], [2, 1])
     check(item(level="preview"), [(5, 3, 13, 11), (15, 10, 25, 25)], [2, 1])
     check(item(level="preview", window=(37, 20, 60, 60)), [(1, 1, 9, 8)], [2])
+    check(item(level="preview", scale=4), [(10, 6, 26, 22), (30, 20, 50, 50)], [2, 1])
     check(item(level="latent", window=WINDOW), [(0.5, 0.5, 4.5, 4.5), (5.5, 4, 8, 8)], [2, 1])
     check(item(window=(200, 0, 101, 101)), [], [])
     check(item(window=lambda width, height: (0, 0, width - 1, 60)), [(40, 24, 104, 60)], [2])

@@ -65,9 +65,9 @@ def test_pictures_without_networks_are_the_same(path: Path) -> None:
 
 
 @pytest.mark.parametrize("window", [(0, 0, 301, 203), (33, 17, 101, 64), (290, 200, 11, 3), (64, 64, 1, 1)])
-@pytest.mark.parametrize("level", ["fast", "preview"])
-def test_windows(data: bytes, window: Any, level: Any) -> None:
-    options = {"level": level, "window": window}
+@pytest.mark.parametrize(("level", "scale"), [("fast", 1), ("preview", 8), ("preview", 4)])
+def test_windows(data: bytes, window: Any, level: Any, scale: int) -> None:
+    options = {"level": level, "scale": scale, "window": window}
     check_close(decode_pgi(data, engine="torch", **options), decode_pgi(data, **options))
 
 

@@ -66,7 +66,7 @@ class Planner:
             first = RenderPlan.of(look.renderer, block.around(margin(filters)), self.whole)
             plans = [first, *(regions.plans(block) if regions else [])]
         if plans[0].renderer.layer == "base":
-            return self._part(block, plans[0].render_box, detailed=False), plans
+            return self._part(block, plans[0].synthesis_box, detailed=False), plans
         return self._part(block, hull([plan.synthesis_box for plan in plans])), plans
 
     def latent(self, block: Rectangle) -> BlockPlan:

@@ -130,5 +130,5 @@ class StoredPreview:
 
     @staticmethod
     def _require_preview(options: DecodeOptions) -> None:
-        if options.level != PREVIEW:
+        if (options.level, options.scale) != (PREVIEW, PREVIEW_FACTOR):
             raise PgiUnsupportedError("Of this picture only the preview can be decoded.")

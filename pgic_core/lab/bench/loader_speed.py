@@ -54,6 +54,7 @@ READERS = (
     Reader("pgic scale 2", "pgic", "scale-2"),
     Reader("pgic scale 4", "pgic", "scale-4"),
     Reader("pgic preview", "pgic", "preview"),
+    Reader("pgic preview 1/4", "pgic", "preview-4"),
     Reader("pgic window 512", "pgic", "window-512"),
     Reader("pgic window 256", "pgic", "window-256"),
     Reader("pgic latent", "pgic", "latent"),

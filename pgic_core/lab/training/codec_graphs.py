@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     # The number of a turn of a group and the means of what it codes, to the values of its symbols.
     _Quantise = Callable[[int, str], str]
 
-__all__ = ["GRAPHS", "PICTURE", "grey_levels", "preview_graph", "symbol_channels"]
+__all__ = ["GRAPHS", "PICTURE", "grey_levels", "large_preview_graph", "preview_graph", "symbol_channels"]
 
 # Pictures are in units of 256 grey levels around 128: 8-bit levels of this scale and zero point.
 PICTURE = (1 / 256, 128)
@@ -331,12 +331,41 @@ def preview_graph(
 
     It is a linear map of the base group (see :mod:`.preview_fit`).
     """
-    g, a = GraphWriter("preview", ranges), codec.architecture
-    state, residuals = _state_input(g, a), _base_residuals(g, a)
-    y = _in_place(g, a, _base(g, codec, state, _dequantise(g, residuals), last=True)[0])
-    x = grey_levels(g, g.product(y, weight.T, bias))
+    g = GraphWriter("preview", ranges)
+    x = grey_levels(g, g.product(_base_group(g, codec), weight.T, bias))
     g.output("picture", g.depth_to_space(x, 2, 3), [1, "H", "W", 3], TensorProto.UINT8)
     return g.finish()
+
+
+def large_preview_graph(
+    codec: Codec, ranges: Ranges, weight: NDArray[np.float32], bias: NDArray[np.float32]
+) -> onnx.ModelProto:
+    """Decoder: likewise, to a picture at 1/4.
+
+    It is a linear map of the base group of 3 x 3 positions (see :func:`.preview_fit.fit_large_preview`). At
+    the edges of what is there the outermost positions are repeated.
+    """
+    g = GraphWriter("preview-quarter", ranges)
+    y = _base_group(g, codec)
+    height, width = g.size(y)
+    for axis, size in ((1, height), (2, width)):
+        ends = [g.constant(np.array([n])) for n in (0, 1)]
+        last = g.number(size)
+        edges = (ends[0], ends[1]), (g.node("Sub", last, ends[1]), last)
+        first, beyond = (g.node("Slice", y, *edge, g.constant(np.array([axis]))) for edge in edges)
+        y = g.concat([first, y, beyond], axis)
+    kernel = g.constant(weight.reshape(48, -1, 3, 3))
+    x = g.node("Conv", g.channels_first(y), kernel, g.constant(bias), kernel_shape=[3, 3])
+    x = grey_levels(g, g.channels_last(x))
+    g.output("picture", g.depth_to_space(x, 4, 3), [1, "H", "W", 3], TensorProto.UINT8)
+    return g.finish()
+
+
+def _base_group(g: GraphWriter, codec: Codec) -> str:
+    """The base group as a latent, ``(1, h, w, B)``, from inputs of its own."""
+    a = codec.architecture
+    state, residuals = _state_input(g, a), _base_residuals(g, a)
+    return _in_place(g, a, _base(g, codec, state, _dequantise(g, residuals), last=True)[0])
 
 
 GRAPHS: dict[str, Callable[[Codec, Ranges], onnx.ModelProto]] = {

@@ -8,10 +8,11 @@ import torch
 
 from ...errors import PgiInputError
 from .checkpoint import load_state
+from .codec_graphs import large_preview_graph
 from .config import FineArchitecture, TrainingConfig
 from .fine_decoder import FineSynthesis, fine_weights, halo_steps
 from .level_graphs import fine_graph, half_graph, quarter_graph
-from .preview_fit import fit_quarter
+from .preview_fit import fit_large_preview, fit_quarter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,8 +64,8 @@ def write_renderers(
         folder: of the model.
         codec: the networks, as those graphs were made from them.
         ranges: of their integer layers.
-        crops: training crops, ``(N, H, W, 3)``, to fit the picture at 1/4 on; None for none, and then a
-            reader makes it of the whole picture.
+        crops: training crops, ``(N, H, W, 3)``, to fit pictures at 1/4 on; None for none, and then a reader
+            makes them of the whole picture.
         larger: fine decoders by the level that they draw, one of :data:`LARGER`.
 
     Returns:
@@ -81,6 +82,8 @@ def write_renderers(
     if crops is not None:
         graphs["synthesis-quarter"] = quarter_graph(codec, *fit_quarter(codec, crops))
         entries.insert(2, _entry("fast", 4, "synthesis-quarter", [[0, 16]], 0))
+        graphs["preview-quarter"] = large_preview_graph(codec, ranges, *fit_large_preview(codec, crops))
+        entries.append(_entry("preview", 4, "preview-quarter", [[16, 16]], 0, layer="base"))
     for level, net in larger.items():
         graphs[level] = fine_graph(net)
         entries.append(larger_entry(level, net.architecture))

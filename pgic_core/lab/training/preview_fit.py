@@ -1,4 +1,4 @@
-"""Reduced pictures as linear maps: of a position's base group to means of 8x8 pixels, of its latent to 4x4.
+"""Reduced pictures as linear maps: of base groups to means of 8x8 or 4x4 pixels, of latents to 4x4.
 
 The linear path of the synthesis alone is no good picture: training may leave to the nonlinear branch what it
 likes, colours included. So the map is fitted to training crops when a model is exported.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .networks import Codec
 
-__all__ = ["LOW_RATE", "AffineMap", "fit_preview", "fit_quarter", "linear_preview"]
+__all__ = ["LOW_RATE", "AffineMap", "fit_large_preview", "fit_preview", "fit_quarter", "linear_preview"]
 
 AffineMap: TypeAlias = "tuple[NDArray[np.float32], NDArray[np.float32]]"
 """Weights ``(outputs, inputs)`` and biases ``(outputs,)``."""
@@ -66,6 +66,7 @@ def fit_preview(codec: Codec, crops: NDArray[np.uint8]) -> AffineMap:
     return _unstacked(_fitted(known, (wanted - 128) / 256, _stacked(*linear_preview(codec))))
 
 
+@torch.no_grad()
 def fit_quarter(codec: Codec, crops: NDArray[np.uint8]) -> tuple[AffineMap, AffineMap]:
     """Maps from the latent whose squared error against the decoded picture at 1/4 is least on some crops.
 
@@ -89,21 +90,55 @@ def fit_quarter(codec: Codec, crops: NDArray[np.uint8]) -> tuple[AffineMap, Affi
     shares = ((LOW_RATE - places) / (LOW_RATE + 1)).clamp(min=0)
     latents = [F.pad(inputs[0].flatten(0, 2).double(), (0, 1), value=1.0) for inputs in seen]
     known = torch.cat([torch.cat([x, s * x], 1) for x, s in zip(latents, shares, strict=True)])
-    wanted = []
-    for inputs in seen:
-        with torch.no_grad():
-            picture = net(*inputs).clamp(-0.5, 127 / 256)
-        means = F.avg_pool2d(picture.permute(0, 3, 1, 2), 4).permute(0, 2, 3, 1)
-        _, height, width, _ = means.shape
-        cut = means.reshape(height // 4, 4, width // 4, 4, 3).transpose(1, 2)
-        wanted.append(cut.reshape(-1, 48).double())
-    weight = (array(net.linear.weight) * array(net.deviation)).reshape(2, 2, 2, 4, 2, 4, 3, -1).mean((3, 5))
-    bias = array(net.linear.bias).reshape(2, 2, 2, 4, 2, 4, 3).mean((3, 5))
-    weight = weight.transpose(0, 2, 1, 3, 4, 5).reshape(48, -1)
-    usual = _stacked(weight, bias.transpose(0, 2, 1, 3, 4).reshape(48))
-    found = _fitted(known, torch.cat(wanted), torch.cat([usual, torch.zeros_like(usual)]))
+    wanted = torch.cat([_quarters(net(*inputs)) for inputs in seen])
+    usual = _stacked(*_linear_quarter(codec))
+    found = _fitted(known, wanted, torch.cat([usual, torch.zeros_like(usual)]))
     first, second = found.split(len(usual))
     return _unstacked(first), _unstacked(second)
+
+
+@torch.no_grad()
+def fit_large_preview(codec: Codec, crops: NDArray[np.uint8]) -> AffineMap:
+    """The map from the base groups of 3 x 3 positions that comes nearest to the decoded picture at 1/4.
+
+    Args:
+        codec: the networks.
+        crops: as for :func:`fit_preview`.
+
+    Returns:
+        Weights ``(48, 9 B)``, each channel's positions row by row, and biases ``(48,)``: for rows and columns
+        of a position's 4x4 pixels its three colours, in units of 256 grey levels around 128.
+    """
+    base, net = codec.architecture.base, codec.synthesis
+    seen: list[tuple[Tensor, ...]] = []
+    for turn in range(_TURNS):
+        turned = np.roll(crops, turn * len(crops) // _TURNS, axis=0)
+        codec.watch([net], turned, lambda _, inputs: seen.append(inputs))
+    known = []
+    for latent, *_ in seen:
+        padded = F.pad(latent[..., :base].permute(0, 3, 1, 2), (1, 1, 1, 1), mode="replicate")
+        known.append(F.pad(F.unfold(padded, 3)[0].T.double(), (0, 1), value=1.0))
+    weight, bias = _linear_quarter(codec)
+    alone = np.zeros((48, base, 9), np.float32)  # that of a position by itself
+    alone[:, :, 4] = weight[:, :base]
+    wanted = torch.cat([_quarters(net(*inputs)) for inputs in seen])
+    return _unstacked(_fitted(torch.cat(known), wanted, _stacked(alone.reshape(48, -1), bias)))
+
+
+def _quarters(picture: Tensor) -> Tensor:
+    """Means of 4x4 pixels of a decoded picture ``(1, H, W, 3)``: ``(H W / 256, 48)``, by latent position."""
+    means = F.avg_pool2d(picture.clamp(-0.5, 127 / 256).permute(0, 3, 1, 2), 4).permute(0, 2, 3, 1)
+    _, height, width, _ = means.shape
+    cut = means.reshape(height // 4, 4, width // 4, 4, 3).transpose(1, 2)
+    return cut.reshape(-1, 48).double()
+
+
+def _linear_quarter(codec: Codec) -> AffineMap:
+    """The linear path of the synthesis, as means of 4x4 pixels."""
+    net = codec.synthesis
+    weight = (array(net.linear.weight) * array(net.deviation)).reshape(2, 2, 2, 4, 2, 4, 3, -1).mean((3, 5))
+    bias = array(net.linear.bias).reshape(2, 2, 2, 4, 2, 4, 3).mean((3, 5))
+    return weight.transpose(0, 2, 1, 3, 4, 5).reshape(48, -1), bias.transpose(0, 2, 1, 3, 4).reshape(48)
 
 
 def _stacked(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> Tensor:

@@ -15,7 +15,7 @@ from skimage import data
 
 from pgic_core.codec.learned.hyper_prediction import HyperPrediction
 from pgic_core.codec.learned.post_filter import PATH
-from pgic_core.lab.training.codec_graphs import GRAPHS, preview_graph, symbol_channels
+from pgic_core.lab.training.codec_graphs import GRAPHS, large_preview_graph, preview_graph, symbol_channels
 from pgic_core.lab.training.coding_order import neighbours
 from pgic_core.lab.training.export import tables_of
 from pgic_core.lab.training.integer_layers import Grid, calibrate, equalise, input_ranges, round_in_training
@@ -23,7 +23,7 @@ from pgic_core.lab.training.klt_start import start_from_klt
 from pgic_core.lab.training.layers import depth_to_space, space_to_depth
 from pgic_core.lab.training.networks import Codec
 from pgic_core.lab.training.post_filter_graph import filter_graph
-from pgic_core.lab.training.preview_fit import fit_preview, linear_preview
+from pgic_core.lab.training.preview_fit import fit_large_preview, fit_preview, linear_preview
 
 from .architectures import SMALL
 
@@ -289,6 +289,47 @@ def test_preview_is_the_linear_path_of_the_base_group_averaged(codec: Codec, cas
     mean = whole.reshape(16, 8, 24, 8, 3).mean((1, 3)) * 256 + 128
     preview = run(codec, "preview", case.feeds["preview"])[0]
     assert np.abs(preview - mean.round().clip(0, 255)).max() <= 1
+
+
+def test_a_larger_preview_is_a_linear_map_of_neighbouring_base_groups(codec: Codec, case: Case) -> None:
+    random = np.random.default_rng(3)
+    weight = random.normal(0, 0.05, (48, 9 * SMALL.base)).astype(np.float32)
+    bias = random.normal(0, 0.1, 48).astype(np.float32)
+    graph = large_preview_graph(codec, {}, weight, bias)
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    shown = session.run(None, case.feeds["preview"])[0][0]
+    base = np.pad(case.values[0, ..., : SMALL.base].numpy(), ((1, 1), (1, 1), (0, 0)), "edge")
+    rows, columns = base.shape[0] - 2, base.shape[1] - 2
+    kernel = weight.reshape(48, SMALL.base, 3, 3)
+    expected = np.zeros((rows, columns, 48)) + bias
+    for y, x in np.ndindex(3, 3):
+        expected += base[y : y + rows, x : x + columns] @ kernel[:, :, y, x].T
+    grey = np.clip(np.rint(128 + 256 * expected), 0, 255).reshape(rows, columns, 4, 4, 3)
+    grey = grey.transpose(0, 2, 1, 3, 4).reshape(4 * rows, 4 * columns, 3)
+    assert grey.std() > 10
+    assert np.abs(shown - grey).max() <= 1
+
+
+def test_a_fitted_larger_preview_is_near_the_decoded_picture(codec: Codec, crop: np.ndarray) -> None:
+    crops = np.stack([crop, crop[::-1], crop[:, ::-1]])
+    seen: list[Any] = []
+    codec.watch([codec.synthesis], crops, lambda _, inputs: seen.append(inputs))
+    weight, bias = fit_large_preview(codec, crops)
+    errors = {"fitted": 0.0, "alone": 0.0}
+    for inputs in seen:
+        with torch.no_grad():
+            picture = codec.synthesis(*inputs).clamp(-0.5, 127 / 256)[0].numpy()
+        rows, columns = picture.shape[0] // 16, picture.shape[1] // 16
+        means = picture.reshape(rows, 4, 4, columns, 4, 4, 3).mean((2, 5)).transpose(0, 2, 1, 3, 4)
+        base = inputs[0][0, ..., : SMALL.base].numpy()
+        padded = np.pad(base, ((1, 1), (1, 1), (0, 0)), "edge")
+        near = np.stack([padded[y : y + rows, x : x + columns] for y, x in np.ndindex(3, 3)], 3)
+        fitted = near.reshape(rows, columns, -1) @ weight.T + bias
+        alone = base @ weight.reshape(48, SMALL.base, 9)[:, :, 4].T + bias
+        for kind, made in (("fitted", fitted), ("alone", alone)):
+            errors[kind] += float(np.square(made - means.reshape(rows, columns, 48)).mean())
+    assert errors["fitted"] < 0.9 * errors["alone"]
+    assert errors["fitted"] / len(seen) < float(np.square(means - means.mean()).mean()) / 4
 
 
 @pytest.fixture(scope="module")
