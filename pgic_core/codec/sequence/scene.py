@@ -49,7 +49,7 @@ reads all before it, and should need no more than twice the time of a key frame 
 _FRESH = 63.75
 """What counts as the change of a position that no frame showed before: the most that a file can say."""
 _MUCH = 0.3
-"""Where this share of the positions changed, all may be coded: light that changed them reached others, too."""
+"""Where this share of the positions changed, all may be coded: light that changed them reached others."""
 _LEAST_PROMISED, _MOST_PROMISED = 1.0, 2.0
 """Grey levels by which the mean of a position may always, and may at most, differ from what is stored."""
 
