@@ -32,7 +32,7 @@ import numpy as np
 
 from pgic_core.api import open_file
 from pgic_core.codec.average_downscaling import mean_reduce
-from pgic_core.codec.picture import upright_pixels
+from pgic_core.codec.orientation import upright_pixels
 from pgic_core.errors import PgiError, PgiUnsupportedError, PgiWarning
 from pgic_core.magic import MAGIC
 from pgic_core.options import FAST, PREVIEW, PREVIEW_FACTOR, DecodeOptions

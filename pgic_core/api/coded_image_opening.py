@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..codec.base import Payload, open_image
+from ..codec.base import Payload
+from ..codec.codec_registry import open_image
 from ..container import IMAGE_FIELDS_SIZE, ExtensionKey
 from ..errors import PgiFormatError
 from ..security.reader_unlocking import tier_of

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
     from ..codec.base import CodedFacts
     from ..container import PgiReader
-    from .pgi_file import PgiFile
+    from .pgi_file_frames import FramedFile
 
 __all__ = ["describe"]
 
 
-def describe(file: PgiFile) -> FileInfo:
+def describe(file: FramedFile) -> FileInfo:
     """What there is to know without decoding pixels.
 
     Of an encrypted file, what no key opens is empty, 0 or None, as in a file that does not have it. So is
@@ -67,7 +67,7 @@ def _codec_is_here(reader: PgiReader) -> bool:
     return number in set(Compression) or has_vendor(number)
 
 
-def _picture(file: PgiFile) -> Mapping[str, Any]:
+def _picture(file: FramedFile) -> Mapping[str, Any]:
     """What the codec says."""
     coded = file.coded
     facts: CodedFacts = coded.facts
@@ -130,7 +130,7 @@ def _unknown_picture(reader: PgiReader) -> Mapping[str, Any]:
     }
 
 
-def _beside(file: PgiFile) -> Mapping[str, Any]:
+def _beside(file: FramedFile) -> Mapping[str, Any]:
     """What stands beside the picture."""
     return {
         "metadata": file.metadata,

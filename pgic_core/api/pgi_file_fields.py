@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..codec.base import CodedImage
-    from ..codec.picture import Channels, SampleFormat
+    from ..codec.sample_format import Channels, SampleFormat
     from ..container import Annotation, Metadata, PgiReader, Strategy
     from ..limits import Limits
 

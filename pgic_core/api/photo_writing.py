@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..camera import orientation_of
-from ..codec.picture import Picture, SampleFormat, upright_pixels
+from ..codec.orientation import upright_pixels
+from ..codec.picture import Picture
+from ..codec.sample_format import SampleFormat
 from ..container import put_segments
 from ..errors import PgiUnsupportedError
 from .side_data_for_photo import CARRIED_NAMES, EXIF_PREFIX, Carried, not_held

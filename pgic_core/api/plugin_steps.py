@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..codec.picture import Picture, SampleFormat, upright_pixels
+from ..codec.orientation import upright_pixels
+from ..codec.picture import Picture
+from ..codec.sample_format import SampleFormat
 from ..hooks import PgiPluginWarning, preprocess_image, recognise_objects
 from .metadata_arguments import annotations_to_value
 

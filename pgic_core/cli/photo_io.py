@@ -136,7 +136,7 @@ def streamed_photo(
     """
     import numpy as np
 
-    from ..codec.picture import Channels, SampleFormat
+    from ..codec.sample_format import Channels, SampleFormat
 
     grey, rgb = file.channels is Channels.GREY, file.channels is Channels.RGB
     height, width = (-(-side // options.scale) for side in (file.height, file.width))

@@ -1,14 +1,13 @@
-"""What a coded image can do, and which codec opens it.
+"""What a coded image can do, whichever codec it comes from.
 
 Every codec gives a :class:`CodedImage`: the learned one, with or without opacity, the lossless and the raw
-one, and those of other packages (entry-point group ``pgic.codecs``). :func:`open_image` finds the codec by
-the ``compression_type`` of A.2 and loads it when it is first needed.
+one, and those of other packages (entry-point group ``pgic.codecs``). :mod:`.codec_registry` says which one
+opens a file.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import PgiUnsupportedError
@@ -22,18 +21,9 @@ if TYPE_CHECKING:
     from ..limits import Limits
     from ..models import Renderer
     from ..options import DecodeOptions, Level, Window
-    from .picture import Channels, SampleFormat
+    from .sample_format import Channels, SampleFormat
 
-__all__ = ["CodedFacts", "CodedImage", "Payload", "no_latent", "open_image"]
-
-_SEQUENCE, _CHANGE = 3, 4
-_CHANGE_OPENER = ".learned.change_image"
-_OPENERS = {
-    0: (".lossless.decoder", "open_raw"),
-    1: (".learned.image_with_opacity", "open_learned"),
-    2: (".lossless.decoder", "open_lossless"),
-}
-"""``compression_type`` -> module of this package and function, which takes a :class:`Payload`."""
+__all__ = ["CodedFacts", "CodedImage", "Payload", "no_latent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,35 +157,3 @@ class CodedImage(Protocol):
 def no_latent(codec: str) -> PgiUnsupportedError:
     """What :meth:`CodedImage.latent` raises in a codec that has none."""
     return PgiUnsupportedError(f"The picture has no latent: it is coded {codec}.")
-
-
-def open_image(
-    compression_type: int, payload: Payload, reference: Callable[[], CodedImage] | None = None
-) -> CodedImage:
-    """Read the stream headers of an image.
-
-    Args:
-        compression_type: of A.2.
-        payload: the image data.
-        reference: of a frame in a sequence, what gives the image that it changes.
-
-    Raises:
-        PgiFormatError: the headers are damaged or break a rule.
-        PgiUnsupportedError: no codec here has this number, or the picture is encrypted.
-        PgiLimitError: the image has too many tiles.
-    """
-    if compression_type in _OPENERS:
-        module, name = _OPENERS[compression_type]
-        image: CodedImage = getattr(import_module(module, __package__), name)(payload)
-        return image
-    if compression_type == _SEQUENCE:
-        raise PgiUnsupportedError("The image data is a sequence of pictures, and no picture.")
-    if compression_type == _CHANGE:
-        if reference is None:
-            raise PgiUnsupportedError("The picture is a change frame, which only its sequence can show.")
-        changed: CodedImage = import_module(_CHANGE_OPENER, __package__).open_change(payload, reference())
-        return changed
-    # Not imported for pictures that need no plugin.
-    from .vendor_codecs import open_vendor
-
-    return open_vendor(compression_type, payload)

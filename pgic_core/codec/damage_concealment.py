@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .picture import Channels
     from .rectangle import Rectangle
+    from .sample_format import Channels
 
 
 __all__ = ["fill_damaged"]

@@ -14,7 +14,8 @@ from PIL import Image, PngImagePlugin, TiffImagePlugin
 from ..errors import PgiInputError
 from .imagecodecs_samples import samples_by_imagecodecs
 from .jxl_header import jxl_header
-from .picture import SampleFormat, upright_pixels
+from .orientation import upright_pixels
+from .sample_format import SampleFormat
 from .tiff_samples import TiffLayout, read_tiff_samples, tiff_layout
 
 if TYPE_CHECKING:

@@ -3,80 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import PgiOptionError, PgiUnsupportedError
+from .sample_format import Channels, SampleFormat
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-__all__ = ["MAX_SIDE", "VISIBLE", "Channels", "Picture", "SampleFormat", "upright_pixels"]
+__all__ = ["MAX_SIDE", "VISIBLE", "Picture"]
 
 MAX_SIDE = 65535
 """Greatest width or height in pixels: A.2 stores them as uint16."""
 
 VISIBLE = 0
 """``image_type`` of a visible-light picture (A.2)."""
-
-
-class Channels(IntEnum):
-    """Meaning of the channels; the value is their number."""
-
-    GREY = 1
-    GREY_ALPHA = 2
-    RGB = 3
-    RGB_ALPHA = 4
-
-    @property
-    def label(self) -> str:
-        """The name in reports: "rgb+alpha"."""
-        return self.name.lower().replace("_", "+")
-
-    @property
-    def has_alpha(self) -> bool:
-        """Whether the last channel is opacity, not premultiplied."""
-        return self in (Channels.GREY_ALPHA, Channels.RGB_ALPHA)
-
-
-class SampleFormat(IntEnum):
-    """Type of one sample; the values are those of the stream."""
-
-    UINT8 = 1
-    UINT16 = 2
-    INT32 = 3
-    FLOAT32 = 4
-    INT16 = 5
-    UINT32 = 6
-    FLOAT16 = 7
-    FLOAT64 = 8
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The numpy type, in the machine's byte order."""
-        return np.dtype(self.name.lower())
-
-    @property
-    def bits(self) -> int:
-        """Bits of one sample: ``color_depth`` of A.2."""
-        return self.dtype.itemsize * 8
-
-    @classmethod
-    def of(cls, dtype: np.dtype[Any]) -> SampleFormat:
-        """The format of a numpy type.
-
-        Raises:
-            PgiOptionError: there is none.
-        """
-        try:
-            return cls[dtype.name.upper()]
-        except KeyError:
-            raise PgiOptionError(
-                f"Samples must be {', '.join(kind.name.lower() for kind in cls)} or bool, not {dtype.name}."
-            ) from None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -204,20 +148,3 @@ def _tidy(array: NDArray[Any]) -> NDArray[Any]:
     if array.dtype.kind in "uif":
         array = array.astype(array.dtype.newbyteorder("="), copy=False)
     return np.ascontiguousarray(array)
-
-
-def upright_pixels(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """A stored picture (H, W, C) as people see it.
-
-    Args:
-        pixels: as stored.
-        orientation: EXIF orientation; other numbers than 2 to 8 change nothing.
-
-    Returns:
-        (H, W, C), or (W, H, C) for orientation 5 to 8.
-    """
-    if orientation in (2, 3, 7, 8):
-        pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 6, 7):
-        pixels = pixels[::-1]
-    return np.ascontiguousarray(pixels.swapaxes(0, 1) if orientation in (5, 6, 7, 8) else pixels)

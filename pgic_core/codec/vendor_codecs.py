@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ..options import DecodeOptions, Level, Window
     from .base import Payload
-    from .picture import Channels, SampleFormat
+    from .sample_format import Channels, SampleFormat
 
 __all__ = ["VendorImage", "has_vendor", "open_vendor", "unknown_codec"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, overload
 import torch
 
 from pgic_core.api import decode_latent, open_file
-from pgic_core.codec.picture import upright_pixels
+from pgic_core.codec.orientation import upright_pixels
 from pgic_core.codec.windows_decoded_together import grouped_options
 from pgic_core.errors import PgiOptionError
 from pgic_core.options import DecodeOptions

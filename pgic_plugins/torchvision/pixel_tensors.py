@@ -35,7 +35,7 @@ def converted(pixels: torch.Tensor, mode: str) -> torch.Tensor:
 
 
 def upright_tensor(pixels: torch.Tensor, orientation: int) -> torch.Tensor:
-    """A stored picture (C, H, W) as people see it: see :func:`pgic_core.codec.picture.upright_pixels`."""
+    """A stored picture (C, H, W) as people see it: see :func:`pgic_core.codec.orientation.upright_pixels`."""
     if orientation in (2, 3, 7, 8):
         pixels = pixels.flip(2)
     if orientation in (3, 4, 6, 7):

@@ -12,9 +12,10 @@ import skimage.data
 
 import pgic_core
 from pgic_core.api.coded_image_opening import open_coded
-from pgic_core.codec.base import CodedFacts, CodedImage, Payload, open_image
+from pgic_core.codec.base import CodedFacts, CodedImage, Payload
+from pgic_core.codec.codec_registry import open_image
 from pgic_core.codec.lossless.encoder import encode_lossless
-from pgic_core.codec.picture import Channels
+from pgic_core.codec.sample_format import Channels
 from pgic_core.container import Compression, ImageFields, PgiReader, build_file
 from pgic_core.errors import PgiFormatError, PgiOptionError, PgiUnsupportedError
 from pgic_core.limits import DEFAULT_LIMITS

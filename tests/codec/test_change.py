@@ -10,7 +10,8 @@ import pytest
 
 from pgic_core.codec.base import Payload
 from pgic_core.codec.learned.change_encoder import CanvasPicture, encode_change
-from pgic_core.codec.learned.change_image import ChangeImage, open_change
+from pgic_core.codec.learned.change_image import ChangeImage
+from pgic_core.codec.learned.change_opening import open_change
 from pgic_core.codec.learned.change_stream import ChangeHeader, serialise_change
 from pgic_core.codec.learned.change_to_still import still_of
 from pgic_core.codec.learned.decoder import LearnedImage

@@ -172,6 +172,22 @@ def test_a_disc_in_few_grey_levels_is_not_lost() -> None:
     assert error(picture[64:128, 64:128], rgb[64:128, 64:128]) < 6.5  # 40 dB
 
 
+def test_stars_and_lamps_at_night_are_not_lost() -> None:
+    y, x = np.mgrid[:512, :512]
+    sky = np.stack([6 + y / 60, 9 + y / 50, 22 + x / 40], 2)
+    rgb = (sky + np.random.default_rng(0).integers(0, 3, sky.shape)).astype(np.uint8)
+    places = [(69, 77), (140, 402), (333, 259), (421, 90)]
+    for row, column in places:
+        for off_y, off_x, light in [(0, 0, 90), (0, 1, 80), (1, 0, 70), (1, 1, 30), (-1, 0, 25), (0, -1, 25)]:
+            rgb[row + off_y, column + off_x] += np.uint8(light)
+    picture, size = shown(rgb, quality=40)
+    for row, column in places:
+        area = np.s_[row - 32 : row + 32, column - 32 : column + 32]
+        assert error(picture[area], rgb[area]) < 2
+    plain = Encoder(rgb, MODEL, 2, None, 2, lambda share: None, search_exact=False)
+    assert size < sum(map(len, plain.code(40))) + 400
+
+
 @pytest.mark.parametrize("effort", [1, 2, 3])
 def test_every_effort_finds_them(effort: int) -> None:
     rgb = case("marks.png")

@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 from pgic_core.codec.lossless.decoder import LosslessImage
 from pgic_core.codec.lossless.encoder import encode_lossless
 from pgic_core.codec.lossless.tile_coders import EFFORTS, TileCoder, decode_tile, encode_tile
-from pgic_core.codec.picture import SampleFormat
+from pgic_core.codec.sample_format import SampleFormat
 from pgic_core.errors import (
     PgiChecksumError,
     PgiError,

@@ -10,7 +10,8 @@ import pytest
 import skimage.data
 from PIL import Image, ImageCms
 
-from pgic_core.codec.picture import Channels, Picture, SampleFormat
+from pgic_core.codec.picture import Picture
+from pgic_core.codec.sample_format import Channels, SampleFormat
 from pgic_core.errors import PgiInputError, PgiOptionError, PgiUnsupportedError
 
 PHOTO = skimage.data.astronaut()[:40, :56]

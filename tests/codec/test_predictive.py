@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 
 from pgic_core.codec.lossless.predictive_coder import decode_predictive, encode_predictive
 from pgic_core.codec.lossless.tile_coders import TileCoder, decode_tile, encode_tile
-from pgic_core.codec.picture import SampleFormat
+from pgic_core.codec.sample_format import SampleFormat
 from pgic_core.errors import PgiError, PgiFormatError
 
 if TYPE_CHECKING:

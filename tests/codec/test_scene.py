@@ -9,7 +9,8 @@ import pytest
 from skimage import data
 
 from pgic_core.codec.homography import SUBPIXELS, Homography, resampled
-from pgic_core.codec.learned.change_image import ChangeImage, open_change
+from pgic_core.codec.learned.change_image import ChangeImage
+from pgic_core.codec.learned.change_opening import open_change
 from pgic_core.codec.learned.decoder import LearnedImage
 from pgic_core.codec.learned.encoder import encode_learned
 from pgic_core.codec.learned.warped_image import WarpedImage

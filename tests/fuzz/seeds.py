@@ -16,7 +16,7 @@ import pgic_core
 from pgic_core import SequenceWriter
 from pgic_core.codec.lossless.encoder import encode_lossless
 from pgic_core.codec.lossless.tile_coders import TileCoder, encode_tile
-from pgic_core.codec.picture import SampleFormat
+from pgic_core.codec.sample_format import SampleFormat
 from pgic_core.container import (
     Annotation,
     Box,

@@ -15,7 +15,7 @@ from PIL import Image
 
 import pgic_core
 from pgic_core.cli.encode import encode
-from pgic_core.codec.picture import upright_pixels
+from pgic_core.codec.orientation import upright_pixels
 from pgic_core.container import Annotation, Box, Polygon
 from pgic_core.errors import PgiOptionError
 from pgic_core.roi import exact_boxes, resolve_exact

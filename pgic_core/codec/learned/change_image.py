@@ -27,29 +27,7 @@ if TYPE_CHECKING:
     from .exact_layer import ExactBlocks, ExactPiece
     from .tile_symbol_reader import TileReader
 
-__all__ = ["ChangeImage", "canvas_of", "open_change", "restored_reader"]
-
-
-def open_change(payload: Payload, reference: CodedImage) -> CodedImage:
-    """Open a change frame.
-
-    Args:
-        payload: its image data.
-        reference: the frame that it changes.
-
-    Raises:
-        PgiFormatError: the payload breaks a rule of the format.
-        PgiUnsupportedError: the reference is not coded by the learned codec, or the version is a later one.
-        PgiLimitError: it asks for too much.
-    """
-    canvas = ChangeImage(payload, canvas_of(reference))
-    frame = Grid.square(payload.width, payload.height, canvas.grid.tile)
-    if canvas.change.corners is None and canvas.grid == frame:
-        return canvas
-    # Not imported for cameras that stand still.
-    from .warped_image import WarpedImage
-
-    return WarpedImage(canvas, frame)
+__all__ = ["ChangeImage", "canvas_of", "restored_reader"]
 
 
 def canvas_of(frame: CodedImage) -> LearnedImage:

@@ -128,6 +128,11 @@ class ChangeIndex:
     preview_bytes: int
 
     @property
+    def coded_bytes(self) -> int:
+        """Length of all parts together."""
+        return sum(part.length for layer in self.parts.values() for part in layer.values())
+
+    @property
     def exact(self) -> Mapping[int, Part]:
         """Parts of the exact layer by tile."""
         return self.parts[EXACT]

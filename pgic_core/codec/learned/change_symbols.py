@@ -109,32 +109,56 @@ class _States:
 
     Args:
         values: int16 ``(h, w, ...)``; changed in place.
-        depth: how many states before the last one are kept.
+        ages: of each frame that changes the tile, uint8 of its positions, which are the upper left ones.
+        changed: likewise, bool.
     """
 
-    def __init__(self, values: NDArray[np.int16], depth: int) -> None:
+    def __init__(
+        self,
+        values: NDArray[np.int16],
+        changed: Sequence[NDArray[np.bool_]],
+        ages: Sequence[NDArray[np.uint8]],
+    ) -> None:
         self.values = values
-        self._earlier = [np.zeros_like(values) for _ in range(depth)]
-
-    def renew(self, renewed: NDArray[np.bool_], ages: NDArray[np.uint8]) -> None:
-        """Give positions a new state, which begins as the one of an age.
-
-        Args:
-            renewed: bool, of the upper left positions.
-            ages: likewise; 0 for the state that a position has.
-        """
-        if not self._earlier:
+        self._changed, self._ages = changed, ages
+        self._depth = max((int(of_frame.max()) for of_frame in ages), default=0)
+        if not self._depth:
             return
-        height, width = renewed.shape
-        values = self.values[:height, :width]
-        earlier = [state[:height, :width] for state in self._earlier]
-        begins = values[renewed]
-        chosen = ages[renewed]
-        for age in np.unique(chosen[chosen > 0]).tolist():
-            begins[chosen == age] = earlier[age - 1][renewed][chosen == age]
-        for younger, older in zip(reversed([values, *earlier[:-1]]), reversed(earlier), strict=True):
-            older[renewed] = younger[renewed]
-        values[renewed] = begins
+        # The last states, in turn; how often a position changed says which is which.
+        self._earlier = np.zeros((self._depth, *values.shape), np.int16)
+        self._count = np.zeros(values.shape[:2], np.intp)
+        self._wanted = self._found_wanted()
+
+    def _found_wanted(self) -> NDArray[np.bool_]:
+        """By position and how often it had changed, whether a later frame refers to its state then."""
+        shape = self.values.shape[:2]
+        count, wanted = np.zeros(shape, np.intp), np.zeros((*shape, len(self._ages) + 1), np.bool_)
+        for changed, ages in zip(self._changed, self._ages, strict=True):
+            height, width = changed.shape
+            before = count[:height, :width]
+            there = np.nonzero((ages > 0) & (ages <= before))
+            wanted[(*there, before[there] - ages[there])] = True
+            before += changed
+        return wanted
+
+    def renew(self, frame: int) -> None:
+        """Give the positions that a frame changes a new state, which begins as the one of its age."""
+        if not self._depth:
+            return
+        changed, ages = self._changed[frame], self._ages[frame]
+        height, width = changed.shape
+        count = self._count[:height, :width]
+        old, kept = np.nonzero(ages), np.nonzero(changed & self._wanted_now(count))
+        # What is older than the first state is in a place that was not written yet.
+        begins = self._earlier[((count[old] - ages[old]) % self._depth, *old)]
+        begins[ages[old] > count[old]] = 0
+        self._earlier[(count[kept] % self._depth, *kept)] = self.values[kept]
+        self.values[old] = begins
+        count += changed
+
+    def _wanted_now(self, count: NDArray[np.intp]) -> NDArray[np.bool_]:
+        rows, columns = np.ogrid[: count.shape[0], : count.shape[1]]
+        return np.asarray(self._wanted[rows, columns, count], np.bool_)
 
 
 @dataclass(slots=True)
@@ -142,7 +166,7 @@ class _Coded:
     """What a frame codes of a tile, on the way.
 
     Attributes:
-        modes, ages: ``(h, w)`` of the frame's own tile.
+        modes: ``(h, w)`` of the frame's own tile.
         z: ``(Z, h, w)``, as the frame has it.
         change: of the frame.
         tile: its own number.
@@ -150,7 +174,6 @@ class _Coded:
     """
 
     modes: NDArray[np.uint8]
-    ages: NDArray[np.uint8]
     z: NDArray[np.int16]
     change: CanvasChange
     tile: int
@@ -159,8 +182,9 @@ class _Coded:
 
 @dataclass(slots=True)
 class _Merged(Tile):
-    coded: list[_Coded] = field(default_factory=list)
-    depth: int = 0
+    coded: list[_Coded | None] = field(default_factory=list)
+    changed: list[NDArray[np.bool_]] = field(default_factory=list)
+    ages: list[NDArray[np.uint8]] = field(default_factory=list)
 
 
 class CanvasReader(TileReader):
@@ -234,11 +258,16 @@ class CanvasReader(TileReader):
                 if own in self._key.damaged:
                     self.damaged.add(index)
         changes = self._changes_of(index)
-        tile.depth = max((int(change.positions_of(at)[1].max()) for change, at in changes), default=0)
-        states = _States(z.transpose(1, 2, 0), tile.depth)
-        for change, at in changes:
+        positions = [change.positions_of(at) for change, at in changes]
+        tile.ages = [ages for _, ages in positions]
+        tile.changed = [(modes > 0) | (ages > 0) for modes, ages in positions]
+        states = _States(z.transpose(1, 2, 0), tile.changed, tile.ages)
+        for number, (change, at) in enumerate(changes):
+            states.renew(number)
+            coded = None
             with self._watching(index):
-                tile.coded.append(self._read_change_z(change, at, states))
+                coded = self._read_change_z(change, at, z)
+            tile.coded.append(coded)
         return tile
 
     def _changes_of(self, index: int) -> list[tuple[CanvasChange, int]]:
@@ -248,11 +277,9 @@ class CanvasReader(TileReader):
             (change, at) for change, at in found if at is not None and at in change.index.parts[LAYERS[0]]
         ]
 
-    def _read_change_z(self, change: CanvasChange, at: int, states: _States) -> _Coded:
+    def _read_change_z(self, change: CanvasChange, at: int, z: NDArray[np.int16]) -> _Coded:
         """Read what a frame codes of z in its own tile ``at``, into z of the tile."""
-        modes, ages = change.positions_of(at)
-        states.renew((modes > 0) | (ages > 0), ages)
-        z = states.values.transpose(2, 0, 1)
+        modes, _ = change.positions_of(at)
         here = slice(0, modes.shape[0]), slice(0, modes.shape[1])
         reader = SegmentReader(self._cdfs, change.index.read_tile(LAYERS[0], at, change.read))
         new = modes == NEW
@@ -265,7 +292,7 @@ class CanvasReader(TileReader):
             if np.abs(merged).max() > Z_BOUND:
                 raise PgiFormatError(f"Tile {at} of a change frame holds a hyper-latent beyond its bound.")
         z[:, *here] = merged
-        return _Coded(modes, ages, merged, change, at, reader)
+        return _Coded(modes, merged, change, at, reader)
 
     def _base(self, index: int) -> NDArray[np.int16]:
         tile = self._tiles[index]
@@ -293,11 +320,12 @@ class CanvasReader(TileReader):
         rows, columns, coded_channels = symbols.shape
         # A position has 2 x 2 cells.
         cells = symbols.reshape(rows // 2, 2, columns // 2, 2, coded_channels).transpose(0, 2, 1, 3, 4)
-        states = _States(cells, tile.depth)
-        for coded in tile.coded:
-            with self._watching(index):
-                states.renew((coded.modes > 0) | (coded.ages > 0), coded.ages)
-                self._add(layer, coded, symbols)
+        states = _States(cells, tile.changed, tile.ages)
+        for number, coded in enumerate(tile.coded):
+            states.renew(number)
+            if coded is not None:
+                with self._watching(index):
+                    self._add(layer, coded, symbols)
         return symbols
 
     def _add(self, layer: str, coded: _Coded, symbols: NDArray[np.int16]) -> None:

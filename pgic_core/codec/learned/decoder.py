@@ -14,8 +14,8 @@ from ...options import ADAPTIVE, FAST, FINE, DecodeOptions, thread_count, window
 from ..average_downscaling import any_reduce, mean_reduce
 from ..base import CodedFacts
 from ..block_cutting import block_pixels, blocks
-from ..picture import Channels, SampleFormat
 from ..rectangle import Rectangle
+from ..sample_format import Channels, SampleFormat
 from ..tiles_and_windows import Y_STRIDE
 from .adaptive_regions import KeyRegions
 from .block_drawing import draw_block, touched_by, without_tint

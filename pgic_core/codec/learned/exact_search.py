@@ -19,6 +19,7 @@ from ..parallel import map_tiles
 from ..rectangle import Rectangle, pixels_in
 from .dct_cost import transform_cost
 from .hard_blocks import (
+    DEAREST,
     INK_WEIGHT,
     are_printed,
     have_ink,
@@ -46,7 +47,7 @@ __all__ = ["ExactSearch", "near_depth", "near_error"]
 _SIDE = CORE // EXACT_SIDE
 _TOGETHER = 256
 """The most crops that go through the networks at once: a megapixel."""
-_FIRST, _FIRST_SHARE = 4, 1 / 1024
+_FIRST, _FIRST_SHARE = 2, 1 / 2048
 """The first batch has this many cores at least, or this share of all of them."""
 _FEW = 256
 """Up to so many blocks of a tile are measured with those of other tiles: one call is faster than many."""
@@ -63,8 +64,6 @@ would be cut between them."""
 _FOREIGN_RATIO, _INKED_RATIO = 1.4, 0.75
 """A block is foreign if its error weighs so many times what a transform coder would cost. The second is for
 blocks with ink: one colour fills part of them, as in letters."""
-_DEAREST = 4.0
-"""A foreign block may cost so many times what its error is worth, by an estimate that ignores repetition."""
 _CHEAP_BITS = 4.0
 """A block of fewer bits per pixel counts as foreign. Like one with ink, it is taken wherever it is worth its
 bits."""
@@ -156,21 +155,21 @@ class ExactSearch:
         shape = (-(-rows // _SIDE) * _SIDE, -(-columns // _SIDE) * _SIDE)
         bits, lost = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
 
-        def note(places: NDArray[np.intp], planes: NDArray[np.float32]) -> None:
+        def note(places: NDArray[np.intp], planes: NDArray[np.float32], alone: NDArray[np.bool_]) -> None:
             found = tuple(places.T)
-            bits[found], lost[found] = measure_blocks(planes, weight, near_depth(weight))
+            bits[found], lost[found] = measure_blocks(planes, alone, weight, near_depth(weight))
 
-        def look(tile: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-            places, planes = screen_blocks(self._pixels(tile), weight)
+        def look(tile: int) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.bool_]]:
+            places, planes, alone = screen_blocks(self._pixels(tile), weight)
             box = self._box(tile)
             places += np.array([box.top, box.left])
             if len(places) > _FEW:
-                note(places, planes)
-                places, planes = places[:0], planes[:, :0]
-            return places, planes
+                note(places, planes, alone)
+                return places[:0], planes[:, :0], alone[:0]
+            return places, planes, alone
 
-        few = map_tiles(look, range(self.grid.count), self.threads)
-        note(np.concatenate([places for places, _ in few]), np.concatenate([planes for _, planes in few], 1))
+        places, planes, alone = zip(*map_tiles(look, range(self.grid.count), self.threads), strict=True)
+        note(np.concatenate(places), np.concatenate(planes, 1), np.concatenate(alone))
         lost[bits == 0] = 0
         return _Judged(bits, np.zeros(shape, np.float32), np.zeros(shape, np.bool_)), lost
 
@@ -220,6 +219,10 @@ class ExactSearch:
         asked = ~suspected & (errors > _BESIDE_RATIO * usual)
         bits[asked] = crops.lossless_bits(asked, depth)
         saved = _MODEL_BITS / CROP**2 * model_bits.reshape(-1, 1, 1)[: len(cores)]
+        in_question = INK_WEIGHT * weight * errors + saved > bits
+        in_question |= errors > _CUT_RATIO * usual
+        if not (suspected & in_question | asked).any():
+            return _Judged(bits, np.zeros_like(bits), asked)
         known = bits > 0
         pixels = inner_blocks(crops.blocks(crops.pixels))
         inked = have_ink(pixels)
@@ -230,7 +233,7 @@ class ExactSearch:
         foreign = known & (bits < _CHEAP_BITS)
         least = np.where(inked[known], _INKED_RATIO, _FOREIGN_RATIO)
         foreign[known] |= weight * errors[known] > least * transform_cost(pixels[known], weight)
-        foreign &= bits < _DEAREST * weights * errors
+        foreign &= bits < DEAREST * weights * errors
         taken = suspected & (worth | (foreign & (errors > _FAR_RATIO * usual)))
         beside = foreign & (errors > _BESIDE_RATIO * usual)
         beside |= suspected & inked & (errors > _CUT_RATIO * usual)

@@ -2,11 +2,11 @@
 
 Models learn from photographs, whose energy lies in coarse structure and in luma. They spend few channels or
 none on three things: the finest luma pattern along both axes at once, fine patterns of colour, and contrast
-beyond the range of their integer layers. All three show in second differences of neighbouring pixels.
+beyond the range of their integer layers. All three show in second differences of neighbouring pixels. At low
+qualities they also drop points on a calm ground, such as stars and lamps at night.
 
-The search has two steps. A screening of the whole picture takes coarse differences with operations on bytes.
-The few blocks that pass it are measured. Even these are only suspected: :mod:`.exact_search` decodes them and
-decides.
+The search has two steps: :mod:`.screening` looks at the whole picture, and the few blocks that pass are
+measured. Even these are only suspected: :mod:`.exact_search` decodes them and decides.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .screening import HIGH_CONTRAST, screen
 from .stream import EXACT_SIDE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "DEAREST",
     "INK_WEIGHT",
     "are_printed",
     "have_ink",
@@ -40,9 +42,15 @@ _INK_SHARE = 1 / 8
 """A block has ink if more than this share of its pixels equals the pixel to the left."""
 # The largest share of each measure that a model loses of the patterns it is made for.
 _CHROMA_LOST, _CORNER_LOST, _CONTRAST_LOST = 0.7, 0.9, 0.1
-_HIGH_CONTRAST = 2000.0
 # A lossless coder takes more than the entropy of its residuals: it also sends tables and block borders.
 _OVERHEAD, _FIXED_BITS = 1.25, 0.1
+DEAREST = 4.0
+"""A block that is foreign to the model may cost so many times what its error is worth, by an estimate that
+ignores repetition."""
+_POINT_ERROR = 25.0
+"""Models keep points where they promise a smaller error."""
+_POINT_SHARE = 1 / 32
+"""The mean squared error that a model makes of points, in units of the square of their contrast."""
 _MOST_COLOURS = 24
 """A lossless coder has a palette where blocks have so few colours, as lettering of two colours has."""
 _CHUNK = 1024
@@ -64,7 +72,7 @@ def promised_error(error_weight: float) -> float:
 
 def screen_blocks(
     pixels: NDArray[np.uint8], error_weight: float
-) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.bool_]]:
     """Find the blocks of an area that are worth measuring.
 
     Args:
@@ -72,19 +80,23 @@ def screen_blocks(
         error_weight: how many bits a squared error is worth, averaged over colours, in one pixel.
 
     Returns:
-        Rows and columns of the blocks, ``(n, 2)``; and their pixels, as :func:`measure_blocks` takes them.
+        Rows and columns of the blocks, ``(n, 2)``; their pixels, as :func:`measure_blocks` takes them; and
+        which of them stand out from those around them, ``(n,)``.
     """
-    places = np.argwhere(_screened(pixels, error_weight))
-    return places, _planes(pixels, places)
+    promised = promised_error(error_weight)
+    screened, alone = screen(pixels, _SUSPECTED_ERROR_RATIO * promised, promised > _POINT_ERROR)
+    places = np.argwhere(screened)
+    return places, _planes(pixels, places), alone[screened]
 
 
 def measure_blocks(
-    planes: NDArray[np.float32], error_weight: float, depth: int
+    planes: NDArray[np.float32], alone: NDArray[np.bool_], error_weight: float, depth: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Estimate what blocks cost, and what a model may make of them.
 
     Args:
         planes: ``(3, n, 10, 10)``, colours of blocks and of the pixel around them.
+        alone: ``(n,)``, as :func:`screen_blocks` gives it.
         error_weight: as for :func:`screen_blocks`.
         depth: bits of a sample that a lossless coder would take.
 
@@ -95,96 +107,12 @@ def measure_blocks(
     bits, lost = np.zeros(planes.shape[1], np.float32), np.zeros(planes.shape[1], np.float32)
     for at in range(0, planes.shape[1], _CHUNK):
         part = slice(at, at + _CHUNK)
-        bits[part], lost[part] = _measured(planes[:, part], error_weight, depth)
+        bits[part], lost[part] = _measured(planes[:, part], alone[part], error_weight, depth)
     return bits, lost
 
 
-def _screened(pixels: NDArray[np.uint8], error_weight: float) -> NDArray[np.bool_]:
-    """Blocks that are worth measuring, ``(H / 8, W / 8)``."""
-    least = _SUSPECTED_ERROR_RATIO * promised_error(error_weight)
-    chroma = _chroma_peaks(pixels)
-    corner, contrast, repeated = _luma_means(pixels)
-    screened: NDArray[np.bool_] = (
-        (chroma >= max(2.0, 6 * least**0.5 / _CHROMA_LEVEL))
-        | (corner >= max(3.0, 0.5 * least**0.5 / _CORNER_LEVEL))
-        | (contrast >= 2 * _HIGH_CONTRAST**0.5 / _CONTRAST_LEVEL)
-        | (repeated & ((contrast >= 8 / _CONTRAST_LEVEL) | (chroma >= 32 / _CHROMA_LEVEL)))
-    )
-    return screened
-
-
-# How many grey levels a step of the bytes is in which the screening takes differences.
-_CHROMA_LEVEL, _CORNER_LEVEL, _CONTRAST_LEVEL = 8, 1, 4
-
-
-def _peaks(values: NDArray[np.int8]) -> NDArray[np.int8]:
-    """The largest of each 8 columns."""
-    for _ in range(3):
-        values = np.maximum(values[:, 0::2], values[:, 1::2])
-    return values
-
-
-def _chroma_peaks(pixels: NDArray[np.uint8]) -> NDArray[np.int8]:
-    """The largest second difference of red or blue less green in each block."""
-    height, width = pixels.shape[0] - 2, pixels.shape[1] - 2
-    row = 3 * (width + 2)
-    # All rows in one run, and two buffers in turn: to allocate takes longer than to subtract. Colours stay
-    # beside each other, so every third difference means nothing, like those from row to row.
-    one, two = np.empty((2, pixels.size), np.int8)
-    np.right_shift(pixels.reshape(-1), 3, out=one.view(np.uint8))
-    np.subtract(one[1:], one[:-1], out=two[:-1])
-    # Every row is held against its neighbours: that finds all that is small, and what goes across. What goes
-    # down is long enough to show in two of eight rows.
-    long = two.reshape(-1, row)[3::4]
-    first = long[:, 3:] - long[:, :-3]
-    across = np.abs(first[:, 3:-1] - first[:, :-4])
-    np.subtract(two[row:], two[:-row], out=one[:-row])
-    np.subtract(one[row:], one[:-row], out=two[:-row])
-    down = two[: height * row]
-    np.abs(down, out=down)
-    lines = down.reshape(height // EXACT_SIDE, EXACT_SIDE, row).max(1)[:, 3:-4]
-    lines = np.maximum(lines, across.reshape(height // EXACT_SIDE, 2, -1).max(1))
-    return _peaks(np.maximum(lines[:, 0::3], lines[:, 1::3])[:, :width])
-
-
-def _luma_means(
-    pixels: NDArray[np.uint8],
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
-    """Of two rows in eight of green: pattern along both axes, contrast, do pixels repeat.
-
-    That is enough for patterns, which go on.
-    """
-    by_block = pixels[1:-1].reshape(-1, EXACT_SIDE, pixels.shape[1], 3)
-    green = np.ascontiguousarray(by_block[:, 2:6, :, 1])  # these rows and those beside them
-    quarter = np.right_shift(green, 2).view(np.int8)
-    across = quarter[..., 1:] - quarter[..., :-1]
-    across = across[..., 1:] - across[..., :-1]
-    down = np.abs(_across_rows(quarter)[..., 1:-1])
-    contrast = np.maximum(np.abs(across[:, 1:3]), down)
-    corner = np.abs(_across_rows(across >> 2))
-    inner = green[:, 1:3, 1:-1]
-    same = (inner == green[:, :2, 1:-1]) | (inner == green[:, 1:3, :-2])
-    return _means(corner), _means(contrast), _means(same) > 0.5
-
-
-def _across_rows(values: NDArray[np.int8]) -> NDArray[np.int8]:
-    """Second differences of four rows, ``(n, 2, W)`` of ``(n, 4, W)``."""
-    differences = values[:, 1:] - values[:, :-1]
-    second: NDArray[np.int8] = differences[:, 1:] - differences[:, :-1]
-    return second
-
-
-def _means(values: NDArray[Any]) -> NDArray[np.float32]:
-    """Of two rows and 8 columns, ``(n, W / 8)`` of ``(n, 2, W)``."""
-    sums = np.add(values[:, 0], values[:, 1], dtype=np.int16)
-    for _ in range(3):
-        sums = sums[:, 0::2] + sums[:, 1::2]
-    means: NDArray[np.float32] = np.multiply(sums, 1 / (2 * EXACT_SIDE), dtype=np.float32)
-    return means
-
-
 def _measured(
-    planes: NDArray[np.float32], error_weight: float, depth: int
+    planes: NDArray[np.float32], alone: NDArray[np.bool_], error_weight: float, depth: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Bits of a pixel of those blocks that stay suspected, 0 of the others; and what they may lose."""
     green = planes[1]
@@ -192,7 +120,7 @@ def _measured(
     contrast = _energy(green)
     corner = np.square(_twice(_twice(green, 1), 2) / 16).mean((1, 2))
     lost = np.asarray(_CHROMA_LOST * chroma + _CORNER_LOST * corner, np.float32)
-    lost += _CONTRAST_LOST * contrast * (contrast > _HIGH_CONTRAST)
+    lost += _CONTRAST_LOST * contrast * (contrast > HIGH_CONTRAST)
     promised = promised_error(error_weight)
     far = lost > _SUSPECTED_ERROR_RATIO * promised
     # A thing that was drawn may be lost as a whole.
@@ -203,12 +131,15 @@ def _measured(
     drawn = whole > np.maximum(promised, _FIXED_BITS / error_weight)
     drawn[drawn] = np.maximum(*_equal_shares(inner[1, drawn])) > _INK_SHARE
     drawn[drawn] = _entropy(inner[:, drawn]).max(0) < _DRAWN_ENTROPY
-    tried = far | drawn
+    tried = far | drawn | alone
     bits = np.zeros(len(green), np.float32)
     bits[tried] = _bits(planes[:, tried], depth)
     weights = error_weight * np.where(_printed(inner[:, drawn]), INK_WEIGHT, 1)
     drawn[drawn] = weights * whole[drawn] > bits[drawn]
-    return bits * (far | drawn), np.where(drawn, np.maximum(whole, lost), lost)
+    lost = np.where(drawn, np.maximum(whole, lost), lost)
+    points = _POINT_SHARE * np.square(_twice(green[:, 1:-1], 2)).max((1, 2))
+    alone = alone & (DEAREST * error_weight * points > bits)
+    return bits * (far | drawn | alone), np.where(alone, np.maximum(points, lost), lost)
 
 
 def have_ink(blocks: NDArray[np.uint8]) -> NDArray[np.bool_]:

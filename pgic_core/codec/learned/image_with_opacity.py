@@ -11,7 +11,7 @@ from ...errors import PgiFormatError
 from ...options import DecodeOptions
 from ..alpha import LENGTH_SIZE, read_alpha_length
 from ..lossless.decoder import LosslessImage
-from ..picture import Channels, SampleFormat
+from ..sample_format import Channels, SampleFormat
 from .decoder import LearnedImage
 from .symbols_for_engines import PictureSymbols, read_symbols
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ...models import Renderer
     from ...options import Level, Window
     from ..base import CodedFacts
-    from ..picture import Channels, SampleFormat
+    from ..sample_format import Channels, SampleFormat
     from ..tiles_and_windows import Grid
     from .change_image import ChangeImage
 

@@ -18,8 +18,8 @@ from ..average_downscaling import mean_reduce
 from ..base import CodedFacts, no_latent
 from ..damage_concealment import fill_damaged
 from ..parallel import map_tiles
-from ..picture import Channels, SampleFormat
 from ..rectangle import Rectangle
+from ..sample_format import Channels, SampleFormat
 from ..tiles_and_windows import Grid
 from .memory_budget import MemoryBudget
 from .stream_layout import CRC_AT, ENTRY, HEADER, UNIT, VERSION

@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import PgiTargetError
 from ...options import DEFAULT_EFFORT, check_effort
 from ..parallel import map_tiles
-from ..picture import SampleFormat
+from ..sample_format import SampleFormat
 from ..tiles_and_windows import Grid
 from .stream_layout import CRC_AT, ENTRY, HEADER, UNIT, VERSION
 from .tile_coders import TileCoder, encode_tile

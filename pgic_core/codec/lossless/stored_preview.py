@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ...limits import Limits
     from ...options import Level, Window
-    from ..picture import Channels, SampleFormat
+    from ..sample_format import Channels, SampleFormat
 
 __all__ = ["StoredPreview", "store_preview"]
 

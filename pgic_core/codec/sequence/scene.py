@@ -11,7 +11,8 @@ from ...limits import DEFAULT_LIMITS, Limits
 from ...options import DecodeOptions
 from ..homography import Homography
 from ..learned.change_encoder import CanvasPicture, encode_change, is_neutral
-from ..learned.change_image import ChangeImage, canvas_of, open_change
+from ..learned.change_image import ChangeImage, canvas_of
+from ..learned.change_opening import open_change
 from ..learned.change_stream import NEW
 from ..learned.hard_blocks import promised_error
 from ..learned.stream import EXACT_SIDE
@@ -42,6 +43,9 @@ _LEAST_STRUCTURE, _ALIKE = 1.5, 0.6
 _MOST_BYTES = 0.85
 """A moved frame that takes more than this share of its key frame is better coded as a key frame: from there
 others need not be warped as far."""
+_MOST_CHANGES = 7.0
+"""After changes of so many times the bytes of a key frame, another one follows: a reader that opens a frame
+reads all before it, and should need no more than twice the time of a key frame on average."""
 _FRESH = 63.75
 """What counts as the change of a position that no frame showed before: the most that a file can say."""
 _NOTICED = 0.3
@@ -159,6 +163,12 @@ class Scene:
         return key.index.total_bytes
 
     @property
+    def _change_bytes(self) -> int:
+        """Bytes of the parts of all change frames since the key frame."""
+        changes = self._canvas.changes if isinstance(self._canvas, ChangeImage) else ()
+        return sum(change.index.coded_bytes for change in changes)
+
+    @property
     def depth(self) -> int:
         """Change frames since the key frame."""
         return len(self._canvas.changes) if isinstance(self._canvas, ChangeImage) else 0
@@ -187,6 +197,8 @@ class Scene:
         """
         if self._canvas.header.neutral and not is_neutral(rgb):
             return None  # or positions without a change would take on the model's tint
+        if self._change_bytes > _MOST_CHANGES * self._key_bytes:
+            return None
         placed = self._source.still(rgb)
         found = self._detected(placed)
         if moving and found.agreement < _STILL:

@@ -13,7 +13,8 @@ from PIL import Image
 
 from ...api.foreign_photo import open_foreign_photo
 from ...api.preparing import Description, Profiles, prepare
-from ...codec.picture import Picture, upright_pixels
+from ...codec.orientation import upright_pixels
+from ...codec.picture import Picture
 from ...container import ImageType
 from ...errors import PgiError, PgiOptionError, PgiWarning
 from ...limits import Limits

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from .config import TrainingConfig
-    from .train import Job
+    from .training_jobs import Job
 
 __all__ = ["smoke"]
 

@@ -29,7 +29,7 @@ _LEAST_PEAK = 4.7
 _LEAST_AT_CORNER = 2.5
 _APART = 3
 
-MOST_CANDIDATES = SIZES * (1 + TURNS * _PEAKS)
+MOST_CANDIDATES = SIZES * (1 + TURNS * _PEAKS) + TURNS * _PEAKS
 """Codes of a picture that are held against the check, at most."""
 
 FALSE_POSITIVES = MOST_CANDIDATES / 2.0**CHECK_BITS
@@ -103,6 +103,8 @@ def _places(size: Size, carrier: Carrier) -> Iterator[_Place]:
     for turn in np.flatnonzero(highest >= _LEAST_PEAK * deviation):
         agreement = _both_halves(even[:, turn], odd[:, turn], axis=0)
         for x, y in _peaks(agreement, _LEAST_PEAK * deviation[turn]):
+            if size.scale == (1.0, 1.0):  # a picture that was cropped alone moved by whole pixels
+                yield _Place(int(turn) + 1, float(x), float(y))
             yield _Place(int(turn) + 1, *_refined(waves[turn], known, x, y))
 
 

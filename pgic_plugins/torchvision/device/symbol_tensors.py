@@ -9,7 +9,7 @@ import torch
 
 from pgic_core.api import open_file
 from pgic_core.codec.learned.symbols_for_engines import LATENT
-from pgic_core.codec.picture import SampleFormat
+from pgic_core.codec.sample_format import SampleFormat
 from pgic_core.errors import PgiUnsupportedError
 
 if TYPE_CHECKING:
