@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import warnings
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from PIL import ExifTags, Image
 
-from pgic_core.errors import PgiOptionError
+from pgic_core.errors import PgiOptionError, PgiWarning
 
 from ._pillow_errors import pillow_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from pgic_core.api import SideData
     from pgic_core.container import Metadata
     from pgic_core.limits import Limits
 
@@ -107,7 +109,7 @@ def _options(
     if isinstance(im.info.get("metadata"), Metadata):
         options["metadata"] = _metadata_of(im, given)
     if isinstance(im.info.get("side_data"), SideData):
-        options["side_data"] = im.info["side_data"]
+        options["side_data"] = im.info["side_data"] if whole else _of_part(im.info["side_data"])
     if isinstance(im.info.get("image_type"), int):
         options["image_type"] = im.info["image_type"]
     if whole:
@@ -117,6 +119,16 @@ def _options(
     if exif is not None:
         options["exif"] = exif
     return options | {name: value for name, value in given.items() if name in EncodeOptions.__annotations__}
+
+
+def _of_part(side: SideData) -> SideData:
+    """Side data of an image whose pixels were cut, without pictures that show the rest."""
+    from pgic_core.api.photo_cropping import side_of_part
+
+    kept, problem = side_of_part(side)
+    if problem:
+        warnings.warn(PgiWarning(problem), stacklevel=2)
+    return kept
 
 
 def _metadata_of(im: Image.Image, options: Mapping[str, Any]) -> Metadata:

@@ -8,6 +8,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import IO, TYPE_CHECKING
 
+from ..codec.jpeg_scans import MOST_SCANS, has_too_many_scans
 from ..codec.jxl_header import jxl_header
 from ..errors import PgiError, PgiInputError, PgiOptionError
 from ..limits import PHOTO_FORMATS, Limits
@@ -59,6 +60,8 @@ def open_foreign_photo(
     try:
         if (header := jxl_header(file)) is not None:  # its plugin decodes while it opens
             limits.check("pixels", header.width * header.height, "The picture")
+        if has_too_many_scans(file):
+            raise PgiInputError(f"The JPEG has more than {MOST_SCANS} scans, which no camera writes.")
         try:
             image: Image.Image = Image.open(file, formats=formats)
         except UnidentifiedImageError:

@@ -24,6 +24,7 @@ _PACKET = b"""<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>
 </rdf:RDF></x:xmpmeta>
 <?xpacket end="w"?>"""
 _WRAPPER = re.compile(rb"<\?xpacket[^>]*\?>")
+_NOTE = re.compile(rb"(HasExtendedXMP\s*(?:=\s*[\"']|>)\s*)[0-9A-Fa-f]{32}")
 _PART = MAX_SEGMENT - len(_EXTENSION) - 40
 
 
@@ -32,11 +33,14 @@ def xmp_segments(xmp: bytes, extended: bytes) -> list[bytes]:
 
     Args:
         xmp: the packet; one that is too large for a segment is written as extended XMP, in UTF-8.
-        extended: the extended XMP that it names, if it does.
+        extended: the extended XMP that it names, if it does; it may have been edited since, and so have
+            another digest.
     """
     if len(_XMP) + len(xmp) > MAX_SEGMENT:
         extended = _WRAPPER.sub(b"", xmp).strip()
         xmp = _PACKET % _digest(extended)
+    elif extended:
+        xmp = _NOTE.sub(rb"\g<1>" + _digest(extended), xmp)
     parts = []
     for at in range(0, len(extended), _PART):
         place = len(extended).to_bytes(4, "big") + at.to_bytes(4, "big")

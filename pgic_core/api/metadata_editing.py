@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import replace as replace_fields
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ..audit import audited
@@ -17,6 +16,7 @@ from ..security.reader_unlocking import has_signatures, open_reader, rewritten
 from .metadata_arguments import annotations_to_value, exif_to_bytes, merge_metadata, vendor_fields
 from .metadata_from_exif import follow, metadata_from_photo
 from .pgi_file import PgiFile
+from .photo_cropping import side_without_pictures
 from .photo_privacy import hides_place, without_maker, without_place, without_thumbnails
 from .side_data import SideData
 
@@ -185,7 +185,7 @@ def strip_metadata(
     if location or device:
         beside = {"segments": None, "side_data": None}
     elif thumbnail:
-        beside = {"side_data": replace_fields(SideData.from_fields(fields), photoshop=b"")}
+        beside = {"side_data": side_without_pictures(SideData.from_fields(fields))}
     set_metadata(
         path, metadata=changes, exif=exif or None, xmp=xmp or None, **beside, limits=limits, keys=keys
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..camera import xmp_with_synthesised
 from ..errors import PgiUnsupportedError
+from .photo_cropping import exif_of_part, side_of_part, xmp_of_part
 from .side_data import SideData
 
 if TYPE_CHECKING:
@@ -90,6 +91,29 @@ class Carried:
             losses.append("has XMP that is too broken for the note on synthesised pixels, and loses it")
             xmp = xmp_with_synthesised(None)
         return dataclasses.replace(self, xmp=xmp)
+
+    def of_part(self, size: tuple[int, int], losses: list[str]) -> Carried:
+        """The same for a part of the picture: nothing that shows the rest of it.
+
+        Args:
+            size: width and height of the part.
+            losses: gets a predicate for what is too broken for pictures to be taken out of it.
+        """
+        exif, xmp, problems = self.exif, self.xmp, []
+        if exif:
+            exif, problem = exif_of_part(exif, size)
+            problems.append(("EXIF", problem))
+        if xmp:
+            xmp, problem = xmp_of_part(xmp)
+            problems.append(("XMP", problem))
+        side, problem = side_of_part(self.side)
+        problems.append(("extended XMP", problem))
+        losses += [
+            f"has {name} that may show what lies outside the part, and loses it"
+            for name, problem in problems
+            if problem
+        ]
+        return dataclasses.replace(self, exif=exif, xmp=xmp, side=side)
 
     def names(self) -> list[str]:
         """Names of what is there, as :data:`CARRIED_NAMES` has them."""

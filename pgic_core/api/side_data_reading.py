@@ -76,7 +76,12 @@ def _read_jpeg(image: Any, brought: Brought) -> None:
                 at + 40 :
             ]
     iptc, photoshop = split_resources(resources)
-    brought.side = SideData(_joined(image.info.get("xmp"), parts), iptc, photoshop, tuple(comments))
+    extended = _joined(image.info.get("xmp"), parts)
+    if parts and not extended:
+        brought.losses.append(
+            "has extended XMP that is damaged or that its XMP does not name; it is not kept"
+        )
+    brought.side = SideData(extended, iptc, photoshop, tuple(comments))
 
 
 def _joined(xmp: object, parts: dict[bytes, dict[int, bytes]]) -> bytes:
@@ -150,6 +155,8 @@ def _read_tiff(image: Any, brought: Brought) -> None:
         own = b"".join(own[at : at + 4][::-1] for at in range(0, len(own), 4))
     # Where both are there they say the same, and the tag is what is read first.
     brought.side = SideData(iptc=own.rstrip(b"\0") if own[:1] == _IPTC_MARK else iptc, photoshop=photoshop)
+    if image.mode == "RGBA" and "RGBa" in str(getattr(image, "tile", "")):
+        brought.losses.append("has colours multiplied by opacity; they are divided by it, and rounded")
     if left_out:
         from PIL import TiffTags
 

@@ -17,14 +17,11 @@ from ..camera import (
     orientation_of,
     orientation_only,
     stated_size,
-    with_size,
-    without_thumbnail,
-    xmp_without_size,
-    xmp_without_thumbnail,
 )
 from ..container import ExtensionKey, other_segments, pack_segments
 from ..container.extension_block import LEAST_DPI, MOST_DPI
-from ..errors import PgiLimitError, PgiUnsupportedError, PgiWarning
+from ..errors import PgiLimitError, PgiWarning
+from .photo_cropping import exif_of_part, side_of_part, xmp_of_part
 from .photo_frame_count import count_frames
 from .photo_privacy import without_place
 
@@ -206,20 +203,20 @@ def source_bytes_of(image: NDArray[Any] | Image.Image) -> int | None:
 
 def _fitting(extras: Extras, size: tuple[int, int]) -> Extras:
     """The extras of a picture whose pixels were changed."""
-    exif, xmp = extras.exif, extras.xmp
+    exif, xmp, side = extras.exif, extras.xmp, extras.side
+    problems = []
     if exif:
-        try:
-            exif = with_size(without_thumbnail(exif), *size)
-        except PgiUnsupportedError as error:
-            warnings.warn(f"{error} Only its orientation is kept.", PgiWarning, stacklevel=4)
-            exif = orientation_only(orientation_of(exif))
+        exif, problem = exif_of_part(exif, size)
+        problems.append(problem)
     if xmp:
-        try:
-            xmp = xmp_without_size(xmp_without_thumbnail(xmp))
-        except PgiUnsupportedError as error:
-            warnings.warn(f"{error} It is left out.", PgiWarning, stacklevel=4)
-            xmp = None
-    return replace(extras, exif=exif, xmp=xmp)
+        xmp, problem = xmp_of_part(xmp)
+        problems.append(problem)
+    if side:
+        side, problem = side_of_part(side)
+        problems.append(problem)
+    for problem in filter(None, problems):
+        warnings.warn(problem, PgiWarning, stacklevel=4)
+    return replace(extras, exif=exif, xmp=xmp, side=side)
 
 
 def _has_size(exif: object, size: tuple[int, int]) -> bool:

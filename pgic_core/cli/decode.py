@@ -289,6 +289,8 @@ class _Decoding:
         renderer = file.renderer(self.options.level, self.options.scale)
         lost: list[str] = []
         carried = self._carried(file, renderer, kind, lost)
+        if self.options.window is not None:
+            carried = carried.of_part((picture.width, picture.height), lost)
         data = photo_bytes(
             picture, carried, kind, orientation=file.orientation, quality=self.quality, losses=lost
         )

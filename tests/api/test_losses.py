@@ -233,6 +233,26 @@ def test_extended_xmp_of_a_jpeg() -> None:
     assert kept(with_segments(photo_file(), *segments)).xmp_extended == b"<rest>more</rest>"
 
 
+def test_extended_xmp_that_is_not_whole_is_named() -> None:
+    digest = b"0" * 32
+    packet = b'<x:xmpmeta xmlns:x="adobe:ns:meta/" note="' + digest + b'"/>'
+    part = b"http://ns.adobe.com/xmp/extension/\0" + digest + struct.pack(">II", 17, 0) + b"<rest>"
+    data = with_segments(photo_file(), (0xE1, b"http://ns.adobe.com/xap/1.0/\0" + packet), (0xE1, part))
+    assert losses_of(data) == [
+        "has extended XMP that is damaged or that its XMP does not name; it is not kept"
+    ]
+
+
+@pytest.mark.parametrize("kind", ["assocalpha", "unassalpha"])
+def test_colours_multiplied_by_opacity_are_named(kind: str) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    out = io.BytesIO()
+    pixels = np.full((20, 20, 4), (40, 30, 20, 60), np.uint8)
+    tifffile.imwrite(out, pixels, photometric="rgb", extrasamples=[kind])
+    named = "has colours multiplied by opacity; they are divided by it, and rounded"
+    assert losses_of(out.getvalue()) == ([named] if kind == "assocalpha" else [])
+
+
 def test_gamma_becomes_a_profile() -> None:
     """Kind: gAMA of 1.0 and no profile: it would be too dark."""
     with pgic_core.open_file(pgic_core.encode(open_foreign_photo(CASES / "gamma_linear.png"))) as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -207,3 +208,27 @@ def test_a_photo_is_never_handed_to_another_program() -> None:
     command("bench", "rd", "photo.jpg", env=env)
     assert not Path("started").exists()
     assert not Path("x.pgi").exists()
+
+
+def test_a_jpeg_of_thousands_of_scans() -> None:
+    """Each empty scan of a few bytes costs a walk over 67 megapixels."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(buffer, "JPEG", progressive=True)
+    jpeg = buffer.getvalue()
+    at = jpeg.index(b"\xff\xda")
+    head = jpeg[:at].replace(b"\xff\xc2\0\x11\x08\0\x40\0\x40", b"\xff\xc2\0\x11\x08\x20\0\x20\0")
+    scan = jpeg[at : at + 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")] + b"\0"
+    Path("scans.jpg").write_bytes(head + 30_000 * scan + b"\xff\xd9")
+    done = command("encode", "scans.jpg", "out.pgi").check(1)
+    assert b"has more than 200 scans" in done.stderr
+
+
+def test_bytes_that_look_like_scans_are_no_scans() -> None:
+    """A thermal camera's payload may hold any bytes, and so may what lies behind the picture."""
+    buffer = io.BytesIO()
+    Image.fromarray(GREY).save(buffer, "JPEG", progressive=True)
+    jpeg = buffer.getvalue()
+    raw = 500 * b"\xff\xda"
+    segment = b"\xff\xe3" + (len(raw) + 2).to_bytes(2, "big") + raw
+    Path("thermal.jpg").write_bytes(jpeg[:2] + segment + jpeg[2:] + raw)
+    command("encode", "thermal.jpg", "out.pgi").check(0)

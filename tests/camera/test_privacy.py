@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
+import struct
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -14,6 +16,7 @@ from PIL import Image
 
 import pgic_core
 from pgic_core import Location, Metadata, PgiOptionError, PgiUnsupportedError, PgiWarning
+from pgic_core.api import SideData
 from pgic_core.camera import (
     orientation_of,
     read_camera,
@@ -143,6 +146,54 @@ def test_kind_10_a_crop_of_a_pgi_too() -> None:
     with saved(crop) as file:
         assert file.exif is not None
         assert (shown_thumbnail(file.exif), stated_size(file.exif)) == (False, (64, 48))
+
+
+def resource(number: int, data: bytes) -> bytes:
+    return b"8BIM" + struct.pack(">HHI", number, 0, len(data)) + data + bytes(len(data) & 1)
+
+
+EXTENDED = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description GImage:Mime="image/jpeg" crs:Notes="T1" '
+    b'GImage:Data="/9j/4AAQSkZJRgABAQEASABIAAD/2wBDAAgGBgcGBQgH"/>'
+    b"</rdf:RDF></x:xmpmeta>"
+)
+
+
+def side_with_pictures() -> SideData:
+    """Photoshop resources with two thumbnails, and extended XMP with a whole picture."""
+    resources = (resource(0x0425, b"digest"), resource(0x040C, thumbnail()), resource(0x0409, thumbnail()))
+    return SideData(xmp_extended=EXTENDED, photoshop=b"".join(resources), comments=(b"bay 3",))
+
+
+@pytest.mark.parametrize("way", ["crop", "window", "strip"])
+def test_kind_10_other_pictures_of_the_whole_go_from_a_part(way: str, tmp_path: Path) -> None:
+    path, part = tmp_path / "a.pgi", tmp_path / "part.pgi"
+    note = b' xmpNote:HasExtendedXMP="%s" tiff:Make' % hashlib.md5(EXTENDED).hexdigest().upper().encode()
+    pgic_core.encode_to(
+        path, photo(), side_data=side_with_pictures(), xmp=XMP.replace(b" tiff:Make", note, 1)
+    )
+    with pgic_core.open_file(path) as file:
+        assert file.side_data == side_with_pictures()
+    if way == "crop":
+        with Image.open(path) as image:
+            image.crop((0, 0, 64, 48)).save(part)
+    elif way == "strip":
+        pgic("meta", "strip", path, "--thumbnail")
+        part = path
+    else:
+        pgic("decode", "--window", "0", "0", "64", "48", path, tmp_path / "part.jpg")
+        assert b"\xff\xd8\xff" not in (tmp_path / "part.jpg").read_bytes()[3:]
+        with Image.open(tmp_path / "part.jpg") as image:
+            assert stated_size(image.info["exif"].removeprefix(b"Exif\0\0")) == (64, 48)
+            pgic_core.encode_to(part, image)
+    with pgic_core.open_file(part) as file:
+        assert file.side_data.photoshop == resource(0x0425, b"digest")
+        assert file.side_data.comments == (b"bay 3",)
+        assert b"/9j/" not in file.side_data.xmp_extended
+        assert b'crs:Notes="T1"' in file.side_data.xmp_extended
+        assert not shown_thumbnail(file.exif or b"")
+        assert b"/9j/" not in (file.xmp or b"")
 
 
 def test_kind_10_an_image_made_smaller_in_place_states_its_size() -> None:

@@ -22,9 +22,9 @@ HIGH_CONTRAST = 2000.0
 _CHROMA_LEVEL, _CORNER_LEVEL, _CONTRAST_LEVEL = 8, 1, 4
 _AREA = 8
 """Side in blocks of the areas in which a block may stand out."""
-_POINT, _CALM = 80.0, 10.0
-"""Grey levels: the least contrast of a block that stands out; and the most that the others of its area may
-have, as the root of the mean square. In busy areas a point is not missed."""
+_POINT, _CALM = 80.0, 12.0
+"""Grey levels: the least contrast of a block that stands out; and the most that its area may have, as the
+root of the mean square. In busy areas a point is not missed."""
 
 
 def screen(
@@ -114,15 +114,16 @@ def _stand_out(peaks: NDArray[np.int8]) -> NDArray[np.bool_]:
     """
     if not (peaks > _POINT / _CONTRAST_LEVEL).any():
         return np.zeros(peaks.shape, np.bool_)
-    squares = np.square(peaks, dtype=np.float32)
+    # A point may lie in several blocks, so what stands out counts for no more than half of that.
+    squares = np.square(np.minimum(peaks, int(_POINT / _CONTRAST_LEVEL / 2)), dtype=np.float32)
     rows, columns = (np.arange(0, size, _AREA) for size in squares.shape)
     sums = np.add.reduceat(np.add.reduceat(squares, rows, 0), columns, 1)
     counts = np.outer(
         *(np.diff([*at, size]) for at, size in zip((rows, columns), squares.shape, strict=True))
     )
-    around = (sums / counts).repeat(_AREA, 0).repeat(_AREA, 1)[: squares.shape[0], : squares.shape[1]]
-    point, calm = (level**2 / _CONTRAST_LEVEL**2 for level in (_POINT, _CALM))
-    alone: NDArray[np.bool_] = (squares > point) & (around - squares / _AREA**2 < calm)
+    calm = sums < (_CALM / _CONTRAST_LEVEL) ** 2 * counts
+    calm = calm.repeat(_AREA, 0).repeat(_AREA, 1)[: squares.shape[0], : squares.shape[1]]
+    alone: NDArray[np.bool_] = calm & (peaks > _POINT / _CONTRAST_LEVEL)
     return alone
 
 
