@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from .errors import PgiLimitError, PgiOptionError
@@ -139,6 +140,7 @@ class Limits:
             )
 
 
+@cache
 def limit_names() -> tuple[str, ...]:
     """The fields of :class:`Limits`."""
     return tuple(field.name for field in dataclasses.fields(Limits))

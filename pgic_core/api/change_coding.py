@@ -10,6 +10,7 @@ from ..container import Compression, PgiReader
 from ..errors import PgiUnsupportedError, PgiWarning
 from ..options import DEFAULT_QUALITY
 from .coded_image_opening import open_coded, payload_of
+from .conversion_losses import callers_level
 from .picture_coding import regions_of
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ class FrameCoder:
         if not self._warned:
             self._warned = True
             text = "Frames that are encrypted or signed are key frames, which take more bytes than changes."
-            warnings.warn(PgiWarning(text), stacklevel=5)
+            warnings.warn(PgiWarning(text), stacklevel=callers_level())
 
 
 def _has_model(how: CodingOptions, scene: Scene) -> bool:

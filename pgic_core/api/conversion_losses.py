@@ -13,7 +13,7 @@ from ..errors import PgiWarning
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["collected", "report", "sentence"]
+__all__ = ["callers_level", "collected", "report", "sentence"]
 
 _BETWEEN = {"pgic_core", "pgic_plugins", "PIL", "imageio"}
 _collector: ContextVar[list[str] | None] = ContextVar("pgic_losses", default=None)
@@ -45,7 +45,7 @@ def report(name: str, losses: Sequence[str]) -> None:
         return
     notes = _collector.get()
     if notes is None:
-        warnings.warn(PgiWarning(sentence(name, losses)), stacklevel=_callers_level())
+        warnings.warn(PgiWarning(sentence(name, losses)), stacklevel=callers_level())
     else:
         notes.extend(losses)
 
@@ -55,7 +55,7 @@ def sentence(name: str, losses: Sequence[str]) -> str:
     return f"{name} " + "; it ".join(losses) + "."
 
 
-def _callers_level() -> int:
+def callers_level() -> int:
     """The stack level of whoever called pgic, be it through Pillow or imageio."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _BETWEEN:

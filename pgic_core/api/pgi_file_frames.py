@@ -37,7 +37,7 @@ class FrameChanges:
 
     Attributes:
         blocks: uint8 (ceil(H / 64), ceil(W / 64)) of the stored picture, before EXIF orientation: 0 for a
-            block that is as in the reference, else how much of it changed, up to 255.
+            block in which the scene did not change, else by how much it did, up to 255.
         key: whether the frame is a key frame, which needs no other and counts as changed everywhere.
         reference: number of the frame that it changes; its own for a key frame.
         size: width and height of the picture.

@@ -63,8 +63,8 @@ class CodedFacts:
         exact: bool (ceil(H / 8), ceil(W / 8)), blocks of the learned codec that are kept bit for bit.
         exact_bytes: length of their pixels.
         near_blocks: how many further blocks are kept nearly exact.
-        changes: of a change frame, uint8 (ceil(H / 64), ceil(W / 64)): 0 for blocks that are as in the frame
-            that it changes, else by how much they changed.
+        changes: of a change frame, uint8 (ceil(H / 64), ceil(W / 64)): 0 for blocks in which the scene
+            did not change, else by how much it did.
     """
 
     quality: int | None = None

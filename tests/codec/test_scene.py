@@ -11,9 +11,11 @@ from skimage import data
 from pgic_core.codec.homography import SUBPIXELS, Homography, resampled
 from pgic_core.codec.learned.change_image import ChangeImage
 from pgic_core.codec.learned.change_opening import open_change
+from pgic_core.codec.learned.change_stream import ChangeHeader, serialise_change
 from pgic_core.codec.learned.decoder import LearnedImage
 from pgic_core.codec.learned.encoder import encode_learned
 from pgic_core.codec.learned.warped_image import WarpedImage
+from pgic_core.codec.sequence import scene as scene_module
 from pgic_core.codec.sequence.alignment import align
 from pgic_core.codec.sequence.canvas import SourceCanvas
 from pgic_core.codec.sequence.detection import amounts_of, block_means, detect
@@ -229,3 +231,107 @@ def test_damage_of_a_moved_frame_is_marked_wherever_it_shows(photo: NDArray[np.u
     differs = (shown != image.decode(DecodeOptions())[0]).any(2)
     assert differs.any()
     assert mask[differs].all()
+
+
+def test_exact_blocks_stay_while_others_are_coded_again(photo: NDArray[np.uint8]) -> None:
+    rgb, exact = photo[:256, :320], np.zeros((32, 40), np.bool_)
+    exact[9:14, 9:14] = True
+    payload = payload_of(encode_learned(rgb, model=default_model(), quality=60, exact=exact), 320, 256)
+    scene = Scene(LearnedImage(payload.read, payload.length, 320, 256, payload.limits), rgb)
+    frame = rgb.copy()
+    frame[:, 192:] //= 2
+    coded = scene.code(frame, effort=2, threads=1)
+    assert coded is not None
+    scene.advance(coded, payload_of(coded.payload, 320, 256))
+    shown = scene.canvas.decode(DecodeOptions())[0]
+    np.testing.assert_array_equal(shown[72:112, 72:112], rgb[72:112, 72:112])
+    assert np.abs(shown[:, 192:].astype(int) - frame[:, 192:]).mean() < 5
+
+
+def test_where_much_changed_the_rest_is_coded_if_it_pays(photo: NDArray[np.uint8]) -> None:
+    """Light that is too weak to count as a change is coded beside one, and the map stays 0 there."""
+    rgb = photo[:256, :320].astype(int)
+    frame = np.clip(rgb + 1, 0, 255)
+    alone, beside = frame.copy(), frame.copy()
+    beside[:, :128] = 255 - rgb[:, :128]
+    for shown, expected in ((alone, False), (beside, True)):
+        scene = scene_of(rgb.astype(np.uint8), 90)
+        coded = scene.code(shown.astype(np.uint8), effort=2, threads=1)
+        assert coded is not None
+        image = scene.advance(coded, payload_of(coded.payload, 320, 256))
+        assert isinstance(image, ChangeImage)
+        assert bool(image.change.changed[:, 3:].any()) == expected
+        assert not image.change.amounts[:, 3:].any()
+
+
+def test_a_restored_place_is_compared_with_what_is_stored(photo: NDArray[np.uint8]) -> None:
+    """Light grows while something passes again and again, and goes on growing when it is gone."""
+    rgb = photo[:192, :256].astype(np.float32)
+    scene = scene_of(rgb.astype(np.uint8), 20)
+    own = np.abs((scene.canvas.decode(DecodeOptions())[0] - rgb)[64:128, 64:128].mean())
+    ages = []
+    for number in range(1, 24):
+        frame = rgb + 0.4 * number
+        light = frame[64:128, 64:128].copy()
+        if number % 2 and number < 17:
+            frame[70:120, 70:120] = (220, 190, 40)
+        coded = scene.code(noisy(frame.clip(0, 255).astype(np.uint8), number, 1), effort=2, threads=1)
+        assert coded is not None
+        image = scene.advance(coded, payload_of(coded.payload, 256, 192))
+        assert isinstance(image, ChangeImage)
+        ages.append(int(image.change.ages.max()))
+        if number >= 17:
+            shown = scene.canvas.decode(DecodeOptions())[0][64:128, 64:128]
+            assert abs((shown - light).mean()) < own + 2.5
+    assert max(ages) > 0
+
+
+def test_an_encoder_counts_states_as_readers_do(
+    photo: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scene_module, "_MOST_BYTES_STILL", np.inf)  # no key frames, whatever changes cost
+    monkeypatch.setattr(scene_module, "_MOST_CHANGES", np.inf)
+    rgb, random = photo[:192, :256], np.random.default_rng(8)
+    scene = scene_of(rgb, 50)
+    for number in range(7):
+        frame = rgb.copy()
+        frame[:, :120] = frame[:, :120] * random.uniform(0.6, 1)
+        left = int(random.integers(0, 190))
+        frame[60:120, left : left + 60] = random.integers(0, 255, 3)
+        coded = scene.code(noisy(frame, number, 1), effort=1, threads=1)
+        assert coded is not None
+        scene.advance(coded, payload_of(coded.payload, 256, 192))
+    compared, grid, canvas = 0, scene.canvas.grid, scene.canvas
+    for age in range(1, 5):
+        ages, modes = np.full((3, 4), age, np.uint8), np.zeros((3, 4), np.uint8)
+        header = ChangeHeader(grid, 0, 0, None, modes, ages, ages, None, None, False)
+        data = serialise_change(header, ([b""], [b""]), [], grid)
+        stored = open_change(payload_of(data, 256, 192), canvas).decode(DecodeOptions())[0]
+        means = scene._earlier._means[age - 1]
+        for row, column in np.ndindex(3, 4):
+            expected = means[16 * row + 4 : 16 * row + 12, 16 * column + 4 : 16 * column + 12].mean((0, 1))
+            if np.isfinite(expected).all():
+                there = slice(64 * row + 16, 64 * row + 48), slice(64 * column + 16, 64 * column + 48)
+                assert np.abs(stored[there].mean((0, 1)) - expected).max() < 6
+                compared += 1
+    assert compared > 20
+
+
+def test_costly_changes_are_followed_by_a_key_frame(
+    photo: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader of a frame reads all changes before it, so they are bounded by what the key frame takes."""
+    monkeypatch.setattr(scene_module, "_MOST_CHANGES", 2.0)
+    rgb, random = photo[:192, :256], np.random.default_rng(3)
+    scene, total = scene_of(rgb, 40), 0
+    key = len(b"".join(encode_learned(rgb, model=default_model(), quality=40)))
+    for number in range(40):
+        frame = rgb.copy()
+        frame[:, :120] = frame[:, :120] * random.uniform(0.4, 1)
+        coded = scene.code(noisy(frame, number, 3), effort=1, threads=1)
+        if coded is None:
+            break
+        total += sum(map(len, coded.payload))
+        scene.advance(coded, payload_of(coded.payload, 256, 192))
+    assert coded is None
+    assert 2 * key < total < 3.5 * key

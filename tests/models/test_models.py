@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import skimage.data
 
 import pgic_core
 from pgic_core.errors import PgiModelError, PgiOptionError
@@ -97,6 +98,33 @@ def test_a_folder_of_ones_own_is_searched(copy: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("PGIC_MODEL_UNSIGNED", "1")
     monkeypatch.setenv("PGIC_MODEL", "mine")
     assert default_model().folder == copy
+
+
+def test_files_of_two_models_decode_side_by_side(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with np.load(copy / "tables.npz") as stored:
+        tables = dict(stored)
+    tables["step_exponent"] = tables["step_exponent"] - 4
+    np.savez(copy / "tables.npz", **tables)
+    manifest = json.loads((copy / "manifest.json").read_text())
+    (copy / "manifest.json").write_text(json.dumps(manifest | {"id": "other"}))
+    reseal(copy)
+    photo = skimage.data.astronaut()[60:188, 150:310]
+    own = pgic_core.encode(photo, quality=50, codec="learned")
+    shown = pgic_core.decode(own)
+    with monkeypatch.context() as patched:
+        patched.setenv("PGIC_MODEL_PATH", str(copy.parent))
+        patched.setenv("PGIC_MODEL_UNSIGNED", "1")
+        others = pgic_core.encode(photo, quality=50, model="other")
+        assert pgic_core.inspect(others).model_digest != pgic_core.inspect(own).model_digest
+        finer = pgic_core.decode(others)
+        errors = [np.square(np.float32(made) - photo).mean() for made in (shown, finer)]
+        assert errors[1] < 0.9 * errors[0]
+        for _ in range(2):
+            assert np.array_equal(pgic_core.decode(own), shown)
+            assert np.array_equal(pgic_core.decode(others), finer)
+    with pytest.raises(PgiModelError, match="is not installed"):
+        pgic_core.decode(others)
+    assert np.array_equal(pgic_core.decode(own), shown)
 
 
 def test_damaged_models_are_named(copy: Path) -> None:

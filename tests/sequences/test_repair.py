@@ -50,6 +50,7 @@ def repaired(path: Path, data: bytes) -> bytes:
     return path.read_bytes()
 
 
+@pytest.mark.filterwarnings("ignore:The file is damaged. Its header is restored")
 @pytest.mark.parametrize("number", range(FRAMES))
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.95])
 def test_a_frame_is_restored(protected: bytes, tmp_path: Path, number: int, share: float) -> None:

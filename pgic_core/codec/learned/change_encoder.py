@@ -107,7 +107,7 @@ class _Part:
         z: ``(Z, h, w)`` of ``outer``, of the states that modes refer to.
         new_z: likewise, of this frame where positions changed.
         symbols: int16 ``(h, w, 4 M)``, cells of ``outer``, of the states that modes refer to.
-        changed: bool ``(h, w)`` of ``outer``, positions to code here.
+        candidates: bool ``(h, w)`` of ``outer``, positions to code here if it pays.
         restored: bool likewise, where modes refer to an earlier state.
         modes: uint8 likewise, found so far.
         cost: least cost of each position so far.
@@ -118,7 +118,7 @@ class _Part:
     z: NDArray[np.int16]
     new_z: NDArray[np.int16]
     symbols: NDArray[np.int16]
-    changed: NDArray[np.bool_]
+    candidates: NDArray[np.bool_]
     restored: NDArray[np.bool_]
     modes: NDArray[np.uint8]
     cost: NDArray[np.float64]
@@ -141,23 +141,24 @@ class _ChangeEncoder:
         self._row_map = RowMap.of(self._model, header.quality)
         self._cdfs = CdfTable.of(self._model)
         self._thresholds = row_thresholds(self._cdfs, drop=effort > 1)
-        self._changed = picture.candidates
+        self._candidates = picture.candidates
+        self._ages = np.where(picture.candidates, picture.ages, np.uint8(0))
         self._exact = self._exact_blocks()
         self._seen = Inpainted(picture.rgb, self._exact, self._grid, threads)
-        self._modes = np.zeros(self._changed.shape, np.uint8)
-        self._z = np.zeros((self._model.hyper, *self._changed.shape), np.int16)
+        self._modes = np.zeros(self._candidates.shape, np.uint8)
+        self._z = np.zeros((self._model.hyper, *self._candidates.shape), np.int16)
 
     def code(self) -> tuple[list[bytes], ChangeHeader]:
         """The payload in pieces, and its header."""
         whole, picture = self._grid.padded, self._picture
-        tiles = restored_reader(self._reference, picture.ages)
+        tiles = restored_reader(self._reference, self._ages)
         packed: dict[int, tuple[bytes, bytes]] = {}
         for inner in self._areas():
             part = self._prepare(inner, tiles)
             self._choose(part)
             self._modes[inner.inside(whole, Z_STRIDE)] = part.modes[inner.inside(part.outer, Z_STRIDE)]
             packed |= self._pack(part, inner)
-        ages = np.where(self._modes == NEW, np.uint8(0), picture.ages)
+        ages = np.where(self._modes == NEW, np.uint8(0), self._ages)
         header = ChangeHeader(
             self._grid,
             picture.left,
@@ -191,7 +192,7 @@ class _ChangeEncoder:
     def _exact_blocks(self) -> NDArray[np.bool_] | None:
         """Blocks to carry without loss, all of them in changed positions."""
         picture, side = self._picture, Z_STRIDE // EXACT_SIDE
-        if not self._changed.any():
+        if not self._candidates.any():
             return None
         rows, columns = -(-self._grid.height // EXACT_SIDE), -(-self._grid.width // EXACT_SIDE)
         chosen = np.zeros((rows, columns), np.bool_) if picture.exact is None else picture.exact.copy()
@@ -200,7 +201,7 @@ class _ChangeEncoder:
                 picture.rgb, self._grid, self._model, self._cdfs, self._thresholds, self._threads
             )
             chosen |= search.blocks(self._quality)
-        chosen &= self._changed.repeat(side, 0).repeat(side, 1)[:rows, :columns]
+        chosen &= self._candidates.repeat(side, 0).repeat(side, 1)[:rows, :columns]
         return chosen if chosen.any() else None
 
     def _exact_parts(self, header: ChangeHeader) -> list[tuple[int, bytes]]:
@@ -223,20 +224,22 @@ class _ChangeEncoder:
         """Rectangles that hold all changed positions of the tiles that they touch."""
         whole, tile = self._grid.padded, self._grid.tile
         for block in blocks(whole, tile, block_pixels(whole)):
-            found = {index: box for index in self._grid.touching(block) if (box := self._changed_box(index))}
+            found = {
+                index: box for index in self._grid.touching(block) if (box := self._candidate_box(index))
+            }
             if not found:
                 continue
             around = hull(found.values())
-            filled = self._changed[around.inside(whole, Z_STRIDE)].mean()
+            filled = self._candidates[around.inside(whole, Z_STRIDE)].mean()
             if filled >= _DENSE:
                 yield around
             else:
                 yield from found.values()
 
-    def _changed_box(self, index: int) -> Rectangle | None:
+    def _candidate_box(self, index: int) -> Rectangle | None:
         """The rectangle around the changed positions of a tile."""
         box = self._grid.box(index)
-        rows, columns = np.nonzero(self._changed[box.inside(self._grid.padded, Z_STRIDE)])
+        rows, columns = np.nonzero(self._candidates[box.inside(self._grid.padded, Z_STRIDE)])
         if not len(rows):
             return None
         return type(box)(
@@ -254,7 +257,7 @@ class _ChangeEncoder:
         z, symbols = self._reference_symbols(outer, tiles)
         changed = np.zeros(z.shape[1:], np.bool_)
         here = inner.inside(outer, Z_STRIDE)
-        changed[here] = self._changed[inner.inside(whole, Z_STRIDE)]
+        changed[here] = self._candidates[inner.inside(whole, Z_STRIDE)]
         area = inner.grown(model.halo("hyper_analysis"), Z_STRIDE, whole)
         out = model.network("hyper_analysis")(
             {
@@ -267,7 +270,7 @@ class _ChangeEncoder:
         fresh[self._row_map.z_rows == 0] = 0
         new_z = z.copy()
         new_z[:, *here] = np.where(changed[here], fresh, z[:, *here])
-        restored = self._picture.ages[outer.inside(whole, Z_STRIDE)] > 0
+        restored = self._ages[outer.inside(whole, Z_STRIDE)] > 0
         modes, cost = np.zeros(changed.shape, np.uint8), np.full(changed.shape, np.inf)
         return _Part(outer, latent, z, new_z, symbols, changed, restored, modes, cost)
 
@@ -298,13 +301,13 @@ class _ChangeEncoder:
     def _choose(self, part: _Part) -> None:
         """Find the cheapest mode of each changed position."""
         for mode in (UNCHANGED, NEW, *_TRIED):
-            modes = np.where(part.changed, np.uint8(mode), np.uint8(UNCHANGED))
+            modes = np.where(part.candidates, np.uint8(mode), np.uint8(UNCHANGED))
             symbols, decoded, rows = self._coded(part, modes)
             bits = _MODE_BITS * part.restored
             if mode != UNCHANGED:
                 bits = self._bits(part, modes, symbols, rows)
             error = self._error(part, decoded)
-            cost = np.where(part.changed, _BIT * bits + error, np.inf)
+            cost = np.where(part.candidates, _BIT * bits + error, np.inf)
             if mode == UNCHANGED:
                 cost[self._with_exact(part.outer)] = np.inf
             better = cost < part.cost
@@ -399,7 +402,7 @@ class _ChangeEncoder:
                 segments.append((rows.counts, from_cells(rows, cells[:, :, channels])))
             return encode_segments(self._cdfs, segments[:2]), encode_segments(self._cdfs, segments[2:])
 
-        tiles = [tile for tile in self._grid.touching(inner) if self._changed_box(tile)]
+        tiles = [tile for tile in self._grid.touching(inner) if self._candidate_box(tile)]
         return dict(zip(tiles, map_tiles(pack, tiles, self._threads), strict=True))
 
     def _tile_of(

@@ -145,7 +145,7 @@ def restored_reader(reference: LearnedImage, ages: NDArray[np.uint8]) -> TileRea
         reference: the canvas.
         ages: uint8 ``(h, w)`` of its positions; 0 for those that stay.
     """
-    if not ages.any() or not isinstance(reference, ChangeImage):
+    if not ages.any():
         return reference.reader(raise_damage=True)
     modes, amounts = np.full(ages.shape, UNCHANGED, np.uint8), np.zeros(ages.shape, np.uint8)
     header = ChangeHeader(
@@ -154,8 +154,11 @@ def restored_reader(reference: LearnedImage, ages: NDArray[np.uint8]) -> TileRea
     nothing = dict.fromkeys(header.changed_tiles(), Part(0, 0, 0))
     index = ChangeIndex({LAYERS[0]: nothing, EXACT: {}, LAYERS[1]: nothing}, 0)
     restoring = CanvasChange(header, index, lambda offset, length: b"")
-    changes = *reference.changes, restoring
-    key, left, top = reference.key, reference.left, reference.top
+    key, left, top = reference, 0, 0
+    changes: tuple[CanvasChange, ...] = (restoring,)
+    if isinstance(reference, ChangeImage):
+        key, left, top = reference.key, reference.left, reference.top
+        changes = *reference.changes, restoring
     return CanvasReader(reference.model, reference.header, key, left, top, changes, raise_damage=True)
 
 
@@ -240,7 +243,7 @@ class CanvasExact:
             there = area.shifted(-shift[0], -shift[1]).overlap(own.padded)
             if there.width <= 0 or there.height <= 0:
                 continue
-            seen = self._shown(number)[there.shifted(*shift).reduced(EXACT_SIDE).inside(self._blocks_box)]
+            seen = self._last[there.shifted(*shift).reduced(EXACT_SIDE).inside(self._blocks_box)] <= number
             outer, inner = area.reduced(scale), there.shifted(*shift).reduced(scale)
             row, column = inner.top - outer.top, inner.left - outer.left
             side = EXACT_SIDE // scale

@@ -44,7 +44,7 @@ OLDEST = 7
 """The highest age: so many states of a position before its last one can be referred to."""
 _MODE_STEP, _UNSHIFTED = 4, 4
 _AGE_SHIFT, _MODE_MASK = 4, 15
-_VERSION, _WITH_AGES = 1, 2
+_VERSION, _SECOND_VERSION = 1, 2
 _CHANGED, _FILTER, _EXACT, _NEUTRAL, _GROWS, _WARP, _NO_FILTER = (1 << bit for bit in range(7))
 _FLAGS = (1 << 7) - 1
 _SHORTEST = 2 + 1 + 4
@@ -195,7 +195,7 @@ def serialise_change(
         variable += varint(len(packed)) + packed
     variable += packed_index(layers, exact)
     later = header.ages.any() or not header.amounts[where].all()
-    version = _WITH_AGES if later else _VERSION
+    version = _SECOND_VERSION if later else _VERSION
     start = bytes([version, flags]) + varint(len(variable)) + variable
     checked = start + struct.pack("<I", zlib.crc32(start))
     return [checked, *layers[0], *(part for _, part in exact), *layers[1]]
@@ -219,7 +219,7 @@ def parse_change(
     if length < _SHORTEST:
         raise PgiTruncatedError("The change frame is too short for its header.")
     front = read(0, min(length, _FRONT))
-    if front[0] not in (_VERSION, _WITH_AGES) or front[1] & ~_FLAGS:
+    if front[0] not in (_VERSION, _SECOND_VERSION) or front[1] & ~_FLAGS:
         raise PgiUnsupportedError("The change frame is of a version that this pgic cannot decode.")
     flags, cursor = front[1], Cursor(front[2:])
     size = cursor.varint(length)
@@ -298,7 +298,7 @@ def _read_modes(
     data = np.frombuffer(inflated(cursor, 0, 2 * count, "The map of changes"), np.uint8)
     first, found = data[:count], data[count:]
     modes, ages = first & np.uint8(_MODE_MASK), first >> np.uint8(_AGE_SHIFT)
-    if len(first) < count or not first.any() or ages.max() > (OLDEST if version == _WITH_AGES else 0):
+    if len(first) < count or not first.any() or ages.max() > (OLDEST if version == _SECOND_VERSION else 0):
         raise PgiFormatError("The map of changes does not have one mode for each position.")
     if (ages[modes == NEW] > 0).any():
         raise PgiFormatError("The map of changes gives an age to a position that is new.")

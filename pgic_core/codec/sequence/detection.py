@@ -53,7 +53,7 @@ def block_means(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def detect(
     before: NDArray[np.float32], now: NDArray[np.float32], promised: float
-) -> tuple[NDArray[np.bool_], NDArray[np.float32], float]:
+) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
     """Find the positions of z in which a picture changed.
 
     Args:
@@ -63,15 +63,13 @@ def detect(
             more has changed.
 
     Returns:
-        bool ``(h, w)``; the root mean square of the change, in grey levels, float32 ``(h, w)``; and how much
-        of that is noise.
+        bool ``(h, w)``; and the root mean square of the change, in grey levels, float32 ``(h, w)``.
     """
     difference, scene = now - before, before
     height, width = before.shape[0] * BLOCK // Z_STRIDE, before.shape[1] * BLOCK // Z_STRIDE
     square = np.square(difference).reshape(height, -1, width, before.shape[1] // width, 3)
     amount = np.sqrt(square.mean((1, 3)).max(2))
     changed = np.zeros((height, width), np.bool_)
-    finest = min(_noise(difference), _MOST_NOISE)
     for side, levels in _LEVELS.items():
         if side > BLOCK:
             difference, scene = _halved(difference), _halved(scene)
@@ -82,7 +80,7 @@ def detect(
         changed |= count >= _LEAST_BLOCKS[side]
     mean = _halved(_halved(difference))
     changed |= (np.abs(mean) > max(promised, _SIGMAS * min(_noise(mean), _MOST_NOISE))).any(2)
-    return changed, amount, finest
+    return changed, amount
 
 
 def amounts_of(changed: NDArray[np.bool_], amount: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..learned.change_stream import OLDEST
 from ..tiles_and_windows import Z_STRIDE
-from .detection import BLOCK
+from .detection import BLOCK, block_means
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,6 +54,24 @@ class EarlierStates:
             least[closer], chosen[closer] = distance[closer], age
         ages[where] = chosen
         return ages
+
+    def restored(self, rgb: NDArray[np.uint8], ages: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A picture with the block means that some positions had before.
+
+        Later frames are compared with what is stored, which is that, and not with the frame that it was good
+        enough for: or the difference between the two could grow with every frame.
+
+        Args:
+            rgb: uint8 ``(H, W, 3)``.
+            ages: uint8 ``(h, w)`` of z positions; 0 for those that stay.
+        """
+        now = block_means(rgb)
+        wanted = now.copy()
+        for age in np.unique(ages[ages > 0]).tolist():
+            blocks = (ages == age).repeat(_SIDES, 0).repeat(_SIDES, 1)
+            wanted[blocks] = self._means[age - 1][blocks]
+        offset = (wanted - now).repeat(BLOCK, 0).repeat(BLOCK, 1)[: rgb.shape[0], : rgb.shape[1]]
+        return np.clip(np.rint(rgb + offset), 0, 255).astype(np.uint8)
 
     def push(
         self, before: NDArray[np.float32], changed: NDArray[np.bool_], unusable: NDArray[np.bool_]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +13,7 @@ from ..homography import Homography
 from ..learned.change_encoder import CanvasPicture, encode_change, is_neutral
 from ..learned.change_image import ChangeImage, canvas_of
 from ..learned.change_opening import open_change
-from ..learned.change_stream import NEW
+from ..learned.change_stream import NEW, UNCHANGED
 from ..learned.hard_blocks import promised_error
 from ..learned.stream import EXACT_SIDE
 from ..learned.warped_image import WarpedImage
@@ -40,18 +40,16 @@ _LEAST_GAIN, _LEAST_AGREEMENT = 0.15, 0.5
 """A frame is aligned if so much more of what has structure looks as before then, and at least this much."""
 _LEAST_STRUCTURE, _ALIKE = 1.5, 0.6
 """Mean size of structure in grey levels from which on it counts; and the share of it that may differ."""
-_MOST_BYTES = 0.85
-"""A moved frame that takes more than this share of its key frame is better coded as a key frame: from there
-others need not be warped as far."""
+_MOST_BYTES_STILL, _MOST_BYTES_MOVED = 1.0, 0.85
+"""A frame that takes more than this share of its key frame is better coded as one: if it was moved, others
+need not be warped as far from there."""
 _MOST_CHANGES = 7.0
 """After changes of so many times the bytes of a key frame, another one follows: a reader that opens a frame
 reads all before it, and should need no more than twice the time of a key frame on average."""
 _FRESH = 63.75
 """What counts as the change of a position that no frame showed before: the most that a file can say."""
-_NOTICED = 0.3
-"""A position may be coded where it differs by more than this share of the error that coding leaves."""
-_NOISE_SPREAD = 1.5
-"""Noise differs by up to so much from place to place, and from its estimate."""
+_MUCH = 0.3
+"""Where this share of the positions changed, all may be coded: light that changed them reached others."""
 _LEAST_PROMISED, _MOST_PROMISED = 1.0, 2.0
 """Grey levels by which the mean of a position may always, and may at most, differ from what is stored."""
 
@@ -94,8 +92,7 @@ class _Found:
 
     Attributes:
         changed: bool ``(h, w)`` of z positions.
-        candidates: bool ``(h, w)``, positions that may pay to be coded: changed ones, and others in which
-            noise or light differ by more than coding would.
+        candidates: bool ``(h, w)``, positions that are coded if it pays: changed ones, and others with them.
         ages: of :class:`.change_encoder.CanvasPicture`.
         amount: float32 ``(h, w)``, by how many grey levels.
         agreement: how much of what has structure, in what both show, looks the same.
@@ -203,17 +200,17 @@ class Scene:
         found = self._detected(placed)
         if moving and found.agreement < _STILL:
             placed, found = self._aligned(rgb, placed, found)
-        changed, ages = found.changed, found.ages
+        candidates, ages = found.candidates, found.ages
         if exact is not None:
             if placed.corners is not None or placed.covered is not None:
                 return None
-            asked = _positions(exact, changed.shape)
-            changed, ages = changed | asked, np.where(asked, np.uint8(0), ages)
+            asked = _positions(exact, candidates.shape)
+            candidates, ages = candidates | asked, np.where(asked, np.uint8(0), ages)
         picture = CanvasPicture(
             placed.rgb,
             placed.canvas.grid,
-            changed | found.candidates,
-            amounts_of(changed, found.amount),
+            candidates,
+            amounts_of(found.changed, found.amount),
             ages,
             placed.left,
             placed.top,
@@ -223,9 +220,13 @@ class Scene:
         payload, header = encode_change(picture, self._canvas, effort=effort, threads=threads)
         if (header.modes == NEW).mean() > _MOST_NEW:
             return None
-        if placed.corners is not None and sum(map(len, payload)) > _MOST_BYTES * self._key_bytes:
+        most = _MOST_BYTES_STILL if placed.covered is None else _MOST_BYTES_MOVED
+        if sum(map(len, payload)) > most * self._key_bytes:
             return None
         last, source = Last(rgb, placed.map), placed.coded(header.changed)
+        restored = np.where(header.modes == UNCHANGED, header.ages, np.uint8(0))
+        if restored.any():
+            source = replace(source, rgb=self._earlier.restored(source.rgb, restored))
         return CodedChange(payload, last, source, header.changed, placed.covered is not None)
 
     def advance(self, coded: CodedChange, payload: Payload) -> CodedImage:
@@ -266,31 +267,28 @@ class Scene:
         """What differs between a frame and the canvas."""
         before, now = block_means(placed.canvas.rgb), block_means(placed.rgb)
         if placed.covered is None:
-            changed, amount, noise = detect(before, now, self._promised())
-            candidates = changed | self._noticed(amount, noise)
+            changed, amount = detect(before, now, self._promised())
             exact = self._canvas.header.exact
-            free = candidates if exact is None else candidates & ~_positions(exact, changed.shape)
-            ages = self._earlier.ages(before, now, free)
+            # Exact blocks would vanish from a position that is only coded more closely.
+            free = np.ones_like(changed) if exact is None else ~_positions(exact, changed.shape)
+            candidates = changed | free if changed.mean() > _MUCH else changed
+            ages = self._earlier.ages(before, now, candidates & free)
             return _Found(changed, candidates, ages, amount, _agreement(before, now, None))
         covered, known = _mostly(placed.covered), np.ones(before.shape[:2], np.bool_)
         if placed.canvas.known is not None:
             known = _mostly(placed.canvas.known)
         both = covered & known
         seen = np.where(both[:, :, None], now, before)
-        changed, amount, noise = detect(before, seen, self._promised())
-        candidates = changed | self._noticed(amount, noise)
+        changed, amount = detect(before, seen, self._promised())
         sides = Z_STRIDE // BLOCK
         shape = changed.shape[0], sides, changed.shape[1], sides
         fresh = (covered & ~known).reshape(shape).any((1, 3))
+        shown = covered.reshape(shape).any((1, 3))
+        candidates = changed | fresh | shown if changed.mean() > _MUCH else changed | fresh
         agreement = _agreement(before, now, both)
         amount = np.where(fresh, np.float32(_FRESH), amount)
         ages = np.zeros(changed.shape, np.uint8)
-        return _Found(changed | fresh, candidates | fresh, ages, amount, agreement)
-
-    def _noticed(self, amount: NDArray[np.float32], noise: float) -> NDArray[np.bool_]:
-        """Positions that differ by more than a share of the error that coding leaves, noise apart."""
-        least = (_NOTICED * self._error()) ** 2 + (_NOISE_SPREAD * noise) ** 2
-        return np.asarray(np.square(amount) > least, np.bool_)
+        return _Found(changed | fresh, candidates, ages, amount, agreement)
 
     def _error(self) -> float:
         """The root mean square of the error that coding leaves in busy parts, in grey levels."""
