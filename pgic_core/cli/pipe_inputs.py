@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 from typing import IO
 
@@ -34,12 +36,21 @@ def read_stream(stream: IO[bytes], what: str) -> bytes:
         what: its name, for the message.
 
     Raises:
-        PgiInputError: it cannot be read.
+        PgiInputError: it cannot be read, or is a device such as ``/dev/zero``, which never ends.
         PgiLimitError: there is more than ``stream_bytes``.
     """
     limits = Limits.from_environment()
     data = bytearray()
     while piece := stream.read(_CHUNK):
+        if not data and _is_device(stream):
+            raise PgiInputError("This is a device, not a file or a pipe.")
         data += piece
         limits.check("stream_bytes", len(data), what)
     return bytes(data)
+
+
+def _is_device(stream: IO[bytes]) -> bool:
+    try:
+        return stat.S_ISCHR(os.fstat(stream.fileno()).st_mode)
+    except OSError:  # no file of the system's
+        return False

@@ -15,7 +15,7 @@ from ..errors import PgiOptionError
 from ..hooks import find_roi
 from .roi_argument import ANNOTATIONS
 from .roi_grid import box_cover, fit, grid_shape
-from .shape_importance import shape_of, stored_mask, stored_point
+from .shape_importance import counted_shapes, shape_of, stored_mask, stored_point
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,7 +87,8 @@ def blocks_of(
         bool (ceil(H / 8), ceil(W / 8)) of the stored picture.
 
     Raises:
-        PgiOptionError: regions are none of these, have another shape, or lie outside the picture.
+        PgiOptionError: regions are none of these, have another shape, or lie outside the picture; or there
+            are too many.
     """
     if isinstance(regions, Image.Image):
         if regions.mode not in ("1", "L"):
@@ -103,7 +104,7 @@ def blocks_of(
             f"{', or the name of a model' if name == 'exact' else ''}, not {type(regions).__name__}."
         )
     blocks = np.zeros(grid_shape(height, width, EXACT_SIDE), np.bool_)
-    for item in regions:
+    for item in counted_shapes(regions):
         blocks |= _blocks_of_shape(item, height, width, orientation, name)
     return blocks
 

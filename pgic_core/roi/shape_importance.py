@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,17 @@ if TYPE_CHECKING:
 
     Point = tuple[float, float]
 
-__all__ = ["importance_of_mask", "importance_of_shapes", "shape_of", "stored_mask", "stored_point"]
+__all__ = [
+    "counted_shapes",
+    "importance_of_mask",
+    "importance_of_shapes",
+    "shape_of",
+    "stored_mask",
+    "stored_point",
+]
+
+_MOST_SHAPES = 4096
+"""Each is drawn by itself; a mask says as much of any number of them."""
 
 _REDUCTION = 8
 """Pixels along one side of the cells that polygons are drawn on."""
@@ -41,10 +51,10 @@ def importance_of_shapes(
         float32 of :func:`.roi_grid.grid_shape`, 0 to 1: a block counts as soon as a shape touches it.
 
     Raises:
-        PgiOptionError: an item is none of these, or lies outside the picture.
+        PgiOptionError: an item is none of these, or lies outside the picture; or there are too many.
     """
     importance = np.zeros(grid_shape(height, width), np.float32)
-    for item in shapes:
+    for item in counted_shapes(shapes):
         shape, weight = shape_of(item)
         points = [stored_point(point, orientation, height, width) for point in shape.points]
         if isinstance(shape, Box):
@@ -128,6 +138,20 @@ def stored_point(point: Point, orientation: int, height: int, width: int) -> Poi
         x, y = y, x
     # The orientations whose stored columns, and rows, run against those of the upright picture.
     return (width - x if orientation in (2, 3, 7, 8) else x, height - y if orientation in (3, 4, 6, 7) else y)
+
+
+def counted_shapes(shapes: Iterable[object]) -> Iterator[object]:
+    """The same shapes.
+
+    Raises:
+        PgiOptionError: there are too many.
+    """
+    for number, item in enumerate(shapes):
+        if number == _MOST_SHAPES:
+            raise PgiOptionError(
+                f"There are more than {_MOST_SHAPES:,} regions; give a mask of them instead."
+            )
+        yield item
 
 
 def shape_of(item: object) -> tuple[Box | Polygon, float]:

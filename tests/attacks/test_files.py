@@ -210,6 +210,19 @@ def test_a_photo_is_never_handed_to_another_program() -> None:
     assert not Path("x.pgi").exists()
 
 
+@pytest.mark.parametrize("option", ["--exact", "--roi"])
+def test_hundreds_of_thousands_of_regions(option: str) -> None:
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (96, 96, 3), np.uint8)).save("photo.png")
+    Path("boxes.json").write_text(json.dumps([[0, 0, 9, 9]] * 200_000))
+    done = command("encode", "--codec", "learned", option, "boxes.json", "photo.png", "out.pgi").check(1)
+    assert b"more than 4,096 regions" in done.stderr
+
+
+def test_a_device_never_ends() -> None:
+    done = command("encode", "/dev/zero", "out.pgi").check(1)
+    assert b"This is a device, not a file or a pipe." in done.stderr
+
+
 def test_a_jpeg_of_thousands_of_scans() -> None:
     """Each empty scan of a few bytes costs a walk over 67 megapixels."""
     buffer = io.BytesIO()
