@@ -51,6 +51,7 @@ def test_figures_are_those_of_the_codecs(report: Path, folder: Path) -> None:
         "raw",
         "pgic",
         "pgic preview",
+        "pgic preview 1/4",
         "pgic fast 1/2",
         "pgic fast 1/4",
         "pgic fine",
