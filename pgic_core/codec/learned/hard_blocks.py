@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .screening import HIGH_CONTRAST, screen
+from .block_screening import HIGH_CONTRAST, screen
 from .stream import EXACT_SIDE
 
 if TYPE_CHECKING:
