@@ -5,7 +5,7 @@ none on three things: the finest luma pattern along both axes at once, fine patt
 beyond the range of their integer layers. All three show in second differences of neighbouring pixels. At low
 qualities they also drop points on a calm ground, such as stars and lamps at night.
 
-The search has two steps: :mod:`.screening` looks at the whole picture, and the few blocks that pass are
+The search has two steps: :mod:`.block_screening` looks at the whole picture, and the few blocks that pass are
 measured. Even these are only suspected: :mod:`.exact_search` decodes them and decides.
 """
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .screening import HIGH_CONTRAST, screen
+from .block_screening import HIGH_CONTRAST, screen
 from .stream import EXACT_SIDE
 
 if TYPE_CHECKING:
