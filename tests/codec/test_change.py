@@ -17,7 +17,13 @@ from pgic_core.codec.learned.change_to_still import still_of
 from pgic_core.codec.learned.decoder import LearnedImage
 from pgic_core.codec.learned.encoder import encode_learned
 from pgic_core.codec.tiles_and_windows import Grid
-from pgic_core.errors import PgiChecksumError, PgiError, PgiFormatError, PgiTruncatedError
+from pgic_core.errors import (
+    PgiChecksumError,
+    PgiError,
+    PgiFormatError,
+    PgiLimitError,
+    PgiTruncatedError,
+)
 from pgic_core.limits import Limits
 from pgic_core.models import Model, Network, default_model
 from pgic_core.options import DecodeOptions
@@ -396,3 +402,15 @@ def test_a_frame_cut_short_says_so(chain: list[LearnedImage]) -> None:
     for length in (0, 5, 20, len(data) - 1):
         with pytest.raises(PgiFormatError):
             pixels(opened(data[:length], chain[0]))
+
+
+def test_exact_maps_of_a_chain_are_bounded(
+    chain: list[LearnedImage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = np.zeros((18, 75), np.bool_)
+    wanted[3:6, 67:71] = True
+    data = change(picture(5), chain[0], exact=wanted)
+    opened(data, chain[0])
+    monkeypatch.setattr("pgic_core.codec.learned.change_image._MOST_EXACT_BLOCKS", wanted.size - 1)
+    with pytest.raises(PgiLimitError, match="exact maps"):
+        opened(data, chain[0])

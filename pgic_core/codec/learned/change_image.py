@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...errors import PgiUnsupportedError
+from ...errors import PgiLimitError, PgiUnsupportedError
 from ..tiles_and_windows import Z_STRIDE, Grid
 from .change_stream import UNCHANGED, ChangeHeader, ChangeIndex, parse_change
 from .change_symbols import CanvasChange, CanvasReader
@@ -40,6 +40,10 @@ def canvas_of(frame: CodedImage) -> LearnedImage:
     if not isinstance(canvas, LearnedImage):
         raise PgiUnsupportedError("A change frame refers to a frame that is not coded by the learned codec.")
     return canvas
+
+
+_MOST_EXACT_BLOCKS = 1 << 28
+"""Blocks in all exact maps from a key frame to a frame: a byte of memory for each, and few of the file."""
 
 
 class ChangeImage(LearnedImage):
@@ -78,6 +82,11 @@ class ChangeImage(LearnedImage):
             *earlier,
             CanvasChange(change, own, payload.read),
         )
+        maps = (one.header.exact for one in self.changes)
+        if sum(exact.size for exact in maps if exact is not None) > _MOST_EXACT_BLOCKS:
+            raise PgiLimitError(
+                "The exact maps of the change frames that this frame needs are larger than this pgic reads."
+            )
         self.index = self.key.index
         before = reference.header
         self.header = replace(
