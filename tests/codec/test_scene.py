@@ -335,3 +335,24 @@ def test_costly_changes_are_followed_by_a_key_frame(
         scene.advance(coded, payload_of(coded.payload, 256, 192))
     assert coded is None
     assert 2 * key < total < 3.5 * key
+
+
+def test_exact_blocks_stay_in_a_canvas_that_grew(photo: NDArray[np.uint8]) -> None:
+    """They are found where the canvas has them now, and are not coded again with what lies beside them."""
+    exact = np.zeros((32, 40), np.bool_)
+    exact[25:31, 33:39] = True
+    rgb = np.ascontiguousarray(photo[60:316, 90:410])
+    payload = payload_of(encode_learned(rgb, model=default_model(), quality=60, exact=exact), 320, 256)
+    scene = Scene(LearnedImage(payload.read, payload.length, 320, 256, payload.limits), rgb)
+    placed = scene._source.moved(
+        photo[40:296, 60:380],
+        Homography.of_corners(
+            320, 256, np.array([[-30, -20], [290, -20], [-30, 236], [290, 236]], np.int64) * SUBPIXELS
+        ),
+    )
+    assert placed is not None
+    assert placed.left > 0
+    padded = placed.canvas.grid.padded
+    free = scene._without_exact(placed, (padded.height // 64, padded.width // 64))
+    side = placed.canvas.grid.tile // 64
+    assert np.argwhere(~free).tolist() == [[placed.top * side + 3, placed.left * side + 4]]

@@ -255,9 +255,9 @@ class _ChangeEncoder:
         outer = inner.grown(model.halo("means"), Z_STRIDE, whole)
         latent = self._analysed(outer)
         z, symbols = self._reference_symbols(outer, tiles)
-        changed = np.zeros(z.shape[1:], np.bool_)
+        candidates = np.zeros(z.shape[1:], np.bool_)
         here = inner.inside(outer, Z_STRIDE)
-        changed[here] = self._candidates[inner.inside(whole, Z_STRIDE)]
+        candidates[here] = self._candidates[inner.inside(whole, Z_STRIDE)]
         area = inner.grown(model.halo("hyper_analysis"), Z_STRIDE, whole)
         out = model.network("hyper_analysis")(
             {
@@ -269,10 +269,10 @@ class _ChangeEncoder:
         fresh = np.clip(np.rint(out[:, *inner.inside(area, Z_STRIDE)]), -Z_BOUND, Z_BOUND).astype(np.int16)
         fresh[self._row_map.z_rows == 0] = 0
         new_z = z.copy()
-        new_z[:, *here] = np.where(changed[here], fresh, z[:, *here])
+        new_z[:, *here] = np.where(candidates[here], fresh, z[:, *here])
         restored = self._ages[outer.inside(whole, Z_STRIDE)] > 0
-        modes, cost = np.zeros(changed.shape, np.uint8), np.full(changed.shape, np.inf)
-        return _Part(outer, latent, z, new_z, symbols, changed, restored, modes, cost)
+        modes, cost = np.zeros(candidates.shape, np.uint8), np.full(candidates.shape, np.inf)
+        return _Part(outer, latent, z, new_z, symbols, candidates, restored, modes, cost)
 
     def _analysed(self, outer: Rectangle) -> NDArray[np.float32]:
         area = outer.grown(self._model.halo("analysis"), Z_STRIDE, self._grid.padded)

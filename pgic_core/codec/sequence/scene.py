@@ -189,8 +189,9 @@ class Scene:
             moving: the camera may have moved.
 
         Returns:
-            The change, or None where a key frame is better: almost everything is new, blocks are to be exact
-            in a frame that does not lie straight in the canvas, or the first colours come into a grey scene.
+            The change, or None where a key frame is better: almost everything is new, the change or all of
+            them since the key frame take too many bytes, blocks are to be exact in a frame that does not lie
+            straight in the canvas, or the first colours come into a grey scene.
         """
         if self._canvas.header.neutral and not is_neutral(rgb):
             return None  # or positions without a change would take on the model's tint
@@ -268,9 +269,7 @@ class Scene:
         before, now = block_means(placed.canvas.rgb), block_means(placed.rgb)
         if placed.covered is None:
             changed, amount = detect(before, now, self._promised())
-            exact = self._canvas.header.exact
-            # Exact blocks would vanish from a position that is only coded more closely.
-            free = np.ones_like(changed) if exact is None else ~_positions(exact, changed.shape)
+            free = self._without_exact(placed, changed.shape)
             candidates = changed | free if changed.mean() > _MUCH else changed
             ages = self._earlier.ages(before, now, candidates & free)
             return _Found(changed, candidates, ages, amount, _agreement(before, now, None))
@@ -283,21 +282,31 @@ class Scene:
         sides = Z_STRIDE // BLOCK
         shape = changed.shape[0], sides, changed.shape[1], sides
         fresh = (covered & ~known).reshape(shape).any((1, 3))
-        shown = covered.reshape(shape).any((1, 3))
-        candidates = changed | fresh | shown if changed.mean() > _MUCH else changed | fresh
+        candidates = changed | fresh
+        if changed.mean() > _MUCH:
+            candidates |= covered.reshape(shape).any((1, 3)) & self._without_exact(placed, changed.shape)
         agreement = _agreement(before, now, both)
         amount = np.where(fresh, np.float32(_FRESH), amount)
         ages = np.zeros(changed.shape, np.uint8)
         return _Found(changed | fresh, candidates, ages, amount, agreement)
 
-    def _error(self) -> float:
-        """The root mean square of the error that coding leaves in busy parts, in grey levels."""
-        model, quality = self._canvas.model, self._canvas.header.quality
-        return promised_error(model.error_weight(quality)) ** 0.5 if model.weighs_errors else np.inf
+    def _without_exact(self, placed: Placed, shape: tuple[int, int]) -> NDArray[np.bool_]:
+        """Positions of a frame's canvas without exact blocks, which vanish where one is coded again."""
+        exact, free = self._canvas.header.exact, np.ones(shape, np.bool_)
+        if exact is not None:
+            before, positions = self._canvas.grid.padded, placed.canvas.grid.tile // Z_STRIDE
+            held = _positions(exact, (before.height // Z_STRIDE, before.width // Z_STRIDE))
+            top, left = placed.top * positions, placed.left * positions
+            free[top : top + held.shape[0], left : left + held.shape[1]] = ~held
+        return free
 
     def _promised(self) -> float:
         """Grey levels by which the mean of a position may differ from what is stored."""
-        return float(min(max(0.5 * self._error(), _LEAST_PROMISED), _MOST_PROMISED))
+        model, quality = self._canvas.model, self._canvas.header.quality
+        if not model.weighs_errors:
+            return _MOST_PROMISED
+        error = 0.5 * promised_error(model.error_weight(quality)) ** 0.5
+        return float(min(max(error, _LEAST_PROMISED), _MOST_PROMISED))
 
 
 def _agreement(
