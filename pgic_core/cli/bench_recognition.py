@@ -69,6 +69,15 @@ __all__ = ["recognition"]
 )
 @qualities_option("Also at this quality of pgic; may be repeated.")
 @option(
+    "--share",
+    "shares",
+    type=click.FloatRange(0.1, 100),
+    metavar="PER_CENT",
+    multiple=True,
+    group="Codecs",
+    help="Also in this share of the bytes of JPEG 95; may be repeated.",
+)
+@option(
     "--level",
     "levels",
     multiple=True,
@@ -102,13 +111,14 @@ def recognition(folder: Path, csv_path: Path | None, work: Path | None, jobs: in
     average precision at an overlap of one half for boxes, the share of right characters for text, and the
     share of right first answers for classes. The bench reports how much of it coding costs, with a 95 %
     interval by bootstrap over pictures. The demand is met where the upper end is below 5 %. With a truth, it
-    also shows rows against what was seen in the originals.
+    also shows rows against what was seen in the originals. With several --share, it tells from which share of
+    JPEG 95 on the demand is met.
     """
     from tempfile import TemporaryDirectory
 
     from ..lab.evaluate.csv_tables import write_rows
     from ..lab.evaluate.evaluated_pictures import find_all
-    from ..lab.evaluate.recognition_table import recognition_rows, recognition_table
+    from ..lab.evaluate.recognition_table import enough_table, recognition_rows, recognition_table
     from ..lab.evaluate.task_running import Store, run_tasks
     from ..lab.recognition import label_of_name, read_truth
 
@@ -129,6 +139,8 @@ def recognition(folder: Path, csv_path: Path | None, work: Path | None, jobs: in
     if csv_path is not None:
         write_rows(csv_path, rows)
     console().print(recognition_table(rows))
+    if (enough := enough_table(rows)) is not None:
+        console().print(enough)
     for name, reason in [*refused, *failed]:
         say(f"pgic: {name}: {reason}")
     if failed:
@@ -154,7 +166,7 @@ def _chosen(subjects: list[Subject], how: dict[str, Any]) -> list[Subject]:
 
 def _tasks(subjects: list[Subject], how: dict[str, Any]) -> list[RecognitionTask]:
     from ..lab.bench.peer_codecs import available
-    from ..lab.evaluate.recognition_task import STANDARD_SIZES, RecognitionTask, Size
+    from ..lab.evaluate.recognition_task import STANDARD_SIZES, Size, recognition_tasks, size_of_share
     from ..lab.recognition import find_recogniser
     from ..models import default_model
 
@@ -164,9 +176,6 @@ def _tasks(subjects: list[Subject], how: dict[str, Any]) -> list[RecognitionTask
     if unknown:
         raise PgiOptionError(f"The model has no level {', '.join(sorted(unknown))}.")
     peers = tuple(codec.name for codec in available(("jpeg", "avif"))[0])
-    sizes = (*STANDARD_SIZES, *(Size(quality) for quality in dict.fromkeys(how["qualities"])))
-    digest = default_model().digest
-    return [
-        RecognitionTask(subject, how["recognisers"], peers, how["roi"], digest, sizes, how["levels"])
-        for subject in subjects
-    ]
+    wanted = [*STANDARD_SIZES, *map(size_of_share, how["shares"]), *map(Size, how["qualities"])]
+    sizes = dict.fromkeys(wanted)
+    return recognition_tasks(subjects, how["recognisers"], peers, how["roi"], sizes, how["levels"])

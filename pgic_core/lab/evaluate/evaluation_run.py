@@ -20,7 +20,7 @@ from .lossless_task import ExactTask
 from .page import report_page
 from .point_task import RAW, EvalPoint, PointTask
 from .recognition_table import recognition_rows
-from .recognition_task import RecognitionTask
+from .recognition_task import recognition_tasks
 from .summary_figures import Figures
 from .task_running import RatioTask, Store, run_tasks
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from ..bench.peer_codecs import Codec
     from .evaluated_pictures import Subject
+    from .recognition_task import RecognitionTask
     from .task_running import Task
 
     Bar = Callable[[int], AbstractContextManager[Callable[[float, str], None]]]
@@ -135,7 +136,7 @@ def evaluate(folders: Sequence[Path], output: Path, options: EvaluateOptions, ba
     crops = _crop_tasks(visible, figures.points, codecs, options, model)
     figures.crops = [row for rows in measured(crops) for row in rows]
     if options.recogniser is not None:
-        rows = [row for found in measured(_recognition_tasks(visible, options, model)) for row in found]
+        rows = [row for found in measured(_recognition_tasks(visible, options)) for row in found]
         figures.recognition = recognition_rows(rows, truth)
     if visible and options.megapixels:
         figures.speed_megapixels = options.megapixels
@@ -188,13 +189,11 @@ def _crop_tasks(
     ]
 
 
-def _recognition_tasks(
-    subjects: Sequence[Subject], options: EvaluateOptions, model: str
-) -> list[RecognitionTask]:
+def _recognition_tasks(subjects: Sequence[Subject], options: EvaluateOptions) -> list[RecognitionTask]:
     name = options.recogniser or ""
     find_recogniser(name)  # is there
     peers = tuple(codec.name for codec in available(options.recogniser_peers)[0])
-    return [RecognitionTask(subject, (name,), peers, options.recogniser_roi, model) for subject in subjects]
+    return recognition_tasks(subjects, (name,), peers, options.recogniser_roi)
 
 
 def _speed(

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
     from ..recognition import Difference
 
-__all__ = ["MOST_LOST", "recognition_rows", "recognition_table"]
+__all__ = ["MOST_LOST", "enough_table", "recognition_rows", "recognition_table"]
 
 MOST_LOST = 5.0
 """Per cent that the standard allows."""
+_AGAINST = {"original": "what it saw before", "given": "what is there"}
 
 
 def recognition_rows(
@@ -47,6 +48,7 @@ def recognition_rows(
                 "kind": find_recogniser(recogniser).kind,
                 "truth": "original" if truth is None else "given",
                 "size": size,
+                "jpeg_share": next(iter(originals.values()))["jpeg_share"],
                 "codec": codec,
                 **_compared(recogniser, originals, coded, truth),
             }
@@ -72,7 +74,9 @@ def _compared(
     )
     return {
         "pictures": found.pictures,
+        "quality": sum(coded[name]["quality"] for name in names) / max(1, len(names)),
         "bytes": sum(coded[name]["bytes"] for name in names) / max(1, len(names)),
+        "bpp": 8 * sum(coded[n]["bytes"] for n in names) / sum(coded[n]["pixels"] for n in names),
         "share": sum(coded[n]["bytes"] for n in names) / sum(originals[n]["bytes"] for n in names),
         "original": found.original,
         "decoded": found.decoded,
@@ -102,11 +106,10 @@ def recognition_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         ["recogniser", "against", "size", "codec"],
         ["pictures", "bytes", "original", "decoded", "lost", "95 % interval", "met"],
     )
-    against = {"original": "what it saw before", "given": "what is there"}
     for row in rows:
         table.add_row(
             row["recogniser"],
-            against[row["truth"]],
+            _AGAINST[row["truth"]],
             row["size"],
             row["codec"],
             str(row["pictures"]),
@@ -118,3 +121,48 @@ def recognition_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             "yes" if row["met"] else "no",
         )
     return table
+
+
+def enough_table(rows: Sequence[Mapping[str, Any]]) -> Table | None:
+    """From which share of JPEG 95 on the demand is met, for each recogniser and codec.
+
+    Returns:
+        One row each: the smallest measured share from which on all measured ones are met. None where rows of
+        :func:`recognition_rows` hold fewer than two shares.
+    """
+    ladders: dict[tuple[str, str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for row in sorted((r for r in rows if r["jpeg_share"] is not None), key=lambda r: r["jpeg_share"]):
+        ladders[row["recogniser"], row["truth"], row["codec"]].append(row)
+    if all(len(ladder) < 2 for ladder in ladders.values()):
+        return None
+    table = new_table(
+        f"From where on less than {MOST_LOST:g} % of recognition is lost",
+        ["recogniser", "against", "codec"],
+        ["share of JPEG 95", "bytes", "bits per pixel", "quality", "lost", "95 % interval"],
+    )
+    for (recogniser, truth, codec), ladder in ladders.items():
+        names = recogniser, _AGAINST[truth], codec
+        enough = _enough(ladder)
+        if enough is None:
+            table.add_row(*names, f"above {100 * ladder[-1]['jpeg_share']:g} %", *[""] * 5)
+            continue
+        table.add_row(
+            *names,
+            f"{100 * enough['jpeg_share']:g} %",
+            f"{enough['bytes']:,.0f}",
+            f"{enough['bpp']:.2f}",
+            f"{enough['quality']:.0f}",
+            f"{enough['lost']:+.1f} %",
+            f"{enough['low']:+.1f} to {enough['high']:+.1f}",
+        )
+    return table
+
+
+def _enough(ladder: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The first row, in rising order of size, from which on all rows are met."""
+    enough = None
+    for row in reversed(ladder):
+        if not row["met"]:
+            break
+        enough = row
+    return enough
