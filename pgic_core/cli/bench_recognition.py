@@ -63,9 +63,12 @@ __all__ = ["recognition"]
 )
 @option(
     "--roi",
+    "rois",
     metavar="MODEL",
+    multiple=True,
     group="Codecs",
-    help="Also code with more detail where this model says, at the same bytes.",
+    help="Also code with more detail where this model says, at the same bytes, or where the recognisers see"
+    " something in the original ('seen'); may be repeated.",
 )
 @qualities_option("Also at this quality of pgic; may be repeated.")
 @option(
@@ -178,4 +181,4 @@ def _tasks(subjects: list[Subject], how: dict[str, Any]) -> list[RecognitionTask
     peers = tuple(codec.name for codec in available(("jpeg", "avif"))[0])
     wanted = [*STANDARD_SIZES, *map(size_of_share, how["shares"]), *map(Size, how["qualities"])]
     sizes = dict.fromkeys(wanted)
-    return recognition_tasks(subjects, how["recognisers"], peers, how["roi"], sizes, how["levels"])
+    return recognition_tasks(subjects, how["recognisers"], peers, how["rois"], sizes, how["levels"])

@@ -193,7 +193,8 @@ def _recognition_tasks(subjects: Sequence[Subject], options: EvaluateOptions) ->
     name = options.recogniser or ""
     find_recogniser(name)  # is there
     peers = tuple(codec.name for codec in available(options.recogniser_peers)[0])
-    return recognition_tasks(subjects, (name,), peers, options.recogniser_roi)
+    rois = () if options.recogniser_roi is None else (options.recogniser_roi,)
+    return recognition_tasks(subjects, (name,), peers, rois)
 
 
 def _speed(

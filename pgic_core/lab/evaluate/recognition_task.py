@@ -25,9 +25,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...options import Level
+    from ...roi.roi_argument import RoiLike
+    from ..recognition import Seen
     from .evaluated_pictures import Subject
 
-__all__ = ["ORIGINAL", "STANDARD_SIZES", "RecognitionTask", "Size", "recognition_tasks", "size_of_share"]
+__all__ = [
+    "ORIGINAL",
+    "SEEN",
+    "STANDARD_SIZES",
+    "RecognitionTask",
+    "Size",
+    "recognition_tasks",
+    "size_of_share",
+]
+
+SEEN = "seen"
+"""What stands in place of a model of regions for those where recognisers see something in the original."""
 
 ORIGINAL = "original"
 """What stands in place of a codec for the picture before coding."""
@@ -72,8 +85,8 @@ class RecognitionTask:
         subject: the picture.
         recognisers: their names.
         peers: names of other codecs.
-        roi: model of regions that pgic keeps in more detail at the same bytes. None for pgic without regions,
-            the original and the peers.
+        roi: model of regions that pgic keeps in more detail at the same bytes, or :data:`SEEN`. None for pgic
+            without regions, the original and the peers.
         model: digest of pgic's model.
         size: of the files.
         levels: of decoding; None for every one but previews.
@@ -108,8 +121,13 @@ class RecognitionTask:
     def run(self) -> list[dict[str, Any]]:
         """A mapping for each picture that a recogniser saw: where it comes from, and what was seen."""
         shown, most, whole = self._original()
-        views = self._pgic(shown, most) if self.roi else self._without_regions(shown, most, whole)
         recognisers = [(name, find_recogniser(name)) for name in self.recognisers]
+        regions: RoiLike | None = self.roi
+        if self.roi == SEEN:
+            regions = _mask(shown, (seen for _, each in recognisers for seen in each.see(shown)))
+        views = (
+            self._without_regions(shown, most, whole) if regions is None else self._pgic(shown, most, regions)
+        )
         return [
             {
                 "recogniser": name,
@@ -147,26 +165,39 @@ class RecognitionTask:
             quality, coded = file_of_size(codec, picture, wanted)
             yield _View(peer, quality, len(coded), codec.decode(coded))
 
-    def _pgic(self, picture: NDArray[np.uint8], most: int | None) -> Iterator[_View]:
+    def _pgic(
+        self, picture: NDArray[np.uint8], most: int | None, regions: RoiLike | None = None
+    ) -> Iterator[_View]:
         """The levels of one file; none where no file is as small."""
         from ...api import decode, encode, inspect
 
         try:
             if most is None:
                 data = encode(picture, quality=self.size.quality, codec="learned")
-                if self.roi is not None:
-                    data = encode(picture, max_bytes=len(data), roi=self.roi, codec="learned")
+                if regions is not None:
+                    data = encode(picture, max_bytes=len(data), roi=regions, codec="learned")
             else:
-                data = encode(picture, max_bytes=most, roi=self.roi, codec="learned")
+                data = encode(picture, max_bytes=most, roi=regions, codec="learned")
         except PgiTargetError:
             return
-        name = "pgic" if self.roi is None else f"pgic, regions by {self.roi}"
+        name = "pgic"
+        if self.roi is not None:
+            name += ", regions seen" if self.roi == SEEN else f", regions by {self.roi}"
         quality = inspect(data).quality or 0
         for level in self.levels or default_model().levels:
             if level == PREVIEW or (level == ADAPTIVE and self.roi is None):
                 continue
             shown = name if level == BASE_LEVEL else f"{name}, {level}"
             yield _View(shown, quality, len(data), decode(data, level=level))
+
+
+def _mask(picture: NDArray[np.uint8], seen: Iterable[Seen]) -> NDArray[np.bool_]:
+    """Where something was seen."""
+    mask = np.zeros(picture.shape[:2], bool)
+    for each in seen:
+        left, top, right, bottom = (max(0, round(edge)) for edge in each.box)
+        mask[top : bottom + 1, left : right + 1] = True
+    return mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,17 +226,17 @@ def recognition_tasks(
     subjects: Iterable[Subject],
     recognisers: tuple[str, ...],
     peers: tuple[str, ...],
-    roi: str | None,
+    rois: Iterable[str],
     sizes: Iterable[Size] = STANDARD_SIZES,
     levels: tuple[Level, ...] | None = None,
 ) -> list[RecognitionTask]:
-    """The tasks of several pictures and sizes; with a model of regions, also those with regions.
+    """The tasks of several pictures and sizes, without regions and with those of each model.
 
     Args:
         subjects: the pictures.
         recognisers: their names.
         peers: names of other codecs.
-        roi: model of regions, or None.
+        rois: models of regions, or :data:`SEEN`.
         sizes: of the files.
         levels: of decoding; None for every one but previews.
     """
@@ -214,5 +245,5 @@ def recognition_tasks(
         RecognitionTask(subject, recognisers, peers, regions, model, size, levels)
         for subject in subjects
         for size in sizes
-        for regions in dict.fromkeys((None, roi))
+        for regions in (None, *rois)
     ]
