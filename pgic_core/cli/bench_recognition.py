@@ -44,8 +44,8 @@ __all__ = ["recognition"]
     "--truth",
     type=EXISTING_FILE,
     group="Recognition",
-    help="What is in the pictures: COCO annotations, or a JSON object of file names and text. Others are left"
-    " out.",
+    help="What is in the pictures: COCO annotations, or a JSON object of file names and text, as drawn scenes"
+    " have it. Others are left out.",
 )
 @option(
     "--truth-in-names",
@@ -123,7 +123,7 @@ def recognition(folder: Path, csv_path: Path | None, work: Path | None, jobs: in
     from ..lab.evaluate.evaluated_pictures import find_all
     from ..lab.evaluate.recognition_table import enough_table, recognition_rows, recognition_table
     from ..lab.evaluate.task_running import Store, run_tasks
-    from ..lab.recognition import label_of_name, read_truth
+    from ..lab.recognition import label_of_name, read_places, read_truth
 
     subjects, refused = find_all([folder], None, how["most_megapixels"])
     chosen = _chosen(subjects, how)
@@ -132,13 +132,13 @@ def recognition(folder: Path, csv_path: Path | None, work: Path | None, jobs: in
         store = Store(work or Path(temporary))
         results, failed = run_tasks(tasks, store, jobs, lambda task: advance(1, task.label))
     seen = [row for rows in results for row in rows]
-    truth = None
+    truth, places = None, {}
     if how["truth"] is not None:
-        truth = read_truth(how["truth"], how["labels"])
+        truth, places = read_truth(how["truth"], how["labels"]), read_places(how["truth"])
     elif how["truth_in_names"]:
         truth = label_of_name(subject.name for subject in chosen)
-    rows = recognition_rows(seen, truth) if truth is not None else []
-    rows += recognition_rows(seen, None)
+    rows = recognition_rows(seen, truth, places) if truth is not None else []
+    rows += recognition_rows(seen, None, places)
     if csv_path is not None:
         write_rows(csv_path, rows)
     console().print(recognition_table(rows))

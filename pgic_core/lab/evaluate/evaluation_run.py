@@ -12,7 +12,7 @@ from ..bench.bench_pictures import fit_megapixels
 from ..bench.peer_codecs import PEERS, available
 from ..bench.perceptual_distances import has_st_lpips
 from ..bench.speed import measure_speed, steps_of
-from ..recognition import find_recogniser, read_truth
+from ..recognition import find_recogniser, read_places, read_truth
 from .crop_comparison import CropTask
 from .csv_tables import write_tables
 from .evaluated_pictures import find_all
@@ -113,7 +113,9 @@ def evaluate(folders: Sequence[Path], output: Path, options: EvaluateOptions, ba
         PgiInputError: the report cannot be written.
     """
     codecs, missing = available(options.codecs)
-    truth = None if options.truth is None else read_truth(options.truth)
+    truth, places = (
+        (None, {}) if options.truth is None else (read_truth(options.truth), read_places(options.truth))
+    )
     subjects, refused = find_all(folders, options.limit, options.most_megapixels)
     visible = [subject for subject in subjects if subject.visible]
     store = Store(output / "work")
@@ -137,7 +139,7 @@ def evaluate(folders: Sequence[Path], output: Path, options: EvaluateOptions, ba
     figures.crops = [row for rows in measured(crops) for row in rows]
     if options.recogniser is not None:
         rows = [row for found in measured(_recognition_tasks(visible, options)) for row in found]
-        figures.recognition = recognition_rows(rows, truth)
+        figures.recognition = recognition_rows(rows, truth, places)
     if visible and options.megapixels:
         figures.speed_megapixels = options.megapixels
         figures.speed = _speed(visible, codecs, options.megapixels, store, bar)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..bench.printed_tables import new_table
 from ..recognition import Seen, difference_of, find_recogniser
@@ -14,17 +14,20 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from ..recognition import Difference
+    from ..recognition import Box, Difference
 
 __all__ = ["MOST_LOST", "enough_table", "recognition_rows", "recognition_table"]
 
 MOST_LOST = 5.0
 """Per cent that the standard allows."""
+T = TypeVar("T")
 _AGAINST = {"original": "what it saw before", "given": "what is there"}
 
 
 def recognition_rows(
-    rows: Sequence[Mapping[str, Any]], truth: Mapping[str, Sequence[Seen]] | None
+    rows: Sequence[Mapping[str, Any]],
+    truth: Mapping[str, Sequence[Seen]] | None,
+    places: Mapping[str, Box] | None = None,
 ) -> list[dict[str, Any]]:
     """The difference for every recogniser, size and codec.
 
@@ -32,7 +35,10 @@ def recognition_rows(
         rows: of :class:`~.recognition_task.RecognitionTask`, of all pictures.
         truth: as :func:`~pgic_core.lab.recognition.ground_truth.read_truth` gives it; pictures that
             it does not name are left out. None to take what was seen in the original.
+        places: which part of a picture counts, as :func:`~pgic_core.lab.recognition.ground_truth.read_places`
+            gives it; what is seen elsewhere is left out.
     """
+    places = places or {}
     cells: dict[tuple[str, str], dict[str, dict[str, Mapping[str, Any]]]] = defaultdict(
         lambda: defaultdict(dict)
     )
@@ -50,7 +56,7 @@ def recognition_rows(
                 "size": size,
                 "jpeg_share": next(iter(originals.values()))["jpeg_share"],
                 "codec": codec,
-                **_compared(recogniser, originals, coded, truth),
+                **_compared(recogniser, originals, coded, truth, places),
             }
             for codec, coded in codecs.items()
             if codec != ORIGINAL
@@ -63,13 +69,14 @@ def _compared(
     originals: Mapping[str, Mapping[str, Any]],
     coded: Mapping[str, Mapping[str, Any]],
     truth: Mapping[str, Sequence[Seen]] | None,
+    places: Mapping[str, Box],
 ) -> dict[str, Any]:
     names = sorted(coded)
     there = None if truth is None else [_named(truth, name) or () for name in names]
     found: Difference = difference_of(
         find_recogniser(recogniser).kind,
-        [_seen(originals[name]) for name in names],
-        [_seen(coded[name]) for name in names],
+        [_seen(originals[name], _named(places, name)) for name in names],
+        [_seen(coded[name], _named(places, name)) for name in names],
         there,
     )
     return {
@@ -87,15 +94,18 @@ def _compared(
     }
 
 
-def _named(truth: Mapping[str, Sequence[Seen]], picture: str) -> Sequence[Seen] | None:
+def _named(truth: Mapping[str, T], picture: str) -> T | None:
     """What truth says of a picture, by its whole name or by that of its file."""
     return truth.get(picture, truth.get(picture.rsplit("/", 1)[-1]))
 
 
-def _seen(row: Mapping[str, Any]) -> list[Seen]:
+def _seen(row: Mapping[str, Any], place: Box | None) -> list[Seen]:
+    """What was seen; with a place, only what has its middle there."""
     return [
         Seen(label, (left, top, right, bottom), score)
         for label, left, top, right, bottom, score in row["seen"]
+        if place is None
+        or (place[0] <= (left + right) / 2 <= place[2] and place[1] <= (top + bottom) / 2 <= place[3])
     ]
 
 

@@ -84,7 +84,9 @@ def _good(usual: Mean | None, points: Sequence[EvalPoint]) -> Card | None:
     except PgiUnsupportedError:
         gains = {}
     if gains:
-        shown = (f"{codec} {abs(gain):.1f} dB {'more' if gain > 0 else 'less'}" for codec, gain in gains.items())
+        shown = (
+            f"{codec} {abs(gain):.1f} dB {'more' if gain > 0 else 'less'}" for codec, gain in gains.items()
+        )
         text += f" In as many bits others reach: {', '.join(shown)}."
     return Card("How good?", f"{values['psnr']:.1f} dB", text)
 

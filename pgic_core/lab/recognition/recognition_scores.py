@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Difference", "Kind", "Seen", "difference_of", "edit_distance", "seen_from_maps", "text_of"]
+__all__ = ["Box", "Difference", "Kind", "Seen", "difference_of", "edit_distance", "seen_from_maps", "text_of"]
 
 Kind: TypeAlias = Literal["boxes", "text", "label"]
 """Boxes are scored by average precision, texts by edit distance, labels by whether the first one is right."""
@@ -149,9 +149,10 @@ def _wrong_by_place(seen: Sequence[Seen], truth: Sequence[Seen]) -> int:
             assigned[best].append(line)
         else:
             wrong += len(text_of([line]))
-    return wrong + sum(
-        edit_distance(text_of(found), text_of([line])) for found, line in zip(assigned, truth, strict=True)
-    )
+    for found, line in zip(assigned, truth, strict=True):
+        across = "".join(text_of([part]) for part in sorted(found, key=lambda s: s.box[0]))
+        wrong += edit_distance(across, text_of([line]))
+    return wrong
 
 
 def edit_distance(first: str, second: str) -> int:

@@ -13,7 +13,7 @@ from PIL import Image
 from pgic_core.cli import app
 from pgic_core.errors import PgiInputError
 from pgic_core.lab.evaluate.recognition_table import enough_table, recognition_rows
-from pgic_core.lab.recognition import Seen, held_out, label_of_name, read_truth
+from pgic_core.lab.recognition import Seen, held_out, label_of_name, read_places, read_truth
 
 from .conftest import run_evaluate
 from .test_evaluate import data_of, read
@@ -69,6 +69,9 @@ def test_rows_are_compared_with_truth_or_with_the_original() -> None:
     assert (row["original"], row["decoded"]) == (0, 1)
     assert np.isnan(row["lost"])
     assert recognition_rows(rows_of([]), {"other.png": []}) == []
+    elsewhere = rows_of([["a", 0, 0, 10, 9, 0.8], ["a", 60, 60, 80, 80, 0.9]])
+    assert recognition_rows(elsewhere, None)[0]["lost"] > 0
+    assert recognition_rows(elsewhere, None, {"1.png": (0, 0, 20, 20)})[0]["lost"] == 0
 
 
 def test_enough_is_where_all_larger_files_are_enough_too() -> None:
@@ -102,6 +105,15 @@ def test_truth_is_read_from_coco_and_from_text(tmp_path: Path) -> None:
     assert read_truth(path) == {"a.jpg": [Seen("insulator", (1, 2, 4, 6))], "b.jpg": []}
     path.write_text('{"a.png": "110 kV"}')
     assert read_truth(path)["a.png"][0].label == "110 kV"
+    path.write_text(
+        '{"a.png": {"lines": [{"text": "110", "box": [1, 2, 3, 4]}], "within": [0, 0, 9, 9]}, "b.png": "5"}'
+    )
+    assert read_truth(path)["a.png"] == [Seen("110", (1, 2, 3, 4))]
+    assert read_places(path) == {"a.png": (0, 0, 9, 9)}
+    for wrong in ('{"a.png": {"lines": [3]}}', '{"a.png": {"lines": [], "within": 3}}'):
+        path.write_text(wrong)
+        with pytest.raises(PgiInputError, match=r"can be read|which part"):
+            read_places(path)
     for wrong in ("[1]", "no json", '{"annotations": 3}'):
         path.write_text(wrong)
         with pytest.raises(PgiInputError, match=r"no annotations|cannot be read as JSON"):
