@@ -138,12 +138,15 @@ def _text_share(seen: Sequence[Seen], truth: Sequence[Seen]) -> float:
 def _wrong_by_place(seen: Sequence[Seen], truth: Sequence[Seen]) -> int:
     """Wrong characters, where each line that is seen counts for the line whose place it shares most of.
 
-    Dials and panels have no order of reading: joined, one line that moves by a pixel would change all.
+    A share is that of the smaller box: readers draw theirs wider than the letters. Dials and panels have no
+    order of reading: joined, one line that moves by a pixel would change all.
     """
     assigned: list[list[Seen]] = [[] for _ in truth]
     wrong = 0
     for line in seen:
-        shares = [_shared(line.box, each.box) / max(_area(line.box), 1e-9) for each in truth]
+        shares = [
+            _shared(line.box, each.box) / max(min(_area(line.box), _area(each.box)), 1e-9) for each in truth
+        ]
         best = max(range(len(truth)), key=shares.__getitem__)
         if shares[best] >= _IOU:
             assigned[best].append(line)
