@@ -11,25 +11,15 @@ Decoding the whole picture for this would take as long as coding it. So only the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..parallel import map_tiles
 from ..rectangle import Rectangle, pixels_in
-from .dct_cost import transform_cost
-from .hard_blocks import (
-    DEAREST,
-    INK_WEIGHT,
-    are_printed,
-    have_ink,
-    lossless_bits,
-    measure_blocks,
-    promised_error,
-    screen_blocks,
-)
+from .exact_decision import BESIDE_RATIO, Judged, decide, near_depth, usual_errors
+from .hard_blocks import lossless_bits, measure_blocks, promised_error, screen_blocks
 from .stream import EXACT_SIDE
-from .tile_index import DEPTHS, FULL_DEPTH
 from .trial_coding import try_coding
 from .trial_crops import CORE, CROP, Crops, inner_blocks
 
@@ -40,7 +30,7 @@ if TYPE_CHECKING:
     from ..tiles_and_windows import Grid
     from .entropy_coding import CdfTable
 
-__all__ = ["ExactSearch", "near_depth", "near_error"]
+__all__ = ["ExactSearch"]
 
 _SIDE = CORE // EXACT_SIDE
 _TOGETHER = 256
@@ -55,28 +45,8 @@ get beyond the first batch."""
 _MOST, _MOST_SHARE = 30, 1 / 64
 """At most so many cores, or this share of all of them, are tried: that takes about a seventh of the time of
 coding. Where more promise something, as in screenshots, half of them are a sample of the rest."""
-_SURE_SHARE = 1 / 2
-"""Of blocks of the rest that cost as many bits, this share of the sample has to be exact."""
-_FAR_RATIO, _WORTH_RATIO, _BESIDE_RATIO = 8.0, 4.0, 6.0
-"""A block is taken if its decoded error is more than so many times the usual error around it: if the block is
-foreign to the model; if it is worth its bits; and if it is foreign and touches one that is taken. Else a part
-of a letter or lamp would be left."""
-_CUT_RATIO = 2.0
-"""Beside an exact block, this is enough for a suspected one with ink: both may show parts of one thing, which
-would be cut between them."""
-_FOREIGN_RATIO, _INKED_RATIO = 1.4, 0.75
-"""A block is foreign if its error weighs so many times what a transform coder would cost. The second is for
-blocks with ink: one colour fills part of them, as in letters."""
-_CHEAP_BITS = 4.0
-"""A block of fewer bits per pixel counts as foreign. Like one with ink, it is taken wherever it is worth its
-bits."""
-_USUAL_PERCENTILE, _LEAST_USUAL_RATIO, _LEAST_USUAL = 25, 0.25, 5.0
-"""The usual error is this percentile of the blocks of a crop. It is at least this share of the promised error
-and this squared error (41 dB), and at most the promised error."""
 _MODEL_BITS = 0.5
 """The share of the model's bits that a block without loss saves; the blocks around it still take theirs."""
-_LEAST_DEPTH = 6
-"""Samples of fewer bits shift flat colours by up to 4 levels, and their PSNR may be below 40 dB."""
 _ROUNDS = 2
 _FREE_BITS = 1.0
 """A block beside an exact one is taken too if it costs at most this many bits per pixel: a border
@@ -84,36 +54,12 @@ between them would cost more."""
 _MOSTLY, _ALIKE = 0.4, 1.5
 """A tile is taken whole if more than the first share of it is exact, and the rest costs at most the second
 number times the bits."""
+_GUESSED = 4096
+"""Blocks that are judged at once by what their errors may be."""
 _ENOUGH = 64
 """So many blocks tell what the rest of a tile costs."""
 _PART_BITS = 320.0
 """Bits that the first exact block of a tile costs besides its pixels."""
-
-
-def near_error(depth: int) -> float:
-    """The mean squared error, in grey levels of 8 bits, of samples stored in ``depth`` bits."""
-    step = 255 / ((1 << depth) - 1)
-    return step**2 / 12 if depth < FULL_DEPTH else 0.0
-
-
-def near_depth(error_weight: float) -> int:
-    """The fewest bits per sample whose error is at most a third of the promised one."""
-    enough = promised_error(error_weight) / 3
-    return next(depth for depth in DEPTHS if near_error(depth) <= enough and depth >= _LEAST_DEPTH)
-
-
-class _Judged(NamedTuple):
-    """What came of cores that were tried, each ``(n, 4, 4)``; or of all, as maps of blocks.
-
-    Attributes:
-        bits: that a pixel of a block takes without loss; 0 where nobody asked.
-        gain: bits that the block is worth, 0 where it is not to be exact.
-        beside: whether it is to be exact beside another.
-    """
-
-    bits: NDArray[np.float32]
-    gain: NDArray[np.float32]
-    beside: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +91,11 @@ class ExactSearch:
         at, count = 0, max(_FIRST, int(_FIRST_SHARE * every))
         while at < len(cores):
             if len(cores) > most and at + count > most // 2:
-                self._sample(found, cores[at:], most - most // 2, quality)
+                self._sample(found, lost, cores[at:], most - most // 2, quality)
                 break
-            if self._try(found, cores[at : at + count], quality) < _LEAST_YIELD:
+            part = cores[at : at + count]
+            self._try(found, part, quality)
+            if _blocks_of(found.gain, part).any((1, 2)).mean() < _LEAST_YIELD:
                 break
             at, count = at + count, 2 * count
         return self._chosen(found, near_depth(self.model.error_weight(quality)))
@@ -157,32 +105,44 @@ class ExactSearch:
         """Rows and columns of blocks. Maps here may have more, in whole cores."""
         return -(-self.grid.height // EXACT_SIDE), -(-self.grid.width // EXACT_SIDE)
 
-    def _try(self, found: _Judged, cores: NDArray[np.intp], quality: int) -> float:
-        """Decode cores, ``(n, 2)``, note what comes of them, and give the share that has exact blocks."""
+    def _try(self, found: Judged, cores: NDArray[np.intp], quality: int) -> NDArray[np.float32]:
+        """Decode cores, ``(n, 2)``, note what comes of them, and give the errors of their blocks."""
+        errors = []
         for at in range(0, len(cores), _TOGETHER):
             part = cores[at : at + _TOGETHER]
-            judged = self._judged(part, quality, _blocks_of(found.bits, part))
-            for values, new in zip(found, judged, strict=True):
-                _blocks_of(values)[*part.T] = new
-        return float(_blocks_of(found.gain, cores).any((1, 2)).mean())
+            judged, error = self._judged(part, quality, _blocks_of(found.bits, part))
+            _note(found, part, judged)
+            errors.append(error)
+        return np.concatenate(errors)
 
-    def _sample(self, found: _Judged, cores: NDArray[np.intp], count: int, quality: int) -> None:
-        """Try some of the cores, ``(n, 2)``; of the others have blocks that are as cheap as those found."""
+    def _sample(
+        self, found: Judged, lost: NDArray[np.float32], cores: NDArray[np.intp], count: int, quality: int
+    ) -> None:
+        """Try some of the cores, ``(n, 2)``, and judge the others by the errors that these have."""
         tried = np.zeros(len(cores), np.bool_)
         tried[np.linspace(0, len(cores) - 1, count).astype(np.intp)] = True
         suspected = _blocks_of(found.bits, cores[tried]) > 0
-        bits = _blocks_of(found.bits, cores[tried])[suspected]
-        self._try(found, cores[tried], quality)
-        taken = _blocks_of(found.gain, cores[tried])[suspected] > 0
-        order = np.argsort(bits, kind="stable")
-        shares = np.cumsum(taken[order]) / np.arange(1, len(order) + 1)
-        sure = np.flatnonzero(shares >= _SURE_SHARE)
-        if sure.size:
-            others = _blocks_of(found.bits, cores[~tried])
-            cheap = (others > 0) & (others <= bits[order[sure[-1]]])
-            _blocks_of(found.gain)[*cores[~tried].T] = np.where(cheap, others, 0) * EXACT_SIDE**2
+        errors = self._try(found, cores[tried], quality)
+        share = np.median(errors[suspected] / _blocks_of(lost, cores[tried])[suspected])
+        places = _places(found.bits, cores[~tried])
+        self._guess(found, places, share * lost[*places.T], self.model.error_weight(quality))
 
-    def _suspected(self, quality: int) -> tuple[_Judged, NDArray[np.float32]]:
+    def _guess(
+        self, found: Judged, places: NDArray[np.intp], errors: NDArray[np.float32], weight: float
+    ) -> None:
+        """Decide on blocks, ``(n, 2)``, by what their errors may be, in surroundings as promised."""
+        usual = np.full(1, promised_error(weight), np.float32)
+        for at in range(0, len(places), _GUESSED):
+            part = places[at : at + _GUESSED]
+            rows, columns = (EXACT_SIDE * part[:, axis, None] + np.arange(EXACT_SIDE) for axis in (0, 1))
+            rows, columns = rows.clip(max=self.grid.height - 1), columns.clip(max=self.grid.width - 1)
+            pixels = self.rgb[rows[:, :, None], columns[:, None, :]]
+            bits, error = found.bits[*part.T], errors[at : at + _GUESSED]
+            judged = decide(pixels, bits, error, usual, 0 * usual, bits > 0, weight)
+            for values, new in zip(found, judged, strict=True):
+                values[*part.T] = new
+
+    def _suspected(self, quality: int) -> tuple[Judged, NDArray[np.float32]]:
         """What the pixels say: maps in which only bits are known, and what a block may lose."""
         weight = self.model.error_weight(quality)
         rows, columns = self._shape
@@ -205,9 +165,9 @@ class ExactSearch:
         places, planes, alone = zip(*map_tiles(look, range(self.grid.count), self.threads), strict=True)
         note(np.concatenate(places), np.concatenate(planes, 1), np.concatenate(alone))
         lost[bits == 0] = 0
-        return _Judged(bits, np.zeros(shape, np.float32), np.zeros(shape, np.bool_)), lost
+        return Judged(bits, np.zeros(shape, np.float32), np.zeros(shape, np.bool_)), lost
 
-    def _chosen(self, found: _Judged, depth: int) -> NDArray[np.bool_]:
+    def _chosen(self, found: Judged, depth: int) -> NDArray[np.bool_]:
         """Which blocks are to be exact; ``found`` has maps of them."""
         rows, columns = self._shape
         gain, bits = found.gain[:rows, :columns], found.bits[:rows, :columns]
@@ -232,7 +192,9 @@ class ExactSearch:
         """The pixels of a tile's blocks, with one around."""
         return pixels_in(self.rgb, self.grid.picture, self._box(tile).times(EXACT_SIDE).around(1))
 
-    def _judged(self, cores: NDArray[np.intp], quality: int, bits: NDArray[np.float32]) -> _Judged:
+    def _judged(
+        self, cores: NDArray[np.intp], quality: int, bits: NDArray[np.float32]
+    ) -> tuple[Judged, NDArray[np.float32]]:
         """Decode some cores, ``(n, 2)``, and decide on their blocks.
 
         Args:
@@ -241,37 +203,19 @@ class ExactSearch:
             bits: ``(n, 4, 4)``, bits per pixel without loss of suspected blocks, 0 for the others.
         """
         weight = self.model.error_weight(quality)
-        depth = near_depth(weight)
         crops = Crops.of(self.rgb, self.grid.picture, cores)
         shown, model_bits = try_coding(
             crops.pixels, self.model, self.cdfs, self.by_row, quality, self.threads
         )
         errors = crops.blocks(np.square(shown.astype(np.float32) - crops.pixels).mean(2)).mean((3, 4))
-        usual = _usual(errors, promised_error(weight))
+        usual = usual_errors(errors, promised_error(weight))
         errors = inner_blocks(errors)
         suspected, bits = bits > 0, bits.copy()
-        asked = ~suspected & (errors > _BESIDE_RATIO * usual)
-        bits[asked] = crops.lossless_bits(asked, depth)
-        saved = _MODEL_BITS / CROP**2 * model_bits.reshape(-1, 1, 1)[: len(cores)]
-        in_question = INK_WEIGHT * weight * errors + saved > bits
-        in_question |= errors > _CUT_RATIO * usual
-        if not (suspected & in_question | asked).any():
-            return _Judged(bits, np.zeros_like(bits), asked)
-        known = bits > 0
+        asked = ~suspected & (errors > BESIDE_RATIO * usual)
+        bits[asked] = crops.lossless_bits(asked, near_depth(weight))
+        saved = (_MODEL_BITS / CROP**2 * model_bits).astype(np.float32).reshape(-1, 1, 1)[: len(cores)]
         pixels = inner_blocks(crops.blocks(crops.pixels))
-        inked = have_ink(pixels)
-        weights = weight * np.where(are_printed(pixels), INK_WEIGHT, 1)
-        gain = weights * (errors - near_error(depth)) + saved - bits
-        simple = inked | (bits < _CHEAP_BITS)
-        worth = (gain > 0) & (simple | (errors > _WORTH_RATIO * usual))
-        foreign = known & (bits < _CHEAP_BITS)
-        least = np.where(inked[known], _INKED_RATIO, _FOREIGN_RATIO)
-        foreign[known] |= weight * errors[known] > least * transform_cost(pixels[known], weight)
-        foreign &= bits < DEAREST * weights * errors
-        taken = suspected & (worth | (foreign & (errors > _FAR_RATIO * usual)))
-        beside = foreign & (errors > _BESIDE_RATIO * usual)
-        beside |= suspected & inked & (errors > _CUT_RATIO * usual)
-        return _Judged(bits, np.where(taken, np.maximum(gain, bits) * EXACT_SIDE**2, 0), beside)
+        return decide(pixels, bits, errors, usual, saved, suspected, weight), errors
 
     def _grow(self, chosen: NDArray[np.bool_], bits: NDArray[np.float32], depth: int) -> None:
         """Add the cheap blocks beside chosen ones, and the rest of tiles that are mostly chosen."""
@@ -301,13 +245,6 @@ class ExactSearch:
         map_tiles(add, range(self.grid.count), self.threads)
 
 
-def _usual(errors: NDArray[np.float32], promised: float) -> NDArray[np.float32]:
-    """The error that surroundings have, ``(n, 1, 1)``, of those of all blocks, ``(n, 8, 8)``."""
-    least = max(_LEAST_USUAL, _LEAST_USUAL_RATIO * promised)
-    usual: NDArray[np.float32] = np.percentile(errors, _USUAL_PERCENTILE, (1, 2), keepdims=True)
-    return usual.clip(least, max(least, promised))
-
-
 def _joined(seeds: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Blocks, and others that touch them, themselves or through others."""
     while seeds.any():
@@ -333,6 +270,18 @@ def _blocks_of(blocks: NDArray[Any], cores: NDArray[np.intp] | None = None) -> N
     rows, columns = (size // _SIDE for size in blocks.shape)
     by_core = blocks.reshape(rows, _SIDE, columns, _SIDE).transpose(0, 2, 1, 3)
     return by_core if cores is None else by_core[*cores.T]
+
+
+def _places(bits: NDArray[np.float32], cores: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Rows and columns of the suspected blocks of cores, ``(n, 2)``."""
+    number, row, column = np.nonzero(_blocks_of(bits, cores))
+    return _SIDE * cores[number] + np.stack([row, column], 1)
+
+
+def _note(found: Judged, cores: NDArray[np.intp], judged: Judged) -> None:
+    """Put what came of cores into the maps of all."""
+    for values, new in zip(found, judged, strict=True):
+        _blocks_of(values)[*cores.T] = new
 
 
 def _by_promise(promise: NDArray[np.float32]) -> NDArray[np.intp]:
