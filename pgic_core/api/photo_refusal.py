@@ -18,6 +18,7 @@ _HEAD = 32
 # How files of other kinds start, or what stands a few bytes behind their start: offset, bytes, name.
 _KINDS = (
     (0, b"P7\n", "a PAM picture"),
+    (0, b"PF\n", "a PFM picture in colour"),
     (0, b"8BPS", "a Photoshop document"),
     (0, b"%!PS", "a PostScript document"),
     (0, b"\xc5\xd0\xd3\xc6", "a PostScript document"),
@@ -42,6 +43,15 @@ _KINDS = (
 _PACKAGES = (
     (4, (b"ftyphe", b"ftypmif1", b"ftypmsf1"), "pillow_heif", "pillow-heif"),
     (0, (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n"), "pillow_jxl", "pillow-jxl-plugin"),
+)
+_DAMAGED = (
+    (0, b"\xff\xd8\xff", "JPEG"),
+    (0, b"\x89PNG\r\n\x1a\n", "PNG"),
+    (0, b"GIF8", "GIF"),
+    (8, b"WEBP", "WebP"),
+    (0, b"BM", "BMP"),
+    (4, b"jP  \r\n", "JPEG 2000"),
+    (4, b"ftyp", "HEIF or AVIF"),
 )
 _SAMPLE_FORMATS = {1: "whole numbers", 2: "signed whole numbers", 3: "floats", 5: "complex whole numbers"}
 _COMPLEX = (5, 6)
@@ -70,6 +80,9 @@ def why_not_opened(source: str | os.PathLike[str] | bytes) -> str:
         if found is not None:
             order, big, offset = found
             return _why_not_tiff(read_directory(file, offset, order, big=big), order)
+        for at, start, name in _DAMAGED:
+            if head[at:].startswith(start):
+                return f"This {name} file is damaged, or of a kind that is not read here."
     return "This is not a picture, or its format is not read here."
 
 

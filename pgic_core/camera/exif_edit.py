@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import PgiUnsupportedError
-from .exif import TYPE_SIZES, tiff_of
+from .exif import POINTER_KINDS, TYPE_SIZES, tiff_of
 from .tiff_directory import EXIF_IFD, GPS_IFD, ORIENTATION
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ _DEVICE = frozenset(
 _WIDTHS, _HEIGHTS = (0xA002, 0x0100), (0xA003, 0x0101)
 _THUMBNAIL, _THUMBNAIL_BYTES = 0x0201, 0x0202
 _STRIPS, _STRIP_BYTES = 0x0111, 0x0117
+_SHORTS = (3, 8)
 _JPEG_START = b"\xff\xd8\xff"
 # Directories that another may follow; other writers leave out the offset, which always is 0.
 _CHAINED = ("main", "thumbnail")
@@ -264,7 +265,7 @@ class _Editor:
             self.directories.append(directory)
             for entry in directory.entries:
                 below = {EXIF_IFD: "Exif", GPS_IFD: "GPS", _INTEROP_IFD: "Interop"}.get(entry.tag)
-                if below and name != "GPS" and entry.kind in (3, 4, 13):
+                if below and name != "GPS" and entry.kind in POINTER_KINDS:
                     # What the thumbnail's own directory names goes with the thumbnail, but for a place.
                     pending.append((below if below == "GPS" or name != "thumbnail" else name, entry.value))
             if directory.follows:
@@ -279,7 +280,7 @@ class _Editor:
         entries = []
         for place in range(at + 2, end, 12):
             tag, kind, length, value = struct.unpack_from(self.order + "HHLL", self.tiff, place)
-            if kind == 3:
+            if kind in _SHORTS:
                 (value_here,) = struct.unpack_from(self.order + "H", self.tiff, place + 8)
             else:
                 value_here = value
