@@ -61,14 +61,14 @@ def _smaller(figures: Figures) -> Card | None:
         return None
     anchor = "jpeg" if "jpeg" in rates else min(rates)
     others = ", ".join(
-        f"{rate:+.1f} % against {name}" for name, rate in sorted(rates.items()) if name != anchor
+        f"{abs(rate):.1f} % {'more' if rate > 0 else 'fewer'} than {name}"
+        for name, rate in sorted(rates.items())
+        if name != anchor
     )
-    return Card(
-        "How much smaller?",
-        f"{rates[anchor]:+.0f} %",
-        f"Bytes against {anchor} at the same PSNR (BD-rate, mean over pictures). {others}".strip()
-        + ("." if others else ""),
-    )
+    text = f"Bytes against {anchor} at the same PSNR (BD-rate, mean over pictures)."
+    if others:
+        text += f" .pgi takes {others}."
+    return Card("How much smaller?", f"{rates[anchor]:+.0f} %", text)
 
 
 def _good(usual: Mean | None, points: Sequence[EvalPoint]) -> Card | None:
@@ -84,7 +84,10 @@ def _good(usual: Mean | None, points: Sequence[EvalPoint]) -> Card | None:
     except PgiUnsupportedError:
         gains = {}
     if gains:
-        text += f" In as many bits, {', '.join(f'{codec} {gain:+.1f}' for codec, gain in gains.items())} dB."
+        shown = (
+            f"{codec} {abs(gain):.1f} dB {'more' if gain > 0 else 'less'}" for codec, gain in gains.items()
+        )
+        text += f" In as many bits others reach: {', '.join(shown)}."
     return Card("How good?", f"{values['psnr']:.1f} dB", text)
 
 
