@@ -68,7 +68,7 @@ LEVELS: tuple[Level, ...] = (PREVIEW, FAST, FINE, ADAPTIVE, "perceptual", "recog
 
 "fast" gives every pixel; "preview" one for each 8 x 8 from a prefix of the file; "fine" every pixel through a
 larger network; "adaptive" the key regions as "fine" and the rest as "fast"; "perceptual" every pixel with
-synthesised texture, for looking at and never for evidence; "recognition" likewise, for detectors and classifiers.
+synthesised texture, for looking at and never for evidence; "recognition" likewise, for detectors.
 """
 _LEVEL_NAME = re.compile("[a-z][a-z0-9-]{0,31}")
 

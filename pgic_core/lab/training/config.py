@@ -125,8 +125,8 @@ class Schedule:
         scales: of the smaller copies of each picture; half of all crops come from them.
         fine: ``off``; ``joint``, a fine decoder learns beside the codec; ``frozen``, it learns alone;
             ``perceptual``, a copy of it is tuned for the eye (see :mod:`.perceptual_tuning`).
-        tune: ``off``; ``recognition``, the encoder alone learns, from the features of recognisers as well (see
-            :mod:`.recognition_tuning`).
+        tune: ``off``; ``recognition``, of the codec the encoder alone learns, and a joint fine decoder, both
+            from the features of recognisers as well (see :mod:`.recognition_tuning`).
         low: power that random rates between 0 and 1 are raised to; above 1, low rates come more often.
         features: weight of the distance between features, of perceptual tuning and of recognisers.
         adversarial, matching: weights of the other perceptual losses; the last is a share of the first.

@@ -1,9 +1,10 @@
 """Tuning the encoder to what recognisers see (A-7.3a): their features in the loss, beside rate and fidelity.
 
-Only the analysis and the hyper-analysis learn. Whatever decodes stays as it is, so files of a tuned encoder are
-files of the same model. A fine decoder may learn beside it, from the same features. The loss adds to that of :mod:`.training_step` how far the features of given
-recognisers lie apart before and after coding, as unit-length vectors (Zhang et al. 2018). Rounding and ranges
-of integer layers are those of the weights that the tuning starts from, as in files.
+Of the codec only the analysis and the hyper-analysis learn. Whatever decodes stays as it is, so files of a
+tuned encoder are files of the same model. A fine decoder may learn beside it, from the same features: the
+decoder of the level "recognition" did. The loss adds to that of :mod:`.training_step` how far the features of
+given recognisers lie apart before and after coding, as unit-length vectors (Zhang et al. 2018). Rounding and
+ranges of integer layers are those of the weights that the tuning starts from, as in files.
 """
 
 from __future__ import annotations
@@ -138,7 +139,7 @@ def _network(file: Path, example: Tensor) -> nn.Module:
         from torch.fx.experimental.proxy_tensor import make_fx
     except ImportError as error:
         raise PgiUnsupportedError(
-            f"Features of recognisers need onnx2torch: pip install onnx2torch ({error})."
+            f"Features of recognisers need onnx2torch: pip install 'pgic[tune]' ({error})."
         ) from error
     try:
         network = onnx2torch.convert(str(file)).eval().requires_grad_(False)

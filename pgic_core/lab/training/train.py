@@ -178,7 +178,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--start", type=Path, help="weights to start from where --out has none")
     parser.add_argument("--start-fine", type=Path, help="likewise, of the fine decoder")
     parser.add_argument(
-        "--features", type=Path, nargs="+", default=[], help="for tuning: weights of a network, or recognisers"
+        "--features",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="for tuning: weights of a network, or recognisers",
     )
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so long; to go on later")
     parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
