@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import time
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from PIL import Image, ImageCms
 import pgic_core
 from pgic_core.api.conversion_losses import collected
 from pgic_core.api.foreign_photo import open_foreign_photo
+from pgic_core.api.side_data_reading import read_side_data
 
 from .foreign_files import CASES, with_chunks, with_segments
 from .photos import PHOTO, XMP, photo_file
@@ -192,3 +194,21 @@ def test_a_pyramid_is_no_raw_photo() -> None:
         writer.write(PHOTO, photometric="rgb", subifds=1)
         writer.write(PHOTO[::2, ::2], photometric="rgb", subfiletype=1)
     assert coded(out.getvalue())[1] == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        photo_file()[:-2] + b"\xff\xdd\0\4\0\0" * 1_000_000 + b"\xff\xd9behind",
+        gif()[:-1] + b"!\xfe" + b"\1a" * 2_000_000 + b"\0;",
+        photo_file("PNG")[:-12] + struct.pack(">I4sI", 0, b"abCd", 0) * 400_000 + photo_file("PNG")[-12:],
+        photo_file("WEBP") + b"abcd\0\0\0\0" * 500_000,
+        photo_file("JPEG2000") + struct.pack(">I4s", 8, b"uuid") * 500_000,
+    ],
+    ids=["JPEG", "GIF", "PNG", "WEBP", "JPEG2000"],
+)
+def test_hostile_parts_take_little_time(data: bytes) -> None:
+    image = Image.open(io.BytesIO(data))
+    before = time.process_time()
+    read_side_data(image)
+    assert time.process_time() - before < 1.5
