@@ -25,10 +25,11 @@ _GIF_READ = {b"NETSCAPE2.0", b"ANIMEXTS1.0"}
 _GIF_BLOCKS = 1 << 18
 _GIF_XMP, _XMP_TRAILER = b"XMP DataXMP", b"\x01\xff\xfe\xfd"
 _ICC_MARK = b"ICC_PROFILE\0"
-_PRIMARIES = {1: "BT.709", 9: "BT.2020", 12: "P3"}
+_PRIMARIES = {9: "BT.2020", 12: "P3"}
 _TRANSFERS = {8: "linear", 16: "PQ", 18: "HLG"}
 _LIKE_SRGB = {1, 2, 5, 6}
 _HEAD = 1 << 16
+_GAIN_MAP = b"tmap"
 _SUB_DIRECTORIES, _SUBFILE = 0x014A, 0x00FE
 _REDUCED = 1
 
@@ -197,6 +198,8 @@ def _nclx(image: Any, file: IO[bytes], found: dict[str, bytes], losses: list[str
     if at >= 0 and not image.info.get("icc_profile"):
         primaries, transfer = struct.unpack_from(">HH", head, at + 8)
         _code_points(primaries, transfer, losses)
+    if _GAIN_MAP in head:
+        losses.append("has a gain map, which is not kept")
 
 
 def _heif(image: Any, file: IO[bytes], found: dict[str, bytes], losses: list[str]) -> None:
@@ -211,9 +214,9 @@ def _code_points(primaries: int, transfer: int, losses: list[str]) -> None:
     """Name colours (H.273) that are not shown right where they are taken for sRGB."""
     if primaries in _LIKE_SRGB and transfer not in _TRANSFERS:
         return
-    name = _PRIMARIES.get(primaries, f"primaries {primaries}")
-    curve = f" with {_TRANSFERS[transfer]}" if transfer in _TRANSFERS else ""
-    losses.append(f"has colours of {name}{curve}, which are taken for sRGB")
+    name = "" if primaries in _LIKE_SRGB else _PRIMARIES.get(primaries, f"primaries {primaries}")
+    parts = [name, _TRANSFERS.get(transfer, "")]
+    losses.append(f"has colours of {' with '.join(filter(None, parts))}, which are taken for sRGB")
 
 
 def _tiff(image: Any, file: IO[bytes], found: dict[str, bytes], losses: list[str]) -> None:

@@ -16,6 +16,7 @@ import pgic_core
 from pgic_core.api.conversion_losses import collected
 from pgic_core.api.foreign_photo import open_foreign_photo
 from pgic_core.api.side_data_reading import read_side_data
+from pgic_core.api.unread_parts import unread_parts
 
 from .foreign_files import CASES, with_chunks, with_segments
 from .photos import PHOTO, XMP, photo_file
@@ -158,6 +159,7 @@ def test_the_profile_of_a_bmp_is_kept() -> None:
         ((9, 16), "BT.2020 with PQ"),
         ((12, 13), "P3"),
         ((9, 18), "BT.2020 with HLG"),
+        ((2, 16), "PQ"),
     ],
 )
 def test_colours_of_an_avif_that_are_not_srgb_are_named(points: tuple[int, int], said: str | None) -> None:
@@ -165,6 +167,14 @@ def test_colours_of_an_avif_that_are_not_srgb_are_named(points: tuple[int, int],
     at = data.index(b"colrnclx") + 8
     losses = coded(data[:at] + struct.pack(">HH", *points) + data[at + 4 :])[1]
     assert losses == ([f"has colours of {said}, which are taken for sRGB"] if said else [])
+
+
+def test_a_gain_map_of_an_avif_is_named() -> None:
+    data = photo_file("AVIF")
+    brands = int.from_bytes(data[:4], "big")  # "tmap" is a brand, too
+    data = (brands + 4).to_bytes(4, "big") + data[4:brands] + b"tmap" + data[brands:]
+    image = Image.open(io.BytesIO(photo_file("AVIF")))
+    assert unread_parts(image, io.BytesIO(data))[1] == ["has a gain map, which is not kept"]
 
 
 def test_colours_of_a_png_that_are_srgb_by_code_points_are_not_named() -> None:
