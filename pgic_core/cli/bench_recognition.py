@@ -21,6 +21,22 @@ if TYPE_CHECKING:
 __all__ = ["recognition"]
 
 
+def _checked_rois(
+    context: click.Context, parameter: click.Parameter, rois: tuple[str, ...]
+) -> tuple[str, ...]:
+    from ..roi import Roi
+
+    for roi in rois:
+        model, _, strength = roi.partition(":")
+        try:
+            Roi(model, float(strength or 1))
+        except ValueError as error:
+            raise click.BadParameter(
+                f"{strength} is no strength; those are 0 to 4.", context, parameter
+            ) from error
+    return rois
+
+
 @click.command(
     cls=PgicCommand,
     examples=(
@@ -64,11 +80,12 @@ __all__ = ["recognition"]
 @option(
     "--roi",
     "rois",
-    metavar="MODEL",
+    metavar="MODEL[:STRENGTH]",
     multiple=True,
     group="Codecs",
     help="Also code with more detail where this model says, at the same bytes, or where the recognisers see"
-    " something in the original ('seen'); may be repeated.",
+    " something in the original ('seen'). The strength is in octaves, 1 if not given. May be repeated.",
+    callback=_checked_rois,
 )
 @qualities_option("Also at this quality of pgic; may be repeated.")
 @option(

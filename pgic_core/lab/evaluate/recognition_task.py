@@ -13,6 +13,7 @@ from ...errors import PgiTargetError
 from ...models import default_model
 from ...options import ADAPTIVE, PREVIEW
 from ...roi.heat_map_model import shipped_heat_digest
+from ...roi.roi_argument import DEFAULT_STRENGTH, Roi
 from ..bench.jpeg_ratio import RATIOS
 from ..bench.peer_codecs import find_codec
 from ..recognition import find_recogniser
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...options import Level
-    from ...roi.roi_argument import RoiLike
+    from ...roi.roi_argument import RoiSource
     from ..recognition import Seen
     from .evaluated_pictures import Subject
 
@@ -85,8 +86,8 @@ class RecognitionTask:
         subject: the picture.
         recognisers: their names.
         peers: names of other codecs.
-        roi: model of regions that pgic keeps in more detail at the same bytes, or :data:`SEEN`. None for pgic
-            without regions, the original and the peers.
+        roi: model of regions that pgic keeps in more detail at the same bytes, or :data:`SEEN`; ``:`` and the
+            strength in octaves may follow. None for pgic without regions, the original and the peers.
         model: digest of pgic's model.
         size: of the files.
         levels: of decoding; None for every one but previews.
@@ -111,7 +112,7 @@ class RecognitionTask:
             "recognition": self.recognisers,
             "picture": [self.subject.digest, self.subject.name],
             "peers": self.peers if self.roi is None else (),
-            "roi": None if self.roi is None else [self.roi, shipped_heat_digest(self.roi)],
+            "roi": None if self.roi is None else [self.roi, shipped_heat_digest(self._model)],
             "size": self.size.name,
             "levels": self.levels,
             "renderers": [renderer.digest for renderer in default_model().renderers],
@@ -122,12 +123,13 @@ class RecognitionTask:
         """A mapping for each picture that a recogniser saw: where it comes from, and what was seen."""
         shown, most, whole = self._original()
         recognisers = [(name, find_recogniser(name)) for name in self.recognisers]
-        regions: RoiLike | None = self.roi
-        if self.roi == SEEN:
-            regions = _mask(shown, (seen for _, each in recognisers for seen in each.see(shown)))
-        views = (
-            self._without_regions(shown, most, whole) if regions is None else self._pgic(shown, most, regions)
-        )
+        if self.roi is None:
+            views = self._without_regions(shown, most, whole)
+        else:
+            source: RoiSource = self._model
+            if self._model == SEEN:
+                source = _mask(shown, (seen for _, each in recognisers for seen in each.see(shown)))
+            views = self._pgic(shown, most, Roi(source, self._strength))
         return [
             {
                 "recogniser": name,
@@ -143,6 +145,17 @@ class RecognitionTask:
             for view in views
             for name, recogniser in recognisers
         ]
+
+    @property
+    def _model(self) -> str:
+        """The model of regions, without strength."""
+        return (self.roi or "").partition(":")[0]
+
+    @property
+    def _strength(self) -> float:
+        """Of regions, in octaves."""
+        strength = (self.roi or "").partition(":")[2]
+        return float(strength) if strength else DEFAULT_STRENGTH
 
     def _original(self) -> tuple[NDArray[np.uint8], int | None, int]:
         """What is coded, the bytes that it may take, and the bytes that it takes itself."""
@@ -166,7 +179,7 @@ class RecognitionTask:
             yield _View(peer, quality, len(coded), codec.decode(coded))
 
     def _pgic(
-        self, picture: NDArray[np.uint8], most: int | None, regions: RoiLike | None = None
+        self, picture: NDArray[np.uint8], most: int | None, regions: Roi | None = None
     ) -> Iterator[_View]:
         """The levels of one file; none where no file is as small."""
         from ...api import decode, encode, inspect
@@ -182,7 +195,9 @@ class RecognitionTask:
             return
         name = "pgic"
         if self.roi is not None:
-            name += ", regions seen" if self.roi == SEEN else f", regions by {self.roi}"
+            name += ", regions seen" if self._model == SEEN else f", regions by {self._model}"
+            if self._strength != DEFAULT_STRENGTH:
+                name += f" at {self._strength:g}"
         quality = inspect(data).quality or 0
         for level in self.levels or default_model().levels:
             if level == PREVIEW or (level == ADAPTIVE and self.roi is None):
@@ -236,7 +251,7 @@ def recognition_tasks(
         subjects: the pictures.
         recognisers: their names.
         peers: names of other codecs.
-        rois: models of regions, or :data:`SEEN`.
+        rois: models of regions, or :data:`SEEN`, with or without a strength.
         sizes: of the files.
         levels: of decoding; None for every one but previews.
     """

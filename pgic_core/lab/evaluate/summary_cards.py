@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Card", "cards"]
 
+_LEAST_WORKED = 0.7
+"""Processor seconds for each second, below which others had the machine: encoding itself never waits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Card:
@@ -121,6 +124,12 @@ def _fast(figures: Figures) -> Card | None:
         text += (
             f" AVIF: {speeds['avif', 'encode']['megapixels_per_second']:.1f} and"
             f" {speeds['avif', 'decode']['megapixels_per_second']:.1f}."
+        )
+    worked = encode["cpu"] / encode["warm"]
+    if worked < _LEAST_WORKED:
+        text += (
+            f" The machine was busy with other work: {encode['cpu']:.2f} s of processor time took"
+            f" {encode['warm']:.2f} s to encode."
         )
     return Card(
         "How fast?",

@@ -136,19 +136,17 @@ def _text_share(seen: Sequence[Seen], truth: Sequence[Seen]) -> float:
 
 
 def _wrong_by_place(seen: Sequence[Seen], truth: Sequence[Seen]) -> int:
-    """Wrong characters, where each line that is seen counts for the line whose place it shares most of.
+    """Wrong characters, where each line that is seen counts for the line that it overlaps most.
 
-    A share is that of the smaller box: readers draw theirs wider than the letters. Dials and panels have no
-    order of reading: joined, one line that moves by a pixel would change all.
+    Half of the smaller box must be shared: readers draw theirs wider than the letters. Dials and panels have
+    no order of reading: joined, one line that moves by a pixel would change all.
     """
     assigned: list[list[Seen]] = [[] for _ in truth]
     wrong = 0
     for line in seen:
-        shares = [
-            _shared(line.box, each.box) / max(min(_area(line.box), _area(each.box)), 1e-9) for each in truth
-        ]
-        best = max(range(len(truth)), key=shares.__getitem__)
-        if shares[best] >= _IOU:
+        best = max(range(len(truth)), key=lambda i: _overlap(line.box, truth[i].box))
+        smaller = min(_area(line.box), _area(truth[best].box))
+        if _shared(line.box, truth[best].box) >= _IOU * max(smaller, 1e-9):
             assigned[best].append(line)
         else:
             wrong += len(text_of([line]))

@@ -35,6 +35,15 @@ def test_peers_are_compared_at_as_many_bits_and_the_dearest_picture_is_named() -
     assert "b.png, +25 % against avif" in told["Where does it fail?"][1]
 
 
+def test_a_busy_machine_is_named() -> None:
+    row = {"codec": "pgic", "quality": 75, "megapixels_per_second": 4.0, "warm": 0.25, "peak": 10**8}
+    for cpu, busy in ((0.3, False), (0.1, True)):
+        speed = [{**row, "operation": operation, "cpu": cpu} for operation in ("encode", "decode")]
+        told = answers(Figures(points=curve("a.png", "pgic", 1), speed=speed))["How fast?"]
+        assert told[0] == "4.0 / 4.0"
+        assert ("busy with other work: 0.10 s of processor time took 0.25 s" in told[1]) == busy
+
+
 def test_what_is_not_met_is_counted_and_named() -> None:
     ratio = {"picture": "a.png", "jpeg_bytes": 1000, "file_bytes": 90, "ms_ssim": 0.9}
     figures = Figures(

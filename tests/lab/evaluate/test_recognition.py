@@ -150,13 +150,13 @@ def test_the_bench_writes_what_each_recogniser_lost(tmp_path: Path) -> None:
     arguments = ["bench", "recognition", tmp_path / "in", "--csv", tmp_path / "lost.csv", "-q", 40]
     arguments += ["--recogniser", "insulator", "--recogniser", "insulator-detector"]
     arguments += ["--level", "fast", "--truth", tmp_path / "truth.json", "--share", 20, "--share", 10]
-    arguments += ["--roi", "saliency", "--roi", "seen"]
+    arguments += ["--roi", "saliency", "--roi", "seen:0.5"]
     done = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert done.exit_code == 0, done.output
     rows = read(tmp_path / "lost.csv")
     assert {row["recogniser"] for row in rows} == {"insulator", "insulator-detector"}
     assert {row["truth"] for row in rows} == {"given", "original"}
-    regions = {"pgic, regions by saliency", "pgic, regions seen"}
+    regions = {"pgic, regions by saliency", "pgic, regions seen at 0.5"}
     assert {row["codec"] for row in rows} == {"pgic", *regions, "jpeg", "avif"}
     assert {row["pictures"] for row in rows} == {"1"}
     assert {row["size"] for row in rows if row["jpeg_share"]} == {"1/10 of JPEG 95", "20 % of JPEG 95"}
@@ -166,4 +166,8 @@ def test_the_bench_writes_what_each_recogniser_lost(tmp_path: Path) -> None:
         own = next(float(r["bytes"]) for r in by_quality if r["codec"] == "pgic")
         assert float(row["bytes"]) <= own if "regions" in row["codec"] else float(row["bytes"]) >= own
     wrong = [str(argument) for argument in [*arguments[:3], "--recogniser", "insulator", "--level", "best"]]
+    for strength in ("high", "9"):
+        done = CliRunner().invoke(app, [*wrong[:5], "--roi", f"saliency:{strength}"])
+        assert done.exit_code == 2
+        assert f"{strength} is no strength" in done.output
     assert "no level best" in CliRunner().invoke(app, wrong).output
