@@ -61,8 +61,13 @@ class SymbolRows:
             return SymbolRows(np.argsort(rows, kind="stable")[first:], counts)
         active = np.flatnonzero(flat >= 1)
         rows = np.minimum(flat[active], ROWS - 1).astype(np.uint8)
+        return SymbolRows.sorted(active, rows, ROWS)
+
+    @staticmethod
+    def sorted(index: NDArray[np.int64], rows: NDArray[np.uint8], most: int) -> SymbolRows:
+        """Sort active symbols by their CDF rows, which are above 0 and below ``most``."""
         order = np.argsort(rows, kind="stable")
-        return SymbolRows(active[order], np.bincount(rows, minlength=ROWS))
+        return SymbolRows(index[order], np.bincount(rows, minlength=most))
 
 
 class RowMap:
@@ -114,7 +119,6 @@ class RowMap:
         layer: str,
         z: NDArray[np.int16],
         roi_map: NDArray[np.int8] | None,
-        shift: NDArray[np.float32] | None = None,
     ) -> SymbolRows:
         """CDF rows of the symbols of a layer in a tile.
 
@@ -122,17 +126,21 @@ class RowMap:
             layer: ``"base"`` or ``"detail"``.
             z: ``(Z, h, w)`` of the tile, each -127 to 127.
             roi_map: int8 ``(h, w)``, added to the rows; ``None`` for none.
-            shift: ``(h, w)``, whole numbers that are added to the rows above 0 as well.
+        """
+        return SymbolRows.of(self.sums(layer, z, roi_map), dense=layer == "base")
+
+    def sums(self, layer: str, z: NDArray[np.int16], roi_map: NDArray[np.int8] | None) -> NDArray[np.float32]:
+        """CDF rows of a layer's symbols before fractions and what is out of range are cut off.
+
+        Returns:
+            float32 ``(lines, h * w)``.
         """
         values = np.ones((len(self._active) + 1, z[0].size), np.float32)
         values[:-1] = z.reshape(len(z), -1)[self._active]
-        sums = (self._weights[layer] @ values).reshape(-1, z[0].size)
+        sums: NDArray[np.float32] = (self._weights[layer] @ values).reshape(-1, z[0].size)
         if roi_map is not None:
             sums += roi_map.reshape(1, -1).astype(np.float32)
-        if shift is not None:
-            sums[sums < 1] = -np.inf
-            sums += shift.reshape(1, -1)
-        return SymbolRows.of(sums, dense=layer == "base")
+        return sums
 
 
 def to_cells(rows: SymbolRows, values: NDArray[Any], cells: NDArray[Any]) -> None:

@@ -157,8 +157,9 @@ def restored_reader(reference: LearnedImage, ages: NDArray[np.uint8]) -> TileRea
     if not ages.any():
         return reference.reader(raise_damage=True)
     modes, amounts = np.full(ages.shape, UNCHANGED, np.uint8), np.zeros(ages.shape, np.uint8)
+    z_coded = np.zeros(ages.shape, np.bool_)
     header = ChangeHeader(
-        reference.grid, 0, 0, None, modes, ages, amounts, None, None, reference.header.neutral
+        reference.grid, 0, 0, None, modes, z_coded, ages, amounts, None, None, reference.header.neutral
     )
     nothing = dict.fromkeys(header.changed_tiles(), Part(0, 0, 0))
     index = ChangeIndex({LAYERS[0]: nothing, EXACT: {}, LAYERS[1]: nothing}, 0)

@@ -11,7 +11,8 @@ from ...errors import PgiFormatError
 from ...models import ROWS
 from ..tiles_and_windows import Z_STRIDE
 from .cdf_index_from_z import SymbolRows, to_cells
-from .change_stream import NEW, index_shift
+from .change_distributions import ALL_ROWS, index_table
+from .change_stream import NEW
 from .entropy_coding import LARGEST, Z_BOUND, SegmentReader
 from .tile_index import LAYERS
 from .tile_symbol_reader import Tile, TileReader
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from .decoder import LearnedImage
     from .stream import StreamHeader
 
-__all__ = ["CanvasChange", "CanvasReader", "change_rows"]
+__all__ = ["CanvasChange", "CanvasReader", "active_symbols", "change_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,11 @@ class CanvasChange:
         """Its own number for a tile of ``grid``, the canvas in question; None where its canvas has none."""
         return tile_moved(index, grid, self.header.grid, self.left, self.top)
 
-    def positions_of(self, tile: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Modes and ages of positions in one of its own tiles."""
+    def positions_of(self, tile: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.uint8]]:
+        """Modes of positions in one of its own tiles, whether their z is coded, and their ages."""
         grid = self.header.grid
         there = grid.box(tile).inside(grid.padded, Z_STRIDE)
-        return self.header.modes[there], self.header.ages[there]
+        return self.header.modes[there], self.header.z_coded[there], self.header.ages[there]
 
 
 def tile_moved(index: int, grid: Grid, smaller: Grid, left: int, top: int) -> int | None:
@@ -83,6 +84,8 @@ def change_rows(
     z: NDArray[np.int16],
     modes: NDArray[np.uint8],
     roi_map: NDArray[np.int8] | None,
+    *,
+    third: bool,
 ) -> SymbolRows:
     """CDF rows of what is coded of a layer in a tile of a change frame.
 
@@ -92,16 +95,40 @@ def change_rows(
         z: ``(Z, h, w)``, as the frame has it.
         modes: ``(h, w)``.
         roi_map: ``(h, w)`` or ``None``.
+        third: of version 3, or of the versions before it.
     """
     changed = np.flatnonzero(modes)
     if not len(changed):
-        return SymbolRows(changed, np.zeros(ROWS, np.int64))
-    shift = index_shift(modes.reshape(-1)[changed])
-    roi = None if roi_map is None else roi_map.reshape(-1)[changed]
-    rows = row_map.rows(layer, z.reshape(len(z), 1, -1)[:, :, changed], roi, shift)
-    # Their places among all positions of the tile; the order stays.
-    line, place = np.divmod(rows.index, max(1, len(changed)))
-    return SymbolRows(line * modes.size + changed[place], rows.counts)
+        return SymbolRows(changed, np.zeros(ALL_ROWS, np.int64))
+    index, raw, place = active_symbols(row_map, layer, z, roi_map, changed)
+    rows = index_table(layer, third=third)[modes.reshape(-1)[place], raw]
+    coded = np.flatnonzero(rows)
+    return SymbolRows.sorted(index[coded], rows[coded], ALL_ROWS)
+
+
+def active_symbols(
+    row_map: RowMap,
+    layer: str,
+    z: NDArray[np.int16],
+    roi_map: NDArray[np.int8] | None,
+    where: NDArray[np.intp],
+) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
+    """Symbols of some positions whose CDF index, as it follows from z alone, is above 0.
+
+    Args:
+        row_map, layer, z, roi_map: as above.
+        where: the positions, flat.
+
+    Returns:
+        Flat places in ``(line, z row, z column)``, ascending; these indexes; and the positions.
+    """
+    roi = None if roi_map is None else roi_map.reshape(-1)[where]
+    sums = row_map.sums(layer, z.reshape(len(z), 1, -1)[:, :, where], roi).reshape(-1)
+    active = np.flatnonzero(sums >= 1)
+    raw = np.minimum(sums[active], ROWS - 1).astype(np.uint8)
+    line, place = np.divmod(active, max(1, len(where)))
+    position = where[place]
+    return line * z[0].size + position, raw, position
 
 
 class _States:
@@ -259,8 +286,8 @@ class CanvasReader(TileReader):
                     self.damaged.add(index)
         changes = self._changes_of(index)
         positions = [change.positions_of(at) for change, at in changes]
-        tile.ages = [ages for _, ages in positions]
-        tile.changed = [(modes > 0) | (ages > 0) for modes, ages in positions]
+        tile.ages = [ages for _, _, ages in positions]
+        tile.changed = [(modes > 0) | (ages > 0) for modes, _, ages in positions]
         states = _States(z.transpose(1, 2, 0), tile.changed, tile.ages)
         for number, (change, at) in enumerate(changes):
             states.renew(number)
@@ -279,10 +306,9 @@ class CanvasReader(TileReader):
 
     def _read_change_z(self, change: CanvasChange, at: int, z: NDArray[np.int16]) -> _Coded:
         """Read what a frame codes of z in its own tile ``at``, into z of the tile."""
-        modes, _ = change.positions_of(at)
+        modes, new, _ = change.positions_of(at)
         here = slice(0, modes.shape[0]), slice(0, modes.shape[1])
         reader = SegmentReader(self._cdfs, change.index.read_tile(LAYERS[0], at, change.read))
-        new = modes == NEW
         merged = z[:, *here].copy()
         if new.any():
             rows = self._row_map.rows_of_z(int(new.sum()))
@@ -339,7 +365,8 @@ class CanvasReader(TileReader):
             reader = SegmentReader(self._cdfs, data)
         height, width = coded.modes.shape
         cells = np.zeros((2 * height, 2 * width, symbols.shape[2]), np.int16)
-        rows = change_rows(self._row_map, layer, coded.z, coded.modes, self._roi_of(coded))
+        third = coded.change.header.third
+        rows = change_rows(self._row_map, layer, coded.z, coded.modes, self._roi_of(coded), third=third)
         to_cells(rows, reader.read(rows.counts), cells)
         reader.finish()
         part = symbols[: 2 * height, : 2 * width]

@@ -43,7 +43,7 @@ def fill_thresholds(by_row: NDArray[np.float16], rows: SymbolRows, cells: NDArra
         cells: ``(rows, columns, symbols of the layer)``, what to fill.
     """
     cells[:] = by_row[0]
-    to_cells(rows, np.repeat(by_row, rows.counts), cells)
+    to_cells(rows, np.repeat(by_row[: len(rows.counts)], rows.counts), cells)
 
 
 class QuantState:
