@@ -298,7 +298,7 @@ def test_tiles_that_changed_are_those_with_a_mode(width: int, height: int, tile:
     assert header.exact_tiles() == [i for i, box in enumerate(boxes) if exact[box.inside(padded, 8)].any()]
 
 
-def ages_in(columns: slice, age: int) -> dict[str, NDArray[np.uint8]]:
+def ages_in(columns: slice, age: int) -> dict[str, Any]:
     """Amounts and ages of a frame that looks at some columns of positions."""
     amounts, ages = np.zeros((3, 10), np.uint8), np.zeros((3, 10), np.uint8)
     amounts[:, columns], ages[:, columns] = 9, age

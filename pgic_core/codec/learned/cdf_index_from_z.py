@@ -46,22 +46,25 @@ class SymbolRows:
     counts: NDArray[np.int64]
 
     @staticmethod
-    def of(sums: NDArray[np.float32] | NDArray[np.uint8], *, dense: bool = False) -> SymbolRows:
+    def of(
+        sums: NDArray[np.float32] | NDArray[np.uint8], *, dense: bool = False, most: int = ROWS
+    ) -> SymbolRows:
         """Sort symbols by their CDF rows.
 
         Args:
             sums: the row of each symbol, in any shape. Fractions are cut off, and so is what is out of range.
             dense: most symbols are active, so it is faster to sort all of them.
+            most: rows that there are.
         """
         flat = sums.reshape(-1)
         if dense:
-            rows = np.clip(flat, 0, ROWS - 1).astype(np.uint8)
-            counts = np.bincount(rows, minlength=ROWS)
+            rows = np.clip(flat, 0, most - 1).astype(np.uint8)
+            counts = np.bincount(rows, minlength=most)
             first, counts[0] = counts[0], 0
             return SymbolRows(np.argsort(rows, kind="stable")[first:], counts)
         active = np.flatnonzero(flat >= 1)
-        rows = np.minimum(flat[active], ROWS - 1).astype(np.uint8)
-        return SymbolRows.sorted(active, rows, ROWS)
+        rows = np.minimum(flat[active], most - 1).astype(np.uint8)
+        return SymbolRows.sorted(active, rows, most)
 
     @staticmethod
     def sorted(index: NDArray[np.int64], rows: NDArray[np.uint8], most: int) -> SymbolRows:
@@ -143,23 +146,23 @@ class RowMap:
         return sums
 
 
-def to_cells(rows: SymbolRows, values: NDArray[Any], cells: NDArray[Any]) -> None:
-    """Put values of a layer's active symbols where networks take them.
+def to_cells(index: NDArray[np.int64], values: NDArray[Any], cells: NDArray[Any]) -> None:
+    """Put values of some symbols of a layer where networks take them.
 
     Args:
-        rows: which symbols, in coded order.
+        index: of :class:`SymbolRows`, which symbols.
         values: ``(n,)``, one for each.
         cells: ``(2 h, 2 w, symbols of the layer)``; what stands there for other symbols stays.
     """
     memory, places = _by_line(cells)
     # Numbers of another type would be put there one by one.
-    memory[places.take(rows.index)] = values.astype(cells.dtype, copy=False)
+    memory[places.take(index)] = values.astype(cells.dtype, copy=False)
 
 
-def from_cells(rows: SymbolRows, cells: NDArray[Any]) -> NDArray[Any]:
+def from_cells(index: NDArray[np.int64], cells: NDArray[Any]) -> NDArray[Any]:
     """The inverse of :func:`to_cells`."""
     memory, places = _by_line(cells)
-    return memory.take(places.take(rows.index))
+    return memory.take(places.take(index))
 
 
 def _by_line(cells: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:

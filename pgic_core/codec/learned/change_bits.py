@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .cdf_index_from_z import SymbolRows, from_cells, to_cells
+from .cdf_index_from_z import from_cells, to_cells
 from .change_distributions import ALL_ROWS, index_table
 from .change_symbols import active_symbols
 from .latent_quantisation import SYMBOL_LAYERS
@@ -51,10 +51,17 @@ class SymbolBits:
         where: NDArray[np.bool_],
     ) -> None:
         self._shape = where.shape
-        self._no_counts = np.zeros(ALL_ROWS, np.int64)  # they are not asked for here
         self._channels = row_map.channels
         there = np.flatnonzero(where)
         self._found = {layer: active_symbols(row_map, layer, z, roi_map, there) for layer in SYMBOL_LAYERS}
+
+    def masked(self, symbols: NDArray[np.int16]) -> NDArray[np.int16]:
+        """Symbols ``(2 h, 2 w, 4 M)`` without those whose index is below 1, and without other positions."""
+        left = np.zeros_like(symbols)
+        for layer, (index, _, _) in self._found.items():
+            channels = self._channels[layer]
+            to_cells(index, from_cells(index, symbols[:, :, channels]), left[:, :, channels])
+        return left
 
     def fill(self, modes: NDArray[np.uint8], by_row: NDArray[np.float16], cells: NDArray[np.float16]) -> None:
         """Put the thresholds of symbols where the network takes them; see :func:`.fill_thresholds`.
@@ -67,9 +74,7 @@ class SymbolBits:
         for layer, (index, raw, position) in self._found.items():
             coded = np.flatnonzero(modes.reshape(-1)[position])
             rows = index_table(layer, third=True)[modes.reshape(-1)[position[coded]], raw[coded]]
-            to_cells(
-                SymbolRows(index[coded], self._no_counts), by_row[rows], cells[:, :, self._channels[layer]]
-            )
+            to_cells(index[coded], by_row[rows], cells[:, :, self._channels[layer]])
 
     def symbols(self, coded: NDArray[np.int16]) -> dict[str, NDArray[Any]]:
         """Magnitudes of coded values, as :meth:`bits` takes them.
@@ -79,7 +84,7 @@ class SymbolBits:
         """
         found = {}
         for layer, (index, _, _) in self._found.items():
-            values = from_cells(SymbolRows(index, self._no_counts), coded[:, :, self._channels[layer]])
+            values = from_cells(index, coded[:, :, self._channels[layer]])
             found[layer] = np.minimum(np.abs(values.astype(np.int32)), _LARGEST)
         return found
 

@@ -110,6 +110,7 @@ class _Part:
         z: ``(Z, h, w)`` of ``outer``, of the states that modes refer to.
         new_z: likewise, of this frame where positions changed.
         symbols: int16 ``(h, w, 4 M)``, cells of ``outer``, of the states that modes refer to.
+        masked: likewise, without those that cannot be there with ``new_z``.
         candidates: bool ``(h, w)`` of ``outer``, positions to code here if it pays.
         restored: bool likewise, where modes refer to an earlier state.
         modes: uint8 likewise, found so far.
@@ -122,6 +123,7 @@ class _Part:
     z: NDArray[np.int16]
     new_z: NDArray[np.int16]
     symbols: NDArray[np.int16]
+    masked: NDArray[np.int16]
     candidates: NDArray[np.bool_]
     restored: NDArray[np.bool_]
     modes: NDArray[np.uint8]
@@ -282,7 +284,7 @@ class _ChangeEncoder:
         restored = self._ages[outer.inside(whole, Z_STRIDE)] > 0
         modes, z_coded = np.zeros(candidates.shape, np.uint8), np.zeros(candidates.shape, np.bool_)
         cost = np.full(candidates.shape, np.inf)
-        return _Part(outer, latent, z, new_z, symbols, candidates, restored, modes, z_coded, cost)
+        return _Part(outer, latent, z, new_z, symbols, symbols, candidates, restored, modes, z_coded, cost)
 
     def _analysed(self, outer: Rectangle) -> NDArray[np.float32]:
         area = outer.grown(self._model.halo("analysis"), Z_STRIDE, self._grid.padded)
@@ -315,6 +317,7 @@ class _ChangeEncoder:
             z_coded: SymbolBits(self._row_map, z, roi_map, part.candidates)
             for z_coded, z in ((False, part.z), (True, part.new_z))
         }
+        part.masked = indexes[True].masked(part.symbols)
         z_bits = self._z_bits(part)
         _, decoded = self._coded(part, part.modes, part.z_coded, indexes)
         cost = _BIT * _MODE_BITS * part.restored + self._error(part, decoded)
@@ -360,8 +363,9 @@ class _ChangeEncoder:
         """What is coded of each symbol with these modes, and the decoded latent."""
         outer = part.outer
         z = np.where(z_coded, part.new_z, part.z)
-        fresh = (modes == NEW).repeat(2, 0).repeat(2, 1)[:, :, None]
-        base = np.where(fresh, np.int16(0), part.symbols)
+        fresh, own = (there.repeat(2, 0).repeat(2, 1)[:, :, None] for there in (modes == NEW, z_coded))
+        base = np.where(own, part.masked, part.symbols)
+        base[fresh[:, :, 0]] = 0
         limits = np.full(base.shape, np.inf, np.float16)
         for own, found in indexes.items():
             found.fill(np.where(z_coded == own, modes, UNCHANGED), self._thresholds, limits)
@@ -419,7 +423,7 @@ class _ChangeEncoder:
             for layer in SYMBOL_LAYERS:
                 rows = change_rows(self._row_map, layer, tile_z, modes, roi_map, third=True)
                 channels = self._row_map.channels[layer]
-                segments.append((rows.counts, from_cells(rows, cells[:, :, channels])))
+                segments.append((rows.counts, from_cells(rows.index, cells[:, :, channels])))
             return encode_segments(self._cdfs, segments[:2]), encode_segments(self._cdfs, segments[2:])
 
         tiles = [tile for tile in self._grid.touching(inner) if self._candidate_box(tile)]

@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import PgiFormatError
 from ...models import ROWS
 from ..tiles_and_windows import Z_STRIDE
-from .cdf_index_from_z import SymbolRows, to_cells
+from .cdf_index_from_z import SymbolRows, from_cells, to_cells
 from .change_distributions import ALL_ROWS, index_table
 from .change_stream import NEW
 from .entropy_coding import LARGEST, Z_BOUND, SegmentReader
@@ -100,10 +100,22 @@ def change_rows(
     changed = np.flatnonzero(modes)
     if not len(changed):
         return SymbolRows(changed, np.zeros(ALL_ROWS, np.int64))
-    index, raw, place = active_symbols(row_map, layer, z, roi_map, changed)
-    rows = index_table(layer, third=third)[modes.reshape(-1)[place], raw]
-    coded = np.flatnonzero(rows)
-    return SymbolRows.sorted(index[coded], rows[coded], ALL_ROWS)
+    roi = None if roi_map is None else roi_map.reshape(-1)[changed]
+    sums = row_map.sums(layer, z.reshape(len(z), 1, -1)[:, :, changed], roi)
+    table = index_table(layer, third=third).reshape(-1)
+    first = modes.reshape(-1)[changed].astype(np.uint16) * np.uint16(ROWS)
+    if layer == "base":  # most of them are coded, so it is faster to sort all
+        raw = np.clip(sums, 0, ROWS - 1).astype(np.uint8)
+        rows = SymbolRows.of(table.take(raw + first), dense=True, most=ALL_ROWS)
+    else:
+        active = np.flatnonzero(sums >= 1)
+        raw = np.minimum(sums.take(active), ROWS - 1).astype(np.uint8)
+        found = table.take(raw + first.take(active % len(changed)))
+        coded = np.flatnonzero(found)
+        rows = SymbolRows.sorted(active.take(coded), found.take(coded), ALL_ROWS)
+    # Their places among all positions of the tile; the order stays.
+    line, place = np.divmod(rows.index, len(changed))
+    return SymbolRows(line * modes.size + changed.take(place), rows.counts)
 
 
 def active_symbols(
@@ -117,7 +129,7 @@ def active_symbols(
 
     Args:
         row_map, layer, z, roi_map: as above.
-        where: the positions, flat.
+        where: the positions, flat; one at least.
 
     Returns:
         Flat places in ``(line, z row, z column)``, ascending; these indexes; and the positions.
@@ -126,7 +138,7 @@ def active_symbols(
     sums = row_map.sums(layer, z.reshape(len(z), 1, -1)[:, :, where], roi).reshape(-1)
     active = np.flatnonzero(sums >= 1)
     raw = np.minimum(sums[active], ROWS - 1).astype(np.uint8)
-    line, place = np.divmod(active, max(1, len(where)))
+    line, place = np.divmod(active, len(where))
     position = where[place]
     return line * z[0].size + position, raw, position
 
@@ -194,6 +206,7 @@ class _Coded:
 
     Attributes:
         modes: ``(h, w)`` of the frame's own tile.
+        z_coded: likewise.
         z: ``(Z, h, w)``, as the frame has it.
         change: of the frame.
         tile: its own number.
@@ -201,6 +214,7 @@ class _Coded:
     """
 
     modes: NDArray[np.uint8]
+    z_coded: NDArray[np.bool_]
     z: NDArray[np.int16]
     change: CanvasChange
     tile: int
@@ -318,7 +332,7 @@ class CanvasReader(TileReader):
             if np.abs(merged).max() > Z_BOUND:
                 raise PgiFormatError(f"Tile {at} of a change frame holds a hyper-latent beyond its bound.")
         z[:, *here] = merged
-        return _Coded(modes, merged, change, at, reader)
+        return _Coded(modes, new, merged, change, at, reader)
 
     def _base(self, index: int) -> NDArray[np.int16]:
         tile = self._tiles[index]
@@ -367,14 +381,25 @@ class CanvasReader(TileReader):
         cells = np.zeros((2 * height, 2 * width, symbols.shape[2]), np.int16)
         third = coded.change.header.third
         rows = change_rows(self._row_map, layer, coded.z, coded.modes, self._roi_of(coded), third=third)
-        to_cells(rows, reader.read(rows.counts), cells)
+        to_cells(rows.index, reader.read(rows.counts), cells)
         reader.finish()
         part = symbols[: 2 * height, : 2 * width]
-        part[(coded.modes == NEW).repeat(2, 0).repeat(2, 1)] = 0
+        self._clear(layer, coded, part)
         total = part.astype(np.int32) + cells
         if np.abs(total).max() > LARGEST:
             raise PgiFormatError("A symbol is larger than the format allows.")
         part[:] = total
+
+    def _clear(self, layer: str, coded: _Coded, part: NDArray[np.int16]) -> None:
+        """Set symbols to 0 that a frame codes anew, or that cannot be there with the z that it codes."""
+        kept = np.flatnonzero(coded.z_coded & (coded.modes > NEW))
+        if not len(kept):
+            part[(coded.modes == NEW).repeat(2, 0).repeat(2, 1)] = 0
+            return
+        index, _, _ = active_symbols(self._row_map, layer, coded.z, self._roi_of(coded), kept)
+        values = from_cells(index, part)
+        part[((coded.modes == NEW) | coded.z_coded).repeat(2, 0).repeat(2, 1)] = 0
+        to_cells(index, values, part)
 
     def _roi_of(self, coded: _Coded) -> NDArray[np.int8] | None:
         """The ROI map in a frame's own tile."""
