@@ -44,7 +44,7 @@ _LEAST_STRUCTURE, _ALIKE = 1.5, 0.6
 _MOST_BYTES_STILL, _MOST_BYTES_MOVED = 1.0, 0.85
 """A frame that takes more than this share of its key frame is better coded as one: if it was moved, others
 need not be warped as far from there."""
-_MOST_CHANGES = 2.2
+_MOST_CHANGES = 2.7
 """After changes that take so many times as long to read as a key frame, another one follows: a reader that
 opens a frame reads all before it, and should need no more than twice the time of a key frame on average."""
 _TILE_BYTES, _DRAWN_BYTES = 0.011, 0.108
