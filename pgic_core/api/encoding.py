@@ -95,11 +95,13 @@ def encode(
         roi: regions that keep more detail (A-6.4.1b): boxes (x, y, w, h), annotations or a mask (H, W), all
             in pixels of the upright picture; "annotations" for those of this picture; the name of a model
             such as "saliency"; or a :class:`~pgic_core.Roi` with a strength. An int8 map of the stream is
-            used as it is (:func:`~pgic_core.roi.resolve_roi`). It has no effect on a lossless picture.
+            used as it is (:func:`~pgic_core.roi.resolve_roi`). At most 4,096 boxes and annotations; a mask
+            tells any number. It has no effect on a lossless picture.
         exact: regions to keep bit for bit, such as meters, plates and seals: boxes (x, y, w, h), annotations
             or a mask (H, W), all in pixels of the upright picture; "annotations" for those of this picture;
-            or the name of a region-of-interest model (:func:`~pgic_core.roi.resolve_exact`). They grow to
-            blocks of 8 x 8 pixels. They have no effect on a lossless picture.
+            or the name of a region-of-interest model (:func:`~pgic_core.roi.resolve_exact`). At most 4,096
+            boxes and annotations; a mask tells any number. They grow to blocks of 8 x 8 pixels. They have no
+            effect on a lossless picture.
         metadata: A.3 fields. A mapping gives some of them. The rest comes from EXIF and drone XMP
             (:func:`~pgic_core.api.metadata_arguments.merge_metadata`). ``location`` None removes the position
             from EXIF and XMP too.

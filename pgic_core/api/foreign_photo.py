@@ -12,8 +12,8 @@ from ..codec.jpeg_scans import MOST_SCANS, has_too_many_scans
 from ..codec.jxl_header import jxl_header
 from ..errors import PgiError, PgiInputError, PgiOptionError
 from ..limits import PHOTO_FORMATS, Limits
-from ..magic import MAGIC
 from .photo_frame_count import FrameCount, count_frames
+from .photo_refusal import why_not_opened
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -73,7 +73,7 @@ def open_foreign_photo(
             _seek(image, frame, limits)
     except UnidentifiedImageError as error:
         file.close()
-        raise PgiInputError(_unidentified(source)) from error
+        raise PgiInputError(_why(source)) from error
     except Image.DecompressionBombError as error:
         file.close()
         raise PgiInputError(f"The picture is too large for Pillow: {error}") from error
@@ -136,16 +136,6 @@ def _seek(image: Image.Image, frame: int, limits: Limits) -> None:
     limits.check("pixels", image.width * image.height, "The picture")
 
 
-def _unidentified(source: str | os.PathLike[str] | bytes) -> str:
-    head = b""
-    if isinstance(source, bytes):
-        head = source[:16]
-    else:
-        package = missing_package(os.path.splitext(source)[1])
-        if package:
-            return f"To read this kind of picture, install {package}."
-        with open(source, "rb") as file:
-            head = file.read(16)
-    if head.startswith(MAGIC):
-        return "This is a .pgi file already."
-    return "This is not a picture, or its format is not read here."
+def _why(source: str | os.PathLike[str] | bytes) -> str:
+    package = None if isinstance(source, bytes) else missing_package(os.path.splitext(source)[1])
+    return f"To read this kind of picture, install {package}." if package else why_not_opened(source)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
+
+from .gif_blocks import gif_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,6 +19,7 @@ __all__ = ["FrameCount", "count_frames"]
 
 _NEW_SUBFILE_TYPE = 254
 _REDUCED = 1
+_MP_ENTRIES = 0xB002
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,8 @@ class FrameCount:
 def count_frames(image: Image.Image, limits: Limits) -> FrameCount:
     """Count the frames of a photo that was opened and not yet loaded.
 
-    Reduced copies of a picture, such as the levels of a pyramid in a TIFF, are no frames of their own.
+    Reduced copies of a picture, such as the levels of a pyramid in a TIFF or large thumbnails in an MPO, are
+    no frames of their own.
 
     Args:
         image: as Pillow opened it.
@@ -57,6 +61,8 @@ def count_frames(image: Image.Image, limits: Limits) -> FrameCount:
             positions = listed or [0]
         finally:
             file.seek(before)
+    elif image.format == "MPO" and getattr(image, "mpinfo", None):
+        positions = _mpo_frames(image)
     else:
         positions = range(max(int(getattr(image, "n_frames", 1)), 1))
     return FrameCount(len(positions), positions)
@@ -99,30 +105,11 @@ def _tiff_pages(file: IO[bytes]) -> Iterator[int]:
 
 
 def _gif_frames(file: IO[bytes]) -> Iterator[int]:
-    """Positions of the image descriptors up to the trailer or the end of the file."""
-    file.seek(0)
-    head = file.read(13)
-    if len(head) < 13:
-        return
-    _skip_colours(file, head[10])
-    position = 0
-    while (kind := file.read(1)) and kind != b";":
-        if kind == b"!":
-            file.read(1)
-        elif kind == b",":
-            descriptor = file.read(9)
-            if len(descriptor) < 9:
-                return
-            _skip_colours(file, descriptor[8])
-            file.read(1)  # least code size
-            yield position
-            position += 1
-        else:
-            continue
-        while (length := file.read(1)) and length != b"\0":
-            file.seek(length[0], 1)
+    """Numbers of the pictures up to the trailer or the end of the file."""
+    return (number for number, _ in enumerate(block for block in gif_blocks(file) if block.kind == b","))
 
 
-def _skip_colours(file: IO[bytes], flags: int) -> None:
-    if flags & 0x80:
-        file.seek(3 << ((flags & 7) + 1), 1)
+def _mpo_frames(image: Any) -> list[int]:
+    """Numbers of the pictures that are no large thumbnails, which drones add for their screens."""
+    kinds = [entry["Attribute"].get("MPType", "") for entry in image.mpinfo[_MP_ENTRIES]]
+    return [number for number, kind in enumerate(kinds) if not number or "Thumbnail" not in str(kind)]

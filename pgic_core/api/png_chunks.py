@@ -19,6 +19,8 @@ _READ = {
     *("IHDR", "PLTE", "IDAT", "IEND", "tRNS", "gAMA", "cHRM", "sRGB", "iCCP", "eXIf", "pHYs"),
     *("acTL", "fcTL", "fdAT", "tEXt", "zTXt", "iTXt"),
 }
+# Code points (H.273) of primaries and transfer that are those of sRGB, or shown like them.
+_SRGB = (b"\x01\x0d", b"\x01\x01")
 _MAX_CHUNKS = 1 << 20
 _MAX_TEXTS = 4096
 _TEXT_BYTES = 65_535  # what a text of a .pgi file may have
@@ -33,13 +35,11 @@ class PngChunks:
         texts: in their order, without the XMP packet.
         unread: names of chunks that nothing reads, each once.
         left_out: texts that are too long, or damaged, or too many.
-        has_cicp: whether it says its colours by code points (H.273).
     """
 
     texts: list[PngText] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     left_out: int = 0
-    has_cicp: bool = False
 
 
 def read_png_chunks(file: IO[bytes]) -> PngChunks:
@@ -59,10 +59,10 @@ def read_png_chunks(file: IO[bytes]) -> PngChunks:
             file.seek(length - len(data) + 4, 1)
             _add(chunks, name, data)
             continue
-        if name not in _READ and name not in chunks.unread and len(chunks.unread) < 16:
+        start = file.read(min(length, 2)) if name == "cICP" else b""
+        if name not in _READ and name not in chunks.unread and start not in _SRGB and len(chunks.unread) < 16:
             chunks.unread.append(name)
-        chunks.has_cicp |= name == "cICP"
-        file.seek(length + 4, 1)
+        file.seek(length - len(start) + 4, 1)
     return chunks
 
 
@@ -95,8 +95,9 @@ def _raw_profile(text: str) -> bytes | None:
     parts = text.split(maxsplit=2)
     if len(parts) != 3 or not (parts[1].isascii() and parts[1].isdigit() and len(parts[1]) < 9):
         return None
+    digits = "".join(parts[2].split())[: 2 * int(parts[1])]  # some writers leave bytes behind them
     try:
-        data = binascii.unhexlify("".join(parts[2].split()))
+        data = binascii.unhexlify(digits)
     except (ValueError, binascii.Error):
         return None
     return data if len(data) == int(parts[1]) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from .png_chunks import PngChunks, read_png_chunks, take_raw_profiles
 from .png_colour_profile import gamma_profile, is_srgb
 from .side_data import PngText, SideData
 from .tiff_exif import tiff_exif
+from .unread_parts import unread_parts
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -57,6 +59,13 @@ def read_side_data(image: Image.Image) -> Brought:
         elif isinstance(comment := image.info.get("comment"), (bytes, str)) and comment:
             data = comment if isinstance(comment, bytes) else comment.encode()
             brought.side = SideData(comments=(data,))
+    # Names that are not sound, and bytes that are cut off: a foreign file is never a reason to stop.
+    with suppress(OSError, ValueError, TypeError, KeyError, IndexError, struct.error), file_of(image) as file:
+        if file is not None:
+            profiles, losses = unread_parts(image, file)
+            for name, data in profiles.items():
+                brought.profiles.setdefault(name, data)
+            brought.losses += losses
     if kind == "HEIF" and (depth := image.info.get("depth_images")):
         brought.losses.append(f"has {len(depth)} depth picture{'s' * (len(depth) > 1)}; none is kept")
     return brought
@@ -89,7 +98,7 @@ def _joined(xmp: object, parts: dict[bytes, dict[int, bytes]]) -> bytes:
     for key, pieces in parts.items():
         digest, whole = key[:32], int.from_bytes(key[32:36], "big")
         data = b"".join(pieces[offset] for offset in sorted(pieces))
-        if isinstance(xmp, bytes) and digest in xmp and len(data) == whole:
+        if isinstance(xmp, bytes) and digest.upper() in xmp.upper() and len(data) == whole:
             return data
     return b""
 

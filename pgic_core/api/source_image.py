@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..camera import (
+    exif_with_orientation,
     orientation_of,
     orientation_only,
     stated_size,
@@ -111,13 +112,18 @@ def extras_of(image: NDArray[Any] | Image.Image, brought: Brought | None, *, cha
     from ..codec.pillow_modes import keeps_profile
 
     info = image.info
-    xmp = info.get("xmp")
+    stated = info.get("xmp")
+    xmp = _bytes_or_none(stated.encode() if isinstance(stated, str) else stated) or brought.profiles.get(
+        "xmp"
+    )
     exif = _bytes_or_none(info.get("exif")) or brought.profiles.get("exif")
+    if image.format == "TIFF":
+        exif = _tiff_exif(image, brought)
     icc = _bytes_or_none(info.get("icc_profile")) or brought.profiles.get("icc")
     extras = Extras(
-        exif=_tiff_exif(image, brought) if image.format == "TIFF" else exif,
+        exif=exif_with_orientation(exif, xmp),
         icc_profile=icc if keeps_profile(image) else None,
-        xmp=_bytes_or_none(xmp.encode() if isinstance(xmp, str) else xmp) or brought.profiles.get("xmp"),
+        xmp=xmp,
         dpi=None if _states_none(image) else _dpi_or_none(info.get("dpi")),
         segments=pack_segments(other_segments(getattr(image, "applist", ()))) or None,
         side=brought.side,

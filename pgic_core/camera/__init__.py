@@ -9,12 +9,12 @@ from .capture_facts import (
     LOCATION_PARAMETERS,
     PARAMETERS,
     CameraFacts,
+    exif_with_orientation,
     orientation_of,
     read_camera,
     stated_size,
 )
 from .exif_edit import orientation_only, with_size, without_device, without_location, without_thumbnail
-from .png_text import raw_profiles
 from .xmp_edit import (
     xmp_with_synthesised,
     xmp_without_device,
@@ -28,9 +28,9 @@ __all__ = [
     "LOCATION_PARAMETERS",
     "PARAMETERS",
     "CameraFacts",
+    "exif_with_orientation",
     "orientation_of",
     "orientation_only",
-    "raw_profiles",
     "read_camera",
     "stated_size",
     "with_size",

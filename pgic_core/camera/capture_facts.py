@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from .exif import ExifTags, read_exif
+from .exif_edit import with_orientation
 from .geolocation import Place, drone_place, exif_place, plain_number, xmp_place
 from .tiff_directory import ORIENTATION
 from .timestamps import parse_moment, parse_offset
@@ -21,6 +22,7 @@ __all__ = [
     "LOCATION_PARAMETERS",
     "PARAMETERS",
     "CameraFacts",
+    "exif_with_orientation",
     "orientation_of",
     "read_camera",
     "stated_size",
@@ -94,6 +96,7 @@ _CLOCKS = ((0x9003, 0x9291, 0x9011), (0x9004, 0x9292, 0x9012), (0x0132, 0x9290, 
 # A clock of the camera and that of the satellites differ by no more than an offset from UTC.
 _MOST_OFFSET = timedelta(hours=15)
 _SAME_HEIGHT = 0.5
+_SIDEWAYS = tuple("2345678")
 _INFRARED = re.compile(r"infra|thermal", re.IGNORECASE)
 
 
@@ -147,6 +150,21 @@ def orientation_of(exif: bytes | None) -> int:
     entry = read_exif(exif or b"", orientation_only=True).main.get(ORIENTATION)
     value = None if entry is None else entry.number()
     return int(value) if value is not None and value in range(1, 9) else 1
+
+
+def exif_with_orientation(exif: bytes | None, xmp: bytes | None) -> bytes | None:
+    """The EXIF, with the orientation that only XMP states (``tiff:Orientation``), if it is 2 to 8.
+
+    Args:
+        exif: EXIF bytes. Whatever its own tag 274 says counts.
+        xmp: XMP packet.
+    """
+    if not xmp or b"Orientation" not in xmp.replace(b"\0", b""):
+        return exif
+    if ORIENTATION in read_exif(exif or b"", orientation_only=True).main:
+        return exif
+    stated = read_xmp(xmp).get("tiff:Orientation", "").strip()
+    return with_orientation(exif or b"", int(stated)) if stated in _SIDEWAYS else exif
 
 
 def stated_size(exif: bytes) -> tuple[int, int] | None:

@@ -18,7 +18,7 @@ from .tiff_directory import EXIF_IFD, GPS_IFD, ORIENTATION
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-__all__ = ["TYPE_SIZES", "ExifTags", "TagValue", "read_exif", "tiff_of"]
+__all__ = ["POINTER_KINDS", "TYPE_SIZES", "ExifTags", "TagValue", "read_exif", "tiff_of"]
 
 TYPE_SIZES = tiff_directory.TYPE_SIZES | {129: 1}
 """Bytes of one value of each TIFF type; 129 is the UTF-8 of EXIF 3.0."""
@@ -41,7 +41,8 @@ _MAX_DIRECTORIES = 8
 _NUMBERS = {1: "B", 3: "H", 4: "L", 5: "L", 6: "b", 8: "h", 9: "l", 10: "l", 11: "f", 12: "d", 13: "L"}
 _RATIONALS = (5, 10)
 _TEXTS = (1, 2, 7, 129)
-_POINTERS = (3, 4, 13)
+POINTER_KINDS = (3, 4, 8, 9, 13)
+"""Types of pointers to directories; the signed ones are wrong, but read by others too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def read_exif(exif: bytes, *, orientation_only: bool = False) -> ExifTags:
         for tag, entry in _entries(tiff, order, offset, wanted, pointers=pointers):
             if tag in (EXIF_IFD, GPS_IFD) and pointers:
                 where = entry.number()
-                if entry.kind in _POINTERS and where:
+                if entry.kind in POINTER_KINDS and where and where > 0:
                     pending.append(
                         (int(where), *((tags.main, True) if tag == EXIF_IFD else (tags.gps, False)))
                     )

@@ -11,13 +11,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import PgiUnsupportedError
-from .exif import TYPE_SIZES, tiff_of
+from .exif import POINTER_KINDS, TYPE_SIZES, tiff_of
 from .tiff_directory import EXIF_IFD, GPS_IFD, ORIENTATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["orientation_only", "with_size", "without_device", "without_location", "without_thumbnail"]
+__all__ = [
+    "orientation_only",
+    "with_orientation",
+    "with_size",
+    "without_device",
+    "without_location",
+    "without_thumbnail",
+]
 
 _INTEROP_IFD = 0xA005
 _MAKER_NOTE = 0x927C
@@ -32,6 +39,7 @@ _DEVICE = frozenset(
 _WIDTHS, _HEIGHTS = (0xA002, 0x0100), (0xA003, 0x0101)
 _THUMBNAIL, _THUMBNAIL_BYTES = 0x0201, 0x0202
 _STRIPS, _STRIP_BYTES = 0x0111, 0x0117
+_SHORTS = (3, 8)
 _JPEG_START = b"\xff\xd8\xff"
 # Directories that another may follow; other writers leave out the offset, which always is 0.
 _CHAINED = ("main", "thumbnail")
@@ -48,6 +56,34 @@ def orientation_only(orientation: int) -> bytes:
     if orientation == 1:
         return b""
     return b"Exif\x00\x00II*\x00" + struct.pack("<LHHHLHHL", 8, 1, ORIENTATION, 3, 1, orientation, 0, 0)
+
+
+def with_orientation(exif: bytes, orientation: int) -> bytes:
+    """Put the orientation into EXIF that does not state one.
+
+    IFD 0 is written again behind all else, so that nothing else moves: makers' notes count from their place.
+
+    Args:
+        exif: EXIF bytes whose IFD 0 has no tag 274; may be empty.
+        orientation: EXIF tag 274, 2 to 8.
+    """
+    header = tiff_of(exif)
+    if header is None:
+        return orientation_only(orientation)
+    start, order = header
+    tiff = bytearray(exif[start:])
+    (at,) = struct.unpack_from(order + "L", tiff, 4)
+    count = struct.unpack_from(order + "H", tiff, at)[0] if 8 <= at <= len(tiff) - 2 else 0
+    count = min(count, (len(tiff) - at - 2) // 12, _MAX_ENTRIES) if count else 0
+    end = at + 2 + 12 * count
+    rows = [bytes(tiff[place : place + 12]) for place in range(at + 2, end, 12)]
+    rows.append(struct.pack(order + "HHLHH", ORIENTATION, 3, 1, orientation, 0))
+    rows.sort(key=lambda row: struct.unpack_from(order + "H", row)[0])
+    following = bytes(tiff[end : end + 4]).ljust(4, b"\x00") if count else bytes(4)
+    tiff += bytes(len(tiff) & 1)
+    struct.pack_into(order + "L", tiff, 4, len(tiff))
+    tiff += struct.pack(order + "H", len(rows)) + b"".join(rows) + following
+    return exif[:start] + bytes(tiff)
 
 
 def without_location(exif: bytes) -> bytes:
@@ -229,7 +265,7 @@ class _Editor:
             self.directories.append(directory)
             for entry in directory.entries:
                 below = {EXIF_IFD: "Exif", GPS_IFD: "GPS", _INTEROP_IFD: "Interop"}.get(entry.tag)
-                if below and name != "GPS" and entry.kind in (3, 4, 13):
+                if below and name != "GPS" and entry.kind in POINTER_KINDS:
                     # What the thumbnail's own directory names goes with the thumbnail, but for a place.
                     pending.append((below if below == "GPS" or name != "thumbnail" else name, entry.value))
             if directory.follows:
@@ -244,7 +280,7 @@ class _Editor:
         entries = []
         for place in range(at + 2, end, 12):
             tag, kind, length, value = struct.unpack_from(self.order + "HHLL", self.tiff, place)
-            if kind == 3:
+            if kind in _SHORTS:
                 (value_here,) = struct.unpack_from(self.order + "H", self.tiff, place + 8)
             else:
                 value_here = value

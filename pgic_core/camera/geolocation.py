@@ -16,7 +16,7 @@ _HIGHEST = 1e7
 _NUMBER = re.compile(r"[+-]?\d{1,12}(\.\d{1,20})?([eE][+-]?\d{1,2})?", re.ASCII)
 _FRACTION = re.compile(r"(-?\d{1,12})(?:/(\d{1,12}))?", re.ASCII)
 _XMP_ANGLE = re.compile(
-    r"(\d{1,3}(?:\.\d{1,20})?)(?:,(\d{1,2}(?:\.\d{1,20})?))?(?:,(\d{1,2}(?:\.\d{1,20})?))? ?([NSEWnsew])",
+    r"(\d{1,3}(?:\.\d{1,20})?)(?:,(\d{1,5}(?:\.\d{1,20})?))?(?:,(\d{1,5}(?:\.\d{1,20})?))? ?([NSEWnsew])",
     re.ASCII,
 )
 _BELOW = (b"\x01", b"\x03", b"1", b"3")  # below the sea, or below the ellipsoid (EXIF 3.0)
@@ -101,7 +101,8 @@ def _angle(
         return None  # the sign says another hemisphere than the letter
     minutes, seconds = abs(minutes), abs(seconds)
     angle = abs(degrees) + minutes / 60 + seconds / 3600
-    if minutes > 60 or seconds > 60 or angle > bound:
+    # More than 60 minutes or seconds are odd, but they say a place.
+    if angle > bound:
         return None
     return -angle if south_or_west else angle
 
@@ -127,6 +128,6 @@ def _xmp_angle(text: str, hemispheres: str, bound: float) -> float | None:
         return None
     degrees, minutes, seconds = (float(part or 0) for part in found.group(1, 2, 3))
     angle = degrees + minutes / 60 + seconds / 3600
-    if minutes > 60 or seconds > 60 or angle > bound:
+    if angle > bound:
         return None
     return -angle if found[4].upper() == hemispheres[1] else angle

@@ -54,7 +54,7 @@ class Entry:
 
     def number(self, order: str) -> int:
         """The first value of a whole type; 0 if there is none."""
-        code = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}.get(self.kind)
+        code = {1: "B", 3: "H", 4: "I", 8: "H", 9: "I", 13: "I", 16: "Q", 17: "Q", 18: "Q"}.get(self.kind)
         if code is None or len(self.data) < struct.calcsize(code):
             return 0
         return int(struct.unpack_from(order + code, self.data)[0])

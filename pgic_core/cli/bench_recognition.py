@@ -21,6 +21,22 @@ if TYPE_CHECKING:
 __all__ = ["recognition"]
 
 
+def _checked_rois(
+    context: click.Context, parameter: click.Parameter, rois: tuple[str, ...]
+) -> tuple[str, ...]:
+    from ..roi import Roi
+
+    for roi in rois:
+        model, _, strength = roi.partition(":")
+        try:
+            Roi(model, float(strength or 1))
+        except ValueError as error:
+            raise click.BadParameter(
+                f"{strength} is no strength; those are 0 to 4.", context, parameter
+            ) from error
+    return rois
+
+
 @click.command(
     cls=PgicCommand,
     examples=(
@@ -44,8 +60,8 @@ __all__ = ["recognition"]
     "--truth",
     type=EXISTING_FILE,
     group="Recognition",
-    help="What is in the pictures: COCO annotations, or a JSON object of file names and text. Others are left"
-    " out.",
+    help="What is in the pictures: COCO annotations, or a JSON object of file names and text, as drawn scenes"
+    " have it. Others are left out.",
 )
 @option(
     "--truth-in-names",
@@ -63,11 +79,24 @@ __all__ = ["recognition"]
 )
 @option(
     "--roi",
-    metavar="MODEL",
+    "rois",
+    metavar="MODEL[:STRENGTH]",
+    multiple=True,
     group="Codecs",
-    help="Also code with more detail where this model says, at the same bytes.",
+    help="Also code with more detail where this model says, at the same bytes, or where the recognisers see"
+    " something in the original ('seen'). The strength is in octaves, 1 if not given. May be repeated.",
+    callback=_checked_rois,
 )
 @qualities_option("Also at this quality of pgic; may be repeated.")
+@option(
+    "--share",
+    "shares",
+    type=click.FloatRange(0.1, 100),
+    metavar="PER_CENT",
+    multiple=True,
+    group="Codecs",
+    help="Also in this share of the bytes of JPEG 95; may be repeated.",
+)
 @option(
     "--level",
     "levels",
@@ -102,15 +131,16 @@ def recognition(folder: Path, csv_path: Path | None, work: Path | None, jobs: in
     average precision at an overlap of one half for boxes, the share of right characters for text, and the
     share of right first answers for classes. The bench reports how much of it coding costs, with a 95 %
     interval by bootstrap over pictures. The demand is met where the upper end is below 5 %. With a truth, it
-    also shows rows against what was seen in the originals.
+    also shows rows against what was seen in the originals. With several --share, it tells from which share of
+    JPEG 95 on the demand is met.
     """
     from tempfile import TemporaryDirectory
 
     from ..lab.evaluate.csv_tables import write_rows
     from ..lab.evaluate.evaluated_pictures import find_all
-    from ..lab.evaluate.recognition_table import recognition_rows, recognition_table
+    from ..lab.evaluate.recognition_table import enough_table, recognition_rows, recognition_table
     from ..lab.evaluate.task_running import Store, run_tasks
-    from ..lab.recognition import label_of_name, read_truth
+    from ..lab.recognition import label_of_name, read_places, read_truth
 
     subjects, refused = find_all([folder], None, how["most_megapixels"])
     chosen = _chosen(subjects, how)
@@ -119,16 +149,18 @@ def recognition(folder: Path, csv_path: Path | None, work: Path | None, jobs: in
         store = Store(work or Path(temporary))
         results, failed = run_tasks(tasks, store, jobs, lambda task: advance(1, task.label))
     seen = [row for rows in results for row in rows]
-    truth = None
+    truth, places = None, {}
     if how["truth"] is not None:
-        truth = read_truth(how["truth"], how["labels"])
+        truth, places = read_truth(how["truth"], how["labels"]), read_places(how["truth"])
     elif how["truth_in_names"]:
         truth = label_of_name(subject.name for subject in chosen)
-    rows = recognition_rows(seen, truth) if truth is not None else []
-    rows += recognition_rows(seen, None)
+    rows = recognition_rows(seen, truth, places) if truth is not None else []
+    rows += recognition_rows(seen, None, places)
     if csv_path is not None:
         write_rows(csv_path, rows)
     console().print(recognition_table(rows))
+    if (enough := enough_table(rows)) is not None:
+        console().print(enough)
     for name, reason in [*refused, *failed]:
         say(f"pgic: {name}: {reason}")
     if failed:
@@ -154,7 +186,7 @@ def _chosen(subjects: list[Subject], how: dict[str, Any]) -> list[Subject]:
 
 def _tasks(subjects: list[Subject], how: dict[str, Any]) -> list[RecognitionTask]:
     from ..lab.bench.peer_codecs import available
-    from ..lab.evaluate.recognition_task import STANDARD_SIZES, RecognitionTask, Size
+    from ..lab.evaluate.recognition_task import STANDARD_SIZES, Size, recognition_tasks, size_of_share
     from ..lab.recognition import find_recogniser
     from ..models import default_model
 
@@ -164,9 +196,6 @@ def _tasks(subjects: list[Subject], how: dict[str, Any]) -> list[RecognitionTask
     if unknown:
         raise PgiOptionError(f"The model has no level {', '.join(sorted(unknown))}.")
     peers = tuple(codec.name for codec in available(("jpeg", "avif"))[0])
-    sizes = (*STANDARD_SIZES, *(Size(quality) for quality in dict.fromkeys(how["qualities"])))
-    digest = default_model().digest
-    return [
-        RecognitionTask(subject, how["recognisers"], peers, how["roi"], digest, sizes, how["levels"])
-        for subject in subjects
-    ]
+    wanted = [*STANDARD_SIZES, *map(size_of_share, how["shares"]), *map(Size, how["qualities"])]
+    sizes = dict.fromkeys(wanted)
+    return recognition_tasks(subjects, how["recognisers"], peers, how["rois"], sizes, how["levels"])

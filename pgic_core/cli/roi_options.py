@@ -51,7 +51,7 @@ def roi_options(command: Callable[..., None]) -> Callable[..., None]:
             metavar="X,Y,W,H|FILE.json|NAME",
             group=_GROUP,
             help="Keep parts bit for bit: a box in pixels of the upright picture (may be repeated), the "
-            "boxes or annotations in a JSON file, or what a model finds.",
+            "boxes or annotations in a JSON file (4,096 at most), or what a model finds.",
         ),
         option(
             "--show-roi",
@@ -82,7 +82,8 @@ def roi_options(command: Callable[..., None]) -> Callable[..., None]:
             metavar="NAME|FILE.json",
             group=_GROUP,
             help="Keep parts better: those that a model of this NAME finds ('pgic plugins' lists models), or "
-            "those in a JSON file with a list of boxes [x, y, width, height] or of annotations.",
+            "those in a JSON file with a list of boxes [x, y, width, height] or of annotations "
+            "(4,096 at most).",
         ),
     ):
         made = decorate(made)

@@ -152,16 +152,9 @@ def _codable(pixels: NDArray[Any], losses: list[str]) -> NDArray[Any]:
     names = {kind.name.lower() for kind in SampleFormat}
     if name in names:
         return pixels
-    if name == "float16":
-        return pixels.astype(np.float32)
-    if name == "float64":
-        losses.append("has samples of 64 bits; 32 of them are coded")
-        with np.errstate(over="ignore"):
-            return pixels.astype(np.float32)
-    low, high = int(pixels.min()), int(pixels.max())
-    for wider in ("uint16", "int32"):
-        if np.iinfo(wider).min <= low and high <= np.iinfo(wider).max:
-            return pixels.astype(wider)
+    if name == "int8":
+        losses.append("has signed samples of 8 bits; they are coded as 16 bits with the same values")
+        return pixels.astype(np.int16)
     raise PgiInputError(f"The picture has samples of type {name}, which a .pgi file cannot hold.")
 
 
@@ -229,7 +222,7 @@ def _tiff(image: Image.Image, file: IO[bytes], losses: list[str]) -> NDArray[Any
         # Pillow has turned it upright while it loaded, and taken its orientation away.
         file.seek(0)
         fresh = TiffImagePlugin.TiffImageFile(file) if image.tell() == 0 else None
-        orientation = 1 if fresh is None else fresh.tag_v2.get(274, 1)
+        orientation = 1 if fresh is None else fresh.getexif().get(274, 1)  # of its tags, or else of its XMP
         pixels = upright_pixels(pixels, orientation)
     return pixels
 

@@ -1,11 +1,14 @@
-"""Counting the scans of a JPEG: each costs a decoder a walk over the whole picture (T.81, annex G)."""
+"""The scans of a JPEG: their number, since each is a walk over the whole picture, and their end."""
 
 from __future__ import annotations
 
 import re
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-__all__ = ["MOST_SCANS", "has_too_many_scans"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["MOST_SCANS", "end_of_picture", "has_too_many_scans"]
 
 MOST_SCANS = 200
 """Encoders write up to ten or so; the most that are of use are fewer than these."""
@@ -41,15 +44,34 @@ def _may_have(file: IO[bytes]) -> bool:
     return count > MOST_SCANS
 
 
+def end_of_picture(data: bytes) -> int | None:
+    """Where the bytes behind a JPEG picture start; None if it does not end.
+
+    Args:
+        data: which starts with a JPEG. Pictures within its segments do not count.
+    """
+    for marker, at in _markers(data):
+        if marker == _START_OF_SCAN[1]:
+            # No marker of the end can stand within a scan, and in few files between two of them.
+            end = data.find(bytes((0xFF, _END)), at) + 2
+            if end == len(data):
+                return end
+            break
+    return next((at for marker, at in _markers(data) if marker == _END), None)
+
+
 def _scans(data: bytes) -> int:
     """How many scans a decoder finds."""
-    count, at = 0, 2
+    return sum(marker == _START_OF_SCAN[1] for marker, _ in _markers(data))
+
+
+def _markers(data: bytes) -> Iterator[tuple[int, int]]:
+    """Every marker up to that of the end, and the offset behind it."""
+    at = 2
     while (found := _MARKER.search(data, at)) is not None:
-        marker = data[found.end() - 1]
+        marker, at = data[found.end() - 1], found.end()
+        yield marker, at
         if marker == _END:
-            break
-        count += marker == _START_OF_SCAN[1]
-        at = found.end()
+            return
         if marker not in _ALONE:
             at += int.from_bytes(data[at : at + 2], "big")
-    return count

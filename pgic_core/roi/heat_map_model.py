@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["HeatModel", "hot_boxes", "shipped_heat_model"]
+__all__ = ["HeatModel", "hot_boxes", "shipped_heat_digest", "shipped_heat_model"]
 
 
 class HeatModel:
@@ -82,6 +83,12 @@ def shipped_heat_model(name: str) -> HeatModel:
         PgiModelError: it is not there, or damaged.
     """
     return HeatModel(SHIPPED_MODELS / f"roi-{name}")
+
+
+def shipped_heat_digest(name: str) -> str:
+    """SHA-256, in hex, of the manifest of a shipped model; empty where none of this name is shipped."""
+    manifest = SHIPPED_MODELS / f"roi-{name}" / "roi.json"
+    return hashlib.sha256(manifest.read_bytes()).hexdigest() if manifest.is_file() else ""
 
 
 def hot_boxes(model: HeatModel, image: NDArray[np.uint8], bound: float = 0.5) -> list[dict[str, object]]:

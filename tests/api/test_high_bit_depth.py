@@ -132,6 +132,16 @@ def test_tiff_with_premultiplied_opacity() -> None:
     assert np.abs(back.astype(int) - straight).max() <= 2
 
 
+def test_tiff_of_signed_samples_of_8_bits_is_widened_and_said() -> None:
+    pixels = samples((9, 8, 1), np.int16).astype(np.int8)
+    assert pixels.min() < 0
+    with collected() as losses:
+        back = pgic_core.decode(pgic_core.encode(open_foreign_photo(tiff(pixels)), effort=1))
+    assert losses == ["has signed samples of 8 bits; they are coded as 16 bits with the same values"]
+    assert back.dtype == np.int16
+    np.testing.assert_array_equal(back, pixels[:, :, 0])
+
+
 def test_tiff_of_whole_numbers_with_a_sign() -> None:
     pixels = samples((9, 8, 1), np.int16)
     back = coded(tiff(pixels))

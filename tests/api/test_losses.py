@@ -11,6 +11,7 @@ import imageio.v2
 import imageio.v3 as iio
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageCms, PngImagePlugin
 
 import pgic_core
@@ -345,6 +346,41 @@ def test_formats_that_are_not_on_the_list_are_refused(kind: str) -> None:
         open_foreign_photo(photo_file(kind, PHOTO[:32, :32]))
     with pytest.raises(PgiInputError, match=r"\.pgi file already"):
         open_foreign_photo(pgic_core.encode(PHOTO, effort=1))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "words"),
+    [
+        (np.complex64, "holds complex numbers, which a .pgi file cannot hold"),
+        (np.int64, "1 x 64 bits of signed whole numbers"),
+        (np.uint64, "1 x 64 bits of whole numbers"),
+    ],
+)
+def test_a_tiff_of_samples_that_are_not_read_says_which(dtype: Any, words: str) -> None:
+    out = io.BytesIO()
+    tifffile.imwrite(out, np.ones((8, 9), dtype))
+    with pytest.raises(PgiInputError, match=words):
+        open_foreign_photo(out.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        (
+            b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n\0\0\0\0",
+            "a PAM picture",
+        ),
+        (b"8BPS\0\1", "a Photoshop document"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\1", "a raw photo"),
+        (b"v/1\1\2\0\0\0", "an OpenEXR picture"),
+        (b"II*\0\x08\0\0\0\0\0\0\0\0\0", "no picture on its first page"),
+        (pgic_core.encode(np.zeros((8, 8, 3), np.uint8)), "a .pgi file already"),
+        (b"anything", "not a picture"),
+    ],
+)
+def test_files_that_are_no_photos_are_called_by_their_names(head: bytes, words: str) -> None:
+    with pytest.raises(PgiInputError, match=words):
+        open_foreign_photo(head)
 
 
 def test_broken_files_stay_as_they_were() -> None:

@@ -88,6 +88,19 @@ def test_kind_place(name: str, place: tuple[float | None, float | None, float | 
     assert (location.lon, location.lat, location.height) == pytest.approx(place, abs=1e-9)
 
 
+def test_kind_place_of_more_than_sixty_seconds() -> None:
+    """As exiftool adds them up."""
+    gps = {1: "N", 2: (30.0, 15.0, 3012.0), 3: "E", 4: (114.0, 75.5, 0.0)}
+    exif = Image.Exif()
+    exif[0x8825] = gps
+    facts = read_camera(exif.tobytes())
+    assert (facts.lon, facts.lat) == pytest.approx((114 + 75.5 / 60, 30.25 + 3012 / 3600))
+    packet = b'<rdf:Description xmlns:exif="http://ns.adobe.com/exif/1.0/" exif:GPSLatitude="30,15,75N" '
+    packet += b'exif:GPSLongitude="114,75.5E"/>'
+    facts = read_camera(None, packet)
+    assert (facts.lon, facts.lat) == pytest.approx((114 + 75.5 / 60, 30.25 + 75 / 3600))
+
+
 @pytest.mark.parametrize("name", ["gps_no_ref", "gps_0_0"])
 def test_kind_place_that_is_none(name: str) -> None:
     assert metadata_of(f"{name}.jpg").location is None

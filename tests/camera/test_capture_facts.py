@@ -151,7 +151,7 @@ def test_clock_without_offset_is_not_taken_for_utc() -> None:
         ({1: "N", 2: (IFDRational(0, 0),) * 3, 3: "E", 4: dms(1)}, {}, None),
         ({1: "N", 2: dms(0), 3: "E", 4: dms(0)}, {}, None),
         ({1: "N", 2: IFDRational(39), 3: "E", 4: IFDRational(116)}, {}, Location(116.0, 39.0)),
-        ({1: "N", 2: dms(39, 54, 61), 3: "E", 4: dms(116)}, {}, None),
+        ({1: "N", 2: dms(39, 54, 61), 3: "E", 4: dms(116)}, {}, Location(116.0, 39 + 54 / 60 + 61 / 3600)),
         ({1: "X", 2: dms(39), 3: "E", 4: dms(116)}, {}, None),
         ({6: IFDRational(0)}, {}, None),
         ({}, {"GpsLatitude": "+39.907639", "GpsLongitude": "+116.391500"}, Location(116.3915, 39.907639)),

@@ -412,3 +412,18 @@ def test_a_packet_keeps_its_encoding_and_every_byte_that_is_not_taken_out(codec:
         word.encode(codec).removeprefix(b"\xff\xfe") for word in ("<xmp:Thumbnails", "</xmp:Thumbnails>")
     )
     assert edited == packet[: packet.index(start)] + packet[packet.index(end) + len(end) :]
+
+
+@pytest.mark.parametrize("kind", [3, 8, 9, 13])
+def test_a_place_behind_an_odd_pointer_is_read_and_removed(kind: int) -> None:
+    """Kind: signed pointers, which cameras write and other readers follow."""
+    place = Directory([(1, ascii_("N")), (2, fractions((30, 1), (15, 1), (0, 1)))])
+    place.entries += [(3, ascii_("E")), (4, fractions((114, 1), (0, 1), (0, 1)))]
+    data = exif(Directory([(0x010F, ascii_("Maker"))], [(0x8825, place)]))
+    pointer = b"\x25\x88\x04\0\1\0\0\0"
+    assert data.count(pointer) == 1
+    data = data.replace(pointer, b"\x25\x88" + bytes([kind]) + pointer[3:])
+    assert (read_camera(data).lon, read_camera(data).lat) == (114, 30.25)
+    assert read_camera(without_location(data)).lon is None
+    assert b"\x72\0\0\0\1\0\0\0" in data
+    assert b"\x72\0\0\0\1\0\0\0" not in without_location(data)

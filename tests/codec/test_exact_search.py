@@ -12,8 +12,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pgic_core.codec.learned.decoder import LearnedImage
 from pgic_core.codec.learned.encoder import Encoder, RateTarget, encode_learned
-from pgic_core.codec.learned.exact_search import near_depth, near_error
+from pgic_core.codec.learned.exact_decision import near_depth, near_error
+from pgic_core.codec.learned.exact_search import ExactSearch
 from pgic_core.codec.learned.hard_blocks import promised_error
+from pgic_core.lab.generated_patterns import PATTERNS
 from pgic_core.limits import Limits
 from pgic_core.models import default_model
 from pgic_core.options import DecodeOptions
@@ -211,3 +213,22 @@ def test_fewer_bits_are_near_enough() -> None:
         weight = MODEL.error_weight(quality)
         assert near_error(near_depth(weight)) <= promised_error(weight) / 3
     assert near_error(8) == 0
+
+
+def test_a_page_of_text_takes_few_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is tried is bounded; the rest of the page is judged by what came of a sample."""
+    page = PATTERNS["text"](1024, np.random.default_rng(3))
+    search = Encoder(page, MODEL, 2, None, 1, lambda share: None)._search
+    assert search is not None
+    tried = []
+    judged = ExactSearch._judged
+
+    def counted(self: ExactSearch, cores: NDArray[np.intp], *rest: Any) -> Any:
+        tried.append(len(cores))
+        return judged(self, cores, *rest)
+
+    monkeypatch.setattr(ExactSearch, "_judged", counted)
+    blocks = search.blocks(50)
+    assert sum(tried) <= 30
+    cores = blocks.reshape(32, 4, 32, 4).any((1, 3))
+    assert cores.sum() > 10 * sum(tried)

@@ -63,6 +63,14 @@ def test_masks(photo: Photo, kind: str) -> None:
     assert np.array_equal(resolve_roi(source, photo), expected)
 
 
+def test_a_grey_mask_has_shares(photo: Photo) -> None:
+    mask = np.zeros((512, 512), np.uint8)
+    mask[10:30, 70:90], mask[200, 200] = 64, 255
+    values = resolve_roi(mask, photo)
+    assert values is not None
+    assert (values[0, 1], values[3, 3], values.sum()) == (2, 8, 10)
+
+
 def test_a_mask_of_four_columns_is_a_mask() -> None:
     mask = np.ones((9, 4))
     assert resolve_roi(mask, np.zeros((9, 4, 3), np.uint8)).tolist() == [[8]]

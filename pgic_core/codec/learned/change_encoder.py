@@ -24,8 +24,9 @@ from .change_stream import CHANGE_MODES, NEW, UNCHANGED, ChangeHeader, serialise
 from .change_symbols import change_rows
 from .dead_zone_width import DEAD_ZONE
 from .entropy_coding import Z_BOUND, CdfTable, encode_segments
+from .exact_decision import near_depth
 from .exact_layer import pack_exact
-from .exact_search import ExactSearch, near_depth
+from .exact_search import ExactSearch
 from .fill_under_exact_blocks import Inpainted
 from .latent_quantisation import SYMBOL_LAYERS, row_thresholds
 from .quality_to_steps import StepSizes

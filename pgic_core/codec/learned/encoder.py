@@ -16,8 +16,9 @@ from ..tiles_and_windows import CELL_STRIDE, Y_STRIDE, Z_STRIDE, Grid
 from .block_plan import RenderPlan
 from .cdf_index_from_z import from_cells
 from .entropy_coding import Z_BOUND, CdfTable, encode_segments
+from .exact_decision import near_depth, near_error
 from .exact_layer import pack_exact
-from .exact_search import ExactSearch, near_depth, near_error
+from .exact_search import ExactSearch
 from .fill_under_exact_blocks import Inpainted
 from .latent_quantisation import SYMBOL_LAYERS, QuantState, fill_thresholds, row_thresholds
 from .latent_refinement import REFINED_PIXELS, refine

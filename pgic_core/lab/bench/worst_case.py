@@ -30,6 +30,7 @@ __all__ = [
     "WorstRow",
     "generated_pictures",
     "measure_worst",
+    "off_the_grid",
     "worst_sheet",
     "worst_table",
 ]
@@ -45,6 +46,9 @@ ALLOWED_CHROMA = 6.0
 _CHROMA_QUALITY = 50
 _FIRST_QUALITY, _GROWTH = 60, 0.05
 """Where to look for AVIF's quality first; and by which share its files usually grow with one step of it."""
+_LOSSY_SUFFIXES = {".jpg", ".jpeg", ".avif", ".webp"}
+_OFF = 5, 3
+"""Rows and columns that are cut from pictures of lossy files: no multiple of a transform's side."""
 _SEED = 20
 _SIDE = 512
 
@@ -88,6 +92,22 @@ def generated_pictures(count: int) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     for kind, draw in PATTERNS.items():
         for index in range(count):
             yield f"{kind}-{index}", draw(_SIDE, np.random.default_rng([_SEED, index]))
+
+
+def off_the_grid(picture: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
+    """A picture without its first rows and columns, if its file was coded with loss.
+
+    What a coder of blocks rounded, a coder whose blocks lie on the same grid stores almost for free: AVIF
+    gains up to 3.7 dB at quality 80 on pictures that were AVIF before. A new photo gives it no such help.
+
+    Args:
+        picture: ``(H, W, 3)``.
+        path: of its file.
+    """
+    rows, columns = _OFF
+    if path.suffix.lower() not in _LOSSY_SUFFIXES or min(picture.shape[:2]) <= BLOCK:
+        return picture
+    return np.ascontiguousarray(picture[rows:, columns:])
 
 
 def measure_worst(

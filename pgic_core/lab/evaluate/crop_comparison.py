@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from ..bench.peer_codecs import find_codec
 from ..bench.region_quality import WORST_TILE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["CROP_SIDE", "CropTask", "file_of_size"]
 
 CROP_SIDE = 256
+_USUAL_GROWTH = 0.05
+"""By which share files grow with one step of quality."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +99,32 @@ def file_of_size(codec: Codec, picture: NDArray[np.uint8], size: int) -> tuple[i
     low, high = codec.qualities[0], codec.qualities[-1]
     files: dict[int, bytes] = {}
     while low < high:
-        middle = (low + high) // 2
+        middle = _likely_quality({q: len(data) for q, data in files.items()}, size, low, high)
         files[middle] = codec.encode(picture, middle)
         if len(files[middle]) >= size:
             high = middle
         else:
             low = middle + 1
     return low, files[low] if low in files else codec.encode(picture, low)
+
+
+def _likely_quality(sizes: Mapping[int, int], size: int, low: int, high: int) -> int:
+    """Where to look next between ``low`` and ``high - 1``.
+
+    Bytes grow by about the same share with each step of quality. So two known files, or one and the usual
+    growth, tell where the wanted size lies; every third look halves the range, should they mislead.
+    """
+    if not sizes or len(sizes) % 3 == 2:
+        return (low + high) // 2
+    below = max((q for q in sizes if q < low), default=None)
+    above = min((q for q in sizes if q >= high), default=None)
+    known = above if below is None else below
+    assert known is not None  # every file lies on one side
+    growth = _USUAL_GROWTH
+    if below is not None and above is not None and sizes[above] > sizes[below]:
+        growth = math.log(sizes[above] / sizes[below]) / (above - below)
+    steps = math.log(max(1, size) / sizes[known]) / growth
+    return min(max(low, math.ceil(known + steps)), high - 1)
 
 
 def _view(

@@ -12,7 +12,7 @@ from ..bench.bench_pictures import fit_megapixels
 from ..bench.peer_codecs import PEERS, available
 from ..bench.perceptual_distances import has_st_lpips
 from ..bench.speed import measure_speed, steps_of
-from ..recognition import find_recogniser, read_truth
+from ..recognition import find_recogniser, read_places, read_truth
 from .crop_comparison import CropTask
 from .csv_tables import write_tables
 from .evaluated_pictures import find_all
@@ -20,7 +20,7 @@ from .lossless_task import ExactTask
 from .page import report_page
 from .point_task import RAW, EvalPoint, PointTask
 from .recognition_table import recognition_rows
-from .recognition_task import RecognitionTask
+from .recognition_task import recognition_tasks
 from .summary_figures import Figures
 from .task_running import RatioTask, Store, run_tasks
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from ..bench.peer_codecs import Codec
     from .evaluated_pictures import Subject
+    from .recognition_task import RecognitionTask
     from .task_running import Task
 
     Bar = Callable[[int], AbstractContextManager[Callable[[float, str], None]]]
@@ -112,7 +113,9 @@ def evaluate(folders: Sequence[Path], output: Path, options: EvaluateOptions, ba
         PgiInputError: the report cannot be written.
     """
     codecs, missing = available(options.codecs)
-    truth = None if options.truth is None else read_truth(options.truth)
+    truth, places = (
+        (None, {}) if options.truth is None else (read_truth(options.truth), read_places(options.truth))
+    )
     subjects, refused = find_all(folders, options.limit, options.most_megapixels)
     visible = [subject for subject in subjects if subject.visible]
     store = Store(output / "work")
@@ -135,8 +138,8 @@ def evaluate(folders: Sequence[Path], output: Path, options: EvaluateOptions, ba
     crops = _crop_tasks(visible, figures.points, codecs, options, model)
     figures.crops = [row for rows in measured(crops) for row in rows]
     if options.recogniser is not None:
-        rows = [row for found in measured(_recognition_tasks(visible, options, model)) for row in found]
-        figures.recognition = recognition_rows(rows, truth)
+        rows = [row for found in measured(_recognition_tasks(visible, options)) for row in found]
+        figures.recognition = recognition_rows(rows, truth, places)
     if visible and options.megapixels:
         figures.speed_megapixels = options.megapixels
         figures.speed = _speed(visible, codecs, options.megapixels, store, bar)
@@ -188,13 +191,12 @@ def _crop_tasks(
     ]
 
 
-def _recognition_tasks(
-    subjects: Sequence[Subject], options: EvaluateOptions, model: str
-) -> list[RecognitionTask]:
+def _recognition_tasks(subjects: Sequence[Subject], options: EvaluateOptions) -> list[RecognitionTask]:
     name = options.recogniser or ""
     find_recogniser(name)  # is there
     peers = tuple(codec.name for codec in available(options.recogniser_peers)[0])
-    return [RecognitionTask(subject, (name,), peers, options.recogniser_roi, model) for subject in subjects]
+    rois = () if options.recogniser_roi is None else (options.recogniser_roi,)
+    return recognition_tasks(subjects, (name,), peers, rois)
 
 
 def _speed(

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Card", "cards"]
 
+_LEAST_WORKED = 0.7
+"""Processor seconds for each second, below which others had the machine: encoding itself never waits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Card:
@@ -61,14 +64,14 @@ def _smaller(figures: Figures) -> Card | None:
         return None
     anchor = "jpeg" if "jpeg" in rates else min(rates)
     others = ", ".join(
-        f"{rate:+.1f} % against {name}" for name, rate in sorted(rates.items()) if name != anchor
+        f"{abs(rate):.1f} % {'more' if rate > 0 else 'fewer'} than {name}"
+        for name, rate in sorted(rates.items())
+        if name != anchor
     )
-    return Card(
-        "How much smaller?",
-        f"{rates[anchor]:+.0f} %",
-        f"Bytes against {anchor} at the same PSNR (BD-rate, mean over pictures). {others}".strip()
-        + ("." if others else ""),
-    )
+    text = f"Bytes against {anchor} at the same PSNR (BD-rate, mean over pictures)."
+    if others:
+        text += f" .pgi takes {others}."
+    return Card("How much smaller?", f"{rates[anchor]:+.0f} %", text)
 
 
 def _good(usual: Mean | None, points: Sequence[EvalPoint]) -> Card | None:
@@ -84,7 +87,10 @@ def _good(usual: Mean | None, points: Sequence[EvalPoint]) -> Card | None:
     except PgiUnsupportedError:
         gains = {}
     if gains:
-        text += f" In as many bits, {', '.join(f'{codec} {gain:+.1f}' for codec, gain in gains.items())} dB."
+        shown = (
+            f"{codec} {abs(gain):.1f} dB {'more' if gain > 0 else 'less'}" for codec, gain in gains.items()
+        )
+        text += f" In as many bits others reach: {', '.join(shown)}."
     return Card("How good?", f"{values['psnr']:.1f} dB", text)
 
 
@@ -118,6 +124,12 @@ def _fast(figures: Figures) -> Card | None:
         text += (
             f" AVIF: {speeds['avif', 'encode']['megapixels_per_second']:.1f} and"
             f" {speeds['avif', 'decode']['megapixels_per_second']:.1f}."
+        )
+    worked = encode["cpu"] / encode["warm"]
+    if worked < _LEAST_WORKED:
+        text += (
+            f" The machine was busy with other work: {encode['cpu']:.2f} s of processor time took"
+            f" {encode['warm']:.2f} s to encode."
         )
     return Card(
         "How fast?",

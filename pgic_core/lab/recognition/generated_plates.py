@@ -27,12 +27,12 @@ class Drawn:
 
     Attributes:
         pixels: ``(320, 480, 3)`` uint8.
-        text: line by line, without blanks.
+        texts: of each line, without blanks.
         lines: boxes around lines of text: left, top, right, bottom in pixels.
     """
 
     pixels: NDArray[np.uint8]
-    text: str
+    texts: tuple[str, ...]
     lines: tuple[Box, ...]
 
 
@@ -53,6 +53,13 @@ class _Sheet:
         self._texts.append("".join(text.split()))
         self._lines.append((float(left), float(top), float(right), float(bottom)))
 
+    def join(self, count: int) -> None:
+        """Make one line of the last ``count``."""
+        texts, lines = self._texts[-count:], self._lines[-count:]
+        lefts, tops, rights, bottoms = zip(*lines, strict=True)
+        self._texts[-count:] = ["".join(texts)]
+        self._lines[-count:] = [(min(lefts), min(tops), max(rights), max(bottoms))]
+
     def photographed(self, generator: np.random.Generator) -> Drawn:
         """Slightly turned, unevenly lit, a little out of focus, with noise."""
         turn = float(generator.uniform(-2, 2))
@@ -64,7 +71,8 @@ class _Sheet:
         slope = generator.uniform(-0.35, 0.35, 2)
         pixels = pixels * (1 + slope[0] * (x - 0.5) + slope[1] * (y - 0.4))[..., None]
         pixels = pixels + generator.normal(0, generator.uniform(1, 5), pixels.shape)
-        return Drawn(np.asarray(np.clip(pixels, 0, 255), np.uint8), "".join(self._texts), tuple(self._lines))
+        lines = tuple(_turned(line, turn) for line in self._lines)
+        return Drawn(np.asarray(np.clip(pixels, 0, 255), np.uint8), tuple(self._texts), lines)
 
 
 def draw_plate(generator: np.random.Generator) -> Drawn:
@@ -94,6 +102,7 @@ def draw_meter(generator: np.random.Generator) -> Drawn:
     pitch = (_SIZE[0] - 110) / len(digits)
     for place, digit in enumerate(digits):
         sheet.write((62 + pitch * place, 80), digit, 74, (235, 235, 225))
+    sheet.join(len(digits))
     sheet.write((_SIZE[0] // 2 - 30, 220), unit, 40, (20, 20, 20))
     return sheet.photographed(generator)
 
@@ -122,6 +131,16 @@ def draw_gauge(generator: np.random.Generator) -> Drawn:
     sheet.draw.line((*middle, *_on(middle, radius - 30, turn)), fill=(190, 30, 30), width=5)
     sheet.draw.ellipse(_around(middle, 9), fill=ink)
     return sheet.photographed(generator)
+
+
+def _turned(box: Box, degrees: float) -> Box:
+    """The box around a box that was turned with its sheet, anticlockwise about the middle."""
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    across, down = _SIZE[0] / 2, _SIZE[1] / 2
+    corners = [(x - across, y - down) for x in (box[0], box[2]) for y in (box[1], box[3])]
+    xs = [across + x * cosine + y * sine for x, y in corners]
+    ys = [down - x * sine + y * cosine for x, y in corners]
+    return min(xs), min(ys), max(xs), max(ys)
 
 
 def _around(middle: tuple[float, float], radius: float) -> Box:

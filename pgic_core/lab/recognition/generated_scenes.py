@@ -3,7 +3,8 @@
     python -m pgic_core.lab.recognition.generated_scenes FOLDER --count 300
     python -m pgic_core.lab.recognition.generated_scenes FOLDER --count 100 --background photos
 
-writes PNG files and ``truth.json``, which ``--truth`` of ``pgic bench recognition`` takes.
+writes PNG files and ``truth.json``, which ``--truth`` of ``pgic bench recognition`` takes: for each file the
+lines of text of its device, where they are, and where the device is.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import argparse
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -41,15 +42,24 @@ class Scene:
 
     Attributes:
         pixels: as large as the photo.
-        text: of the device, line by line without blanks.
+        texts: of each line of the device, without blanks.
         device: left, top, right, bottom in pixels.
         lines: the same of lines of text.
     """
 
     pixels: NDArray[np.uint8]
-    text: str
+    texts: tuple[str, ...]
     device: Box
     lines: tuple[Box, ...]
+
+    @property
+    def truth(self) -> dict[str, Any]:
+        """What is there, as JSON."""
+        lines = zip(self.texts, self.lines, strict=True)
+        return {
+            "lines": [{"text": text, "box": [round(edge, 1) for edge in box]} for text, box in lines],
+            "within": self.device,
+        }
 
 
 def draw_scene(
@@ -79,7 +89,7 @@ def draw_scene(
         (left + a * scale, top + b * scale, left + c * scale, top + d * scale) for a, b, c, d in drawn.lines
     )
     box = (float(left), float(top), float(left + wide), float(top + tall))
-    return Scene(np.asarray(scene), drawn.text, box, lines)
+    return Scene(np.asarray(scene), drawn.texts, box, lines)
 
 
 def _photos(folder: Path) -> list[NDArray[np.uint8]]:
@@ -97,13 +107,14 @@ def _photos(folder: Path) -> list[NDArray[np.uint8]]:
 
 def _named(
     number: int, generator: np.random.Generator, photos: Sequence[NDArray[np.uint8]]
-) -> tuple[str, NDArray[np.uint8], str]:
+) -> tuple[str, Scene]:
     if photos:
-        scene = draw_scene(generator, photos[number % len(photos)], gauges=False)
-        return f"scene-{number:04}.png", scene.pixels, scene.text
+        return f"scene-{number:04}.png", draw_scene(generator, photos[number % len(photos)], gauges=False)
     kind, draw = ("meter", draw_meter) if number % 3 == 2 else ("plate", draw_plate)
     drawn = draw(generator)
-    return f"{kind}-{number:04}.png", drawn.pixels, drawn.text
+    height, width = drawn.pixels.shape[:2]
+    whole = (0.0, 0.0, float(width), float(height))
+    return f"{kind}-{number:04}.png", Scene(drawn.pixels, drawn.texts, whole, drawn.lines)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -121,9 +132,9 @@ def main(arguments: list[str] | None = None) -> None:
     generator = np.random.default_rng(given.seed)
     truth = {}
     for number in range(given.count):
-        name, pixels, text = _named(number, generator, photos)
-        Image.fromarray(pixels).save(given.folder / name)
-        truth[name] = text
+        name, scene = _named(number, generator, photos)
+        Image.fromarray(scene.pixels).save(given.folder / name)
+        truth[name] = scene.truth
     atomic_write(given.folder / "truth.json", json.dumps(truth, indent=1, ensure_ascii=False).encode())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...errors import PgiInputError
 from ...small_files import read_json
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from pathlib import Path
 
-__all__ = ["held_out", "label_of_name", "read_truth"]
+    from .recognition_scores import Box
+
+__all__ = ["held_out", "label_of_name", "read_places", "read_truth"]
 
 _EVERYWHERE = (0.0, 0.0, 1.0, 1.0)
 
@@ -25,7 +27,9 @@ def read_truth(path: Path, labels: Collection[str] = ()) -> dict[str, list[Seen]
     """What is in pictures, by file name.
 
     Args:
-        path: COCO annotations (``images``, ``annotations``, ``categories``), or file names and their text.
+        path: COCO annotations (``images``, ``annotations``, ``categories``), or file names and their text: a
+            string, or ``{"lines": [{"text", "box"}, ...], "within": box}`` as
+            :mod:`.generated_scenes` writes it.
         labels: of COCO that count; all if there are none.
 
     Raises:
@@ -34,7 +38,7 @@ def read_truth(path: Path, labels: Collection[str] = ()) -> dict[str, list[Seen]
     try:
         data = read_json(path)
         if "annotations" not in data:
-            return {str(name): [Seen(str(text), _EVERYWHERE)] for name, text in data.items()}
+            return {str(name): _lines(value) for name, value in data.items()}
         names = {image["id"]: str(image["file_name"]) for image in data["images"]}
         known = {category["id"]: str(category["name"]) for category in data["categories"]}
         truth: dict[str, list[Seen]] = {name: [] for name in names.values()}
@@ -47,6 +51,35 @@ def read_truth(path: Path, labels: Collection[str] = ()) -> dict[str, list[Seen]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise PgiInputError(f"{path} holds no annotations that can be read: {error!r}.") from error
     return truth
+
+
+def read_places(path: Path) -> dict[str, Box]:
+    """Which part of each picture counts, of those whose entry in the truth says ``within``.
+
+    Raises:
+        PgiInputError: it holds no truth.
+    """
+    read_truth(path)  # is sound
+    data = read_json(path)
+    try:
+        return {
+            str(name): _box(value["within"])
+            for name, value in data.items()
+            if isinstance(value, dict) and "within" in value
+        }
+    except (ValueError, TypeError) as error:
+        raise PgiInputError(f"{path} does not say well which part counts: {error!r}.") from error
+
+
+def _lines(value: Any) -> list[Seen]:
+    if isinstance(value, dict):
+        return [Seen(str(line["text"]), _box(line["box"])) for line in value["lines"]]
+    return [Seen(str(value), _EVERYWHERE)]
+
+
+def _box(edges: Any) -> Box:
+    left, top, right, bottom = map(float, edges)
+    return left, top, right, bottom
 
 
 def label_of_name(names: Iterable[str]) -> dict[str, list[Seen]]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Difference", "Kind", "Seen", "difference_of", "edit_distance", "seen_from_maps", "text_of"]
+__all__ = ["Box", "Difference", "Kind", "Seen", "difference_of", "edit_distance", "seen_from_maps", "text_of"]
 
 Kind: TypeAlias = Literal["boxes", "text", "label"]
 """Boxes are scored by average precision, texts by edit distance, labels by whether the first one is right."""
@@ -136,22 +136,24 @@ def _text_share(seen: Sequence[Seen], truth: Sequence[Seen]) -> float:
 
 
 def _wrong_by_place(seen: Sequence[Seen], truth: Sequence[Seen]) -> int:
-    """Wrong characters, where each line that is seen counts for the line whose place it shares most of.
+    """Wrong characters, where each line that is seen counts for the line that it overlaps most.
 
-    Dials and panels have no order of reading: joined, one line that moves by a pixel would change all.
+    Half of the smaller box must be shared: readers draw theirs wider than the letters. Dials and panels have
+    no order of reading: joined, one line that moves by a pixel would change all.
     """
     assigned: list[list[Seen]] = [[] for _ in truth]
     wrong = 0
     for line in seen:
-        shares = [_shared(line.box, each.box) / max(_area(line.box), 1e-9) for each in truth]
-        best = max(range(len(truth)), key=shares.__getitem__)
-        if shares[best] >= _IOU:
+        best = max(range(len(truth)), key=lambda i: _overlap(line.box, truth[i].box))
+        smaller = min(_area(line.box), _area(truth[best].box))
+        if _shared(line.box, truth[best].box) >= _IOU * max(smaller, 1e-9):
             assigned[best].append(line)
         else:
             wrong += len(text_of([line]))
-    return wrong + sum(
-        edit_distance(text_of(found), text_of([line])) for found, line in zip(assigned, truth, strict=True)
-    )
+    for found, line in zip(assigned, truth, strict=True):
+        across = "".join(text_of([part]) for part in sorted(found, key=lambda s: s.box[0]))
+        wrong += edit_distance(across, text_of([line]))
+    return wrong
 
 
 def edit_distance(first: str, second: str) -> int:

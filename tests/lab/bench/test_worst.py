@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from pgic_core.cli.bench import bench
 from pgic_core.lab.bench.peer_codecs import Codec
-from pgic_core.lab.bench.worst_case import WorstRow, _Files, generated_pictures, measure_worst
+from pgic_core.lab.bench.worst_case import WorstRow, _Files, generated_pictures, measure_worst, off_the_grid
 from pgic_core.lab.generated_patterns import PATTERNS, generate
 
 
@@ -87,3 +89,15 @@ def test_the_largest_file_within_a_size_is_found_with_few_tries() -> None:
         1000 + quality**2 for quality in (50, 31, 100, 0, 0)
     ]
     assert len(made) == len(set(made)) < 30
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"), [("a.png", (80, 96, 3)), ("a.AVIF", (75, 93, 3)), ("a.jpg", (75, 93, 3))]
+)
+def test_pictures_of_lossy_files_leave_the_grid_of_their_coder(
+    name: str, shape: tuple[int, int, int]
+) -> None:
+    picture = np.arange(80 * 96 * 3, dtype=np.uint32).astype(np.uint8).reshape(80, 96, 3)
+    found = off_the_grid(picture, Path(name))
+    assert found.shape == shape
+    np.testing.assert_array_equal(found, picture[-shape[0] :, -shape[1] :])

@@ -29,9 +29,19 @@ def test_peers_are_compared_at_as_many_bits_and_the_dearest_picture_is_named() -
     points += [*curve("a.png", "avif", 1), *curve("b.png", "avif", 0.8)]
     told = answers(Figures(points=points))
     assert told["How much smaller?"][0] == "-50 %"
+    assert ".pgi takes 12.5 % more than avif." in told["How much smaller?"][1]
     # jpeg takes twice the bits: 6 dB less in as many; avif as many in one picture, 0.8 in the other.
-    assert "In as many bits, avif +1.0, jpeg -6.0 dB." in told["How good?"][1]
+    assert "In as many bits others reach: avif 1.0 dB more, jpeg 6.0 dB less." in told["How good?"][1]
     assert "b.png, +25 % against avif" in told["Where does it fail?"][1]
+
+
+def test_a_busy_machine_is_named() -> None:
+    row = {"codec": "pgic", "quality": 75, "megapixels_per_second": 4.0, "warm": 0.25, "peak": 10**8}
+    for cpu, busy in ((0.3, False), (0.1, True)):
+        speed = [{**row, "operation": operation, "cpu": cpu} for operation in ("encode", "decode")]
+        told = answers(Figures(points=curve("a.png", "pgic", 1), speed=speed))["How fast?"]
+        assert told[0] == "4.0 / 4.0"
+        assert ("busy with other work: 0.10 s of processor time took 0.25 s" in told[1]) == busy
 
 
 def test_what_is_not_met_is_counted_and_named() -> None:

@@ -12,8 +12,8 @@ from PIL import Image
 
 from pgic_core.cli import app
 from pgic_core.errors import PgiInputError
-from pgic_core.lab.evaluate.recognition_table import recognition_rows
-from pgic_core.lab.recognition import Seen, held_out, label_of_name, read_truth
+from pgic_core.lab.evaluate.recognition_table import enough_table, recognition_rows
+from pgic_core.lab.recognition import Seen, held_out, label_of_name, read_places, read_truth
 
 from .conftest import run_evaluate
 from .test_evaluate import data_of, read
@@ -51,10 +51,11 @@ def test_the_report_tells_what_coding_costs_a_recogniser(tmp_path: Path) -> None
 
 def rows_of(decoded: list[list[object]]) -> list[dict[str, object]]:
     original = [["a", 0, 0, 10, 10, 0.9]]
-    same = {"recogniser": "insulator", "picture": "x/1.png", "size": "1/10 of JPEG 95"}
+    same = {"recogniser": "insulator", "picture": "x/1.png", "size": "1/10 of JPEG 95", "jpeg_share": 0.1}
+    same |= {"pixels": 720}
     return [
-        {**same, "codec": "original", "bytes": 1000, "seen": original},
-        {**same, "codec": "pgic", "bytes": 90, "seen": decoded},
+        {**same, "codec": "original", "quality": 0, "bytes": 1000, "seen": original},
+        {**same, "codec": "pgic", "quality": 20, "bytes": 90, "seen": decoded},
     ]
 
 
@@ -62,11 +63,30 @@ def rows_of(decoded: list[list[object]]) -> list[dict[str, object]]:
 def test_rows_are_compared_with_truth_or_with_the_original() -> None:
     (row,) = recognition_rows(rows_of([["a", 0, 0, 10, 9, 0.8]]), None)
     assert (row["codec"], row["share"], row["lost"]) == ("pgic", 0.09, 0)
+    assert (row["quality"], row["bpp"]) == (20, 1)
     truth = {"1.png": [Seen("a", (50, 50, 60, 60))], "2.png": []}
     (row,) = recognition_rows(rows_of([["a", 50, 50, 60, 60, 0.8]]), truth)
     assert (row["original"], row["decoded"]) == (0, 1)
     assert np.isnan(row["lost"])
     assert recognition_rows(rows_of([]), {"other.png": []}) == []
+    elsewhere = rows_of([["a", 0, 0, 10, 9, 0.8], ["a", 60, 60, 80, 80, 0.9]])
+    assert recognition_rows(elsewhere, None)[0]["lost"] > 0
+    assert recognition_rows(elsewhere, None, {"1.png": (0, 0, 20, 20)})[0]["lost"] == 0
+
+
+def test_enough_is_where_all_larger_files_are_enough_too() -> None:
+    same = {"recogniser": "r", "truth": "given", "codec": "pgic", "bytes": 90, "bpp": 0.5, "quality": 30}
+    same |= {"lost": 1, "low": -1, "high": 3}
+
+    def shares_of(*met: bool) -> list[str]:
+        rows = [{**same, "jpeg_share": 0.1 * (i + 1), "met": each} for i, each in enumerate(met)]
+        table = enough_table([*reversed(rows), {**same, "jpeg_share": None, "met": False}])
+        return [] if table is None else list(table.columns[3].cells)
+
+    assert shares_of(False, True, True) == ["20 %"]
+    assert shares_of(True, False, True) == ["30 %"]
+    assert shares_of(True, False) == ["above 20 %"]
+    assert shares_of(True) == []
 
 
 @pytest.fixture
@@ -85,6 +105,15 @@ def test_truth_is_read_from_coco_and_from_text(tmp_path: Path) -> None:
     assert read_truth(path) == {"a.jpg": [Seen("insulator", (1, 2, 4, 6))], "b.jpg": []}
     path.write_text('{"a.png": "110 kV"}')
     assert read_truth(path)["a.png"][0].label == "110 kV"
+    path.write_text(
+        '{"a.png": {"lines": [{"text": "110", "box": [1, 2, 3, 4]}], "within": [0, 0, 9, 9]}, "b.png": "5"}'
+    )
+    assert read_truth(path)["a.png"] == [Seen("110", (1, 2, 3, 4))]
+    assert read_places(path) == {"a.png": (0, 0, 9, 9)}
+    for wrong in ('{"a.png": {"lines": [3]}}', '{"a.png": {"lines": [], "within": 3}}'):
+        path.write_text(wrong)
+        with pytest.raises(PgiInputError, match=r"can be read|which part"):
+            read_places(path)
     for wrong in ("[1]", "no json", '{"annotations": 3}'):
         path.write_text(wrong)
         with pytest.raises(PgiInputError, match=r"no annotations|cannot be read as JSON"):
@@ -120,17 +149,25 @@ def test_the_bench_writes_what_each_recogniser_lost(tmp_path: Path) -> None:
     (tmp_path / "truth.json").write_text('{"1.png": "110 kV"}')
     arguments = ["bench", "recognition", tmp_path / "in", "--csv", tmp_path / "lost.csv", "-q", 40]
     arguments += ["--recogniser", "insulator", "--recogniser", "insulator-detector"]
-    arguments += ["--level", "fast", "--truth", tmp_path / "truth.json"]
+    arguments += ["--level", "fast", "--truth", tmp_path / "truth.json", "--share", 20, "--share", 10]
+    arguments += ["--roi", "saliency", "--roi", "seen:0.5"]
     done = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert done.exit_code == 0, done.output
     rows = read(tmp_path / "lost.csv")
     assert {row["recogniser"] for row in rows} == {"insulator", "insulator-detector"}
     assert {row["truth"] for row in rows} == {"given", "original"}
-    assert {row["codec"] for row in rows} == {"pgic", "jpeg", "avif"}
+    regions = {"pgic, regions by saliency", "pgic, regions seen at 0.5"}
+    assert {row["codec"] for row in rows} == {"pgic", *regions, "jpeg", "avif"}
     assert {row["pictures"] for row in rows} == {"1"}
+    assert {row["size"] for row in rows if row["jpeg_share"]} == {"1/10 of JPEG 95", "20 % of JPEG 95"}
+    assert "From where on less than 5 %" in done.output
     by_quality = [row for row in rows if row["size"] == "quality 40"]
     for row in by_quality:
         own = next(float(r["bytes"]) for r in by_quality if r["codec"] == "pgic")
-        assert float(row["bytes"]) >= own
+        assert float(row["bytes"]) <= own if "regions" in row["codec"] else float(row["bytes"]) >= own
     wrong = [str(argument) for argument in [*arguments[:3], "--recogniser", "insulator", "--level", "best"]]
+    for strength in ("high", "9"):
+        done = CliRunner().invoke(app, [*wrong[:5], "--roi", f"saliency:{strength}"])
+        assert done.exit_code == 2
+        assert f"{strength} is no strength" in done.output
     assert "no level best" in CliRunner().invoke(app, wrong).output

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pgic_core.errors import PgiInputError, PgiOptionError
-from pgic_core.lab.recognition import find_recogniser
+from pgic_core.lab.recognition import find_recogniser, read_places, read_truth
 from pgic_core.lab.recognition.generated_plates import draw_gauge, draw_meter, draw_plate
 from pgic_core.lab.recognition.generated_scenes import draw_scene, main
 from pgic_core.lab.recognition.onnx_detectors import FastestDetector, YoloxDetector
@@ -97,10 +97,10 @@ def test_devices_follow_their_seed_and_their_text_is_told(tmp_path: Path) -> Non
     for draw in (draw_plate, draw_meter, draw_gauge):
         first, again = draw(np.random.default_rng(3)), draw(np.random.default_rng(3))
         assert np.array_equal(first.pixels, again.pixels)
-        assert (first.text, first.lines) == (again.text, again.lines)
+        assert (first.texts, first.lines) == (again.texts, again.lines)
         assert first.pixels.shape == (320, 480, 3)
-        assert len(first.text) >= 4
-        assert " " not in first.text
+        assert len(first.texts) == len(first.lines) >= 2
+        assert " " not in "".join(first.texts)
         for left, top, right, bottom in first.lines:
             assert 0 <= left < right <= 480
             assert 0 <= top < bottom <= 320
@@ -108,6 +108,20 @@ def test_devices_follow_their_seed_and_their_text_is_told(tmp_path: Path) -> Non
     truth = json.loads((tmp_path / "truth.json").read_text())
     assert list(truth) == ["plate-0000.png", "plate-0001.png", "meter-0002.png"]
     assert all(Image.open(tmp_path / name).size == (480, 320) for name in truth)
+    assert {name: len(lines) for name, lines in read_truth(tmp_path / "truth.json").items()} == {
+        name: len(entry["lines"]) for name, entry in truth.items()
+    }
+    assert set(read_places(tmp_path / "truth.json").values()) == {(0, 0, 480, 320)}
+
+
+def test_boxes_of_lines_turn_with_the_sheet() -> None:
+    """Each line's box holds its ink, and hardly more than a slight turn needs."""
+    drawn = draw_plate(np.random.default_rng(11))
+    dark = drawn.pixels.mean(2) < 90 if drawn.pixels.mean() > 90 else drawn.pixels.mean(2) > 150
+    for left, top, right, bottom in drawn.lines:
+        inside = dark[round(top) : round(bottom) + 1, round(left) : round(right) + 1]
+        assert inside.mean() > 0.05
+        assert dark[round(top) : round(bottom) + 1, round(left) - 12 : round(left) - 2].mean() < 0.02
 
 
 def test_a_device_stands_in_front_of_a_photo(tmp_path: Path) -> None:
@@ -130,7 +144,9 @@ def test_text_is_read() -> None:
     pytest.importorskip("rapidocr_onnxruntime")
     drawn = draw_meter(np.random.default_rng(5))
     seen = find_recogniser("rapidocr").see(drawn.pixels)
-    assert "".join(s.label.replace(" ", "") for s in seen)[:4] == drawn.text[:4]
+    assert "".join(s.label.replace(" ", "") for s in seen)[:4] == drawn.texts[0][:4]
+    line = drawn.lines[0]
+    assert all(line[0] < (s.box[0] + s.box[2]) / 2 < line[2] for s in seen if s.label.isdigit())
 
 
 def test_classes_of_photos_are_told() -> None:

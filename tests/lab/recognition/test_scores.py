@@ -80,6 +80,15 @@ def test_text_that_has_no_order_is_compared_by_place() -> None:
     assert more.lost == pytest.approx(100 / 3)  # what is not there is wrong, too
 
 
+def test_boxes_of_text_may_be_wider_than_the_letters_or_lie_in_each_other() -> None:
+    letters, around = seen("110kV", (20, 20, 60, 26)), seen("110kV", (14, 14, 66, 32))
+    assert difference_of("text", [[letters]], [[around]]).decoded == 1
+    nested = [[seen("OIL", (0, 0, 100, 100)), seen("7", (40, 40, 60, 60))]]
+    assert difference_of("text", nested, nested).decoded == 1
+    halves = [[seen("12", (0, 1, 50, 20)), seen("34", (50, 0, 100, 19))]]
+    assert difference_of("text", [[seen("1234", (0, 0, 100, 20))]], halves).decoded == 1
+
+
 def test_labels_by_the_first_one() -> None:
     original = [[seen("cat", score=0.6), seen("dog", score=0.3)], [seen("bus")], [seen("car")], [seen("cup")]]
     decoded = [[seen("dog", score=0.5), seen("cat", score=0.4)], [seen("bus")], [], [seen("cup")]]
