@@ -8,7 +8,7 @@ import numpy as np
 
 from .cdf_index_from_z import from_cells, to_cells
 from .change_distributions import ALL_ROWS, index_table
-from .change_symbols import active_symbols
+from .change_rows import active_symbols
 from .latent_quantisation import SYMBOL_LAYERS
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...models import ROWS
+from .change_modes import CHANGE_MODES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,7 +35,6 @@ _RATIOS = (
 ALL_ROWS = ROWS + len(_ZEROS)
 """CDF indexes of models, and behind them those of differences."""
 _FULL = 1 << 24
-_LEVELS = range(2, 16)
 _DETAIL_SHIFTS = (20, 16, 12, 8, 2, -3, -6, -9, -12, -15, -17, -19, -21, -23)
 """By mode from 2 on: what is added to the CDF index of a detail symbol."""
 _SHIFT_STEP, _UNSHIFTED = 4, 4
@@ -68,8 +68,8 @@ def index_table(layer: str, *, third: bool) -> NDArray[np.uint8]:
     """
     index = np.arange(ROWS)
     table = np.tile(index, (16, 1))
-    for mode in _LEVELS:
-        level = mode - _LEVELS[0]
+    for mode in CHANGE_MODES:
+        level = mode - CHANGE_MODES[0]
         if not third:
             table[mode] = np.clip(index + _SHIFT_STEP * (_UNSHIFTED - mode), 0, ROWS - 1)
         elif layer == "detail":

@@ -20,8 +20,9 @@ from .cdf_index_from_z import RowMap, from_cells
 from .change_bits import SymbolBits, cost_table
 from .change_image import restored_reader
 from .change_map import rounded_amounts
-from .change_stream import CHANGE_MODES, NEW, UNCHANGED, ChangeHeader, serialise_change
-from .change_symbols import change_rows
+from .change_modes import CHANGE_MODES, NEW, UNCHANGED
+from .change_rows import change_rows
+from .change_stream import ChangeHeader, serialise_change
 from .dead_zone_width import DEAD_ZONE
 from .entropy_coding import Z_BOUND, CdfTable, encode_segments
 from .exact_decision import near_depth

@@ -10,7 +10,8 @@ import numpy as np
 
 from ...errors import PgiLimitError, PgiUnsupportedError
 from ..tiles_and_windows import Z_STRIDE, Grid
-from .change_stream import UNCHANGED, ChangeHeader, ChangeIndex, parse_change
+from .change_modes import UNCHANGED
+from .change_stream import ChangeHeader, ChangeIndex, parse_change
 from .change_symbols import CanvasChange, CanvasReader
 from .decoder import LearnedImage
 from .exact_layer import ExactLayer

@@ -12,6 +12,7 @@ import constriction
 import numpy as np
 
 from ...errors import PgiFormatError
+from .change_modes import NEW
 from .entropy_coding import WordReader
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _AMOUNTS = np.array([0, 1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 255],
 _FULL = 1 << 24
 _KINDS, _AGES, _LEVELS = 32, 8, 16
 _FLAG, _MODE = 16, 15
-_RESTORED, _NEW = 16, 1
+_RESTORED = 16
 
 
 class ChangeMaps(NamedTuple):
@@ -66,10 +67,10 @@ def _levels(amounts: NDArray[np.uint8]) -> NDArray[np.intp]:
 
 def packed_maps(maps: ChangeMaps) -> bytes:
     """The bytes that say a map."""
-    flag = np.where(maps.modes == 0, maps.ages > 0, maps.z_coded ^ (maps.modes == _NEW))
+    flag = np.where(maps.modes == 0, maps.ages > 0, maps.z_coded ^ (maps.modes == NEW))
     kinds = (maps.modes | (flag * np.uint8(_FLAG))).reshape(-1)
     changed = kinds > 0
-    aged = changed & (kinds != _NEW)
+    aged = changed & (kinds != NEW)
     arrays = (
         (_KINDS, kinds),
         (_AGES, maps.ages.reshape(-1)[aged]),
@@ -103,14 +104,14 @@ def unpacked_maps(cursor: Cursor, shape: tuple[int, int]) -> ChangeMaps:
     if not changed.any():
         raise PgiFormatError("The map of changes says that nothing changed.")
     modes, flag = kinds & np.uint8(_MODE), kinds >= _FLAG
-    aged = changed & (kinds != _NEW)
+    aged = changed & (kinds != NEW)
     ages, amounts = np.zeros_like(kinds), np.zeros_like(kinds)
     ages[aged] = _read(reader, weights[1], int(aged.sum()))
     amounts[changed] = _AMOUNTS[_read(reader, weights[2], int(changed.sum()))]
     reader.finish()
     if (ages[kinds == _RESTORED] == 0).any():
         raise PgiFormatError("The map of changes restores a position without naming its state.")
-    z_coded = (flag ^ (modes == _NEW)) & (modes > 0)
+    z_coded = (flag ^ (modes == NEW)) & (modes > 0)
     return ChangeMaps(
         modes.reshape(shape), z_coded.reshape(shape), ages.reshape(shape), amounts.reshape(shape)
     )

@@ -13,6 +13,7 @@ from ...errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUn
 from ...varint import varint
 from ..tiles_and_windows import Z_STRIDE, Grid
 from .change_map import ChangeMaps, packed_maps, unpacked_maps
+from .change_modes import NEW, OLDEST
 from .stream import EXACT_SIDE, LARGEST_EXACT_TILE, LONGEST_FILTER, longest_index, read_exact_map
 from .stream_cursor import Cursor, inflated
 from .tile_index import EXACT, LAYERS, Part, PartsReader, packed_index
@@ -25,23 +26,14 @@ if TYPE_CHECKING:
     from ...limits import Limits
 
 __all__ = [
-    "CHANGE_MODES",
     "FARTHEST",
     "MOST_CANVAS",
-    "NEW",
-    "OLDEST",
-    "UNCHANGED",
     "ChangeHeader",
     "ChangeIndex",
     "parse_change",
     "serialise_change",
 ]
 
-UNCHANGED, NEW = 0, 1
-CHANGE_MODES = range(2, 16)
-"""Modes of positions whose symbols are coded as differences."""
-OLDEST = 7
-"""The highest age: so many states of a position before its last one can be referred to."""
 _AGE_SHIFT, _MODE_MASK = 4, 15
 _VERSION, _SECOND_VERSION, _THIRD_VERSION = 1, 2, 3
 _CHANGED, _FILTER, _EXACT, _NEUTRAL, _GROWS, _WARP, _NO_FILTER = (1 << bit for bit in range(7))

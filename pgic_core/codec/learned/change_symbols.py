@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import PgiFormatError
-from ...models import ROWS
 from ..tiles_and_windows import Z_STRIDE
-from .cdf_index_from_z import SymbolRows, from_cells, to_cells
-from .change_distributions import ALL_ROWS, index_table
-from .change_stream import NEW
+from .cdf_index_from_z import from_cells, to_cells
+from .change_modes import NEW
+from .change_rows import active_symbols, change_rows
 from .entropy_coding import LARGEST, Z_BOUND, SegmentReader
+from .position_states import States
 from .tile_index import LAYERS
 from .tile_symbol_reader import Tile, TileReader
 
@@ -24,12 +24,11 @@ if TYPE_CHECKING:
 
     from ...models import Model
     from ..tiles_and_windows import Grid
-    from .cdf_index_from_z import RowMap
     from .change_stream import ChangeHeader, ChangeIndex
     from .decoder import LearnedImage
     from .stream import StreamHeader
 
-__all__ = ["CanvasChange", "CanvasReader", "active_symbols", "change_rows"]
+__all__ = ["CanvasChange", "CanvasReader"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,128 +75,6 @@ def tile_moved(index: int, grid: Grid, smaller: Grid, left: int, top: int) -> in
     row, column = row - top, column - left
     inside = 0 <= row < smaller.rows and 0 <= column < smaller.columns
     return row * smaller.columns + column if inside else None
-
-
-def change_rows(
-    row_map: RowMap,
-    layer: str,
-    z: NDArray[np.int16],
-    modes: NDArray[np.uint8],
-    roi_map: NDArray[np.int8] | None,
-    *,
-    third: bool,
-) -> SymbolRows:
-    """CDF rows of what is coded of a layer in a tile of a change frame.
-
-    Args:
-        row_map: of model and quality.
-        layer: "base" or "detail".
-        z: ``(Z, h, w)``, as the frame has it.
-        modes: ``(h, w)``.
-        roi_map: ``(h, w)`` or ``None``.
-        third: of version 3, or of the versions before it.
-    """
-    changed = np.flatnonzero(modes)
-    if not len(changed):
-        return SymbolRows(changed, np.zeros(ALL_ROWS, np.int64))
-    roi = None if roi_map is None else roi_map.reshape(-1)[changed]
-    sums = row_map.sums(layer, z.reshape(len(z), 1, -1)[:, :, changed], roi)
-    table = index_table(layer, third=third).reshape(-1)
-    first = modes.reshape(-1)[changed].astype(np.uint16) * np.uint16(ROWS)
-    if layer == "base":  # most of them are coded, so it is faster to sort all
-        raw = np.clip(sums, 0, ROWS - 1).astype(np.uint8)
-        rows = SymbolRows.of(table.take(raw + first), dense=True, most=ALL_ROWS)
-    else:
-        active = np.flatnonzero(sums >= 1)
-        raw = np.minimum(sums.take(active), ROWS - 1).astype(np.uint8)
-        found = table.take(raw + first.take(active % len(changed)))
-        coded = np.flatnonzero(found)
-        rows = SymbolRows.sorted(active.take(coded), found.take(coded), ALL_ROWS)
-    # Their places among all positions of the tile; the order stays.
-    line, place = np.divmod(rows.index, len(changed))
-    return SymbolRows(line * modes.size + changed.take(place), rows.counts)
-
-
-def active_symbols(
-    row_map: RowMap,
-    layer: str,
-    z: NDArray[np.int16],
-    roi_map: NDArray[np.int8] | None,
-    where: NDArray[np.intp],
-) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
-    """Symbols of some positions whose CDF index, as it follows from z alone, is above 0.
-
-    Args:
-        row_map, layer, z, roi_map: as above.
-        where: the positions, flat; one at least.
-
-    Returns:
-        Flat places in ``(line, z row, z column)``, ascending; these indexes; and the positions.
-    """
-    roi = None if roi_map is None else roi_map.reshape(-1)[where]
-    sums = row_map.sums(layer, z.reshape(len(z), 1, -1)[:, :, where], roi).reshape(-1)
-    active = np.flatnonzero(sums >= 1)
-    raw = np.minimum(sums[active], ROWS - 1).astype(np.uint8)
-    line, place = np.divmod(active, len(where))
-    position = where[place]
-    return line * z[0].size + position, raw, position
-
-
-class _States:
-    """Values of the positions of a tile, and what they were before.
-
-    Args:
-        values: int16 ``(h, w, ...)``; changed in place.
-        ages: of each frame that changes the tile, uint8 of its positions, which are the upper left ones.
-        changed: likewise, bool.
-    """
-
-    def __init__(
-        self,
-        values: NDArray[np.int16],
-        changed: Sequence[NDArray[np.bool_]],
-        ages: Sequence[NDArray[np.uint8]],
-    ) -> None:
-        self.values = values
-        self._changed, self._ages = changed, ages
-        self._depth = max((int(of_frame.max()) for of_frame in ages), default=0)
-        if not self._depth:
-            return
-        # The last states, in turn; how often a position changed says which is which.
-        self._earlier = np.zeros((self._depth, *values.shape), np.int16)
-        self._count = np.zeros(values.shape[:2], np.intp)
-        self._wanted = self._found_wanted()
-
-    def _found_wanted(self) -> NDArray[np.bool_]:
-        """By position and how often it had changed, whether a later frame refers to its state then."""
-        shape = self.values.shape[:2]
-        count, wanted = np.zeros(shape, np.intp), np.zeros((*shape, len(self._ages) + 1), np.bool_)
-        for changed, ages in zip(self._changed, self._ages, strict=True):
-            height, width = changed.shape
-            before = count[:height, :width]
-            there = np.nonzero((ages > 0) & (ages <= before))
-            wanted[(*there, before[there] - ages[there])] = True
-            before += changed
-        return wanted
-
-    def renew(self, frame: int) -> None:
-        """Give the positions that a frame changes a new state, which begins as the one of its age."""
-        if not self._depth:
-            return
-        changed, ages = self._changed[frame], self._ages[frame]
-        height, width = changed.shape
-        count = self._count[:height, :width]
-        old, kept = np.nonzero(ages), np.nonzero(changed & self._wanted_now(count))
-        # What is older than the first state is in a place that was not written yet.
-        begins = self._earlier[((count[old] - ages[old]) % self._depth, *old)]
-        begins[ages[old] > count[old]] = 0
-        self._earlier[(count[kept] % self._depth, *kept)] = self.values[kept]
-        self.values[old] = begins
-        count += changed
-
-    def _wanted_now(self, count: NDArray[np.intp]) -> NDArray[np.bool_]:
-        rows, columns = np.ogrid[: count.shape[0], : count.shape[1]]
-        return np.asarray(self._wanted[rows, columns, count], np.bool_)
 
 
 @dataclass(slots=True)
@@ -302,7 +179,7 @@ class CanvasReader(TileReader):
         positions = [change.positions_of(at) for change, at in changes]
         tile.ages = [ages for _, _, ages in positions]
         tile.changed = [(modes > 0) | (ages > 0) for modes, _, ages in positions]
-        states = _States(z.transpose(1, 2, 0), tile.changed, tile.ages)
+        states = States(z.transpose(1, 2, 0), tile.changed, tile.ages)
         for number, (change, at) in enumerate(changes):
             states.renew(number)
             coded = None
@@ -360,7 +237,7 @@ class CanvasReader(TileReader):
         rows, columns, coded_channels = symbols.shape
         # A position has 2 x 2 cells.
         cells = symbols.reshape(rows // 2, 2, columns // 2, 2, coded_channels).transpose(0, 2, 1, 3, 4)
-        states = _States(cells, tile.changed, tile.ages)
+        states = States(cells, tile.changed, tile.ages)
         for number, coded in enumerate(tile.coded):
             states.renew(number)
             if coded is not None:

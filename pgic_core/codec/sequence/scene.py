@@ -12,8 +12,8 @@ from ...options import DecodeOptions
 from ..homography import Homography
 from ..learned.change_encoder import CanvasPicture, encode_change, is_neutral
 from ..learned.change_image import ChangeImage, canvas_of
+from ..learned.change_modes import NEW, UNCHANGED
 from ..learned.change_opening import open_change
-from ..learned.change_stream import NEW, UNCHANGED
 from ..learned.hard_blocks import promised_error
 from ..learned.stream import EXACT_SIDE
 from ..learned.tile_index import LAYERS
