@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CodedChange", "Scene"]
 
-_MOST_NEW = 0.9
-"""A frame that codes z or all symbols of a larger share of its positions is better coded as a key frame."""
+_MOST_NEW = 0.85
+"""A frame with a larger share of positions whose symbols are all new is better coded as a key frame."""
 _STILL = 0.3
 """If this share of what has structure looks as before, the camera stands still, whatever moves before it."""
 _LEAST_GAIN, _LEAST_AGREEMENT = 0.15, 0.5
@@ -231,7 +231,7 @@ class Scene:
             exact,
         )
         payload, header = encode_change(picture, self._canvas, effort=effort, threads=threads)
-        if (header.z_coded | (header.modes == NEW)).mean() > _MOST_NEW:
+        if (header.modes == NEW).mean() > _MOST_NEW:
             return None
         most = _MOST_BYTES_STILL if placed.covered is None else _MOST_BYTES_MOVED
         if sum(map(len, payload)) > most * self._key_bytes:
