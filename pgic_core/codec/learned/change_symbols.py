@@ -255,26 +255,25 @@ class CanvasReader(TileReader):
             data = change.index.read_tile(LAYERS[1], coded.tile, change.read)
             reader = SegmentReader(self._cdfs, data)
         height, width = coded.modes.shape
-        cells = np.zeros((2 * height, 2 * width, symbols.shape[2]), np.int16)
         third = coded.change.header.third
         rows = change_rows(self._row_map, layer, coded.z, coded.modes, self._roi_of(coded), third=third)
-        to_cells(rows.index, reader.read(rows.counts), cells)
+        total = reader.read(rows.counts)
         reader.finish()
         part = symbols[: 2 * height, : 2 * width]
-        self._clear(layer, coded, part)
-        total = part.astype(np.int32) + cells
-        if np.abs(total).max() > LARGEST:
+        fresh = (coded.modes == NEW).reshape(-1)
+        total += np.where(fresh.take(rows.index % fresh.size), np.int16(0), from_cells(rows.index, part))
+        if len(total) and max(total.max(), -total.min()) > LARGEST:
             raise PgiFormatError("A symbol is larger than the format allows.")
-        part[:] = total
+        self._clear(layer, coded, part)
+        to_cells(rows.index, total, part)
 
     def _clear(self, layer: str, coded: _Coded, part: NDArray[np.int16]) -> None:
         """Set symbols to 0 that a frame codes anew, or that cannot be there with the z that it codes."""
         kept = np.flatnonzero(coded.z_coded & (coded.modes > NEW))
-        if not len(kept):
-            part[(coded.modes == NEW).repeat(2, 0).repeat(2, 1)] = 0
-            return
-        index, _, _ = active_symbols(self._row_map, layer, coded.z, self._roi_of(coded), kept)
-        values = from_cells(index, part)
+        index, values = np.zeros(0, np.int64), np.zeros(0, np.int16)
+        if len(kept) and layer == LAYERS[1]:  # base symbols that may be there are all coded
+            index, _, _ = active_symbols(self._row_map, layer, coded.z, self._roi_of(coded), kept)
+            values = from_cells(index, part)
         part[((coded.modes == NEW) | coded.z_coded).repeat(2, 0).repeat(2, 1)] = 0
         to_cells(index, values, part)
 
