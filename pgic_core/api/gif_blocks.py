@@ -26,14 +26,20 @@ class GifBlock(NamedTuple):
     start: int
 
 
-def gif_blocks(file: IO[bytes]) -> Iterator[GifBlock]:
-    """Walk over the blocks up to the trailer or the end of the file; the caller may seek meanwhile."""
+def gif_blocks(file: IO[bytes], most: int | None = None) -> Iterator[GifBlock]:
+    """Walk over the blocks up to the trailer or the end of the file; the caller may seek meanwhile.
+
+    Args:
+        file: the GIF.
+        most: blocks and sub-blocks to walk over, at most; None for all.
+    """
+    left = float("inf") if most is None else most
     file.seek(0)
     head = file.read(13)
     if len(head) < 13:
         return
     _skip_colours(file, head[10])
-    while (kind := file.read(1)) and kind != b";":
+    while (kind := file.read(1)) and kind != b";" and left > 0:
         application = b""
         if kind == b"!":
             if file.read(1) == bytes([_APPLICATION]):
@@ -49,9 +55,11 @@ def gif_blocks(file: IO[bytes]) -> Iterator[GifBlock]:
         at = file.tell()
         yield GifBlock(kind, application, at)
         file.seek(at)
-        while (length := file.read(1)) and length != b"\0":
+        left -= 1
+        while (length := file.read(1)) and length != b"\0" and left > 0:
             file.seek(length[0], 1)
-    if kind:
+            left -= 1
+    if kind == b";":
         yield GifBlock(kind, b"", file.tell())
 
 

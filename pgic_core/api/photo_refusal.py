@@ -36,9 +36,6 @@ _KINDS = (
     (0, b"\xff\xd8\xff\xf7", "a JPEG-LS picture"),
     (0, b"<svg", "an SVG drawing"),
     (0, b"qoif", "a QOI picture"),
-    (4, b"ftypqt", "a film"),
-    (4, b"ftypisom", "a film"),
-    (4, b"ftypmp4", "a film"),
 )
 _PACKAGES = (
     (4, (b"ftyphe", b"ftypmif1", b"ftypmsf1"), "pillow_heif", "pillow-heif"),
@@ -51,7 +48,10 @@ _DAMAGED = (
     (8, b"WEBP", "WebP"),
     (0, b"BM", "BMP"),
     (4, b"jP  \r\n", "JPEG 2000"),
-    (4, b"ftyp", "HEIF or AVIF"),
+    (4, b"ftyphe", "HEIF"),
+    (4, b"ftypmif1", "HEIF or AVIF"),
+    (4, b"ftypmsf1", "HEIF or AVIF"),
+    (4, b"ftypavi", "AVIF"),
 )
 _SAMPLE_FORMATS = {1: "whole numbers", 2: "signed whole numbers", 3: "floats", 5: "complex whole numbers"}
 _COMPLEX = (5, 6)
@@ -76,13 +76,19 @@ def why_not_opened(source: str | os.PathLike[str] | bytes) -> str:
         for at, start, name in _KINDS:
             if head[at:].startswith(start):
                 return f"This is {name}, which is not read here; export it as PNG, TIFF or JPEG."
-        found = tiff_order(head)
-        if found is not None:
-            order, big, offset = found
-            return _why_not_tiff(read_directory(file, offset, order, big=big), order)
         for at, start, name in _DAMAGED:
             if head[at:].startswith(start):
                 return f"This {name} file is damaged, or of a kind that is not read here."
+        if head[4:].startswith(b"ftyp"):
+            return "This is a film or a sound, not a picture."
+        found = tiff_order(head)
+        if found is not None:
+            order, big, offset = found
+            if big and order == ">":
+                return (
+                    "This is a BigTIFF of big-endian byte order, which is not read here; export it as TIFF."
+                )
+            return _why_not_tiff(read_directory(file, offset, order, big=big), order)
     return "This is not a picture, or its format is not read here."
 
 

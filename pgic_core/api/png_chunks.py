@@ -35,11 +35,13 @@ class PngChunks:
         texts: in their order, without the XMP packet.
         unread: names of chunks that nothing reads, each once.
         left_out: texts that are too long, or damaged, or too many.
+        end: offset behind the last chunk; 0 where that does not come.
     """
 
     texts: list[PngText] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     left_out: int = 0
+    end: int = 0
 
 
 def read_png_chunks(file: IO[bytes]) -> PngChunks:
@@ -51,6 +53,8 @@ def read_png_chunks(file: IO[bytes]) -> PngChunks:
     for _ in range(_MAX_CHUNKS):
         head = file.read(8)
         length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if kind == b"IEND":
+            chunks.end = file.tell() + length + 4
         if len(head) < 8 or not (kind.isascii() and kind.isalpha()) or kind == b"IEND":
             break
         name = kind.decode("ascii")

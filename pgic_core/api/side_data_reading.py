@@ -13,7 +13,7 @@ from .png_chunks import PngChunks, read_png_chunks, take_raw_profiles
 from .png_colour_profile import gamma_profile, is_srgb
 from .side_data import PngText, SideData
 from .tiff_exif import tiff_exif
-from .unread_parts import unread_parts
+from .unread_parts import name_bytes_behind, unread_parts
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -106,6 +106,8 @@ def _joined(xmp: object, parts: dict[bytes, dict[int, bytes]]) -> bytes:
 def _read_png(image: Any, brought: Brought) -> None:
     with file_of(image) as file:
         chunks = PngChunks() if file is None else read_png_chunks(file)
+        if file is not None and chunks.end:
+            name_bytes_behind(file, chunks.end, brought.losses)
     if file is None:
         image.load()
         texts = getattr(image, "text", {}).items()

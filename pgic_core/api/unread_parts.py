@@ -13,7 +13,7 @@ from .gif_blocks import gif_blocks
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["unread_parts"]
+__all__ = ["name_bytes_behind", "unread_parts"]
 
 _MOST = 8 << 20
 """Bytes of a profile or packet, at most."""
@@ -22,12 +22,14 @@ _UUID_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _UUID_EXIF = b"JpgTiffExif->JP2"
 _WEBP = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP "}
 _GIF_READ = {b"NETSCAPE2.0", b"ANIMEXTS1.0"}
+_GIF_BLOCKS = 1 << 18
 _GIF_XMP, _XMP_TRAILER = b"XMP DataXMP", b"\x01\xff\xfe\xfd"
 _ICC_MARK = b"ICC_PROFILE\0"
-_PRIMARIES = {1: "BT.709", 9: "BT.2020", 12: "P3"}
+_PRIMARIES = {9: "BT.2020", 12: "P3"}
 _TRANSFERS = {8: "linear", 16: "PQ", 18: "HLG"}
 _LIKE_SRGB = {1, 2, 5, 6}
 _HEAD = 1 << 16
+_GAIN_MAP = b"tmap"
 _SUB_DIRECTORIES, _SUBFILE = 0x014A, 0x00FE
 _REDUCED = 1
 
@@ -47,7 +49,6 @@ def unread_parts(image: Any, file: IO[bytes]) -> tuple[dict[str, bytes], list[st
     """
     readers = {
         "JPEG": _jpeg,
-        "PNG": _png,
         "WEBP": _webp,
         "GIF": _gif,
         "JPEG2000": _jpeg_2000,
@@ -65,8 +66,14 @@ def unread_parts(image: Any, file: IO[bytes]) -> tuple[dict[str, bytes], list[st
     return found, losses
 
 
-def _behind(file: IO[bytes], end: int, losses: list[str]) -> None:
-    """Name what stands behind the end of the picture, unless it only fills up."""
+def name_bytes_behind(file: IO[bytes], end: int, losses: list[str]) -> None:
+    """Name what stands behind the end of a picture, unless it only fills up.
+
+    Args:
+        file: of the photo.
+        end: offset behind the picture.
+        losses: gets a predicate.
+    """
     size = file.seek(0, io.SEEK_END)
     file.seek(end)
     rest = file.read(_HEAD)
@@ -97,19 +104,7 @@ def _jpeg(image: Any, file: IO[bytes], found: dict[str, bytes], losses: list[str
     file.seek(0)
     end = end_of_picture(file.read())
     if end is not None:
-        _behind(file, end, losses)
-
-
-def _png(image: Any, file: IO[bytes], found: dict[str, bytes], losses: list[str]) -> None:
-    file.seek(8)
-    for _ in range(_MOST):
-        head = file.read(8)
-        if len(head) < 8:
-            return
-        file.seek(int.from_bytes(head[:4], "big") + 4, 1)
-        if head[4:] == b"IEND":
-            _behind(file, file.tell(), losses)
-            return
+        name_bytes_behind(file, end, losses)
 
 
 def _webp(image: Any, file: IO[bytes], found: dict[str, bytes], losses: list[str]) -> None:
@@ -126,12 +121,12 @@ def _webp(image: Any, file: IO[bytes], found: dict[str, bytes], losses: list[str
         file.seek(length + length % 2, 1)
     if others:
         losses.append(_has_parts("chunk", others))
-    _behind(file, end + end % 2, losses)
+    name_bytes_behind(file, end + end % 2, losses)
 
 
 def _gif(image: Any, file: IO[bytes], found: dict[str, bytes], losses: list[str]) -> None:
     others: list[str] = []
-    for block in gif_blocks(file):
+    for block in gif_blocks(file, _GIF_BLOCKS):
         if block.application == _GIF_XMP:
             file.seek(block.start)
             packet, mark, _ = file.read(_MOST).partition(_XMP_TRAILER)
@@ -139,7 +134,7 @@ def _gif(image: Any, file: IO[bytes], found: dict[str, bytes], losses: list[str]
                 found.setdefault("xmp", packet)
                 continue
         if block.kind == b";":
-            _behind(file, block.start, losses)
+            name_bytes_behind(file, block.start, losses)
         elif block.application and block.application not in _GIF_READ:
             others.append(block.application.decode("latin-1"))
     if others:
@@ -203,6 +198,8 @@ def _nclx(image: Any, file: IO[bytes], found: dict[str, bytes], losses: list[str
     if at >= 0 and not image.info.get("icc_profile"):
         primaries, transfer = struct.unpack_from(">HH", head, at + 8)
         _code_points(primaries, transfer, losses)
+    if _GAIN_MAP in head:
+        losses.append("has a gain map, which is not kept")
 
 
 def _heif(image: Any, file: IO[bytes], found: dict[str, bytes], losses: list[str]) -> None:
@@ -217,9 +214,9 @@ def _code_points(primaries: int, transfer: int, losses: list[str]) -> None:
     """Name colours (H.273) that are not shown right where they are taken for sRGB."""
     if primaries in _LIKE_SRGB and transfer not in _TRANSFERS:
         return
-    name = _PRIMARIES.get(primaries, f"primaries {primaries}")
-    curve = f" with {_TRANSFERS[transfer]}" if transfer in _TRANSFERS else ""
-    losses.append(f"has colours of {name}{curve}, which are taken for sRGB")
+    name = "" if primaries in _LIKE_SRGB else _PRIMARIES.get(primaries, f"primaries {primaries}")
+    parts = [name, _TRANSFERS.get(transfer, "")]
+    losses.append(f"has colours of {' with '.join(filter(None, parts))}, which are taken for sRGB")
 
 
 def _tiff(image: Any, file: IO[bytes], found: dict[str, bytes], losses: list[str]) -> None:

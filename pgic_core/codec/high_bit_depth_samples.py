@@ -109,7 +109,8 @@ def file_of(image: Image.Image) -> Iterator[IO[bytes] | None]:
             file.seek(0)
             yield file
         finally:
-            file.seek(position)
+            if not file.closed:  # Pillow closes it once it has loaded the picture
+                file.seek(position)
         return
     name = getattr(image, "filename", None)
     try:

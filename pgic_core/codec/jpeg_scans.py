@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ _START_OF_SCAN = b"\xff\xda"
 _MARKER = re.compile(rb"\xff[^\0\xff\xd0-\xd7]")
 _END, _ALONE = 0xD9, (0x01, 0xD8)
 _PIECE = 1 << 20
+_MOST_MARKERS = 1 << 16
 
 
 def has_too_many_scans(file: IO[bytes]) -> bool:
@@ -45,19 +47,19 @@ def _may_have(file: IO[bytes]) -> bool:
 
 
 def end_of_picture(data: bytes) -> int | None:
-    """Where the bytes behind a JPEG picture start; None if it does not end.
+    """Where the bytes behind a JPEG picture start; None if it does not end, or has too many markers to tell.
 
     Args:
         data: which starts with a JPEG. Pictures within its segments do not count.
     """
-    for marker, at in _markers(data):
+    for marker, at in islice(_markers(data), _MOST_MARKERS):
         if marker == _START_OF_SCAN[1]:
             # No marker of the end can stand within a scan, and in few files between two of them.
             end = data.find(bytes((0xFF, _END)), at) + 2
             if end == len(data):
                 return end
             break
-    return next((at for marker, at in _markers(data) if marker == _END), None)
+    return next((at for marker, at in islice(_markers(data), _MOST_MARKERS) if marker == _END), None)
 
 
 def _scans(data: bytes) -> int:

@@ -375,6 +375,11 @@ def test_a_tiff_of_samples_that_are_not_read_says_which(dtype: Any, words: str) 
         (b"v/1\1\2\0\0\0", "an OpenEXR picture"),
         (b"II*\0\x08\0\0\0\0\0\0\0\0\0", "no picture on its first page"),
         (pgic_core.encode(np.zeros((8, 8, 3), np.uint8)), "a .pgi file already"),
+        (b"\xff\xd8\xff\xf7\0\x0b", "a JPEG-LS picture"),
+        (b"\x89PNG\r\n\x1a\n", "This PNG file is damaged"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0", "a film or a sound"),
+        (b"\0\0\0\x18ftypavif\0\0\0\0", "This AVIF file is damaged"),
+        (b"MM\0+\0\x08\0\0\0\0\0\0\0\0\0\x10", "BigTIFF of big-endian byte order"),
         (b"anything", "not a picture"),
     ],
 )

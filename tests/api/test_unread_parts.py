@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import time
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from PIL import Image, ImageCms
 import pgic_core
 from pgic_core.api.conversion_losses import collected
 from pgic_core.api.foreign_photo import open_foreign_photo
+from pgic_core.api.side_data_reading import read_side_data
+from pgic_core.api.unread_parts import unread_parts
 
 from .foreign_files import CASES, with_chunks, with_segments
 from .photos import PHOTO, XMP, photo_file
@@ -156,6 +159,7 @@ def test_the_profile_of_a_bmp_is_kept() -> None:
         ((9, 16), "BT.2020 with PQ"),
         ((12, 13), "P3"),
         ((9, 18), "BT.2020 with HLG"),
+        ((2, 16), "PQ"),
     ],
 )
 def test_colours_of_an_avif_that_are_not_srgb_are_named(points: tuple[int, int], said: str | None) -> None:
@@ -163,6 +167,14 @@ def test_colours_of_an_avif_that_are_not_srgb_are_named(points: tuple[int, int],
     at = data.index(b"colrnclx") + 8
     losses = coded(data[:at] + struct.pack(">HH", *points) + data[at + 4 :])[1]
     assert losses == ([f"has colours of {said}, which are taken for sRGB"] if said else [])
+
+
+def test_a_gain_map_of_an_avif_is_named() -> None:
+    data = photo_file("AVIF")
+    brands = int.from_bytes(data[:4], "big")  # "tmap" is a brand, too
+    data = (brands + 4).to_bytes(4, "big") + data[4:brands] + b"tmap" + data[brands:]
+    image = Image.open(io.BytesIO(photo_file("AVIF")))
+    assert unread_parts(image, io.BytesIO(data))[1] == ["has a gain map, which is not kept"]
 
 
 def test_colours_of_a_png_that_are_srgb_by_code_points_are_not_named() -> None:
@@ -192,3 +204,21 @@ def test_a_pyramid_is_no_raw_photo() -> None:
         writer.write(PHOTO, photometric="rgb", subifds=1)
         writer.write(PHOTO[::2, ::2], photometric="rgb", subfiletype=1)
     assert coded(out.getvalue())[1] == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        photo_file()[:-2] + b"\xff\xdd\0\4\0\0" * 1_000_000 + b"\xff\xd9behind",
+        gif()[:-1] + b"!\xfe" + b"\1a" * 2_000_000 + b"\0;",
+        photo_file("PNG")[:-12] + struct.pack(">I4sI", 0, b"abCd", 0) * 400_000 + photo_file("PNG")[-12:],
+        photo_file("WEBP") + b"abcd\0\0\0\0" * 500_000,
+        photo_file("JPEG2000") + struct.pack(">I4s", 8, b"uuid") * 500_000,
+    ],
+    ids=["JPEG", "GIF", "PNG", "WEBP", "JPEG2000"],
+)
+def test_hostile_parts_take_little_time(data: bytes) -> None:
+    image = Image.open(io.BytesIO(data))
+    before = time.process_time()
+    read_side_data(image)
+    assert time.process_time() - before < 1.5

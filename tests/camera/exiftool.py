@@ -1,7 +1,7 @@
 """Compares what is read here with what exiftool reads: ``python -m tests.camera.exiftool FOLDER...``.
 
 Prints every difference, and how many values agree. exiftool must be installed (Debian:
-libimage-exiftool-perl).
+libimage-exiftool-perl). DIFFERENCES.md lists and explains what was found in public collections.
 """
 
 from __future__ import annotations

@@ -197,13 +197,14 @@ def test_kind_orientation_upright_in_every_way(name: str, way: str, tmp_path: Pa
 
 @pytest.mark.parametrize("keyword", ["Raw profile type exif", "Raw profile type APP1"])
 @pytest.mark.parametrize("compressed", [False, True])
-def test_kind_exif_of_a_png_as_older_tools_write_it(keyword: str, compressed: bool) -> None:
+@pytest.mark.parametrize("rest", ["", '\n$"\x1d\x91'], ids=["", "bytes behind it"])
+def test_kind_exif_of_a_png_as_older_tools_write_it(keyword: str, compressed: bool, rest: str) -> None:
     with Image.open(CASES / "one_huge_tag.jpg") as image:
         exif = image.info["exif"]
     digits = exif.hex()
     lines = "\n".join(digits[at : at + 72] for at in range(0, len(digits), 72))
     texts = PngImagePlugin.PngInfo()
-    texts.add_text(keyword, f"\nexif\n{len(exif):8}\n{lines}\n", zip=compressed)
+    texts.add_text(keyword, f"\nexif\n{len(exif):8}\n{lines}\n{rest}", zip=compressed)
     file = io.BytesIO()
     Image.new("RGB", (20, 10)).save(file, "PNG", pnginfo=texts)
     facts = pgic_core.inspect(pgic_core.encode(Image.open(file)))

@@ -47,15 +47,21 @@ def _camera() -> Callable[..., NDArray[np.uint8]]:
 
 def sequences() -> dict[str, bytes]:
     """Name to the bytes of a sequence."""
-    taken = _camera()
+    taken, later = _camera(), _camera()
     still = [taken(), taken(thing=10), taken(thing=80), taken(thing=80)]
     passing = [taken(), taken(thing=10), taken(thing=80), taken()]
+    lit = [later() for _ in range(2)]
+    light = np.linspace(0.7, 1.05, 144)[:, None]
+    lit.append((lit[0] * light).astype(np.uint8))
+    lit.append((later(thing=50) * light).astype(np.uint8))
+    lit.append(lit[0])
     moving = [taken(size=(192, 224)), taken(9, 4, thing=80, size=(192, 224))]
     made: dict[str, tuple[list[NDArray[np.uint8]], dict[str, Any]]] = {
         "still": (still, {"quality": 50, "key_distance": 2}),
         "passing": (passing, {"quality": 40}),
         "exact": (still[1:3], {"quality": 30, "exact": [(80, 40, 24, 16)], "roi": [(64, 64, 64, 64)]}),
         "moving": (moving, {"quality": 40}),
+        "light": (lit, {"quality": 60}),
         "lossless": ([picture[:64, :72, 1] for picture in still[:2]], {"lossless": True}),
     }
     found = {}

@@ -27,6 +27,7 @@ from .pixel_rendering import pixels_of
 from .post_filter import REACH
 from .post_filter_fit import FilterFit, samples
 from .rate_control import RateTarget, psnr, search
+from .small_rendering import SmallRendering
 from .stream import EXACT_SIDE, StreamHeader, serialise
 from .tile_index import FULL_DEPTH
 
@@ -162,6 +163,7 @@ class Encoder:
         self._seen = Inpainted(self._rgb, self._exact, grid, self._threads)
         self._latent = LatentRows(model.latent, grid.padded.width)
         self._samples: dict[Rectangle, float] = {}
+        self._small: SmallRendering | None = None
         if self._effort > 1 and model.weighs_errors:
             margin = -(-(model.halo("synthesis") + REACH) // Y_STRIDE) * Y_STRIDE
             cut = blocks(grid.padded, TILE, self._block_pixels)
@@ -187,6 +189,10 @@ class Encoder:
             latent, refining = self._refined(state), _REFINING
         packed: dict[int, tuple[bytes, bytes]] = {}
         fit = FilterFit()
+        # A single sample is all of the picture, and with an ROI map pixels do not count alike.
+        if len(self._samples) > 1 and self._roi is None:
+            small = SmallRendering(self._seen, self._model, self.grid, self._threads)
+            self._small = small if small.exists else None
         for band in bands(whole, TILE, self._block_pixels):
             self._hyper(state, band.grown(reach, Z_STRIDE, whole).bottom)
             for block in columns(band, TILE, self._block_pixels):
@@ -199,7 +205,8 @@ class Encoder:
         post_filter = b""
         if self._samples:
             pixels = self.grid.width * self.grid.height
-            found = fit.best(self._cdfs, self._model.error_weight(quality), pixels)
+            mean = None if self._small is None else self._small.mean
+            found = fit.best(self._cdfs, self._model.error_weight(quality), pixels, mean)
             post_filter = found.pack(self._cdfs) if found else b""
         header = StreamHeader(
             self._model.digest, quality, self.grid, self._roi, post_filter, self._exact, self._neutral
@@ -308,6 +315,8 @@ class Encoder:
         symbols, decoded = state.symbols(area, latent.take(area), limits, self._threads)
 
         def learn() -> None:
+            if self._small is not None:
+                self._small.add(state.steps, decoded, area, block)
             for sample in self._samples:
                 if sample.overlap(block) == sample:
                     self._learn(state, decoded, area, sample, fit)
@@ -319,7 +328,7 @@ class Encoder:
             segments = [(z_rows.counts, z.reshape(-1)[z_rows.index])]
             for layer, rows in zip(SYMBOL_LAYERS, chosen[at], strict=True):
                 part = cells[:, :, state.row_map.channels[layer]]
-                segments.append((rows.counts, from_cells(rows, part)))
+                segments.append((rows.counts, from_cells(rows.index, part)))
             return encode_segments(self._cdfs, segments[:2]), encode_segments(self._cdfs, segments[2:])
 
         with run_alongside(learn, self._threads):
@@ -349,11 +358,13 @@ class Encoder:
             exact = exact.repeat(EXACT_SIDE, 0).repeat(EXACT_SIDE, 1)
             importance = importance * ~exact[sample.inside(around.times(EXACT_SIDE))]
         original = self._rgb[sample.inside(self.grid.picture)]
+        small = None if self._small is None else self._small.difference(steps, latent, area, sample)
         fit.add(
             pixels_in(decoded, plan.render_box, sample.around(REACH)),
             original,
             importance,
             self._samples[sample],
+            small,
         )
 
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FilterFit", "samples"]
 
-_SIDE = 192
-_COUNT = 4
+_SIDE = 112
+_COUNT = 8
 _FEW_PIXELS = 1 << 20  # of a picture that is its own sample
 _ORIGIN = Rectangle(0, 0, 0, 0)
 _EVERY = 2  # row of blocks
@@ -105,25 +105,26 @@ class _Sums:
     Attributes:
         squares: ``(features, features)``.
         products: ``(features, 3)``.
-        features, errors: ``(features,)`` and ``(3,)``, weighted sums.
+        errors: ``(3,)``, their weighted sums.
         weight: sum of the weights.
+        small: ``(3,)``, the errors of the small rendering, with this weight.
         pixels: how many pixels they stand for.
     """
 
     squares: NDArray[np.float64]
     products: NDArray[np.float64]
-    features: NDArray[np.float64]
     errors: NDArray[np.float64]
     weight: float
+    small: NDArray[np.float64]
     pixels: float
 
     def __add__(self, other: _Sums) -> _Sums:
         return _Sums(
             self.squares + other.squares,
             self.products + other.products,
-            self.features + other.features,
             self.errors + other.errors,
             self.weight + other.weight,
+            self.small + other.small,
             self.pixels + other.pixels,
         )
 
@@ -131,7 +132,7 @@ class _Sums:
         """The same, for features without regard to activity."""
         squares = self.squares.reshape(2, FEATURES, 2, FEATURES).sum((0, 2))
         products = self.products.reshape(2, FEATURES, 3).sum(0)
-        return replace(self, squares=squares, products=products, features=self.features.reshape(2, -1).sum(0))
+        return replace(self, squares=squares, products=products)
 
     def solve(self) -> NDArray[np.float64]:
         """Least squares, ``(features, 3)``, drawn towards zero."""
@@ -170,6 +171,7 @@ class FilterFit:
         original: NDArray[np.uint8],
         importance: NDArray[np.float32],
         share: float,
+        small: NDArray[np.float64] | None = None,
     ) -> None:
         """Take in a part of the picture.
 
@@ -179,6 +181,7 @@ class FilterFit:
             original: ``(H, W, 3)``.
             importance: ``(H, W)``, how much the errors of its pixels count.
             share: how much of the picture it stands for.
+            small: its mean error in the small rendering, ``(3,)``; as for all parts, or ``None``.
         """
         levels = decoded.astype(np.float32)
         blocks = np.arange(0, original.shape[0] // BLOCK, _EVERY)
@@ -195,18 +198,21 @@ class FilterFit:
             part = slice(at, at + _TOGETHER)
             squares += (weighted[:, :, part] @ known[:, part]).sum(0, dtype=np.float64)
             products += (weighted[:, :, part] @ errors[:, part]).sum(0, dtype=np.float64)
+        weight = share * float(importance[rows].sum(dtype=np.float64))
         self._parts.append(
             _Sums(
                 share * squares,
                 share * products,
-                share * weighted.sum((0, 2), dtype=np.float64),
-                share * (errors * importance[rows, :, None]).sum((0, 1), dtype=np.float64),
-                share * float(importance[rows].sum(dtype=np.float64)),
+                weight * _mean_error(levels, original, importance),
+                weight,
+                weight * (np.zeros(3) if small is None else small),
                 share * inner[..., 0].size,
             )
         )
 
-    def best(self, cdfs: CdfTable, error_weight: float, pixels: int) -> Filter | None:
+    def best(
+        self, cdfs: CdfTable, error_weight: float, pixels: int, small: NDArray[np.float64] | None = None
+    ) -> Filter | None:
         """The filter that is most worth its bits, or ``None`` where none is.
 
         Each sample judges what the others would choose: a filter must be good for what it has not seen, too.
@@ -216,6 +222,7 @@ class FilterFit:
             cdfs: codes it.
             error_weight: bits that a squared error is worth, averaged over colours, in one pixel.
             pixels: of the whole picture, for which the samples stand.
+            small: the mean error of the small rendering of the whole picture, ``(3,)``.
         """
         if not self._parts:
             return None
@@ -232,18 +239,28 @@ class FilterFit:
                 cost = candidate.bits(cdfs) - scale * gain
                 if cost < least:
                     found, least = candidate, cost
-        found = replace(found, offsets=_offsets(found, self._parts))
+        found = replace(found, offsets=_offsets(self._parts, np.zeros(3) if small is None else small))
         return found if len(found.weights) or any(found.offsets) else None
 
 
-def _offsets(post_filter: Filter, parts: list[_Sums]) -> tuple[int, int, int]:
-    """What the filter leaves of the mean error, in 64ths of a level; the usual one where samples disagree."""
-    sets = len(post_filter.weights)
-    sums = parts if sets == 2 else [part.of_one_set() for part in parts]
-    weights = post_filter.weights.reshape(-1, 3) * 2.0**-post_filter.shift
-    shown = [part.features @ weights if sets else np.zeros(3) for part in sums]
-    left = np.array([part.errors - sum_ for part, sum_ in zip(sums, shown, strict=True)])
-    shares = np.array([part.weight for part in sums])
+def _mean_error(
+    levels: NDArray[np.float32], original: NDArray[np.uint8], importance: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """The mean error of all pixels of a part, not only of those that decide on the filter."""
+    errors = original - levels[REACH:-REACH, REACH:-REACH]
+    sums = np.einsum("yxc,yx->c", errors, importance, dtype=np.float64)
+    mean: NDArray[np.float64] = sums / importance.sum(dtype=np.float64)
+    return mean
+
+
+def _offsets(parts: list[_Sums], small: NDArray[np.float64]) -> tuple[int, int, int]:
+    """The mean error, in 64ths of a level; the usual one where samples disagree.
+
+    By how much samples are worse than all of the picture in the small rendering, they are in the full size.
+    A filter has no part in it: it adds differences of neighbours, which cancel each other over a picture.
+    """
+    shares = np.array([part.weight for part in parts])
+    left = np.array([part.errors - part.small for part in parts]) + shares[:, None] * small
     mean = left.sum(0) / shares.sum()
     if len(parts) > 1:
         apart = left / shares[:, None] - mean
