@@ -17,13 +17,12 @@ from ..parallel import map_tiles
 from ..rectangle import hull
 from ..tiles_and_windows import CELL_STRIDE, Y_STRIDE, Z_STRIDE
 from .cdf_index_from_z import RowMap, from_cells
-from .change_bits import SymbolBits, cost_table
+from .change_choice import ChangePart, ModeChoice
 from .change_image import restored_reader
 from .change_map import rounded_amounts
-from .change_modes import CHANGE_MODES, NEW, UNCHANGED
+from .change_modes import NEW
 from .change_rows import change_rows
 from .change_stream import ChangeHeader, serialise_change
-from .dead_zone_width import DEAD_ZONE
 from .entropy_coding import Z_BOUND, CdfTable, encode_segments
 from .exact_decision import near_depth
 from .exact_layer import pack_exact
@@ -35,7 +34,7 @@ from .stream import EXACT_SIDE
 from .tile_index import FULL_DEPTH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -46,14 +45,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CanvasPicture", "encode_change", "is_neutral"]
 
-_TRIED = ((NEW, True), (2, False), (5, False), (8, False), (12, False), (NEW, False), (3, True), (6, True))
-"""Modes that are tried, those of differences for much and for little to change; and whether z is coded."""
-_BESIDE = 2
-"""Modes of differences so far from a tried one are considered for what it quantised."""
-_MODE_BITS = 4.0
-"""About what the mode of a position costs."""
-_BIT = 2 * DEAD_ZONE
-"""What a bit is worth in squared quantisation steps, as in the dead zone."""
 _DENSE = 0.3
 """Changed positions go through the networks together if they fill this share of the rectangle around them."""
 
@@ -102,37 +93,6 @@ def encode_change(
     return _ChangeEncoder(picture, reference, effort, threads).code()
 
 
-@dataclass(slots=True)
-class _Part:
-    """A rectangle of the canvas on its way into parts of the payload.
-
-    Attributes:
-        outer: with what the networks see around it.
-        latent: ``(1, h, w, M)`` of ``outer``.
-        z: ``(Z, h, w)`` of ``outer``, of the states that modes refer to.
-        new_z: likewise, of this frame where positions changed.
-        symbols: int16 ``(h, w, 4 M)``, cells of ``outer``, of the states that modes refer to.
-        masked: likewise, without those that cannot be there with ``new_z``.
-        candidates: bool ``(h, w)`` of ``outer``, positions to code here if it pays.
-        restored: bool likewise, where modes refer to an earlier state.
-        modes: uint8 likewise, found so far.
-        z_coded: bool likewise.
-        cost: least cost of each position so far.
-    """
-
-    outer: Rectangle
-    latent: NDArray[np.float32]
-    z: NDArray[np.int16]
-    new_z: NDArray[np.int16]
-    symbols: NDArray[np.int16]
-    masked: NDArray[np.int16]
-    candidates: NDArray[np.bool_]
-    restored: NDArray[np.bool_]
-    modes: NDArray[np.uint8]
-    z_coded: NDArray[np.bool_]
-    cost: NDArray[np.float64]
-
-
 class _ChangeEncoder:
     def __init__(self, picture: CanvasPicture, reference: LearnedImage, effort: int, threads: int) -> None:
         self._picture = picture
@@ -156,7 +116,7 @@ class _ChangeEncoder:
         self._seen = Inpainted(picture.rgb, self._exact, self._grid, threads)
         self._modes = np.zeros(self._candidates.shape, np.uint8)
         self._z_coded = np.zeros(self._candidates.shape, np.bool_)
-        self._costs = cost_table(self._cdfs)
+        self._choice = ModeChoice(self._steps, self._row_map, self._cdfs, self._thresholds, threads)
         self._z = np.zeros((self._model.hyper, *self._candidates.shape), np.int16)
 
     def code(self) -> tuple[list[bytes], ChangeHeader]:
@@ -166,7 +126,7 @@ class _ChangeEncoder:
         packed: dict[int, tuple[bytes, bytes]] = {}
         for inner in self._areas():
             part = self._prepare(inner, tiles)
-            coded = self._choose(part)
+            coded = self._choice.choose(part, self._roi_of(part), self._with_exact(part.outer))
             here, there = inner.inside(whole, Z_STRIDE), inner.inside(part.outer, Z_STRIDE)
             self._modes[here], self._z_coded[here] = part.modes[there], part.z_coded[there]
             packed |= self._pack(part, coded, inner)
@@ -262,7 +222,7 @@ class _ChangeEncoder:
             box.top + Z_STRIDE * (int(rows.max()) + 1),
         )
 
-    def _prepare(self, inner: Rectangle, tiles: TileReader) -> _Part:
+    def _prepare(self, inner: Rectangle, tiles: TileReader) -> ChangePart:
         """The latent of this frame, and z and symbols of the reference."""
         model, whole = self._model, self._grid.padded
         outer = inner.grown(model.halo("means"), Z_STRIDE, whole)
@@ -286,7 +246,9 @@ class _ChangeEncoder:
         restored = self._ages[outer.inside(whole, Z_STRIDE)] > 0
         modes, z_coded = np.zeros(candidates.shape, np.uint8), np.zeros(candidates.shape, np.bool_)
         cost = np.full(candidates.shape, np.inf)
-        return _Part(outer, latent, z, new_z, symbols, symbols, candidates, restored, modes, z_coded, cost)
+        return ChangePart(
+            outer, latent, z, new_z, symbols, symbols, candidates, restored, modes, z_coded, cost
+        )
 
     def _analysed(self, outer: Rectangle) -> NDArray[np.float32]:
         area = outer.grown(self._model.halo("analysis"), Z_STRIDE, self._grid.padded)
@@ -312,36 +274,7 @@ class _ChangeEncoder:
                 self._z[:, *box.inside(self._grid.padded, Z_STRIDE)] = tiles.tile_z(tile)
         return z, symbols
 
-    def _choose(self, part: _Part) -> NDArray[np.int16]:
-        """Find the cheapest mode of each changed position, and what is coded with these modes."""
-        roi_map = self._roi_of(part)
-        indexes = {
-            z_coded: SymbolBits(self._row_map, z, roi_map, part.candidates)
-            for z_coded, z in ((False, part.z), (True, part.new_z))
-        }
-        part.masked = indexes[True].masked(part.symbols)
-        z_bits = self._z_bits(part)
-        _, decoded = self._coded(part, part.modes, part.z_coded, indexes)
-        cost = _BIT * _MODE_BITS * part.restored + self._error(part, decoded)
-        cost[self._with_exact(part.outer)] = np.inf
-        self._keep_better(part, cost, UNCHANGED, z_coded=False)
-        for mode, z_coded in _TRIED:
-            modes = np.where(part.candidates, np.uint8(mode), np.uint8(UNCHANGED))
-            symbols, decoded = self._coded(part, modes, part.candidates & z_coded, indexes)
-            error, found = self._error(part, decoded), indexes[z_coded].symbols(symbols)
-            also = [mode] if mode == NEW else [k for k in CHANGE_MODES if abs(k - mode) <= _BESIDE]
-            for said in also:
-                bits = indexes[z_coded].bits(found, said, self._costs) + _MODE_BITS + z_bits * z_coded
-                self._keep_better(part, _BIT * bits + error, said, z_coded=z_coded)
-        return self._coded(part, part.modes, part.z_coded, indexes)[0]
-
-    @staticmethod
-    def _keep_better(part: _Part, cost: NDArray[np.float64], mode: int, *, z_coded: bool) -> None:
-        better = part.candidates & (cost < part.cost)
-        part.cost[better] = cost[better]
-        part.modes[better], part.z_coded[better] = mode, z_coded
-
-    def _roi_of(self, part: _Part) -> NDArray[np.int8] | None:
+    def _roi_of(self, part: ChangePart) -> NDArray[np.int8] | None:
         return None if self._roi is None else self._roi[part.outer.inside(self._grid.padded, Z_STRIDE)]
 
     def _with_exact(self, outer: Rectangle) -> NDArray[np.bool_]:
@@ -355,56 +288,8 @@ class _ChangeEncoder:
         blocks[: here.shape[0], : here.shape[1]] = here
         return np.asarray(blocks.reshape(height, side, width, side).any((1, 3)), np.bool_)
 
-    def _coded(
-        self,
-        part: _Part,
-        modes: NDArray[np.uint8],
-        z_coded: NDArray[np.bool_],
-        indexes: Mapping[bool, SymbolBits],
-    ) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
-        """What is coded of each symbol with these modes, and the decoded latent."""
-        outer = part.outer
-        z = np.where(z_coded, part.new_z, part.z)
-        fresh, own = (there.repeat(2, 0).repeat(2, 1)[:, :, None] for there in (modes == NEW, z_coded))
-        base = np.where(own, part.masked, part.symbols)
-        base[fresh[:, :, 0]] = 0
-        limits = np.full(base.shape, np.inf, np.float16)
-        for own, found in indexes.items():
-            found.fill(np.where(z_coded == own, modes, UNCHANGED), self._thresholds, limits)
-        symbols, decoded = self._model.network("change").run(
-            {
-                "latent": part.latent,
-                "step": self._steps.at(outer),
-                "z": z[None].astype(np.float32),
-                "embedding": self._steps.embedding("means", outer, CELL_STRIDE),
-                "threshold": limits[None],
-                "reference": base[None],
-            },
-            ("symbols", "decoded"),
-            threads=self._threads,
-        )
-        return symbols[0] - base, decoded
-
-    def _z_bits(self, part: _Part) -> NDArray[np.float64]:
-        """About how many bits z takes at each position where it is coded."""
-        residual = self._row_map.prediction.residual(part.new_z)
-        z_rows = self._row_map.rows_of_z(part.modes.size)
-        cost = self._cdfs.cost(z_rows.counts, residual.reshape(-1)[z_rows.index])
-        bits = np.bincount(z_rows.index % part.modes.size, cost, minlength=part.modes.size).astype(np.float64)
-        return bits.reshape(part.modes.shape)
-
-    def _error(self, part: _Part, decoded: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Squared error of the latent in quantisation steps, summed up for each position."""
-        step = self._steps.at(part.outer)[0].transpose(1, 2, 0)
-        if step.shape[:2] != (1, 1):
-            step = step.repeat(2, 0).repeat(2, 1)
-        error = np.square((part.latent[0] - decoded[0]) / step).sum(2)
-        height, width = part.modes.shape
-        sums: NDArray[np.float64] = error.reshape(height, 4, width, 4).sum((1, 3)).astype(np.float64)
-        return sums
-
     def _pack(
-        self, part: _Part, coded: NDArray[np.int16], inner: Rectangle
+        self, part: ChangePart, coded: NDArray[np.int16], inner: Rectangle
     ) -> dict[int, tuple[bytes, bytes]]:
         """Tile to preview and detail part."""
         z = np.where(part.z_coded, part.new_z, part.z)
