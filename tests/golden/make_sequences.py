@@ -19,7 +19,7 @@ from pgic_core.codec.learned.decoder import LearnedImage
 from .make import FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -45,6 +45,16 @@ def _camera() -> Callable[..., NDArray[np.uint8]]:
     return taken
 
 
+def _squares() -> Iterator[NDArray[np.uint8]]:
+    """Squares of 16 pixels in full colours, which change a little everywhere: the largest CDF indexes there are."""
+    random = np.random.default_rng(1)
+    pixels = np.kron(random.integers(0, 2, (12, 16, 3)) * 150 + 50, np.ones((16, 16, 1)))
+    pixels = pixels + random.normal(0, 1, pixels.shape)
+    for step in (7, -6, 7, 0):
+        yield pixels.clip(0, 255).astype(np.uint8)
+        pixels = pixels + step + random.normal(0, 0.5, pixels.shape)
+
+
 def sequences() -> dict[str, bytes]:
     """Name to the bytes of a sequence."""
     taken, later = _camera(), _camera()
@@ -62,6 +72,8 @@ def sequences() -> dict[str, bytes]:
         "exact": (still[1:3], {"quality": 30, "exact": [(80, 40, 24, 16)], "roi": [(64, 64, 64, 64)]}),
         "moving": (moving, {"quality": 40}),
         "light": (lit, {"quality": 60}),
+        # Written by version 2, whose indexes end at that of the last CDF after the shift of a mode.
+        "squares": (list(_squares()), {"quality": 100, "codec": "learned", "roi": [(0, 0, 256, 192)]}),
         "lossless": ([picture[:64, :72, 1] for picture in still[:2]], {"lossless": True}),
     }
     found = {}

@@ -24,7 +24,17 @@ if TYPE_CHECKING:
 
 __all__ = ["ChangePart", "ModeChoice"]
 
-_TRIED = ((NEW, True), (2, False), (5, False), (8, False), (12, False), (NEW, False), (3, True), (6, True))
+_TRIED = (
+    (NEW, True),
+    (2, False),
+    (5, False),
+    (8, False),
+    (12, False),
+    (15, False),
+    (NEW, False),
+    (3, True),
+    (6, True),
+)
 """Modes that are tried, those of differences for much and for little to change; and whether z is coded."""
 _BESIDE = 2
 """Modes of differences so far from a tried one are considered for what it quantised."""

@@ -16,7 +16,7 @@ from .change_modes import CHANGE_MODES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ALL_ROWS", "difference_frequencies", "index_table"]
+__all__ = ["ALL_ROWS", "SUMS", "difference_frequencies", "index_table"]
 
 _ZEROS = (
     2567, 3229, 4050, 5064, 6306, 7812, 9620, 11761, 14257, 17115,
@@ -35,9 +35,14 @@ _RATIOS = (
 ALL_ROWS = ROWS + len(_ZEROS)
 """CDF indexes of models, and behind them those of differences."""
 _FULL = 1 << 24
-_DETAIL_SHIFTS = (20, 16, 12, 8, 2, -3, -6, -9, -12, -15, -17, -19, -21, -23)
+_DETAIL_SHIFTS = (20, 16, 12, 8, 2, -3, -6, -9, -12, -15, -17, -19, -26, -42)
 """By mode from 2 on: what is added to the CDF index of a detail symbol."""
+_BASE_LEVELS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 14, 22)
+"""Likewise: how little base symbols change."""
 _SHIFT_STEP, _UNSHIFTED = 4, 4
+SUMS = 256
+"""Indexes that may follow from z and the ROI map, before they end at that of the last CDF: larger ones count as
+255, from which every mode ends there."""
 
 
 def difference_frequencies() -> list[NDArray[np.uint32]]:
@@ -64,19 +69,22 @@ def index_table(layer: str, *, third: bool) -> NDArray[np.uint8]:
         third: of version 3, or of the versions before it.
 
     Returns:
-        ``(16, ROWS)``.
+        ``(16, SUMS)``; the second index does not yet end at that of the last CDF.
     """
-    index = np.arange(ROWS)
+    summed = np.arange(SUMS)
+    index = np.minimum(summed, ROWS - 1)
     table = np.tile(index, (16, 1))
     for mode in CHANGE_MODES:
-        level = mode - CHANGE_MODES[0]
+        place = mode - CHANGE_MODES[0]
+        level = _BASE_LEVELS[place]
         if not third:
-            table[mode] = np.clip(index + _SHIFT_STEP * (_UNSHIFTED - mode), 0, ROWS - 1)
+            table[mode] = np.clip(summed + _SHIFT_STEP * (_UNSHIFTED - mode), 0, ROWS - 1)
         elif layer == "detail":
-            table[mode] = np.clip(index + _DETAIL_SHIFTS[level], 0, ROWS - 1)
+            table[mode] = np.clip(index + _DETAIL_SHIFTS[place], 0, ROWS - 1)
         else:
             found = (576 + 128 * level - (16 + 3 * level) * (index - 15)) >> 6
             table[mode] = ROWS + np.clip(found, 0, len(_ZEROS) - 1)
     table[0], table[:, 0] = 0, 0
-    table.setflags(write=False)
-    return table.astype(np.uint8)
+    small = table.astype(np.uint8)
+    small.setflags(write=False)
+    return small

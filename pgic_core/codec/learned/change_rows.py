@@ -8,7 +8,7 @@ import numpy as np
 
 from ...models import ROWS
 from .cdf_index_from_z import SymbolRows
-from .change_distributions import ALL_ROWS, index_table
+from .change_distributions import ALL_ROWS, SUMS, index_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,13 +43,13 @@ def change_rows(
     roi = None if roi_map is None else roi_map.reshape(-1)[changed]
     sums = row_map.sums(layer, z.reshape(len(z), 1, -1)[:, :, changed], roi)
     table = index_table(layer, third=third).reshape(-1)
-    first = modes.reshape(-1)[changed].astype(np.uint16) * np.uint16(ROWS)
+    first = modes.reshape(-1)[changed].astype(np.uint16) * np.uint16(SUMS)
     if layer == "base":  # most of them are coded, so it is faster to sort all
-        raw = np.clip(sums, 0, ROWS - 1).astype(np.uint8)
+        raw = np.clip(sums, 0, SUMS - 1).astype(np.uint8)
         rows = SymbolRows.of(table.take(raw + first), dense=True, most=ALL_ROWS)
     else:
         active = np.flatnonzero(sums >= 1)
-        raw = np.minimum(sums.take(active), ROWS - 1).astype(np.uint8)
+        raw = np.minimum(sums.take(active), SUMS - 1).astype(np.uint8)
         found = table.take(raw + first.take(active % len(changed)))
         coded = np.flatnonzero(found)
         rows = SymbolRows.sorted(active.take(coded), found.take(coded), ALL_ROWS)
