@@ -30,10 +30,10 @@ _CODECS = ("auto", "learned", "lossless")
 # come near; and else more where most pixels are as their neighbours.
 _SIMPLE_BPP = 0.5
 _FLAT, _DOUBT_IF_FLAT, _DOUBT = 0.5, 4, 2
-_WORTH, _WORTH_IF_FLAT = 1.1, 1.35
+_WORTH, _WORTH_IF_FLAT = 1.1, 1.5
 """So many times the bytes of the learned codec, exact pixels are worth, where a quality was asked for. In
 flat pictures, such as pages of text, each error is seen."""
-_SEEN_IF_FLAT = 2
+_SEEN_IF_FLAT = 3
 """How many times an error counts in a flat picture."""
 _OFF, _OFF_IF_FLAT = 1.5, 4
 """How many times the errors that a quality promises are looked for, before they are measured."""
@@ -118,7 +118,7 @@ def _chosen(
 
     With a bound on bytes, that is the one without loss if its payload fits. With a bound on PSNR, it is the
     smaller one that meets it. With a quality, it is the one without loss unless it takes a tenth more than
-    the learned one (a third more where most pixels are as their neighbours), and more than the errors of
+    the learned one (half more where most pixels are as their neighbours), and more than the errors of
     that are worth.
 
     Args:

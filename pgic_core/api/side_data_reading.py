@@ -157,9 +157,13 @@ def _read_tiff(image: Any, brought: Brought) -> None:
             return
         order = "<" if tags.prefix == b"II" else ">"
         big = file.read(4)[2:].strip(b"\0") == b"+"
-        entries = read_directory(file, tags.offset, order, big=big).entries
+        directory = read_directory(file, tags.offset, order, big=big)
+        entries = directory.entries
         stored = tiff_exif(file, tags.offset, upright=False, left_out=left_out)
         brought.tiff_exif = stored, tiff_exif(file, tags.offset, upright=True)
+    if directory.lost:
+        plural = "s that are" if directory.lost > 1 else " that is"
+        brought.losses.append(f"has {directory.lost:,} tag{plural} damaged or too long; none of them is kept")
     iptc, photoshop = split_resources(_data_of(entries.get(_PHOTOSHOP_TAG)))
     own = _data_of(entries.get(_IPTC_TAG))
     if own[3:4] == _IPTC_MARK != own[:1]:  # written as whole numbers of 32 bits of the other byte order

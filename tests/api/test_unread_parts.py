@@ -222,3 +222,10 @@ def test_hostile_parts_take_little_time(data: bytes) -> None:
     before = time.process_time()
     read_side_data(image)
     assert time.process_time() - before < 1.5
+
+
+@pytest.mark.parametrize("tag", [33723, 34377], ids=["IPTC", "Photoshop"])
+def test_a_tag_of_a_tiff_that_is_too_long_is_named(tag: int) -> None:
+    out = io.BytesIO()
+    tifffile.imwrite(out, PHOTO, photometric="rgb", extratags=[(tag, 7, 9_000_000, bytes(9_000_000), True)])
+    assert coded(out.getvalue())[1] == ["has 1 tag that is damaged or too long; none of them is kept"]

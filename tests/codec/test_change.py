@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 
 from pgic_core.codec.base import Payload
+from pgic_core.codec.learned.change_distributions import difference_frequencies
 from pgic_core.codec.learned.change_encoder import CanvasPicture, encode_change
 from pgic_core.codec.learned.change_image import ChangeImage
+from pgic_core.codec.learned.change_map import ChangeMaps, packed_maps, rounded_amounts, unpacked_maps
 from pgic_core.codec.learned.change_opening import open_change
 from pgic_core.codec.learned.change_stream import ChangeHeader, serialise_change
 from pgic_core.codec.learned.change_to_still import still_of
 from pgic_core.codec.learned.decoder import LearnedImage
 from pgic_core.codec.learned.encoder import encode_learned
+from pgic_core.codec.learned.stream_cursor import Cursor
 from pgic_core.codec.tiles_and_windows import Grid
 from pgic_core.errors import (
     PgiChecksumError,
@@ -267,7 +270,7 @@ def test_hostile_headers_end_in_a_plain_error_or_a_picture(chain: list[LearnedIm
 
 @pytest.mark.parametrize(
     ("at", "value", "said"),
-    [(1, 0x80, "version"), (0, 3, "version"), (1, 0x44, "contradict"), (1, 0x42, "contradict")],
+    [(1, 0x80, "version"), (0, 4, "version"), (1, 0x44, "contradict"), (1, 0x42, "contradict")],
 )
 def test_headers_that_contradict_themselves(
     chain: list[LearnedImage], at: int, value: int, said: str
@@ -286,7 +289,7 @@ def test_tiles_that_changed_are_those_with_a_mode(width: int, height: int, tile:
     modes = (random.random((padded.height // 64, padded.width // 64)) < 0.2).astype(np.uint8)
     exact = random.random((-(-height // 8), -(-width // 8))) < 0.01
     ages = (random.random(modes.shape) < 0.05).astype(np.uint8)
-    header = ChangeHeader(grid, 0, 0, None, modes, ages, modes, None, exact, False)
+    header = ChangeHeader(grid, 0, 0, None, modes, modes > 0, ages, modes, None, exact, False)
     boxes = [grid.box(index) for index in range(grid.count)]
     changed = modes | ages
     assert header.changed_tiles() == [
@@ -295,7 +298,7 @@ def test_tiles_that_changed_are_those_with_a_mode(width: int, height: int, tile:
     assert header.exact_tiles() == [i for i, box in enumerate(boxes) if exact[box.inside(padded, 8)].any()]
 
 
-def ages_in(columns: slice, age: int) -> dict[str, NDArray[np.uint8]]:
+def ages_in(columns: slice, age: int) -> dict[str, Any]:
     """Amounts and ages of a frame that looks at some columns of positions."""
     amounts, ages = np.zeros((3, 10), np.uint8), np.zeros((3, 10), np.uint8)
     amounts[:, columns], ages[:, columns] = 9, age
@@ -306,7 +309,7 @@ def restored(where: NDArray[np.bool_], age: int, reference: LearnedImage) -> Cha
     """A frame in which some positions are as they were, and nothing is coded."""
     grid, modes = reference.grid, np.zeros((3, 10), np.uint8)
     ages = np.where(where, np.uint8(age), np.uint8(0))
-    header = ChangeHeader(grid, 0, 0, None, modes, ages, ages, None, None, False)
+    header = ChangeHeader(grid, 0, 0, None, modes, modes > 0, ages, ages, None, None, False)
     parts = [b""] * len(header.changed_tiles())
     return opened(b"".join(serialise_change(header, (parts, parts), [], grid)), reference)
 
@@ -370,20 +373,68 @@ def test_differences_go_on_from_an_earlier_state(chain: list[LearnedImage]) -> N
     np.testing.assert_array_equal(pixels(still), pixels(frame))
 
 
+def with_maps(maps: bytes, version: int, reference: LearnedImage, tiles: int = 1) -> ChangeImage:
+    """A frame with some bytes for its map of changes, and tiles without symbols."""
+    variable = bytes([len(maps)]) + maps + bytes(10 * tiles)
+    start = bytes([version, 1, len(variable)]) + variable
+    return opened(start + zlib.crc32(start).to_bytes(4, "little"), reference)
+
+
 def test_ages_are_checked(chain: list[LearnedImage]) -> None:
-    grid, modes = chain[0].grid, np.zeros((3, 10), np.uint8)
-    modes[0, 0] = 1
-    aged = ChangeHeader(grid, 0, 0, None, modes, modes, modes, None, None, False)
-    data = b"".join(serialise_change(aged, ([b""], [b""]), [], grid))
-    with pytest.raises(PgiFormatError, match="age to a position that is new"):
-        opened(data, chain[0])
-    restoring = ChangeHeader(grid, 0, 0, None, modes * 0, modes, modes, None, None, False)
-    data = b"".join(serialise_change(restoring, ([b""], [b""]), [], grid))
-    opened(data, chain[0])
-    start = opened(data, chain[0]).own_index.parts["preview"][0].offset
-    first = b"\1" + data[1 : start - 4]
-    with pytest.raises(PgiFormatError, match="one mode for each position"):
-        opened(first + zlib.crc32(first).to_bytes(4, "little") + data[start:], chain[0])
+    def older(first: int, version: int) -> ChangeImage:
+        return with_maps(zlib.compress(bytes([first, *[0] * 29, 5])), version, chain[0])
+
+    assert older(0x10, 2).change.ages[0, 0] == 1
+    assert not older(0x01, 1).change.third
+    for first, version, said in ((0x11, 2, "age to a position that is new"), (0x10, 1, "one mode for each")):
+        with pytest.raises(PgiFormatError, match=said):
+            older(first, version)
+
+
+def test_maps_of_the_third_version_are_checked(chain: list[LearnedImage]) -> None:
+    """Masks of 32, 8 and 16 values, each with weights if it names several; then words."""
+    restoring, one_age, one_amount = bytes([0, 0, 1, 0]), bytes([2]), bytes([4, 0])
+    frame = with_maps(restoring + one_age + one_amount, 3, chain[0], tiles=2)
+    assert (frame.change.ages == 1).all()
+    assert (frame.change.amounts == 2).all()
+    wrong = [
+        (bytes([1, 0, 0, 0]) + one_age + one_amount, "nothing changed"),
+        (restoring + bytes([0]) + one_amount, "no values"),
+        (restoring + bytes([1]) + one_amount, "without naming its state"),
+        (restoring + one_age + one_amount + bytes([1, 0, 0, 0]), "more than its symbols"),
+        (restoring + one_age + one_amount + bytes([1]), "whole number"),
+        (bytes([7, 0, 0, 0, 0, 0x10]) + one_age + one_amount, "filled up"),
+        (restoring + one_age, "shorter"),
+    ]
+    for maps, said in wrong:
+        with pytest.raises(PgiFormatError, match=said):
+            with_maps(maps, 3, chain[0])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_maps_read_back(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    shape = tuple(random.integers(1, 40, 2).tolist())
+    modes = random.choice(random.integers(0, 16, 5), shape).astype(np.uint8)
+    modes[-1, -1] = max(1, seed)
+    z_coded = (modes > 0) & (random.random(shape) < 0.3 * (seed % 3))
+    ages = (random.integers(0, 8, shape) * (random.random(shape) < 0.2 * (seed % 4))).astype(np.uint8)
+    ages[(modes == 1) & z_coded] = 0
+    maps = ChangeMaps(modes, z_coded, ages, np.zeros(shape, np.uint8))
+    amounts = np.where(maps.changed, random.integers(0, 256, shape), 0).astype(np.uint8)
+    maps = maps._replace(amounts=rounded_amounts(amounts))
+    for found, expected in zip(unpacked_maps(Cursor(packed_maps(maps)), shape), maps, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    told, real = (values[amounts > 0].astype(float) for values in (maps.amounts, amounts))
+    assert ((told > 0) & (told < 2 * real) & (real < 1.5 * told + 1)).all()
+    assert not maps.amounts[amounts == 0].any()
+
+
+def test_distributions_of_differences_are_whole() -> None:
+    for frequencies in difference_frequencies():
+        assert frequencies.sum() == 1 << 24
+        assert frequencies.min() > 0
+        assert len(frequencies) % 2 == 0
 
 
 def test_what_is_only_coded_more_closely_does_not_count_as_changed(chain: list[LearnedImage]) -> None:

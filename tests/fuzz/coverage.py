@@ -39,6 +39,7 @@ PARSERS = (
     "codec/learned/image_with_opacity.py",
     "codec/learned/exact_layer.py",
     "codec/learned/tile_symbol_reader.py",
+    "codec/learned/change_map.py",
     "codec/learned/change_stream.py",
     "codec/learned/change_symbols.py",
     "codec/learned/change_image.py",

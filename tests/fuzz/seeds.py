@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -157,6 +158,10 @@ def _sequences(photo: NDArray[np.uint8], grey: bytes) -> dict[str, bytes]:
                     frame, duration=40, metadata=metadata, exact=exact, extension={"acme.a": number}
                 )
         found[name] = made.getvalue()
+    golden = Path(__file__).parent.parent / "golden" / "sequences"
+    # The writer writes one version of change frames, and readers read all.
+    found["sequence of older change frames"] = (golden / "passing.pgi").read_bytes()
+    found["sequence of differences"] = (golden / "light.pgi").read_bytes()
     found["sequence of one, unfinished"] = b"".join(begin_sequence(grey, key_distance=9)) + b"\x89PGF\0"
     return found
 

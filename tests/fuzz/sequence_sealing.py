@@ -95,11 +95,8 @@ def _seal_short(raw: bytearray, frame: Frame) -> None:
     change = frame.described + 4
     if change + 2 > frame.end:
         return
-    if raw[change + 1] & 3:
-        length, place = _varint(raw, change + 2, frame.end)
-        crc = place + length
-    else:
-        crc = change + 2
+    length, place = _varint(raw, change + 2, frame.end)
+    crc = place + length
     if crc + 4 <= frame.end:
         struct.pack_into("<I", raw, crc, zlib.crc32(raw[change:crc]))
     content = zlib.crc32(raw[change : frame.end], zlib.crc32(raw[frame.start : frame.described]))

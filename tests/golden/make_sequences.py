@@ -19,7 +19,7 @@ from pgic_core.codec.learned.decoder import LearnedImage
 from .make import FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -45,17 +45,35 @@ def _camera() -> Callable[..., NDArray[np.uint8]]:
     return taken
 
 
+def _squares() -> Iterator[NDArray[np.uint8]]:
+    """Squares of 16 pixels in full colours, which change a little everywhere: the largest CDF indexes there are."""
+    random = np.random.default_rng(1)
+    pixels = np.kron(random.integers(0, 2, (12, 16, 3)) * 150 + 50, np.ones((16, 16, 1)))
+    pixels = pixels + random.normal(0, 1, pixels.shape)
+    for step in (7, -6, 7, 0):
+        yield pixels.clip(0, 255).astype(np.uint8)
+        pixels = pixels + step + random.normal(0, 0.5, pixels.shape)
+
+
 def sequences() -> dict[str, bytes]:
     """Name to the bytes of a sequence."""
-    taken = _camera()
+    taken, later = _camera(), _camera()
     still = [taken(), taken(thing=10), taken(thing=80), taken(thing=80)]
     passing = [taken(), taken(thing=10), taken(thing=80), taken()]
+    lit = [later() for _ in range(2)]
+    light = np.linspace(0.7, 1.05, 144)[:, None]
+    lit.append((lit[0] * light).astype(np.uint8))
+    lit.append((later(thing=50) * light).astype(np.uint8))
+    lit.append(lit[0])
     moving = [taken(size=(192, 224)), taken(9, 4, thing=80, size=(192, 224))]
     made: dict[str, tuple[list[NDArray[np.uint8]], dict[str, Any]]] = {
         "still": (still, {"quality": 50, "key_distance": 2}),
         "passing": (passing, {"quality": 40}),
         "exact": (still[1:3], {"quality": 30, "exact": [(80, 40, 24, 16)], "roi": [(64, 64, 64, 64)]}),
         "moving": (moving, {"quality": 40}),
+        "light": (lit, {"quality": 60}),
+        # Written by version 2, whose indexes end at that of the last CDF after the shift of a mode.
+        "squares": (list(_squares()), {"quality": 100, "codec": "learned", "roi": [(0, 0, 256, 192)]}),
         "lossless": ([picture[:64, :72, 1] for picture in still[:2]], {"lossless": True}),
     }
     found = {}

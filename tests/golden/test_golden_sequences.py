@@ -62,6 +62,7 @@ def test_they_show_what_a_sequence_can_be() -> None:
     assert kinds["moving"] == [True, False]
     assert kinds["lossless"] == [True, True]
     assert kinds["passing"] == [True, False, False, False]
+    assert kinds["light"] == [True, False, False, False, False]
 
 
 def test_one_of_them_refers_to_earlier_states() -> None:
@@ -69,3 +70,18 @@ def test_one_of_them_refers_to_earlier_states() -> None:
         coded = file.frame(3).coded
         assert isinstance(coded, ChangeImage)
         assert coded.change.ages.any()
+
+
+def test_versions_of_the_change_payload_are_there() -> None:
+    """What changed in them was coded as version 1 or 2 in some, and as version 3 in one."""
+    found: dict[str, list[ChangeImage]] = {}
+    for name in ("still", "passing", "light"):
+        with pgic_core.open_file(SEQUENCES / f"{name}.pgi") as file:
+            coded = [file.frame(number).coded for number in range(file.n_frames)]
+        found[name] = [one for one in coded if isinstance(one, ChangeImage) and one.change.changed.any()]
+    assert not any(frame.change.third for name in ("still", "passing") for frame in found[name])
+    assert all(frame.change.third for frame in found["light"])
+    differences = [frame.change.z_coded[frame.change.modes > 1] for frame in found["light"]]
+    assert any(z_coded.any() for z_coded in differences)
+    assert any(not z_coded.all() for z_coded in differences)
+    assert any(frame.change.ages.any() for frame in found["light"])

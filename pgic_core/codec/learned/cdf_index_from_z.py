@@ -46,23 +46,31 @@ class SymbolRows:
     counts: NDArray[np.int64]
 
     @staticmethod
-    def of(sums: NDArray[np.float32] | NDArray[np.uint8], *, dense: bool = False) -> SymbolRows:
+    def of(
+        sums: NDArray[np.float32] | NDArray[np.uint8], *, dense: bool = False, most: int = ROWS
+    ) -> SymbolRows:
         """Sort symbols by their CDF rows.
 
         Args:
             sums: the row of each symbol, in any shape. Fractions are cut off, and so is what is out of range.
             dense: most symbols are active, so it is faster to sort all of them.
+            most: rows that there are.
         """
         flat = sums.reshape(-1)
         if dense:
-            rows = np.clip(flat, 0, ROWS - 1).astype(np.uint8)
-            counts = np.bincount(rows, minlength=ROWS)
+            rows = np.clip(flat, 0, most - 1).astype(np.uint8)
+            counts = np.bincount(rows, minlength=most)
             first, counts[0] = counts[0], 0
             return SymbolRows(np.argsort(rows, kind="stable")[first:], counts)
         active = np.flatnonzero(flat >= 1)
-        rows = np.minimum(flat[active], ROWS - 1).astype(np.uint8)
+        rows = np.minimum(flat[active], most - 1).astype(np.uint8)
+        return SymbolRows.sorted(active, rows, most)
+
+    @staticmethod
+    def sorted(index: NDArray[np.int64], rows: NDArray[np.uint8], most: int) -> SymbolRows:
+        """Sort active symbols by their CDF rows, which are above 0 and below ``most``."""
         order = np.argsort(rows, kind="stable")
-        return SymbolRows(active[order], np.bincount(rows, minlength=ROWS))
+        return SymbolRows(index[order], np.bincount(rows, minlength=most))
 
 
 class RowMap:
@@ -114,7 +122,6 @@ class RowMap:
         layer: str,
         z: NDArray[np.int16],
         roi_map: NDArray[np.int8] | None,
-        shift: NDArray[np.float32] | None = None,
     ) -> SymbolRows:
         """CDF rows of the symbols of a layer in a tile.
 
@@ -122,36 +129,40 @@ class RowMap:
             layer: ``"base"`` or ``"detail"``.
             z: ``(Z, h, w)`` of the tile, each -127 to 127.
             roi_map: int8 ``(h, w)``, added to the rows; ``None`` for none.
-            shift: ``(h, w)``, whole numbers that are added to the rows above 0 as well.
+        """
+        return SymbolRows.of(self.sums(layer, z, roi_map), dense=layer == "base")
+
+    def sums(self, layer: str, z: NDArray[np.int16], roi_map: NDArray[np.int8] | None) -> NDArray[np.float32]:
+        """CDF rows of a layer's symbols before fractions and what is out of range are cut off.
+
+        Returns:
+            float32 ``(lines, h * w)``.
         """
         values = np.ones((len(self._active) + 1, z[0].size), np.float32)
         values[:-1] = z.reshape(len(z), -1)[self._active]
-        sums = (self._weights[layer] @ values).reshape(-1, z[0].size)
+        sums: NDArray[np.float32] = (self._weights[layer] @ values).reshape(-1, z[0].size)
         if roi_map is not None:
             sums += roi_map.reshape(1, -1).astype(np.float32)
-        if shift is not None:
-            sums[sums < 1] = -np.inf
-            sums += shift.reshape(1, -1)
-        return SymbolRows.of(sums, dense=layer == "base")
+        return sums
 
 
-def to_cells(rows: SymbolRows, values: NDArray[Any], cells: NDArray[Any]) -> None:
-    """Put values of a layer's active symbols where networks take them.
+def to_cells(index: NDArray[np.int64], values: NDArray[Any], cells: NDArray[Any]) -> None:
+    """Put values of some symbols of a layer where networks take them.
 
     Args:
-        rows: which symbols, in coded order.
+        index: of :class:`SymbolRows`, which symbols.
         values: ``(n,)``, one for each.
         cells: ``(2 h, 2 w, symbols of the layer)``; what stands there for other symbols stays.
     """
     memory, places = _by_line(cells)
     # Numbers of another type would be put there one by one.
-    memory[places.take(rows.index)] = values.astype(cells.dtype, copy=False)
+    memory[places.take(index)] = values.astype(cells.dtype, copy=False)
 
 
-def from_cells(rows: SymbolRows, cells: NDArray[Any]) -> NDArray[Any]:
+def from_cells(index: NDArray[np.int64], cells: NDArray[Any]) -> NDArray[Any]:
     """The inverse of :func:`to_cells`."""
     memory, places = _by_line(cells)
-    return memory.take(places.take(rows.index))
+    return memory.take(places.take(index))
 
 
 def _by_line(cells: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:

@@ -17,16 +17,18 @@ from ..parallel import map_tiles
 from ..rectangle import hull
 from ..tiles_and_windows import CELL_STRIDE, Y_STRIDE, Z_STRIDE
 from .cdf_index_from_z import RowMap, from_cells
+from .change_choice import ChangePart, ModeChoice
 from .change_image import restored_reader
-from .change_stream import NEW, UNCHANGED, ChangeHeader, serialise_change
-from .change_symbols import change_rows
-from .dead_zone_width import DEAD_ZONE
+from .change_map import rounded_amounts
+from .change_modes import NEW
+from .change_rows import change_rows
+from .change_stream import ChangeHeader, serialise_change
 from .entropy_coding import Z_BOUND, CdfTable, encode_segments
 from .exact_decision import near_depth
 from .exact_layer import pack_exact
 from .exact_search import ExactSearch
 from .fill_under_exact_blocks import Inpainted
-from .latent_quantisation import SYMBOL_LAYERS, fill_thresholds, row_thresholds
+from .latent_quantisation import SYMBOL_LAYERS, row_thresholds
 from .quality_to_steps import StepSizes
 from .stream import EXACT_SIDE
 from .tile_index import FULL_DEPTH
@@ -38,18 +40,11 @@ if TYPE_CHECKING:
 
     from ..rectangle import Rectangle
     from ..tiles_and_windows import Grid
-    from .cdf_index_from_z import SymbolRows
     from .decoder import LearnedImage
     from .tile_symbol_reader import TileReader
 
 __all__ = ["CanvasPicture", "encode_change", "is_neutral"]
 
-_TRIED = (2, 5, 8, 12)
-"""Modes of differences that are tried, for much and for little to change."""
-_MODE_BITS = 4.0
-"""About what the mode of a position costs."""
-_BIT = 2 * DEAD_ZONE
-"""What a bit is worth in squared quantisation steps, as in the dead zone."""
 _DENSE = 0.3
 """Changed positions go through the networks together if they fill this share of the rectangle around them."""
 
@@ -98,33 +93,6 @@ def encode_change(
     return _ChangeEncoder(picture, reference, effort, threads).code()
 
 
-@dataclass(slots=True)
-class _Part:
-    """A rectangle of the canvas on its way into parts of the payload.
-
-    Attributes:
-        outer: with what the networks see around it.
-        latent: ``(1, h, w, M)`` of ``outer``.
-        z: ``(Z, h, w)`` of ``outer``, of the states that modes refer to.
-        new_z: likewise, of this frame where positions changed.
-        symbols: int16 ``(h, w, 4 M)``, cells of ``outer``, of the states that modes refer to.
-        candidates: bool ``(h, w)`` of ``outer``, positions to code here if it pays.
-        restored: bool likewise, where modes refer to an earlier state.
-        modes: uint8 likewise, found so far.
-        cost: least cost of each position so far.
-    """
-
-    outer: Rectangle
-    latent: NDArray[np.float32]
-    z: NDArray[np.int16]
-    new_z: NDArray[np.int16]
-    symbols: NDArray[np.int16]
-    candidates: NDArray[np.bool_]
-    restored: NDArray[np.bool_]
-    modes: NDArray[np.uint8]
-    cost: NDArray[np.float64]
-
-
 class _ChangeEncoder:
     def __init__(self, picture: CanvasPicture, reference: LearnedImage, effort: int, threads: int) -> None:
         self._picture = picture
@@ -147,6 +115,8 @@ class _ChangeEncoder:
         self._exact = self._exact_blocks()
         self._seen = Inpainted(picture.rgb, self._exact, self._grid, threads)
         self._modes = np.zeros(self._candidates.shape, np.uint8)
+        self._z_coded = np.zeros(self._candidates.shape, np.bool_)
+        self._choice = ModeChoice(self._steps, self._row_map, self._cdfs, self._thresholds, threads)
         self._z = np.zeros((self._model.hyper, *self._candidates.shape), np.int16)
 
     def code(self) -> tuple[list[bytes], ChangeHeader]:
@@ -156,24 +126,26 @@ class _ChangeEncoder:
         packed: dict[int, tuple[bytes, bytes]] = {}
         for inner in self._areas():
             part = self._prepare(inner, tiles)
-            self._choose(part)
-            self._modes[inner.inside(whole, Z_STRIDE)] = part.modes[inner.inside(part.outer, Z_STRIDE)]
-            packed |= self._pack(part, inner)
-        ages = np.where(self._modes == NEW, np.uint8(0), self._ages)
+            coded = self._choice.choose(part, self._roi_of(part), self._with_exact(part.outer))
+            here, there = inner.inside(whole, Z_STRIDE), inner.inside(part.outer, Z_STRIDE)
+            self._modes[here], self._z_coded[here] = part.modes[there], part.z_coded[there]
+            packed |= self._pack(part, coded, inner)
+        ages = np.where((self._modes == NEW) & self._z_coded, np.uint8(0), self._ages)
         header = ChangeHeader(
             self._grid,
             picture.left,
             picture.top,
             picture.corners,
             self._modes,
+            self._z_coded,
             ages,
-            np.where((self._modes > 0) | (ages > 0), picture.amounts, np.uint8(0)),
+            np.where((self._modes > 0) | (ages > 0), rounded_amounts(picture.amounts), np.uint8(0)),
             None,
             self._exact,
             self._neutral(),
         )
-        coded = [packed[tile] for tile in header.changed_tiles()]
-        layers = [part[0] for part in coded], [part[1] for part in coded]
+        parts = [packed[tile] for tile in header.changed_tiles()]
+        layers = [part[0] for part in parts], [part[1] for part in parts]
         payload = serialise_change(header, layers, self._exact_parts(header), self._reference.grid)
         return payload, header
 
@@ -250,7 +222,7 @@ class _ChangeEncoder:
             box.top + Z_STRIDE * (int(rows.max()) + 1),
         )
 
-    def _prepare(self, inner: Rectangle, tiles: TileReader) -> _Part:
+    def _prepare(self, inner: Rectangle, tiles: TileReader) -> ChangePart:
         """The latent of this frame, and z and symbols of the reference."""
         model, whole = self._model, self._grid.padded
         outer = inner.grown(model.halo("means"), Z_STRIDE, whole)
@@ -272,8 +244,11 @@ class _ChangeEncoder:
         new_z = z.copy()
         new_z[:, *here] = np.where(candidates[here], fresh, z[:, *here])
         restored = self._ages[outer.inside(whole, Z_STRIDE)] > 0
-        modes, cost = np.zeros(candidates.shape, np.uint8), np.full(candidates.shape, np.inf)
-        return _Part(outer, latent, z, new_z, symbols, candidates, restored, modes, cost)
+        modes, z_coded = np.zeros(candidates.shape, np.uint8), np.zeros(candidates.shape, np.bool_)
+        cost = np.full(candidates.shape, np.inf)
+        return ChangePart(
+            outer, latent, z, new_z, symbols, symbols, candidates, restored, modes, z_coded, cost
+        )
 
     def _analysed(self, outer: Rectangle) -> NDArray[np.float32]:
         area = outer.grown(self._model.halo("analysis"), Z_STRIDE, self._grid.padded)
@@ -299,21 +274,8 @@ class _ChangeEncoder:
                 self._z[:, *box.inside(self._grid.padded, Z_STRIDE)] = tiles.tile_z(tile)
         return z, symbols
 
-    def _choose(self, part: _Part) -> None:
-        """Find the cheapest mode of each changed position."""
-        for mode in (UNCHANGED, NEW, *_TRIED):
-            modes = np.where(part.candidates, np.uint8(mode), np.uint8(UNCHANGED))
-            symbols, decoded, rows = self._coded(part, modes)
-            bits = _MODE_BITS * part.restored
-            if mode != UNCHANGED:
-                bits = self._bits(part, modes, symbols, rows)
-            error = self._error(part, decoded)
-            cost = np.where(part.candidates, _BIT * bits + error, np.inf)
-            if mode == UNCHANGED:
-                cost[self._with_exact(part.outer)] = np.inf
-            better = cost < part.cost
-            part.cost[better] = cost[better]
-            part.modes[better] = mode
+    def _roi_of(self, part: ChangePart) -> NDArray[np.int8] | None:
+        return None if self._roi is None else self._roi[part.outer.inside(self._grid.padded, Z_STRIDE)]
 
     def _with_exact(self, outer: Rectangle) -> NDArray[np.bool_]:
         """Positions of an area that hold an exact block."""
@@ -326,81 +288,29 @@ class _ChangeEncoder:
         blocks[: here.shape[0], : here.shape[1]] = here
         return np.asarray(blocks.reshape(height, side, width, side).any((1, 3)), np.bool_)
 
-    def _coded(
-        self, part: _Part, modes: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.int16], NDArray[np.float32], dict[str, SymbolRows]]:
-        """What is coded of each symbol with these modes, the decoded latent, and the CDF rows of a layer."""
-        outer, new = part.outer, modes == NEW
-        z = np.where(new, part.new_z, part.z)
-        base = np.where(new.repeat(2, 0).repeat(2, 1)[:, :, None], np.int16(0), part.symbols)
-        roi_map = None if self._roi is None else self._roi[outer.inside(self._grid.padded, Z_STRIDE)]
-        limits = np.empty(base.shape, np.float16)
-        rows = {}
-        for layer in SYMBOL_LAYERS:
-            rows[layer] = change_rows(self._row_map, layer, z, modes, roi_map)
-            fill_thresholds(self._thresholds, rows[layer], limits[:, :, self._row_map.channels[layer]])
-        symbols, decoded = self._model.network("change").run(
-            {
-                "latent": part.latent,
-                "step": self._steps.at(outer),
-                "z": z[None].astype(np.float32),
-                "embedding": self._steps.embedding("means", outer, CELL_STRIDE),
-                "threshold": limits[None],
-                "reference": base[None],
-            },
-            ("symbols", "decoded"),
-            threads=self._threads,
-        )
-        return symbols[0] - base, decoded, rows
-
-    def _bits(
-        self, part: _Part, modes: NDArray[np.uint8], coded: NDArray[np.int16], rows: dict[str, SymbolRows]
-    ) -> NDArray[np.float64]:
-        """About how many bits each position takes."""
-        total = np.full(modes.size, _MODE_BITS)
-        for layer, found in rows.items():
-            cost = self._cdfs.cost(
-                found.counts, from_cells(found, coded[:, :, self._row_map.channels[layer]])
-            )
-            total += np.bincount(found.index % modes.size, cost, minlength=modes.size)
-        if (modes == NEW).any():
-            residual = self._row_map.prediction.residual(part.new_z)
-            z_rows = self._row_map.rows_of_z(modes.size)
-            cost = self._cdfs.cost(z_rows.counts, residual.reshape(-1)[z_rows.index])
-            total += np.bincount(z_rows.index % modes.size, cost, minlength=modes.size)
-        return total.reshape(modes.shape)
-
-    def _error(self, part: _Part, decoded: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Squared error of the latent in quantisation steps, summed up for each position."""
-        step = self._steps.at(part.outer)[0].transpose(1, 2, 0)
-        if step.shape[:2] != (1, 1):
-            step = step.repeat(2, 0).repeat(2, 1)
-        error = np.square((part.latent[0] - decoded[0]) / step).sum(2)
-        height, width = part.modes.shape
-        sums: NDArray[np.float64] = error.reshape(height, 4, width, 4).sum((1, 3)).astype(np.float64)
-        return sums
-
-    def _pack(self, part: _Part, inner: Rectangle) -> dict[int, tuple[bytes, bytes]]:
+    def _pack(
+        self, part: ChangePart, coded: NDArray[np.int16], inner: Rectangle
+    ) -> dict[int, tuple[bytes, bytes]]:
         """Tile to preview and detail part."""
-        coded, _, _ = self._coded(part, part.modes)
-        z = np.where(part.modes == NEW, part.new_z, part.z)
+        z = np.where(part.z_coded, part.new_z, part.z)
 
         def pack(tile: int) -> tuple[bytes, bytes]:
             box = self._grid.box(tile)
             # Of the tile's own positions the area holds all that changed.
             modes = np.zeros((box.height // Z_STRIDE, box.width // Z_STRIDE), np.uint8)
+            new = np.zeros(modes.shape, np.bool_)
             common = box.overlap(part.outer)
-            modes[common.inside(box, Z_STRIDE)] = part.modes[common.inside(part.outer, Z_STRIDE)]
+            here, there = common.inside(box, Z_STRIDE), common.inside(part.outer, Z_STRIDE)
+            modes[here], new[here] = part.modes[there], part.z_coded[there]
             tile_z, cells = self._tile_of(box, part.outer, z, coded)
             roi_map = None if self._roi is None else self._roi[box.inside(self._grid.padded, Z_STRIDE)]
-            new = modes == NEW
             z_rows = self._row_map.rows_of_z(int(new.sum()))
             residual = self._row_map.prediction.residual(tile_z)[:, new]
             segments = [(z_rows.counts, residual.reshape(-1)[z_rows.index])]
             for layer in SYMBOL_LAYERS:
-                rows = change_rows(self._row_map, layer, tile_z, modes, roi_map)
+                rows = change_rows(self._row_map, layer, tile_z, modes, roi_map, third=True)
                 channels = self._row_map.channels[layer]
-                segments.append((rows.counts, from_cells(rows, cells[:, :, channels])))
+                segments.append((rows.counts, from_cells(rows.index, cells[:, :, channels])))
             return encode_segments(self._cdfs, segments[:2]), encode_segments(self._cdfs, segments[2:])
 
         tiles = [tile for tile in self._grid.touching(inner) if self._candidate_box(tile)]

@@ -10,7 +10,8 @@ import numpy as np
 
 from ...errors import PgiLimitError, PgiUnsupportedError
 from ..tiles_and_windows import Z_STRIDE, Grid
-from .change_stream import UNCHANGED, ChangeHeader, ChangeIndex, parse_change
+from .change_modes import UNCHANGED
+from .change_stream import ChangeHeader, ChangeIndex, parse_change
 from .change_symbols import CanvasChange, CanvasReader
 from .decoder import LearnedImage
 from .exact_layer import ExactLayer
@@ -157,8 +158,9 @@ def restored_reader(reference: LearnedImage, ages: NDArray[np.uint8]) -> TileRea
     if not ages.any():
         return reference.reader(raise_damage=True)
     modes, amounts = np.full(ages.shape, UNCHANGED, np.uint8), np.zeros(ages.shape, np.uint8)
+    z_coded = np.zeros(ages.shape, np.bool_)
     header = ChangeHeader(
-        reference.grid, 0, 0, None, modes, ages, amounts, None, None, reference.header.neutral
+        reference.grid, 0, 0, None, modes, z_coded, ages, amounts, None, None, reference.header.neutral
     )
     nothing = dict.fromkeys(header.changed_tiles(), Part(0, 0, 0))
     index = ChangeIndex({LAYERS[0]: nothing, EXACT: {}, LAYERS[1]: nothing}, 0)

@@ -12,6 +12,8 @@ import numpy as np
 from ...errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
 from ...varint import varint
 from ..tiles_and_windows import Z_STRIDE, Grid
+from .change_map import ChangeMaps, packed_maps, unpacked_maps
+from .change_modes import NEW, OLDEST
 from .stream import EXACT_SIDE, LARGEST_EXACT_TILE, LONGEST_FILTER, longest_index, read_exact_map
 from .stream_cursor import Cursor, inflated
 from .tile_index import EXACT, LAYERS, Part, PartsReader, packed_index
@@ -24,42 +26,26 @@ if TYPE_CHECKING:
     from ...limits import Limits
 
 __all__ = [
-    "CHANGE_MODES",
     "FARTHEST",
     "MOST_CANVAS",
-    "NEW",
-    "OLDEST",
-    "UNCHANGED",
     "ChangeHeader",
     "ChangeIndex",
-    "index_shift",
     "parse_change",
     "serialise_change",
 ]
 
-UNCHANGED, NEW = 0, 1
-CHANGE_MODES = range(2, 16)
-"""Modes of positions whose symbols are coded as differences."""
-OLDEST = 7
-"""The highest age: so many states of a position before its last one can be referred to."""
-_MODE_STEP, _UNSHIFTED = 4, 4
 _AGE_SHIFT, _MODE_MASK = 4, 15
-_VERSION, _SECOND_VERSION = 1, 2
+_VERSION, _SECOND_VERSION, _THIRD_VERSION = 1, 2, 3
 _CHANGED, _FILTER, _EXACT, _NEUTRAL, _GROWS, _WARP, _NO_FILTER = (1 << bit for bit in range(7))
 _FLAGS = (1 << 7) - 1
 _SHORTEST = 2 + 1 + 4
 _FRONT = 2 + 10
 _LONGEST_VARINT = 10
+_LARGEST_MAP = 1 << 28
 MOST_CANVAS = 4
 """A canvas has at most so many times the pixels of its frame, rounded up to tiles."""
 FARTHEST = 1 << 24
 """No corner lies further from its place in the key frame than this many 1/64 pixels: 262,144 pixels."""
-
-
-def index_shift(modes: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What is added to the CDF indexes of positions of some modes, whole numbers."""
-    shift = _MODE_STEP * (_UNSHIFTED - modes.astype(np.float32))
-    return np.where(modes >= CHANGE_MODES[0], shift, np.float32(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +59,7 @@ class ChangeHeader:
             lower left, lower right) differ from those of the key frame, in 1/64 pixel; ``None``
             without a warp.
         modes: uint8 ``(h, w)`` of z positions of the canvas.
+        z_coded: bool ``(h, w)``, positions whose z is coded; the others have that of the state they refer to.
         ages: uint8 ``(h, w)``, to which state of a position its mode refers; 0 for the one that it has.
         amounts: uint8 ``(h, w)``: root mean square of the change of a position's pixels, in quarters of a
             grey level; 0 where the scene did not change.
@@ -80,6 +67,7 @@ class ChangeHeader:
         exact: bool ``(ceil(H / 8), ceil(W / 8))`` of the canvas, blocks that this frame carries without loss;
             ``None`` if none.
         neutral: red, green and blue are equal everywhere.
+        third: its symbols are coded as version 3 says, and not as those before it; written is no other.
     """
 
     grid: Grid
@@ -87,16 +75,18 @@ class ChangeHeader:
     top: int
     corners: NDArray[np.int64] | None
     modes: NDArray[np.uint8]
+    z_coded: NDArray[np.bool_]
     ages: NDArray[np.uint8]
     amounts: NDArray[np.uint8]
     filter: bytes | None
     exact: NDArray[np.bool_] | None
     neutral: bool
+    third: bool = True
 
     @property
     def changed(self) -> NDArray[np.bool_]:
         """Positions that take on a new state, bool ``(h, w)``."""
-        return np.asarray((self.modes > 0) | (self.ages > 0), np.bool_)
+        return ChangeMaps(self.modes, self.z_coded, self.ages, self.amounts).changed
 
     def changed_tiles(self) -> list[int]:
         """Tiles with a changed position, in order."""
@@ -185,8 +175,7 @@ def serialise_change(
         values = header.corners.reshape(-1).tolist()
         variable += b"".join(varint(2 * v if v >= 0 else -2 * v - 1) for v in values)
     if changed:
-        first = header.modes | header.ages << np.uint8(_AGE_SHIFT)
-        packed = zlib.compress(first.tobytes() + header.amounts[where].tobytes(), 9)
+        packed = packed_maps(ChangeMaps(header.modes, header.z_coded, header.ages, header.amounts))
         variable += varint(len(packed)) + packed
     if header.filter:
         variable += varint(len(header.filter)) + header.filter
@@ -194,8 +183,7 @@ def serialise_change(
         packed = zlib.compress(np.packbits(header.exact, axis=1).tobytes(), 9)
         variable += varint(len(packed)) + packed
     variable += packed_index(layers, exact)
-    later = header.ages.any() or not header.amounts[where].all()
-    version = _SECOND_VERSION if later else _VERSION
+    version = _THIRD_VERSION if changed else _VERSION
     start = bytes([version, flags]) + varint(len(variable)) + variable
     checked = start + struct.pack("<I", zlib.crc32(start))
     return [checked, *layers[0], *(part for _, part in exact), *layers[1]]
@@ -219,7 +207,7 @@ def parse_change(
     if length < _SHORTEST:
         raise PgiTruncatedError("The change frame is too short for its header.")
     front = read(0, min(length, _FRONT))
-    if front[0] not in (_VERSION, _SECOND_VERSION) or front[1] & ~_FLAGS:
+    if front[0] not in (_VERSION, _SECOND_VERSION, _THIRD_VERSION) or front[1] & ~_FLAGS:
         raise PgiUnsupportedError("The change frame is of a version that this pgic cannot decode.")
     flags, cursor = front[1], Cursor(front[2:])
     size = cursor.varint(length)
@@ -253,9 +241,7 @@ def _read_header(
         signed = [v // 2 if v % 2 == 0 else -(v // 2) - 1 for v in values]
         corners = np.array(signed, np.int64).reshape(4, 2)
     shape = grid.padded.height // Z_STRIDE, grid.padded.width // Z_STRIDE
-    modes, ages, amounts = (np.zeros(shape, np.uint8) for _ in range(3))
-    if flags & _CHANGED:
-        modes, ages, amounts = _read_modes(cursor, version, shape)
+    maps = _read_maps(cursor, version, shape, flags)
     own: bytes | None = b"" if flags & _NO_FILTER else None
     if flags & _FILTER:
         own = cursor.take(cursor.varint(LONGEST_FILTER))
@@ -267,11 +253,11 @@ def _read_header(
             raise PgiFormatError("The tiles of the image data are too large for exact blocks.")
         exact = read_exact_map(cursor, grid)
         side = Z_STRIDE // EXACT_SIDE
-        around = ((modes > 0) | (ages > 0)).repeat(side, 0).repeat(side, 1)
+        around = maps.changed.repeat(side, 0).repeat(side, 1)
         if (exact & ~around[: exact.shape[0], : exact.shape[1]]).any():
             raise PgiFormatError("The exact map of a change frame names blocks that did not change.")
     neutral = bool(flags & _NEUTRAL)
-    return ChangeHeader(grid, left, top, corners, modes, ages, amounts, own, exact, neutral)
+    return ChangeHeader(grid, left, top, corners, *maps, own, exact, neutral, version == _THIRD_VERSION)
 
 
 def _check_growth(reference: Grid, grid: Grid, left: int, top: int, frame: Grid, limits: Limits) -> None:
@@ -290,10 +276,13 @@ def _check_growth(reference: Grid, grid: Grid, left: int, top: int, frame: Grid,
     limits.check("tiles", grid.count, "The canvas of a change frame")
 
 
-def _read_modes(
-    cursor: Cursor, version: int, shape: tuple[int, int]
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
-    """Modes, ages and amounts of all positions."""
+def _read_maps(cursor: Cursor, version: int, shape: tuple[int, int], flags: int) -> ChangeMaps:
+    """The map of changes."""
+    if not flags & _CHANGED:
+        nothing = np.zeros(shape, np.uint8)
+        return ChangeMaps(nothing, np.zeros(shape, np.bool_), nothing, nothing)
+    if version == _THIRD_VERSION:
+        return unpacked_maps(Cursor(cursor.take(cursor.varint(_LARGEST_MAP))), shape)
     count = shape[0] * shape[1]
     data = np.frombuffer(inflated(cursor, 0, 2 * count, "The map of changes"), np.uint8)
     first, found = data[:count], data[count:]
@@ -306,7 +295,8 @@ def _read_modes(
         raise PgiFormatError("The map of changes does not say by how much each position changed.")
     amounts = np.zeros(count, np.uint8)
     amounts[first > 0] = found
-    return modes.reshape(shape), ages.reshape(shape), amounts.reshape(shape)
+    modes, ages = modes.reshape(shape), ages.reshape(shape)
+    return ChangeMaps(modes, modes == NEW, ages, amounts.reshape(shape))
 
 
 def _read_index(cursor: Cursor, header: ChangeHeader, start: int, length: int) -> ChangeIndex:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import PgiFormatError
-from ...models import ROWS
 from ..tiles_and_windows import Z_STRIDE
-from .cdf_index_from_z import SymbolRows, to_cells
-from .change_stream import NEW, index_shift
+from .cdf_index_from_z import from_cells, to_cells
+from .change_modes import NEW
+from .change_rows import active_symbols, change_rows
 from .entropy_coding import LARGEST, Z_BOUND, SegmentReader
+from .position_states import States
 from .tile_index import LAYERS
 from .tile_symbol_reader import Tile, TileReader
 
@@ -23,12 +24,11 @@ if TYPE_CHECKING:
 
     from ...models import Model
     from ..tiles_and_windows import Grid
-    from .cdf_index_from_z import RowMap
     from .change_stream import ChangeHeader, ChangeIndex
     from .decoder import LearnedImage
     from .stream import StreamHeader
 
-__all__ = ["CanvasChange", "CanvasReader", "change_rows"]
+__all__ = ["CanvasChange", "CanvasReader"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,11 @@ class CanvasChange:
         """Its own number for a tile of ``grid``, the canvas in question; None where its canvas has none."""
         return tile_moved(index, grid, self.header.grid, self.left, self.top)
 
-    def positions_of(self, tile: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Modes and ages of positions in one of its own tiles."""
+    def positions_of(self, tile: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.uint8]]:
+        """Modes of positions in one of its own tiles, whether their z is coded, and their ages."""
         grid = self.header.grid
         there = grid.box(tile).inside(grid.padded, Z_STRIDE)
-        return self.header.modes[there], self.header.ages[there]
+        return self.header.modes[there], self.header.z_coded[there], self.header.ages[there]
 
 
 def tile_moved(index: int, grid: Grid, smaller: Grid, left: int, top: int) -> int | None:
@@ -77,96 +77,13 @@ def tile_moved(index: int, grid: Grid, smaller: Grid, left: int, top: int) -> in
     return row * smaller.columns + column if inside else None
 
 
-def change_rows(
-    row_map: RowMap,
-    layer: str,
-    z: NDArray[np.int16],
-    modes: NDArray[np.uint8],
-    roi_map: NDArray[np.int8] | None,
-) -> SymbolRows:
-    """CDF rows of what is coded of a layer in a tile of a change frame.
-
-    Args:
-        row_map: of model and quality.
-        layer: "base" or "detail".
-        z: ``(Z, h, w)``, as the frame has it.
-        modes: ``(h, w)``.
-        roi_map: ``(h, w)`` or ``None``.
-    """
-    changed = np.flatnonzero(modes)
-    if not len(changed):
-        return SymbolRows(changed, np.zeros(ROWS, np.int64))
-    shift = index_shift(modes.reshape(-1)[changed])
-    roi = None if roi_map is None else roi_map.reshape(-1)[changed]
-    rows = row_map.rows(layer, z.reshape(len(z), 1, -1)[:, :, changed], roi, shift)
-    # Their places among all positions of the tile; the order stays.
-    line, place = np.divmod(rows.index, max(1, len(changed)))
-    return SymbolRows(line * modes.size + changed[place], rows.counts)
-
-
-class _States:
-    """Values of the positions of a tile, and what they were before.
-
-    Args:
-        values: int16 ``(h, w, ...)``; changed in place.
-        ages: of each frame that changes the tile, uint8 of its positions, which are the upper left ones.
-        changed: likewise, bool.
-    """
-
-    def __init__(
-        self,
-        values: NDArray[np.int16],
-        changed: Sequence[NDArray[np.bool_]],
-        ages: Sequence[NDArray[np.uint8]],
-    ) -> None:
-        self.values = values
-        self._changed, self._ages = changed, ages
-        self._depth = max((int(of_frame.max()) for of_frame in ages), default=0)
-        if not self._depth:
-            return
-        # The last states, in turn; how often a position changed says which is which.
-        self._earlier = np.zeros((self._depth, *values.shape), np.int16)
-        self._count = np.zeros(values.shape[:2], np.intp)
-        self._wanted = self._found_wanted()
-
-    def _found_wanted(self) -> NDArray[np.bool_]:
-        """By position and how often it had changed, whether a later frame refers to its state then."""
-        shape = self.values.shape[:2]
-        count, wanted = np.zeros(shape, np.intp), np.zeros((*shape, len(self._ages) + 1), np.bool_)
-        for changed, ages in zip(self._changed, self._ages, strict=True):
-            height, width = changed.shape
-            before = count[:height, :width]
-            there = np.nonzero((ages > 0) & (ages <= before))
-            wanted[(*there, before[there] - ages[there])] = True
-            before += changed
-        return wanted
-
-    def renew(self, frame: int) -> None:
-        """Give the positions that a frame changes a new state, which begins as the one of its age."""
-        if not self._depth:
-            return
-        changed, ages = self._changed[frame], self._ages[frame]
-        height, width = changed.shape
-        count = self._count[:height, :width]
-        old, kept = np.nonzero(ages), np.nonzero(changed & self._wanted_now(count))
-        # What is older than the first state is in a place that was not written yet.
-        begins = self._earlier[((count[old] - ages[old]) % self._depth, *old)]
-        begins[ages[old] > count[old]] = 0
-        self._earlier[(count[kept] % self._depth, *kept)] = self.values[kept]
-        self.values[old] = begins
-        count += changed
-
-    def _wanted_now(self, count: NDArray[np.intp]) -> NDArray[np.bool_]:
-        rows, columns = np.ogrid[: count.shape[0], : count.shape[1]]
-        return np.asarray(self._wanted[rows, columns, count], np.bool_)
-
-
 @dataclass(slots=True)
 class _Coded:
     """What a frame codes of a tile, on the way.
 
     Attributes:
         modes: ``(h, w)`` of the frame's own tile.
+        z_coded: likewise.
         z: ``(Z, h, w)``, as the frame has it.
         change: of the frame.
         tile: its own number.
@@ -174,6 +91,7 @@ class _Coded:
     """
 
     modes: NDArray[np.uint8]
+    z_coded: NDArray[np.bool_]
     z: NDArray[np.int16]
     change: CanvasChange
     tile: int
@@ -259,9 +177,9 @@ class CanvasReader(TileReader):
                     self.damaged.add(index)
         changes = self._changes_of(index)
         positions = [change.positions_of(at) for change, at in changes]
-        tile.ages = [ages for _, ages in positions]
-        tile.changed = [(modes > 0) | (ages > 0) for modes, ages in positions]
-        states = _States(z.transpose(1, 2, 0), tile.changed, tile.ages)
+        tile.ages = [ages for _, _, ages in positions]
+        tile.changed = [(modes > 0) | (ages > 0) for modes, _, ages in positions]
+        states = States(z.transpose(1, 2, 0), tile.changed, tile.ages)
         for number, (change, at) in enumerate(changes):
             states.renew(number)
             coded = None
@@ -279,10 +197,9 @@ class CanvasReader(TileReader):
 
     def _read_change_z(self, change: CanvasChange, at: int, z: NDArray[np.int16]) -> _Coded:
         """Read what a frame codes of z in its own tile ``at``, into z of the tile."""
-        modes, _ = change.positions_of(at)
+        modes, new, _ = change.positions_of(at)
         here = slice(0, modes.shape[0]), slice(0, modes.shape[1])
         reader = SegmentReader(self._cdfs, change.index.read_tile(LAYERS[0], at, change.read))
-        new = modes == NEW
         merged = z[:, *here].copy()
         if new.any():
             rows = self._row_map.rows_of_z(int(new.sum()))
@@ -292,7 +209,7 @@ class CanvasReader(TileReader):
             if np.abs(merged).max() > Z_BOUND:
                 raise PgiFormatError(f"Tile {at} of a change frame holds a hyper-latent beyond its bound.")
         z[:, *here] = merged
-        return _Coded(modes, merged, change, at, reader)
+        return _Coded(modes, new, merged, change, at, reader)
 
     def _base(self, index: int) -> NDArray[np.int16]:
         tile = self._tiles[index]
@@ -320,7 +237,7 @@ class CanvasReader(TileReader):
         rows, columns, coded_channels = symbols.shape
         # A position has 2 x 2 cells.
         cells = symbols.reshape(rows // 2, 2, columns // 2, 2, coded_channels).transpose(0, 2, 1, 3, 4)
-        states = _States(cells, tile.changed, tile.ages)
+        states = States(cells, tile.changed, tile.ages)
         for number, coded in enumerate(tile.coded):
             states.renew(number)
             if coded is not None:
@@ -338,16 +255,27 @@ class CanvasReader(TileReader):
             data = change.index.read_tile(LAYERS[1], coded.tile, change.read)
             reader = SegmentReader(self._cdfs, data)
         height, width = coded.modes.shape
-        cells = np.zeros((2 * height, 2 * width, symbols.shape[2]), np.int16)
-        rows = change_rows(self._row_map, layer, coded.z, coded.modes, self._roi_of(coded))
-        to_cells(rows, reader.read(rows.counts), cells)
+        third = coded.change.header.third
+        rows = change_rows(self._row_map, layer, coded.z, coded.modes, self._roi_of(coded), third=third)
+        total = reader.read(rows.counts)
         reader.finish()
         part = symbols[: 2 * height, : 2 * width]
-        part[(coded.modes == NEW).repeat(2, 0).repeat(2, 1)] = 0
-        total = part.astype(np.int32) + cells
-        if np.abs(total).max() > LARGEST:
+        fresh = (coded.modes == NEW).reshape(-1)
+        total += np.where(fresh.take(rows.index % fresh.size), np.int16(0), from_cells(rows.index, part))
+        if len(total) and max(total.max(), -total.min()) > LARGEST:
             raise PgiFormatError("A symbol is larger than the format allows.")
-        part[:] = total
+        self._clear(layer, coded, part)
+        to_cells(rows.index, total, part)
+
+    def _clear(self, layer: str, coded: _Coded, part: NDArray[np.int16]) -> None:
+        """Set symbols to 0 that a frame codes anew, or that cannot be there with the z that it codes."""
+        kept = np.flatnonzero(coded.z_coded & (coded.modes > NEW))
+        index, values = np.zeros(0, np.int64), np.zeros(0, np.int16)
+        if len(kept) and layer == LAYERS[1]:  # base symbols that may be there are all coded
+            index, _, _ = active_symbols(self._row_map, layer, coded.z, self._roi_of(coded), kept)
+            values = from_cells(index, part)
+        part[((coded.modes == NEW) | coded.z_coded).repeat(2, 0).repeat(2, 1)] = 0
+        to_cells(index, values, part)
 
     def _roi_of(self, coded: _Coded) -> NDArray[np.int8] | None:
         """The ROI map in a frame's own tile."""

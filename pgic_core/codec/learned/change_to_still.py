@@ -61,7 +61,7 @@ def _tile(frame: LearnedImage, tiles: TileReader, index: int) -> tuple[bytes, by
     segments = [(z_rows.counts, row_map.prediction.residual(z).reshape(-1)[z_rows.index])]
     for layer in SYMBOL_LAYERS:
         rows = row_map.rows(layer, z, roi_map)
-        segments.append((rows.counts, from_cells(rows, tiles.tile_symbols(layer, index))))
+        segments.append((rows.counts, from_cells(rows.index, tiles.tile_symbols(layer, index))))
     tiles.drop(index)
     return encode_segments(cdfs, segments[:2]), encode_segments(cdfs, segments[2:])
 

@@ -328,7 +328,7 @@ class Encoder:
             segments = [(z_rows.counts, z.reshape(-1)[z_rows.index])]
             for layer, rows in zip(SYMBOL_LAYERS, chosen[at], strict=True):
                 part = cells[:, :, state.row_map.channels[layer]]
-                segments.append((rows.counts, from_cells(rows, part)))
+                segments.append((rows.counts, from_cells(rows.index, part)))
             return encode_segments(self._cdfs, segments[:2]), encode_segments(self._cdfs, segments[2:])
 
         with run_alongside(learn, self._threads):

@@ -14,14 +14,16 @@ import constriction
 import numpy as np
 
 from ...errors import PgiFormatError
-from ...models import ROWS, Model
+from .change_distributions import ALL_ROWS, difference_frequencies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["LARGEST", "Z_BOUND", "CdfTable", "SegmentReader", "encode_segments"]
+    from ...models import Model
+
+__all__ = ["LARGEST", "Z_BOUND", "CdfTable", "SegmentReader", "WordReader", "encode_segments"]
 
 LARGEST = 32767
 """Largest magnitude of a symbol."""
@@ -32,7 +34,7 @@ _BITS = 32
 
 
 class CdfTable:
-    """The distribution rows of a model. Make it with :meth:`of`.
+    """The distribution rows of a model, and behind them those of differences. Make it with :meth:`of`.
 
     Args:
         model: whose tables.
@@ -40,13 +42,16 @@ class CdfTable:
 
     def __init__(self, model: Model) -> None:
         frequencies = model.tables.frequencies
-        self.bounds = frequencies["bounds"].astype(np.int32)
-        sizes = np.where(np.arange(ROWS) > 0, 2 * self.bounds + 2, 0)
+        differences = difference_frequencies()
+        own = np.array([len(row) // 2 - 1 for row in differences], np.int32)
+        self.bounds = np.concatenate([frequencies["bounds"].astype(np.int32), own])
+        sizes = np.where(np.arange(ALL_ROWS) > 0, 2 * self.bounds + 2, 0)
         ends = np.cumsum(sizes)
         self._starts = ends - sizes
-        self._bits = np.asarray(24 - np.log2(frequencies["values"]), np.float32)
-        self._values = np.split(frequencies["values"], ends[:-1])
-        self._models: list[Any] = [None] * ROWS
+        values = np.concatenate([frequencies["values"], *differences])
+        self._bits = np.asarray(24 - np.log2(values), np.float32)
+        self._values = np.split(values, ends[:-1])
+        self._models: list[Any] = [None] * ALL_ROWS
         self.excess = constriction.stream.model.Uniform(_EXCESS)
 
     @staticmethod
@@ -71,18 +76,18 @@ class CdfTable:
 
     def bits(self) -> NDArray[np.float32]:
         """``(rows, 2)``: bits of a zero and of a one in each row; row 0 is all zeros."""
-        out = np.zeros((ROWS, 2), np.float32)
-        for row in range(1, ROWS):
+        out = np.zeros((ALL_ROWS, 2), np.float32)
+        for row in range(1, ALL_ROWS):
             zero = self._starts[row] + self.bounds[row]
             out[row] = self._bits[zero : zero + 2]
         return out
 
     def cost(self, counts: NDArray[np.int64], symbols: NDArray[np.int16]) -> NDArray[np.float32]:
         """Bits of symbols ``(n,)`` that come row by row, as :func:`encode_segments` takes them."""
-        bounds = self.bounds[np.repeat(np.arange(ROWS), counts)]
+        bounds = np.repeat(self.bounds[: len(counts)], counts)
         escaped = np.abs(symbols.astype(np.int32)) > bounds
         place = np.where(escaped, 2 * bounds + 1, symbols + bounds)
-        bits = self._bits[np.repeat(self._starts, counts) + place]
+        bits = self._bits[np.repeat(self._starts[: len(counts)], counts) + place]
         return np.asarray(bits + escaped * np.log2(_EXCESS), np.float32)
 
 
@@ -91,15 +96,15 @@ def encode_segments(cdfs: CdfTable, segments: Sequence[tuple[NDArray[np.int64], 
 
     Args:
         cdfs: the rows.
-        segments: of each, how many symbols every row has ``(ROWS,)`` (row 0 none), and the symbols ``(n,)``
-            row by row.
+        segments: of each, how many symbols every row has, ``(ROWS,)`` or more of them (row 0 none), and the
+            symbols ``(n,)`` row by row.
 
     Returns:
         Little-endian 32-bit words.
     """
     coder = constriction.stream.stack.AnsCoder()
     for counts, symbols in reversed(segments):  # last in, first out
-        bound = np.repeat(cdfs.bounds, counts)
+        bound = np.repeat(cdfs.bounds[: len(counts)], counts)
         values = symbols.astype(np.int32)
         coded = values + bound
         beyond = np.flatnonzero(coded.view(np.uint32) > (2 * bound).view(np.uint32))  # or below 0
@@ -127,7 +132,45 @@ def _damage() -> Iterator[None]:
         raise
 
 
-class SegmentReader:
+class WordReader:
+    """Reads an entropy-coded part.
+
+    Args:
+        data: the bytes.
+
+    Raises:
+        PgiFormatError: they cannot be such a part.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        if len(data) % 4:
+            raise PgiFormatError("An entropy-coded part is not a whole number of 32-bit words.")
+        words = np.frombuffer(data, "<u4").astype(np.uint32)
+        if len(words) and words[-1] == 0:
+            raise PgiFormatError("An entropy-coded part ends with a zero word.")
+        self._coder = constriction.stream.stack.AnsCoder(words)
+
+    def symbols(self, model: Any, count: int) -> NDArray[np.int32]:
+        """The next symbols, all of one distribution.
+
+        Raises:
+            PgiFormatError: they cannot be read.
+        """
+        with _damage():
+            found: NDArray[np.int32] = self._coder.decode(model, count)
+        return found
+
+    def finish(self) -> None:
+        """Check that nothing is left.
+
+        Raises:
+            PgiFormatError: something is.
+        """
+        if not self._coder.is_empty():
+            raise PgiFormatError("An entropy-coded part holds more than its symbols.")
+
+
+class SegmentReader(WordReader):
     """Reads what :func:`encode_segments` wrote, segment by segment.
 
     Args:
@@ -139,19 +182,14 @@ class SegmentReader:
     """
 
     def __init__(self, cdfs: CdfTable, data: bytes) -> None:
-        if len(data) % 4:
-            raise PgiFormatError("An entropy-coded part is not a whole number of 32-bit words.")
-        words = np.frombuffer(data, "<u4").astype(np.uint32)
-        if len(words) and words[-1] == 0:
-            raise PgiFormatError("An entropy-coded part ends with a zero word.")
+        super().__init__(data)
         self._cdfs = cdfs
-        self._coder = constriction.stream.stack.AnsCoder(words)
 
     def read(self, counts: NDArray[np.int64]) -> NDArray[np.int32]:
         """The symbols of a segment, row by row.
 
         Args:
-            counts: ``(ROWS,)``, how many symbols each row has; row 0 none.
+            counts: ``(ROWS,)`` or more, how many symbols each row has; row 0 none.
 
         Raises:
             PgiFormatError: a symbol is beyond what any encoder writes.
@@ -176,12 +214,3 @@ class SegmentReader:
                 raise PgiFormatError("A symbol is larger than the format allows.")
             symbols[beyond] = np.where(tail % 2, -magnitude, magnitude)
         return symbols
-
-    def finish(self) -> None:
-        """Check that nothing is left.
-
-        Raises:
-            PgiFormatError: something is.
-        """
-        if not self._coder.is_empty():
-            raise PgiFormatError("An entropy-coded part holds more than its symbols.")

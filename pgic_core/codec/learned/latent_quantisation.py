@@ -43,7 +43,7 @@ def fill_thresholds(by_row: NDArray[np.float16], rows: SymbolRows, cells: NDArra
         cells: ``(rows, columns, symbols of the layer)``, what to fill.
     """
     cells[:] = by_row[0]
-    to_cells(rows, np.repeat(by_row, rows.counts), cells)
+    to_cells(rows.index, np.repeat(by_row[: len(rows.counts)], rows.counts), cells)
 
 
 class QuantState:
@@ -108,7 +108,7 @@ class QuantState:
             symbols: of :meth:`symbols`.
         """
         for layer, channels in self.row_map.channels.items():
-            cost = cdfs.cost(rows[layer].counts, from_cells(rows[layer], symbols[:, :, channels]))
+            cost = cdfs.cost(rows[layer].counts, from_cells(rows[layer].index, symbols[:, :, channels]))
             bits = np.bincount(rows[layer].index % total.size, cost, minlength=total.size)
             total += bits.reshape(total.shape)
 

@@ -32,6 +32,10 @@ class Cursor:
         self._at += count
         return self._data[self._at - count : self._at]
 
+    def rest(self) -> bytes:
+        """All bytes that are left."""
+        return self.take(len(self._data) - self._at)
+
     def varint(self, bound: int) -> int:
         """The next number.
 

@@ -252,5 +252,5 @@ class TileReader:
     @staticmethod
     def _read(reader: SegmentReader, rows: SymbolRows, cells: NDArray[np.int16]) -> None:
         """The symbols of a layer, which are the last that the reader has."""
-        to_cells(rows, reader.read(rows.counts), cells)
+        to_cells(rows.index, reader.read(rows.counts), cells)
         reader.finish()

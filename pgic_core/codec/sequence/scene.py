@@ -12,10 +12,11 @@ from ...options import DecodeOptions
 from ..homography import Homography
 from ..learned.change_encoder import CanvasPicture, encode_change, is_neutral
 from ..learned.change_image import ChangeImage, canvas_of
+from ..learned.change_modes import NEW, UNCHANGED
 from ..learned.change_opening import open_change
-from ..learned.change_stream import NEW, UNCHANGED
 from ..learned.hard_blocks import promised_error
 from ..learned.stream import EXACT_SIDE
+from ..learned.tile_index import LAYERS
 from ..learned.warped_image import WarpedImage
 from ..tiles_and_windows import Z_STRIDE
 from .alignment import align
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CodedChange", "Scene"]
 
-_MOST_NEW = 0.97
-"""A frame with a larger share of new positions is better coded as a key frame."""
+_MOST_NEW = 0.85
+"""A frame with a larger share of positions whose symbols are all new is better coded as a key frame."""
 _STILL = 0.3
 """If this share of what has structure looks as before, the camera stands still, whatever moves before it."""
 _LEAST_GAIN, _LEAST_AGREEMENT = 0.15, 0.5
@@ -43,9 +44,13 @@ _LEAST_STRUCTURE, _ALIKE = 1.5, 0.6
 _MOST_BYTES_STILL, _MOST_BYTES_MOVED = 1.0, 0.85
 """A frame that takes more than this share of its key frame is better coded as one: if it was moved, others
 need not be warped as far from there."""
-_MOST_CHANGES = 7.0
-"""After changes of so many times the bytes of a key frame, another one follows: a reader that opens a frame
-reads all before it, and should need no more than twice the time of a key frame on average."""
+_MOST_CHANGES = 2.7
+"""After changes that take so many times as long to read as a key frame, another one follows: a reader that
+opens a frame reads all before it, and should need no more than twice the time of a key frame on average."""
+_TILE_BYTES, _DRAWN_BYTES = 0.011, 0.108
+"""A pixel of a tile that changed, and one that the networks draw, take as long as so many bytes to read."""
+_MOST_CHANGES_MOVED = 7.0
+"""The same in bytes alone, where the camera moved and change frames save more."""
 _FRESH = 63.75
 """What counts as the change of a position that no frame showed before: the most that a file can say."""
 _MUCH = 0.3
@@ -160,10 +165,17 @@ class Scene:
         return key.index.total_bytes
 
     @property
-    def _change_bytes(self) -> int:
-        """Bytes of the parts of all change frames since the key frame."""
+    def _much_changed(self) -> bool:
+        """Whether the change frames since the key frame take so long to read that another has to follow."""
         changes = self._canvas.changes if isinstance(self._canvas, ChangeImage) else ()
-        return sum(change.index.coded_bytes for change in changes)
+        coded = sum(change.index.coded_bytes for change in changes)
+        if any(change.header.corners is not None for change in changes):
+            return coded > _MOST_CHANGES_MOVED * self._key_bytes
+        boxes = [change.header.grid.box(tile) for change in changes for tile in change.index.parts[LAYERS[0]]]
+        tiles = sum(box.width * box.height for box in boxes)
+        width, height = self._source.size
+        key = self._key_bytes + _DRAWN_BYTES * width * height
+        return coded + _TILE_BYTES * tiles > _MOST_CHANGES * key
 
     @property
     def depth(self) -> int:
@@ -195,7 +207,7 @@ class Scene:
         """
         if self._canvas.header.neutral and not is_neutral(rgb):
             return None  # or positions without a change would take on the model's tint
-        if self._change_bytes > _MOST_CHANGES * self._key_bytes:
+        if self._much_changed:
             return None
         placed = self._source.still(rgb)
         found = self._detected(placed)
