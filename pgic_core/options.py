@@ -63,12 +63,12 @@ PREVIEW = "preview"
 FAST = "fast"
 FINE = "fine"
 ADAPTIVE = "adaptive"
-LEVELS: tuple[Level, ...] = (PREVIEW, FAST, FINE, ADAPTIVE, "perceptual")
+LEVELS: tuple[Level, ...] = (PREVIEW, FAST, FINE, ADAPTIVE, "perceptual", "recognition")
 """The levels that have a meaning of their own; a model need not have all of them.
 
 "fast" gives every pixel; "preview" one for each 8 x 8 from a prefix of the file; "fine" every pixel through a
 larger network; "adaptive" the key regions as "fine" and the rest as "fast"; "perceptual" every pixel with
-synthesised texture, for looking at and never for evidence.
+synthesised texture, for looking at and never for evidence; "recognition" likewise, for detectors.
 """
 _LEVEL_NAME = re.compile("[a-z][a-z0-9-]{0,31}")
 

@@ -10,8 +10,8 @@ L, LA, RGB, RGBA, I;16, I and F; several channels of 16 bits are rounded to 8. `
 ``segments``, ``extension`` (A.4) and ``image_type`` (A.2), and ``im.save(name, **im.info)`` takes all of them
 back. ``draft()`` decodes at 1/2, 1/4 or 1/8 of the size where that is large enough. ``thumbnail()`` takes the
 smallest of them that is not smaller than the thumbnail: their pixels are means, and need no further ones to
-choose from. ``info["synthesised"]`` is True where :data:`LEVEL` makes up detail ("perceptual"); the XMP then
-says so too.
+choose from. ``info["synthesised"]`` is True where :data:`LEVEL` makes up detail ("perceptual",
+"recognition"); the XMP then says so too.
 ``ImageFile.LOAD_TRUNCATED_IMAGES`` fills what is damaged or missing; ``im.damaged`` then says where.
 
 **Saving** takes the options of :func:`pgic_core.encode`. ``exif``, ``icc_profile``, ``xmp``, ``dpi``,

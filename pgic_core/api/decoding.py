@@ -80,7 +80,8 @@ def decode(
 
     Args:
         source: a path, bytes, or a binary file object.
-        level: "preview", "fast", "fine", "adaptive" or "perceptual" (see :meth:`PgiFile.decode`).
+        level: "preview", "fast", "fine", "adaptive", "perceptual" or "recognition" (see
+            :meth:`PgiFile.decode`).
         scale: 1, 2, 4 or 8, by which each side is smaller.
         window: x, y, width, height in pixels of the stored picture; all of it by default.
         windows: several such instead. What they have in common is decoded once, so that windows that overlap

@@ -61,8 +61,9 @@ class StoredPicture(StoredFields):
         Args:
             level: "fast" for every pixel; "preview" for one for each 8 x 8, read from a prefix of the file;
                 "fine" for every pixel through a larger network; "adaptive" for key regions as "fine" and the
-                rest as "fast"; "perceptual" with synthesised texture, never for evidence. A model need not
-                have the last three. They show pictures without loss as they are.
+                rest as "fast"; "perceptual" with synthesised texture for eyes, "recognition" with such for
+                detectors and classifiers, both never for evidence. A model need not have the last four. They
+                show pictures without loss as they are.
             scale: 1, 2, 4 or 8, pixels of the stored picture along one side of a decoded pixel. "preview" has
                 8, or 4 if that is asked for.
             window: x, y, width, height in pixels of the stored picture, whatever the scale; a reduced picture

@@ -51,8 +51,8 @@ __all__ = ["decode"]
     default=FAST,
     group="Decoding",
     help="fast decodes every pixel, preview 1/8 of the width and of the height. fine decodes better and "
-    "takes longer, adaptive does so in key regions only. perceptual synthesises detail: for "
-    "viewing, never as evidence.",
+    "takes longer, adaptive does so in key regions only. perceptual and recognition "
+    "synthesise detail, for eyes and for detectors: never as evidence.",
     show_default=True,
 )
 @option(

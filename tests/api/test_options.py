@@ -29,7 +29,7 @@ def test_defaults_decode_every_pixel() -> None:
 
 
 def test_every_level_has_a_scale() -> None:
-    assert LEVELS == ("preview", "fast", "fine", "adaptive", "perceptual")
+    assert LEVELS == ("preview", "fast", "fine", "adaptive", "perceptual", "recognition")
     own = {level: DecodeOptions(level).scale for level in LEVELS}
     assert own == {**dict.fromkeys(LEVELS, 1), "preview": 8}
     for level in LEVELS[1:]:
@@ -43,14 +43,17 @@ def test_models_may_bring_further_levels(monkeypatch: pytest.MonkeyPatch) -> Non
     assert known_levels() == (*LEVELS, "sharp")
     check_level("sharp")
     assert DecodeOptions("sharp").scale == 1
-    with pytest.raises(PgiOptionError, match="perceptual, sharp, not 'No level'"):
+    with pytest.raises(PgiOptionError, match="recognition, sharp, not 'No level'"):
         check_level("No level")
 
 
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"level": "full"}, "level must be one of preview, fast, fine, adaptive, perceptual, not 'full'"),
+        (
+            {"level": "full"},
+            "level must be one of preview, fast, fine, adaptive, perceptual, recognition, not 'full'",
+        ),
         ({"scale": 3}, "scale must be one of 1, 2, 4, 8, not 3"),
         ({"scale": True}, "scale must be one of 1, 2, 4, 8, not True"),
         ({"level": "preview", "scale": 2}, "A preview has the scale 4 or 8, not 2"),

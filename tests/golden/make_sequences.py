@@ -46,7 +46,7 @@ def _camera() -> Callable[..., NDArray[np.uint8]]:
 
 
 def _squares() -> Iterator[NDArray[np.uint8]]:
-    """Squares of 16 pixels in full colours, which change a little everywhere: the largest CDF indexes there are."""
+    """Squares of 16 pixels in full colours that change a little everywhere: they have the largest indexes."""
     random = np.random.default_rng(1)
     pixels = np.kron(random.integers(0, 2, (12, 16, 3)) * 150 + 50, np.ones((16, 16, 1)))
     pixels = pixels + random.normal(0, 1, pixels.shape)

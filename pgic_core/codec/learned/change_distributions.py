@@ -41,8 +41,8 @@ _BASE_LEVELS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 14, 22)
 """Likewise: how little base symbols change."""
 _SHIFT_STEP, _UNSHIFTED = 4, 4
 SUMS = 256
-"""Indexes that may follow from z and the ROI map, before they end at that of the last CDF: larger ones count as
-255, from which every mode ends there."""
+"""Indexes that may follow from z and the ROI map before they end at that of the last CDF. Larger ones count
+as 255: from there every mode ends at it."""
 
 
 def difference_frequencies() -> list[NDArray[np.uint32]]:

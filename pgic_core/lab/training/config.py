@@ -96,6 +96,7 @@ class FineArchitecture:
 
 
 _FINE = ("off", "joint", "frozen", "perceptual")
+_TUNE = ("off", "recognition")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +125,11 @@ class Schedule:
         scales: of the smaller copies of each picture; half of all crops come from them.
         fine: ``off``; ``joint``, a fine decoder learns beside the codec; ``frozen``, it learns alone;
             ``perceptual``, a copy of it is tuned for the eye (see :mod:`.perceptual_tuning`).
+        tune: ``off``; ``recognition``, of the codec the encoder alone learns, and a joint fine decoder, both
+            from the features of recognisers as well (see :mod:`.recognition_tuning`).
         low: power that random rates between 0 and 1 are raised to; above 1, low rates come more often.
-        features, adversarial, matching: weights of the perceptual losses; the last is a share of the second.
+        features: weight of the distance between features, of perceptual tuning and of recognisers.
+        adversarial, matching: weights of the other perceptual losses; the last is a share of the first.
         seed: of crops and noise.
     """
 
@@ -147,6 +151,7 @@ class Schedule:
     generated: float = 0.0
     scales: tuple[float, ...] = (0.8, 0.65, 0.5, 0.4)
     fine: str = "off"
+    tune: str = "off"
     low: float = 1.0
     features: float = 1.0
     adversarial: float = 0.02
@@ -165,8 +170,17 @@ class Schedule:
             raise PgiOptionError(
                 f"The curve is cosine or linear; the fine decoder is one of {', '.join(_FINE)}."
             )
+        if self.tune not in _TUNE or (self.tune != "off" and self.fine not in ("off", "joint")):
+            raise PgiOptionError(
+                f"Tune is one of {', '.join(_TUNE)}; beside a tuned encoder, fine is off or joint."
+            )
         if not all(0 < scale < 1 for scale in self.scales):
             raise PgiOptionError("The schedule's scales must lie between 0 and 1.")
+
+    @property
+    def as_files(self) -> bool:
+        """Whether the codec runs as files need it from the first step on: what decodes stays as it is."""
+        return self.fine in ("frozen", "perceptual") or self.tune != "off"
 
     def fraction(self, progress: float, step: int) -> float:
         """The learning rate of a step (from 0) at some progress (0 to 1), as a fraction of its peak."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LARGER", "larger_entry", "load_fine", "write_renderers"]
 
-LARGER = {"fine": False, "perceptual": True}
+LARGER = {"fine": False, "perceptual": True, "recognition": True}
 """Levels that a fine decoder draws, and whether they synthesise detail."""
 
 

@@ -32,7 +32,7 @@ def smoke(
     device: str,
     *,
     start_fine: Path | None = None,
-    features: Path | None = None,
+    features: Sequence[Path] = (),
     compiled: bool = False,
 ) -> Iterator[str]:
     """Measure steps of some stages, with and without integer layers' rounding; nothing is kept.
@@ -70,7 +70,7 @@ def smoke(
 
 
 def _measured(run: TrainingRun) -> Iterator[str]:
-    frozen = run.schedule.fine in ("frozen", "perceptual")
+    frozen = run.schedule.as_files
     for rounding in (True,) if frozen else (False, True):
         if rounding:
             run.grids = run.grids or run.calibrated()

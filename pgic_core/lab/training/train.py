@@ -47,7 +47,7 @@ def train(
     *,
     device: str = "cpu",
     start_fine: Path | None = None,
-    features: Path | None = None,
+    features: Sequence[Path] = (),
     eager: bool = False,
     compiled: bool = False,
     stop: Callable[[], bool] = lambda: False,
@@ -62,7 +62,7 @@ def train(
         todo: the stages, in order; those that are done already are passed over.
         device: ``cpu`` or ``cuda``.
         start_fine: a file whose fine decoder the first of them starts with.
-        features: weights of the network that perceptual tuning compares features of.
+        features: what features are compared of: weights of a network, or recognisers (see TRAINING.md).
         eager: no CUDA graph.
         compiled: have ``torch.compile`` fuse kernels; on ``cuda`` alone.
         stop: asked before each step.
@@ -177,7 +177,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=0.0, help="train for so long, start-up included")
     parser.add_argument("--start", type=Path, help="weights to start from where --out has none")
     parser.add_argument("--start-fine", type=Path, help="likewise, of the fine decoder")
-    parser.add_argument("--features", type=Path, help="weights of the network for perceptual tuning")
+    parser.add_argument(
+        "--features",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="for tuning: weights of a network, or recognisers",
+    )
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so long; to go on later")
     parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
     parser.add_argument("--threads", type=int, default=0, help="of the CPU")

@@ -155,6 +155,7 @@ def pack(
     limits: Sequence[int],
     start: Path | None = None,
     start_fine: Path | None = None,
+    features: Sequence[Path] = (),
     wheels: Sequence[Path] = (),
     options: Sequence[str] = (),
 ) -> list[int]:
@@ -168,6 +169,7 @@ def pack(
         limits: bytes of pictures in each part.
         start: weights of the trainer's ``--start``.
         start_fine: of its ``--start-fine``.
+        features: of its ``--features``.
         wheels: Python packages that the machine has not.
         options: more of the trainer's.
 
@@ -198,6 +200,10 @@ def pack(
         if weights is not None:
             shutil.copyfile(weights, out / "code" / f"{option[2:]}.pt")
             line += [option, f"{option[2:]}.pt"]
+    for file in features:
+        shutil.copy(file, out / "code")
+    if features:
+        line += ["--features", *(file.name for file in features)]
     for wheel in wheels:
         (out / "wheels").mkdir(exist_ok=True)
         shutil.copy(wheel, out / "wheels")
@@ -232,6 +238,9 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--start", type=Path, help="weights to start from")
     parser.add_argument("--start-fine", type=Path, help="likewise, of the fine decoder")
+    parser.add_argument(
+        "--features", type=Path, nargs="+", default=[], help="what features are compared of, for tuning"
+    )
     parser.add_argument("--wheel", type=Path, action="append", default=[], help="package to carry along")
     given = parser.parse_args(arguments[:at])
     try:
@@ -243,6 +252,7 @@ def main(arguments: list[str] | None = None) -> None:
             limits=[int(budget * _MIB) for budget in given.budget],
             start=given.start,
             start_fine=given.start_fine,
+            features=given.features,
             wheels=given.wheel,
             options=arguments[at + 1 :],
         )

@@ -21,10 +21,11 @@ from .integer_layers import CALIBRATION_CROPS, CALIBRATION_SIDE, calibrate, grid
 from .klt_start import start_from_klt
 from .networks import Codec
 from .perceptual_tuning import FeatureNetwork, PerceptualStep
+from .recognition_tuning import RecogniserFeatures, RecognitionStep
 from .training_step import CaptureError, TrainingStep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -56,9 +57,10 @@ FIELDS = (
     "adversarial",
     "matching",
     "critic",
+    "fine_features",
 )
 """Columns of the log."""
-_SHOWN = ("loss", "bpp", "psnr", "fine_psnr", "features", "adversarial", "critic")
+_SHOWN = ("loss", "bpp", "psnr", "fine_psnr", "features", "fine_features", "adversarial", "critic")
 _LOG_EVERY = 100  # steps
 _SAVE_EVERY = 90.0  # seconds
 _KLT_PATCHES = 600
@@ -144,7 +146,7 @@ class TrainingRun:
         out: folder of checkpoints and the log.
         start: where the stage starts if nothing of it is there yet; None for new networks.
         start_fine_from: a file whose fine decoder it starts with, in place of that of ``start``.
-        features: weights of the network that perceptual tuning compares features of.
+        features: what features are compared of: weights of a network, or recognisers (see TRAINING.md).
         eager: no CUDA graph.
         compiled: have ``torch.compile`` fuse the kernels of the fine decoder; on ``cuda`` alone.
         began: when the work for this stage began in this process, of ``time.monotonic``.
@@ -160,7 +162,7 @@ class TrainingRun:
         *,
         start: Path | None,
         start_fine_from: Path | None = None,
-        features: Path | None = None,
+        features: Sequence[Path] = (),
         eager: bool = False,
         compiled: bool = False,
         began: float | None = None,
@@ -171,10 +173,10 @@ class TrainingRun:
         self._log = out / "log.csv"
         state = load_state(self._resume) if self._resume.exists() else None
         weights = first_weights(config, stage, start, sampler) if state is None else _unfinished(state)
-        frozen = self.schedule.fine in ("frozen", "perceptual")
+        frozen = self.schedule.as_files
         if frozen:
             if start is None and state is None:
-                raise PgiOptionError("A fine decoder cannot learn beside new networks that stay as they are.")
+                raise PgiOptionError("Nothing can be tuned beside new networks that stay as they are.")
             # As the exporter rounds them, so that latents are those of files.
             weights = replace(
                 weights, codec=Codec.of(weights.config.architecture, halved(weights.codec.state_dict()))
@@ -210,18 +212,24 @@ class TrainingRun:
         return net
 
     def _step(
-        self, weights: Weights, start_fine_from: Path | None, features: Path | None, *, eager: bool
+        self, weights: Weights, start_fine_from: Path | None, features: Sequence[Path], *, eager: bool
     ) -> TrainingStep:
         """The networks that learn, with their buffers."""
         device, fine = self.sampler.pictures.device, self._fine(weights, start_fine_from)
+        if self.schedule.tune == "recognition":
+            if not features:
+                raise PgiOptionError("Tuning for recognition needs --features, ONNX files of recognisers.")
+            crop = self.schedule.crop
+            seen = RecogniserFeatures(features, torch.zeros(self.schedule.batch, 3, crop, crop))
+            return RecognitionStep(weights.codec, fine, seen, self.schedule, device, eager=eager)
         if self.schedule.fine != "perceptual":
             return TrainingStep(weights.codec, fine, self.schedule, device, eager=eager)
-        if fine is None or features is None:
-            raise PgiOptionError("Perceptual tuning needs --features, the weights of a network.")
+        if fine is None or len(features) != 1:
+            raise PgiOptionError("Perceptual tuning needs --features, the weights of one network.")
         perceptual = copy.deepcopy(fine)
         if weights.perceptual is not None:
             perceptual.load_state_dict(fine_weights(perceptual, weights.perceptual))
-        network = FeatureNetwork(load_state(features))
+        network = FeatureNetwork(load_state(features[0]))
         return PerceptualStep(weights.codec, fine, perceptual, network, self.schedule, device, eager=eager)
 
     @property
@@ -271,7 +279,7 @@ class TrainingRun:
     def _enter_phase(self, progress: float) -> None:
         """Drop symbols, and round as integer layers do, from where the schedule says."""
         left = 1 - progress
-        frozen = self.schedule.fine in ("frozen", "perceptual")
+        frozen = self.schedule.as_files
         if not self.grids and (left <= self.schedule.integer or frozen):
             self.grids = self.calibrated()
         self.step.enter(drop=left <= self.schedule.drop or frozen, grids=self.grids)

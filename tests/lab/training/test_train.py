@@ -135,7 +135,7 @@ def test_what_perceptual_tuning_needs_and_leaves(root: Path, tmp_path: Path) -> 
     torch.save(weights, tmp_path / "features.pt")
     out = tmp_path / "second"
     job = [train.Job(0, stage, start)]
-    assert train.train(CONFIG, root, out, job, features=tmp_path / "features.pt")
+    assert train.train(CONFIG, root, out, job, features=[tmp_path / "features.pt"])
     before, after = averages(start), averages(out / "checkpoint.pt")
     assert same(before, after)  # codec and fine decoder
     tuned = load_weights(out / "checkpoint.pt").perceptual
