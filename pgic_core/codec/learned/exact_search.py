@@ -45,9 +45,6 @@ get beyond the first batch."""
 _MOST, _MOST_SHARE = 30, 1 / 64
 """At most so many cores, or this share of all of them, are tried: that takes about a seventh of the time of
 coding. Where more promise something, as in screenshots, half of them are a sample of the rest."""
-_MOSTLY_TAKEN = 0.5
-"""If a smaller share of the suspected blocks of that sample gave exact ones, the rest is left to the model: in
-busy photographs hardly any do."""
 _MODEL_BITS = 0.5
 """The share of the model's bits that a block without loss saves; the blocks around it still take theirs."""
 _ROUNDS = 2
@@ -126,9 +123,8 @@ class ExactSearch:
         tried[np.linspace(0, len(cores) - 1, count).astype(np.intp)] = True
         suspected = _blocks_of(found.bits, cores[tried]) > 0
         errors = self._try(found, cores[tried], quality)
-        taken = _blocks_of(found.gain, cores[tried])[suspected] > 0
-        if not len(taken) or taken.mean() < _MOSTLY_TAKEN:
-            return
+        if _blocks_of(found.gain, cores[tried]).any((1, 2)).mean() < _LEAST_YIELD:
+            return  # as where all are tried: what promises less gives less
         share = np.median(errors[suspected] / _blocks_of(lost, cores[tried])[suspected])
         places = _places(found.bits, cores[~tried])
         self._guess(found, places, share * lost[*places.T], self.model.error_weight(quality))
