@@ -28,6 +28,7 @@ __all__ = [
     "PREVIEW_FACTOR",
     "PREVIEW_SCALES",
     "QUALITIES",
+    "RECOGNITION",
     "SCALES",
     "DecodeOptions",
     "Level",
@@ -63,7 +64,8 @@ PREVIEW = "preview"
 FAST = "fast"
 FINE = "fine"
 ADAPTIVE = "adaptive"
-LEVELS: tuple[Level, ...] = (PREVIEW, FAST, FINE, ADAPTIVE, "perceptual", "recognition")
+RECOGNITION = "recognition"
+LEVELS: tuple[Level, ...] = (PREVIEW, FAST, FINE, ADAPTIVE, "perceptual", RECOGNITION)
 """The levels that have a meaning of their own; a model need not have all of them.
 
 "fast" gives every pixel; "preview" one for each 8 x 8 from a prefix of the file; "fine" every pixel through a

@@ -40,6 +40,8 @@ PARSERS = (
     "codec/learned/exact_layer.py",
     "codec/learned/tile_symbol_reader.py",
     "codec/learned/change_map.py",
+    "codec/learned/change_rows.py",
+    "codec/learned/position_states.py",
     "codec/learned/change_stream.py",
     "codec/learned/change_symbols.py",
     "codec/learned/change_image.py",

@@ -86,7 +86,7 @@ def test_previews_and_windows_read_little_more(keys: Keys) -> None:
     for y in range(3):
         for x in range(4):
             photo.paste(tile.rotate(90 * (x + y)), (512 * x, 512 * y))
-    plain = pgic_core.encode(photo, quality=50)
+    plain = pgic_core.encode(photo, quality=60)
     locked = sealed(plain, keys.full.public)
     assert len(locked) < 1.01 * len(plain)
     assert bytes_read(locked, keys.full, level="preview") < bytes_read(plain, level="preview") + 900

@@ -39,7 +39,7 @@ class SymbolRows:
     Attributes:
         index: int64 ``(n,)``, flat positions of the active symbols in ``(line, z row, z column)``. They are
             sorted by CDF row and ascending within a row: the order of coding.
-        counts: int64 ``(ROWS,)``, the number of active symbols of each CDF row.
+        counts: int64 ``(ROWS,)``, or more in change frames, the number of active symbols of each CDF row.
     """
 
     index: NDArray[np.int64]

@@ -123,6 +123,8 @@ class ExactSearch:
         tried[np.linspace(0, len(cores) - 1, count).astype(np.intp)] = True
         suspected = _blocks_of(found.bits, cores[tried]) > 0
         errors = self._try(found, cores[tried], quality)
+        if _blocks_of(found.gain, cores[tried]).any((1, 2)).mean() < _LEAST_YIELD:
+            return  # as where all are tried: what promises less gives less
         share = np.median(errors[suspected] / _blocks_of(lost, cores[tried])[suspected])
         places = _places(found.bits, cores[~tried])
         self._guess(found, places, share * lost[*places.T], self.model.error_weight(quality))

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...api import encode, open_file
 from ...errors import PgiUnsupportedError
-from ...options import FAST
+from ...options import FAST, RECOGNITION
 from .metrics import bits_per_pixel, psnr
 from .perceptual_distances import StLpips, has_st_lpips
 from .printed_tables import new_table
@@ -143,11 +143,13 @@ def _middle(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _shown(data: bytes) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """Levels that show every pixel, and "fast" with an unsharp mask."""
+    """Levels that show every pixel to people, and "fast" with an unsharp mask."""
     from PIL import Image, ImageFilter
 
     with open_file(data) as file:
-        found = [r.level for r in file.info().renderers if r.scale == 1 and r.level != FAST]
+        found = [
+            r.level for r in file.info().renderers if r.scale == 1 and r.level not in (FAST, RECOGNITION)
+        ]
         fast = file.decode()
         yield FAST, fast
         yield SHARPENED, np.asarray(Image.fromarray(fast).filter(ImageFilter.UnsharpMask(**_MASK)))

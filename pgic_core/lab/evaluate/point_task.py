@@ -10,6 +10,7 @@ import numpy as np
 
 from ...errors import PgiError
 from ...models import default_model
+from ...options import RECOGNITION
 from ..bench.metrics import bits_per_pixel, ms_ssim, psnr, ssim, ssim_region_product
 from ..bench.peer_codecs import find_codec
 from ..bench.perceptual_distances import StLpips, gmsd
@@ -164,6 +165,8 @@ class PointTask:
                 yield self._point(self.codec, quality, len(data), encoding, decoded, decoding, measure)
                 continue
             for renderer in default_model().renderers:
+                if renderer.level == RECOGNITION:
+                    continue  # it is for machines, and the section on recognition measures it
                 with costing() as decoding:
                     decoded = _drawn(data, renderer)
                 base = (renderer.level, renderer.scale) == (BASE_LEVEL, 1)
