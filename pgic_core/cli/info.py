@@ -166,7 +166,7 @@ def _of_picture(facts: FileInfo) -> Iterator[tuple[str, str]]:
     yield "codec", codec
     for renderer in facts.renderers:
         reduced = f" at 1/{renderer.scale}" if renderer.scale > 1 else ""
-        remark = ", synthesises detail: for viewing, never as evidence" if renderer.synthesised else ""
+        remark = ", synthesises detail: never evidence" if renderer.synthesised else ""
         yield "level", f"{renderer.level}{reduced}, renderer {renderer.digest[:16]}{remark}"
     yield from _exceptions(facts)
     if facts.tiles:
