@@ -12,7 +12,7 @@ from ..container import BlockType
 from ..errors import PgiFormatError, PgiOptionError, PgiUnsupportedError
 from ..limits import Limits
 from ..security.reader_unlocking import open_reader, verify_sealed
-from ..security.signatures.signature_info import require_place, require_trusted
+from ..security.signatures.signature_info import placed, require_trusted
 from .file_info_reading import describe
 from .pgi_file_frames import FramedFile
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..options import Progress, Window
     from ..security.keyring import KeysLike
     from ..security.signatures import SignatureInfo
+    from ..security.signatures.signed_statement import FramePlace
     from .file_info import FileInfo
 
 __all__ = ["PgiFile"]
@@ -212,12 +213,21 @@ class PgiFile(FramedFile, Closing):
                 signatures = frame.verify(trust, crls)
             except (PgiFormatError, PgiUnsupportedError) as error:
                 raise type(error)(f"Frame {number}: {error}") from error
-            require_place(signatures, FramePlace(number, record.duration, before))
-            found += signatures
+            found += self._placed(signatures, FramePlace(number, record.duration, before), trust is not None)
             before = sequence.chain_after(before, record)
             if progress is not None:
                 progress((number + 1) / self.n_frames)
         return tuple(found)
+
+    @staticmethod
+    def _placed(found: Sequence[SignatureInfo], place: FramePlace, trust: bool) -> tuple[SignatureInfo, ...]:
+        """Signatures of a frame, held against where it stands; one that is trusted must be left."""
+        known = placed(found, place)
+        try:
+            require_trusted(known, trust=trust)
+        except (PgiFormatError, PgiUnsupportedError) as error:
+            raise type(error)(f"Frame {place.number}: {error}") from error
+        return known
 
     def _verify_features(self) -> None:
         # Not imported for those who have none.
