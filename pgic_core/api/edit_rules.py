@@ -37,7 +37,7 @@ class Signatures(Enum):
     KEPT = auto()
     """It is refused if there are later ones."""
     RENEWED = auto()
-    """Likewise, but it signs the frames that it edits; that their older signatures are superseded is said."""
+    """Likewise; but it signs the frames that it edits, and what they had is superseded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ def edit_file(
     change: Change,
     *,
     signatures: Signatures,
+    advice: str = "Do this before you sign.",
     target: str | os.PathLike[str] | None = None,
     frames: FramesLike = None,
     keys: KeysLike | None = None,
@@ -42,6 +43,7 @@ def edit_file(
         source: the file; a path if it is edited in place. Then no frame can be appended meanwhile.
         change: edits one picture or frame.
         signatures: what becomes of them.
+        advice: what to do where they must be kept, and would not be.
         target: the file to make or replace; None for the source.
         frames: of a sequence.
         keys: that open the file, as of :func:`~pgic_core.open_file`.
@@ -75,7 +77,7 @@ def edit_file(
         if target is None or _is_same(source, target):
             stack.enter_context(open_locked(path))
             reader = stack.enter_context(PgiReader(path, limits))
-        edit = FrameEdits(path, SequenceReader(reader), frames, change, signatures, keys, locked)
+        edit = FrameEdits(path, SequenceReader(reader), frames, change, signatures, keys, locked, advice)
         edit.write(replace=replace, progress=progress)
 
 

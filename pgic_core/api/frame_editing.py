@@ -43,6 +43,7 @@ class FrameEdits:
         signatures: what becomes of them.
         keys: of the frames.
         locked: do not open what is encrypted.
+        advice: what to do where signatures must be kept, and would not be.
 
     Raises:
         PgiOptionError: there are no such frames.
@@ -57,6 +58,7 @@ class FrameEdits:
         signatures: Signatures,
         keys: KeysLike | None,
         locked: bool,
+        advice: str,
     ) -> None:
         self._path = path
         self._sequence = sequence
@@ -65,6 +67,7 @@ class FrameEdits:
         self._signatures = signatures
         self._keys = keys
         self._locked = locked
+        self._advice = advice
         self._any = False
 
     def write(self, *, replace: bool, progress: Progress | None) -> None:
@@ -112,38 +115,25 @@ class FrameEdits:
         Raises:
             PgiOptionError: signatures would break that should not.
         """
-        own = [first] if self._signatures is Signatures.BROKEN else []
-        signed = list(self._signed_from(own[0] if own else first + 1))
+        own = self._signatures is Signatures.BROKEN
+        signed = list(self._signed_from(first if own else first + 1))
+        if self._signatures is Signatures.RENEWED:
+            signed = [number for number in signed if number not in self._numbers]
         if not signed:
             return
-        names = frame_names(signed)
-        if self._signatures is Signatures.KEPT:
-            raise PgiOptionError(
-                f"It would break the signatures of {names}, which also sign how the frames before are "
-                "stored. Do this before you sign."
-            )
-        if self._signatures is not Signatures.RENEWED:
-            warn_of(
-                f"{self._path}: the change breaks the signatures of {names}, which also sign all frames "
-                f"before; 'pgic sign --frames {signed[0]}:' adds new ones."
-            )
-            return
-        others = [number for number in signed if number not in self._numbers]
-        if others:
-            raise PgiOptionError(
-                f"It would break the signatures of {frame_names(others)}, which also sign all frames before. "
-                f"Sign these frames too (--frames {first}:)."
-            )
+        broken = f"the signatures of {frame_names(signed)}, which also sign how the frames before are stored"
+        if self._signatures in (Signatures.KEPT, Signatures.RENEWED):
+            raise PgiOptionError(f"It would break {broken}. {self._advice}")
         warn_of(
-            f"{self._path}: the older signatures of {names} also sign how the frames before were stored; "
-            "now they count as those of an earlier state."
+            f"{self._path}: the change breaks {broken}; "
+            f"'pgic sign --renew --frames {signed[0]}:' adds new ones."
         )
 
     def _signed_from(self, first: int) -> Iterator[int]:
         """Numbers of the signed frames from one on."""
         for number in range(first, len(self._sequence)):
             record = self._sequence.record(number)
-            if record.kind is not FrameKind.SHORT_CHANGE and has_signatures(
-                self._sequence.open_frame(record)
-            ):
+            if record.kind is FrameKind.SHORT_CHANGE:  # which has no security block
+                continue
+            if has_signatures(self._sequence.open_frame(record, quiet=True)):
                 yield number

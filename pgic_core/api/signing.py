@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 __all__ = ["add_timestamp", "check_proof", "sign", "timestamp_request"]
 
 _CHUNK = 1 << 20
+_KEEP = (
+    "Sign the last frame alone (--frame -1): that signs all frames before, too. Or renew signatures that do "
+    "not hold any more (--renew)."
+)
+_RENEW_ALL = "Renew these, too."
 
 
 def sign(
@@ -36,6 +41,7 @@ def sign(
     *,
     original: str | os.PathLike[str] | None = None,
     frames: FramesLike = None,
+    renew: bool = False,
     keys: KeysLike | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
@@ -50,13 +56,12 @@ def sign(
         key: that signs.
         original: the camera's file, whose SHA-256 is signed too; of one picture or frame.
         frames: those of a sequence that are signed: a number, which counts from the end if it is negative,
-            or a slice; None for all. Signed frames behind the first of them must be among them.
+            or a slice; None for all. The signature of the last frame covers all others too.
+        renew: supersede signatures of frames of a sequence that no longer hold. All signed frames behind the
+            first of ``frames`` must be among these.
         keys: for an encrypted file, as of :class:`.PgiFile`; they must open it in full.
         limits: what the file may ask for.
         progress: called with the share of the frames that are done, 0 to 1.
-
-    Warns:
-        PgiWarning: frames of a sequence were signed, and their older signatures are superseded.
 
     Raises:
         PgiOptionError: there are no such frames, or signatures of frames behind them would break.
@@ -85,7 +90,8 @@ def sign(
         edit_file(
             path,
             change,
-            signatures=Signatures.RENEWED,
+            signatures=Signatures.RENEWED if renew else Signatures.KEPT,
+            advice=_RENEW_ALL if renew else _KEEP,
             frames=frames,
             keys=keys,
             limits=limits,
