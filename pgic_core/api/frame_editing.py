@@ -104,7 +104,8 @@ class FrameEdits:
             unlock(reader, self._keys)
         place = FramePlace(record.number, record.duration, before)
         pieces = self._change(FrameToEdit(reader, record.number, place))
-        return None if pieces is None else b"".join(pieces)
+        edited = data if pieces is None else b"".join(pieces)
+        return None if edited == data else edited
 
     def _tell_of_signatures(self, first: int) -> None:
         """Warn of signatures that break, or refuse to go on.
