@@ -46,7 +46,7 @@ def still_file(file: PgiFile, number: int) -> bytes:
         return reader.source.read_at(0, reader.size) if secured else b"".join(recompressed(reader, {}))
     if reader.header.image.encrypted:
         raise PgiUnsupportedError(
-            f"Frame {number} is an encrypted change frame, which is no picture; 'pgic decrypt' the file first."
+            f"Frame {number} is an encrypted change frame, and no picture; 'pgic decrypt' the file first."
         )
     if secured:
         warn_of(f"Frame {number} is signed as a change; the picture that is made of it is not signed.")
