@@ -300,7 +300,7 @@ def test_thumbnail_is_made_of_the_preview(codec: Codec):
 
 
 def test_a_thumbnail_of_a_sixth_is_made_of_the_larger_preview(photo: Image.Image):
-    """As good as one of the whole picture, of the first bytes of the file."""
+    """Within two levels of one of the whole picture, and of the first bytes of the file."""
     original = Image.fromarray(skimage.data.coffee())
     data = save(original, quality=80).getvalue()
     with open_file(data) as file:
@@ -311,7 +311,7 @@ def test_a_thumbnail_of_a_sixth_is_made_of_the_larger_preview(photo: Image.Image
         image.thumbnail((96, 96))
         assert (image._level, image._scale) == ("preview", 4)
         whole.thumbnail((96, 96))
-        assert np.abs(np.asarray(image, float) - np.asarray(whole)).mean() < 1.5
+        assert np.abs(np.asarray(image, float) - np.asarray(whole)).mean() < 2
     for size, level in (((150, 100), "fast"), ((100, 66), "preview"), ((99, 66), "preview")):
         with Image.open(io.BytesIO(data)) as image:
             image.draft(None, size)
