@@ -243,8 +243,12 @@ class SequenceReader:
                 return
             record = self._following(record)
 
-    def _checked_records(self) -> Iterator[Record]:
-        """As :meth:`records`, and checked against all that they lead to."""
+    def checked_records(self) -> Iterator[Record]:
+        """As :meth:`records`, and checked against all that they lead to.
+
+        Raises:
+            PgiFormatError: one breaks rule Q3, Q4 or Q5.
+        """
         ancestors: list[Record] = []  # those that jumps lead to, one after the other
         for record in self.records():
             while ancestors and ancestors[-1].number != record.jump_number:
@@ -265,7 +269,7 @@ class SequenceReader:
             PgiTruncatedError: the file ends too early.
         """
         chain = NO_CHAIN
-        for record in self._checked_records():
+        for record in self.checked_records():
             chain = self.chain_after(chain, record)
             self.open_frame(record, quiet=True).verify_bytes()
         image = self._reader.header.image

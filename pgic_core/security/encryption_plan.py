@@ -44,13 +44,16 @@ def sealed_parts(plan: PayloadPlan, *, pad: bool) -> list[ListedPart]:
     return parts + _padding(parts) if pad else parts
 
 
-def fitted(plan: PayloadPlan, recipients: Sequence[Recipient], *, lossless: bool) -> list[Recipient]:
+def fitted(
+    plan: PayloadPlan, recipients: Sequence[Recipient], *, lossless: bool, change: bool = False
+) -> list[Recipient]:
     """Recipients with tiers that a picture has.
 
     Args:
         plan: of the picture.
         recipients: as they are asked for.
         lossless: whether a preview can be stored beside it.
+        change: whether it is a change frame.
 
     Raises:
         PgiOptionError: one asks for a tier that the picture does not have, and for no other.
@@ -60,6 +63,11 @@ def fitted(plan: PayloadPlan, recipients: Sequence[Recipient], *, lossless: bool
         missing[Tier.PREVIEW] = "A picture of another codec does not have the tier preview."
     if not plan.regional:
         missing[Tier.REGIONS] = "Only a learned picture with regions of interest has the tier regions."
+    if change:
+        missing[Tier.PREVIEW] = missing[Tier.REGIONS] = (
+            "A change frame has the tiers metadata and full alone. 'pgic split' makes pictures of frames, "
+            "which can have all tiers."
+        )
     found = []
     for recipient in recipients:
         while recipient.tier in missing:
