@@ -83,6 +83,8 @@ class FrameEdits:
         with contextlib.suppress(_Unchanged), atomic_file(self._path, replace=replace) as out:
             if not edit_sequence(self._sequence, out, self._edit, progress):
                 raise _Unchanged
+            if unfinished := self._sequence.unfinished_bytes:
+                warn_of(f"{self._path}: {unfinished:,} bytes of a frame that was not finished are left out.")
 
     def _edit(self, record: Record, before: bytes) -> bytes | None:
         """The new file of a frame, or None."""

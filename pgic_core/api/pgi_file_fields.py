@@ -16,11 +16,11 @@ from ..container import (
     upright_size,
 )
 from ..security.reader_unlocking import tier_of
-from .coded_image_opening import open_coded
+from .coded_image_opening import FrameReference, open_coded
 from .side_data import SideData
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -39,12 +39,10 @@ class StoredFields:
     Args:
         reader: of the container.
         limits: what the file may ask for.
-        reference: of a change frame, what gives the picture that it changes.
+        reference: of a change frame, what it needs of frames before.
     """
 
-    def __init__(
-        self, reader: PgiReader, limits: Limits, reference: Callable[[], CodedImage] | None = None
-    ) -> None:
+    def __init__(self, reader: PgiReader, limits: Limits, reference: FrameReference | None = None) -> None:
         self._reader = reader
         self._limits = limits
         self._reference = reference

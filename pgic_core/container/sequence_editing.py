@@ -87,7 +87,10 @@ def edit_sequence(
         if progress is not None:
             progress((record.number + 1) / count)
     if chain != sequence.reader.header.image.sha256:
-        raise PgiChecksumError("The sequence is damaged: the chain of its frames does not match.")
+        raise PgiChecksumError(
+            "The sequence is damaged: the chain of its frames does not match. 'pgic repair' restores frames "
+            "that have parity."
+        )
     return copy.edited
 
 

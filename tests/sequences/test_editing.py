@@ -22,7 +22,7 @@ from pgic_core.container.sequence_appending import SequenceAppender, begin_seque
 from pgic_core.container.sequence_editing import edit_sequence, standalone
 from pgic_core.container.sequence_reader import SequenceReader
 from pgic_core.container.sequence_records import FrameKind, Record
-from pgic_core.errors import PgiChecksumError, PgiInputError, PgiOptionError
+from pgic_core.errors import PgiChecksumError, PgiInputError, PgiOptionError, PgiWarning
 
 from ..container.sequences import still
 from .conftest import FRAMES
@@ -118,6 +118,15 @@ def test_annotations_belong_to_frames(copy: Path) -> None:
         assert [len(each.annotations) for each in file.frames()] == [0, 1, 2, 0, 0]
     assert "crack" in pgic("meta", "show", copy, "--frame", 1).output
     assert "crack" not in pgic("meta", "show", copy).output
+
+
+def test_a_frame_that_was_not_finished_is_left_out(copy: Path) -> None:
+    copy.write_bytes(copy.read_bytes() + b"half a frame")
+    with pytest.warns(PgiWarning, match="12 bytes of a frame that was not finished are left out"):
+        pgic_core.set_metadata(copy, metadata={"device_id": "x"}, frames=1)
+    with PgiFile(copy) as file:
+        file.verify()
+        assert (file.n_frames, file.unfinished_bytes) == (FRAMES, 0)
 
 
 def test_an_edited_sequence_goes_on(copy: Path) -> None:
