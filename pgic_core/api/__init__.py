@@ -1,14 +1,14 @@
 """The Python API: encode pictures to files, decode files, and read what they say.
 
 **Encoding** has three steps (``encoding``): prepare, code, wrap. ``preparing`` takes the arguments,
-``picture_coding`` codes, and ``codec_choice`` chooses the codec. ``sequence_writing`` takes frame by frame, and
-``change_coding`` says which are key frames.
+``picture_coding`` codes, and ``codec_choice`` chooses the codec. ``sequence_writing`` takes frame by frame,
+and ``change_coding`` says which are key frames.
 
 **Decoding**: ``pgi_file`` is an open file. It builds on ``pgi_file_pixels``, which decodes, and that on
 ``pgi_file_fields``, which reads what stands beside the pixels.
 
-**Editing**: ``file_editing`` and ``frame_editing`` change what stands beside the pixels of a file or of frames,
-under the ``edit_rules``. What photos of other formats are is known to :mod:`pgic_core.photos`.
+**Editing**: ``file_editing`` and ``frame_editing`` change what stands beside the pixels of a file or of
+frames, under the ``edit_rules``. What photos of other formats are is known to :mod:`pgic_core.photos`.
 """
 
 from ..photos.side_data import PngText, SideData
