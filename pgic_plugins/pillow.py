@@ -294,7 +294,7 @@ class PgiImageFile(ImageFile.ImageFile):
             self.im = picture.to_pil().im
             if picture.sample_format.bits == 16 and len(self.getbands()) > 1:
                 # Not imported for pictures that Pillow holds as they are.
-                from pgic_core.api.conversion_losses import report
+                from pgic_core.photos.conversion_losses import report
 
                 name = os.path.basename(os.fsdecode(self.filename)) or "The picture"
                 report(name, ["has samples of 16 bits, of which Pillow holds 8"])

@@ -8,7 +8,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from ..errors import PgiWarning
-from .conversion_losses import callers_level
+from ..photos.conversion_losses import callers_level
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

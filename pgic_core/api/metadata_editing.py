@@ -10,15 +10,15 @@ from ..audit.logged_facts import path_of
 from ..camera import DEVICE_PARAMETERS, LOCATION_PARAMETERS, orientation_of, orientation_only
 from ..container import KEEP, ExtensionKey, Keep, Metadata
 from ..errors import PgiOptionError
+from ..photos.metadata_from_exif import follow, metadata_from_photo
+from ..photos.photo_cropping import side_without_pictures
+from ..photos.photo_privacy import hides_place, without_maker, without_place, without_thumbnails
+from ..photos.side_data import SideData
 from ..security.reader_unlocking import rewritten
 from .edit_rules import Signatures
 from .file_editing import edit_file
 from .metadata_arguments import annotations_to_value, exif_to_bytes, merge_metadata, vendor_fields
-from .metadata_from_exif import follow, metadata_from_photo
 from .pgi_file import PgiFile
-from .photo_cropping import side_without_pictures
-from .photo_privacy import hides_place, without_maker, without_place, without_thumbnails
-from .side_data import SideData
 
 if TYPE_CHECKING:
     import os

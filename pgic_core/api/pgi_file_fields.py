@@ -15,9 +15,9 @@ from ..container import (
     strategy_from_map,
     upright_size,
 )
+from ..photos.side_data import SideData
 from ..security.reader_unlocking import tier_of
 from .coded_image_opening import FrameReference, open_coded
-from .side_data import SideData
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -60,7 +60,7 @@ def still_file(file: PgiFile, number: int) -> bytes:
 def _picture(coded: CodedImage) -> tuple[Compression, list[bytes]]:
     """A change frame, coded as a picture."""
     # Not imported for key frames.
-    from ..codec.learned.change_to_still import still_of
+    from ..codec.change.still_from_change import still_of
 
     try:
         return Compression.LEARNED, join_alpha(still_of(coded), [])

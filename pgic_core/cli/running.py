@@ -86,7 +86,7 @@ class Losses:
         """
         if not losses:
             return
-        from ..api.conversion_losses import sentence
+        from ..photos.conversion_losses import sentence
 
         if self._strict:
             raise PgiInputError(f"With --strict nothing may be lost: {sentence('it', losses)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pgic_core.codec.learned.change_stream import parse_change
+from pgic_core.codec.change.stream import parse_change
 from pgic_core.codec.tiles_and_windows import Grid
 from pgic_core.errors import PgiChecksumError, PgiFormatError
 from pgic_core.limits import Limits

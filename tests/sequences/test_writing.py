@@ -12,7 +12,7 @@ from skimage import data
 
 import pgic_core
 from pgic_core import Limits, PgiFile, SequenceWriter
-from pgic_core.codec.learned.change_image import ChangeImage
+from pgic_core.codec.change.change_image import ChangeImage
 from pgic_core.codec.sequence.scene import Scene
 from pgic_core.errors import PgiInputError, PgiOptionError, PgiUnsupportedError, PgiWarning
 from pgic_core.features import read_features
