@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import math
 import os
@@ -14,7 +15,7 @@ from ..closing_on_exit import Closing
 from ..container import BlockType, Compression, PgiReader, atomic_write
 from ..container.sequence_appending import SequenceAppender, begin_sequence
 from ..container.sequence_reader import NO_CHAIN
-from ..errors import PgiOptionError, PgiUnsupportedError
+from ..errors import PgiInputError, PgiOptionError, PgiUnsupportedError
 from ..limits import Limits
 from ..options import DEFAULT_KEY_DISTANCE, thread_count
 from ..photos.conversion_losses import report
@@ -338,8 +339,11 @@ def _duration(durations: float | Sequence[float | None] | None, number: int) -> 
 
 
 def _check_target(target: object) -> None:
-    """Raise unless a file object can hold a sequence."""
+    """Raise unless a file or file object can hold a sequence."""
     if isinstance(target, (str, os.PathLike)):
+        if not os.path.isdir(os.path.dirname(os.fspath(target)) or "."):  # before any picture is coded
+            reason = "The file cannot be written, because the folder does not exist"
+            raise PgiInputError(errno.ENOENT, reason, os.fspath(target))
         return
     able = (getattr(target, name, bool)() for name in ("readable", "writable", "seekable"))
     if isinstance(target, io.TextIOBase) or not all(able):

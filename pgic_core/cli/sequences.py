@@ -17,7 +17,7 @@ from .file_options import run_options, strict_option
 from .key_options import recipient_options
 from .paths import STREAM, Source, Target, claim
 from .photo_io import open_photo, photo_sources
-from .running import Losses, Run
+from .running import Losses, Run, naming
 from .signing_options import signing_options
 
 if TYPE_CHECKING:
@@ -122,7 +122,9 @@ def write_frames(
             return
     from ..api import SequenceWriter
 
-    with SequenceWriter(output, key_distance=frames.key_distance, sync=False, **options) as writer:
+    with naming(output):
+        writer = SequenceWriter(output, key_distance=frames.key_distance, sync=False, **options)
+    with writer:
         _append_all(writer, sources, frames, run, losses, output)
 
 
@@ -173,7 +175,9 @@ def append(
     run = Run.plan(1, running)
     losses = Losses(strict=strict, quiet=run.quiet)
     options = {**options, "threads": run.threads}
-    with SequenceWriter(sequence, append=True, key_distance=key_distance, **options) as writer:
+    with naming(sequence):
+        writer = SequenceWriter(sequence, append=True, key_distance=key_distance, **options)
+    with writer:
         frames = FrameOptions(True, key_distance, duration)
         _append_all(writer, sources, frames, run, losses, sequence, unread)
 

@@ -172,7 +172,7 @@ def test_what_makes_a_key_frame(tmp_path: Path, options: dict[str, Any]) -> None
         writer.append(frame(0, moving=False))
         assert not writer.append(frame(1, moving=False)).key
         if "image_type" in options:
-            with pytest.raises(PgiOptionError, match="same image_type"):
+            with pytest.raises(PgiOptionError, match="same kind"):
                 writer.append(frame(2, moving=False), **options)
         else:
             assert writer.append(frame(2, moving=False), **options).key
@@ -377,7 +377,7 @@ def test_a_frame_that_does_not_fit_leaves_the_sequence_as_it_was(site: Path, tmp
     with SequenceWriter.open(path) as writer:
         with pytest.raises(PgiOptionError, match="same width: 320 pixels, not 319"):
             writer.append(frame(0)[:, 1:])
-        with pytest.raises(PgiOptionError, match="same color_depth"):
+        with pytest.raises(PgiOptionError, match="same depth"):
             writer.append(frame(0).astype(np.uint16))
         assert path.read_bytes() == site.read_bytes()
         assert not writer.append(frame(FRAMES)).key
