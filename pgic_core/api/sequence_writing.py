@@ -24,6 +24,7 @@ from .change_coding import FrameCoder
 from .coded_image_opening import open_coded
 from .encode_request import EncodeOptions, EncodeRequest
 from .frame_access import FrameAccess
+from .frame_openers import openers_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -85,7 +86,8 @@ class SequenceWriter(Closing):
             is not there is made.
         key_distance: 1 to 1024, the most change frames between any frame and its key frame. More make a
             smaller file, and a frame takes longer to open. The default is 64, or what the file says.
-        keys: of a sequence whose last frame is encrypted; without one the next is a key frame.
+        keys: of a sequence whose last frame is encrypted; without one the next is a key frame. So it is if
+            the frame is for somebody who cannot open the last one.
         sync: have the disk store each frame before :meth:`append` returns.
         options: of :func:`pgic_core.encode`, for every frame. Where nothing is said of size and loss, what is
             appended to a file has the quality of its last frame.
@@ -263,7 +265,7 @@ class SequenceWriter(Closing):
             last = open_coded(frame, self._limits, reference)
         except PgiUnsupportedError:  # encrypted, or by a codec or model that is not here
             return
-        self._coder.start(last, thread_count(self._options.get("threads")))
+        self._coder.start(last, thread_count(self._options.get("threads")), openers_in(frame))
 
     def close(self) -> None:
         """Let go of the file; a file object that was handed in stays open."""

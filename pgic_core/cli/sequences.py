@@ -14,7 +14,7 @@ from .batch import run_batch
 from .coding_options import effort_option, lossless_option, protect_option, quality_option
 from .command_base import PgicCommand, option
 from .file_options import run_options, strict_option
-from .key_options import recipient_options
+from .key_options import key_options, recipient_options
 from .paths import STREAM, Source, Target, claim
 from .photo_io import open_photo, photo_sources
 from .running import Losses, Run, naming
@@ -143,6 +143,7 @@ def write_frames(
 @effort_option()
 @protect_option("Add parity of X percent to each frame.", advanced=True)
 @recipient_options
+@key_options(advanced=True)
 @signing_options("each frame, and its place,")
 @_KEY_DISTANCE
 @_DURATION
@@ -161,7 +162,8 @@ def append(
 
     pgic neither reads again nor changes the frames that are there, so appending takes the same time however
     long the sequence is. A .pgi file of one picture becomes the first frame. A file that does not exist is
-    made. All frames have the same size. What follows an encrypted frame is encrypted too: say for whom. An
+    made. All frames have the same size. What follows an encrypted frame is encrypted too: say for whom. It is
+    a key frame unless --key opens the frame before. An
     interrupted run loses at most the frame that it was writing.
     Photos are coded one after the other, whatever -j says.
 
