@@ -228,7 +228,7 @@ def test_a_page_of_text_takes_few_trials(monkeypatch: pytest.MonkeyPatch) -> Non
         return judged(self, cores, *rest)
 
     monkeypatch.setattr(ExactSearch, "_judged", counted)
-    blocks = search.blocks(50)
+    blocks = search.find(50).blocks
     assert sum(tried) <= 30
     cores = blocks.reshape(32, 4, 32, 4).any((1, 3))
     assert cores.sum() > 10 * sum(tried)
