@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..codec.payload_parts import payload_plan
-from ..container import BlockFlag, BlockType, ExtensionKey
+from ..container import DETAILS, BlockFlag, BlockType, ExtensionKey, strategy_from_map
 from ..container.file_header import PLAIN_VERSION
 from ..container.rewriting import copied_block
 from ..container.writer import Block, assemble, located_fields, make_block, small_blocks
@@ -63,7 +63,9 @@ def encrypted(
         for _ in reader.iter_block(reader.header.image):  # so that damage is not sealed anew
             pass
     plan = payload_plan(reader.fields.compression_type, payload_of(reader))
-    recipients = fitted(plan, recipients, lossless=is_lossless(reader))
+    strategy = strategy_from_map(reader.extension.get(ExtensionKey.STRATEGY, {}))
+    regional = strategy.roi != DETAILS
+    recipients = fitted(plan, recipients, lossless=is_lossless(reader), regional=regional)
     extension = without_preview(reader.extension)
     if is_lossless(reader) and any(recipient.tier == Tier.PREVIEW for recipient in recipients):
         extension[ExtensionKey.PREVIEW] = preview_of(reader)

@@ -44,13 +44,16 @@ def sealed_parts(plan: PayloadPlan, *, pad: bool) -> list[ListedPart]:
     return parts + _padding(parts) if pad else parts
 
 
-def fitted(plan: PayloadPlan, recipients: Sequence[Recipient], *, lossless: bool) -> list[Recipient]:
+def fitted(
+    plan: PayloadPlan, recipients: Sequence[Recipient], *, lossless: bool, regional: bool
+) -> list[Recipient]:
     """Recipients with tiers that a picture has.
 
     Args:
         plan: of the picture.
         recipients: as they are asked for.
         lossless: whether a preview can be stored beside it.
+        regional: whether somebody asked for regions of interest.
 
     Raises:
         PgiOptionError: one asks for a tier that the picture does not have, and for no other.
@@ -58,7 +61,7 @@ def fitted(plan: PayloadPlan, recipients: Sequence[Recipient], *, lossless: bool
     missing = {}
     if not plan.layered and not lossless:
         missing[Tier.PREVIEW] = "A picture of another codec does not have the tier preview."
-    if not plan.regional:
+    if not (plan.regional and regional):
         missing[Tier.REGIONS] = "Only a learned picture with regions of interest has the tier regions."
     found = []
     for recipient in recipients:

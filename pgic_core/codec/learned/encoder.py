@@ -24,7 +24,7 @@ from .fill_under_exact_blocks import Inpainted
 from .latent_quantisation import SYMBOL_LAYERS, QuantState, fill_thresholds, row_thresholds
 from .latent_refinement import REFINED_PIXELS, refine
 from .latent_row_buffer import LatentRows
-from .lost_details import LostDetails
+from .lost_details import LostDetails, touched_tiles
 from .pixel_rendering import pixels_of
 from .post_filter import REACH
 from .post_filter_fit import FilterFit, samples
@@ -45,6 +45,8 @@ __all__ = ["RateTarget", "encode_learned"]
 SLOW = 3
 """The effort that refines latents."""
 TILE = 512
+_MOST_KEPT = 1 << 25
+"""Pixels of pictures whose latent may be held as a whole: it takes 1.7 times the memory of their colours."""
 _REFINING = 0.95  # share of the time that effort 3 spends on refining
 
 
@@ -59,6 +61,7 @@ def encode_learned(
     exact: NDArray[np.bool_] | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
+    keep_details: bool = True,
 ) -> list[bytes]:
     """Code a picture.
 
@@ -75,6 +78,7 @@ def encode_learned(
             badly otherwise.
         threads: for networks; ``None`` for all.
         progress: called with the share done, 0 to 1.
+        keep_details: without an ROI map, make one where details on a calm ground would be lost.
 
     Returns:
         The payload in pieces.
@@ -96,6 +100,7 @@ def encode_learned(
         threads,
         progress or (lambda share: None),
         exact=exact,
+        keep_details=keep_details,
         keep=target is not None or effort == SLOW,
     )
     if target is None:
@@ -115,6 +120,7 @@ class Encoder:
         progress: called with the share done.
         exact: blocks to carry without loss, or ``None``.
         search_exact: add blocks that the model would show badly.
+        keep_details: as for :func:`encode_learned`; only together with that search.
         keep: keep the whole latent, so that the analysis network runs once for all qualities tried; else
             only the rows that are still needed are held.
     """
@@ -130,6 +136,7 @@ class Encoder:
         *,
         exact: NDArray[np.bool_] | None = None,
         search_exact: bool = True,
+        keep_details: bool = True,
         keep: bool = False,
     ) -> None:
         height, width = rgb.shape[:2]
@@ -139,6 +146,8 @@ class Encoder:
         self._threads = threads
         self._progress = progress
         self._keep = keep
+        # An ROI map says which details matter. To code parts again takes the latent of the whole picture.
+        self._keep_details = keep_details and roi is None and width * height <= _MOST_KEPT
         self.grid = Grid.square(width, height, TILE)
         shape = (self.grid.padded.height // Z_STRIDE, self.grid.padded.width // Z_STRIDE)
         if roi is not None and (roi.shape != shape or roi.dtype != np.int8):
@@ -182,7 +191,7 @@ class Encoder:
         if not np.array_equal(chosen, before):
             self._begin(chosen)
         self._details = None
-        if self._roi is None and np.isfinite(found.details).any():  # an ROI map says which details matter
+        if self._keep_details and np.isfinite(found.details).any():
             self._details = LostDetails(
                 self._rgb, self.grid, self._model, quality, found.details, self._exact, self._threads
             )
@@ -369,10 +378,7 @@ class Encoder:
         whole, reach = self.grid.padded, self._model.halo("means")
         state = QuantState(self._model, base.steps.quality, finer, whole)
         state.z[:] = base.z
-        touched: set[int] = set()
-        for row, column in np.argwhere(finer).tolist():
-            cell = Rectangle(0, 0, Z_STRIDE, Z_STRIDE).shifted(column * Z_STRIDE, row * Z_STRIDE)
-            touched.update(self.grid.touching(cell.grown(reach, Z_STRIDE, whole)))
+        touched = touched_tiles(finer, self.grid, reach)
         packed: dict[int, tuple[bytes, bytes]] = {}
         for block in blocks(whole, TILE, self._block_pixels):
             if here := touched & set(self.grid.touching(block)):

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ..tiles_and_windows import Grid
     from .quality_to_steps import StepSizes
 
-__all__ = ["LostDetails"]
+__all__ = ["LostDetails", "touched_tiles"]
 
 _ERROR_OF_STEP = 0.043
 """The squared error of pixels that one of the latent makes, in squares of its step, times the weight of an
@@ -56,7 +56,7 @@ _OWN, _USUAL, _RATE, _CONTRAST, _CALMEST, _BELOW, _CONSTANT = 0.2, 0.32, -1.48, 
 _BELOW_RATIO = 2.0
 _LEAST_ENERGY, _LEAST_CONTRAST = 0.002, 0.02
 """Shares of the promised error and of its root, below which energies and contrasts count alike."""
-_FAR, _NEAR = 4.5, 2.5
+_FAR, _NEAR = 4.7, 2.5
 """dB: a cell whose error is so far above that of a transform coder is brought down to the second, or to a
 good error if that is nearer."""
 _DOUBT = 1.0
@@ -232,9 +232,7 @@ class LostDetails:
 
     def _pixels(self, row: int, column: int) -> NDArray[np.uint8]:
         """Those of a cell; beyond the picture its last ones are repeated."""
-        left, top = column * Z_STRIDE, row * Z_STRIDE
-        box = Rectangle(left, top, left + Z_STRIDE, top + Z_STRIDE)
-        return pixels_in(self._rgb, self._grid.picture, box)
+        return pixels_in(self._rgb, self._grid.picture, _box(row, column))
 
     @staticmethod
     def _around(latent: NDArray[np.float32], corner: NDArray[np.intp]) -> NDArray[np.float32]:
@@ -260,3 +258,23 @@ class LostDetails:
                 exact = exact.repeat(EXACT_SIDE, 0).repeat(EXACT_SIDE, 1)
                 errors[: exact.shape[0], : exact.shape[1]] *= ~exact
         return self._in_db(squares.mean((1, 2)))
+
+
+def touched_tiles(roi: NDArray[np.int8], grid: Grid, reach: int) -> set[int]:
+    """The tiles that an ROI map changes.
+
+    Args:
+        roi: ``(H / 64, W / 64)``.
+        grid: of the picture.
+        reach: how many pixels around a cell networks see.
+    """
+    touched: set[int] = set()
+    for row, column in np.argwhere(roi).tolist():
+        touched.update(grid.touching(_box(row, column).grown(reach, Z_STRIDE, grid.padded)))
+    return touched
+
+
+def _box(row: int, column: int) -> Rectangle:
+    """Pixels of a cell."""
+    left, top = column * Z_STRIDE, row * Z_STRIDE
+    return Rectangle(left, top, left + Z_STRIDE, top + Z_STRIDE)
