@@ -212,7 +212,7 @@ class LostDetails:
 
     def _peer_errors(self, cells: NDArray[np.intp], contrast: NDArray[np.float32]) -> NDArray[np.float32]:
         """What the pixels of cells ``(n, 2)`` tell of the error of a transform coder, ``(n,)``."""
-        pixels = np.stack([self._pixels(row, column) for row, column in cells.tolist()])
+        pixels = np.stack([self._full_cell(row, column) for row, column in cells.tolist()])
         cut = pixels.reshape(len(cells), _BLOCKS, EXACT_SIDE, _BLOCKS, EXACT_SIDE, 3)
         blocks = cut.transpose(0, 1, 3, 2, 4, 5).reshape(-1, EXACT_SIDE, EXACT_SIDE, 3)
         energies = pattern_energies(blocks)
@@ -233,6 +233,13 @@ class LostDetails:
     def _pixels(self, row: int, column: int) -> NDArray[np.uint8]:
         """Those of a cell; beyond the picture its last ones are repeated."""
         return pixels_in(self._rgb, self._grid.picture, _box(row, column))
+
+    def _full_cell(self, row: int, column: int) -> NDArray[np.uint8]:
+        """Those of a cell, or of the last whole one: what is repeated beyond the picture would look calm."""
+        box = _box(row, column)
+        right = max(0, min(0, self._grid.width - box.right) + box.left) - box.left
+        down = max(0, min(0, self._grid.height - box.bottom) + box.top) - box.top
+        return pixels_in(self._rgb, self._grid.picture, box.shifted(right, down))
 
     @staticmethod
     def _around(latent: NDArray[np.float32], corner: NDArray[np.intp]) -> NDArray[np.float32]:
