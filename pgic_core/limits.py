@@ -40,7 +40,8 @@ class Limits:
             and a few more. 110 MP of RGB are 330 MB, which a small computer still holds.
         pixels_per_byte: pixels that one stored byte of image data may stand for. The index alone of an
             entirely empty learned picture in tiles of 512 needs a byte for 23,831 pixels, the emptiest
-            lossless one a byte for about 9,700; 2 KB that claim 80 MP ask for 39,063.
+            lossless one a byte for about 9,700; 2 KB that claim 80 MP ask for 39,063. For a sequence whose
+            canvas grows, the bytes of all frames that one is decoded from count.
         frames: pictures in one file: a camera that takes one every 5 minutes for almost a year.
         references: change frames from one that is decoded to its key frame; each costs time and memory.
         tiles: tiles of one picture: 110 MP in tiles of 64 x 64 take 26,856, in thin pictures some more.

@@ -123,7 +123,7 @@ def _options(
 
 def _of_part(side: SideData) -> SideData:
     """Side data of an image whose pixels were cut, without pictures that show the rest."""
-    from pgic_core.api.photo_cropping import side_of_part
+    from pgic_core.photos.photo_cropping import side_of_part
 
     kept, problem = side_of_part(side)
     if problem:
@@ -134,7 +134,7 @@ def _of_part(side: SideData) -> SideData:
 def _metadata_of(im: Image.Image, options: Mapping[str, Any]) -> Metadata:
     """The metadata of the image, without what it took from EXIF or XMP that are not saved with it."""
     from pgic_core.api.metadata_arguments import exif_to_bytes
-    from pgic_core.api.metadata_from_exif import follow, metadata_from_photo
+    from pgic_core.photos.metadata_from_exif import follow, metadata_from_photo
 
     metadata: Metadata = im.info["metadata"]
     if not {"exif", "xmp"} & options.keys():

@@ -8,7 +8,8 @@ not inherit a registration or its options: import or register there too.
 L, LA, RGB, RGBA, I;16, I and F; several channels of 16 bits are rounded to 8. ``im.info`` holds ``exif``,
 ``icc_profile``, ``xmp``, ``dpi``, ``side_data`` (IPTC, comments, texts), ``metadata`` (A.3), ``annotations``,
 ``segments``, ``extension`` (A.4) and ``image_type`` (A.2), and ``im.save(name, **im.info)`` takes all of them
-back. ``draft()`` decodes at 1/2, 1/4 or 1/8 of the size where that is large enough. ``thumbnail()`` takes the
+back. ``draft()`` decodes at 1/2, 1/4 or 1/8 of the size where that is large enough, and takes a preview where
+that is good enough. ``thumbnail()`` takes the
 smallest of them that is not smaller than the thumbnail: their pixels are means, and need no further ones to
 choose from. ``info["synthesised"]`` is True where :data:`LEVEL` makes up detail ("perceptual",
 "recognition"); the XMP then says so too.
@@ -47,7 +48,7 @@ from PIL import Image, ImageFile
 from pgic_core.container.atomic_writing import atomic_write
 from pgic_core.errors import PgiError, PgiInputError, PgiUnsupportedError
 from pgic_core.magic import MAGIC
-from pgic_core.options import FAST, LEVELS, PREVIEW, SCALES, DecodeOptions
+from pgic_core.options import FAST, LEVELS, PREVIEW, PREVIEW_SCALES, SCALES, DecodeOptions
 
 from ._autoload import keep_file_until_saved
 from ._image_info import info_of
@@ -80,6 +81,8 @@ __all__ = [
     "register_pgi_opener",
     "save_to_path",
 ]
+
+_PREVIEW_SPARE = 1.5  # a preview that is made smaller by so much looks as the level "fast" does
 
 # Image.open takes no options, so they are settings of the module, as in Pillow's AVIF plugin.
 THREADS: int | None = None
@@ -291,7 +294,7 @@ class PgiImageFile(ImageFile.ImageFile):
             self.im = picture.to_pil().im
             if picture.sample_format.bits == 16 and len(self.getbands()) > 1:
                 # Not imported for pictures that Pillow holds as they are.
-                from pgic_core.api.conversion_losses import report
+                from pgic_core.photos.conversion_losses import report
 
                 name = os.path.basename(os.fsdecode(self.filename)) or "The picture"
                 report(name, ["has samples of 16 bits, of which Pillow holds 8"])
@@ -312,7 +315,8 @@ class PgiImageFile(ImageFile.ImageFile):
     ) -> tuple[str, tuple[int, int, float, float]] | None:
         """Have a smaller picture decoded instead, if that is at least as large as asked for.
 
-        The level is then "fast", whatever :data:`LEVEL` says: smaller pictures hardly show the others.
+        The level is then "fast", whatever :data:`LEVEL` says: smaller pictures hardly show the others. Where
+        what is asked for is smaller again, the preview at 1/4 takes its place, in a third of the time.
 
         Args:
             mode: without effect.
@@ -329,8 +333,20 @@ class PgiImageFile(ImageFile.ImageFile):
             scale = max((scale for scale in SCALES if scale <= room), default=1)
             if scale == 1:
                 return None
-            self._set_level(FAST, scale)
+            spare = min(width / max(size[0], 1), height / max(size[1], 1)) / scale
+            enough = spare >= _PREVIEW_SPARE and self._has_preview(scale)
+            self._set_level(PREVIEW if enough else FAST, scale)
             return self.mode, (0, 0, width / scale, height / scale)
+
+    def _has_preview(self, scale: int) -> bool:
+        """Whether the picture has a preview of a scale that shows all of it: it leaves out exact blocks."""
+        assert self._file is not None
+        if scale not in PREVIEW_SCALES:
+            return False
+        try:
+            return self._file.renderer(PREVIEW, scale) is not None and self._file.exact is None
+        except PgiError:  # load() says why, if it is in the way
+            return False
 
     def thumbnail(
         self,

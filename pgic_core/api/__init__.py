@@ -1,14 +1,17 @@
 """The Python API: encode pictures to files, decode files, and read what they say.
 
-**Encoding** has three steps (``encoding``): prepare, code, wrap. ``preparing`` takes the arguments
-(``source_image`` and ``side_data_reading`` what a Pillow image brings, ``metadata_from_exif`` what A.3 takes
-from EXIF and XMP), ``picture_coding`` codes, and ``codec_choice`` chooses the codec.
+**Encoding** has three steps (``encoding``): prepare, code, wrap. ``preparing`` takes the arguments,
+``picture_coding`` codes, and ``codec_choice`` chooses the codec. ``sequence_writing`` takes frame by frame,
+and ``change_coding`` says which are key frames.
 
 **Decoding**: ``pgi_file`` is an open file. It builds on ``pgi_file_pixels``, which decodes, and that on
-``pgi_file_fields``, which reads what stands beside the pixels. ``photo_writing`` and ``jpeg_writing``,
-``deep_png_writing``, ``tiff_writing`` make photos of it, with the ``side_data_for_photo``.
+``pgi_file_fields``, which reads what stands beside the pixels.
+
+**Editing**: ``file_editing`` and ``frame_editing`` change what stands beside the pixels of a file or of
+frames, under the ``edit_rules``. What photos of other formats are is known to :mod:`pgic_core.photos`.
 """
 
+from ..photos.side_data import PngText, SideData
 from .c2pa_sidecar import ProvenanceInfo, check_c2pa, export_c2pa
 from .decoding import decode, decode_many, decode_with_mask, inspect, open_file, verify
 from .encoding import EncodeOptions, encode, encode_to
@@ -22,7 +25,6 @@ from .pgi_file_pixels import Decoded
 from .protection_and_repair import Repair, protect, repair, replicate
 from .sequence_splitting import still_file
 from .sequence_writing import SequenceWriter, WrittenFrame, append, encode_sequence
-from .side_data import PngText, SideData
 from .signing import add_timestamp, check_proof, sign, timestamp_request
 
 __all__ = [

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from ..container import Compression, PgiReader
 from ..errors import PgiUnsupportedError, PgiWarning
 from ..options import DEFAULT_QUALITY
+from ..photos.conversion_losses import callers_level
 from .coded_image_opening import open_coded, payload_of
-from .conversion_losses import callers_level
 from .picture_coding import regions_of
 
 if TYPE_CHECKING:

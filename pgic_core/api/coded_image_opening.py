@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..codec.base import Payload
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..codec.base import CodedImage
-    from ..container import PgiReader
+    from ..container import ImageFields, PgiReader
     from ..limits import Limits
 
-__all__ = ["open_coded", "payload_of"]
+__all__ = ["FrameReference", "open_coded", "payload_of"]
 
 
 def _checked(reader: PgiReader) -> bytes:
@@ -56,27 +57,56 @@ def payload_of(reader: PgiReader, limits: Limits) -> Payload:
     )
 
 
-def open_coded(
-    reader: PgiReader, limits: Limits, reference: Callable[[], CodedImage] | None = None
-) -> CodedImage:
+@dataclass(frozen=True, slots=True)
+class FrameReference:
+    """What a change frame needs of frames before.
+
+    Attributes:
+        picture: gives the picture that it changes.
+        stored_bytes: gives the bytes of the frame and of all that it is decoded from.
+    """
+
+    picture: Callable[[], CodedImage]
+    stored_bytes: Callable[[], int]
+
+
+def open_coded(reader: PgiReader, limits: Limits, reference: FrameReference | None = None) -> CodedImage:
     """Read the stream headers of a file's picture.
 
     Args:
         reader: of the file.
         limits: what it may ask for.
-        reference: of a frame in a sequence, what gives the image that it changes.
+        reference: of a change frame, what it needs of frames before.
 
     Raises:
         PgiFormatError: they are damaged, break a rule or contradict the A.2 fields.
         PgiUnsupportedError: the codec is unknown here, or the picture is encrypted.
-        PgiLimitError: the picture has too many tiles.
+        PgiLimitError: the picture has too many tiles, or a change frame lets it grow beyond what its bytes
+            may stand for.
     """
     fields = reader.fields
     stored = _stored_preview(reader, limits)
     if stored is not None:
         return stored
-    image = open_image(fields.compression_type, payload_of(reader, limits), reference)
+    before = None if reference is None else reference.picture
+    image = open_image(fields.compression_type, payload_of(reader, limits), before)
+    if reference is not None:
+        _check_canvas(image, fields, reference, limits)
     if image.sample_format.bits != fields.color_depth:
         found = image.sample_format.name.lower()
         raise PgiFormatError(f"color_depth is {fields.color_depth}, but the samples are {found}.")
     return image
+
+
+def _check_canvas(image: CodedImage, fields: ImageFields, reference: FrameReference, limits: Limits) -> None:
+    """Count the pixels of a canvas that grew for each byte of the frames that it is made of.
+
+    Raises:
+        PgiLimitError: there are too many.
+    """
+    width, height = image.tile_size
+    if image.tiles > -(-fields.width // width) * -(-fields.height // height):
+        per_byte = -(-image.tiles * width * height // reference.stored_bytes())
+        limits.check(
+            "pixels_per_byte", per_byte, "The canvas of a change frame, for each byte of its frames,"
+        )

@@ -10,16 +10,17 @@ from ..container.parity import share_of
 from ..errors import PgiOptionError
 from ..limits import Limits
 from ..options import DEFAULT_EFFORT, DEFAULT_QUALITY, RateRequest, thread_count
+from ..photos.source_image import source_bytes_of
 from ..security.recipients import recipients_of
 from .picture_coding import CodingOptions, code
 from .preparing import Description, Profiles, prepare
-from .source_image import source_bytes_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..models import Model
     from ..options import Progress
+    from ..photos.side_data import SideData
     from ..roi import ExactLike, RoiLike
     from ..security.recipients import Recipient, RecipientsLike
     from ..security.signatures import SigningKey
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from .metadata_arguments import AnnotationsLike, ExifLike, MetadataLike
     from .picture_coding import CodedPicture
     from .preparing import ImageLike, Prepared
-    from .side_data import SideData
 
 __all__ = ["EncodeOptions", "EncodeRequest"]
 

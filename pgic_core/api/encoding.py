@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..limits import Limits
     from ..models import Model
     from ..options import Progress
+    from ..photos.side_data import SideData
     from ..roi import ExactLike, RoiLike
     from ..security.recipients import RecipientsLike
     from ..security.signatures import SigningKey
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from .image_type import ImageTypeLike
     from .metadata_arguments import AnnotationsLike, ExifLike, MetadataLike
     from .preparing import ImageLike
-    from .side_data import SideData
 
 __all__ = ["EncodeOptions", "encode", "encode_to"]
 

@@ -7,19 +7,24 @@ from typing import TYPE_CHECKING
 
 from ..audit import audited
 from ..audit.logged_facts import path_of
-from ..container import PgiReader, atomic_write
 from ..errors import PgiKeyError, PgiOptionError
-from ..limits import Limits
-from ..security.reader_unlocking import open_reader, tier_of
+from ..security.reader_unlocking import tier_of
 from ..security.recipients import recipients_of
+from .edit_rules import Signatures
+from .file_editing import edit_file
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterator
 
+    from ..container import PgiReader
     from ..container.byte_source import SourceLike
+    from ..limits import Limits
+    from ..options import Progress
     from ..security.keyring import KeysLike
     from ..security.recipients import RecipientsLike
     from ..security.tier_keys import TierLike
+    from .edit_rules import FrameToEdit
 
 __all__ = [
     "RecipientInfo",
@@ -108,8 +113,12 @@ def encrypt(
     pad: bool = False,
     replace: bool = True,
     limits: Limits | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Encrypt a ``.pgi`` file; the picture is not coded again.
+
+    Of a sequence, all frames are encrypted, one by one. Change frames have the tiers "metadata" and "full"
+    alone.
 
     Args:
         source: a plain file: a path, bytes, or a binary file object.
@@ -120,6 +129,11 @@ def encrypt(
         pad: hide exact sizes, for up to 12 % more bytes.
         replace: whether a target that is there may be replaced.
         limits: what the source may ask for.
+        progress: called with the share of the frames of a sequence that are done, 0 to 1.
+
+    Warns:
+        PgiWarning: frames of a sequence are signed. The signatures also sign how the frames before are
+            stored, and no longer hold.
 
     Raises:
         PgiOptionError: a recipient is none, or the picture does not have a tier; or the source is encrypted.
@@ -130,17 +144,26 @@ def encrypt(
     from ..security.encrypted_file_writing import encrypted
 
     chosen = recipients_of(recipients, tier)
-    with (
-        audited("edit", file=path_of(source), what="encrypt"),
-        PgiReader(source, limits or Limits.from_environment()) as reader,
-    ):
-        reader.require_picture()
-        if reader.header.image.encrypted:
+
+    def change(frame: FrameToEdit) -> Iterator[bytes | memoryview]:
+        if frame.reader.header.image.encrypted:
             raise PgiOptionError(
                 "The file is encrypted already. Add recipients to it (--add, add_recipients), or encrypt it "
                 "anew (--rekey, rekey)."
             )
-        atomic_write(target, encrypted(reader, chosen, pad=pad), replace=replace)
+        return encrypted(frame.reader, chosen, pad=pad)
+
+    with audited("edit", file=path_of(source), what="encrypt"):
+        edit_file(
+            source,
+            change,
+            target=target,
+            signatures=Signatures.MOVED,
+            locked=True,
+            replace=replace,
+            limits=limits,
+            progress=progress,
+        )
 
 
 def rekey(
@@ -153,6 +176,7 @@ def rekey(
     pad: bool = False,
     replace: bool = True,
     limits: Limits | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Encrypt an encrypted file anew, with new keys throughout; nothing plain reaches the disk.
 
@@ -164,7 +188,7 @@ def rekey(
         target: as of :func:`encrypt`.
         recipients: all of the new file's; likewise.
         keys: that open the source in full, as of :func:`~pgic_core.open_file`.
-        tier, pad, replace, limits: as of :func:`encrypt`.
+        tier, pad, replace, limits, progress: as of :func:`encrypt`, which says what it warns of.
 
     Raises:
         PgiKeyError: the keys do not open the source in full.
@@ -173,12 +197,17 @@ def rekey(
     from ..security.encrypted_file_writing import encrypted
 
     chosen = recipients_of(recipients, tier)
-    with (
-        audited("edit", file=path_of(source), what="rekey"),
-        open_reader(source, limits or Limits.from_environment(), keys) as reader,
-    ):
-        _require_open(reader)
-        atomic_write(target, encrypted(reader, chosen, pad=pad), replace=replace)
+    with audited("edit", file=path_of(source), what="rekey"):
+        edit_file(
+            source,
+            lambda frame: encrypted(_open(frame), chosen, pad=pad),
+            target=target,
+            signatures=Signatures.MOVED,
+            keys=keys,
+            replace=replace,
+            limits=limits,
+            progress=progress,
+        )
 
 
 def add_recipients(
@@ -188,6 +217,7 @@ def add_recipients(
     keys: KeysLike | None = None,
     tier: TierLike = "full",
     limits: Limits | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Let more people open an encrypted file; all but its security block is copied.
 
@@ -195,22 +225,26 @@ def add_recipients(
         path: the file, which is replaced in one step.
         recipients: those to add, as of :func:`encrypt`.
         keys: that open the tiers to give away.
-        tier: as of :func:`encrypt`.
+        tier, progress: as of :func:`encrypt`.
         limits: what the file may ask for.
 
     Raises:
-        PgiOptionError: one can open the file already, or would get more than the keys open.
+        PgiOptionError: one can open the file already, or would get more than the keys open; or signatures of
+            frames of a sequence would break, since they also sign how the frames before are stored.
         PgiError: otherwise as :func:`rekey`.
     """
     from ..security.encrypted_file_writing import add_recipients as added
 
     chosen = recipients_of(recipients, tier)
-    with (
-        audited("edit", file=path_of(path), what="recipients"),
-        open_reader(path, limits or Limits.from_environment(), keys) as reader,
-    ):
-        _require_open(reader)
-        atomic_write(path, added(reader, chosen))
+    with audited("edit", file=path_of(path), what="recipients"):
+        edit_file(
+            path,
+            lambda frame: added(_open(frame), chosen),
+            signatures=Signatures.KEPT,
+            keys=keys,
+            limits=limits,
+            progress=progress,
+        )
 
 
 def decrypt(
@@ -220,6 +254,7 @@ def decrypt(
     keys: KeysLike | None = None,
     replace: bool = True,
     limits: Limits | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Make a plain file of an encrypted one; the picture is not coded again.
 
@@ -227,7 +262,7 @@ def decrypt(
         source: an encrypted file: a path, bytes, or a binary file object.
         target: as of :func:`encrypt`.
         keys: that open it in full, as of :func:`~pgic_core.open_file`.
-        replace, limits: as of :func:`encrypt`.
+        replace, limits, progress: as of :func:`encrypt`, which says what it warns of.
 
     Raises:
         PgiKeyError: the keys do not open the file in full.
@@ -237,17 +272,30 @@ def decrypt(
     """
     from ..security.encrypted_file_writing import decrypted
 
-    with (
-        audited("edit", file=path_of(source), what="decrypt"),
-        open_reader(source, limits or Limits.from_environment(), keys) as reader,
-    ):
-        _require_open(reader)
-        atomic_write(target, decrypted(reader), replace=replace)
+    with audited("edit", file=path_of(source), what="decrypt"):
+        edit_file(
+            source,
+            lambda frame: decrypted(_open(frame)),
+            target=target,
+            signatures=Signatures.MOVED,
+            keys=keys,
+            replace=replace,
+            limits=limits,
+            progress=progress,
+        )
 
 
-def _require_open(reader: PgiReader) -> None:
+def _open(frame: FrameToEdit) -> PgiReader:
+    """The reader of a picture or frame that was opened with a key.
+
+    Raises:
+        PgiOptionError: it is not encrypted.
+        PgiKeyError: no key opens it.
+    """
+    reader = frame.reader
     if not reader.header.image.encrypted:
         raise PgiOptionError("The file is not encrypted.")
     if reader.sealed is None:
         _ = reader.payload_length  # says why
         raise PgiKeyError("The file is encrypted.")
+    return reader

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..container import Annotation, Metadata, Strategy
+    from ..photos.side_data import SideData
     from ..security.signatures.stated_signatures import StatedSignature
     from .encrypt_rekey_decrypt import SecurityInfo
-    from .side_data import SideData
 
 __all__ = ["BlockInfo", "FileInfo", "RendererInfo", "SequenceInfo"]
 

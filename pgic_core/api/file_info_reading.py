@@ -8,12 +8,12 @@ from ..codec.vendor_codecs import has_vendor, unknown_codec
 from ..container import Compression, ImageType, Metadata, Strategy
 from ..errors import PgiUnsupportedError
 from ..models import ROWS_PER_OCTAVE, find_model
+from ..photos.metadata_from_exif import contradictions
+from ..photos.side_data import SideData
+from ..photos.thermal_detection import radiometric_maker
 from ..security.signatures.stated_signatures import stated_signatures
 from .encrypt_rekey_decrypt import security_info
 from .file_info import BlockInfo, FileInfo, RendererInfo
-from .metadata_from_exif import contradictions
-from .side_data import SideData
-from .thermal_detection import radiometric_maker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

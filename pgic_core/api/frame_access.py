@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING
 from ..container.sequence_reader import SequenceReader
 from ..errors import PgiOptionError
 from ..security.reader_unlocking import unlock
-from .coded_image_opening import open_coded
+from .coded_image_opening import FrameReference, open_coded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..codec.base import CodedImage
     from ..container import PgiReader
     from ..container.sequence_records import Record
@@ -59,15 +57,21 @@ class FrameAccess:
             raise PgiOptionError(f"There is no frame {number}: the sequence has {len(self.sequence)} frames.")
         return self.sequence.record(number + len(self.sequence))
 
-    def open(self, record: Record) -> tuple[PgiReader, Callable[[], CodedImage] | None]:
-        """A frame's reader, unlocked as far as the keys go, and what gives the picture that it changes.
+    def open(self, record: Record) -> tuple[PgiReader, FrameReference | None]:
+        """A frame's reader, unlocked as far as the keys go, and what it needs of frames before.
 
         Raises:
             PgiError: as :meth:`SequenceReader.open_frame` and :func:`unlock`.
         """
         reader = self.sequence.open_frame(record)
         unlock(reader, self._keys)
-        return reader, None if record.is_key else partial(self._reference_of, record)
+        if record.is_key:
+            return reader, None
+        stored = partial(self._stored_bytes, record)
+        return reader, FrameReference(partial(self._reference_of, record), stored)
+
+    def _stored_bytes(self, record: Record) -> int:
+        return sum(each.length for each in self.sequence.references(record))
 
     def _reference_of(self, record: Record) -> CodedImage:
         """The picture that a change frame changes.
@@ -89,5 +93,9 @@ class FrameAccess:
     def _opened(self, record: Record) -> CodedImage:
         reader = self.sequence.open_frame(record)
         unlock(reader, self._keys)
-        before = self._chain[-1][1] if self._chain else None
-        return open_coded(reader, self._limits, None if before is None else lambda: before)
+        if record.is_key:
+            return open_coded(reader, self._limits)
+        before = self._chain[-1][1]
+        return open_coded(
+            reader, self._limits, FrameReference(lambda: before, partial(self._stored_bytes, record))
+        )

@@ -9,10 +9,10 @@ from ..audit import audited
 from ..audit.logged_facts import facts_of, path_of
 from ..closing_on_exit import Closing
 from ..container import BlockType
-from ..errors import PgiFormatError, PgiOptionError, PgiUnsupportedError
+from ..errors import PgiError, PgiFormatError, PgiOptionError, PgiUnsupportedError
 from ..limits import Limits
 from ..security.reader_unlocking import open_reader, verify_sealed
-from ..security.signatures.signature_info import require_place, require_trusted
+from ..security.signatures.signature_info import HOLDS, placed, require_trusted
 from .file_info_reading import describe
 from .pgi_file_frames import FramedFile
 
@@ -176,10 +176,18 @@ class PgiFile(FramedFile, Closing):
         """
         if self._frames is not None:
             return self._verify_frames(trust, crls, progress)
+        signatures = self._verify_picture(trust, crls)
+        require_trusted(signatures, trust=trust is not None)
+        return signatures
+
+    def _verify_picture(
+        self, trust: str | os.PathLike[str] | None, crls: Sequence[str | os.PathLike[str]]
+    ) -> tuple[SignatureInfo, ...]:
+        """As :meth:`verify`, whoever signed the picture or frame."""
         self._reader.verify_bytes()
         # Before anything is parsed, so that a change after signing is called just that.
         signatures = self.check_signatures(trust, crls)
-        require_trusted(signatures, trust=trust is not None)
+        require_trusted(signatures, trust=False)
         if self.tier is not None or not self.encrypted:
             _ = self._reader.metadata
         self.info()
@@ -196,7 +204,10 @@ class PgiFile(FramedFile, Closing):
         crls: Sequence[str | os.PathLike[str]],
         progress: Progress | None,
     ) -> tuple[SignatureInfo, ...]:
-        """Check all frames, the chain of their hashes, and that each stands where its signatures say."""
+        """Check all frames, the chain of their hashes, and that each stands where its signatures say.
+
+        A trusted signature of a frame that states its place covers all frames before, too.
+        """
         # Not imported for pictures.
         from ..container.sequence_reader import NO_CHAIN
         from ..security.signatures.signed_statement import FramePlace
@@ -205,18 +216,23 @@ class PgiFile(FramedFile, Closing):
         self.container.verify_bytes()
         _ = self.container.metadata, self.container.extension
         found: list[SignatureInfo] = []
+        untrusted: PgiError | None = None
         before, sequence = NO_CHAIN, self._frames.sequence
         for number, frame in enumerate(self.frames()):
             record = sequence.record(number)
             try:
-                signatures = frame.verify(trust, crls)
+                signatures = frame._verify_picture(trust, crls)
             except (PgiFormatError, PgiUnsupportedError) as error:
                 raise type(error)(f"Frame {number}: {error}") from error
-            require_place(signatures, FramePlace(number, record.duration, before))
+            signatures = placed(signatures, FramePlace(number, record.duration, before))
+            if trust is not None:
+                untrusted = _still_untrusted(number, signatures, untrusted)
             found += signatures
             before = sequence.chain_after(before, record)
             if progress is not None:
                 progress((number + 1) / self.n_frames)
+        if untrusted is not None:
+            raise untrusted
         return tuple(found)
 
     def _verify_features(self) -> None:
@@ -232,3 +248,21 @@ class PgiFile(FramedFile, Closing):
     def info(self) -> FileInfo:
         """What there is to know without decoding pixels; of an encrypted file, what its keys open."""
         return describe(self)
+
+
+def _still_untrusted(
+    number: int, signatures: Sequence[SignatureInfo], before: PgiError | None
+) -> PgiError | None:
+    """Why nobody who is trusted signed a frame or one before it; None if somebody did.
+
+    Args:
+        number: of the frame.
+        signatures: of the frame, held against its place.
+        before: the same of the frames before.
+    """
+    try:
+        require_trusted(signatures, trust=True)
+    except (PgiFormatError, PgiUnsupportedError) as error:
+        return before or type(error)(f"Frame {number}: {error}")
+    whole = any(each.trusted and each.state == HOLDS and each.frame is not None for each in signatures)
+    return None if whole else before

@@ -15,12 +15,12 @@ from ..container import (
     strategy_from_map,
     upright_size,
 )
+from ..photos.side_data import SideData
 from ..security.reader_unlocking import tier_of
-from .coded_image_opening import open_coded
-from .side_data import SideData
+from .coded_image_opening import FrameReference, open_coded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -39,12 +39,10 @@ class StoredFields:
     Args:
         reader: of the container.
         limits: what the file may ask for.
-        reference: of a change frame, what gives the picture that it changes.
+        reference: of a change frame, what it needs of frames before.
     """
 
-    def __init__(
-        self, reader: PgiReader, limits: Limits, reference: Callable[[], CodedImage] | None = None
-    ) -> None:
+    def __init__(self, reader: PgiReader, limits: Limits, reference: FrameReference | None = None) -> None:
         self._reader = reader
         self._limits = limits
         self._reference = reference

@@ -19,7 +19,11 @@ from ..container import (
 )
 from ..container.parity import bare_budget, protected
 from ..errors import PgiOptionError, PgiUnsupportedError
-from .conversion_losses import report
+from ..photos.conversion_losses import report
+from ..photos.metadata_from_exif import metadata_from_photo
+from ..photos.photo_privacy import hides_place
+from ..photos.source_image import Extras, changed_since_opening, extras_of, losses_of, merge_extras, name_of
+from ..photos.thermal_detection import shows_temperatures
 from .image_type import image_type_number
 from .metadata_arguments import (
     annotations_to_value,
@@ -28,10 +32,6 @@ from .metadata_arguments import (
     segments_to_bytes,
     vendor_fields,
 )
-from .metadata_from_exif import metadata_from_photo
-from .photo_privacy import hides_place
-from .source_image import Extras, changed_since_opening, extras_of, losses_of, merge_extras, name_of
-from .thermal_detection import shows_temperatures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,10 +42,10 @@ if TYPE_CHECKING:
 
     from ..container import Metadata, Strategy
     from ..limits import Limits
+    from ..photos.side_data import SideData
     from ..security.watermark import Watermark
     from .image_type import ImageTypeLike
     from .metadata_arguments import AnnotationsLike, ExifLike, MetadataLike
-    from .side_data import SideData
 
     ImageLike: TypeAlias = NDArray[Any] | Image.Image
 
@@ -212,7 +212,7 @@ def _read(
     side = None
     if not isinstance(image, np.ndarray) and hasattr(image, "info"):
         # Not imported for arrays: they should not need Pillow in memory.
-        from .side_data_reading import read_side_data
+        from ..photos.side_data_reading import read_side_data
 
         side = read_side_data(image)
         losses += losses_of(image, side, limits, of_many=of_many)

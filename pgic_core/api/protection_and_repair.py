@@ -15,12 +15,17 @@ from ..container.parity_repair import mend, with_parity
 from ..container.sequence_repair import mend_sequence
 from ..errors import PgiError, PgiFormatError, PgiInputError
 from ..limits import Limits
+from .edit_rules import Signatures
+from .file_editing import edit_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import TypeAlias
 
     from ..container import ByteSource
+    from ..options import Progress
+    from .edit_rules import FrameToEdit
+    from .frame_choice import FramesLike
 
     Outcome: TypeAlias = Literal["same", "copied", "updated", "healed copy", "healed source", "healed both"]
 
@@ -43,29 +48,49 @@ class Repair:
 
 
 def protect(
-    path: str | os.PathLike[str], share: float | None = 0.05, *, limits: Limits | None = None
+    path: str | os.PathLike[str],
+    share: float | None = 0.05,
+    *,
+    frames: FramesLike = None,
+    limits: Limits | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Give a file parity, or take it away. All other bytes stay, so that a signature holds.
+
+    The frames of a sequence get parity one by one. Signed frames behind the first of them must not be there,
+    since their signatures also sign how the frames before are stored.
 
     Args:
         path: the file, which is replaced in one step.
         share: bytes of parity for each byte of the file, 0.0001 to 1; None for no parity.
+        frames: those of a sequence that get it: a number, which counts from the end if it is negative, or a
+            slice; None for all.
         limits: what the file may ask for.
+        progress: called with the share of the frames that are done, 0 to 1.
 
     Raises:
-        PgiOptionError: the share is out of range.
+        PgiOptionError: the share is out of range; there are no such frames; or signatures would break.
         PgiFormatError: the file is damaged; :func:`repair` it first.
         PgiInputError: it cannot be read or written.
     """
     wanted = None if share is None else share_of(share)
-    with (
-        audited("edit", file=path_of(path), what="parity"),
-        PgiReader(path, limits or Limits.from_environment()) as reader,
-    ):
-        reader.require_picture()
+
+    def change(frame: FrameToEdit) -> Iterator[bytes | memoryview] | None:
+        reader = frame.reader
         if reader.parity_share == wanted and reader.protection is None:
-            return
-        atomic_write(path, with_parity(reader, wanted))
+            return None
+        return with_parity(reader, wanted)
+
+    with audited("edit", file=path_of(path), what="parity"):
+        edit_file(
+            path,
+            change,
+            signatures=Signatures.KEPT,
+            frames=frames,
+            locked=True,
+            limits=limits,
+            progress=progress,
+        )
 
 
 def repair(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Repair:

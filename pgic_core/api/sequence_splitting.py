@@ -12,6 +12,7 @@ from ..container.parity import protected
 from ..container.rewriting import recompressed
 from ..errors import PgiUnsupportedError
 from ..options import DecodeOptions
+from .edit_rules import warn_of
 
 if TYPE_CHECKING:
     from ..codec.base import CodedImage
@@ -23,8 +24,8 @@ __all__ = ["still_file"]
 def still_file(file: PgiFile, number: int) -> bytes:
     """A frame as the file of a picture, which needs no sequence and shows the same pixels.
 
-    The coded picture of a key frame is copied byte for byte, and an encrypted or signed frame as a whole. A
-    change frame is coded again from the same symbols; where the camera moved, it is stored without loss.
+    The coded picture of a key frame is copied byte for byte, and an encrypted or signed key frame as a whole.
+    A change frame is coded again from the same symbols; where the camera moved, it is stored without loss.
 
     Args:
         file: the sequence.
@@ -33,15 +34,22 @@ def still_file(file: PgiFile, number: int) -> bytes:
     Raises:
         PgiOptionError: there is no such frame.
         PgiFormatError: the frame is damaged.
-        PgiUnsupportedError: it is encrypted or signed, and a change frame.
+        PgiUnsupportedError: it is encrypted, and a change frame.
+
+    Warns:
+        PgiWarning: it is signed, and a change frame: the picture that is made of it is not.
     """
     frame = file.frame(number)
     reader = frame.reader
     secured = reader.header.find(BlockType.SECURITY) is not None
     if file.is_key_frame(number):
         return reader.source.read_at(0, reader.size) if secured else b"".join(recompressed(reader, {}))
+    if reader.header.image.encrypted:
+        raise PgiUnsupportedError(
+            f"Frame {number} is an encrypted change frame, and no picture; 'pgic decrypt' the file first."
+        )
     if secured:
-        raise PgiUnsupportedError("A change frame that is encrypted or signed cannot be taken out.")
+        warn_of(f"Frame {number} is signed as a change; the picture that is made of it is not signed.")
     compression, payload = _picture(frame.coded)
     fields = replace(reader.fields, compression_type=compression)
     data = build_file(fields, payload, metadata=reader.metadata, extension=reader.extension)
@@ -52,7 +60,7 @@ def still_file(file: PgiFile, number: int) -> bytes:
 def _picture(coded: CodedImage) -> tuple[Compression, list[bytes]]:
     """A change frame, coded as a picture."""
     # Not imported for key frames.
-    from ..codec.learned.change_to_still import still_of
+    from ..codec.change.still_from_change import still_of
 
     try:
         return Compression.LEARNED, join_alpha(still_of(coded), [])

@@ -17,12 +17,12 @@ from ..container.sequence_reader import NO_CHAIN
 from ..errors import PgiOptionError, PgiUnsupportedError
 from ..limits import Limits
 from ..options import DEFAULT_KEY_DISTANCE, thread_count
+from ..photos.conversion_losses import report
+from ..photos.source_image import name_of
 from .change_coding import FrameCoder
 from .coded_image_opening import open_coded
-from .conversion_losses import report
 from .encode_request import EncodeOptions, EncodeRequest
 from .frame_access import FrameAccess
-from .source_image import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -6,6 +6,7 @@ import sys
 import warnings
 from typing import Any
 
+from ..errors import PgiWarning
 from ..terminal import say
 from .app import app
 
@@ -19,6 +20,7 @@ def main() -> None:
         warnings.simplefilter("ignore")
         # Our own say which plugin failed, and what the picture went without.
         warnings.filterwarnings("default", category=UserWarning, module=r"pgic_core\.")
+        warnings.filterwarnings("default", category=PgiWarning)
         warnings.showwarning = _say_warning
     app(prog_name="pgic")
 

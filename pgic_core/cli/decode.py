@@ -23,9 +23,9 @@ from .value_types import FRAMES, LEVEL, QUALITY, SCALE
 
 if TYPE_CHECKING:
     from ..api import PgiFile
-    from ..api.side_data_for_photo import Carried
     from ..models import Renderer
     from ..options import OnDamage
+    from ..photos.side_data_for_photo import Carried
     from ..security.keyring import KeyLike
     from .batch import Progress
     from .file_options import OutputOptions, RunOptions
@@ -253,7 +253,7 @@ class _Decoding:
 
     def _write_strips(self, file: PgiFile, target: Target, kind: str, progress: Progress) -> str | None:
         """Write the picture while it is decoded; None where the kind or the options do not allow it."""
-        from ..api.side_data_for_photo import not_held
+        from ..photos.side_data_for_photo import not_held
 
         if self.options.window is not None or self.options.conceals or target.name == STREAM:
             return None
@@ -272,7 +272,7 @@ class _Decoding:
 
     def _carried(self, file: PgiFile, renderer: Renderer | None, kind: str, lost: list[str]) -> Carried:
         """What goes into an output beside its pixels; a note that they were synthesised, always."""
-        from ..api.side_data_for_photo import Carried
+        from ..photos.side_data_for_photo import Carried
 
         carried = Carried() if self.strip else Carried.of(file, whole=self._is_whole)
         if renderer is None or not renderer.synthesised:
@@ -283,7 +283,7 @@ class _Decoding:
 
     def _write_whole(self, file: PgiFile, target: Target, kind: str, progress: Progress) -> str:
         """Decode the picture, then write it."""
-        from ..api.photo_writing import photo_bytes
+        from ..photos.photo_writing import photo_bytes
 
         picture, mask = file.decode_with(replace(self.options, progress=progress))
         renderer = file.renderer(self.options.level, self.options.scale)

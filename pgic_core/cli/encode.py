@@ -208,7 +208,7 @@ class _Encoding:
         """Make ``target``, and return the line to say about it."""
         from ..api import encode as encode_picture
         from ..api import inspect
-        from ..api.conversion_losses import collected
+        from ..photos.conversion_losses import collected
 
         name = target.source.name
         image, source_bytes = open_photo(name, self.frame)

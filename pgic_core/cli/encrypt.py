@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -77,6 +77,8 @@ def encrypt(
     picture, sizes and the ids of the keys stay readable. To remove somebody, use --rekey: it makes a new file
     that their key does not open. It cannot take back what was opened before.
 
+    Of a sequence, all frames are encrypted, one by one. Change frames have the tiers metadata and full alone.
+
     INPUT is a .pgi file, a pattern, a folder with all folders below it, or - for standard input.
     """
     if recipients is None:
@@ -134,7 +136,7 @@ def _run(
 def _add(inputs: Sequence[str], recipients: list[Recipient], keys: list[KeyLike]) -> None:
     from ..api import add_recipients
 
-    change_each(inputs, lambda name: add_recipients(name, recipients, keys=keys))
+    change_each(inputs, lambda name, progress: add_recipients(name, recipients, keys=keys, progress=progress))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,18 +155,17 @@ class _Encrypting:
     rekey: bool
     pad: bool
 
-    def __call__(self, target: Target, _: Progress) -> str:
+    def __call__(self, target: Target, progress: Progress) -> str:
         """Make ``target``, and return the line to say about it."""
         from ..api import encrypt as encrypt_file
         from ..api import rekey as rekey_file
 
-        source = _source(target)
+        source, name = _source(target), target.name
+        how: dict[str, Any] = {"pad": self.pad, "replace": target.replace, "progress": progress}
         if self.rekey:
-            rekey_file(
-                source, target.name, self.recipients, keys=self.keys, pad=self.pad, replace=target.replace
-            )
+            rekey_file(source, name, self.recipients, keys=self.keys, **how)
         else:
-            encrypt_file(source, target.name, self.recipients, pad=self.pad, replace=target.replace)
+            encrypt_file(source, name, self.recipients, **how)
         return f"{target.source.name} -> {target.name}: encrypted for {len(self.recipients)}"
 
 
@@ -178,11 +179,12 @@ class _Decrypting:
 
     keys: list[KeyLike]
 
-    def __call__(self, target: Target, _: Progress) -> str:
+    def __call__(self, target: Target, progress: Progress) -> str:
         """Make ``target``, and return the line to say about it."""
         from ..api import decrypt as decrypt_file
 
-        decrypt_file(_source(target), target.name, keys=self.keys, replace=target.replace)
+        source = _source(target)
+        decrypt_file(source, target.name, keys=self.keys, replace=target.replace, progress=progress)
         return f"{target.source.name} -> {target.name}: decrypted"
 
 

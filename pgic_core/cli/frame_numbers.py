@@ -2,17 +2,50 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from .command_base import option
 from .paths import STREAM, Source, Target
+from .value_types import FRAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-__all__ = ["frame_targets", "numbers_of"]
+__all__ = ["edited_frames", "frame_targets", "numbers_of"]
+
+
+def edited_frames(command: Callable[..., None]) -> Callable[..., None]:
+    """``--frame`` and ``--frames``, which ``command`` gets as ``frames``: a number, a slice or None."""
+
+    @functools.wraps(command)
+    def bundled(*, frame: int | None, frames: slice | None, **others: Any) -> None:
+        if frame is not None and frames is not None:
+            raise click.UsageError("Say --frame or --frames, not both.")
+        command(frames=frames if frame is None else frame, **others)
+
+    made: Callable[..., None] = bundled
+    for decorate in (
+        option(
+            "--frames",
+            type=FRAMES,
+            metavar="A:B",
+            group="Sequences",
+            help="Only the frames from A to B - 1 of a sequence. [default: all]",
+        ),
+        option(
+            "--frame",
+            type=int,
+            metavar="N",
+            group="Sequences",
+            help="Only this frame of a sequence, counted from 0; -1 is the last.",
+        ),
+    ):
+        made = decorate(made)
+    return made
 
 
 def numbers_of(count: int, frames: slice) -> range:

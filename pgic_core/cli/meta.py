@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import PgiInputError
+from ..errors import PgiInputError, PgiOptionError
 from ..small_files import MOST_JSON, parse_json
 from .command_base import PgicGroup, option
 from .file_facts_output import describe_metadata, pgi_sources, show_each
+from .frame_numbers import edited_frames
 from .key_options import key_options
 from .paths import STREAM
 from .roi_options import shapes_in
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from ..api import FileInfo
     from ..security.keyring import KeyLike
+    from .batch import Progress
 
 __all__ = ["meta"]
 
@@ -34,8 +36,15 @@ def meta() -> None:
 @meta.command(examples=("pgic meta show photo.pgi", "pgic meta show --json coded"))
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @option("--json", "as_json", is_flag=True, help="One JSON object for one file, a list for several.")
+@option(
+    "--frame",
+    type=int,
+    metavar="N",
+    group="Sequences",
+    help="Show this frame of a sequence, counted from 0; -1 is the last. [default: 0]",
+)
 @key_options(advanced=True)
-def show(inputs: tuple[str, ...], as_json: bool, keys: list[KeyLike]) -> None:
+def show(inputs: tuple[str, ...], as_json: bool, frame: int | None, keys: list[KeyLike]) -> None:
     """Show metadata, fault annotations and vendor fields."""
 
     def record(name: str, facts: FileInfo) -> dict[str, object]:
@@ -49,7 +58,7 @@ def show(inputs: tuple[str, ...], as_json: bool, keys: list[KeyLike]) -> None:
             yield "encrypted", "no key given opens the metadata"
         yield from describe_metadata(facts)
 
-    show_each(pgi_sources(inputs), record if as_json else None, describe, keys)
+    show_each(pgi_sources(inputs), record if as_json else None, describe, keys, frame)
 
 
 @meta.command(
@@ -57,6 +66,7 @@ def show(inputs: tuple[str, ...], as_json: bool, keys: list[KeyLike]) -> None:
     examples=(
         "pgic meta set photo.pgi --device-id D7 --anomaly --param iso=200",
         "pgic meta set *.pgi --unset location --unset exif",
+        "pgic meta set site.pgi --frame -1 --anomaly",
     ),
 )
 @click.argument("inputs", nargs=-1, required=True, metavar="FILE...")
@@ -89,6 +99,7 @@ def show(inputs: tuple[str, ...], as_json: bool, keys: list[KeyLike]) -> None:
     "field, exif, icc, xmp, dpi, segments or side-data (IPTC, comments, texts); may be repeated. With exif "
     "or xmp, the fields that were filled from them are removed too.",
 )
+@edited_frames
 @key_options(advanced=True)
 def set_(
     inputs: tuple[str, ...],
@@ -99,11 +110,12 @@ def set_(
     params: tuple[str, ...],
     fields: tuple[str, ...],
     unset: tuple[str, ...],
+    frames: int | slice | None,
     keys: list[KeyLike],
 ) -> None:
     """Change metadata of files in place.
 
-    What you do not name stays as it is.
+    What you do not name stays as it is. Changes break signatures of the file, and pgic says which.
     """
     from ..api import set_metadata
 
@@ -140,7 +152,11 @@ def set_(
         changes["extension"] = extension
     if not changes:
         raise click.UsageError("There is nothing to change.")
-    change_each(inputs, lambda name: set_metadata(name, **changes, keys=keys))
+
+    def work(name: str, progress: Progress) -> None:
+        set_metadata(name, **changes, frames=frames, keys=keys, progress=progress)
+
+    change_each(inputs, work)
 
 
 @meta.command(examples=("pgic meta strip photo.pgi --location", "pgic meta strip flight --all"))
@@ -154,6 +170,7 @@ def set_(
     is_flag=True,
     help="XMP, EXIF except the orientation, and every field of A.3 except the anomaly flag.",
 )
+@edited_frames
 @key_options(advanced=True)
 def strip(
     inputs: tuple[str, ...],
@@ -161,6 +178,7 @@ def strip(
     device: bool,
     thumbnail: bool,
     everything: bool,
+    frames: int | slice | None,
     keys: list[KeyLike],
 ) -> None:
     """Remove private facts from files in place.
@@ -172,12 +190,17 @@ def strip(
 
     if not (location or device or thumbnail or everything):
         raise click.UsageError("Say what to take out: --location, --device, --thumbnail or --all.")
-    change_each(
-        inputs,
-        lambda name: strip_metadata(
-            name, location=location, device=device, thumbnail=thumbnail, everything=everything, keys=keys
-        ),
-    )
+    what: dict[str, Any] = {
+        "location": location,
+        "device": device,
+        "thumbnail": thumbnail,
+        "everything": everything,
+    }
+
+    def work(name: str, progress: Progress) -> None:
+        strip_metadata(name, **what, frames=frames, keys=keys, progress=progress)
+
+    change_each(inputs, work)
 
 
 @meta.command(examples=('pgic meta annotate photo.pgi --box "broken insulator" 120 80 260 190',))
@@ -205,6 +228,7 @@ def strip(
 @option(
     "--replace", is_flag=True, help="Remove the annotations that the file has; given alone, it leaves none."
 )
+@edited_frames
 @key_options(advanced=True)
 def annotate(
     file: str,
@@ -212,9 +236,12 @@ def annotate(
     source: Any,
     recognise: str | None,
     replace: bool,
+    frames: int | slice | None,
     keys: list[KeyLike],
 ) -> None:
     """Add fault annotations to a file.
+
+    Say to which frames of a sequence they belong. A recogniser looks at all of them if you do not.
 
     Coordinates are pixels of the upright picture (EXIF orientation applied), x to the right and y down.
     """
@@ -234,7 +261,29 @@ def annotate(
     if recognise is None and not items and not replace:
         raise click.UsageError("There is nothing to add; give --box, --from or --recognise.")
     added = items if recognise is None else recognise
-    change_each([file], lambda name: write_annotations(name, added, replace=replace, keys=keys))
+
+    def work(name: str, progress: Progress) -> None:
+        if frames is None and recognise is None:
+            _require_one_frame(name, keys)
+        write_annotations(name, added, replace=replace, frames=frames, keys=keys, progress=progress)
+
+    change_each([file], work)
+
+
+def _require_one_frame(name: str, keys: list[KeyLike]) -> None:
+    """Raise unless it is clear to which frame annotations belong.
+
+    Raises:
+        PgiOptionError: there are several.
+    """
+    from ..api import open_file
+
+    with open_file(name, keys=keys) as file:
+        if file.n_frames > 1:
+            raise PgiOptionError(
+                f"The file has {file.n_frames:,} frames. Say to which the annotations belong: --frame N, or "
+                "--frames A:B (: for all)."
+            )
 
 
 def _pairs(texts: Sequence[str], name: str) -> list[tuple[str, str]]:

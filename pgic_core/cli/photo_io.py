@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..api.foreign_photo import OPTIONAL_FORMATS, missing_package, open_foreign_photo
 from ..container import atomic_write
 from ..errors import PgiInputError
+from ..photos.foreign_photo import OPTIONAL_FORMATS, missing_package, open_foreign_photo
 from .paths import STREAM, Source, find_sources
 from .pipe_inputs import read_stream, stdin_stream
 
@@ -104,7 +104,7 @@ def open_photo(name: str, frame: int | None = None) -> tuple[Image.Image, int]:
         frame: which of its frames, from 1; the first if not given.
 
     Raises:
-        PgiError: as :func:`~pgic_core.api.foreign_photo.open_foreign_photo`.
+        PgiError: as :func:`~pgic_core.photos.foreign_photo.open_foreign_photo`.
     """
     if Source(name, name).is_stream:
         data = read_stdin() if name == STREAM else _read_pipe(name)

@@ -12,11 +12,13 @@ from ..terminal import say
 from .command_base import PgicCommand, option
 from .file_facts_output import pgi_sources
 from .file_options import run_options
+from .frame_numbers import edited_frames
 from .paths import PGI_SUFFIXES
 from .running import do_each
 from .value_types import SHARE
 
 if TYPE_CHECKING:
+    from .batch import Progress
     from .file_options import RunOptions
 
 __all__ = ["protect", "repair", "replicate"]
@@ -31,17 +33,20 @@ __all__ = ["protect", "repair", "replicate"]
     "--share", type=SHARE, default="5%", metavar="X%", help="Parity, in percent of the file. [default: 5%]"
 )
 @option("--remove", is_flag=True, help="Remove the parity.")
+@edited_frames
 @run_options
-def protect(inputs: tuple[str, ...], share: float, remove: bool, running: RunOptions) -> None:
+def protect(
+    inputs: tuple[str, ...], share: float, remove: bool, frames: int | slice | None, running: RunOptions
+) -> None:
     """Add parity to files in place, so that lost bytes can be restored.
 
     FILE is a .pgi file, a pattern, or a folder with all folders below it. Signatures and encryption stay
-    as they are.
+    as they are. Signed sequences are left alone, since a frame also signs how those before are stored.
     """
     from ..api import protect as give_parity
 
-    def work(name: str) -> str:
-        give_parity(name, None if remove else share)
+    def work(name: str, progress: Progress) -> str:
+        give_parity(name, None if remove else share, frames=frames, progress=progress)
         return f"{name}: parity removed" if remove else f"{name}: {share * 100:.4g}% of the file as parity"
 
     do_each([source.name for source in pgi_sources(inputs)], work, running)
@@ -58,7 +63,7 @@ def repair(inputs: tuple[str, ...], running: RunOptions) -> None:
     """
     from ..api import repair as restore
 
-    def work(name: str) -> str:
+    def work(name: str, _: Progress) -> str:
         found = restore(name)
         return f"{name}: repaired, {found.sectors} sectors were lost" if found.changed else f"{name}: sound"
 
@@ -86,7 +91,7 @@ def replicate(source: str, copy: str, force: bool, running: RunOptions) -> None:
     if os.path.isdir(source) or os.path.isdir(copy):
         names = _names_in_either(source, copy)
 
-    def work(name: str) -> str:
+    def work(name: str, _: Progress) -> str:
         here, there = (os.path.join(folder, name) if name else folder for folder in (source, copy))
         for path in (here, there):
             os.makedirs(os.path.dirname(path) or ".", exist_ok=True)

@@ -86,7 +86,7 @@ class Losses:
         """
         if not losses:
             return
-        from ..api.conversion_losses import sentence
+        from ..photos.conversion_losses import sentence
 
         if self._strict:
             raise PgiInputError(f"With --strict nothing may be lost: {sentence('it', losses)}")
@@ -170,7 +170,7 @@ def _claimed(targets: Sequence[Target], outputs: OutputOptions) -> tuple[list[Ta
 
 def do_each(
     items: Sequence[str],
-    work: Callable[[str], str],
+    work: Callable[[str, Progress], str],
     running: RunOptions,
     name_of: Callable[[str], str] = str,
 ) -> None:
@@ -178,7 +178,7 @@ def do_each(
 
     Args:
         items: what to work on.
-        work: does one item, and returns the line to say.
+        work: does one item, calls what it is given with the share done, and returns the line to say.
         running: how many at a time, and what to say.
         name_of: name of an item in messages.
     """
@@ -186,27 +186,27 @@ def do_each(
     run_batch(
         items,
         name_of,
-        lambda item, _: work(item),
+        work,
         jobs=run.jobs,
         verbose=not run.quiet,
         show_progress=not run.quiet,
     ).finish()
 
 
-def change_each(inputs: Sequence[str], work: Callable[[str], object]) -> None:
+def change_each(inputs: Sequence[str], work: Callable[[str, Progress], object]) -> None:
     """Change ``.pgi`` files in place, one after the other; exits with 1 if one of them failed.
 
     Args:
         inputs: arguments that name files, patterns or folders.
-        work: changes the file with a name.
+        work: changes the file with a name, and calls what it is given with the share done.
 
     Raises:
         click.UsageError: they name no ``.pgi`` file.
     """
 
-    def change(source: Source, _: Progress) -> None:
-        work(source.name)
+    def change(source: Source, progress: Progress) -> None:
+        work(source.name, progress)
 
     run_batch(
-        pgi_sources(inputs), lambda source: source.name, change, jobs=1, verbose=False, show_progress=False
+        pgi_sources(inputs), lambda source: source.name, change, jobs=1, verbose=False, show_progress=True
     ).finish()

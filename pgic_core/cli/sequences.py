@@ -191,7 +191,7 @@ def _append_all(
     before = writer.n_frames
 
     def work(source: Source, progress: Progress) -> str:
-        from ..api.conversion_losses import collected
+        from ..photos.conversion_losses import collected
 
         image, source_bytes = open_photo(source.name)
         with image, collected() as lost:

@@ -9,11 +9,13 @@ import click
 from .command_base import PgicCommand, option
 from .file_facts_output import pgi_sources
 from .file_options import run_options
+from .frame_numbers import edited_frames
 from .key_options import key_options
 from .running import do_each
 
 if TYPE_CHECKING:
     from ..security.keyring import KeyLike
+    from .batch import Progress
     from .file_options import RunOptions
 
 __all__ = ["sign"]
@@ -25,6 +27,7 @@ __all__ = ["sign"]
         "pgic sign photo.pgi --key drone.pem --cert drone-chain.pem",
         "pgic sign flight --key office.pem",
         "pgic sign photo.pgi --key office.pem --original DJI_0042.JPG",
+        "pgic sign site.pgi --frame -1 --key office.pem",
     ),
 )
 @click.argument("inputs", nargs=-1, required=True, metavar="FILE...")
@@ -36,6 +39,13 @@ __all__ = ["sign"]
 )
 @option("--cert", metavar="PEM", help="Certificates of the key, its own first.")
 @option("--original", metavar="FILE", help="Sign the SHA-256 of the camera's file, too.")
+@option(
+    "--renew",
+    is_flag=True,
+    group="Sequences",
+    help="Supersede signatures that do not hold any more, because frames were edited.",
+)
+@edited_frames
 @key_options(advanced=False, name="--unlock")
 @run_options
 def sign(
@@ -43,6 +53,8 @@ def sign(
     key: str,
     cert: str | None,
     original: str | None,
+    renew: bool,
+    frames: int | slice | None,
     keys: list[KeyLike],
     running: RunOptions,
 ) -> None:
@@ -51,6 +63,10 @@ def sign(
     A signature covers the picture and all metadata, encrypted or not. It survives encrypting, decrypting and
     parity; changed metadata breaks it. A file that is signed gets one more signature, beside those it has.
     'pgic verify --trust' says what signatures prove.
+
+    The frames of a sequence are signed one by one, each with its place. The signature of a frame also signs
+    all frames before. So signing the last frame alone (--frame -1) signs the whole sequence, and keeps the
+    signatures that are there.
 
     FILE is a .pgi file, a pattern, or a folder with all folders below it.
     """
@@ -62,8 +78,8 @@ def sign(
     if original is not None and len(sources) != 1:
         raise click.UsageError("--original is the camera's file of one photo; name one FILE.")
 
-    def work(name: str) -> str:
-        sign_file(name, signer, original=original, keys=keys)
+    def work(name: str, progress: Progress) -> str:
+        sign_file(name, signer, original=original, frames=frames, renew=renew, keys=keys, progress=progress)
         return f"{name}: signed by key {signer.key_id.hex()} ({signer.algorithm})"
 
     do_each([source.name for source in sources], work, running)

@@ -46,7 +46,7 @@ def split(
 
     The files are named after the sequence and the number of the frame. The picture of a key frame is copied
     byte for byte; a change frame becomes a picture of its own, with the same pixels. Encrypted and signed
-    frames are copied as they are.
+    key frames are copied as they are.
     """
     from ..api import open_file, still_file
 

@@ -24,7 +24,15 @@ _MOST_RESPONSE = 1 << 20  # with its chain of certificates it has a few KB
 @click.argument("file", metavar="FILE")
 @option("--request", metavar="OUT.tsq", help="Write the request for the newest signature.")
 @option("--response", metavar="IN.tsr", help="Put the response of the authority into the file.")
-def timestamp(file: str, request: str | None, response: str | None) -> None:
+@option(
+    "--frame",
+    type=int,
+    default=-1,
+    metavar="N",
+    group="Sequences",
+    help="Stamp the signature of this frame of a sequence. [default: -1, the last, which signs all before]",
+)
+def timestamp(file: str, request: str | None, response: str | None, frame: int) -> None:
     """Get a time stamp (RFC 3161) on the newest signature of a .pgi file.
 
     An authority confirms when a signature was there. pgic sends nothing: carry the request to the authority
@@ -38,8 +46,8 @@ def timestamp(file: str, request: str | None, response: str | None) -> None:
     if (request is None) == (response is None):
         raise click.UsageError("Say --request or --response.")
     if request is not None:
-        atomic_write(request, [timestamp_request(file)])
+        atomic_write(request, [timestamp_request(file, frame=frame)])
         show(f"{request}: for the authority")
     if response is not None:
-        add_timestamp(file, read_bytes(response, "response", _MOST_RESPONSE))
+        add_timestamp(file, read_bytes(response, "response", _MOST_RESPONSE), frame=frame)
         show(f"{file}: time stamp added")

@@ -119,7 +119,8 @@ def _said_of_frames(found: Sequence[SignatureInfo], frames: int) -> list[str]:
     lines = []
     signers = Counter((each.signer, each.algorithm, each.reason, each.state) for each in found)
     for (signer, algorithm, reason, state), count in signers.items():
-        lines.append(f"  {count:,} signatures on {frames:,} frames by {signer}, {algorithm}: {state}")
+        what = "signature" if count == 1 else "signatures"
+        lines.append(f"  {count:,} {what} on {frames:,} frames by {signer}, {algorithm}: {state}")
         if reason:
             lines.append(f"    not proven: who signed, since {reason}")
     placed = [each.frame.number for each in found if each.state == HOLDS and each.frame is not None]
@@ -128,7 +129,7 @@ def _said_of_frames(found: Sequence[SignatureInfo], frames: int) -> list[str]:
         what = f"frames 0 to {last} are" if last else "frame 0 is"
         lines.append(f"    proven: {what} as the signer of frame {last} found them, in this order")
     if found:
-        unplaced = "" if len(placed) == frames else "that all frames are in their place; "
+        unplaced = "" if frames - 1 in placed else "that all frames are in their place; "
         lines.append(f"    not proven: {unplaced}that no frame followed; the time; what the pictures show")
     return lines
 

@@ -69,7 +69,7 @@ def embed(photo: Path, output: Path, key: Path, identity: str | None, quality: i
     The watermark changes pixels: keep the original where the photo is to be evidence.
     """
     from ..api import encode
-    from ..api.conversion_losses import collected, sentence
+    from ..photos.conversion_losses import collected, sentence
     from ..security.watermark import Watermark
 
     mark = Watermark(_key(key)) if identity is None else Watermark(_key(key), _id(identity))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["open_image"]
 
 _SEQUENCE, _CHANGE = 3, 4
-_CHANGE_OPENER = ".learned.change_opening"
+_CHANGE_OPENER = ".change.opening"
 _OPENERS = {
     0: (".lossless.decoder", "open_raw"),
     1: (".learned.image_with_opacity", "open_learned"),

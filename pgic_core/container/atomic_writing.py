@@ -14,8 +14,9 @@ from ..folders import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import BinaryIO
 
-__all__ = ["atomic_write", "plain_errors"]
+__all__ = ["atomic_file", "atomic_write", "plain_errors"]
 
 _REASONS = {
     errno.EACCES: "permission is denied",
@@ -60,21 +61,12 @@ def atomic_write(
     if isinstance(chunks, (bytes, bytearray, memoryview)):
         chunks = (memoryview(chunks),)
     name = os.fspath(path)
-    with plain_errors(name):
-        try:
-            old: os.stat_result | None = os.stat(name)
-        except FileNotFoundError:
-            old = None
-        if old is not None and stat.S_ISDIR(old.st_mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if old is not None and not os.access(name, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        if old is not None and stat.S_ISREG(old.st_mode) and not replace:
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+    old = _replaceable(name, replace)
     if old is not None and not stat.S_ISREG(old.st_mode):
         _write_directly(name, chunks)
-    else:
-        _replace(os.path.realpath(name), name, old, chunks, replace)
+        return
+    with _renamed(os.path.realpath(name), name, old, replace) as handle:
+        _write_all(handle, name, chunks)
 
 
 def _write_directly(name: str, chunks: Iterable[bytes | memoryview]) -> None:
@@ -86,12 +78,53 @@ def _write_directly(name: str, chunks: Iterable[bytes | memoryview]) -> None:
         os.close(handle)
 
 
-def _replace(
-    target: str, name: str, old: os.stat_result | None, chunks: Iterable[bytes | memoryview], replace: bool
-) -> None:
+@contextlib.contextmanager
+def atomic_file(path: str | os.PathLike[str], *, replace: bool = True) -> Iterator[BinaryIO]:
+    """As :func:`atomic_write`, of a file that is not written from its beginning to its end.
+
+    Args:
+        path: the file to make or replace.
+        replace: as for :func:`atomic_write`.
+
+    Yields:
+        An empty file to read and write. It gets its name when the block ends, unless that raises.
+
+    Raises:
+        PgiInputError: as :func:`atomic_write`; also if something else than a file is there.
+    """
+    name = os.fspath(path)
+    old = _replaceable(name, replace)
+    if old is not None and not stat.S_ISREG(old.st_mode):
+        raise PgiInputError(errno.ESPIPE, "This is written to a file, not to a pipe or device", name)
+    with (
+        _renamed(os.path.realpath(name), name, old, replace) as handle,
+        open(handle, "r+b", closefd=False) as file,
+    ):
+        yield file
+
+
+def _replaceable(name: str, replace: bool) -> os.stat_result | None:
+    """What is there already, if it may be replaced; None if nothing is."""
+    with plain_errors(name):
+        try:
+            old = os.stat(name)
+        except FileNotFoundError:
+            return None
+        if stat.S_ISDIR(old.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not os.access(name, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        if stat.S_ISREG(old.st_mode) and not replace:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+    return old
+
+
+@contextlib.contextmanager
+def _renamed(target: str, name: str, old: os.stat_result | None, replace: bool) -> Iterator[int]:
+    """A new file beside ``target``, which takes its name when the block ends; ``name`` is for messages."""
     folder = os.path.dirname(target)
     temporary = os.path.join(folder, f".pgic-{secrets.token_hex(8)}.tmp")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     try:
         # Inside, since an interrupt may come between the file's making and the next line.
         with plain_errors(name):
@@ -99,7 +132,7 @@ def _replace(
             # may hold what only its owner was to see.
             handle = os.open(temporary, flags, 0o666 if old is None else 0o600)
         try:
-            _write_all(handle, name, chunks)
+            yield handle
             with plain_errors(name):
                 os.fsync(handle)
         finally:

@@ -197,6 +197,18 @@ class PgiReader(BlockReader):
         block = self._header.find(BlockType.EXTENSION)
         return {} if block is None else parse_extension(self._read_content(block), self._limits)
 
+    def frame(self, source: SourceLike, *, quiet: bool = False) -> PgiReader:
+        """A reader of a frame of this sequence, within the same limits.
+
+        Args:
+            source: the file of the frame.
+            quiet: as for the class.
+
+        Raises:
+            PgiError: as the class.
+        """
+        return PgiReader(source, self._limits, quiet=quiet, sequence=self)
+
     def dictionary(self, block_type: int) -> bytes:
         """What the frames of this sequence compress their block of a type with (FORMAT.md, 11).
 

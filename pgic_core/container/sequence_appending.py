@@ -14,6 +14,7 @@ from ..limits import DEFAULT_LIMITS
 from .atomic_writing import plain_errors
 from .block_entry import BlockEntry, BlockFlag, BlockType
 from .file_header import SEQUENCE_VERSION, pack_header
+from .file_lock import open_locked
 from .image_fields import IMAGE_FIELDS_SIZE, Compression
 from .reader import PgiReader
 from .rewriting import copied_block, recompressed
@@ -160,6 +161,25 @@ class SequenceAppender(Closing):
         with PgiReader(frame, self._limits, quiet=True) as reader:
             self._check(reader, reference)
             kind, data = _stored(reader, frame, self._reader.dictionary)
+        return self._append(kind, data, duration, reference)
+
+    def append_stored(self, record: Record, stored: bytes, reference: Record | None) -> Record:
+        """Append a frame of another file of this sequence, as that stores it.
+
+        Args:
+            record: of the frame there.
+            stored: its bytes, which are compressed with the same dictionary.
+            reference: of a change frame, the record of the frame that it changes, here.
+
+        Returns:
+            Its record here.
+
+        Raises:
+            PgiInputError: the file cannot be written.
+        """
+        return self._append(record.kind, stored, record.duration, reference)
+
+    def _append(self, kind: FrameKind, data: bytes, duration: int, reference: Record | None) -> Record:
         record = self._next_record(kind, len(data), duration, reference)
         stored = record.head() + data + _tail(record)
         *before, image = self._blocks
@@ -309,27 +329,5 @@ def _checked(duration: int) -> int:
 def _opened(target: str | os.PathLike[str] | IO[bytes]) -> tuple[str, Any]:
     """Name and file of what is appended to."""
     if isinstance(target, (str, os.PathLike)):
-        return os.fspath(target), _open_locked(os.fspath(target))
+        return os.fspath(target), open_locked(os.fspath(target))
     return "The sequence", target
-
-
-def _open_locked(name: str) -> IO[bytes]:
-    with plain_errors(name):
-        file = open(name, "r+b", buffering=0)  # noqa: SIM115 - owned and closed by the appender
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return file
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise PgiInputError(f"{name} is open in another writer.") from None
-    except OSError:  # a file system without locks
-        return file
-    with plain_errors(name):
-        found, there = os.fstat(file.fileno()), os.stat(name)
-    if (found.st_dev, found.st_ino) != (there.st_dev, there.st_ino):  # replaced meanwhile
-        file.close()
-        return _open_locked(name)
-    return file

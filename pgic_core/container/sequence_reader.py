@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from ..errors import PgiChecksumError, PgiFormatError, PgiOptionError
 from .byte_source import PartSource
 from .image_fields import IMAGE_FIELDS_SIZE, Compression
-from .reader import PgiReader
 from .sequence_records import (
     LONGEST_HEAD,
     RECORD_TAIL,
@@ -27,6 +26,8 @@ from .short_frames import file_of_short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from .reader import PgiReader
 
 __all__ = ["NO_CHAIN", "SequenceReader"]
 
@@ -209,7 +210,7 @@ class SequenceReader:
             return self._open_short(record)
         start = outer.header.image.offset + IMAGE_FIELDS_SIZE + record.frame_offset
         source = PartSource(outer.source, start, record.length)
-        reader = PgiReader(source, outer.limits, quiet=quiet, sequence=outer)
+        reader = outer.frame(source, quiet=quiet)
         number, fields = record.number, reader.fields
         if fields.compression_type == Compression.SEQUENCE:
             raise PgiFormatError(f"Frame {number} is a sequence.")
@@ -227,8 +228,7 @@ class SequenceReader:
         fields = replace(outer.fields, compression_type=Compression.CHANGE)
         data = outer.read_payload(record.frame_offset, record.length)
         what = f"Frame {record.number}"
-        # Its compressed blocks are no longer compressed, and need no dictionary.
-        return PgiReader(file_of_short(data, fields, outer.dictionary, outer.limits, what), outer.limits)
+        return outer.frame(file_of_short(data, fields, outer.dictionary, outer.limits, what))
 
     def records(self) -> Iterator[Record]:
         """All records from the first to the last, each checked against the one before.
@@ -243,8 +243,12 @@ class SequenceReader:
                 return
             record = self._following(record)
 
-    def _checked_records(self) -> Iterator[Record]:
-        """As :meth:`records`, and checked against all that they lead to."""
+    def checked_records(self) -> Iterator[Record]:
+        """As :meth:`records`, and checked against all that they lead to.
+
+        Raises:
+            PgiFormatError: one breaks rule Q3, Q4 or Q5.
+        """
         ancestors: list[Record] = []  # those that jumps lead to, one after the other
         for record in self.records():
             while ancestors and ancestors[-1].number != record.jump_number:
@@ -265,7 +269,7 @@ class SequenceReader:
             PgiTruncatedError: the file ends too early.
         """
         chain = NO_CHAIN
-        for record in self._checked_records():
+        for record in self.checked_records():
             chain = self.chain_after(chain, record)
             self.open_frame(record, quiet=True).verify_bytes()
         image = self._reader.header.image

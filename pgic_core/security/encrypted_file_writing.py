@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..codec.payload_parts import payload_plan
-from ..container import DETAILS, BlockFlag, BlockType, ExtensionKey, strategy_from_map
+from ..container import DETAILS, BlockFlag, BlockType, Compression, ExtensionKey, strategy_from_map
 from ..container.file_header import PLAIN_VERSION
 from ..container.rewriting import copied_block
-from ..container.writer import Block, assemble, located_fields, make_block, small_blocks
+from ..container.writer import Block, assemble, located_fields, make_block, small_blocks, version_of
 from ..errors import PgiKeyError, PgiOptionError, PgiUnsupportedError
 from .cipher_suites import TAG_BYTES, find_suite, require_extra
 from .content_decryption import OpenedContent
@@ -63,15 +63,16 @@ def encrypted(
         for _ in reader.iter_block(reader.header.image):  # so that damage is not sealed anew
             pass
     plan = payload_plan(reader.fields.compression_type, payload_of(reader))
-    strategy = strategy_from_map(reader.extension.get(ExtensionKey.STRATEGY, {}))
-    regional = strategy.roi != DETAILS
-    recipients = fitted(plan, recipients, lossless=is_lossless(reader), regional=regional)
+    change = reader.fields.compression_type == Compression.CHANGE
+    asked = strategy_from_map(reader.extension.get(ExtensionKey.STRATEGY, {})).roi != DETAILS
+    recipients = fitted(plan, recipients, lossless=is_lossless(reader), regions=asked, change=change)
     extension = without_preview(reader.extension)
     if is_lossless(reader) and any(recipient.tier == Tier.PREVIEW for recipient in recipients):
         extension[ExtensionKey.PREVIEW] = preview_of(reader)
     require_extra()
     suite = find_suite(suite_of(recipients))
-    binding = Binding(suite, LEAST_VERSION, secrets.token_bytes(_FILE_ID))
+    version = max(LEAST_VERSION, version_of(reader.fields))
+    binding = Binding(suite, version, secrets.token_bytes(_FILE_ID))
     key = TierKey(Tier.FULL, secrets.token_bytes(KEY_BYTES))
     sealer = Sealer(binding, key, reader.fields.to_bytes(), [])
     metadata = reader.header.find(BlockType.METADATA)
@@ -83,7 +84,7 @@ def encrypted(
     stanzas = tuple(wrap(recipient, key, binding) for recipient in recipients)
     envelope = Envelope(binding, key.commitment(binding), (), stanzas).with_seals(sealer.seals)
     blocks.append(_security_block(envelope, key, carried_records(reader, (key, binding))))
-    return _file(reader, blocks, LEAST_VERSION, share)
+    return _file(reader, blocks, version, share)
 
 
 def decrypted(reader: PgiReader) -> Iterator[bytes | memoryview]:
@@ -111,7 +112,7 @@ def decrypted(reader: PgiReader) -> Iterator[bytes | memoryview]:
     records = carried_records(reader, None)
     if records:
         blocks.append(make_block(BlockType.SECURITY, 0, [pack_records(records)]))
-    return _file(reader, blocks, LEAST_VERSION if records else PLAIN_VERSION)
+    return _file(reader, blocks, max(LEAST_VERSION if records else PLAIN_VERSION, version_of(reader.fields)))
 
 
 @dataclass(frozen=True, slots=True)

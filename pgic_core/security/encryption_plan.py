@@ -45,7 +45,7 @@ def sealed_parts(plan: PayloadPlan, *, pad: bool) -> list[ListedPart]:
 
 
 def fitted(
-    plan: PayloadPlan, recipients: Sequence[Recipient], *, lossless: bool, regional: bool
+    plan: PayloadPlan, recipients: Sequence[Recipient], *, lossless: bool, regions: bool, change: bool = False
 ) -> list[Recipient]:
     """Recipients with tiers that a picture has.
 
@@ -53,7 +53,8 @@ def fitted(
         plan: of the picture.
         recipients: as they are asked for.
         lossless: whether a preview can be stored beside it.
-        regional: whether somebody asked for regions of interest.
+        regions: whether its regions of interest were asked for.
+        change: whether it is a change frame.
 
     Raises:
         PgiOptionError: one asks for a tier that the picture does not have, and for no other.
@@ -61,8 +62,13 @@ def fitted(
     missing = {}
     if not plan.layered and not lossless:
         missing[Tier.PREVIEW] = "A picture of another codec does not have the tier preview."
-    if not (plan.regional and regional):
+    if not (plan.regional and regions):
         missing[Tier.REGIONS] = "Only a learned picture with regions of interest has the tier regions."
+    if change:
+        missing[Tier.PREVIEW] = missing[Tier.REGIONS] = (
+            "A change frame has the tiers metadata and full alone. 'pgic split' makes pictures of frames, "
+            "which can have all tiers."
+        )
     found = []
     for recipient in recipients:
         while recipient.tier in missing:

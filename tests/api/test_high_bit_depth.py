@@ -14,11 +14,11 @@ import tifffile
 from PIL import Image
 
 import pgic_core
-from pgic_core.api.conversion_losses import collected
-from pgic_core.api.foreign_photo import open_foreign_photo
-from pgic_core.api.photo_writing import photo_bytes
-from pgic_core.api.side_data_for_photo import Carried
 from pgic_core.errors import PgiInputError, PgiWarning
+from pgic_core.photos.conversion_losses import collected
+from pgic_core.photos.foreign_photo import open_foreign_photo
+from pgic_core.photos.photo_writing import photo_bytes
+from pgic_core.photos.side_data_for_photo import Carried
 
 from .foreign_files import CASES, png16, samples, tiff
 

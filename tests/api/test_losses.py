@@ -16,11 +16,11 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 import pgic_core
 import pgic_plugins.pillow  # noqa: F401
-from pgic_core.api.conversion_losses import collected
-from pgic_core.api.foreign_photo import open_foreign_photo
 from pgic_core.codec.jxl_header import JxlHeader, jxl_header
 from pgic_core.errors import PgiFormatError, PgiInputError, PgiLimitError, PgiOptionError, PgiWarning
 from pgic_core.limits import Limits
+from pgic_core.photos.conversion_losses import collected
+from pgic_core.photos.foreign_photo import open_foreign_photo
 
 from .foreign_files import CASES, with_chunks, with_segments
 from .photos import GREY, PHOTO, opened, photo_file, psnr

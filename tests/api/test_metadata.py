@@ -12,8 +12,8 @@ from PIL import Image, ImageCms
 
 import pgic_core
 from pgic_core import KEEP, Annotation, Box, Location, Metadata, PgiOptionError
-from pgic_core.api.metadata_from_exif import metadata_from_photo
 from pgic_core.container import PgiReader
+from pgic_core.photos.metadata_from_exif import metadata_from_photo
 
 from .photos import GREY, PHOTO, XMP, exif_bytes, opened
 

@@ -13,10 +13,10 @@ import tifffile
 from PIL import Image, ImageCms
 
 import pgic_core
-from pgic_core.api.conversion_losses import collected
-from pgic_core.api.foreign_photo import open_foreign_photo
-from pgic_core.api.side_data_reading import read_side_data
-from pgic_core.api.unread_parts import unread_parts
+from pgic_core.photos.conversion_losses import collected
+from pgic_core.photos.foreign_photo import open_foreign_photo
+from pgic_core.photos.side_data_reading import read_side_data
+from pgic_core.photos.unread_parts import unread_parts
 
 from .foreign_files import CASES, with_chunks, with_segments
 from .photos import PHOTO, XMP, photo_file

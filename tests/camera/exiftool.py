@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from pgic_core.api.side_data_reading import read_side_data
-from pgic_core.api.source_image import extras_of
 from pgic_core.camera import orientation_of, read_camera
+from pgic_core.photos.side_data_reading import read_side_data
+from pgic_core.photos.source_image import extras_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
-from pgic_core.api.metadata_from_exif import metadata_from_photo
 from pgic_core.container import Location, Metadata, serialize_metadata
+from pgic_core.photos.metadata_from_exif import metadata_from_photo
 
 EXIF_IFD, GPS_IFD = 0x8769, 0x8825
 RDF = (

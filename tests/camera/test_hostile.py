@@ -102,7 +102,7 @@ XMP_ATTACKS = {
 }
 SCRIPT = """
 import resource, sys, time
-import pgic_core, pgic_core.api.metadata_editing, pgic_core.api.metadata_from_exif
+import pgic_core, pgic_core.api.metadata_editing, pgic_core.photos.metadata_from_exif
 with open("/proc/self/statm") as statm:
     size = int(statm.read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (size + 500_000_000,) * 2)

@@ -11,10 +11,10 @@ import tifffile
 from PIL import Image, ImageOps, PngImagePlugin
 
 import pgic_core
-from pgic_core.api.conversion_losses import collected
 from pgic_core.camera import exif_with_orientation, orientation_of
 from pgic_core.camera.exif import read_exif
 from pgic_core.codec.orientation import upright_pixels
+from pgic_core.photos.conversion_losses import collected
 
 from .tiff import Directory, ascii_, exif, short
 

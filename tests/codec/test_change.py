@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from pgic_core.codec.base import Payload
-from pgic_core.codec.learned.change_distributions import difference_frequencies
-from pgic_core.codec.learned.change_encoder import CanvasPicture, encode_change
-from pgic_core.codec.learned.change_image import ChangeImage
-from pgic_core.codec.learned.change_map import ChangeMaps, packed_maps, rounded_amounts, unpacked_maps
-from pgic_core.codec.learned.change_opening import open_change
-from pgic_core.codec.learned.change_stream import ChangeHeader, serialise_change
-from pgic_core.codec.learned.change_to_still import still_of
+from pgic_core.codec.change.change_image import ChangeImage
+from pgic_core.codec.change.encoder import CanvasPicture, encode_change
+from pgic_core.codec.change.map_of_changes import ChangeMaps, packed_maps, rounded_amounts, unpacked_maps
+from pgic_core.codec.change.opening import open_change
+from pgic_core.codec.change.still_from_change import still_of
+from pgic_core.codec.change.stream import ChangeHeader, serialise_change
 from pgic_core.codec.learned.decoder import LearnedImage
+from pgic_core.codec.learned.difference_distributions import difference_frequencies
 from pgic_core.codec.learned.encoder import encode_learned
 from pgic_core.codec.learned.stream_cursor import Cursor
 from pgic_core.codec.tiles_and_windows import Grid
@@ -462,6 +462,6 @@ def test_exact_maps_of_a_chain_are_bounded(
     wanted[3:6, 67:71] = True
     data = change(picture(5), chain[0], exact=wanted)
     opened(data, chain[0])
-    monkeypatch.setattr("pgic_core.codec.learned.change_image._MOST_EXACT_BLOCKS", wanted.size - 1)
+    monkeypatch.setattr("pgic_core.codec.change.change_image._MOST_EXACT_BLOCKS", wanted.size - 1)
     with pytest.raises(PgiLimitError, match="exact maps"):
         opened(data, chain[0])

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from skimage import data
 
+from pgic_core.codec.change.change_image import ChangeImage
+from pgic_core.codec.change.opening import open_change
+from pgic_core.codec.change.stream import ChangeHeader, serialise_change
+from pgic_core.codec.change.warped_image import WarpedImage
 from pgic_core.codec.homography import SUBPIXELS, Homography, resampled
-from pgic_core.codec.learned.change_image import ChangeImage
-from pgic_core.codec.learned.change_opening import open_change
-from pgic_core.codec.learned.change_stream import ChangeHeader, serialise_change
 from pgic_core.codec.learned.decoder import LearnedImage
 from pgic_core.codec.learned.encoder import encode_learned
-from pgic_core.codec.learned.warped_image import WarpedImage
 from pgic_core.codec.sequence import scene as scene_module
 from pgic_core.codec.sequence.alignment import align
 from pgic_core.codec.sequence.canvas import SourceCanvas

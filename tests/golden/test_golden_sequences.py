@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import pgic_core
-from pgic_core.codec.learned.change_image import ChangeImage
+from pgic_core.codec.change.change_image import ChangeImage
 
 from .make_sequences import FACTS as STORED
 from .make_sequences import SEQUENCES, symbols_of

@@ -14,9 +14,9 @@ import pytest
 import tifffile
 
 import pgic_core
-from pgic_core.api.conversion_losses import collected
-from pgic_core.api.foreign_photo import open_foreign_photo
 from pgic_core.errors import PgiError
+from pgic_core.photos.conversion_losses import collected
+from pgic_core.photos.foreign_photo import open_foreign_photo
 
 from ..api.foreign_files import with_chunks, with_segments
 from ..api.photos import GREY, PHOTO, photo_file

@@ -15,7 +15,9 @@ import pytest
 import skimage.data
 from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps, ImageSequence
 
+import pgic_core
 import pgic_plugins.pillow
+from pgic_core import open_file
 from pgic_core.container import Annotation, Box, Metadata
 from pgic_core.errors import PgiOptionError
 from pgic_plugins.pillow import PgiImageFile, register_pgi_opener
@@ -295,6 +297,30 @@ def test_thumbnail_is_made_of_the_preview(codec: Codec):
         original.thumbnail((32, 32))
         assert image.size == original.size == (32, 32)
         assert np.abs(np.asarray(image, float) - np.asarray(original)).mean() < 6
+
+
+def test_a_thumbnail_of_a_sixth_is_made_of_the_larger_preview(photo: Image.Image):
+    """Within two levels of one of the whole picture, and of the first bytes of the file."""
+    original = Image.fromarray(skimage.data.coffee())
+    data = save(original, quality=80).getvalue()
+    with open_file(data) as file:
+        assert file.exact is None
+        prefix = data[: file.preview_bytes]
+        whole = Image.fromarray(file.decode())
+    with Image.open(io.BytesIO(prefix)) as image:
+        image.thumbnail((96, 96))
+        assert (image._level, image._scale) == ("preview", 4)
+        whole.thumbnail((96, 96))
+        assert np.abs(np.asarray(image, float) - np.asarray(whole)).mean() < 2
+    for size, level in (((150, 100), "fast"), ((100, 66), "preview"), ((99, 66), "preview")):
+        with Image.open(io.BytesIO(data)) as image:
+            image.draft(None, size)
+            assert (image._level, image._scale) == (level, 4)
+    exact = pgic_core.encode(original, quality=80, exact=[(300, 200, 64, 64)])
+    for other in (exact, pgic_core.encode(original, lossless=True)):
+        with Image.open(io.BytesIO(other)) as image:
+            image.draft(None, (90, 60))
+            assert (image._level, image._scale) == ("fast", 4)
 
 
 @pytest.mark.parametrize("size", [(600, 400), (601, 399), (97, 403)])

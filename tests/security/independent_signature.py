@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+import zlib
 from collections import Counter
 from typing import Any
 
@@ -79,6 +80,12 @@ def split(fields: dict[str, Any], tiers: dict[str, int]) -> dict[int, dict[str, 
     return found
 
 
+def inflated(blocks: dict[str, tuple[int, bytes]], name: str) -> bytes:
+    """The content of a block of a plain file; empty if there is none."""
+    flags, stored = blocks.get(name, (0, b""))
+    return zlib.decompress(stored[4:], -15) if flags & 2 else stored
+
+
 def records(security: bytes) -> list[tuple[int, bytes]]:
     at, found = 0, []
     while at < len(security):
@@ -106,7 +113,7 @@ def check_signature(
 ) -> dict[str, Any]:
     """Check the last signature of a file as far as its key goes, and return its statement."""
     version, blocks = parse_file(data)
-    assert version == 0x0101
+    assert version in (0x0101, 0x0102)
     signatures = [content for kind, content in records(blocks["security"][1]) if kind == 2]
     record = cbor2.loads(signatures[-1])
     statement: dict[str, Any] = cbor2.loads(record["statement"])
@@ -122,7 +129,8 @@ def check_signature(
 
     if file is None:
         tier, secret, claims = 4, record["open"]["secret"], record["open"]["claims"]
-        metadata, maps = blocks["metadata"][1], split(cbor2.loads(blocks["extension"][1]), tiers or {})
+        fields = cbor2.loads(inflated(blocks, "extension") or b"\xa0")
+        metadata, maps = inflated(blocks, "metadata"), split(fields, tiers or {})
         image = blocks["image"][1][7:]
         pieces = range(0, len(image), 1 << 20)
         parts = [(7, 4, tile, image[at : at + (1 << 20)]) for tile, at in enumerate(pieces)]

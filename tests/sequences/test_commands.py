@@ -149,15 +149,3 @@ def test_facts_of_a_frame(site: Path) -> None:
     assert facts["sequence"] is None
     assert facts["metadata"]["timestamp_ms"] == 1_700_000_000_004
     assert json.loads(pgic("info", "--json", site).stdout)["sequence"]["frames"] == FRAMES
-
-
-@pytest.mark.parametrize(
-    "command",
-    [["protect"], ["meta", "set", "--device-id", "x"], ["meta", "strip", "--location"]],
-    ids=" ".join,
-)
-def test_commands_for_single_pictures_say_so(site: Path, command: list[str]) -> None:
-    before = site.read_bytes()
-    output = pgic(*command, site, code=1).output
-    assert "is a sequence" in output or "no parity block" in output
-    assert site.read_bytes() == before

@@ -14,7 +14,7 @@ import constriction
 import numpy as np
 
 from ...errors import PgiFormatError
-from .change_distributions import ALL_ROWS, difference_frequencies
+from .difference_distributions import ALL_ROWS, difference_frequencies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

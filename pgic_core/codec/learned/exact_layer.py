@@ -17,13 +17,12 @@ from .stream import EXACT_SIDE
 from .tile_index import EXACT, FULL_DEPTH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
-    from .change_stream import ChangeIndex
     from .stream import StreamHeader
-    from .tile_index import StreamIndex
+    from .tile_index import Part
 
 __all__ = [
     "ExactBlocks",
@@ -191,6 +190,17 @@ def lay_over(
     return touched
 
 
+class ExactParts(Protocol):
+    """Where the parts of an exact layer are: the index of a picture, or of a change frame."""
+
+    @property
+    def exact(self) -> Mapping[int, Part]:
+        """Tile to its part."""
+
+    def read_tile(self, layer: str, tile: int, read: Callable[[int, int], bytes]) -> bytes:
+        """The bytes of a part, checked; see :meth:`.tile_index.StreamIndex.read_tile`."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExactLayer:
     """The exact blocks of a coded picture.
@@ -201,7 +211,7 @@ class ExactLayer:
     """
 
     header: StreamHeader
-    index: StreamIndex | ChangeIndex
+    index: ExactParts
     read: Callable[[int, int], bytes]
 
     def pixels(self, tile: int) -> NDArray[np.uint8]:

@@ -49,6 +49,22 @@ class Part:
     crc: int
     depth: int = FULL_DEPTH
 
+    def bytes_of(self, tile: int, layer: str, read: Callable[[int, int], bytes]) -> bytes:
+        """Its bytes, checked.
+
+        Args:
+            tile, layer: how an error names it.
+            read: gives ``(offset, length)`` of the payload.
+
+        Raises:
+            PgiChecksumError: they are damaged.
+            PgiTruncatedError: they are not all there.
+        """
+        data = read(self.offset, self.length)
+        if zlib.crc32(data) != self.crc:
+            raise PgiChecksumError(f"Tile {tile} of the {layer} layer is damaged (checksum).")
+        return data
+
 
 @dataclass(frozen=True, slots=True)
 class StreamIndex:
@@ -93,10 +109,7 @@ class StreamIndex:
             PgiTruncatedError: they are not all there.
         """
         part = self.exact[tile] if layer == EXACT else self.parts[layer][tile]
-        data = read(part.offset, part.length)
-        if zlib.crc32(data) != part.crc:
-            raise PgiChecksumError(f"Tile {tile} of the {layer} layer is damaged (checksum).")
-        return data
+        return part.bytes_of(tile, layer, read)
 
 
 def packed_index(layers: Sequence[Sequence[bytes]], exact: Sequence[tuple[int, bytes]]) -> bytes:

@@ -2,5 +2,5 @@
 
 :mod:`.scene` knows the last frame and codes the next against it; :mod:`.detection` tells change from noise;
 :mod:`.alignment` finds where a moved camera's picture lies, and :mod:`.canvas` places it there. The bits
-themselves are made and read in :mod:`pgic_core.codec.learned` (its modules ``change_*``).
+themselves are made and read in :mod:`pgic_core.codec.change`.
 """

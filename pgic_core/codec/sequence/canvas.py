@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw
 
 from ...errors import PgiFormatError
 from ...limits import DEFAULT_LIMITS, Limits
+from ..change.stream import FARTHEST, MOST_CANVAS
 from ..homography import SUBPIXELS, Homography, resampled
-from ..learned.change_stream import FARTHEST, MOST_CANVAS
 from ..tiles_and_windows import Z_STRIDE, Grid
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class Placed:
         covered: bool ``(H, W)``, where the frame lies; None for everywhere.
         canvas: what was there before.
         left, top: tiles by which the canvas grew for it.
-        corners: of :class:`~pgic_core.codec.learned.change_stream.ChangeHeader`.
+        corners: of :class:`~pgic_core.codec.change.stream.ChangeHeader`.
     """
 
     rgb: NDArray[np.uint8]

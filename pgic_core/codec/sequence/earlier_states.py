@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..learned.change_modes import OLDEST
+from ..change.modes import OLDEST
 from ..tiles_and_windows import Z_STRIDE
 from .detection import BLOCK, block_means
 

@@ -9,15 +9,15 @@ import numpy as np
 
 from ...limits import DEFAULT_LIMITS, Limits
 from ...options import DecodeOptions
+from ..change.change_image import ChangeImage, canvas_of
+from ..change.encoder import CanvasPicture, encode_change, is_neutral
+from ..change.modes import NEW, UNCHANGED
+from ..change.opening import open_change
+from ..change.warped_image import WarpedImage
 from ..homography import Homography
-from ..learned.change_encoder import CanvasPicture, encode_change, is_neutral
-from ..learned.change_image import ChangeImage, canvas_of
-from ..learned.change_modes import NEW, UNCHANGED
-from ..learned.change_opening import open_change
 from ..learned.hard_blocks import promised_error
 from ..learned.stream import EXACT_SIDE
 from ..learned.tile_index import LAYERS
-from ..learned.warped_image import WarpedImage
 from ..tiles_and_windows import Z_STRIDE
 from .alignment import align
 from .canvas import SourceCanvas
@@ -98,7 +98,7 @@ class _Found:
     Attributes:
         changed: bool ``(h, w)`` of z positions.
         candidates: bool ``(h, w)``, positions that are coded if it pays: changed ones, and others with them.
-        ages: of :class:`.change_encoder.CanvasPicture`.
+        ages: of :class:`.encoder.CanvasPicture`.
         amount: float32 ``(h, w)``, by how many grey levels.
         agreement: how much of what has structure, in what both show, looks the same.
     """

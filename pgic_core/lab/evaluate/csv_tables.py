@@ -8,7 +8,9 @@ from dataclasses import astuple, fields
 from typing import TYPE_CHECKING, Any
 
 from ...container import atomic_write
+from .picture_ranking import picture_ranking, ranking_rows
 from .point_task import EvalPoint
+from .requirement_table import USUAL_QUALITY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,6 +59,7 @@ def _tables(figures: Figures) -> tuple[tuple[str, list[dict[str, Any]]], ...]:
         ("ratio", figures.ratio),
         ("speed", figures.speed),
         ("recognition", figures.recognition),
+        ("ranking", ranking_rows(picture_ranking(figures, USUAL_QUALITY))),
     )
 
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from ...api.foreign_photo import open_foreign_photo
 from ...api.preparing import Description, Profiles, prepare
 from ...codec.orientation import upright_pixels
 from ...codec.picture import Picture
 from ...container import ImageType
 from ...errors import PgiError, PgiOptionError, PgiWarning
 from ...limits import Limits
+from ...photos.foreign_photo import open_foreign_photo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,12 +7,13 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from ...errors import PgiUnsupportedError
 from ...models import default_threads, engine_description
 from ..bench.jpeg_ratio import RATIOS
 from ..bench.standard_demands import EXCELLENT_PSNR
 from .call_cost import processor_name
 from .recognition_table import MOST_LOST
-from .summary_figures import means, shared_quality
+from .summary_figures import means, more_in_as_many_bits, shared_quality
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +25,15 @@ __all__ = ["USUAL_QUALITY", "Clause", "Verdict", "appendix_b"]
 
 USUAL_QUALITY = 50
 """The quality of pgic that single figures are of, or the measured one next to it."""
+_HIGHER_IS_BETTER = {
+    "psnr": True,
+    "ssim": True,
+    "ms_ssim": True,
+    "ssim_product": True,
+    "worst_tile": True,
+    "st_lpips": False,
+    "gmsd": False,
+}
 _STANDARD_MEGAPIXELS = 5.0
 _STANDARD_RATE = 5.0
 _STANDARD_CORES = 8
@@ -54,7 +64,7 @@ def appendix_b(figures: Figures) -> list[Clause]:
     """The rows, in the order of the appendix."""
     usual = shared_quality(means(figures.points), "pgic", USUAL_QUALITY)
     return [
-        *_quality_clauses(usual),
+        *_quality_clauses(usual, figures),
         _infrared_clause(figures),
         *(_speed_clause(figures, operation) for operation in ("encode", "decode")),
         *(_ratio_clause(figures, quality, share) for quality, share in RATIOS),
@@ -72,7 +82,7 @@ def appendix_b(figures: Figures) -> list[Clause]:
     ]
 
 
-def _quality_clauses(usual: Mean | None) -> list[Clause]:
+def _quality_clauses(usual: Mean | None, figures: Figures) -> list[Clause]:
     rows = (
         ("psnr", "PSNR (B.1.2)", "{:.2f} dB", "RGB, N is the number of samples"),
         ("ssim", "SSIM (B.1.3)", "{:.4f}", "luma, 11 x 11 Gaussian window"),
@@ -89,8 +99,25 @@ def _quality_clauses(usual: Mean | None) -> list[Clause]:
             clauses.append(Clause("A-8.2a", asked, "", "not measured", how))
         else:
             how = f"{how}; mean of {usual.pictures} pictures at quality {usual.quality}"
-            clauses.append(Clause("A-8.2a", asked, form.format(value), "reported", how))
+            shown = form.format(value) + _beside_others(figures, usual.quality, name)
+            clauses.append(Clause("A-8.2a", asked, shown, "reported", how))
     return clauses
+
+
+def _beside_others(figures: Figures, quality: int, figure: str) -> str:
+    """What tells a figure without a bound apart from a bad one: what others reach in as many bits."""
+    if figure not in _HIGHER_IS_BETTER:
+        return ""
+    try:
+        more = more_in_as_many_bits(figures.points, quality, figure)
+    except PgiUnsupportedError:
+        return ""
+    better = {name: gain if _HIGHER_IS_BETTER[figure] else -gain for name, gain in more.items()}
+    told = [
+        f"{name} {abs(gain):.{2 if figure == 'psnr' else 4}f} {'better' if gain > 0 else 'worse'}"
+        for name, gain in sorted(better.items(), key=lambda each: -each[1])
+    ]
+    return f"; in as many bits {', '.join(told)}" if told else ""
 
 
 def _infrared_clause(figures: Figures) -> Clause:
@@ -200,7 +227,8 @@ def _damage_clause(figures: Figures, usual: Mean | None) -> Clause:
     return Clause(
         "A-8.2c",
         asked,
-        f"lowest SSIM of a tile of 64 pixels: {worst:.3f}",
+        f"lowest SSIM of a tile of 64 pixels: {worst:.3f}"
+        + _beside_others(figures, usual.quality, "worst_tile").replace("; in", "; mean of all in"),
         "reported",
         f"At quality {usual.quality}. Whether it is visible is for the eye: see the crops, the worst first.",
     )

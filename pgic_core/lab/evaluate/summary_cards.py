@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from ...errors import PgiUnsupportedError
 from ...models import default_threads
-from ..bench.bdrate import quality_at
 from .requirement_table import USUAL_QUALITY, appendix_b
-from .summary_figures import bd_against, bd_by_picture, curves_of, means, shared_quality
+from .summary_figures import bd_against, bd_by_picture, means, more_in_as_many_bits, shared_quality
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +82,7 @@ def _good(usual: Mean | None, points: Sequence[EvalPoint]) -> Card | None:
         f" {values['ratio_raw']:.0f} times smaller than raw. MS-SSIM {values['ms_ssim']:.4f}."
     )
     try:
-        gains = _psnr_in_as_many_bits(points, usual.quality)
+        gains = more_in_as_many_bits(points, usual.quality)
     except PgiUnsupportedError:
         gains = {}
     if gains:
@@ -92,22 +91,6 @@ def _good(usual: Mean | None, points: Sequence[EvalPoint]) -> Card | None:
         )
         text += f" In as many bits others reach: {', '.join(shown)}."
     return Card("How good?", f"{values['psnr']:.1f} dB", text)
-
-
-def _psnr_in_as_many_bits(points: Sequence[EvalPoint], quality: int) -> dict[str, float]:
-    """How much better other codecs are than pgic in as many bits of the same picture, mean over pictures.
-
-    Pictures whose bits lie beyond a codec's points do not count for it.
-    """
-    own = {p.picture: p for p in points if (p.codec, p.quality) == ("pgic", quality)}
-    found = {}
-    for codec, pictures in sorted(curves_of(points).items()):
-        both = [(curve, own[picture]) for picture, curve in pictures.items() if picture in own]
-        theirs = [(quality_at(curve, mine.bpp), mine.psnr) for curve, mine in both]
-        gains = [value - psnr for value, psnr in theirs if value is not None]
-        if gains and not codec.startswith("pgic"):
-            found[codec] = math.fsum(gains) / len(gains)
-    return found
 
 
 def _fast(figures: Figures) -> Card | None:

@@ -7,17 +7,30 @@ from collections import defaultdict
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from ..bench.bdrate import bd_rate, mean_bd_rate
+from ..bench.bdrate import bd_rate, mean_bd_rate, quality_at
 from .lossless_task import ExactTask
 from .point_task import RAW, TIMES, EvalPoint, PointTask
 from .task_running import RatioTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import TypeAlias
 
     from .task_running import Task
 
-__all__ = ["Figures", "Mean", "bd_against", "bd_by_picture", "curves_of", "means", "shared_quality"]
+    Curve: TypeAlias = list[tuple[float, float]]
+    """Bits per pixel and a figure of each point."""
+
+__all__ = [
+    "Figures",
+    "Mean",
+    "bd_against",
+    "bd_by_picture",
+    "curves_of",
+    "means",
+    "more_in_as_many_bits",
+    "shared_quality",
+]
 
 _AVERAGED = tuple(f.name for f in fields(EvalPoint) if f.type == "float" and f.name not in TIMES)
 
@@ -127,13 +140,43 @@ def bd_by_picture(points: Sequence[EvalPoint], test: str) -> dict[tuple[str, str
     }
 
 
-def curves_of(points: Sequence[EvalPoint]) -> dict[str, dict[str, list[tuple[float, float]]]]:
-    """Bits per pixel and PSNR by codec and picture, whole pictures alone."""
-    curves: dict[str, dict[str, list[tuple[float, float]]]] = defaultdict(lambda: defaultdict(list))
+def curves_of(points: Sequence[EvalPoint], figure: str = "psnr") -> dict[str, dict[str, Curve]]:
+    """Bits per pixel and a figure by codec and picture, whole pictures alone.
+
+    Args:
+        points: what was measured.
+        figure: name of an attribute of :class:`EvalPoint`; points without it are left out.
+    """
+    curves: dict[str, dict[str, Curve]] = defaultdict(lambda: defaultdict(list))
     for point in points:
-        if point.scale == 1 and point.codec != RAW:
-            curves[point.codec][point.picture].append((point.bpp, point.psnr))
+        value = getattr(point, figure)
+        if point.scale == 1 and point.codec != RAW and not math.isnan(value):
+            curves[point.codec][point.picture].append((point.bpp, value))
     return curves
+
+
+def more_in_as_many_bits(points: Sequence[EvalPoint], quality: int, figure: str = "psnr") -> dict[str, float]:
+    """How much higher a figure of other codecs is than that of pgic in as many bits, mean over pictures.
+
+    Pictures whose bits lie beyond a codec's points do not count for it.
+
+    Args:
+        points: what was measured.
+        quality: of pgic.
+        figure: as for :func:`curves_of`.
+
+    Raises:
+        PgiUnsupportedError: SciPy is not installed.
+    """
+    own = {p.picture: p for p in points if (p.codec, p.quality) == ("pgic", quality)}
+    found = {}
+    for codec, pictures in sorted(curves_of(points, figure).items()):
+        both = [(curve, own[picture]) for picture, curve in pictures.items() if picture in own]
+        theirs = [(quality_at(curve, mine.bpp), getattr(mine, figure)) for curve, mine in both]
+        gains = [value - mine for value, mine in theirs if value is not None]
+        if gains and not codec.startswith("pgic"):
+            found[codec] = math.fsum(gains) / len(gains)
+    return found
 
 
 def shared_quality(found: Sequence[Mean], codec: str, quality: int) -> Mean | None:

@@ -16,7 +16,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from .layers import enlarge
 from .training_step import Learner, TrainingStep
 
 if TYPE_CHECKING:
@@ -163,8 +162,6 @@ class PerceptualStep(TrainingStep):
     def backward(self) -> list[Tensor]:
         """Losses of both, and their gradients."""
         picture = (self.crops.float() - 128) / 256
-        weight = self.codec.error_weight(self.rate)
-        local = enlarge(torch.exp2(2 * self.roi_map), 64)
         schedule = self.schedule
         with self.cast():
             with torch.no_grad():
@@ -180,8 +177,8 @@ class PerceptualStep(TrainingStep):
             matching = torch.stack(
                 [(a - b).float().abs().mean() for a, b in zip(seen, wanted, strict=True)]
             ).mean()
-        squares = (256.0 * (shown - picture)).square()
-        fidelity = 0.1 * (weight.sqrt() * (local * squares).flatten(1).mean(1)).mean()
+        distortion, psnr = self.distortion(shown, picture)
+        fidelity = 0.1 * (self.codec.error_weight(self.rate).sqrt() * distortion).mean()
         loss = fidelity + schedule.features * features
         loss = loss + schedule.adversarial * (adversarial + schedule.matching * matching)
         loss.backward()
@@ -191,14 +188,8 @@ class PerceptualStep(TrainingStep):
             score_of_made, _ = self.critic(shown.detach(), fine)
         judged = F.relu(1 - score_of_true.float()).mean() + F.relu(1 + score_of_made.float()).mean()
         judged.backward()
-        fine_squares = (256.0 * (fine - picture)).square()
-        psnr, fine_psnr = (_psnr(error.detach()) for error in (squares, fine_squares))
+        fine_psnr = self.distortion(fine, picture)[1]
         return [loss, fine_psnr, psnr, features, adversarial, matching, judged]
-
-
-def _psnr(squares: Tensor) -> Tensor:
-    """Mean PSNR of squared errors ``(B, H, W, 3)``."""
-    return (10 * torch.log10(255.0**2 / squares.flatten(1).mean(1))).mean()
 
 
 def blended(fine: Mapping[str, Tensor], perceptual: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:

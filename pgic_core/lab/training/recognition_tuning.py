@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import PgiInputError, PgiUnsupportedError
-from .layers import enlarge
 from .training_step import TrainingStep
 
 if TYPE_CHECKING:
@@ -104,29 +103,20 @@ class RecognitionStep(TrainingStep):
             coded = self.codec(picture, self.rate, self.roi_map, noise=True, drop=True)
             with torch.no_grad():
                 wanted = self.features.of(picture)
-        weight = self.codec.error_weight(self.rate)
-        local = enlarge(torch.exp2(2 * self.roi_map), 64)
 
-        def judge(shown: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            """Distortion ``(B,)``, mean PSNR, and mean distance of features."""
-            squares = (256.0 * (shown - picture)).square()
+        def distance(shown: Tensor) -> Tensor:
+            """Mean distance of features."""
             with self.cast():
-                features = self.features.distance(shown.clamp(-0.5, 127 / 256), wanted).mean()
-            psnr = (10 * torch.log10(255.0**2 / squares.detach().flatten(1).mean(1))).mean()
-            return (local * squares).flatten(1).mean(1), psnr, features
+                return self.features.distance(shown.clamp(-0.5, 127 / 256), wanted).mean()
 
-        distortion, psnr, features = judge(coded.picture)
-        pixels = self.crops.shape[1] * self.crops.shape[2]
-        bpp = (coded.bits_y + coded.bits_z) / pixels
-        cost = weight * distortion + bpp
-        loss = 0.1 * (cost / weight.sqrt()).mean() + self.schedule.features * features
-        seen = [loss, cost.mean(), bpp.mean(), coded.bits_z.mean() / pixels, psnr, features]
-        total = loss
+        loss, figures = self.coding_loss(coded, picture)
+        features = distance(coded.picture)
+        total = loss + self.schedule.features * features
+        seen = [total, *figures, features]
         if self.fine is not None:
-            with self.cast():
-                shown = self.fine(coded.latent.detach(), self.rate, self.roi_map)
-            distortion, psnr, features = judge(shown)
-            fine_loss = 0.1 * (weight.sqrt() * distortion).mean() + self.schedule.features * features
+            shown, fine_loss, psnr = self.fine_loss(self.fine, coded, picture)
+            features = distance(shown)
+            fine_loss = fine_loss + self.schedule.features * features
             seen += [fine_loss, psnr, features]
             total = total + fine_loss
         total.backward()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .config import Schedule
     from .fine_decoder import FineSynthesis
     from .integer_layers import Grid
-    from .networks import Codec
+    from .networks import Codec, Coded
 
 __all__ = ["CaptureError", "Learner", "TrainingStep"]
 
@@ -291,36 +291,53 @@ class TrainingStep:
             gc.enable()
         self.graph = graph
 
+    def coding_loss(self, coded: Coded, picture: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The loss of the codec: rate and distortion, weighed as the quality asks.
+
+        Args:
+            coded: what the codec made of ``picture``, ``(B, H, W, 3)`` in -0.5 to 0.5.
+
+        Returns:
+            The loss; and cost, bits for each pixel, those of them that z takes, and PSNR, all means.
+        """
+        weight = self.codec.error_weight(self.rate)
+        distortion, psnr = self.distortion(coded.picture, picture)
+        pixels = self.crops.shape[1] * self.crops.shape[2]
+        bpp = (coded.bits_y + coded.bits_z) / pixels
+        cost = weight * distortion + bpp
+        loss = 0.1 * (cost / weight.sqrt()).mean()
+        return loss, [cost.mean(), bpp.mean(), coded.bits_z.mean() / pixels, psnr]
+
+    def fine_loss(self, fine: FineSynthesis, coded: Coded, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What a fine decoder shows, its loss, and its mean PSNR.
+
+        Nothing of the loss reaches the codec, so that both can go backwards at once.
+        """
+        with self.cast():
+            shown = fine(coded.latent.detach(), self.rate, self.roi_map)
+        distortion, psnr = self.distortion(shown, picture)
+        return shown, 0.1 * (self.codec.error_weight(self.rate).sqrt() * distortion).mean(), psnr
+
+    def distortion(self, shown: Tensor, picture: Tensor) -> tuple[Tensor, Tensor]:
+        """Distortion ``(B,)``, and mean PSNR."""
+        # A block whose steps are finer by k octaves counts 4^k times as much.
+        local = enlarge(torch.exp2(2 * self.roi_map), 64)
+        squares = (256.0 * (shown - picture)).square()
+        mse = squares.detach().flatten(1).mean(1)
+        return (local * squares).flatten(1).mean(1), (10 * torch.log10(255.0**2 / mse)).mean()
+
     def backward(self) -> list[Tensor]:
         """Gradients of all losses; gives what the log shows."""
         picture = (self.crops.float() - 128) / 256
         frozen = "codec" not in self.learners
         with self.cast(), torch.set_grad_enabled(not frozen):
             coded = self.codec(picture, self.rate, self.roi_map, noise=not frozen, drop=self.drop)
-        weight = self.codec.error_weight(self.rate)
-        # A block whose steps are finer by k octaves counts 4^k times as much.
-        local = enlarge(torch.exp2(2 * self.roi_map), 64)
-
-        def judge(shown: Tensor) -> tuple[Tensor, Tensor]:
-            """Distortion ``(B,)``, and mean PSNR."""
-            squares = (256.0 * (shown - picture)).square()
-            mse = squares.detach().flatten(1).mean(1)
-            return (local * squares).flatten(1).mean(1), (10 * torch.log10(255.0**2 / mse)).mean()
-
-        distortion, psnr = judge(coded.picture)
-        pixels = self.crops.shape[1] * self.crops.shape[2]
-        bpp = (coded.bits_y + coded.bits_z) / pixels
-        cost = weight * distortion + bpp
-        loss = 0.1 * (cost / weight.sqrt()).mean()
-        seen = [loss, cost.mean(), bpp.mean(), coded.bits_z.mean() / pixels, psnr]
+        loss, figures = self.coding_loss(coded, picture)
+        seen = [loss, *figures]
         total = loss.new_zeros(()) if frozen else loss
         if self.fine is not None:
-            with self.cast():
-                shown = self.fine(coded.latent.detach(), self.rate, self.roi_map)
-            fine_distortion, fine_psnr = judge(shown)
-            fine_loss = 0.1 * (weight.sqrt() * fine_distortion).mean()
+            _, fine_loss, fine_psnr = self.fine_loss(self.fine, coded, picture)
             seen += [fine_loss, fine_psnr]
-            # Nothing of this loss reaches the codec, so that both can go backwards at once.
             total = total + fine_loss
         total.backward()
         return seen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ...errors import PgiAuthenticationError, PgiKeyError
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from .signed_statement import FramePlace
 
-__all__ = ["BROKEN", "HOLDS", "LOCKED", "SUPERSEDED", "SignatureInfo", "require_place", "require_trusted"]
+__all__ = ["BROKEN", "HOLDS", "LOCKED", "SUPERSEDED", "SignatureInfo", "placed", "require_trusted"]
 
 HOLDS, SUPERSEDED, BROKEN, LOCKED = "holds", "superseded", "broken", "locked"
 _NAMED = 8
@@ -83,26 +83,37 @@ class SignatureInfo:
         return found
 
 
-def require_place(found: Sequence[SignatureInfo], place: FramePlace) -> None:
-    """Raise unless signatures that hold name the place of their frame, or none.
+def placed(found: Sequence[SignatureInfo], place: FramePlace) -> tuple[SignatureInfo, ...]:
+    """Signatures of a frame, of which those that state another place do not hold.
 
     Args:
         found: all of a frame.
         place: where it stands.
 
+    Returns:
+        The same, with such signatures as superseded.
+
     Raises:
-        PgiAuthenticationError: one names another place.
+        PgiAuthenticationError: one states another place, and no later one supersedes it.
     """
-    for each in found:
-        if each.state != HOLDS or each.frame is None or each.frame == place:
-            continue
-        if each.frame.number != place.number:
-            reason = f"was signed as frame {each.frame.number}"
-        elif each.frame.before != place.before:
-            reason = "was signed behind other frames than those that are there"
-        else:
-            reason = "was signed with another duration"
-        raise PgiAuthenticationError(f"Frame {place.number} {reason} ({each.signer}).")
+    known = list(found)
+    named: set[str] = set()
+    for at, each in reversed(list(enumerate(found))):
+        if each.state == HOLDS and each.frame is not None and each.frame != place:
+            reason = _misplaced(each.frame, place)
+            if each.id not in named:
+                raise PgiAuthenticationError(f"Frame {place.number} {reason} ({each.signer}).")
+            known[at] = replace(each, state=SUPERSEDED, changed=(f"the frame {reason}",), frame=None)
+        named |= set(each.previous)
+    return tuple(known)
+
+
+def _misplaced(signed: FramePlace, place: FramePlace) -> str:
+    if signed.number != place.number:
+        return f"was signed as frame {signed.number}"
+    if signed.before != place.before:
+        return "was signed behind other frames than those that are there"
+    return "was signed with another duration"
 
 
 def require_trusted(found: Sequence[SignatureInfo], *, trust: bool) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import re
 
+from pgic_core.lab.evaluate.picture_ranking import picture_ranking, ranking_by_group, ranking_rows
 from pgic_core.lab.evaluate.point_task import EvalPoint
+from pgic_core.lab.evaluate.requirement_table import appendix_b
 from pgic_core.lab.evaluate.summary_cards import cards
 from pgic_core.lab.evaluate.summary_figures import Figures
 
@@ -61,3 +63,42 @@ def test_what_is_not_met_is_counted_and_named() -> None:
         r"Clauses of Appendix B that this run decides; \d+ more were not measured. All of them are met.",
         detail,
     )
+
+
+def test_pictures_are_ranked_by_how_far_they_fall_short() -> None:
+    points = [*curve("x/a.png", "pgic", 1), *curve("x/b.png", "pgic", 1), *curve("y/c.png", "pgic", 5)]
+    points += [*curve("x/a.png", "avif", 0.5), *curve("x/b.png", "avif", 2), *curve("x/b.png", "jpeg", 4)]
+    ratio = {"picture": "y/c.png", "jpeg_bytes": 1000, "ms_ssim": 0.9}
+    rows = [
+        {**ratio, "jpeg_quality": 95, "file_bytes": 90, "psnr": 31.5},
+        {**ratio, "jpeg_quality": 80, "file_bytes": 0, "psnr": 30.0},
+    ]
+    figures = Figures(points=points, ratio=rows)
+    first, second, third = picture_ranking(figures, 50)
+    # avif needs half the bits of a: 6 dB more in as many. Of b it needs twice as many.
+    assert (first.picture, first.peer, first.kind) == ("x/a.png", "avif", "usual")
+    assert first.behind is not None
+    assert math.isclose(first.behind, 6, abs_tol=1e-6)
+    assert first.short is None
+    assert (second.picture, second.demands, second.short) == ("y/c.png", (31.5, None), 3.5)
+    assert (second.kind, second.peer, second.behind) == ("busy", "", None)
+    assert third.behind is not None
+    assert math.isclose(third.behind, -6, abs_tol=1e-6)
+    assert ranking_rows([second])[0]["jpeg_95"] == 31.5
+    groups = {row["group"]: row for row in ranking_by_group([first, second, third])}
+    assert list(groups) == ["busy", "usual", "x/", "y/"]
+    assert (groups["usual"]["pictures"], groups["usual"]["pictures_behind"]) == (2, 1)
+    assert math.isclose(groups["x/"]["behind"], 0, abs_tol=1e-6)
+    assert groups["y/"]["pictures_short"] == 1
+
+
+def test_a_figure_without_a_bound_stands_beside_others() -> None:
+    points = [*curve("a.png", "pgic", 1), *curve("a.png", "avif", 0.5), *curve("a.png", "jpeg", 2)]
+    row = next(each for each in appendix_b(Figures(points=points)) if each.asked == "PSNR (B.1.2)")
+    assert row.verdict == "reported"
+    assert row.measured == "30.00 dB; in as many bits avif 6.00 better, jpeg 6.00 worse"
+
+
+def test_no_figures_make_no_ranking() -> None:
+    assert picture_ranking(Figures(), 50) == []
+    assert ranking_by_group([]) == []

@@ -42,7 +42,9 @@ def data_of(page: Path) -> dict[str, Any]:
 
 def test_the_report_is_one_page_beside_its_tables(report: Path) -> None:
     assert [path.name for path in report.glob("*.html")] == ["report.html"]
-    assert {p.name for p in report.glob("*.csv")} == {"points.csv", "exact.csv", "ratio.csv", "speed.csv"}
+    assert {p.name for p in report.glob("*.csv")} == {
+        *("points.csv", "exact.csv", "ratio.csv", "speed.csv", "ranking.csv")
+    }
 
 
 def test_figures_are_those_of_the_codecs(report: Path, folder: Path) -> None:

@@ -36,6 +36,20 @@ def test_the_page_answers_in_one_look(report: Path) -> None:
         assert page.locator("#bd table tbody tr").count() == 2
 
 
+def test_the_worst_pictures_are_ranked(report: Path) -> None:
+    with opened(report / "report.html") as page:
+        assert page.locator("#ranking tbody tr").count() == 2  # those that are visible
+        names = page.locator("#ranking tbody tr td:nth-child(2)").all_inner_texts()
+        assert set(names) == {"coffee.png", "below/face.jpg"}
+        assert "at quality 50" in page.locator("#ranking-how").inner_text()
+        assert not page.locator("#ranking-more").is_visible()
+        lines = (report / "ranking.csv").read_text().splitlines()
+        assert [line.split(",")[0] for line in lines[1:]] == names
+        measured = page.locator("#clauses tbody tr", has_text="PSNR (B.1.2)").first.inner_text()
+        assert "in as many bits" in measured
+        assert "jpeg" in measured
+
+
 def test_curves_can_be_chosen_and_hidden(report: Path) -> None:
     with opened(report / "report.html") as page:
         first = page.locator("#chart svg").inner_html()

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 from .... import __version__
 from ....errors import PgiUnsupportedError
 from ....models import default_model, default_threads, engine_description
+from ...bench.jpeg_ratio import RATIOS
+from ...bench.standard_demands import EXCELLENT_PSNR
 from ..call_cost import processor_name
+from ..picture_ranking import picture_ranking, ranking_by_group, ranking_rows
 from ..point_task import EvalPoint
-from ..requirement_table import appendix_b
+from ..requirement_table import USUAL_QUALITY, appendix_b
 from ..summary_cards import cards
 from ..summary_figures import bd_against, means
 
@@ -46,12 +49,17 @@ def report_page(
         missing: codecs that were left out, with the reason.
         failures: name and reason of what could not be measured.
     """
+    ranked = picture_ranking(figures, USUAL_QUALITY)
     data = {
         "folder": folder,
         "facts": _facts(pictures),
         "cards": [asdict(card) for card in cards(figures)],
         "curves": _curves(figures),
         "bdRates": _bd_rates(figures),
+        "ranking": ranking_rows(ranked),
+        "groups": ranking_by_group(ranked),
+        "shares": [[f"jpeg_{quality}", f"{share:.0%} of JPEG {quality}"] for quality, share in RATIOS],
+        "excellent": EXCELLENT_PSNR,
         "crops": figures.crops,
         "speed": figures.speed,
         "exact": figures.exact,

@@ -44,7 +44,7 @@ function fillSelect(select, options, chosen) {
 function tableOf(head, rows, ownRow = () => false) {
   const table = element("table");
   const top = element("tr");
-  const numeric = head.map((_, i) => rows.every((r) => r[i] === null || typeof r[i] === "number" || r[i] === "Infinity" || r[i].className === "number"));
+  const numeric = head.map((_, i) => rows.every((r) => r[i] === null || typeof r[i] === "number" || r[i] === "Infinity" || r[i].className?.startsWith("number")));
   head.forEach((text, i) => top.append(element("th", text, numeric[i] ? { class: "number" } : {})));
   const body = element("tbody");
   for (const row of rows) {
@@ -140,6 +140,35 @@ function showCurves() {
     element("p", "BD-rate: bytes at the same PSNR, per cent. Below zero, .pgi needs fewer."),
     tableOf(["against", ...data.bdRates.map((r) => r.codec)],
       anchors.map((a) => [a, ...data.bdRates.map((r) => r.against[a] ?? null).map((v) => (v === null ? null : Number(v.toFixed(1))))])));
+}
+
+const RANKED = 15;
+function showRanking() {
+  const all = data.ranking;
+  if (!all.length) { $("ranking-section").hidden = true; return; }
+  const fixed = (value, digits) => element("td", typeof value === "number" ? value.toFixed(digits) : "–", { class: "number" });
+  const gap = (value) => {
+    if (typeof value !== "number") return fixed(value);
+    const text = `${value > 0 ? "+" : "−"}${Math.abs(value).toFixed(1)}`;
+    return element("td", text, { class: value > 0 ? "number bad" : "number" });
+  };
+  $("ranking-how").textContent = `How many dB .pgi falls short: behind the best other codec in as many bits at quality ${all[0].quality}, ` +
+    `or below ${data.excellent} dB, which the standard calls excellent, in the shares of a JPEG that it asks for. ` +
+    "The larger of both ranks. Busy pictures take more than twice the bits of the median picture, smooth ones less than half.";
+  $("groups").append(tableOf(
+    ["pictures", "how many", "bits per pixel", "PSNR, dB", "behind the best other, dB", "pictures behind", `below ${data.excellent} dB by`, "pictures below"],
+    data.groups.map((g) => [g.group, g.pictures, fixed(g.bpp, 2), fixed(g.psnr, 1), gap(g.behind), g.pictures_behind, gap(g.short), g.pictures_short])));
+  const show = (count) => {
+    $("ranking").replaceChildren(tableOf(
+      ["", "picture", "kind", "MP", "bits per pixel", "PSNR, dB", "SSIM of worst tile", "best other", "behind it, dB",
+        ...data.shares.map(([, text]) => `${text}, dB`), `below ${data.excellent} dB by`],
+      all.slice(0, count).map((r, i) => [i + 1, r.picture, r.kind, fixed(r.megapixels, 1), fixed(r.bpp, 2), fixed(r.psnr, 1),
+        fixed(r.worst_tile, 2), r.peer || "–", gap(r.behind), ...data.shares.map(([key]) => fixed(r[key], 1)), gap(r.short)])));
+    $("ranking-more").hidden = count >= all.length;
+    $("ranking-more").textContent = `Show all ${all.length}`;
+  };
+  $("ranking-more").addEventListener("click", () => show(all.length));
+  show(RANKED);
 }
 
 function showCrops() {
@@ -272,6 +301,7 @@ function showMissing() {
 
 showFacts();
 showCurves();
+showRanking();
 showCrops();
 showSpeed();
 showClauses();

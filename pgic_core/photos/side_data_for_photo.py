@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..camera import xmp_with_synthesised
 from ..errors import PgiUnsupportedError
@@ -13,8 +13,6 @@ from .side_data import SideData
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    from .pgi_file_fields import StoredFields
 
 __all__ = ["CARRIED_NAMES", "EXIF_PREFIX", "Carried", "not_held"]
 
@@ -36,6 +34,34 @@ CARRIED_NAMES = {
 """What may be carried, and how messages call it."""
 
 _OWN = ("exif", "icc_profile", "xmp", "dpi", "segments")
+
+
+class BesidePixels(Protocol):
+    """What an open ``.pgi`` file holds beside its pixels."""
+
+    @property
+    def exif(self) -> bytes | None:
+        """EXIF, with or without its prefix."""
+
+    @property
+    def icc_profile(self) -> bytes | None:
+        """ICC profile."""
+
+    @property
+    def xmp(self) -> bytes | None:
+        """XMP packet."""
+
+    @property
+    def dpi(self) -> tuple[float, float] | None:
+        """Pixels per inch, horizontal and vertical."""
+
+    @property
+    def segments(self) -> bytes | None:
+        """Further APPn segments of a JPEG."""
+
+    @property
+    def side_data(self) -> SideData:
+        """IPTC, comments and the like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +87,7 @@ class Carried:
     whole: bool = True
 
     @classmethod
-    def of(cls, file: StoredFields, *, whole: bool) -> Carried:
+    def of(cls, file: BesidePixels, *, whole: bool) -> Carried:
         """What a ``.pgi`` file brings along.
 
         Args:

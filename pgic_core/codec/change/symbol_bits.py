@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .cdf_index_from_z import from_cells, to_cells
-from .change_distributions import ALL_ROWS, index_table
-from .change_rows import active_symbols
-from .latent_quantisation import SYMBOL_LAYERS
+from ..learned.cdf_index_from_z import from_cells, to_cells
+from ..learned.difference_distributions import ALL_ROWS
+from ..learned.latent_quantisation import SYMBOL_LAYERS
+from .distribution_by_mode import index_table
+from .symbol_rows import active_symbols
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .cdf_index_from_z import RowMap
-    from .entropy_coding import CdfTable
+    from ..learned.cdf_index_from_z import RowMap
+    from ..learned.entropy_coding import CdfTable
 
 __all__ = ["SymbolBits", "cost_table"]
 

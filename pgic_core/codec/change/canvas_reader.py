@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import PgiFormatError
+from ..learned.cdf_index_from_z import from_cells, to_cells
+from ..learned.entropy_coding import LARGEST, Z_BOUND, SegmentReader
+from ..learned.tile_index import LAYERS
+from ..learned.tile_symbol_reader import Tile, TileReader
 from ..tiles_and_windows import Z_STRIDE
-from .cdf_index_from_z import from_cells, to_cells
-from .change_modes import NEW
-from .change_rows import active_symbols, change_rows
-from .entropy_coding import LARGEST, Z_BOUND, SegmentReader
+from .modes import NEW
 from .position_states import States
-from .tile_index import LAYERS
-from .tile_symbol_reader import Tile, TileReader
+from .symbol_rows import active_symbols, change_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...models import Model
+    from ..learned.decoder import LearnedImage
+    from ..learned.stream import StreamHeader
     from ..tiles_and_windows import Grid
-    from .change_stream import ChangeHeader, ChangeIndex
-    from .decoder import LearnedImage
-    from .stream import StreamHeader
+    from .stream import ChangeHeader, ChangeIndex
 
 __all__ = ["CanvasChange", "CanvasReader"]
 

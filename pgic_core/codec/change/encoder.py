@@ -13,35 +13,35 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..block_cutting import block_pixels, blocks
+from ..learned.cdf_index_from_z import RowMap, from_cells
+from ..learned.entropy_coding import Z_BOUND, CdfTable, encode_segments
+from ..learned.exact_decision import near_depth
+from ..learned.exact_layer import pack_exact
+from ..learned.exact_search import ExactSearch
+from ..learned.fill_under_exact_blocks import Inpainted
+from ..learned.latent_quantisation import SYMBOL_LAYERS, row_thresholds
+from ..learned.quality_to_steps import StepSizes
+from ..learned.stream import EXACT_SIDE
+from ..learned.tile_index import FULL_DEPTH
 from ..parallel import map_tiles
 from ..rectangle import hull
 from ..tiles_and_windows import CELL_STRIDE, Y_STRIDE, Z_STRIDE
-from .cdf_index_from_z import RowMap, from_cells
-from .change_choice import ChangePart, ModeChoice
 from .change_image import restored_reader
-from .change_map import rounded_amounts
-from .change_modes import NEW
-from .change_rows import change_rows
-from .change_stream import ChangeHeader, serialise_change
-from .entropy_coding import Z_BOUND, CdfTable, encode_segments
-from .exact_decision import near_depth
-from .exact_layer import pack_exact
-from .exact_search import ExactSearch
-from .fill_under_exact_blocks import Inpainted
-from .latent_quantisation import SYMBOL_LAYERS, row_thresholds
-from .quality_to_steps import StepSizes
-from .stream import EXACT_SIDE
-from .tile_index import FULL_DEPTH
+from .map_of_changes import rounded_amounts
+from .mode_choice import ChangePart, ModeChoice
+from .modes import NEW
+from .stream import ChangeHeader, serialise_change
+from .symbol_rows import change_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
+    from ..learned.decoder import LearnedImage
+    from ..learned.tile_symbol_reader import TileReader
     from ..rectangle import Rectangle
     from ..tiles_and_windows import Grid
-    from .decoder import LearnedImage
-    from .tile_symbol_reader import TileReader
 
 __all__ = ["CanvasPicture", "encode_change", "is_neutral"]
 

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import PgiUnsupportedError
+from ..learned.cdf_index_from_z import RowMap, from_cells
+from ..learned.entropy_coding import CdfTable, encode_segments
+from ..learned.exact_layer import pack_exact
+from ..learned.latent_quantisation import SYMBOL_LAYERS
+from ..learned.stream import EXACT_SIDE, serialise
+from ..learned.tile_index import FULL_DEPTH
 from ..tiles_and_windows import Z_STRIDE
-from .cdf_index_from_z import RowMap, from_cells
-from .entropy_coding import CdfTable, encode_segments
-from .exact_layer import pack_exact
-from .latent_quantisation import SYMBOL_LAYERS
-from .stream import EXACT_SIDE, serialise
-from .tile_index import FULL_DEPTH
 
 if TYPE_CHECKING:
     from ..base import CodedImage
-    from .decoder import LearnedImage
-    from .tile_symbol_reader import TileReader
+    from ..learned.decoder import LearnedImage
+    from ..learned.tile_symbol_reader import TileReader
 
 __all__ = ["still_of"]
 
@@ -39,7 +39,7 @@ def still_of(frame: CodedImage) -> list[bytes]:
         PgiFormatError: it is damaged.
     """
     # Not imported by the decoder.
-    from .decoder import LearnedImage
+    from ..learned.decoder import LearnedImage
 
     if not isinstance(frame, LearnedImage):
         raise PgiUnsupportedError("The frame is a part of a larger canvas, so no picture has its symbols.")

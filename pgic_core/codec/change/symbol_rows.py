@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...models import ROWS
-from .cdf_index_from_z import SymbolRows
-from .change_distributions import ALL_ROWS, SUMS, index_table
+from ..learned.cdf_index_from_z import SymbolRows
+from ..learned.difference_distributions import ALL_ROWS
+from .distribution_by_mode import SUMS, index_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .cdf_index_from_z import RowMap
+    from ..learned.cdf_index_from_z import RowMap
 
 __all__ = ["active_symbols", "change_rows"]
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import PgiLimitError, PgiUnsupportedError
+from ..learned.decoder import LearnedImage
+from ..learned.exact_layer import ExactLayer
+from ..learned.stream import EXACT_SIDE, StreamHeader
+from ..learned.tile_index import EXACT, LAYERS, Part
 from ..tiles_and_windows import Z_STRIDE, Grid
-from .change_modes import UNCHANGED
-from .change_stream import ChangeHeader, ChangeIndex, parse_change
-from .change_symbols import CanvasChange, CanvasReader
-from .decoder import LearnedImage
-from .exact_layer import ExactLayer
-from .stream import EXACT_SIDE, StreamHeader
-from .tile_index import EXACT, LAYERS, Part
+from .canvas_reader import CanvasChange, CanvasReader
+from .modes import UNCHANGED
+from .stream import ChangeHeader, ChangeIndex, parse_change
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..base import CodedFacts, CodedImage, Payload
+    from ..learned.exact_layer import ExactBlocks, ExactPiece
+    from ..learned.tile_symbol_reader import TileReader
     from ..rectangle import Rectangle
-    from .exact_layer import ExactBlocks, ExactPiece
-    from .tile_symbol_reader import TileReader
 
 __all__ = ["ChangeImage", "canvas_of", "restored_reader"]
 

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..learned.dead_zone_width import DEAD_ZONE
 from ..tiles_and_windows import CELL_STRIDE
-from .change_bits import SymbolBits, cost_table
-from .change_modes import CHANGE_MODES, NEW, UNCHANGED
-from .dead_zone_width import DEAD_ZONE
+from .modes import CHANGE_MODES, NEW, UNCHANGED
+from .symbol_bits import SymbolBits, cost_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
+    from ..learned.cdf_index_from_z import RowMap
+    from ..learned.entropy_coding import CdfTable
+    from ..learned.quality_to_steps import StepSizes
     from ..rectangle import Rectangle
-    from .cdf_index_from_z import RowMap
-    from .entropy_coding import CdfTable
-    from .quality_to_steps import StepSizes
 
 __all__ = ["ChangePart", "ModeChoice"]
 

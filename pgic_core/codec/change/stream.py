@@ -11,12 +11,12 @@ import numpy as np
 
 from ...errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
 from ...varint import varint
+from ..learned.stream import EXACT_SIDE, LARGEST_EXACT_TILE, LONGEST_FILTER, longest_index, read_exact_map
+from ..learned.stream_cursor import Cursor, inflated
+from ..learned.tile_index import EXACT, LAYERS, Part, PartsReader, packed_index
 from ..tiles_and_windows import Z_STRIDE, Grid
-from .change_map import ChangeMaps, packed_maps, unpacked_maps
-from .change_modes import NEW, OLDEST
-from .stream import EXACT_SIDE, LARGEST_EXACT_TILE, LONGEST_FILTER, longest_index, read_exact_map
-from .stream_cursor import Cursor, inflated
-from .tile_index import EXACT, LAYERS, Part, PartsReader, packed_index
+from .map_of_changes import ChangeMaps, packed_maps, unpacked_maps
+from .modes import NEW, OLDEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -134,11 +134,7 @@ class ChangeIndex:
             PgiChecksumError: they are damaged.
             PgiTruncatedError: they are not all there.
         """
-        part = self.parts[layer][tile]
-        data = read(part.offset, part.length)
-        if zlib.crc32(data) != part.crc:
-            raise PgiChecksumError(f"Tile {tile} of the {layer} layer is damaged (checksum).")
-        return data
+        return self.parts[layer][tile].bytes_of(tile, layer, read)
 
 
 def serialise_change(
