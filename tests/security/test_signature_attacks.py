@@ -112,7 +112,7 @@ def photo(shift: int) -> bytes:
     data = pgic_core.encode(
         pixels,
         codec="learned",
-        quality=60,  # at which no tile is a region of its own for its details
+        quality=65,  # at which no tile is a region of its own for its details
         metadata={"device_id": "UAV-7"},
         extension={"acme.line": f"L-{shift}"},
     )
