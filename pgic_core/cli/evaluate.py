@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..terminal import say
-from .bench_options import limit_option, most_megapixels_option, qualities_option
 from .command_base import PgicCommand, option
+from .measuring_options import limit_option, most_megapixels_option, qualities_option
 from .progress import progress_bar
 from .value_types import EXISTING, EXISTING_FILE, OUTPUT_FOLDER
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..terminal import console, show
-from .bench_options import csv_option, images_argument
 from .command_base import PgicCommand, option
+from .measuring_options import csv_option, images_argument
 from .progress import progress_bar
 
 if TYPE_CHECKING:

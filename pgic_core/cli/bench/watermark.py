@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .bench_options import csv_option, images_argument, limit_option, megapixels_option, print_rows
-from .command_base import PgicCommand, option
-from .progress import progress_bar
-from .value_types import EXISTING
+from ..command_base import PgicCommand, option
+from ..measuring_options import csv_option, images_argument, limit_option, megapixels_option, print_rows
+from ..progress import progress_bar
+from ..value_types import EXISTING
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,11 +75,11 @@ def watermark(
     many further pairs are tiles of IMAGES with the mark of another key. Keys and ids follow from numbers, so
     that the figures can be repeated.
     """
-    from ..lab.bench.bench_pictures import find_samples
-    from ..lab.bench.csv_rows import write_records
-    from ..lab.bench.watermark_false import measure_false
-    from ..lab.bench.watermark_ids import measure_ids
-    from ..lab.bench.watermark_rows import WatermarkRow, watermark_table
+    from ...lab.bench.bench_pictures import find_samples
+    from ...lab.bench.csv_rows import write_records
+    from ...lab.bench.watermark_false import measure_false
+    from ...lab.bench.watermark_ids import measure_ids
+    from ...lab.bench.watermark_rows import WatermarkRow, watermark_table
 
     paths = list(dict.fromkeys(sample.path for sample in find_samples(images, limit)))
     others = list(dict.fromkeys(sample.path for sample in find_samples(unmarked or images, limit)))

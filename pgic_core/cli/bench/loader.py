@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..terminal import say
-from .bench_options import (
+from ...terminal import say
+from ..command_base import PgicCommand, option
+from ..measuring_options import (
     csv_option,
     device_option,
     images_argument,
@@ -17,8 +18,7 @@ from .bench_options import (
     seconds_option,
     workers_option,
 )
-from .command_base import PgicCommand, option
-from .progress import progress_bar
+from ..progress import progress_bar
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,7 +90,7 @@ def loader(
     Processor time counts all workers and the process that they feed. On a busy machine its ratios still
     hold, while those of pictures per second do not.
     """
-    from ..lab.bench.loader_speed import LoaderRow, find_pictures, loader_table, measure_loader, readers
+    from ...lab.bench.loader_speed import LoaderRow, find_pictures, loader_table, measure_loader, readers
 
     chosen, missing = readers(names, device)
     for name, reason in missing.items():

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..terminal import console
-from .bench_options import csv_option, images_argument, limit_option, print_rows, qualities_option
-from .command_base import PgicCommand
-from .progress import progress_bar
+from ...terminal import console
+from ..command_base import PgicCommand
+from ..measuring_options import csv_option, images_argument, limit_option, print_rows, qualities_option
+from ..progress import progress_bar
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,8 +32,8 @@ def perceptual(
     fine, for perceptual, and for fast with an unsharp mask. Each figure is the difference to the distance of
     fast; below zero is nearer to the original.
     """
-    from ..lab.bench.bench_pictures import find_samples
-    from ..lab.bench.level_perceptual_distances import DistanceRow, distance_table, measure_distances
+    from ...lab.bench.bench_pictures import find_samples
+    from ...lab.bench.level_perceptual_distances import DistanceRow, distance_table, measure_distances
 
     samples = [sample for sample in find_samples(images, limit) if sample.part == "whole"]
     with progress_bar(len(samples) * len(qualities)) as advance:

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import click
 
-from ..terminal import say
-from .bench_options import (
+from ...terminal import say
+from ..command_base import PgicCommand
+from ..measuring_options import (
     csv_option,
     images_argument,
     limit_option,
     print_rows,
     qualities_option,
 )
-from .command_base import PgicCommand
-from .progress import progress_bar
+from ..progress import progress_bar
 
 __all__ = ["compressai"]
 
@@ -36,8 +36,8 @@ def compressai(
     """
     from tempfile import TemporaryDirectory
 
-    from ..lab.bench.bench_pictures import find_samples
-    from ..lab.bench.compressai_bench import (
+    from ...lab.bench.bench_pictures import find_samples
+    from ...lab.bench.compressai_bench import (
         CompressaiPoint,
         compressai_table,
         measure_compressai,

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import click
 
-from .bench_compressai import compressai
-from .bench_device import device
-from .bench_loader import loader
-from .bench_perceptual import perceptual
-from .bench_rate import quality, rd
-from .bench_ratio import ratio
-from .bench_recognition import recognition
-from .bench_roi import roi
-from .bench_sequence import sequence
-from .bench_speed import levels, memory, speed
-from .bench_standard import standard
-from .bench_watermark import watermark
-from .bench_worst import worst
-from .command_base import PgicGroup
+from ..command_base import PgicGroup
+from .compressai import compressai
+from .device import device
+from .loader import loader
+from .perceptual import perceptual
+from .rate import quality, rd
+from .ratio import ratio
+from .recognition import recognition
+from .roi import roi
+from .sequence import sequence
+from .speed import levels, memory, speed
+from .standard import standard
+from .watermark import watermark
+from .worst import worst
 
 __all__ = ["bench"]
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..terminal import console, say
-from .bench_options import csv_option, limit_option, megapixels_option, quality_option
-from .command_base import PgicCommand, option
-from .progress import progress_bar
-from .value_types import EXISTING, OUTPUT_FILE
+from ...terminal import console, say
+from ..command_base import PgicCommand, option
+from ..measuring_options import csv_option, limit_option, megapixels_option, quality_option
+from ..progress import progress_bar
+from ..value_types import EXISTING, OUTPUT_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,10 +49,10 @@ def standard(
     and a fifth of the bytes: PSNR and MS-SSIM of every picture, the worst first. Without IMAGES, a generated
     picture is used for speed alone.
     """
-    from ..lab.bench.bench_pictures import find_samples, fit_megapixels, load_rgb, synthetic_picture
-    from ..lab.bench.csv_rows import write_records
-    from ..lab.bench.jpeg_ratio import RATIOS, RatioRow, ratio_rows, ratio_table
-    from ..lab.bench.standard_demands import (
+    from ...lab.bench.bench_pictures import find_samples, fit_megapixels, load_rgb, synthetic_picture
+    from ...lab.bench.csv_rows import write_records
+    from ...lab.bench.jpeg_ratio import RATIOS, RatioRow, ratio_rows, ratio_table
+    from ...lab.bench.standard_demands import (
         OPERATIONS,
         ratio_picture_table,
         throughput_of_jobs,
@@ -60,8 +60,8 @@ def standard(
         throughput_table,
         worst_pair,
     )
-    from ..lab.evaluate.call_cost import processor_name
-    from ..models import default_threads
+    from ...lab.evaluate.call_cost import processor_name
+    from ...models import default_threads
 
     paths = list(dict.fromkeys(s.path for s in find_samples(images, limit))) if images else []
     first = fit_megapixels(load_rgb(paths[0]), megapixels) if paths else synthetic_picture(megapixels)

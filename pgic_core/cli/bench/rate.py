@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import PgiOptionError
-from ..terminal import console
-from .bench_options import (
+from ...errors import PgiOptionError
+from ...terminal import console
+from ..command_base import PgicCommand, option
+from ..measuring_options import (
     ALL_CODECS,
     available_codecs,
     codecs_option,
@@ -17,16 +18,15 @@ from .bench_options import (
     jobs_option,
     limit_option,
 )
-from .command_base import PgicCommand, option
-from .progress import progress_bar
-from .value_types import EXISTING_FILE, OUTPUT_FILE, OUTPUT_FOLDER
+from ..progress import progress_bar
+from ..value_types import EXISTING_FILE, OUTPUT_FILE, OUTPUT_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from ..lab.bench.bench_pictures import Sample
-    from ..lab.bench.rate_distortion import Point
+    from ...lab.bench.bench_pictures import Sample
+    from ...lab.bench.rate_distortion import Point
 
 __all__ = ["quality", "rd"]
 
@@ -89,9 +89,9 @@ def rd(
     --from names a CSV file of an earlier run. Peers that it covers are not measured again unless --codec
     names them; pgic always is. Without IMAGES nothing is measured.
     """
-    from ..lab.bench.bench_pictures import find_samples
-    from ..lab.bench.rate_distortion import read_points, write_points
-    from ..lab.bench.rate_distortion_plot import plot_curves
+    from ...lab.bench.bench_pictures import find_samples
+    from ...lab.bench.rate_distortion import read_points, write_points
+    from ...lab.bench.rate_distortion_plot import plot_curves
 
     if not images and stored is None:
         raise PgiOptionError("Give pictures to measure, or --from with points that were measured before.")
@@ -124,10 +124,10 @@ def quality(images: tuple[Path, ...], name: str, csv_path: Path | None, limit: i
     IMAGES are coded at 20 qualities from 5 to 100. Mean rate and mean PSNR must rise at every step, and PSNR
     of no picture may fall by more than 0.05 dB. The exit status is 1 where that does not hold.
     """
-    from ..lab.bench.bench_pictures import find_samples
-    from ..lab.bench.printed_tables import step_table
-    from ..lab.bench.quality_scale import QUALITY_STEPS, TOLERANCE, check_steps
-    from ..lab.bench.rate_distortion import write_points
+    from ...lab.bench.bench_pictures import find_samples
+    from ...lab.bench.printed_tables import step_table
+    from ...lab.bench.quality_scale import QUALITY_STEPS, TOLERANCE, check_steps
+    from ...lab.bench.rate_distortion import write_points
 
     codec = available_codecs((name,))[0]
     found: list[Point] = []
@@ -150,7 +150,7 @@ def _measure_lacking(
     found: list[Point], samples: Sequence[Sample], names: tuple[str, ...], points: int | None, jobs: int
 ) -> None:
     """Keep of ``found`` the points of ``samples``, and add what is not among them."""
-    from ..lab.bench.peer_codecs import PEERS
+    from ...lab.bench.peer_codecs import PEERS
 
     pictures = {sample.picture for sample in samples}
     found[:] = [p for p in found if p.picture in pictures]
@@ -162,9 +162,9 @@ def _measure_lacking(
 
 
 def _show_tables(found: Sequence[Point]) -> None:
-    from ..lab.bench.peer_codecs import PEERS
-    from ..lab.bench.printed_tables import bd_table, quality_table, worst_tile_line
-    from ..lab.bench.rate_distortion import bd_rows, quality_rows
+    from ...lab.bench.peer_codecs import PEERS
+    from ...lab.bench.printed_tables import bd_table, quality_table, worst_tile_line
+    from ...lab.bench.rate_distortion import bd_rows, quality_rows
 
     present = dict.fromkeys(p.codec for p in found)
     anchors = [name for name in PEERS if name in present]
@@ -194,7 +194,7 @@ def _measure_into(
     *,
     structural: bool = True,
 ) -> None:
-    from ..lab.bench.rate_distortion import measure
+    from ...lab.bench.rate_distortion import measure
 
     total = len(samples) * sum(map(len, qualities.values()))
     with progress_bar(total) as advance:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..terminal import say
-from .bench_options import (
+from ...terminal import say
+from ..command_base import PgicCommand
+from ..measuring_options import (
     csv_option,
     device_option,
     megapixels_option,
@@ -16,8 +17,7 @@ from .bench_options import (
     seconds_option,
     workers_option,
 )
-from .command_base import PgicCommand
-from .value_types import EXISTING_FILE
+from ..value_types import EXISTING_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ def device(
     torchvision's decode_jpeg on the same device and with two workers on the CPU, and says how far pixels
     differ from those of ONNX Runtime.
     """
-    from ..lab.bench.device_decoding import DeviceRow, device_table, measure_device
+    from ...lab.bench.device_decoding import DeviceRow, device_table, measure_device
 
     rows = []
     for row in measure_device(

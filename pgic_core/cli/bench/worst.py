@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import PgiOptionError
-from ..terminal import console
-from .bench_options import (
+from ...errors import PgiOptionError
+from ...terminal import console
+from ..command_base import PgicCommand, option
+from ..measuring_options import (
     csv_option,
     images_argument,
     limit_option,
     print_rows,
     qualities_option,
 )
-from .command_base import PgicCommand, option
-from .progress import progress_bar
-from .value_types import OUTPUT_FOLDER
+from ..progress import progress_bar
+from ..value_types import OUTPUT_FOLDER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,8 +59,8 @@ def worst(
     5 rows and 3 columns, so that AVIF does not find the blocks of the coder before it again. From quality 50
     on, neutral blocks should keep Cb and Cr within 6 levels. The exit status is 1 where that does not hold.
     """
-    from ..lab.bench.bench_pictures import find_samples
-    from ..lab.bench.worst_case import (
+    from ...lab.bench.bench_pictures import find_samples
+    from ...lab.bench.worst_case import (
         QUALITIES,
         WorstRow,
         generated_pictures,

@@ -7,16 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import PgiOptionError
-from ..terminal import console, say
-from .bench_options import csv_option, jobs_option, limit_option, most_megapixels_option, qualities_option
-from .command_base import PgicCommand, option
-from .progress import progress_bar
-from .value_types import EXISTING, EXISTING_FILE, OUTPUT_FOLDER
+from ...errors import PgiOptionError
+from ...terminal import console, say
+from ..command_base import PgicCommand, option
+from ..measuring_options import (
+    csv_option,
+    jobs_option,
+    limit_option,
+    most_megapixels_option,
+    qualities_option,
+)
+from ..progress import progress_bar
+from ..value_types import EXISTING, EXISTING_FILE, OUTPUT_FOLDER
 
 if TYPE_CHECKING:
-    from ..lab.evaluate.evaluated_pictures import Subject
-    from ..lab.evaluate.recognition_task import RecognitionTask
+    from ...lab.evaluate.evaluated_pictures import Subject
+    from ...lab.evaluate.recognition_task import RecognitionTask
 
 __all__ = ["recognition"]
 
@@ -24,7 +30,7 @@ __all__ = ["recognition"]
 def _checked_rois(
     context: click.Context, parameter: click.Parameter, rois: tuple[str, ...]
 ) -> tuple[str, ...]:
-    from ..roi import Roi
+    from ...roi import Roi
 
     for roi in rois:
         model, _, strength = roi.partition(":")
@@ -136,11 +142,11 @@ def recognition(folder: Path, csv_path: Path | None, work: Path | None, jobs: in
     """
     from tempfile import TemporaryDirectory
 
-    from ..lab.evaluate.csv_tables import write_rows
-    from ..lab.evaluate.evaluated_pictures import find_all
-    from ..lab.evaluate.recognition_table import enough_table, recognition_rows, recognition_table
-    from ..lab.evaluate.task_running import Store, run_tasks
-    from ..lab.recognition import label_of_name, read_places, read_truth
+    from ...lab.evaluate.csv_tables import write_rows
+    from ...lab.evaluate.evaluated_pictures import find_all
+    from ...lab.evaluate.recognition_table import enough_table, recognition_rows, recognition_table
+    from ...lab.evaluate.task_running import Store, run_tasks
+    from ...lab.recognition import label_of_name, read_places, read_truth
 
     subjects, refused = find_all([folder], None, how["most_megapixels"])
     chosen = _chosen(subjects, how)
@@ -169,7 +175,7 @@ def recognition(folder: Path, csv_path: Path | None, work: Path | None, jobs: in
 
 def _chosen(subjects: list[Subject], how: dict[str, Any]) -> list[Subject]:
     """The visible pictures that are asked for."""
-    from ..lab.recognition import held_out, read_truth
+    from ...lab.recognition import held_out, read_truth
 
     named = None if how["truth"] is None else set(read_truth(how["truth"]))
     chosen = [
@@ -185,10 +191,10 @@ def _chosen(subjects: list[Subject], how: dict[str, Any]) -> list[Subject]:
 
 
 def _tasks(subjects: list[Subject], how: dict[str, Any]) -> list[RecognitionTask]:
-    from ..lab.bench.peer_codecs import available
-    from ..lab.evaluate.recognition_task import STANDARD_SIZES, Size, recognition_tasks, size_of_share
-    from ..lab.recognition import find_recogniser
-    from ..models import default_model
+    from ...lab.bench.peer_codecs import available
+    from ...lab.evaluate.recognition_task import STANDARD_SIZES, Size, recognition_tasks, size_of_share
+    from ...lab.recognition import find_recogniser
+    from ...models import default_model
 
     for name in how["recognisers"]:
         find_recogniser(name)  # is there

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from ..errors import PgiOptionError
-from ..terminal import console
-from .bench_options import codecs_option, csv_option, limit_option, print_rows, quality_option
-from .command_base import PgicCommand, option
-from .progress import progress_bar
-from .value_types import EXISTING
+from ...errors import PgiOptionError
+from ...terminal import console
+from ..command_base import PgicCommand, option
+from ..measuring_options import codecs_option, csv_option, limit_option, print_rows, quality_option
+from ..progress import progress_bar
+from ..value_types import EXISTING
 
 __all__ = ["sequence"]
 
@@ -57,8 +57,8 @@ def sequence(
     if clips:
         _measure_clips(clips, quality, names, csv_path, limit)
     if pasted:
-        from ..lab.bench.bench_pictures import find_samples
-        from ..lab.bench.change_map_accuracy import TruthRow, measure_truth, truth_table
+        from ...lab.bench.bench_pictures import find_samples
+        from ...lab.bench.change_map_accuracy import TruthRow, measure_truth, truth_table
 
         samples = find_samples(pasted, limit)
         rows = []
@@ -72,8 +72,8 @@ def sequence(
 def _measure_clips(
     clips: tuple[Path, ...], quality: int, names: tuple[str, ...], csv_path: Path | None, limit: int | None
 ) -> None:
-    from ..lab.bench.sequence_peers import CLIP_CODECS, available_clip_codecs
-    from ..lab.bench.sequences import ClipRow, clip_table, cost_table, find_clip, measure_clip, measure_costs
+    from ...lab.bench.sequence_peers import CLIP_CODECS, available_clip_codecs
+    from ...lab.bench.sequences import ClipRow, clip_table, cost_table, find_clip, measure_clip, measure_costs
 
     here = available_clip_codecs()
     codecs = list(names) or here

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import PgiOptionError
-from ..terminal import console
-from .bench_options import (
+from ...errors import PgiOptionError
+from ...terminal import console
+from ..command_base import PgicCommand, option
+from ..measuring_options import (
     ALL_CODECS,
     available_codecs,
     codecs_option,
@@ -22,8 +23,7 @@ from .bench_options import (
     runs_option,
     threads_option,
 )
-from .command_base import PgicCommand, option
-from .progress import progress_bar
+from ..progress import progress_bar
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,9 +68,9 @@ def speed(
     "Warm" is a call in a process that has made one before. "Cold" is the time from the start of a process to
     its first result, with interpreter and imports. Peak memory is that of the whole process.
     """
-    from ..lab.bench.peer_codecs import PEERS
-    from ..lab.bench.printed_tables import speed_table, stage_table
-    from ..lab.bench.speed import ANCHOR, SpeedRow, measure_speed, measure_stages, steps_of
+    from ...lab.bench.peer_codecs import PEERS
+    from ...lab.bench.printed_tables import speed_table, stage_table
+    from ...lab.bench.speed import ANCHOR, SpeedRow, measure_speed, measure_stages, steps_of
 
     codecs = available_codecs(names or (("pgic",) if stages else ("pgic", *PEERS)))
     picture, line = one_picture(image, megapixels)
@@ -119,8 +119,8 @@ def memory(
     IMAGE is scaled down to the size asked for, or extended by mirroring. Without IMAGE the bench takes a
     generated picture. Each line counts all memory of a process that did nothing else.
     """
-    from ..lab.bench.memory import MemoryRow, measure_memory, memory_table
-    from ..lab.bench.speed import steps_of
+    from ...lab.bench.memory import MemoryRow, measure_memory, memory_table
+    from ...lab.bench.speed import steps_of
 
     codecs = available_codecs(names or ("pgic", "jxl", "avif"))
     picture, line = one_picture(image, megapixels)
@@ -157,8 +157,8 @@ def levels(
     the size is reduced. adaptive decodes a box of a tenth of the picture finely, and is compared with fine
     there.
     """
-    from ..api import encode
-    from ..lab.bench.level_costs import LevelRow, level_table, measure_levels
+    from ...api import encode
+    from ...lab.bench.level_costs import LevelRow, level_table, measure_levels
 
     picture, described = one_picture(image, megapixels)
     data = encode(picture, quality=quality, codec="learned")

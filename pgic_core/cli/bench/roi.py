@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import PgiOptionError
-from .bench_options import (
+from ...errors import PgiOptionError
+from ..command_base import PgicCommand, option
+from ..measuring_options import (
     csv_option,
     limit_option,
     print_rows,
     quality_option,
 )
-from .command_base import PgicCommand, option
-from .progress import progress_bar
-from .value_types import EXISTING_FILE
+from ..progress import progress_bar
+from ..value_types import EXISTING_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,8 +59,8 @@ def roi(
     ANNOTATIONS is a COCO file beside its pictures. A picture whose boxes cover at most a fifth of it is coded
     twice: plainly, then in at most as many bytes with its boxes as region of interest.
     """
-    from ..lab.bench.roi_gain import RegionRow, find_boxed, measure_regions, region_table
-    from ..roi import Roi
+    from ...lab.bench.roi_gain import RegionRow, find_boxed, measure_regions, region_table
+    from ...roi import Roi
 
     files = find_boxed(annotations, limit)
     rows = []

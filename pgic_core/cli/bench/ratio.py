@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .bench_options import (
+from ..command_base import PgicCommand
+from ..measuring_options import (
     csv_option,
     images_argument,
     limit_option,
     megapixels_option,
     print_rows,
 )
-from .command_base import PgicCommand
-from .progress import progress_bar
+from ..progress import progress_bar
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,8 +34,8 @@ def ratio(images: tuple[Path, ...], megapixels: float, csv_path: Path | None, li
     of quality 95 and of quality 80. What these files show is coded in a tenth of the bytes of the first, and
     in a fifth of the second. PSNR should stay above 35 dB.
     """
-    from ..lab.bench.bench_pictures import find_samples
-    from ..lab.bench.jpeg_ratio import RATIOS, RatioRow, measure_ratio, ratio_table
+    from ...lab.bench.bench_pictures import find_samples
+    from ...lab.bench.jpeg_ratio import RATIOS, RatioRow, measure_ratio, ratio_table
 
     paths = list(dict.fromkeys(sample.path for sample in find_samples(images, limit)))
     rows = []
