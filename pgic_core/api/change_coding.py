@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..container import Compression, PgiReader
@@ -115,8 +115,10 @@ class FrameCoder:
                     how.progress(1.0)
                 plain = request.wrap(prepared, Compression.CHANGE, change.payload)
                 return CodedFrame(request.secure(plain), plain, change)
-        plain = request.plain_of(prepared)
-        return CodedFrame(request.secure(plain), plain, None)
+        # Its map would hold for all its frames, wherever their details are.
+        key = replace(request, how=replace(request.how, keep_details=False))
+        plain = key.plain_of(prepared)
+        return CodedFrame(key.secure(plain), plain, None)
 
     def stored(self, prepared: Prepared, request: EncodeRequest, coded: CodedFrame) -> None:
         """Go on from a frame that was stored.
