@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..container import atomic_write
+from ..errors import PgiTruncatedError
 from ..options import FAST, PREVIEW, DecodeOptions
 from ..terminal import say
 from .command_base import PgicCommand, option
@@ -216,8 +217,12 @@ class _Decoding:
         with open_file(read_stdin() if name == STREAM else name, keys=self.keys) as file:
             if self.frame is not None:
                 return self._write(file.frame(self.frame), target, progress)
-            if file.n_frames > 1:
-                self.losses.tell(name, [f"has {file.n_frames} frames; the first is decoded"])
+            try:
+                frames = f"has {file.n_frames} frames" if file.n_frames > 1 else ""
+            except PgiTruncatedError:
+                frames = "ends too early"
+            if frames:
+                self.losses.tell(name, [f"{frames}; the first is decoded"])
             return self._write(file, target, progress)
 
     def frames(self, name: str, folder: str, which: slice, run: Run, outputs: OutputOptions) -> None:
