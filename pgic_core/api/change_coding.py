@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..container import Compression, PgiReader
@@ -105,7 +105,9 @@ class FrameCoder:
                 if how.progress is not None:
                     how.progress(1.0)
                 return CodedFrame(request.wrap(prepared, Compression.CHANGE, change.payload), change)
-        return CodedFrame(request.file_of(prepared), None)
+        # Its map would hold for all its frames, wherever their details are.
+        key = replace(request, how=replace(request.how, keep_details=False))
+        return CodedFrame(key.file_of(prepared), None)
 
     def stored(self, prepared: Prepared, request: EncodeRequest, coded: CodedFrame) -> None:
         """Go on from a frame that was stored.

@@ -47,11 +47,13 @@ class LearnedPicture:
         payload: in pieces.
         promised: bytes that the errors are worth which its quality promises; 0 where the model does not say.
         measured: decodes the picture and gives the bytes that its errors are worth.
+        finer: whether parts of it have finer steps than others.
     """
 
     payload: Coded
     promised: float
     measured: Callable[[], float]
+    finer: bool
 
 
 def codec_name(codec: str | None, lossless: bool, model: bool, learnable: bool) -> str:

@@ -11,7 +11,7 @@ from ..audit import audited
 from ..audit.logged_facts import facts_of, facts_of_options
 from ..codec.picture import Picture
 from ..codec.windows_decoded_together import grouped_options
-from ..container import Compression
+from ..container import DETAILS, Compression
 from ..errors import PgiLimitError
 from ..options import ADAPTIVE, PREVIEW, DecodeOptions, Level, OnDamage, Window
 from ..security.reader_unlocking import require_pixels
@@ -204,7 +204,9 @@ class StoredPicture(StoredFields):
         # Not imported for those who decode at other levels.
         from ..roi import key_cells
 
-        roi, size = self._coded.facts.roi, (self.width, self.height)
+        size = self.width, self.height
+        asked = self.strategy.roi != DETAILS
+        roi = self._coded.facts.roi if asked else None
         return replace(
             options, regions=key_cells(options.regions, roi, self.annotations, *size, self.orientation)
         )

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..codec.alpha import LENGTH_SIZE, join_alpha
 from ..codec.lossless.encoder import encode_lossless
-from ..container import Compression, Strategy
+from ..container import DETAILS, Compression, Strategy
 from ..errors import PgiOptionError, PgiTargetError
 from ..options import DEFAULT_QUALITY
 from .codec_choice import LearnedPicture, choose_codec, codec_name
@@ -42,6 +42,7 @@ class CodingOptions:
         model: of the learned codec, its id or its digest; None for the default model.
         threads: 1 or more.
         progress: called with the share done, or None.
+        keep_details: code details on calm ground in finer steps, if no regions were asked for.
     """
 
     rate: RateRequest
@@ -52,6 +53,7 @@ class CodingOptions:
     model: Model | str | None
     threads: int
     progress: Progress | None
+    keep_details: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +90,18 @@ def code(prepared: Prepared, options: CodingOptions) -> CodedPicture:
     budget = rate.byte_budget(prepared.pixels)
     strategy = _strategy(options, budget) if codec != "lossless" else Strategy()
     room = None if budget is None else prepared.room(budget)
-    regions = Regions()
+    if budget is not None and budget < _LEAST_TOLD:
+        options = replace(options, keep_details=False)  # which would have to be told
+    regions, source = Regions(), None
 
     def learned() -> LearnedPicture:
-        nonlocal regions
+        nonlocal regions, source
         regions = regions_of(prepared, options)
-        beside = None if budget is None else prepared.with_strategy(strategy).room(budget)
-        return _learned(prepared, options, beside, regions)
+        told = replace(strategy, roi=strategy.roi or DETAILS) if options.keep_details else strategy
+        beside = None if budget is None else prepared.with_strategy(told).room(budget)
+        coded = _learned(prepared, options, beside, regions)
+        source = DETAILS if coded.finer and regions.roi is None else None
+        return coded
 
     def lossless(at_most: int | None) -> Coded | None:
         # The learned codec tells of the progress of both.
@@ -117,9 +124,9 @@ def code(prepared: Prepared, options: CodingOptions) -> CodedPicture:
             f"more than the {budget:,} asked for."
         )
     if compression is not Compression.LEARNED:
-        strategy = Strategy()
+        strategy, source = Strategy(), None
     if regions.roi is None:
-        strategy = replace(strategy, roi=None, steps=None)
+        strategy = replace(strategy, roi=source, steps=None)
     if regions.exact is None:
         strategy = replace(strategy, exact=None)
     return CodedPicture(compression, payload, strategy)
@@ -187,6 +194,7 @@ def _learned(
     from ..codec.learned.encoder import RateTarget, encode_learned
     from ..codec.learned.hard_blocks import promised_error
     from ..codec.learned.rate_control import squared_error
+    from ..codec.learned.stream import has_roi_map
     from ..models import default_model, find_model
 
     picture, rate = prepared.picture, options.rate
@@ -216,10 +224,12 @@ def _learned(
         exact=regions.exact,
         threads=options.threads,
         progress=options.progress,
+        keep_details=options.keep_details,
     )
     weight = model.error_weight(quality) / 8 if model.weighs_errors else 0.0  # bytes
     return LearnedPicture(
         join_alpha(learned, alpha),
         weight * promised_error(8 * weight) * prepared.pixels if weight else 0.0,
         lambda: weight * squared_error(learned, rgb, model, options.threads),
+        has_roi_map(learned),
     )

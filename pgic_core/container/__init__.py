@@ -23,10 +23,11 @@ from .jpeg_segments import Segment, other_segments, pack_segments, put_segments,
 from .metadata_block import Location, Metadata, parse_metadata, serialize_metadata
 from .reader import PgiReader
 from .rewriting import KEEP, Keep, rewrite, rewrite_file
-from .strategy_field import Strategy, strategy_from_map
+from .strategy_field import DETAILS, Strategy, strategy_from_map
 from .writer import build_file, iter_file, write_file
 
 __all__ = [
+    "DETAILS",
     "FORMAT_VERSION",
     "IMAGE_FIELDS_SIZE",
     "KEEP",

@@ -8,8 +8,10 @@ from math import isfinite
 
 from ..errors import PgiFormatError
 
-__all__ = ["Strategy", "strategy_from_map"]
+__all__ = ["DETAILS", "Strategy", "strategy_from_map"]
 
+DETAILS = "details"
+"""Where regions come from that nobody asked for: the encoder found details there that it would lose."""
 _TARGETS = ("bytes", "psnr")
 _MOST_OCTAVES = 4.0
 
@@ -20,7 +22,7 @@ class Strategy:
 
     Attributes:
         roi: where regions kept in more detail come from: the name of a model, ``annotations``, ``boxes``,
-            ``mask`` or ``map``.
+            ``mask``, ``map`` or ``details``.
         steps: octaves by which quantisation steps are finer outside those regions and inside, -4 to 4.
         exact: where regions kept bit for bit come from, likewise.
         target: what the rate was chosen to meet: ``bytes`` and how many at most, or ``psnr`` and dB at least.
@@ -45,7 +47,9 @@ class Strategy:
         """The same for people."""
         told = []
         if self.roi is not None:
-            told.append(f"more detail by {self.roi}")
+            told.append(
+                "more detail where it would be lost" if self.roi == DETAILS else f"more detail by {self.roi}"
+            )
         if self.steps is not None:
             told.append("steps finer by {:+g} octaves outside and {:+g} inside".format(*self.steps))
         if self.exact is not None:

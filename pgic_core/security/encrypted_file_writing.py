@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..codec.payload_parts import payload_plan
-from ..container import BlockFlag, BlockType, Compression, ExtensionKey
+from ..container import DETAILS, BlockFlag, BlockType, Compression, ExtensionKey, strategy_from_map
 from ..container.file_header import PLAIN_VERSION
 from ..container.rewriting import copied_block
 from ..container.writer import Block, assemble, located_fields, make_block, small_blocks, version_of
@@ -64,7 +64,8 @@ def encrypted(
             pass
     plan = payload_plan(reader.fields.compression_type, payload_of(reader))
     change = reader.fields.compression_type == Compression.CHANGE
-    recipients = fitted(plan, recipients, lossless=is_lossless(reader), change=change)
+    asked = strategy_from_map(reader.extension.get(ExtensionKey.STRATEGY, {})).roi != DETAILS
+    recipients = fitted(plan, recipients, lossless=is_lossless(reader), regions=asked, change=change)
     extension = without_preview(reader.extension)
     if is_lossless(reader) and any(recipient.tier == Tier.PREVIEW for recipient in recipients):
         extension[ExtensionKey.PREVIEW] = preview_of(reader)

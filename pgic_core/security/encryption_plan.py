@@ -45,7 +45,7 @@ def sealed_parts(plan: PayloadPlan, *, pad: bool) -> list[ListedPart]:
 
 
 def fitted(
-    plan: PayloadPlan, recipients: Sequence[Recipient], *, lossless: bool, change: bool = False
+    plan: PayloadPlan, recipients: Sequence[Recipient], *, lossless: bool, regions: bool, change: bool = False
 ) -> list[Recipient]:
     """Recipients with tiers that a picture has.
 
@@ -53,6 +53,7 @@ def fitted(
         plan: of the picture.
         recipients: as they are asked for.
         lossless: whether a preview can be stored beside it.
+        regions: whether its regions of interest were asked for.
         change: whether it is a change frame.
 
     Raises:
@@ -61,7 +62,7 @@ def fitted(
     missing = {}
     if not plan.layered and not lossless:
         missing[Tier.PREVIEW] = "A picture of another codec does not have the tier preview."
-    if not plan.regional:
+    if not (plan.regional and regions):
         missing[Tier.REGIONS] = "Only a learned picture with regions of interest has the tier regions."
     if change:
         missing[Tier.PREVIEW] = missing[Tier.REGIONS] = (

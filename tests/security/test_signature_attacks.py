@@ -110,7 +110,11 @@ def bare(people: tuple[Person, Person]) -> Signed:
 def photo(shift: int) -> bytes:
     pixels = np.roll(np.tile(skimage.data.astronaut(), (2, 3, 1))[:700, :1100], shift, axis=1)
     data = pgic_core.encode(
-        pixels, codec="learned", metadata={"device_id": "UAV-7"}, extension={"acme.line": f"L-{shift}"}
+        pixels,
+        codec="learned",
+        quality=65,  # at which no tile is a region of its own for its details
+        metadata={"device_id": "UAV-7"},
+        extension={"acme.line": f"L-{shift}"},
     )
     return b"".join(rewrite(data, compress_metadata=False))
 

@@ -173,7 +173,7 @@ class _ChangeEncoder:
             search = ExactSearch(
                 picture.rgb, self._grid, self._model, self._cdfs, self._thresholds, self._threads
             )
-            chosen |= search.blocks(self._quality)
+            chosen |= search.find(self._quality).blocks
         chosen &= self._candidates.repeat(side, 0).repeat(side, 1)[:rows, :columns]
         return chosen if chosen.any() else None
 

@@ -5,7 +5,7 @@ It takes coarse second differences of neighbouring pixels. What passes is measur
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -14,31 +14,45 @@ from .stream import EXACT_SIDE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["HIGH_CONTRAST", "screen"]
+__all__ = ["CELL", "HIGH_CONTRAST", "Screened", "screen"]
 
 HIGH_CONTRAST = 2000.0
 """The mean square, in grey levels, of contrast beyond what integer layers hold."""
 # How many grey levels a step of the bytes is in which the screening takes differences.
 _CHROMA_LEVEL, _CORNER_LEVEL, _CONTRAST_LEVEL = 8, 1, 4
-_AREA = 8
-"""Side in blocks of the areas in which a block may stand out."""
+CELL = 8
+"""Side in blocks of a cell, the area in which a block may stand out."""
 _POINT, _CALM = 80.0, 12.0
 """Grey levels: the least contrast of a block that stands out; and the most that its area may have, as the
 root of the mean square. In busy areas a point is not missed."""
+_DETAIL, _DETAIL_GROUND = 25.0, 0.03
+"""A cell has details on a calm ground if its largest contrast is so many times that of its calmest quarter
+plus the second number times the root of the promised error."""
 
 
-def screen(
-    pixels: NDArray[np.uint8], least: float, points: bool
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Find the blocks of an area that are worth measuring.
+class Screened(NamedTuple):
+    """What the first look finds in an area, maps of booleans.
+
+    Attributes:
+        blocks: which blocks are worth measuring, ``(H / 8, W / 8)``.
+        alone: which of them stand out from the others around them, of that shape.
+        details: mean contrast of those cells of 64 x 64 pixels that show details on a calm ground, in steps
+            of 4 grey levels, and NaN for the others, ``(H / 64, W / 64)`` rounded up.
+    """
+
+    blocks: NDArray[np.bool_]
+    alone: NDArray[np.bool_]
+    details: NDArray[np.float32]
+
+
+def screen(pixels: NDArray[np.uint8], least: float, promised: float, points: bool) -> Screened:
+    """Find the blocks of an area that are worth measuring, and the cells that a model may smooth.
 
     Args:
         pixels: ``(H + 2, W + 2, 3)``, an area with the pixel around it; H and W are multiples of 8.
         least: the mean squared error from which on a block is suspected.
-        points: look for single points too.
-
-    Returns:
-        Those blocks, and those of them that stand out from the others around them, ``(H / 8, W / 8)`` each.
+        promised: that of busy parts of photographs.
+        points: look for single points and for details too.
     """
     chroma = _chroma_peaks(pixels)
     corner, contrast, repeated, peak = _luma_measures(pixels, points)
@@ -50,7 +64,27 @@ def screen(
         | (repeated & ((contrast >= 8 / _CONTRAST_LEVEL) | (chroma >= 32 / _CHROMA_LEVEL)))
         | alone
     )
-    return screened, alone
+    details = np.zeros((0, 0), np.float32)
+    if points:
+        details = _details(contrast, peak, promised)
+    return Screened(screened, alone, details)
+
+
+def _details(contrast: NDArray[np.float32], peaks: NDArray[np.int8], promised: float) -> NDArray[np.float32]:
+    """:attr:`Screened.details`, from measures of blocks, ``(rows, columns)`` each."""
+    by_cell = _by_cell(contrast)
+    ground = np.partition(by_cell, CELL**2 // 4, axis=2)[:, :, CELL**2 // 4]
+    ground += np.float32(_DETAIL_GROUND * promised**0.5)
+    found = _by_cell(peaks).max(2) > _DETAIL * ground
+    return np.where(found, by_cell.mean(2), np.float32(np.nan))
+
+
+def _by_cell(values: NDArray[Any]) -> NDArray[Any]:
+    """Values of blocks by cell, ``(rows, columns, 64)``; beyond the area its last ones are repeated."""
+    rows, columns = (-(-size // CELL) for size in values.shape)
+    beyond = [(0, -size % CELL) for size in values.shape]
+    whole = np.pad(values, beyond, mode="edge") if any(after for _, after in beyond) else values
+    return whole.reshape(rows, CELL, columns, CELL).transpose(0, 2, 1, 3).reshape(rows, columns, CELL**2)
 
 
 def _peaks(values: NDArray[np.int8]) -> NDArray[np.int8]:
@@ -116,13 +150,13 @@ def _stand_out(peaks: NDArray[np.int8]) -> NDArray[np.bool_]:
         return np.zeros(peaks.shape, np.bool_)
     # A point may lie in several blocks, so what stands out counts for no more than half of that.
     squares = np.square(np.minimum(peaks, int(_POINT / _CONTRAST_LEVEL / 2)), dtype=np.float32)
-    rows, columns = (np.arange(0, size, _AREA) for size in squares.shape)
+    rows, columns = (np.arange(0, size, CELL) for size in squares.shape)
     sums = np.add.reduceat(np.add.reduceat(squares, rows, 0), columns, 1)
     counts = np.outer(
         *(np.diff([*at, size]) for at, size in zip((rows, columns), squares.shape, strict=True))
     )
     calm = sums < (_CALM / _CONTRAST_LEVEL) ** 2 * counts
-    calm = calm.repeat(_AREA, 0).repeat(_AREA, 1)[: squares.shape[0], : squares.shape[1]]
+    calm = calm.repeat(CELL, 0).repeat(CELL, 1)[: squares.shape[0], : squares.shape[1]]
     alone: NDArray[np.bool_] = calm & (peaks > _POINT / _CONTRAST_LEVEL)
     return alone
 

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..parallel import SMALL_PRODUCT
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["transform_cost"]
+__all__ = ["pattern_energies", "transform_cost"]
 
 _SIDE = 8
 _AT = np.arange(_SIDE)
@@ -29,6 +31,8 @@ _GAINS = np.square(np.linalg.inv(_YCBCR)).sum(0) / 3
 # fifth.
 _STEP = 0.8 * (6 / np.log(2)) ** 0.5
 _ROUNDING = 1 / 3
+_TOGETHER = SMALL_PRODUCT // (3 * _SIDE**3)
+"""Blocks of one product."""
 # Estimated bits of an adaptive entropy coder: of a zero, of any other symbol, and of each doubling of it.
 _ZERO_BITS, _SYMBOL_BITS, _DOUBLING_BITS = 0.12, 2.5, 2.0
 
@@ -40,10 +44,7 @@ def transform_cost(blocks: NDArray[np.uint8], error_weight: float) -> NDArray[np
         blocks: ``(n, 8, 8, 3)``. Their means are taken for known.
         error_weight: how many bits a squared error is worth, averaged over colours, in one pixel.
     """
-    cosines, colours = _COSINES.astype(np.float32), _YCBCR.astype(np.float32)
-    planes = (blocks.astype(np.float32) @ colours.T).transpose(3, 0, 1, 2)
-    sizes = np.abs(cosines @ planes @ cosines.T)
-    sizes[:, :, 0, 0] = 0
+    sizes = np.abs(_patterns(blocks))
     weights = (error_weight * _GAINS).astype(np.float32)[:, None, None, None]
     steps = np.float32(_STEP) / np.sqrt(weights)
     symbols = np.floor(sizes / steps + np.float32(_ROUNDING))
@@ -51,3 +52,32 @@ def transform_cost(blocks: NDArray[np.uint8], error_weight: float) -> NDArray[np
     bits = np.where(symbols > 0, _SYMBOL_BITS + _DOUBLING_BITS * doublings, _ZERO_BITS)
     cost: NDArray[np.float32] = (weights * np.square(sizes - symbols * steps) + bits).mean((2, 3)).sum(0)
     return cost.astype(np.float32)
+
+
+def pattern_energies(blocks: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The squared error that a coder makes which leaves out a pattern, averaged over colours and pixels.
+
+    Args:
+        blocks: ``(n, 8, 8, 3)``.
+
+    Returns:
+        ``(3, n, 64)``, of Y, Cb and Cr; 0 for the means.
+    """
+    energies = _patterns(blocks).reshape(3, -1, _SIDE**2)
+    energies *= energies
+    energies *= (_GAINS / _SIDE**2).astype(np.float32)[:, None, None]
+    return energies
+
+
+def _patterns(blocks: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Coefficients of blocks, ``(3, n, 8, 8)``, those of the means 0."""
+    cosines, colours = _COSINES.astype(np.float32), _YCBCR.astype(np.float32)
+    patterns = np.empty((3, len(blocks), _SIDE, _SIDE), np.float32)
+    # Products of all rows and then of all columns take a third of the time that those of each block take.
+    for at in range(0, len(blocks), _TOGETHER):
+        samples = blocks[at : at + _TOGETHER].reshape(-1, 3).T.astype(np.float32)
+        across = (colours @ samples).reshape(-1, _SIDE) @ cosines.T
+        down = across.reshape(-1, _SIDE, _SIDE).swapaxes(1, 2).reshape(-1, _SIDE) @ cosines.T
+        patterns[:, at : at + _TOGETHER] = down.reshape(3, -1, _SIDE, _SIDE).swapaxes(2, 3)
+    patterns[:, :, 0, 0] = 0
+    return patterns

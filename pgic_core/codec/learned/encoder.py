@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ from ...errors import PgiOptionError
 from ...options import DEFAULT_EFFORT, DEFAULT_QUALITY, FAST, check_effort, check_quality, thread_count
 from ..block_cutting import bands, block_pixels, blocks, columns
 from ..parallel import map_tiles, run_alongside
-from ..rectangle import Rectangle, pixels_in
+from ..rectangle import Rectangle, hull, pixels_in
 from ..tiles_and_windows import CELL_STRIDE, Y_STRIDE, Z_STRIDE, Grid
 from .block_plan import RenderPlan
 from .cdf_index_from_z import from_cells
@@ -23,6 +24,7 @@ from .fill_under_exact_blocks import Inpainted
 from .latent_quantisation import SYMBOL_LAYERS, QuantState, fill_thresholds, row_thresholds
 from .latent_refinement import REFINED_PIXELS, refine
 from .latent_row_buffer import LatentRows
+from .lost_details import LostDetails, touched_tiles
 from .pixel_rendering import pixels_of
 from .post_filter import REACH
 from .post_filter_fit import FilterFit, samples
@@ -43,6 +45,8 @@ __all__ = ["RateTarget", "encode_learned"]
 SLOW = 3
 """The effort that refines latents."""
 TILE = 512
+_MOST_KEPT = 1 << 25
+"""Pixels of pictures whose latent may be held as a whole: it takes 1.7 times the memory of their colours."""
 _REFINING = 0.95  # share of the time that effort 3 spends on refining
 
 
@@ -57,6 +61,7 @@ def encode_learned(
     exact: NDArray[np.bool_] | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
+    keep_details: bool = True,
 ) -> list[bytes]:
     """Code a picture.
 
@@ -73,6 +78,7 @@ def encode_learned(
             badly otherwise.
         threads: for networks; ``None`` for all.
         progress: called with the share done, 0 to 1.
+        keep_details: without an ROI map, make one where details on a calm ground would be lost.
 
     Returns:
         The payload in pieces.
@@ -94,6 +100,7 @@ def encode_learned(
         threads,
         progress or (lambda share: None),
         exact=exact,
+        keep_details=keep_details,
         keep=target is not None or effort == SLOW,
     )
     if target is None:
@@ -113,6 +120,7 @@ class Encoder:
         progress: called with the share done.
         exact: blocks to carry without loss, or ``None``.
         search_exact: add blocks that the model would show badly.
+        keep_details: as for :func:`encode_learned`; only together with that search.
         keep: keep the whole latent, so that the analysis network runs once for all qualities tried; else
             only the rows that are still needed are held.
     """
@@ -128,6 +136,7 @@ class Encoder:
         *,
         exact: NDArray[np.bool_] | None = None,
         search_exact: bool = True,
+        keep_details: bool = True,
         keep: bool = False,
     ) -> None:
         height, width = rgb.shape[:2]
@@ -137,6 +146,8 @@ class Encoder:
         self._threads = threads
         self._progress = progress
         self._keep = keep
+        # An ROI map says which details matter. To code parts again takes the latent of the whole picture.
+        self._keep_details = keep_details and roi is None and width * height <= _MOST_KEPT
         self.grid = Grid.square(width, height, TILE)
         shape = (self.grid.padded.height // Z_STRIDE, self.grid.padded.width // Z_STRIDE)
         if roi is not None and (roi.shape != shape or roi.dtype != np.int8):
@@ -154,6 +165,7 @@ class Encoder:
             self._search = ExactSearch(rgb, self.grid, model, self._cdfs, self._thresholds, threads)
         self._block_pixels = block_pixels(self.grid.padded)
         self._exact: NDArray[np.bool_] | None = None
+        self._details: LostDetails | None = None
         self._begin(self._wanted)
 
     def _begin(self, exact: NDArray[np.bool_]) -> None:
@@ -170,13 +182,19 @@ class Encoder:
             self._samples = samples(self._rgb, cut, grid.padded, margin, self._exact)
 
     def _choose_exact(self, quality: int) -> None:
-        """Have the exact blocks of a quality."""
+        """Have the exact blocks of a quality, and the cells whose details it may lose."""
         if self._search is None:
             return
-        chosen = self._wanted | self._search.blocks(quality)
+        found = self._search.find(quality)
+        chosen = self._wanted | found.blocks
         before = self._wanted & False if self._exact is None else self._exact
         if not np.array_equal(chosen, before):
             self._begin(chosen)
+        self._details = None
+        if self._keep_details and np.isfinite(found.details).any():
+            self._details = LostDetails(
+                self._rgb, self.grid, self._model, quality, found.details, self._exact, self._threads
+            )
 
     def code(self, quality: int) -> list[bytes]:
         """The payload at one quality."""
@@ -188,7 +206,7 @@ class Encoder:
             self._hyper(state, whole.bottom)
             latent, refining = self._refined(state), _REFINING
         packed: dict[int, tuple[bytes, bytes]] = {}
-        fit = FilterFit()
+        fit, keep = FilterFit(), self._keep or self._details is not None
         # A single sample is all of the picture, and with an ROI map pixels do not count alike.
         if len(self._samples) > 1 and self._roi is None:
             small = SmallRendering(self._seen, self._model, self.grid, self._threads)
@@ -198,7 +216,7 @@ class Encoder:
             for block in columns(band, TILE, self._block_pixels):
                 packed |= self._pack(state, latent, block, fit)
                 self._progress(refining + (1 - refining) * len(packed) / self.grid.count)
-            if not self._keep:
+            if not keep:
                 self._latent.forget(band.bottom - reach - Z_STRIDE)
         if not self._keep:
             self._latent = LatentRows(self._model.latent, whole.width)
@@ -208,8 +226,15 @@ class Encoder:
             mean = None if self._small is None else self._small.mean
             found = fit.best(self._cdfs, self._model.error_weight(quality), pixels, mean)
             post_filter = found.pack(self._cdfs) if found else b""
+        roi = self._roi
+        if self._details is not None:
+            taken = sum(map(len, chain.from_iterable(packed.values())))
+            finer = self._details.finer(state.steps, taken)
+            if finer is not None:
+                roi = finer
+                packed |= self._in_finer_steps(state, latent, finer)
         header = StreamHeader(
-            self._model.digest, quality, self.grid, self._roi, post_filter, self._exact, self._neutral
+            self._model.digest, quality, self.grid, roi, post_filter, self._exact, self._neutral
         )
         tiles = [packed[index] for index in range(self.grid.count)]
         return serialise(header, list(zip(*tiles, strict=True)), self._exact_parts(header))
@@ -293,9 +318,12 @@ class Encoder:
         return latent
 
     def _pack(
-        self, state: QuantState, latent: LatentRows, block: Rectangle, fit: FilterFit
+        self, state: QuantState, latent: LatentRows, block: Rectangle, fit: FilterFit | None
     ) -> dict[int, tuple[bytes, bytes]]:
-        """Tile index to preview and detail part, for the tiles of a block; ``fit`` sees its samples."""
+        """Tile index to preview and detail part, for the tiles of a block; ``fit`` sees its samples.
+
+        Without it, the block was coded before, and tells nothing new.
+        """
         area = block.grown(self._model.halo("means"), Z_STRIDE, self.grid.padded)
         limits = np.empty(
             (area.height // CELL_STRIDE, area.width // CELL_STRIDE, 4 * self._model.latent), np.float16
@@ -312,11 +340,16 @@ class Encoder:
         boxes = [self.grid.box(index) for index in tiles]
         chosen = map_tiles(choose, boxes, self._threads)
         map_tiles(choose, block.frame(area), self._threads)
-        symbols, decoded = state.symbols(area, latent.take(area), limits, self._threads)
+        seen = latent.take(area)
+        symbols, decoded = state.symbols(area, seen, limits, self._threads)
 
         def learn() -> None:
+            if fit is None:
+                return
             if self._small is not None:
                 self._small.add(state.steps, decoded, area, block)
+            if self._details is not None:
+                self._details.add(state.steps, seen, decoded, area, block)
             for sample in self._samples:
                 if sample.overlap(block) == sample:
                     self._learn(state, decoded, area, sample, fit)
@@ -334,6 +367,23 @@ class Encoder:
         with run_alongside(learn, self._threads):
             packed = map_tiles(pack, range(len(tiles)), self._threads)
         return dict(zip(tiles, packed, strict=True))
+
+    def _in_finer_steps(
+        self, base: QuantState, latent: LatentRows, finer: NDArray[np.int8]
+    ) -> dict[int, tuple[bytes, bytes]]:
+        """Those tiles as :meth:`_pack` gives them that an ROI map changes.
+
+        They keep their z: what the network would make of other steps saves next to nothing.
+        """
+        whole, reach = self.grid.padded, self._model.halo("means")
+        state = QuantState(self._model, base.steps.quality, finer, whole)
+        state.z[:] = base.z
+        touched = touched_tiles(finer, self.grid, reach)
+        packed: dict[int, tuple[bytes, bytes]] = {}
+        for block in blocks(whole, TILE, self._block_pixels):
+            if here := touched & set(self.grid.touching(block)):
+                packed |= self._pack(state, latent, hull(map(self.grid.box, here)), None)
+        return packed
 
     def _learn(
         self,

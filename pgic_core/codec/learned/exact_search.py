@@ -11,12 +11,13 @@ Decoding the whole picture for this would take as long as coding it. So only the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..parallel import map_tiles
 from ..rectangle import Rectangle, pixels_in
+from .block_screening import CELL
 from .exact_decision import BESIDE_RATIO, Judged, decide, near_depth, usual_errors
 from .hard_blocks import lossless_bits, measure_blocks, promised_error, screen_blocks
 from .stream import EXACT_SIDE
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from ..tiles_and_windows import Grid
     from .entropy_coding import CdfTable
 
-__all__ = ["ExactSearch"]
+__all__ = ["ExactSearch", "Found"]
 
 _SIDE = CORE // EXACT_SIDE
 _TOGETHER = 256
@@ -62,6 +63,18 @@ _PART_BITS = 320.0
 """Bits that the first exact block of a tile costs besides its pixels."""
 
 
+class Found(NamedTuple):
+    """What the search finds in a picture.
+
+    Attributes:
+        blocks: those to carry without loss, ``(H / 8, W / 8)`` rounded up.
+        details: :attr:`.Screened.details` of the picture, for :mod:`.lost_details`.
+    """
+
+    blocks: NDArray[np.bool_]
+    details: NDArray[np.float32]
+
+
 @dataclass(frozen=True, slots=True)
 class ExactSearch:
     """Finds exact blocks of a picture.
@@ -82,9 +95,9 @@ class ExactSearch:
     by_row: NDArray[np.float16]
     threads: int
 
-    def blocks(self, quality: int) -> NDArray[np.bool_]:
-        """The blocks to carry without loss at a quality, ``(H / 8, W / 8)`` rounded up."""
-        found, lost = self._suspected(quality)
+    def find(self, quality: int) -> Found:
+        """What there is to carry without loss at a quality."""
+        found, lost, details = self._suspected(quality)
         cores = _by_promise(np.asarray(lost / np.maximum(found.bits, 1), np.float32))
         every = found.bits.size // _SIDE**2
         most = max(_MOST, int(_MOST_SHARE * every))
@@ -98,7 +111,7 @@ class ExactSearch:
             if _blocks_of(found.gain, part).any((1, 2)).mean() < _LEAST_YIELD:
                 break
             at, count = at + count, 2 * count
-        return self._chosen(found, near_depth(self.model.error_weight(quality)))
+        return Found(self._chosen(found, near_depth(self.model.error_weight(quality))), details)
 
     @property
     def _shape(self) -> tuple[int, int]:
@@ -144,20 +157,24 @@ class ExactSearch:
             for values, new in zip(found, judged, strict=True):
                 values[*part.T] = new
 
-    def _suspected(self, quality: int) -> tuple[Judged, NDArray[np.float32]]:
-        """What the pixels say: maps in which only bits are known, and what a block may lose."""
+    def _suspected(self, quality: int) -> tuple[Judged, NDArray[np.float32], NDArray[np.float32]]:
+        """What the pixels say: maps in which only bits are known; what a block may lose; and details."""
         weight = self.model.error_weight(quality)
         rows, columns = self._shape
         shape = (-(-rows // _SIDE) * _SIDE, -(-columns // _SIDE) * _SIDE)
         bits, lost = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        details = np.full((-(-rows // CELL), -(-columns // CELL)), np.nan, np.float32)
 
         def note(places: NDArray[np.intp], planes: NDArray[np.float32], alone: NDArray[np.bool_]) -> None:
             found = tuple(places.T)
             bits[found], lost[found] = measure_blocks(planes, alone, weight, near_depth(weight))
 
         def look(tile: int) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.bool_]]:
-            places, planes, alone = screen_blocks(self._pixels(tile), weight)
+            places, planes, alone, cells = screen_blocks(self._pixels(tile), weight)
             box = self._box(tile)
+            if cells.size:
+                top, left = box.top // CELL, box.left // CELL
+                details[top : top + cells.shape[0], left : left + cells.shape[1]] = cells
             places += np.array([box.top, box.left])
             if len(places) > _FEW:
                 note(places, planes, alone)
@@ -167,7 +184,7 @@ class ExactSearch:
         places, planes, alone = zip(*map_tiles(look, range(self.grid.count), self.threads), strict=True)
         note(np.concatenate(places), np.concatenate(planes, 1), np.concatenate(alone))
         lost[bits == 0] = 0
-        return Judged(bits, np.zeros(shape, np.float32), np.zeros(shape, np.bool_)), lost
+        return Judged(bits, np.zeros(shape, np.float32), np.zeros(shape, np.bool_)), lost, details
 
     def _chosen(self, found: Judged, depth: int) -> NDArray[np.bool_]:
         """Which blocks are to be exact; ``found`` has maps of them."""

@@ -72,21 +72,22 @@ def promised_error(error_weight: float) -> float:
 
 def screen_blocks(
     pixels: NDArray[np.uint8], error_weight: float
-) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.bool_]]:
-    """Find the blocks of an area that are worth measuring.
+) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32]]:
+    """Find the blocks of an area that are worth measuring, and the cells that a model may smooth.
 
     Args:
         pixels: ``(H + 2, W + 2, 3)``, an area with the pixel around it; H and W are multiples of 8.
         error_weight: how many bits a squared error is worth, averaged over colours, in one pixel.
 
     Returns:
-        Rows and columns of the blocks, ``(n, 2)``; their pixels, as :func:`measure_blocks` takes them; and
-        which of them stand out from those around them, ``(n,)``.
+        Rows and columns of the blocks, ``(n, 2)``; their pixels, as :func:`measure_blocks` takes them;
+        which of them stand out from those around them, ``(n,)``; and :attr:`.Screened.details`, without rows
+        where the quality loses no details.
     """
     promised = promised_error(error_weight)
-    screened, alone = screen(pixels, _SUSPECTED_ERROR_RATIO * promised, promised > _POINT_ERROR)
-    places = np.argwhere(screened)
-    return places, _planes(pixels, places), alone[screened]
+    found = screen(pixels, _SUSPECTED_ERROR_RATIO * promised, promised, promised > _POINT_ERROR)
+    places = np.argwhere(found.blocks)
+    return places, _planes(pixels, places), found.alone[found.blocks], found.details
 
 
 def measure_blocks(

@@ -35,6 +35,7 @@ __all__ = [
     "LARGEST_EXACT_TILE",
     "LONGEST_FILTER",
     "StreamHeader",
+    "has_roi_map",
     "longest_index",
     "parse",
     "read_exact_map",
@@ -89,6 +90,11 @@ class StreamHeader:
     def exact_tiles(self) -> list[int]:
         """The tiles that have exact blocks, in order."""
         return [] if self.exact is None else [i for i in range(self.grid.count) if self.exact_in(i).any()]
+
+
+def has_roi_map(payload: Sequence[bytes]) -> bool:
+    """Whether a payload that :func:`serialise` made has an ROI map."""
+    return bool(payload[0][1] & _FLAG_MAP)
 
 
 def serialise(

@@ -141,8 +141,8 @@ def measure_worst(
             quality,
             len(data),
             len(peer_data),
-            int(column) * BLOCK,
-            int(row) * BLOCK,
+            _starts(picture.shape[1])[column],
+            _starts(picture.shape[0])[row],
             float(own_psnr[row, column]),
             float(peer_psnr[row, column]),
             _neutral_chroma(picture, ours),
@@ -217,7 +217,7 @@ class _Files:
 
 
 def _block_psnr(picture: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """PSNR of each block, in dB, at most 100; blocks at the right and lower edge are those that end there."""
+    """PSNR of each block, in dB, at most 100; the last of a row or column ends with the picture."""
     squares = np.square(picture.astype(np.float64) - decoded).mean(2)
     rows, columns = (_starts(size) for size in squares.shape)
     means = np.array([[squares[y : y + BLOCK, x : x + BLOCK].mean() for x in columns] for y in rows])
@@ -226,7 +226,8 @@ def _block_psnr(picture: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> NDArr
 
 
 def _starts(size: int) -> list[int]:
-    return list(range(0, max(1, size), BLOCK))
+    """Where blocks start; all are whole, unless the picture is smaller than one."""
+    return [*range(0, size - BLOCK, BLOCK), max(0, size - BLOCK)]
 
 
 def _neutral_chroma(picture: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> float:

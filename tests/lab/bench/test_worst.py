@@ -49,6 +49,17 @@ def test_the_worst_block_is_found(tmp_path, monkeypatch) -> None:
     assert (tmp_path / "p-q50.png").exists()
 
 
+def test_the_last_blocks_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row of one pixel beyond the last whole block is judged with those above it."""
+    picture = np.full((129, 100, 3), 90, np.uint8)
+    spoilt = picture.copy()
+    spoilt[128, 70:] = 30
+    monkeypatch.setattr("pgic_core.lab.bench.worst_case.decode", lambda data: spoilt)
+    (row,) = measure_worst("p", picture, (50,))
+    assert (row.left, row.top) == (36, 65)
+    assert row.psnr == pytest.approx(10 * np.log10(255**2 / (60**2 * 30 / 64**2)))
+
+
 def test_neutral_blocks_must_stay_neutral(monkeypatch) -> None:
     picture = np.full((64, 64, 3), 128, np.uint8)
     tinted = picture.copy()
