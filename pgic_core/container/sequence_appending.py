@@ -15,7 +15,7 @@ from .atomic_writing import plain_errors
 from .block_entry import BlockEntry, BlockFlag, BlockType
 from .file_header import SEQUENCE_VERSION, pack_header
 from .file_lock import open_locked
-from .image_fields import IMAGE_FIELDS_SIZE, Compression
+from .image_fields import IMAGE_FIELDS_SIZE, Compression, ImageType
 from .reader import PgiReader
 from .rewriting import copied_block, recompressed
 from .sequence_reader import NO_CHAIN, SequenceReader
@@ -206,16 +206,15 @@ class SequenceAppender(Closing):
             PgiOptionError: it does not.
         """
         outer = self._reader.fields
-        for name, unit in (
-            ("width", " pixels"),
-            ("height", " pixels"),
-            ("color_depth", " bits"),
-            ("image_type", ""),
+        for what, unit, here, there in (
+            ("width", " pixels", fields.width, outer.width),
+            ("height", " pixels", fields.height, outer.height),
+            ("depth", " bits", fields.color_depth, outer.color_depth),
+            ("kind", "", _kind(fields.image_type), _kind(outer.image_type)),
         ):
-            here, there = getattr(fields, name), getattr(outer, name)
             if here != there:
                 raise PgiOptionError(
-                    f"All frames of a sequence have the same {name}: {there}{unit}, not {here}{unit}."
+                    f"All frames of a sequence have the same {what}: {there}{unit}, not {here}{unit}."
                 )
 
     def _check(self, reader: PgiReader, reference: Record | None) -> None:
@@ -318,6 +317,11 @@ def _require_picture(reader: PgiReader) -> None:
         raise PgiOptionError("A frame of a sequence is a picture, not a sequence.")
     if reader.fields.compression_type == Compression.CHANGE:
         raise PgiOptionError("A change frame needs the frame that it changes.")
+
+
+def _kind(image_type: int) -> str:
+    known = image_type in ImageType.__members__.values()
+    return ImageType(image_type).name.lower() if known else str(image_type)
 
 
 def _checked(duration: int) -> int:
