@@ -84,6 +84,7 @@ class SequenceAppender(Closing):
             sequence goes to the end.
         limits: what the file may ask for.
         sync: have the disk store each frame before the next; without, a power cut may lose more than one.
+        name: of a file object, for messages.
 
     Raises:
         PgiInputError: the file cannot be written, or another writer is appending to it.
@@ -97,9 +98,10 @@ class SequenceAppender(Closing):
         limits: Limits = DEFAULT_LIMITS,
         *,
         sync: bool = True,
+        name: str = "The sequence",
     ) -> None:
         self._owned = isinstance(target, (str, os.PathLike))
-        self._name, self._file = _opened(target)
+        self._name, self._file = _opened(target, name)
         self._limits = limits
         self._sync = sync
         self._unsure = False
@@ -330,8 +332,8 @@ def _checked(duration: int) -> int:
     return duration
 
 
-def _opened(target: str | os.PathLike[str] | IO[bytes]) -> tuple[str, Any]:
+def _opened(target: str | os.PathLike[str] | IO[bytes], name: str) -> tuple[str, Any]:
     """Name and file of what is appended to."""
     if isinstance(target, (str, os.PathLike)):
         return os.fspath(target), open_locked(os.fspath(target))
-    return "The sequence", target
+    return name, target
