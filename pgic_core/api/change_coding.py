@@ -10,7 +10,9 @@ from ..container import Compression, PgiReader
 from ..errors import PgiUnsupportedError, PgiWarning
 from ..options import DEFAULT_QUALITY
 from ..photos.conversion_losses import callers_level
+from ..security.tier_keys import Tier
 from .coded_image_opening import open_coded, payload_of
+from .frame_openers import openers_of
 from .picture_coding import regions_of
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from ..limits import Limits
     from ..roi import RoiLike
     from .encode_request import EncodeRequest
+    from .frame_openers import Openers
     from .picture_coding import CodingOptions
     from .preparing import Prepared
 
@@ -31,10 +34,12 @@ class CodedFrame:
 
     Attributes:
         data: its file.
+        plain: the same before it was signed or encrypted.
         change: what it changes, of a change frame.
     """
 
     data: bytes
+    plain: bytes
     change: CodedChange | None
 
 
@@ -43,7 +48,8 @@ class FrameCoder:
 
     A frame is a key frame if the one before cannot be changed to it: that was not coded by the learned codec,
     has another quality, model or region of interest, or shows something else almost everywhere. So is every
-    frame that is coded without loss, has opacity or a bound on its bytes or error, or is encrypted or signed.
+    frame that is coded without loss, has opacity or a bound on its bytes or error, or is encrypted for people
+    who get its preview or regions, which a change frame does not have, or who cannot open the frame before.
 
     Args:
         limits: of frames.
@@ -54,6 +60,7 @@ class FrameCoder:
         self._scene: Scene | None = None
         self._roi: RoiLike | None = None
         self._any_roi = False
+        self._openers: Openers = None
         self._warned = False
 
     @property
@@ -61,12 +68,13 @@ class FrameCoder:
         """That of the last frame; None if it has none."""
         return None if self._scene is None else self._scene.canvas.header.quality
 
-    def start(self, frame: CodedImage, threads: int) -> None:
+    def start(self, frame: CodedImage, threads: int, openers: Openers) -> None:
         """Go on from the last frame of a file.
 
         Args:
             frame: its picture.
             threads: for decoding it.
+            openers: who can open it.
 
         Raises:
             PgiError: it is damaged.
@@ -79,6 +87,7 @@ class FrameCoder:
         except PgiUnsupportedError:  # of another codec
             self._scene = None
         self._any_roi = True
+        self._openers = openers
 
     def forget(self) -> None:
         """Make the next frame a key frame: what is in the file is not known."""
@@ -104,10 +113,12 @@ class FrameCoder:
             if change is not None:
                 if how.progress is not None:
                     how.progress(1.0)
-                return CodedFrame(request.wrap(prepared, Compression.CHANGE, change.payload), change)
+                plain = request.wrap(prepared, Compression.CHANGE, change.payload)
+                return CodedFrame(request.secure(plain), plain, change)
         # Its map would hold for all its frames, wherever their details are.
         key = replace(request, how=replace(request.how, keep_details=False))
-        return CodedFrame(key.file_of(prepared), None)
+        plain = key.plain_of(prepared)
+        return CodedFrame(key.secure(plain), plain, None)
 
     def stored(self, prepared: Prepared, request: EncodeRequest, coded: CodedFrame) -> None:
         """Go on from a frame that was stored.
@@ -117,13 +128,14 @@ class FrameCoder:
             request: likewise.
             coded: what came of it.
         """
-        with PgiReader(coded.data, self._limits, quiet=True) as reader:
+        self._openers = openers_of(request.recipients)
+        with PgiReader(coded.plain, self._limits, quiet=True) as reader:
             if coded.change is not None:
                 assert self._scene is not None
                 self._scene.advance(coded.change, payload_of(reader, self._limits))
                 return
             self._scene, self._roi, self._any_roi = None, request.how.roi, False
-            if reader.header.image.encrypted or reader.fields.compression_type != Compression.LEARNED:
+            if reader.fields.compression_type != Compression.LEARNED:
                 return
             # Not imported for pictures that the learned codec does not take.
             from ..codec.sequence.scene import Scene
@@ -147,10 +159,11 @@ class FrameCoder:
         same = quality == scene.canvas.header.quality and self._same_roi(how.roi) and _has_model(how, scene)
         if not same:
             return False
-        if request.secured:
+        if any(each.tier in (Tier.PREVIEW, Tier.REGIONS) for each in request.recipients or ()):
             self._warn_of_size()
             return False
-        return True
+        openers = openers_of(request.recipients)
+        return self._openers is None or (openers is not None and openers <= self._openers)
 
     def _same_roi(self, roi: RoiLike | None) -> bool:
         """Whether what was asked for the key frame is asked for again: its map holds for all its frames."""
@@ -161,7 +174,10 @@ class FrameCoder:
     def _warn_of_size(self) -> None:
         if not self._warned:
             self._warned = True
-            text = "Frames that are encrypted or signed are key frames, which take more bytes than changes."
+            text = (
+                "Frames whose preview or regions somebody gets are key frames, which take more bytes than "
+                "changes."
+            )
             warnings.warn(PgiWarning(text), stacklevel=callers_level())
 
 

@@ -175,9 +175,25 @@ class EncodeRequest:
         Raises:
             PgiError: as :func:`.encoding.encode`.
         """
-        if self.secured:
-            return self._secured(prepared)
-        return self._wrapped(prepared, code(prepared, self.how))
+        return self.secure(self.plain_of(prepared))
+
+    def plain_of(self, prepared: Prepared) -> bytes:
+        """The same, neither signed nor encrypted yet; there is room for both where bytes are bounded.
+
+        Raises:
+            PgiError: as :func:`.encoding.encode`.
+        """
+        if not self.secured:
+            return self._wrapped(prepared, code(prepared, self.how))
+        # Not imported for plain files.
+        from ..security.encrypted_file_writing import overhead
+        from ..security.signatures.signature_making import overhead as overhead_of_signature
+
+        reserve = 0 if self.recipients is None else overhead(self.recipients, prepared.tiles)
+        if self.sign is not None:
+            reserve += overhead_of_signature(self.sign, prepared.tiles)
+        room = replace(prepared, share=self.share, reserve=reserve)
+        return self._wrapped(prepared, code(room, self.how))
 
     def wrap(self, prepared: Prepared, compression: Compression, payload: Sequence[bytes]) -> bytes:
         """Third step: the file, which can be read with the same limits.
@@ -195,19 +211,19 @@ class EncodeRequest:
     def _wrapped(self, prepared: Prepared, coded: CodedPicture) -> bytes:
         return self.wrap(prepared.with_strategy(coded.strategy), coded.compression, coded.payload)
 
-    def _secured(self, prepared: Prepared) -> bytes:
-        """Second and third step, signed, encrypted or both; parity is that of the whole file."""
+    def secure(self, data: bytes) -> bytes:
+        """A plain file, signed, encrypted or both, as was asked for; parity is that of the whole file.
+
+        Raises:
+            PgiError: as :func:`.encoding.encode`.
+        """
+        recipients, sign, share = self.recipients, self.sign, self.share
+        if not self.secured:
+            return data
         # Not imported for plain files.
-        from ..security.encrypted_file_writing import encrypted, overhead
-        from ..security.signatures.signature_making import overhead as overhead_of_signature
+        from ..security.encrypted_file_writing import encrypted
         from ..security.signatures.signature_making import signed
 
-        recipients, sign, share = self.recipients, self.sign, self.share
-        reserve = 0 if recipients is None else overhead(recipients, prepared.tiles)
-        if sign is not None:
-            reserve += overhead_of_signature(sign, prepared.tiles)
-        room = replace(prepared, share=share, reserve=reserve)
-        data = self._wrapped(prepared, code(room, self.how))
         if sign is not None:
             with PgiReader(data, self.limits) as reader:
                 share_now = share if recipients is None else None

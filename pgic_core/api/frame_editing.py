@@ -81,7 +81,7 @@ class FrameEdits:
             PgiError: as :func:`edit_sequence`, and what editing a frame raises.
         """
         with contextlib.suppress(_Unchanged), atomic_file(self._path, replace=replace) as out:
-            if not edit_sequence(self._sequence, out, self._edit, progress):
+            if not edit_sequence(self._sequence, out, self._edit, progress, name=self._path):
                 raise _Unchanged
             if unfinished := self._sequence.unfinished_bytes:
                 warn_of(f"{self._path}: {unfinished:,} bytes of a frame that was not finished are left out.")

@@ -139,6 +139,7 @@ class PgiFile(FramedFile, Closing):
             PgiAuthenticationError: no signature holds.
             PgiKeyError: the file is encrypted, and its keys do not open these tiles.
             PgiOptionError: the window touches no tile.
+            PgiUnsupportedError: it is a change frame.
         """
         # Not imported for those who prove nothing.
         from ..security.signatures.window_proof import make_proof

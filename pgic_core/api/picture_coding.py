@@ -192,9 +192,9 @@ def _learned(
 ) -> LearnedPicture:
     # Not imported for pictures that need no network.
     from ..codec.learned.encoder import RateTarget, encode_learned
-    from ..codec.learned.hard_blocks import promised_error
+    from ..codec.learned.exact.hard_blocks import promised_error
+    from ..codec.learned.payload.header import has_roi_map
     from ..codec.learned.rate_control import squared_error
-    from ..codec.learned.stream import has_roi_map
     from ..models import default_model, find_model
 
     picture, rate = prepared.picture, options.rate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from functools import partial
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Literal
 from ..audit import audited
 from ..audit.logged_facts import path_of
 from ..container import PgiReader, atomic_write, open_source
+from ..container.file_lock import open_locked
 from ..container.parity import share_of
 from ..container.parity_repair import mend, with_parity
-from ..container.sequence_repair import mend_sequence
+from ..container.sequence_repair import cut_sequence, mend_sequence
 from ..errors import PgiError, PgiFormatError, PgiInputError
 from ..limits import Limits
 from .edit_rules import Signatures
@@ -41,10 +43,14 @@ class Repair:
     Attributes:
         changed: whether the file was damaged, and is mended.
         sectors: sectors beside header and parity block that were lost.
+        frames: of a sequence that ended too early, how many are whole and were kept; else None.
+        lost_bytes: behind them, which were cut off.
     """
 
     changed: bool
     sectors: int
+    frames: int | None = None
+    lost_bytes: int = 0
 
 
 def protect(
@@ -93,13 +99,14 @@ def protect(
         )
 
 
-def repair(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Repair:
+def repair(path: str | os.PathLike[str], *, cut: bool = False, limits: Limits | None = None) -> Repair:
     """Restore a damaged file from its parity, byte for byte. It takes no key.
 
     Of a sequence, each frame is restored from its own parity; what stands between frames has none.
 
     Args:
         path: the file; if it is sound, it is left alone.
+        cut: if the file is a sequence that ends too early, keep the frames that are whole, rather than fail.
         limits: what the file may ask for.
 
     Raises:
@@ -107,10 +114,19 @@ def repair(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Rep
         PgiInputError: it cannot be read or written.
     """
     limits = limits or Limits.from_environment()
-    with audited("edit", file=path_of(path), what="repair"), open_source(path, limits) as source:
+    with audited("edit", file=path_of(path), what="repair"), contextlib.ExitStack() as stack:
+        source = stack.enter_context(open_source(path, limits))
         if source.size() is None:
             raise PgiInputError("Only a file can be repaired, not a pipe or device.")
-        mended = mend_sequence(source, limits) if _is_sequence(source, limits) else mend(source, limits)
+        if not _is_sequence(source, limits):
+            mended = mend(source, limits)
+        else:
+            stack.enter_context(open_locked(os.fspath(path)))  # so that no frame is appended meanwhile
+            source = stack.enter_context(open_source(path, limits))
+            if cut and (kept := cut_sequence(source, limits)) is not None:
+                atomic_write(path, kept.pieces())
+                return Repair(True, 0, kept.frames, kept.lost_bytes)
+            mended = mend_sequence(source, limits)
         if not mended.identical:
             atomic_write(path, mended.pieces())
     return Repair(not mended.identical, mended.sectors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import math
 import os
@@ -14,7 +15,7 @@ from ..closing_on_exit import Closing
 from ..container import BlockType, Compression, PgiReader, atomic_write
 from ..container.sequence_appending import SequenceAppender, begin_sequence
 from ..container.sequence_reader import NO_CHAIN
-from ..errors import PgiOptionError, PgiUnsupportedError
+from ..errors import PgiInputError, PgiOptionError, PgiUnsupportedError
 from ..limits import Limits
 from ..options import DEFAULT_KEY_DISTANCE, thread_count
 from ..photos.conversion_losses import report
@@ -23,6 +24,7 @@ from .change_coding import FrameCoder
 from .coded_image_opening import open_coded
 from .encode_request import EncodeOptions, EncodeRequest
 from .frame_access import FrameAccess
+from .frame_openers import openers_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -84,7 +86,8 @@ class SequenceWriter(Closing):
             is not there is made.
         key_distance: 1 to 1024, the most change frames between any frame and its key frame. More make a
             smaller file, and a frame takes longer to open. The default is 64, or what the file says.
-        keys: of a sequence whose last frame is encrypted; without one the next is a key frame.
+        keys: of a sequence whose last frame is encrypted; without one the next is a key frame. So it is if
+            the frame is for somebody who cannot open the last one.
         sync: have the disk store each frame before :meth:`append` returns.
         options: of :func:`pgic_core.encode`, for every frame. Where nothing is said of size and loss, what is
             appended to a file has the quality of its last frame.
@@ -262,7 +265,7 @@ class SequenceWriter(Closing):
             last = open_coded(frame, self._limits, reference)
         except PgiUnsupportedError:  # encrypted, or by a codec or model that is not here
             return
-        self._coder.start(last, thread_count(self._options.get("threads")))
+        self._coder.start(last, thread_count(self._options.get("threads")), openers_in(frame))
 
     def close(self) -> None:
         """Let go of the file; a file object that was handed in stays open."""
@@ -338,8 +341,11 @@ def _duration(durations: float | Sequence[float | None] | None, number: int) -> 
 
 
 def _check_target(target: object) -> None:
-    """Raise unless a file object can hold a sequence."""
+    """Raise unless a file or file object can hold a sequence."""
     if isinstance(target, (str, os.PathLike)):
+        if not os.path.isdir(os.path.dirname(os.fspath(target)) or "."):  # before any picture is coded
+            reason = "The file cannot be written, because the folder does not exist"
+            raise PgiInputError(errno.ENOENT, reason, os.fspath(target))
         return
     able = (getattr(target, name, bool)() for name in ("readable", "writable", "seekable"))
     if isinstance(target, io.TextIOBase) or not all(able):

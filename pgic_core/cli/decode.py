@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..container import atomic_write
+from ..errors import PgiTruncatedError
 from ..options import FAST, PREVIEW, DecodeOptions
 from ..terminal import say
 from .command_base import PgicCommand, option
@@ -18,8 +20,8 @@ from .frame_numbers import frame_targets, numbers_of
 from .key_options import key_options
 from .paths import PGI_SUFFIXES, STREAM, place_targets, split_decoded
 from .photo_io import WRITTEN_SUFFIXES, read_stdin, streamed_photo, write_output
-from .running import Losses, Run, run_targets
-from .value_types import FRAMES, LEVEL, QUALITY, SCALE
+from .running import Losses, Run, naming, run_targets
+from .value_types import FRAME, FRAMES, LEVEL, QUALITY, SCALE
 
 if TYPE_CHECKING:
     from ..api import PgiFile
@@ -85,7 +87,7 @@ __all__ = ["decode"]
 )
 @option(
     "--frame",
-    type=int,
+    type=FRAME,
     metavar="N",
     group="Decoding",
     help="Frame of a sequence, counted from 0; -1 is the last. [default: 0]",
@@ -167,6 +169,10 @@ def decode(
     sources = pgi_sources(arguments)
     if frames is not None and (frame is not None or output is None or len(sources) != 1):
         raise click.UsageError("--frames takes one file, a folder named by -o, and no --frame.")
+    if frames is not None and named in WRITTEN_SUFFIXES and not os.path.isdir(str(output)):
+        raise click.UsageError(
+            f"--frames makes a file of each frame: name a folder with -o, not {output} (--format says which)."
+        )
     targets = [] if frames is not None else place_targets(sources, output, chosen, WRITTEN_SUFFIXES)
     if suffix and named in WRITTEN_SUFFIXES and named != chosen and targets and targets[0].typed:
         raise click.UsageError(f"--format {suffix} contradicts the output's suffix {named}.")
@@ -211,8 +217,12 @@ class _Decoding:
         with open_file(read_stdin() if name == STREAM else name, keys=self.keys) as file:
             if self.frame is not None:
                 return self._write(file.frame(self.frame), target, progress)
-            if file.n_frames > 1:
-                self.losses.tell(name, [f"has {file.n_frames} frames; the first is decoded"])
+            try:
+                frames = f"has {file.n_frames} frames" if file.n_frames > 1 else ""
+            except PgiTruncatedError:
+                frames = "ends too early"
+            if frames:
+                self.losses.tell(name, [f"{frames}; the first is decoded"])
             return self._write(file, target, progress)
 
     def frames(self, name: str, folder: str, which: slice, run: Run, outputs: OutputOptions) -> None:
@@ -227,9 +237,12 @@ class _Decoding:
         """
         from ..api import open_file
 
-        with open_file(read_stdin() if name == STREAM else name, keys=self.keys) as file:
-            numbers = numbers_of(file.n_frames, which)
-            placed = frame_targets(name, folder, self.stream_suffix, numbers, file.n_frames)
+        with naming(name):
+            opened = open_file(read_stdin() if name == STREAM else name, keys=self.keys)
+            count = opened.n_frames
+        with opened as file:
+            numbers = numbers_of(count, which)
+            placed = frame_targets(name, folder, self.stream_suffix, numbers, count)
             of_target = {target.name: number for target, number in placed}
 
             def work(target: Target, progress: Progress) -> str:

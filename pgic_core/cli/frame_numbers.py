@@ -10,7 +10,7 @@ import click
 
 from .command_base import option
 from .paths import STREAM, Source, Target
-from .value_types import FRAMES
+from .value_types import FRAME, FRAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,7 +38,7 @@ def edited_frames(command: Callable[..., None]) -> Callable[..., None]:
         ),
         option(
             "--frame",
-            type=int,
+            type=FRAME,
             metavar="N",
             group="Sequences",
             help="Only this frame of a sequence, counted from 0; -1 is the last.",

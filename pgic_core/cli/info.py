@@ -10,7 +10,7 @@ from .command_base import PgicCommand, option
 from .file_facts_output import describe_metadata, pgi_sources, show_each
 from .info_changes import draw_changes, show_each_change
 from .key_options import key_options
-from .value_types import OUTPUT_FILE
+from .value_types import FRAME, OUTPUT_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,7 +36,7 @@ __all__ = ["info"]
 @option("--json", "as_json", is_flag=True, help="One JSON object for one file, a list for several.")
 @option(
     "--frame",
-    type=int,
+    type=FRAME,
     metavar="N",
     group="Sequences",
     help="Show this frame of a sequence, counted from 0; -1 is the last. [default: 0]",

@@ -36,12 +36,13 @@ def show_each_change(
         keys: of encrypted frames.
     """
     from ..api import open_file
+    from ..api.frame_choice import chosen_frames
 
     with json_items() if as_json and len(sources) > 1 else nullcontext(show_json) as show_record:
 
         def work(source: Source, _: Progress) -> None:
             with open_file(stdin_stream() if source.name == STREAM else source.name, keys=keys) as file:
-                numbers = range(file.n_frames) if frame is None else [frame % file.n_frames]
+                numbers = chosen_frames(file.n_frames, frame)
                 if as_json:
                     records = [_record(file, number, frame is not None) for number in numbers]
                     show_record({"file": source.name, "changes": records})

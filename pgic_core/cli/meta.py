@@ -15,6 +15,7 @@ from .key_options import key_options
 from .paths import STREAM
 from .roi_options import shapes_in
 from .running import change_each
+from .value_types import FRAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,7 +39,7 @@ def meta() -> None:
 @option("--json", "as_json", is_flag=True, help="One JSON object for one file, a list for several.")
 @option(
     "--frame",
-    type=int,
+    type=FRAME,
     metavar="N",
     group="Sequences",
     help="Show this frame of a sequence, counted from 0; -1 is the last. [default: 0]",

@@ -52,10 +52,19 @@ def protect(
     do_each([source.name for source in pgi_sources(inputs)], work, running)
 
 
-@click.command(cls=PgicCommand, examples=("pgic repair photo.pgi", "pgic repair archive -j 2"))
+@click.command(
+    cls=PgicCommand,
+    examples=("pgic repair photo.pgi", "pgic repair archive -j 2", "pgic repair --cut site.pgi"),
+)
 @click.argument("inputs", nargs=-1, required=True, metavar="FILE...")
+@option(
+    "--cut",
+    is_flag=True,
+    group="Sequences",
+    help="Keep the frames that are whole of a sequence that ends too early, such as half a copy.",
+)
 @run_options
-def repair(inputs: tuple[str, ...], running: RunOptions) -> None:
+def repair(inputs: tuple[str, ...], cut: bool, running: RunOptions) -> None:
     """Restore damaged files from their parity, in place and byte for byte.
 
     Repair takes no key. Files that cannot be restored stay as they are; 'pgic decode --conceal' shows what is
@@ -64,7 +73,9 @@ def repair(inputs: tuple[str, ...], running: RunOptions) -> None:
     from ..api import repair as restore
 
     def work(name: str, _: Progress) -> str:
-        found = restore(name)
+        found = restore(name, cut=cut)
+        if found.frames is not None:
+            return f"{name}: {found.frames:,} frames kept, {found.lost_bytes:,} bytes behind them cut off"
         return f"{name}: repaired, {found.sectors} sectors were lost" if found.changed else f"{name}: sound"
 
     do_each([source.name for source in pgi_sources(inputs)], work, running)

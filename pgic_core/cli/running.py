@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
+import sys
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import PgiInputError
+from ..errors import PgiError, PgiInputError, PgiOptionError
 from ..terminal import say
 from .batch import Report, run_batch
+from .command_base import reason_of
 from .file_facts_output import pgi_sources
 from .paths import STREAM, Target, claim
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from .batch import Progress
     from .file_options import OutputOptions, RunOptions
     from .paths import Existing, Source
 
-__all__ = ["Losses", "Run", "change_each", "do_each", "run_targets"]
+__all__ = ["Losses", "Run", "change_each", "do_each", "naming", "run_targets"]
 
 _MAX_DEFAULT_JOBS = 4
 
@@ -59,6 +62,22 @@ class Run:
         jobs = min(options.jobs or min(available, _MAX_DEFAULT_JOBS), max(files, 1))
         threads = options.threads or max(1, available // jobs)
         return cls(jobs, threads, options.verbose, options.quiet)
+
+
+@contextlib.contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Name the file in the error of a command that works on one alone, and exit with 1.
+
+    Args:
+        name: of the file.
+    """
+    try:
+        yield
+    except PgiOptionError:  # is about the arguments
+        raise
+    except PgiError as error:
+        say(f"pgic: {name}: {reason_of(error)}")
+        sys.exit(1)
 
 
 class Losses:

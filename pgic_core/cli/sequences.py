@@ -14,10 +14,10 @@ from .batch import run_batch
 from .coding_options import effort_option, lossless_option, protect_option, quality_option
 from .command_base import PgicCommand, option
 from .file_options import run_options, strict_option
-from .key_options import recipient_options
+from .key_options import key_options, recipient_options
 from .paths import STREAM, Source, Target, claim
 from .photo_io import open_photo, photo_sources
-from .running import Losses, Run
+from .running import Losses, Run, naming
 from .signing_options import signing_options
 
 if TYPE_CHECKING:
@@ -122,7 +122,9 @@ def write_frames(
             return
     from ..api import SequenceWriter
 
-    with SequenceWriter(output, key_distance=frames.key_distance, sync=False, **options) as writer:
+    with naming(output):
+        writer = SequenceWriter(output, key_distance=frames.key_distance, sync=False, **options)
+    with writer:
         _append_all(writer, sources, frames, run, losses, output)
 
 
@@ -141,6 +143,7 @@ def write_frames(
 @effort_option()
 @protect_option("Add parity of X percent to each frame.", advanced=True)
 @recipient_options
+@key_options(advanced=True)
 @signing_options("each frame, and its place,")
 @_KEY_DISTANCE
 @_DURATION
@@ -159,7 +162,8 @@ def append(
 
     pgic neither reads again nor changes the frames that are there, so appending takes the same time however
     long the sequence is. A .pgi file of one picture becomes the first frame. A file that does not exist is
-    made. All frames have the same size. What follows an encrypted frame is encrypted too: say for whom. An
+    made. All frames have the same size. What follows an encrypted frame is encrypted too: say for whom. It is
+    a key frame unless --key opens the frame before. An
     interrupted run loses at most the frame that it was writing.
     Photos are coded one after the other, whatever -j says.
 
@@ -173,7 +177,9 @@ def append(
     run = Run.plan(1, running)
     losses = Losses(strict=strict, quiet=run.quiet)
     options = {**options, "threads": run.threads}
-    with SequenceWriter(sequence, append=True, key_distance=key_distance, **options) as writer:
+    with naming(sequence):
+        writer = SequenceWriter(sequence, append=True, key_distance=key_distance, **options)
+    with writer:
         frames = FrameOptions(True, key_distance, duration)
         _append_all(writer, sources, frames, run, losses, sequence, unread)
 

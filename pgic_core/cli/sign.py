@@ -65,8 +65,9 @@ def sign(
     'pgic verify --trust' says what signatures prove.
 
     The frames of a sequence are signed one by one, each with its place. The signature of a frame also signs
-    all frames before. So signing the last frame alone (--frame -1) signs the whole sequence, and keeps the
-    signatures that are there.
+    how all frames before are stored. So signing the last frame alone (--frame -1) signs the whole sequence,
+    and keeps the signatures that are there. Sign a sequence last: what changes a frame, parity and encryption
+    too, breaks the signatures of later ones.
 
     FILE is a .pgi file, a pattern, or a folder with all folders below it.
     """

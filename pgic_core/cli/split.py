@@ -12,7 +12,7 @@ from .file_options import OutputOptions, run_options
 from .frame_numbers import frame_targets, numbers_of
 from .key_options import key_options
 from .photo_io import write_output
-from .running import Losses, Run, run_targets
+from .running import Losses, Run, naming, run_targets
 from .value_types import FRAMES
 
 if TYPE_CHECKING:
@@ -50,9 +50,12 @@ def split(
     """
     from ..api import open_file, still_file
 
-    with open_file(sequence, keys=keys) as file:
-        numbers = numbers_of(file.n_frames, frames or slice(None))
-        targets = frame_targets(sequence, output, ".pgi", numbers, file.n_frames)
+    with naming(sequence):
+        opened = open_file(sequence, keys=keys)
+        count = opened.n_frames
+    with opened as file:
+        numbers = numbers_of(count, frames or slice(None))
+        targets = frame_targets(sequence, output, ".pgi", numbers, count)
         of_target = {target.name: number for target, number in targets}
 
         def work(target: Target, _: Progress) -> str:

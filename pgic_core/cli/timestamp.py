@@ -8,6 +8,7 @@ from ..container import atomic_write
 from ..small_files import read_bytes
 from ..terminal import show
 from .command_base import PgicCommand, option
+from .value_types import FRAME
 
 __all__ = ["timestamp"]
 
@@ -26,7 +27,7 @@ _MOST_RESPONSE = 1 << 20  # with its chain of certificates it has a few KB
 @option("--response", metavar="IN.tsr", help="Put the response of the authority into the file.")
 @option(
     "--frame",
-    type=int,
+    type=FRAME,
     default=-1,
     metavar="N",
     group="Sequences",

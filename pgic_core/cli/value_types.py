@@ -22,6 +22,7 @@ __all__ = [
     "EXISTING",
     "EXISTING_FILE",
     "EXISTING_FOLDER",
+    "FRAME",
     "FRAMES",
     "LEVEL",
     "OUTPUT_FILE",
@@ -96,8 +97,9 @@ SHARE = _Share()
 
 if TYPE_CHECKING:
     _SliceType = click.ParamType[slice]
+    _IntType = click.ParamType[int]
 else:
-    _SliceType = click.ParamType
+    _SliceType = _IntType = click.ParamType
 
 
 class _Frames(_SliceType):
@@ -112,9 +114,24 @@ class _Frames(_SliceType):
         except ValueError:
             numbers = []
         if not colon or not numbers:
-            self.fail(f"{value!r} is not A:B, such as 0:10, 100: or -5:", param, ctx)
+            hint = "" if colon else " (--frame takes a single one)"
+            self.fail(f"{value!r} is not A:B, such as 0:10, 100: or -5:{hint}", param, ctx)
         return slice(*numbers)
 
+
+class _Frame(_IntType):
+    name = "frame"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return int(value)
+        except ValueError:
+            hint = " (--frames takes A:B)" if ":" in str(value) else ""
+            self.fail(f"{value!r} is no number of a frame{hint}.", param, ctx)
+
+
+FRAME = _Frame()
+"""A frame, counted from 0, or from the end if it is negative."""
 
 FRAMES = _Frames()
 """Frames from A to B - 1, as ``A:B``."""

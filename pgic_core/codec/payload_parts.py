@@ -115,8 +115,8 @@ def _lossless(
 def _learned(payload: Payload) -> PayloadPlan:
     from dataclasses import replace
 
-    from .learned.stream import parse
-    from .learned.tile_index import LAYERS
+    from .learned.payload.header import parse
+    from .learned.payload.tile_index import LAYERS
 
     alpha = read_alpha_length(payload.read, payload.length)
     start = LENGTH_SIZE + alpha

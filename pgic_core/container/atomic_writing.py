@@ -96,11 +96,15 @@ def atomic_file(path: str | os.PathLike[str], *, replace: bool = True) -> Iterat
     old = _replaceable(name, replace)
     if old is not None and not stat.S_ISREG(old.st_mode):
         raise PgiInputError(errno.ESPIPE, "This is written to a file, not to a pipe or device", name)
-    with (
-        _renamed(os.path.realpath(name), name, old, replace) as handle,
-        open(handle, "r+b", closefd=False) as file,
-    ):
-        yield file
+    with _renamed(os.path.realpath(name), name, old, replace) as handle:
+        file = open(handle, "r+b", closefd=False)  # noqa: SIM115 - closing it must not hide an error
+        try:
+            yield file
+            with plain_errors(name):
+                file.flush()
+        finally:
+            with contextlib.suppress(OSError):
+                file.close()
 
 
 def _replaceable(name: str, replace: bool) -> os.stat_result | None:

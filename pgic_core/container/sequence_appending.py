@@ -15,7 +15,7 @@ from .atomic_writing import plain_errors
 from .block_entry import BlockEntry, BlockFlag, BlockType
 from .file_header import SEQUENCE_VERSION, pack_header
 from .file_lock import open_locked
-from .image_fields import IMAGE_FIELDS_SIZE, Compression
+from .image_fields import IMAGE_FIELDS_SIZE, Compression, ImageType
 from .reader import PgiReader
 from .rewriting import copied_block, recompressed
 from .sequence_reader import NO_CHAIN, SequenceReader
@@ -84,6 +84,7 @@ class SequenceAppender(Closing):
             sequence goes to the end.
         limits: what the file may ask for.
         sync: have the disk store each frame before the next; without, a power cut may lose more than one.
+        name: of a file object, for messages.
 
     Raises:
         PgiInputError: the file cannot be written, or another writer is appending to it.
@@ -97,9 +98,10 @@ class SequenceAppender(Closing):
         limits: Limits = DEFAULT_LIMITS,
         *,
         sync: bool = True,
+        name: str = "The sequence",
     ) -> None:
         self._owned = isinstance(target, (str, os.PathLike))
-        self._name, self._file = _opened(target)
+        self._name, self._file = _opened(target, name)
         self._limits = limits
         self._sync = sync
         self._unsure = False
@@ -206,16 +208,15 @@ class SequenceAppender(Closing):
             PgiOptionError: it does not.
         """
         outer = self._reader.fields
-        for name, unit in (
-            ("width", " pixels"),
-            ("height", " pixels"),
-            ("color_depth", " bits"),
-            ("image_type", ""),
+        for what, unit, here, there in (
+            ("width", " pixels", fields.width, outer.width),
+            ("height", " pixels", fields.height, outer.height),
+            ("depth", " bits", fields.color_depth, outer.color_depth),
+            ("kind", "", _kind(fields.image_type), _kind(outer.image_type)),
         ):
-            here, there = getattr(fields, name), getattr(outer, name)
             if here != there:
                 raise PgiOptionError(
-                    f"All frames of a sequence have the same {name}: {there}{unit}, not {here}{unit}."
+                    f"All frames of a sequence have the same {what}: {there}{unit}, not {here}{unit}."
                 )
 
     def _check(self, reader: PgiReader, reference: Record | None) -> None:
@@ -320,14 +321,19 @@ def _require_picture(reader: PgiReader) -> None:
         raise PgiOptionError("A change frame needs the frame that it changes.")
 
 
+def _kind(image_type: int) -> str:
+    known = image_type in ImageType.__members__.values()
+    return ImageType(image_type).name.lower() if known else str(image_type)
+
+
 def _checked(duration: int) -> int:
     if not 0 <= duration <= MAX_DURATION:
         raise PgiOptionError(f"A duration must be from 0 to {MAX_DURATION} milliseconds, not {duration}.")
     return duration
 
 
-def _opened(target: str | os.PathLike[str] | IO[bytes]) -> tuple[str, Any]:
+def _opened(target: str | os.PathLike[str] | IO[bytes], name: str) -> tuple[str, Any]:
     """Name and file of what is appended to."""
     if isinstance(target, (str, os.PathLike)):
         return os.fspath(target), open_locked(os.fspath(target))
-    return "The sequence", target
+    return name, target

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import PgiChecksumError, PgiUnsupportedError
+from .atomic_writing import plain_errors
 from .block_entry import BlockType
 from .file_header import SEQUENCE_VERSION, pack_header
 from .image_fields import IMAGE_FIELDS_SIZE
@@ -58,6 +59,8 @@ def edit_sequence(
     out: IO[bytes],
     change: Change,
     progress: Callable[[float], None] | None = None,
+    *,
+    name: str = "The sequence",
 ) -> bool:
     """Write a sequence with edited frames. Pictures, numbers, durations and references stay.
 
@@ -69,6 +72,7 @@ def edit_sequence(
         out: an empty file that reads, writes and seeks.
         change: is asked for each frame, in their order.
         progress: called with the share of the frames that are done, 0 to 1.
+        name: of the new file, for messages.
 
     Returns:
         Whether any frame was edited; if not, ``out`` holds nothing of use.
@@ -78,7 +82,7 @@ def edit_sequence(
         PgiError: as :class:`SequenceReader` and :class:`SequenceAppender`, and whatever ``change`` raises.
         PgiUnsupportedError: a later version wrote the file, or it has blocks that are unknown here.
     """
-    copy = _Copy(sequence, out)
+    copy = _Copy(sequence, out, name)
     count = len(sequence)
     chain = NO_CHAIN
     for record in sequence.checked_records():
@@ -100,11 +104,13 @@ class _Copy:
     Args:
         sequence: the old one.
         out: the new one.
+        name: of the new one.
     """
 
-    def __init__(self, sequence: SequenceReader, out: IO[bytes]) -> None:
+    def __init__(self, sequence: SequenceReader, out: IO[bytes], name: str) -> None:
         self._old = sequence
         self._out = out
+        self._name = name
         self._appender: SequenceAppender | None = None  # from the first edited frame on
         self._chain = NO_CHAIN
         self._same_dictionary = True
@@ -118,7 +124,7 @@ class _Copy:
                 raise PgiUnsupportedError(f"The {block.name} is unknown here and would be lost.")
         self._start = reader.header.image.offset + IMAGE_FIELDS_SIZE
         for piece in self._pieces(0, self._start + SEQUENCE_HEADER):
-            out.write(piece)
+            self._write(piece)
 
     @property
     def edited(self) -> bool:
@@ -157,8 +163,13 @@ class _Copy:
         digest = hashlib.sha256(self._chain)
         for piece in self._pieces(self._start + record.offset, self._start + record.end):
             digest.update(piece)
-            self._out.write(piece)
+            self._write(piece)
         self._chain = digest.digest()
+
+    def _write(self, data: bytes | memoryview) -> None:
+        with plain_errors(self._name):
+            self._out.write(data)
+            self._out.flush()  # so that a full disk shows here
 
     def _pieces(self, start: int, end: int) -> Iterator[bytes]:
         """Bytes of the old file."""
@@ -173,7 +184,7 @@ class _Copy:
         for piece in begin_sequence(
             edited, key_distance=self._old.key_distance, duration=record.duration, limits=old.limits
         ):
-            self._out.write(piece)
+            self._write(piece)
         self._appender = self._opened()
         new = self._appender.sequence.reader
         self._same_dictionary = all(old.dictionary(kind) == new.dictionary(kind) for kind in DESCRIBED)
@@ -185,12 +196,12 @@ class _Copy:
         length = IMAGE_FIELDS_SIZE + record.offset
         last = replace(image, length=length, crc32=zlib.crc32(self._chain), sha256=self._chain)
         self._out.seek(0)
-        self._out.write(pack_header((*before, last), header.fields_crc32, SEQUENCE_VERSION))
+        self._write(pack_header((*before, last), header.fields_crc32, SEQUENCE_VERSION))
         return self._opened()
 
     def _opened(self) -> SequenceAppender:
         self._out.seek(0)
-        return SequenceAppender(self._out, self._old.reader.limits, sync=False)
+        return SequenceAppender(self._out, self._old.reader.limits, sync=False, name=self._name)
 
     def _reference(self, record: Record) -> Record:
         """Where the frame that a change frame changes stands in the new file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
 import zlib
@@ -10,7 +11,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..errors import PgiChecksumError, PgiFormatError, PgiOptionError
+from ..errors import PgiChecksumError, PgiFormatError, PgiOptionError, PgiTruncatedError
 from .byte_source import PartSource
 from .image_fields import IMAGE_FIELDS_SIZE, Compression
 from .sequence_records import (
@@ -87,10 +88,11 @@ class SequenceReader:
         """The record of the last frame.
 
         Raises:
-            PgiFormatError: the end of the sequence is damaged, missing or breaks a rule.
+            PgiFormatError: the end of the sequence is damaged or breaks a rule.
+            PgiTruncatedError: it is missing.
             PgiLimitError: there are more frames than the limit ``frames`` allows.
         """
-        raw = self._reader.read_payload(self._length - RECORD_TAIL, RECORD_TAIL)
+        raw = self._read(self._length - RECORD_TAIL, RECORD_TAIL)
         record = self._parse(self._length - int.from_bytes(raw, "little"))
         if record.end != self._length:
             raise PgiFormatError("The last record of the sequence does not end where the sequence does.")
@@ -130,6 +132,19 @@ class SequenceReader:
             record = earlier
         return self._keep(record)
 
+    def _read(self, offset: int, length: int) -> bytes:
+        """Bytes of the sequence.
+
+        Raises:
+            PgiTruncatedError: the file ends before them.
+        """
+        try:
+            return self._reader.read_payload(offset, length)
+        except PgiTruncatedError as error:
+            raise PgiTruncatedError(
+                "The file ends too early, inside its sequence; 'pgic repair --cut' keeps the frames before."
+            ) from error
+
     def _following(self, before: Record) -> Record:
         record = self._parse(before.end)
         if record.number != before.number + 1 or record.previous != before.offset:
@@ -149,11 +164,11 @@ class SequenceReader:
         room = self._length - offset
         if offset < SEQUENCE_HEADER or room < SHORTEST_RECORD:
             raise PgiFormatError(f"A record cannot stand at {offset:,} of the sequence.")
-        record = Record.parse(self._reader.read_payload(offset, min(LONGEST_HEAD, room)), offset)
+        record = Record.parse(self._read(offset, min(LONGEST_HEAD, room)), offset)
         if record.end > self._length:
             raise PgiFormatError(f"Frame {record.number} reaches beyond the sequence.")
         if whole:
-            tail = self._reader.read_payload(record.end - RECORD_TAIL, RECORD_TAIL)
+            tail = self._read(record.end - RECORD_TAIL, RECORD_TAIL)
             if int.from_bytes(tail, "little") != record.end - offset:
                 raise PgiFormatError(f"The record of frame {record.number} ends with a size that it has not.")
         limits = self._reader.limits
@@ -243,6 +258,15 @@ class SequenceReader:
                 return
             record = self._following(record)
 
+    def whole_records(self) -> Iterator[Record]:
+        """As :meth:`records`, as far as the file has them whole.
+
+        Raises:
+            PgiFormatError: one breaks rule Q3 or Q4.
+        """
+        with contextlib.suppress(PgiTruncatedError):
+            yield from self.records()
+
     def checked_records(self) -> Iterator[Record]:
         """As :meth:`records`, and checked against all that they lead to.
 
@@ -280,7 +304,7 @@ class SequenceReader:
         """The chain of a frame, 32 bytes, from that of the one before or :data:`NO_CHAIN`."""
         digest = hashlib.sha256(before)
         for start in range(record.offset, record.end, _CHUNK):
-            digest.update(self._reader.read_payload(start, min(_CHUNK, record.end - start)))
+            digest.update(self._read(start, min(_CHUNK, record.end - start)))
         return digest.digest()
 
 

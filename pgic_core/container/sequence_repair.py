@@ -1,13 +1,16 @@
-"""Sequences with parity: each frame that has some is restored where it stands (FORMAT.md, 10 and 11)."""
+"""Damaged sequences: frames are restored from their parity, or cut off (FORMAT.md, 10 and 11)."""
 
 from __future__ import annotations
 
 import hashlib
+import zlib
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..errors import PgiChecksumError, PgiFormatError
+from ..errors import PgiChecksumError, PgiFormatError, PgiTruncatedError
 from .byte_source import PartSource
+from .file_header import pack_header
 from .image_fields import IMAGE_FIELDS_SIZE
 from .parity_repair import Mended, mend
 from .reader import PgiReader
@@ -15,16 +18,71 @@ from .sequence_reader import NO_CHAIN, SequenceReader
 from .sequence_records import FrameKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ..limits import Limits
     from .byte_source import ByteSource
     from .sequence_records import Record
 
-__all__ = ["mend_sequence"]
+__all__ = ["Cut", "cut_sequence", "mend_sequence"]
 
 _CHUNK = 1 << 20
 _NAMED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A sequence that ended too early, without what is not whole.
+
+    Attributes:
+        pieces: gives its bytes.
+        frames: that are whole.
+        lost_bytes: behind them.
+    """
+
+    pieces: Callable[[], Iterator[bytes]]
+    frames: int
+    lost_bytes: int
+
+
+def cut_sequence(source: ByteSource, limits: Limits) -> Cut | None:
+    """Cut a sequence that ends too early behind its last whole frame.
+
+    The frames themselves are not checked: what is damaged in one, ``verify`` names afterwards.
+
+    Args:
+        source: the file, whose size is known. It must not change while this and the pieces are used.
+        limits: what it may ask for.
+
+    Returns:
+        What is left; None if the sequence ends where it should.
+
+    Raises:
+        PgiTruncatedError: no frame is whole.
+        PgiError: as :class:`SequenceReader`.
+    """
+    size = source.size() or 0
+    with PgiReader(source, limits, quiet=True) as reader:
+        if size >= reader.size:
+            return None
+        sequence, chain, last = SequenceReader(reader), NO_CHAIN, None
+        for record in sequence.whole_records():
+            chain = sequence.chain_after(chain, record)
+            last = record
+        if last is None:
+            raise PgiTruncatedError("The file ends inside the first frame of its sequence.")
+        *before, image = reader.blocks
+        length = IMAGE_FIELDS_SIZE + last.end
+        blocks = (*before, replace(image, length=length, crc32=zlib.crc32(chain), sha256=chain))
+        header = pack_header(blocks, reader.header.fields_crc32, reader.header.version)
+    return Cut(
+        partial(_headed, header, source, image.offset + length), last.number + 1, size - blocks[-1].end
+    )
+
+
+def _headed(header: bytes, source: ByteSource, end: int) -> Iterator[bytes]:
+    yield header
+    yield from _copied(source, len(header), end)
 
 
 def mend_sequence(source: ByteSource, limits: Limits) -> Mended:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ..codec.learned.stream import EXACT_SIDE
+from ..codec.learned.payload.header import EXACT_SIDE
 from .exact_regions import blocks_of
 from .roi_grid import BLOCK, grid_shape
 

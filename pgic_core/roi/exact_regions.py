@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ..codec.cells_to_rectangles import rectangles
-from ..codec.learned.stream import EXACT_SIDE
+from ..codec.learned.payload.header import EXACT_SIDE
 from ..container import ExtensionKey, Polygon, upright_size
 from ..errors import PgiOptionError
 from ..hooks import find_roi

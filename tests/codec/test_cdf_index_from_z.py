@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgic_core.codec.learned.cdf_index_from_z import SymbolRows
+from pgic_core.codec.learned.symbols.cdf_index_from_z import SymbolRows
 from pgic_core.models import ROWS
 
 SUMS = st.lists(

@@ -16,9 +16,9 @@ from pgic_core.codec.change.opening import open_change
 from pgic_core.codec.change.still_from_change import still_of
 from pgic_core.codec.change.stream import ChangeHeader, serialise_change
 from pgic_core.codec.learned.decoder import LearnedImage
-from pgic_core.codec.learned.difference_distributions import difference_frequencies
 from pgic_core.codec.learned.encoder import encode_learned
-from pgic_core.codec.learned.stream_cursor import Cursor
+from pgic_core.codec.learned.payload.cursor import Cursor
+from pgic_core.codec.learned.symbols.difference_distributions import difference_frequencies
 from pgic_core.codec.tiles_and_windows import Grid
 from pgic_core.errors import (
     PgiChecksumError,

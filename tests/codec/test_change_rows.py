@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pgic_core.codec.change.distribution_by_mode import SUMS, index_table
-from pgic_core.codec.learned.difference_distributions import ALL_ROWS
+from pgic_core.codec.learned.symbols.difference_distributions import ALL_ROWS
 from pgic_core.models import ROWS
 
 

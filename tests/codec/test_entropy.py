@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgic_core.codec.learned.entropy_coding import LARGEST, CdfTable, SegmentReader, encode_segments
+from pgic_core.codec.learned.symbols.entropy_coding import LARGEST, CdfTable, SegmentReader, encode_segments
 from pgic_core.errors import PgiFormatError
 from pgic_core.models import PRECISION, ROWS, default_model
 from pgic_core.models.entropy_coder_tables import gaussian_frequencies

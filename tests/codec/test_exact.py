@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from pgic_core.codec.average_downscaling import mean_reduce
 from pgic_core.codec.learned.decoder import LearnedImage
 from pgic_core.codec.learned.encoder import RateTarget, encode_learned
-from pgic_core.codec.learned.exact_layer import lowered, pack_exact, raised, unpack_exact
-from pgic_core.codec.learned.fill_under_exact_blocks import Inpainted
-from pgic_core.codec.learned.stream import StreamHeader, parse, serialise
+from pgic_core.codec.learned.exact.filling_under import Inpainted
+from pgic_core.codec.learned.exact.layer import lowered, pack_exact, raised, unpack_exact
+from pgic_core.codec.learned.payload.header import StreamHeader, parse, serialise
 from pgic_core.codec.rectangle import Rectangle
 from pgic_core.codec.tiles_and_windows import Grid
 from pgic_core.errors import PgiError, PgiFormatError, PgiOptionError, PgiTruncatedError

@@ -12,9 +12,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pgic_core.codec.learned.decoder import LearnedImage
 from pgic_core.codec.learned.encoder import Encoder, RateTarget, encode_learned
-from pgic_core.codec.learned.exact_decision import near_depth, near_error
-from pgic_core.codec.learned.exact_search import ExactSearch
-from pgic_core.codec.learned.hard_blocks import promised_error
+from pgic_core.codec.learned.exact.decision import near_depth, near_error
+from pgic_core.codec.learned.exact.hard_blocks import promised_error
+from pgic_core.codec.learned.exact.search import ExactSearch
 from pgic_core.lab.generated_patterns import PATTERNS
 from pgic_core.limits import Limits
 from pgic_core.models import default_model

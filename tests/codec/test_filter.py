@@ -15,9 +15,17 @@ from hypothesis import strategies as st
 
 from pgic_core.codec.learned.decoder import LearnedImage
 from pgic_core.codec.learned.encoder import Encoder, encode_learned
-from pgic_core.codec.learned.entropy_coding import CdfTable
-from pgic_core.codec.learned.post_filter import BLOCK, FEATURES, HALF, REACH, SHIFTS, Filter, filtered
-from pgic_core.codec.learned.post_filter_fit import FilterFit, samples
+from pgic_core.codec.learned.rendering.post_filter import (
+    BLOCK,
+    FEATURES,
+    HALF,
+    REACH,
+    SHIFTS,
+    Filter,
+    filtered,
+)
+from pgic_core.codec.learned.rendering.post_filter_fit import FilterFit, samples
+from pgic_core.codec.learned.symbols.entropy_coding import CdfTable
 from pgic_core.codec.rectangle import Rectangle
 from pgic_core.errors import PgiFormatError
 from pgic_core.limits import Limits
@@ -248,7 +256,7 @@ def test_what_suits_one_sample_alone_is_not_sent(monkeypatch: pytest.MonkeyPatch
     assert not has_weights(1)
     # Samples that do not judge each other would have agreed.
     monkeypatch.setattr(
-        "pgic_core.codec.learned.post_filter_fit._unseen_gain",
+        "pgic_core.codec.learned.rendering.post_filter_fit._unseen_gain",
         lambda parts: (whole := reduce(add, parts)).gain(whole.solve()),
     )
     assert has_weights(1)

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgic_core.codec.learned.hyper_prediction import HyperPrediction
+from pgic_core.codec.learned.symbols.hyper_prediction import HyperPrediction
 from pgic_core.models import default_model
 
 if TYPE_CHECKING:

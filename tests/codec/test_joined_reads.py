@@ -10,7 +10,7 @@ import pytest
 from skimage import data
 
 import pgic_core
-from pgic_core.codec.learned.joined_reads import JoinedReads
+from pgic_core.codec.learned.payload.joined_reads import JoinedReads
 from pgic_core.errors import PgiTruncatedError
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from pgic_core.codec.learned.decoder import LearnedImage
 from pgic_core.codec.learned.encoder import Encoder, RateTarget, encode_learned
-from pgic_core.codec.learned.entropy_coding import SegmentReader
-from pgic_core.codec.learned.hyper_prediction import HyperPrediction
+from pgic_core.codec.learned.symbols.entropy_coding import SegmentReader
+from pgic_core.codec.learned.symbols.hyper_prediction import HyperPrediction
 from pgic_core.errors import PgiError, PgiFormatError, PgiModelError, PgiOptionError, PgiTruncatedError
 from pgic_core.limits import DEFAULT_LIMITS
 from pgic_core.models import Network, default_model
@@ -403,7 +403,7 @@ def test_symbols_that_no_encoder_writes_never_do_worse_than_an_error(
     photo: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Random payload bytes under sound checksums reach the entropy decoder and the networks."""
-    from pgic_core.codec.learned.stream import StreamHeader, serialise
+    from pgic_core.codec.learned.payload.header import StreamHeader, serialise
 
     rgb = photo[:300, :600]
     grid = Encoder(rgb, MODEL, 1, None, 1, lambda share: None).grid

@@ -9,9 +9,9 @@ import pytest
 import skimage.data
 
 import pgic_core
-from pgic_core.codec.learned.block_screening import screen
-from pgic_core.codec.learned.dct_cost import pattern_energies
-from pgic_core.codec.learned.lost_details import touched_tiles
+from pgic_core.codec.learned.exact.block_screening import screen
+from pgic_core.codec.learned.exact.dct_cost import pattern_energies
+from pgic_core.codec.learned.exact.lost_details import touched_tiles
 from pgic_core.codec.tiles_and_windows import Grid
 from pgic_core.container import Strategy
 from pgic_core.errors import PgiOptionError

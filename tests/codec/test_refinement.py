@@ -10,7 +10,7 @@ from skimage import data
 
 import pgic_core
 from pgic_core.codec.learned import encoder
-from pgic_core.codec.learned.entropy_coding import CdfTable, encode_segments
+from pgic_core.codec.learned.symbols.entropy_coding import CdfTable, encode_segments
 from pgic_core.errors import PgiModelError
 from pgic_core.lab.bench.metrics import psnr
 from pgic_core.models import ROWS, Model, default_model

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgic_core.codec.learned.stream import StreamHeader, parse, serialise
+from pgic_core.codec.learned.payload.header import StreamHeader, parse, serialise
 from pgic_core.codec.tiles_and_windows import Grid
 from pgic_core.errors import PgiChecksumError, PgiError, PgiFormatError, PgiLimitError, PgiTruncatedError
 from pgic_core.limits import DEFAULT_LIMITS, Limits

@@ -58,18 +58,18 @@ class Report:
         ]
 
 
-def run(count: int, seed: int, batch: int = 500) -> Report:
-    """Judge mutants 0 to ``count`` of a run."""
+def run(count: int, seed: int, batch: int = 500, kind: str = "") -> Report:
+    """Judge mutants 0 to ``count`` of a run, of files whose names begin with ``kind``."""
     report = Report()
     first = 0
     while first < count:
-        first += _batch(report, seed, first, min(batch, count - first))
+        first += _batch(report, seed, first, min(batch, count - first), kind)
     return report
 
 
-def _batch(report: Report, seed: int, first: int, count: int) -> int:
+def _batch(report: Report, seed: int, first: int, count: int, kind: str) -> int:
     """One process; returns how many mutants it came through, the one that ended it included."""
-    command = [sys.executable, "-m", "tests.fuzz.worker", str(seed), str(first), str(count)]
+    command = [sys.executable, "-m", "tests.fuzz.worker", str(seed), str(first), str(count), kind]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     alive = [time.monotonic()]
@@ -119,17 +119,18 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=20_000, help="mutants [20000]")
     parser.add_argument("--seed", type=int, default=0, help="of the run [0]")
     parser.add_argument("--batch", type=int, default=500, help="mutants for each process [500]")
+    parser.add_argument("--of", default="", metavar="KIND", help='such files only, say "sequence"')
     parser.add_argument("--keep", type=Path, help="folder for files that show a fault")
     parser.add_argument("-v", "--verbose", action="store_true", help="list the rules that were not reached")
     given = parser.parse_args()
     start = time.perf_counter()
-    report = run(given.count, given.seed, given.batch)
+    report = run(given.count, given.seed, given.batch, given.of)
     print("\n".join(report.lines(given.verbose)))
     print(f"{time.perf_counter() - start:.0f} s")
     if given.keep is not None:
         given.keep.mkdir(parents=True, exist_ok=True)
         for number, _ in report.faults:
-            (given.keep / f"{given.seed}-{number}.pgi").write_bytes(mutant(number, given.seed).data)
+            (given.keep / f"{given.seed}-{number}.pgi").write_bytes(mutant(number, given.seed, given.of).data)
     sys.exit(bool(report.faults))
 
 

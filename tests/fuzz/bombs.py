@@ -9,9 +9,9 @@ from functools import lru_cache
 import cbor2
 import numpy as np
 
-from pgic_core.codec.learned.cdf_index_from_z import RowMap
-from pgic_core.codec.learned.entropy_coding import CdfTable, encode_segments
-from pgic_core.codec.learned.stream import StreamHeader, serialise
+from pgic_core.codec.learned.payload.header import StreamHeader, serialise
+from pgic_core.codec.learned.symbols.cdf_index_from_z import RowMap
+from pgic_core.codec.learned.symbols.entropy_coding import CdfTable, encode_segments
 from pgic_core.codec.tiles_and_windows import Grid
 from pgic_core.container import ImageFields
 from pgic_core.models import default_model

@@ -62,10 +62,16 @@ class Mutant:
     how: str
 
 
-def mutant(number: int, run: int = 0) -> Mutant:
-    """The mutant of this number in a run of this seed; the same every time."""
+def mutant(number: int, run: int = 0, kind: str = "") -> Mutant:
+    """The mutant of this number in a run of this seed; the same every time.
+
+    Args:
+        number: of the mutant.
+        run: seed of the run.
+        kind: only files whose names begin with it are changed.
+    """
     dice = random.Random(run << 40 | number)
-    seed = dice.choice(seeds())
+    seed = dice.choice([seed for seed in seeds() if seed.name.startswith(kind)])
     sealed = number % 2 == 0
     data = bytearray(seed.data)
     if sealed and seed.name == "metadata, plain" and dice.random() < 0.7:

@@ -1,4 +1,4 @@
-"""A process that judges a batch of mutants: ``python -m tests.fuzz.worker RUN FIRST COUNT``.
+"""A process that judges a batch of mutants: ``python -m tests.fuzz.worker RUN FIRST COUNT KIND``.
 
 Writes one JSON object a line: the number of a mutant before it is read, and its verdict after. Whoever
 started it sees from the last line which one ended or stopped the process.
@@ -24,7 +24,8 @@ _ADDRESSES = 3 << 30
 
 def main() -> None:
     """Judge the batch of the command line."""
-    run, first, count = map(int, sys.argv[1:])
+    run, first, count = map(int, sys.argv[1:4])
+    kind = sys.argv[4]
     for seed in seeds():  # engines and plugins are loaded before the process counts as idle
         judge(seed.data, seed)
     for seed in seeds():
@@ -36,7 +37,7 @@ def main() -> None:
     assert used < _ADDRESSES
     for number in range(first, first + count):
         print(json.dumps({"start": number}), flush=True)
-        made = mutant(number, run)
+        made = mutant(number, run, kind)
         watch.peak()
         start = time.perf_counter()
         verdict = judge(made.data, None if made.sealed else made.seed, watch)

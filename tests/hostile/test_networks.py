@@ -9,7 +9,7 @@ import pytest
 import skimage.data
 
 import pgic_core
-from pgic_core.codec.learned import entropy_coding
+from pgic_core.codec.learned.symbols import entropy_coding
 from pgic_core.errors import PgiFormatError, PgiModelError
 from pgic_core.models import Model, Network, Tables, default_model
 

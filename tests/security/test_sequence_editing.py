@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import cbor2
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -21,7 +22,10 @@ from pgic_core.errors import (
 
 from ..sequences.scenes import frame
 from ..sequences.test_editing import pictures, records
-from .independent_sequence import check_sequence
+from .independent import EncryptedFile
+from .independent_sequence import check_sequence, frames
+from .independent_signature import check_signature, opened_secrets
+from .independent_signature import records as security_records
 from .people import Authority, Person, make_person
 
 if TYPE_CHECKING:
@@ -209,6 +213,23 @@ def test_a_sequence_is_encrypted_and_decrypted(path: Path, made: bytes, keys: Ke
             pgic_core.still_file(file, 1)
     pgic_core.decrypt(sealed, plain, keys=keys.full)
     assert plain.read_bytes() == made
+
+
+def test_another_reader_opens_and_checks_encrypted_changes(
+    path: Path, made: bytes, camera: Person, keys: Keys
+) -> None:
+    """One that was written from FORMAT.md and shares no code with pgic."""
+    pgic_core.encrypt(path, path, keys.full.public)
+    pgic_core.sign(path, camera.signer(), keys=keys.full)
+    found = []
+    for record, frame_file, before in frames(path.read_bytes()):
+        opened = EncryptedFile(frame_file, "x25519", keys.full._data)
+        found.append(opened.payload())
+        check_signature(frame_file, opened)
+        ((_, signature),) = [each for each in security_records(opened.blocks["security"][1]) if each[0] == 2]
+        _, _, claims = opened_secrets(cbor2.loads(signature), 1, opened)
+        assert cbor2.loads(claims)["frame"] == [record["number"], record["duration"], before]
+    assert found == pictures(made)
 
 
 def test_who_may_open_a_sequence_changes(path: Path, keys: Keys, tmp_path: Path) -> None:

@@ -86,6 +86,8 @@ def test_a_bad_photo_does_not_end_the_others(photos: list[Path], tmp_path: Path)
         ["decode", "{site}", "--frames", "9:", "-o", "x"],
         ["decode", "{site}", "--frames", "3", "-o", "x"],
         ["split", "{site}", "--frames", "5:4", "-o", "x"],
+        ["decode", "{site}", "--frames", "0:2", "-o", "x.png"],
+        ["decode", "{site}", "--frame", "1:3", "x.png"],
         ["info", "{site}", "--show-changes", "x.png"],
     ],
     ids=lambda arguments: " ".join(map(str, arguments)),
@@ -93,6 +95,19 @@ def test_a_bad_photo_does_not_end_the_others(photos: list[Path], tmp_path: Path)
 def test_what_cannot_be_asked_for(arguments: list[object], photos: list[Path], site: Path) -> None:
     filled = [str(each).format(*photos, site=site) for each in arguments]
     assert "Error" in pgic(*filled, code=2).output
+
+
+def test_errors_name_the_file(photos: list[Path], site: Path, tmp_path: Path) -> None:
+    for arguments in (["append", photos[0], photos[1]], ["split", photos[0], "-o", tmp_path / "x"]):
+        assert f"{photos[0]}: This is not a .pgi file" in pgic(*arguments, code=1).output
+    assert f"{tmp_path / 'no.pgi'}: The file" in pgic("split", tmp_path / "no.pgi", "-o", "x", code=1).output
+    for command in (["encode", "--sequence", "-o"], ["append"]):
+        output = pgic(*command, tmp_path / "no" / "x.pgi", *photos, code=1).output
+        assert output.count("because the folder does not exist") == 1  # before any photo is coded
+    assert "(--frames takes A:B)" in pgic("meta", "show", site, "--frame", "1:2", code=2).output
+    output = pgic("info", "--changes", "--frame", 99, site, code=1).output
+    assert output.strip().endswith("There is no frame 99: the file has 5, 0 to 4.")
+    assert "frame 4" not in output
 
 
 def test_frames_are_decoded(site: Path, tmp_path: Path) -> None:

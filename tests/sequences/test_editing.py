@@ -236,6 +236,29 @@ pgic_core.set_metadata({str(copy)!r}, metadata={{"device_id": "x"}}, progress=pr
     assert pgic_core.inspect(copy).metadata.device_id == "x"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="it bounds files as Unix does")
+@pytest.mark.parametrize(
+    "call", ["set_metadata(path, metadata={'device_id': 'x' * 90})", "protect(path, 1.0)"]
+)
+@pytest.mark.parametrize("share", [0.03, 0.5, 0.99])
+def test_a_full_disk_leaves_the_old_file(site: Path, copy: Path, call: str, share: float) -> None:
+    code = f"""
+import resource, signal, pgic_core
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, ({int(share * copy.stat().st_size)},) * 2)
+path = {str(copy)!r}
+try:
+    pgic_core.{call}
+except pgic_core.PgiInputError as error:
+    assert error.filename == path, error.filename
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert "The file cannot be written, because" in done.stdout
+    assert copy.read_bytes() == site.read_bytes()
+    assert [each.name for each in copy.parent.iterdir()] == ["copy.pgi"]
+
+
 # --- any sequence ------------------------------------------------------------------------------------------
 
 steps = st.lists(st.tuples(st.booleans(), st.integers(0, 50), st.text(max_size=5)), max_size=30)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -12,7 +13,7 @@ from pgic_core import SequenceWriter
 from pgic_core.cli import app
 from pgic_core.container import PgiReader
 from pgic_core.container.sequence_reader import SequenceReader
-from pgic_core.errors import PgiChecksumError, PgiFormatError
+from pgic_core.errors import PgiChecksumError, PgiFormatError, PgiInputError, PgiTruncatedError
 
 from .scenes import frame
 
@@ -120,3 +121,44 @@ def test_a_sequence_without_parity_is_refused(site: Path) -> None:
     done = CliRunner().invoke(app, ["repair", str(site)])
     assert done.exit_code == 1
     assert "No frame of the sequence has parity, so that nothing can be restored." in done.output
+
+
+@pytest.mark.parametrize("behind", [1, 3, 30, "whole"])
+def test_half_a_copy_keeps_its_whole_frames(protected: bytes, tmp_path: Path, behind: int | str) -> None:
+    start, records = places(protected)
+    kept = 2
+    end = start + records[kept - 1].end
+    half = protected[: end + (records[kept].length - 1 if behind == "whole" else int(behind))]
+    path = tmp_path / "half.pgi"
+    path.write_bytes(half)
+    for command in (["info"], ["verify"], ["repair"], ["split", "-o", str(tmp_path)]):
+        done = CliRunner().invoke(app, [command[0], str(path), *command[1:]])
+        assert done.exit_code == 1
+        assert "'pgic repair --cut' keeps the frames before" in done.output
+        assert path.read_bytes() == half
+    done = CliRunner().invoke(app, ["decode", str(path), str(tmp_path / "first.png")])
+    assert "ends too early; the first is decoded" in done.output
+    done = CliRunner().invoke(app, ["repair", "--cut", str(path)])
+    assert f"2 frames kept, {len(half) - end:,} bytes behind them cut off" in done.output
+    with pgic_core.open_file(path) as file, pgic_core.open_file(protected) as whole:
+        file.verify()
+        assert file.n_frames == kept
+        for number in range(kept):
+            np.testing.assert_array_equal(file.frame(number).decode(), whole.frame(number).decode())
+    assert not pgic_core.repair(path, cut=True).changed
+    assert not pgic_core.append(path, frame(2), effort=1).key
+
+
+def test_half_a_frame_is_nothing(protected: bytes, tmp_path: Path) -> None:
+    start, records = places(protected)
+    path = tmp_path / "half.pgi"
+    path.write_bytes(protected[: start + records[0].end - 1])
+    with pytest.raises(PgiTruncatedError, match="inside the first frame"):
+        pgic_core.repair(path, cut=True)
+
+
+def test_nobody_repairs_what_another_writes(protected: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "site.pgi"
+    path.write_bytes(protected)
+    with SequenceWriter.open(path), pytest.raises(PgiInputError, match="open in another writer"):
+        pgic_core.repair(path)

@@ -172,7 +172,7 @@ def test_what_makes_a_key_frame(tmp_path: Path, options: dict[str, Any]) -> None
         writer.append(frame(0, moving=False))
         assert not writer.append(frame(1, moving=False)).key
         if "image_type" in options:
-            with pytest.raises(PgiOptionError, match="same image_type"):
+            with pytest.raises(PgiOptionError, match="same kind"):
                 writer.append(frame(2, moving=False), **options)
         else:
             assert writer.append(frame(2, moving=False), **options).key
@@ -242,39 +242,74 @@ def test_parity_is_that_of_each_frame(tmp_path: Path) -> None:
         file.verify()
 
 
-def test_encrypted_and_signed_frames_are_key_frames(tmp_path: Path) -> None:
+def test_encrypted_frames_change_each_other(tmp_path: Path) -> None:
     path, key = tmp_path / "x.pgi", pgic_core.generate_key()
-    with SequenceWriter(path, effort=1, recipients=[key.public]) as writer:
+    with SequenceWriter(path, effort=1, recipients=[key.public], protect=0.1) as writer:
         assert writer.append(frame(0), metadata={"device_id": "secret"}).key
-        assert writer.append(frame(1)).key
+        assert not writer.append(frame(1), metadata={"device_id": "secret"}).key
     assert b"secret" not in path.read_bytes()
     with PgiFile(path) as file:
         assert file.encrypted
         assert file.n_frames == 2
-        with pytest.raises(PgiUnsupportedError):
-            file.decode()
+        for number in range(2):
+            with pytest.raises(PgiUnsupportedError):
+                file.frame(number).decode()
         file.verify()
     with PgiFile(path, keys=key) as file:
-        assert file.metadata.device_id == "secret"
+        assert file.frame(1).metadata.device_id == "secret"
         assert psnr(file.frame(1).decode(), frame(1)) > 30
-        assert len(pgic_core.still_file(file, 1)) == file._frames.record(1).length  # type: ignore[union-attr]
+        assert [each.reader.parity_share for each in file.frames()] == [1000, 1000]
+        assert len(pgic_core.still_file(file, 0)) == file._frames.record(0).length  # type: ignore[union-attr]
     before = path.read_bytes()
     with SequenceWriter(path, append=True) as writer:
         with pytest.raises(PgiOptionError, match="The frame before is encrypted"):
             writer.append(frame(2), quality=50, effort=1)
         assert path.read_bytes() == before
-        for number in (2, 3):  # nothing is known of the one before
-            assert writer.append(frame(number), quality=50, effort=1, recipients=[key.public]).key
+        # Nothing is known of the one before, and all of this one.
+        keys = [
+            writer.append(frame(number), quality=50, effort=1, recipients=[key.public]).key
+            for number in (2, 3)
+        ]
+        assert keys == [True, False]
         with pytest.raises(PgiOptionError, match="name recipients"):
             writer.append(frame(2), quality=50, effort=1)
+    with SequenceWriter(path, append=True, keys=key, recipients=[key.public], effort=1) as writer:
+        assert not writer.append(frame(4)).key
+    with PgiFile(path, keys=key) as file:
+        file.verify()
+        assert psnr(file.frame(4).decode(), frame(4)) > 30
 
 
-def test_a_plain_sequence_may_become_an_encrypted_one(tmp_path: Path) -> None:
-    path, key = tmp_path / "x.pgi", pgic_core.generate_key()
+def test_whoever_gets_a_change_can_open_what_it_changes(tmp_path: Path) -> None:
+    path, anna, ben = tmp_path / "x.pgi", pgic_core.generate_key(), pgic_core.generate_key()
+    words = pgic_core.Passphrase("two words")
     with SequenceWriter(path, effort=1) as writer:
-        writer.append(frame(0))
-        with pytest.warns(PgiWarning, match="are key frames"):
-            assert writer.append(frame(1), recipients=[key.public]).key
+        made = [
+            writer.append(frame(number), recipients=for_whom).key
+            for number, for_whom in enumerate(
+                [
+                    None,  # a key frame for everybody
+                    [anna.public, ben.public],
+                    [anna.public],
+                    [(ben.public, "metadata"), anna.public],
+                    [ben.public],  # who cannot open the frame before
+                    [ben.public, anna.public],  # one of them cannot
+                    [ben.public, words],  # words cannot
+                    [words],
+                ]
+            )
+        ]
+    assert made == [True, False, False, False, True, True, True, False]
+    with (
+        SequenceWriter(path, append=True, keys=words, effort=1) as writer,
+        pytest.warns(PgiWarning, match="whose preview or regions somebody gets"),
+    ):
+        assert writer.append(frame(8), recipients=[words, (ben.public, "preview")]).key
+    with PgiFile(path, keys=words) as file:
+        assert psnr(file.frame(7).decode(), frame(7)) > 30
+        file.verify()
+    with PgiFile(path, keys=anna) as file:
+        assert psnr(file.frame(3).decode(), frame(3)) > 30
 
 
 def test_signatures_are_those_of_each_frame(tmp_path: Path) -> None:
@@ -297,12 +332,13 @@ def test_signatures_are_those_of_each_frame(tmp_path: Path) -> None:
     path = tmp_path / "x.pgi"
     with SequenceWriter(path, effort=1, sign=pgic_core.SigningKey(secret)) as writer:
         assert writer.append(frame(0), metadata={"device_id": "camera"}).key
-        with pytest.warns(PgiWarning, match="are key frames"):
-            assert writer.append(frame(1), metadata={"device_id": "camera"}).key
+        assert not writer.append(frame(1), metadata={"device_id": "camera"}).key
     shares: list[float] = []
     with PgiFile(path) as file:
         assert len(file.verify(public, progress=shares.append)) == 2
-        assert len(PgiFile(pgic_core.still_file(file, 1)).verify(public)) == 1
+        assert len(PgiFile(pgic_core.still_file(file, 0)).verify(public)) == 1
+        with pytest.raises(PgiUnsupportedError, match="no window of its own"):
+            file.frame(1).prove((0, 0, 8, 8))
     assert shares == [0.5, 1.0]
     with pytest.warns(PgiWarning, match="is not signed, as the frame before it is"):
         pgic_core.append(path, frame(2), effort=1)
@@ -377,7 +413,7 @@ def test_a_frame_that_does_not_fit_leaves_the_sequence_as_it_was(site: Path, tmp
     with SequenceWriter.open(path) as writer:
         with pytest.raises(PgiOptionError, match="same width: 320 pixels, not 319"):
             writer.append(frame(0)[:, 1:])
-        with pytest.raises(PgiOptionError, match="same color_depth"):
+        with pytest.raises(PgiOptionError, match="same depth"):
             writer.append(frame(0).astype(np.uint16))
         assert path.read_bytes() == site.read_bytes()
         assert not writer.append(frame(FRAMES)).key

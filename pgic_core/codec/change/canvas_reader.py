@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import PgiFormatError
-from ..learned.cdf_index_from_z import from_cells, to_cells
-from ..learned.entropy_coding import LARGEST, Z_BOUND, SegmentReader
-from ..learned.tile_index import LAYERS
-from ..learned.tile_symbol_reader import Tile, TileReader
+from ..learned.payload.tile_index import LAYERS
+from ..learned.symbols.cdf_index_from_z import from_cells, to_cells
+from ..learned.symbols.entropy_coding import LARGEST, Z_BOUND, SegmentReader
+from ..learned.symbols.tile_symbol_reader import Tile, TileReader
 from ..tiles_and_windows import Z_STRIDE
 from .modes import NEW
 from .position_states import States
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ...models import Model
     from ..learned.decoder import LearnedImage
-    from ..learned.stream import StreamHeader
+    from ..learned.payload.header import StreamHeader
     from ..tiles_and_windows import Grid
     from .stream import ChangeHeader, ChangeIndex
 

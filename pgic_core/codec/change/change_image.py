@@ -10,9 +10,9 @@ import numpy as np
 
 from ...errors import PgiLimitError, PgiUnsupportedError
 from ..learned.decoder import LearnedImage
-from ..learned.exact_layer import ExactLayer
-from ..learned.stream import EXACT_SIDE, StreamHeader
-from ..learned.tile_index import EXACT, LAYERS, Part
+from ..learned.exact.layer import ExactLayer
+from ..learned.payload.header import EXACT_SIDE, StreamHeader
+from ..learned.payload.tile_index import EXACT, LAYERS, Part
 from ..tiles_and_windows import Z_STRIDE, Grid
 from .canvas_reader import CanvasChange, CanvasReader
 from .modes import UNCHANGED
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..base import CodedFacts, CodedImage, Payload
-    from ..learned.exact_layer import ExactBlocks, ExactPiece
-    from ..learned.tile_symbol_reader import TileReader
+    from ..learned.exact.layer import ExactBlocks, ExactPiece
+    from ..learned.symbols.tile_symbol_reader import TileReader
     from ..rectangle import Rectangle
 
 __all__ = ["ChangeImage", "canvas_of", "restored_reader"]
@@ -245,7 +245,7 @@ class CanvasExact:
     changes: tuple[CanvasChange, ...]
 
     def over(self, area: Rectangle, scale: int) -> Iterator[ExactPiece]:
-        """See :meth:`.exact_layer.ExactBlocks.over`."""
+        """See :meth:`.layer.ExactBlocks.over`."""
         for number, moved in enumerate(self.layers):
             if moved.layer.header.exact is None:
                 continue
@@ -274,7 +274,7 @@ class CanvasExact:
                     yield here, mask & visible, read
 
     def kept(self) -> tuple[NDArray[np.bool_] | None, int]:
-        """See :meth:`.exact_layer.ExactBlocks.kept`."""
+        """See :meth:`.layer.ExactBlocks.kept`."""
         rows, columns = self._shape
         size, whole = 0, np.zeros((rows, columns), np.bool_)
         for number, moved in enumerate(self.layers):
@@ -289,7 +289,7 @@ class CanvasExact:
         return whole if whole.any() else None, size
 
     def verify(self) -> None:
-        """See :meth:`.exact_layer.ExactBlocks.verify`."""
+        """See :meth:`.layer.ExactBlocks.verify`."""
         for moved in self.layers:
             moved.layer.verify()
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...models import ROWS
-from ..learned.difference_distributions import ALL_ROWS
+from ..learned.symbols.difference_distributions import ALL_ROWS
 from .modes import CHANGE_MODES
 
 if TYPE_CHECKING:

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..block_cutting import block_pixels, blocks
-from ..learned.cdf_index_from_z import RowMap, from_cells
-from ..learned.entropy_coding import Z_BOUND, CdfTable, encode_segments
-from ..learned.exact_decision import near_depth
-from ..learned.exact_layer import pack_exact
-from ..learned.exact_search import ExactSearch
-from ..learned.fill_under_exact_blocks import Inpainted
-from ..learned.latent_quantisation import SYMBOL_LAYERS, row_thresholds
-from ..learned.quality_to_steps import StepSizes
-from ..learned.stream import EXACT_SIDE
-from ..learned.tile_index import FULL_DEPTH
+from ..learned.exact.decision import near_depth
+from ..learned.exact.filling_under import Inpainted
+from ..learned.exact.layer import pack_exact
+from ..learned.exact.search import ExactSearch
+from ..learned.payload.header import EXACT_SIDE
+from ..learned.payload.tile_index import FULL_DEPTH
+from ..learned.symbols.cdf_index_from_z import RowMap, from_cells
+from ..learned.symbols.entropy_coding import Z_BOUND, CdfTable, encode_segments
+from ..learned.symbols.latent_quantisation import SYMBOL_LAYERS, row_thresholds
+from ..learned.symbols.quality_to_steps import StepSizes
 from ..parallel import map_tiles
 from ..rectangle import hull
 from ..tiles_and_windows import CELL_STRIDE, Y_STRIDE, Z_STRIDE
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..learned.decoder import LearnedImage
-    from ..learned.tile_symbol_reader import TileReader
+    from ..learned.symbols.tile_symbol_reader import TileReader
     from ..rectangle import Rectangle
     from ..tiles_and_windows import Grid
 

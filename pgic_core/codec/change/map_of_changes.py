@@ -12,13 +12,13 @@ import constriction
 import numpy as np
 
 from ...errors import PgiFormatError
-from ..learned.entropy_coding import WordReader
+from ..learned.symbols.entropy_coding import WordReader
 from .modes import NEW
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..learned.stream_cursor import Cursor
+    from ..learned.payload.cursor import Cursor
 
 __all__ = ["ChangeMaps", "packed_maps", "rounded_amounts", "unpacked_maps"]
 

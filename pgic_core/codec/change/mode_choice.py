@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..learned.dead_zone_width import DEAD_ZONE
+from ..learned.symbols.dead_zone_width import DEAD_ZONE
 from ..tiles_and_windows import CELL_STRIDE
 from .modes import CHANGE_MODES, NEW, UNCHANGED
 from .symbol_bits import SymbolBits, cost_table
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..learned.cdf_index_from_z import RowMap
-    from ..learned.entropy_coding import CdfTable
-    from ..learned.quality_to_steps import StepSizes
+    from ..learned.symbols.cdf_index_from_z import RowMap
+    from ..learned.symbols.entropy_coding import CdfTable
+    from ..learned.symbols.quality_to_steps import StepSizes
     from ..rectangle import Rectangle
 
 __all__ = ["ChangePart", "ModeChoice"]

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import PgiUnsupportedError
-from ..learned.cdf_index_from_z import RowMap, from_cells
-from ..learned.entropy_coding import CdfTable, encode_segments
-from ..learned.exact_layer import pack_exact
-from ..learned.latent_quantisation import SYMBOL_LAYERS
-from ..learned.stream import EXACT_SIDE, serialise
-from ..learned.tile_index import FULL_DEPTH
+from ..learned.exact.layer import pack_exact
+from ..learned.payload.header import EXACT_SIDE, serialise
+from ..learned.payload.tile_index import FULL_DEPTH
+from ..learned.symbols.cdf_index_from_z import RowMap, from_cells
+from ..learned.symbols.entropy_coding import CdfTable, encode_segments
+from ..learned.symbols.latent_quantisation import SYMBOL_LAYERS
 from ..tiles_and_windows import Z_STRIDE
 
 if TYPE_CHECKING:
     from ..base import CodedImage
     from ..learned.decoder import LearnedImage
-    from ..learned.tile_symbol_reader import TileReader
+    from ..learned.symbols.tile_symbol_reader import TileReader
 
 __all__ = ["still_of"]
 

@@ -11,9 +11,15 @@ import numpy as np
 
 from ...errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError
 from ...varint import varint
-from ..learned.stream import EXACT_SIDE, LARGEST_EXACT_TILE, LONGEST_FILTER, longest_index, read_exact_map
-from ..learned.stream_cursor import Cursor, inflated
-from ..learned.tile_index import EXACT, LAYERS, Part, PartsReader, packed_index
+from ..learned.payload.cursor import Cursor, inflated
+from ..learned.payload.header import (
+    EXACT_SIDE,
+    LARGEST_EXACT_TILE,
+    LONGEST_FILTER,
+    longest_index,
+    read_exact_map,
+)
+from ..learned.payload.tile_index import EXACT, LAYERS, Part, PartsReader, packed_index
 from ..tiles_and_windows import Z_STRIDE, Grid
 from .map_of_changes import ChangeMaps, packed_maps, unpacked_maps
 from .modes import NEW, OLDEST

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..learned.cdf_index_from_z import from_cells, to_cells
-from ..learned.difference_distributions import ALL_ROWS
-from ..learned.latent_quantisation import SYMBOL_LAYERS
+from ..learned.symbols.cdf_index_from_z import from_cells, to_cells
+from ..learned.symbols.difference_distributions import ALL_ROWS
+from ..learned.symbols.latent_quantisation import SYMBOL_LAYERS
 from .distribution_by_mode import index_table
 from .symbol_rows import active_symbols
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..learned.cdf_index_from_z import RowMap
-    from ..learned.entropy_coding import CdfTable
+    from ..learned.symbols.cdf_index_from_z import RowMap
+    from ..learned.symbols.entropy_coding import CdfTable
 
 __all__ = ["SymbolBits", "cost_table"]
 

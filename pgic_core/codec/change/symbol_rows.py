@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...models import ROWS
-from ..learned.cdf_index_from_z import SymbolRows
-from ..learned.difference_distributions import ALL_ROWS
+from ..learned.symbols.cdf_index_from_z import SymbolRows
+from ..learned.symbols.difference_distributions import ALL_ROWS
 from .distribution_by_mode import SUMS, index_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..learned.cdf_index_from_z import RowMap
+    from ..learned.symbols.cdf_index_from_z import RowMap
 
 __all__ = ["active_symbols", "change_rows"]
 

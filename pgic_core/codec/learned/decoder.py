@@ -17,16 +17,16 @@ from ..block_cutting import block_pixels, blocks
 from ..rectangle import Rectangle
 from ..sample_format import Channels, SampleFormat
 from ..tiles_and_windows import Y_STRIDE
-from .adaptive_regions import KeyRegions
-from .block_drawing import draw_block, touched_by, without_tint
-from .entropy_coding import CdfTable
-from .exact_layer import ExactLayer, lay_over
-from .post_filter import Filter
-from .quality_to_steps import StepSizes
-from .render_planning import Look, Planner, margin
-from .stream import StreamHeader, parse
+from .exact.layer import ExactLayer, lay_over
+from .payload.header import StreamHeader, parse
+from .rendering.adaptive_regions import KeyRegions
+from .rendering.block_drawing import draw_block, touched_by, without_tint
+from .rendering.post_filter import Filter
+from .rendering.render_planning import Look, Planner, margin
 from .symbol_prefetch import gathered
-from .tile_symbol_reader import TileReader
+from .symbols.entropy_coding import CdfTable
+from .symbols.quality_to_steps import StepSizes
+from .symbols.tile_symbol_reader import TileReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...options import Level, Window
-    from .exact_layer import ExactBlocks
+    from .exact.layer import ExactBlocks
 
 __all__ = ["DecodedBlock", "LearnedImage", "render"]
 

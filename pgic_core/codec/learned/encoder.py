@@ -14,31 +14,31 @@ from ..block_cutting import bands, block_pixels, blocks, columns
 from ..parallel import map_tiles, run_alongside
 from ..rectangle import Rectangle, hull, pixels_in
 from ..tiles_and_windows import CELL_STRIDE, Y_STRIDE, Z_STRIDE, Grid
-from .block_plan import RenderPlan
-from .cdf_index_from_z import from_cells
-from .entropy_coding import Z_BOUND, CdfTable, encode_segments
-from .exact_decision import near_depth, near_error
-from .exact_layer import pack_exact
-from .exact_search import ExactSearch
-from .fill_under_exact_blocks import Inpainted
-from .latent_quantisation import SYMBOL_LAYERS, QuantState, fill_thresholds, row_thresholds
+from .exact.decision import near_depth, near_error
+from .exact.filling_under import Inpainted
+from .exact.layer import pack_exact
+from .exact.lost_details import LostDetails, touched_tiles
+from .exact.search import ExactSearch
 from .latent_refinement import REFINED_PIXELS, refine
 from .latent_row_buffer import LatentRows
-from .lost_details import LostDetails, touched_tiles
-from .pixel_rendering import pixels_of
-from .post_filter import REACH
-from .post_filter_fit import FilterFit, samples
+from .payload.header import EXACT_SIDE, StreamHeader, serialise
+from .payload.tile_index import FULL_DEPTH
 from .rate_control import RateTarget, psnr, search
+from .rendering.block_plan import RenderPlan
+from .rendering.pixel_rendering import pixels_of
+from .rendering.post_filter import REACH
+from .rendering.post_filter_fit import FilterFit, samples
 from .small_rendering import SmallRendering
-from .stream import EXACT_SIDE, StreamHeader, serialise
-from .tile_index import FULL_DEPTH
+from .symbols.cdf_index_from_z import from_cells
+from .symbols.entropy_coding import Z_BOUND, CdfTable, encode_segments
+from .symbols.latent_quantisation import SYMBOL_LAYERS, QuantState, fill_thresholds, row_thresholds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...models import Model
     from ...options import Progress
-    from .cdf_index_from_z import SymbolRows
+    from .symbols.cdf_index_from_z import SymbolRows
 
 __all__ = ["RateTarget", "encode_learned"]
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..rectangle import Rectangle
-    from .entropy_coding import CdfTable
-    from .latent_quantisation import QuantState
+    from .symbols.entropy_coding import CdfTable
+    from .symbols.latent_quantisation import QuantState
 
 __all__ = ["REFINED_PIXELS", "refine"]
 

@@ -14,16 +14,16 @@ import numpy as np
 from ...options import FAST
 from ..rectangle import Rectangle
 from ..tiles_and_windows import Y_STRIDE
-from .block_plan import RenderPlan
-from .pixel_rendering import pixels_of
+from .rendering.block_plan import RenderPlan
+from .rendering.pixel_rendering import pixels_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...models import Model
     from ..tiles_and_windows import Grid
-    from .fill_under_exact_blocks import Inpainted
-    from .quality_to_steps import StepSizes
+    from .exact.filling_under import Inpainted
+    from .symbols.quality_to_steps import StepSizes
 
 __all__ = ["SmallRendering"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..parallel import prefetch, run_alongside
-from .latent_reconstruction import context_of, latent_of, state_of
-from .preview_decoding import preview_pixels_of
+from .rendering.latent_reconstruction import context_of, latent_of, state_of
+from .rendering.preview_decoding import preview_pixels_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .block_plan import BlockPlan
-    from .quality_to_steps import StepSizes
-    from .tile_symbol_reader import TileReader
+    from .rendering.block_plan import BlockPlan
+    from .symbols.quality_to_steps import StepSizes
+    from .symbols.tile_symbol_reader import TileReader
 
 __all__ = ["GatheredBlock", "gathered"]
 

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from ...options import DecodeOptions
     from ..rectangle import Rectangle
-    from .adaptive_regions import KeyRegions
-    from .block_plan import BlockPlan, RenderPlan
     from .decoder import LearnedImage
-    from .tile_symbol_reader import TileReader
+    from .rendering.adaptive_regions import KeyRegions
+    from .rendering.block_plan import BlockPlan, RenderPlan
+    from .symbols.tile_symbol_reader import TileReader
 
 __all__ = ["LATENT", "BlockSymbols", "Drawing", "ExactPart", "PictureSymbols", "read_symbols"]
 

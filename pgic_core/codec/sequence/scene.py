@@ -15,9 +15,9 @@ from ..change.modes import NEW, UNCHANGED
 from ..change.opening import open_change
 from ..change.warped_image import WarpedImage
 from ..homography import Homography
-from ..learned.hard_blocks import promised_error
-from ..learned.stream import EXACT_SIDE
-from ..learned.tile_index import LAYERS
+from ..learned.exact.hard_blocks import promised_error
+from ..learned.payload.header import EXACT_SIDE
+from ..learned.payload.tile_index import LAYERS
 from ..tiles_and_windows import Z_STRIDE
 from .alignment import align
 from .canvas import SourceCanvas

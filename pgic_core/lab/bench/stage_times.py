@@ -106,8 +106,9 @@ def stage_times(work: Callable[[], T], repeats: int = 1) -> tuple[dict[str, floa
 
 def stage_functions() -> dict[Callable[..., Any], str]:
     """Every function to watch, and its stage."""
-    from ...codec.learned import cdf_index_from_z, entropy_coding, stream, tile_index
-    from ...codec.learned.hyper_prediction import HyperPrediction
+    from ...codec.learned.payload import header, tile_index
+    from ...codec.learned.symbols import cdf_index_from_z, entropy_coding
+    from ...codec.learned.symbols.hyper_prediction import HyperPrediction
     from ...container import PgiReader, writer
     from ...models import Network
 
@@ -124,8 +125,8 @@ def stage_functions() -> dict[Callable[..., Any], str]:
             cdf_index_from_z.from_cells,
         ),
         CONTAINER: (
-            stream.serialise,
-            stream.parse,
+            header.serialise,
+            header.parse,
             tile_index.StreamIndex.read_tile,
             writer.build_file,
             PgiReader.__init__,

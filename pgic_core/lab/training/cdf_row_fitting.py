@@ -16,9 +16,10 @@ from unittest.mock import patch
 import numpy as np
 import torch
 
-from ...codec.learned import decoder, tile_symbol_reader
+from ...codec.learned import decoder
 from ...codec.learned.encoder import encode_learned
-from ...codec.learned.entropy_coding import SegmentReader
+from ...codec.learned.symbols import tile_symbol_reader
+from ...codec.learned.symbols.entropy_coding import SegmentReader
 from ...limits import Limits
 from ...models import PRECISION, ROWS, Model
 from ...models.entropy_coder_tables import gaussian_frequencies, pack_frequencies, whole_frequencies

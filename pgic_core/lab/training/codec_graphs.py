@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import TensorProto
 
-from ...codec.learned.entropy_coding import LARGEST
+from ...codec.learned.symbols.entropy_coding import LARGEST
 from .coding_order import BASE_STEPS, detail_position
 from .onnx_writer import GraphWriter, array
 

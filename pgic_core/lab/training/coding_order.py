@@ -28,7 +28,8 @@ def detail_position(step: int, group: int) -> int:
 def neighbours(z: Tensor) -> Tensor:
     """What z is predicted from: its neighbours to the left, above, to the upper left and upper right.
 
-    As in :mod:`pgic_core.codec.learned.hyper_prediction`, those inside stand for those beyond the edge.
+    As in :mod:`pgic_core.codec.learned.symbols.hyper_prediction`, those inside stand for those beyond
+    the edge.
 
     Args:
         z: ``(B, h, w, Z)``.

@@ -1,4 +1,4 @@
-"""The post-filter as an ONNX graph, which is stored beside :mod:`pgic_core.codec.learned.post_filter`.
+"""The post-filter as an ONNX graph, stored beside :mod:`pgic_core.codec.learned.rendering.post_filter`.
 
 Nothing of it is trained: its weights are inputs, which come from the file. ``python -m
 pgic_core.lab.training.post_filter_graph`` writes it anew.
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import TensorProto
 
-from ...codec.learned.post_filter import ACTIVITY_STEP, ACTIVITY_STEPS, BLOCK, PATH
+from ...codec.learned.rendering.post_filter import ACTIVITY_STEP, ACTIVITY_STEPS, BLOCK, PATH
 from .onnx_writer import GraphWriter
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ...codec.learned.dead_zone_width import DEAD_ZONE
+from ...codec.learned.symbols.dead_zone_width import DEAD_ZONE
 from ...models.entropy_coder_tables import ROWS_PER_OCTAVE, row_of_log2_scale
 
 __all__ = [
@@ -50,7 +50,7 @@ def symbols_of(x: Tensor, zone: Tensor | None) -> Tensor:
 def dead_zone(log_scale: Tensor) -> Tensor:
     """Below how many steps the encoder drops a residual.
 
-    See :mod:`pgic_core.codec.learned.latent_quantisation`.
+    See :mod:`pgic_core.codec.learned.symbols.latent_quantisation`.
     """
     k = math.sqrt(0.5) * torch.exp2(-log_scale)
     zero = torch.erf(0.5 * k)

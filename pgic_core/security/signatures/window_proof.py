@@ -9,8 +9,14 @@ import cbor2
 
 from ...codec.payload_parts import Layer
 from ...codec.rectangle import Rectangle
-from ...container import ImageFields
-from ...errors import PgiAuthenticationError, PgiFormatError, PgiKeyError, PgiOptionError
+from ...container import Compression, ImageFields
+from ...errors import (
+    PgiAuthenticationError,
+    PgiFormatError,
+    PgiKeyError,
+    PgiOptionError,
+    PgiUnsupportedError,
+)
 from ...limits import DEFAULT_LIMITS, Limits
 from ..cipher_suites import same
 from ..envelope_opening import records_of
@@ -89,7 +95,10 @@ def make_proof(reader: PgiReader, window: Window, found: tuple[SignatureInfo, ..
         PgiAuthenticationError: no signature holds.
         PgiKeyError: the file's keys do not open these tiles.
         PgiOptionError: the window touches no tile.
+        PgiUnsupportedError: it is a change frame.
     """
+    if reader.fields.compression_type == Compression.CHANGE:
+        raise PgiUnsupportedError("A change frame holds no window of its own to prove; a key frame does.")
     number = max((index for index, each in enumerate(found) if each.state == HOLDS), default=None)
     if number is None:
         raise PgiAuthenticationError("No signature of the file holds, so nothing can be proven.")

@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 
 from pgic_core.codec.average_downscaling import reduced_side
-from pgic_core.codec.learned.adaptive_regions import MOST_WEIGHT
-from pgic_core.codec.learned.latent_reconstruction import LATENT_BOUND
-from pgic_core.codec.learned.post_filter import BLOCK, REACH
-from pgic_core.codec.learned.quality_to_steps import StepSizes
+from pgic_core.codec.learned.rendering.adaptive_regions import MOST_WEIGHT
+from pgic_core.codec.learned.rendering.latent_reconstruction import LATENT_BOUND
+from pgic_core.codec.learned.rendering.post_filter import BLOCK, REACH
+from pgic_core.codec.learned.symbols.quality_to_steps import StepSizes
 from pgic_core.codec.tiles_and_windows import CELL_STRIDE, Y_STRIDE
 
 from .networks import DeviceNetworks
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from pgic_core.codec.learned.block_plan import BlockPlan, RenderPlan
+    from pgic_core.codec.learned.rendering.block_plan import BlockPlan, RenderPlan
     from pgic_core.codec.rectangle import Rectangle
 
     from .symbol_tensors import BlockTensors, PgiSymbols

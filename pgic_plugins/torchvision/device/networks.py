@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from pgic_core.codec.learned.post_filter import PATH
+from pgic_core.codec.learned.rendering.post_filter import PATH
 from pgic_core.errors import PgiModelError
 from pgic_core.models import Network, find_model
 

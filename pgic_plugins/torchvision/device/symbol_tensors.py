@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pgic_core.api import PgiFile
-    from pgic_core.codec.learned.block_plan import BlockPlan, RenderPlan
+    from pgic_core.codec.learned.rendering.block_plan import BlockPlan, RenderPlan
     from pgic_core.codec.learned.symbols_for_engines import BlockSymbols, ExactPart, PictureSymbols
     from pgic_core.codec.rectangle import Rectangle
     from pgic_core.container.byte_source import SourceLike

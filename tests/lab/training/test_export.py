@@ -13,8 +13,8 @@ import pytest
 import torch
 from skimage import data
 
-from pgic_core.codec.learned.hyper_prediction import HyperPrediction
-from pgic_core.codec.learned.post_filter import PATH
+from pgic_core.codec.learned.rendering.post_filter import PATH
+from pgic_core.codec.learned.symbols.hyper_prediction import HyperPrediction
 from pgic_core.lab.training.codec_graphs import GRAPHS, large_preview_graph, preview_graph, symbol_channels
 from pgic_core.lab.training.coding_order import neighbours
 from pgic_core.lab.training.export import tables_of
