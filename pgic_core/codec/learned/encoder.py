@@ -226,18 +226,18 @@ class Encoder:
             mean = None if self._small is None else self._small.mean
             found = fit.best(self._cdfs, self._model.error_weight(quality), pixels, mean)
             post_filter = found.pack(self._cdfs) if found else b""
-        roi = self._roi
-        if self._details is not None:
-            taken = sum(map(len, chain.from_iterable(packed.values())))
-            finer = self._details.finer(state.steps, taken)
-            if finer is not None:
-                roi = finer
-                packed |= self._in_finer_steps(state, latent, finer)
         header = StreamHeader(
-            self._model.digest, quality, self.grid, roi, post_filter, self._exact, self._neutral
+            self._model.digest, quality, self.grid, self._roi, post_filter, self._exact, self._neutral
         )
+        exact = self._exact_parts(header)
+        if self._details is not None:
+            taken = chain(chain.from_iterable(packed.values()), (part for _, part in exact))
+            finer = self._details.finer(state.steps, sum(map(len, taken)))
+            if finer is not None:
+                header = dataclasses.replace(header, roi_map=finer)
+                packed |= self._in_finer_steps(state, latent, finer)
         tiles = [packed[index] for index in range(self.grid.count)]
-        return serialise(header, list(zip(*tiles, strict=True)), self._exact_parts(header))
+        return serialise(header, list(zip(*tiles, strict=True)), exact)
 
     def _exact_parts(self, header: StreamHeader) -> list[tuple[int, bytes]]:
         """Depths and parts of the exact layer; nearly exact is enough where nobody asked for more."""

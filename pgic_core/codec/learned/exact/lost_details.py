@@ -44,6 +44,8 @@ _ERROR_OF_STEP = 0.043
 error. It holds for qualities 25 to 60, within 0.3 to 0.6 dB for a cell (260 photos)."""
 _GOOD_ERROR = 6.5
 """A squared error of 40 dB, which nobody sees."""
+_SURE = 0.7
+"""dB by which a cell is to be better than that: how much finer steps gain is not known exactly."""
 _LEAST_ERROR = 0.3
 _EVERY_ROW, _EVERY_COLUMN = 2, 4
 """Cells that tell the usual error of a picture."""
@@ -184,10 +186,10 @@ class LostDetails:
             part = found[at : at + _TOGETHER]
             for cell, error in zip(part, self._decoded_errors(steps, part).tolist(), strict=True):
                 excess = error - cell.peer - usual
-                if excess > _FAR:
-                    wanted = min(excess - _NEAR, error - self._good)
+                if excess > _FAR and error > self._good:
+                    wanted = min(excess - _NEAR, error - self._good + _SURE)
                     steps_finer = math.ceil(ROWS_PER_OCTAVE / _OCTAVE * wanted)
-                    roi[cell.row, cell.column] = min(max(steps_finer, 0), _MOST_STEPS)
+                    roi[cell.row, cell.column] = min(steps_finer, _MOST_STEPS)
         return roi if roi.any() else None
 
     def _in_db(self, errors: NDArray[np.float32]) -> NDArray[np.float32]:
