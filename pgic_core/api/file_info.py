@@ -72,6 +72,7 @@ class SequenceInfo:
         duration_ms: for how long all of them are shown, in milliseconds; None if that is not known of one.
         key_distance: the most change frames between any frame and its key frame.
         unfinished_bytes: of a frame that was not finished, behind the last.
+        signatures: what those of the last frame state, which also sign all frames before; none is verified.
     """
 
     frames: int
@@ -79,10 +80,12 @@ class SequenceInfo:
     duration_ms: int | None
     key_distance: int
     unfinished_bytes: int
+    signatures: tuple[StatedSignature, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """The same as JSON holds it."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        plain: dict[str, object] = {name: getattr(self, name) for name in self.__slots__}
+        return plain | {"signatures": [signature.to_dict() for signature in self.signatures]}
 
 
 @dataclass(frozen=True, slots=True)

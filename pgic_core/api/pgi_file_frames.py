@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,8 @@ import numpy as np
 
 from ..codec.cells_to_rectangles import rectangles
 from ..container import IMAGE_FIELDS_SIZE
-from ..errors import PgiOptionError, PgiUnsupportedError
+from ..errors import PgiError, PgiOptionError, PgiUnsupportedError
+from ..security.signatures.stated_signatures import stated_signatures
 from .file_info import SequenceInfo
 from .pgi_file_fields import StoredFields
 from .pgi_file_pixels import StoredPicture
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..container import PgiReader
+    from ..security.signatures.stated_signatures import StatedSignature
     from .frame_access import FrameAccess
 
 __all__ = ["CHANGE_BLOCK", "FrameChanges", "FramedFile"]
@@ -182,7 +185,12 @@ class FramedFile(StoredPicture):
             keys += record.is_key
             total += record.duration
             known &= record.duration > 0
-        return SequenceInfo(frames, keys, total if known else None, self.key_distance, self.unfinished_bytes)
+        stated: tuple[StatedSignature, ...] = ()
+        with contextlib.suppress(PgiError):  # whoever opens the last frame says what is wrong with it
+            stated = stated_signatures(self._frames.sequence.open_frame(record, quiet=True))
+        return SequenceInfo(
+            frames, keys, total if known else None, self.key_distance, self.unfinished_bytes, stated
+        )
 
     def changes(self, number: int) -> FrameChanges:
         """What a frame changes, without decoding pixels.

@@ -153,6 +153,8 @@ def _of_picture(facts: FileInfo) -> Iterator[tuple[str, str]]:
     yield "picture", ", ".join(filter(None, picture))
     if facts.sequence is not None:
         yield "sequence", _sequence(facts.sequence)
+        for signature in facts.sequence.signatures:
+            yield "last frame", f"signed by {_stated(signature)}; it signs all frames before"
         yield "frame 0", "the rest is said of it"
     if facts.orientation != 1:
         yield "orientation", f"{facts.orientation} (EXIF, not applied)"

@@ -309,6 +309,13 @@ def test_the_commands(path: Path, camera: Person, tmp_path: Path) -> None:
     pgic("keygen", "--kind", "ed25519", tmp_path / "me")
     pgic("encrypt", path, "-o", sealed, "--to", f"{key}.pub")
     pgic("sign", sealed, "--frame", -1, "--key", tmp_path / "me.pem", "--unlock", f"{key}.key")
+    told = pgic("info", sealed)
+    assert "last frame" in told
+    assert "signed by key" in told
+    assert "not verified; it signs all frames before" in told
+    facts = pgic_core.inspect(sealed).sequence
+    assert facts is not None
+    assert [each.algorithm for each in facts.signatures] == ["ed25519"]
     said = pgic("verify", sealed, "--key", f"{key}.key", "--trust", tmp_path / "me.pem.pub")
     assert "1 signature on 4 frames by a trusted key" in said
     assert "proven: frames 0 to 3 are as the signer of frame 3 found them, in this order" in said

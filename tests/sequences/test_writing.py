@@ -102,6 +102,7 @@ def test_what_a_sequence_says_of_itself(site: Path) -> None:
         "duration_ms": 510,
         "key_distance": 64,
         "unfinished_bytes": 0,
+        "signatures": [],
     }
     assert facts.file_bytes == site.stat().st_size
     assert facts.format_version == (1, 2)
