@@ -6,14 +6,16 @@ Run with ``python -m tests.security.make_vectors`` when FORMAT.md changes what s
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
+import tempfile
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa
 
-from pgic_core import Passphrase, SecretKey, SigningKey
+from pgic_core import Passphrase, SecretKey, SequenceWriter, SigningKey, open_file, sign
 from pgic_core.container import BlockType, ImageFields, Location, Metadata, PgiReader, build_file
 from pgic_core.container.sequence_appending import SequenceAppender, begin_sequence
 from pgic_core.container.sequence_reader import NO_CHAIN
@@ -27,6 +29,8 @@ from pgic_core.security.signatures.signature_making import signed
 from pgic_core.security.signatures.signed_statement import FramePlace
 from pgic_core.security.sm2 import sign_sm2, sm2_spki
 from pgic_core.security.tier_keys import Binding, Tier, TierKey
+
+from ..sequences.scenes import frame
 
 PATH = Path(__file__).with_name("vectors.json")
 WORDS = "巡检 correct horse"
@@ -143,11 +147,28 @@ def signed_sequence() -> dict[str, str]:
     }
 
 
+def sealed_changes() -> dict[str, object]:
+    """A key frame and changes of it, encrypted; the last is signed."""
+    key = SecretKey("x25519", SECRETS["x25519"])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "site.pgi"
+        with SequenceWriter(path, effort=1, quality=30, recipients=[key.public], sync=False) as writer:
+            keys = [writer.append(frame(number)[64:128, :128], duration=40).key for number in range(3)]
+        assert keys == [True, False, False]
+        sign(path, signers()[0], frames=-1, keys=key)
+        data = path.read_bytes()
+    with open_file(data, keys=key) as file:
+        frames = [each.reader for each in file.frames()]
+        plain = [hashlib.sha256(each.read_payload(0, each.payload_length)).hexdigest() for each in frames]
+    return {"file": base64.b64encode(data).decode(), "plain": plain}
+
+
 if __name__ == "__main__":
     made = {
         "derivations": derivations(),
         "files": files(),
         "signed": signed_files(),
         "sequence": signed_sequence(),
+        "changes": sealed_changes(),
     }
     PATH.write_text(json.dumps(made, indent=1) + "\n")

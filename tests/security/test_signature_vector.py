@@ -145,3 +145,17 @@ def test_another_reader_notices_frames_that_moved() -> None:
             writer.append(order[1], duration=41)
         with pytest.raises(AssertionError):
             check_sequence(made.getvalue(), NOT_METADATA)
+
+
+def test_encrypted_changes_of_long_ago_are_read() -> None:
+    vector = json.loads(make_vectors.PATH.read_text())["changes"]
+    data, key = base64.b64decode(vector["file"]), SecretKey("x25519", make_vectors.SECRETS["x25519"])
+    theirs = [EncryptedFile(each, "x25519", key._data).payload() for _, each, _ in frames(data)]
+    assert [hashlib.sha256(each).hexdigest() for each in theirs] == vector["plain"]
+    with open_file(data, keys=key) as file:
+        assert [file.is_key_frame(number) for number in range(3)] == [True, False, False]
+        (found,) = file.verify()
+        assert found.frame is not None
+        assert (found.state, found.frame.number, found.frame.duration) == ("holds", 2, 40)
+        assert file.frame(2).decode().shape == (64, 128, 3)
+        assert file.changes(2).share > 0
