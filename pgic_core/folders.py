@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import PgiInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-__all__ = ["file_inside", "files_below", "sync_folder"]
+__all__ = ["file_inside", "files_below", "natural", "sync_folder"]
 
 
 def files_below(
@@ -22,6 +23,7 @@ def files_below(
     hidden: bool = False,
     follow_links: bool = False,
     left_out: Callable[[str], None] | None = None,
+    order: Callable[[str], Any] | None = None,
 ) -> Iterator[str]:
     """Paths of the files in a folder and then of those in the folders below it, sorted by name.
 
@@ -36,6 +38,7 @@ def files_below(
             links in a circle end.
         left_out: is told the path of each thing with a wanted suffix that is no file, and of each folder that
             cannot be read.
+        order: what names are sorted by, such as :func:`natural`; None for the names themselves.
     """
     tell = left_out or (lambda path: None)
     seen: set[tuple[int, int]] = set()
@@ -44,7 +47,7 @@ def files_below(
         here = waiting.pop()
         try:
             status = os.stat(here)
-            names = sorted(os.listdir(here))
+            names = sorted(os.listdir(here), key=order)
         except OSError:
             tell(here)
             continue
@@ -64,6 +67,12 @@ def files_below(
                 else:
                     tell(path)
         waiting += reversed(folders)
+
+
+def natural(name: str) -> tuple[list[tuple[bool, int, str]], str]:
+    """A key that sorts names with their digits as numbers: ``2.jpg`` comes before ``10.jpg``."""
+    parts = re.findall("[0-9]+|[^0-9]+", name)
+    return [(True, 0, part) if not part.isdecimal() else (False, int(part), "") for part in parts], name
 
 
 def file_inside(folder: str | os.PathLike[str], name: str) -> Path:

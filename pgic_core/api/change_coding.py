@@ -63,11 +63,6 @@ class FrameCoder:
         self._openers: Openers = None
         self._warned = False
 
-    @property
-    def quality(self) -> int | None:
-        """That of the last frame; None if it has none."""
-        return None if self._scene is None else self._scene.canvas.header.quality
-
     def start(self, frame: CodedImage, threads: int, openers: Openers) -> None:
         """Go on from the last frame of a file.
 

@@ -6,6 +6,8 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..container.sequence_reader import SequenceReader
 from ..errors import PgiOptionError
 from ..security.reader_unlocking import unlock
@@ -51,6 +53,8 @@ class FrameAccess:
             PgiOptionError: there is no such frame.
             PgiError: as :meth:`SequenceReader.record`.
         """
+        if not isinstance(number, (int, np.integer)):
+            raise PgiOptionError(f"The number of a frame is an integer, not {number!r}.")
         if number >= 0:
             return self.sequence.record(number)
         if number + len(self.sequence) < 0:

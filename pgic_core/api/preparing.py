@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -172,7 +173,7 @@ def prepare(
         PgiWarning: the image has more than a file holds, or is small for a watermark.
 
     Raises:
-        PgiOptionError: what is given is out of range.
+        PgiOptionError: what is given is out of range, or no picture.
         PgiInputError: the Pillow image cannot be read to its end.
         PgiLimitError: the picture is larger than the limits allow.
     """
@@ -207,6 +208,10 @@ def _read(
     image: ImageLike, profiles: Profiles, description: Description, limits: Limits, of_many: bool
 ) -> tuple[Picture, Extras]:
     """The picture, and the profiles that the file gets."""
+    if not isinstance(image, np.ndarray) and not hasattr(image, "getbands"):
+        opened = "; open it with PIL.Image.open first" if isinstance(image, (str, bytes, os.PathLike)) else ""
+        kind = type(image).__name__
+        raise PgiOptionError(f"A picture is a numpy array or a Pillow image, not {kind}{opened}.")
     changed = changed_since_opening(image)
     losses: list[str] = []
     side = None

@@ -12,19 +12,19 @@ from typing import IO, TYPE_CHECKING, NamedTuple, cast
 from ..audit import audited
 from ..audit.logged_facts import facts_of_coded, path_of
 from ..closing_on_exit import Closing
-from ..container import BlockType, Compression, PgiReader, atomic_write
+from ..container import Compression, PgiReader, atomic_write
 from ..container.sequence_appending import SequenceAppender, begin_sequence
 from ..container.sequence_reader import NO_CHAIN
 from ..errors import PgiInputError, PgiOptionError, PgiUnsupportedError
 from ..limits import Limits
 from ..options import DEFAULT_KEY_DISTANCE, thread_count
-from ..photos.conversion_losses import report
 from ..photos.source_image import name_of
 from .change_coding import FrameCoder
 from .coded_image_opening import open_coded
 from .encode_request import EncodeOptions, EncodeRequest
 from .frame_access import FrameAccess
 from .frame_openers import openers_in
+from .last_frame import NOTHING_YET, FrameGuards, rate_of_last
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -56,23 +56,6 @@ class WrittenFrame(NamedTuple):
     key: bool
 
 
-class _Secured(NamedTuple):
-    """Whether a frame is encrypted, and signed."""
-
-    encrypted: bool
-    signed: bool
-
-    @classmethod
-    def of(cls, reader: PgiReader) -> Self:
-        """Of a frame that is there."""
-        if reader.header.find(BlockType.SECURITY) is None:
-            return cls(False, False)
-        # Not imported for plain frames.
-        from ..security.signatures.signature_making import is_signed
-
-        return cls(reader.header.image.encrypted, is_signed(reader))
-
-
 class SequenceWriter(Closing):
     """Appends pictures to a sequence, each of which is in the file once :meth:`append` returns.
 
@@ -90,7 +73,7 @@ class SequenceWriter(Closing):
             the frame is for somebody who cannot open the last one.
         sync: have the disk store each frame before :meth:`append` returns.
         options: of :func:`pgic_core.encode`, for every frame. Where nothing is said of size and loss, what is
-            appended to a file has the quality of its last frame.
+            appended to a file has the quality of its last frame, or is lossless if that is.
 
     Raises:
         PgiOptionError: an option is out of range.
@@ -118,11 +101,10 @@ class SequenceWriter(Closing):
         self._sync = sync
         self._appender: SequenceAppender | None = None
         self._coder = FrameCoder(self._limits)
-        self._secured = _Secured(False, False)
+        self._guards = NOTHING_YET
+        self._closed = False
         if append and _is_there(target):
             self._go_on(keys)
-            if not any(options.get(name) for name in _RATES):
-                self._options["quality"] = self._coder.quality
 
     @classmethod
     def open(
@@ -163,9 +145,11 @@ class SequenceWriter(Closing):
 
         Raises:
             PgiError: as :func:`pgic_core.encode`; PgiOptionError also where the picture does not go with the
-                sequence, or the frame before is encrypted and there are no recipients; PgiInputError where
-                the file cannot be written. The sequence stays as it was.
+                sequence, the writer is closed, or the frame before is encrypted and there are no recipients;
+                PgiInputError where the file cannot be written. The sequence stays as it was.
         """
+        if self._closed:
+            raise PgiOptionError("The sequence is closed.")
         if duration is not None and not math.isfinite(duration):
             raise PgiOptionError(f"A duration must be a number of milliseconds, not {duration}.")
         shown = 0 if duration is None else round(duration)
@@ -173,8 +157,8 @@ class SequenceWriter(Closing):
         if any(options.get(name) for name in _RATES):  # which contradict each other
             before = {name: value for name, value in before.items() if name not in _RATES}  # type: ignore[assignment]
         request = EncodeRequest.of(image, cast("EncodeOptions", {**before, **options}), of_many=of_many)
-        secured = _Secured(request.recipients is not None, request.sign is not None)
-        self._check_secured(image, secured)
+        guards = FrameGuards.asked(request)
+        self._guards.check_next(guards, self.n_frames, name_of(image))
         with audited("encode", file=path_of(image)) as event:
             if request.sign is not None:
                 request = replace(request, place=self._place(shown))
@@ -184,22 +168,13 @@ class SequenceWriter(Closing):
             coded = self._coder.code(prepared, request, self._most_depth())
             try:
                 record = self._put(coded, shown)
-                self._secured = secured
+                self._guards = guards
                 self._coder.stored(prepared, request, coded)
             except BaseException:
                 self._coder.forget()  # whatever is in the file now, the next frame does not refer to it
                 raise
             event.facts |= facts_of_coded(coded.data)
         return WrittenFrame(record.number, record.length, record.is_key)
-
-    def _check_secured(self, image: ImageLike, next_frame: _Secured) -> None:
-        """Refuse a plain frame behind an encrypted one, and warn of an unsigned one behind a signed one."""
-        if self._secured.encrypted and not next_frame.encrypted:
-            raise PgiOptionError(
-                "The frame before is encrypted, and everybody could read this one: name recipients (--to)."
-            )
-        if self._secured.signed and not next_frame.signed:
-            report(name_of(image), ["is not signed, as the frame before it is"])
 
     def _place(self, duration: int) -> FramePlace:
         """Where the next frame stands, which its signature states."""
@@ -260,7 +235,9 @@ class SequenceWriter(Closing):
         assert self._appender is not None
         frames = FrameAccess(self._appender.sequence.reader, self._limits, keys)
         frame, reference = frames.open(frames.sequence.last)
-        self._secured = _Secured.of(frame)
+        self._guards = FrameGuards.of(frame)
+        if not any(self._options.get(name) for name in _RATES):
+            self._options = {**self._options, **rate_of_last(frames, self._limits)}
         try:
             last = open_coded(frame, self._limits, reference)
         except PgiUnsupportedError:  # encrypted, or by a codec or model that is not here
@@ -269,6 +246,7 @@ class SequenceWriter(Closing):
 
     def close(self) -> None:
         """Let go of the file; a file object that was handed in stays open."""
+        self._closed = True
         if self._appender is not None:
             self._appender.close()
 

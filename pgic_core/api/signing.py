@@ -11,6 +11,7 @@ from ..audit.logged_facts import path_of
 from ..container import PgiReader
 from ..errors import PgiAuthenticationError, PgiInputError, PgiOptionError
 from ..limits import Limits
+from ..security.reader_unlocking import has_signatures
 from .edit_rules import Signatures
 from .file_editing import edit_file
 from .frame_choice import chosen_frames
@@ -45,7 +46,7 @@ def sign(
     keys: KeysLike | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
-) -> None:
+) -> bool:
     """Sign a file in place; its picture and metadata are copied byte for byte.
 
     A file that is signed gets one more signature, which names those before it. The signature of a frame of a
@@ -57,11 +58,14 @@ def sign(
         original: the camera's file, whose SHA-256 is signed too; of one picture or frame.
         frames: those of a sequence that are signed: a number, which counts from the end if it is negative,
             or a slice; None for all. The signature of the last frame covers all others too.
-        renew: supersede signatures of frames of a sequence that no longer hold. All signed frames behind the
-            first of ``frames`` must be among these.
+        renew: supersede signatures that no longer hold, and leave alone what is not signed or holds. All
+            signed frames of a sequence behind the first that changes must be among ``frames``.
         keys: for an encrypted file, as of :class:`.PgiFile`; they must open it in full.
         limits: what the file may ask for.
         progress: called with the share of the frames that are done, 0 to 1.
+
+    Returns:
+        Whether anything was signed; with ``renew`` there may be nothing to sign.
 
     Raises:
         PgiOptionError: there are no such frames, or signatures of frames behind them would break.
@@ -77,7 +81,9 @@ def sign(
     digest = b"" if original is None else _digest_of(original)
     done: list[int] = []
 
-    def change(frame: FrameToEdit) -> Iterator[bytes | memoryview]:
+    def change(frame: FrameToEdit) -> Iterator[bytes | memoryview] | None:
+        if renew and not _is_stale(frame):
+            return None
         if done and original is not None:
             raise PgiOptionError("The original is the camera's file of one picture; name one frame.")
         done[:] = [frame.number]
@@ -97,6 +103,23 @@ def sign(
             limits=limits,
             progress=progress,
         )
+    return bool(done)
+
+
+def _is_stale(frame: FrameToEdit) -> bool:
+    """Whether a picture or frame was signed, and a signature does not hold where it stands now."""
+    # Not imported for those who do not renew.
+    from ..security.signatures.signature_checking import check_signatures
+    from ..security.signatures.signature_info import LOCKED, placed, require_trusted
+
+    if not has_signatures(frame.reader):
+        return False
+    try:
+        found = check_signatures(frame.reader)
+        require_trusted(found if frame.place is None else placed(found, frame.place), trust=False)
+    except PgiAuthenticationError:
+        return True
+    return any(each.state == LOCKED for each in found)  # whoever signs it says that it takes a key
 
 
 def timestamp_request(

@@ -157,7 +157,7 @@ def encode(
     # Wrong options end the command before any file is opened.
     RateRequest(**{name: options[name] for name in _RATES})
     arguments, output = split_output(inputs, outputs.output, PGI_SUFFIXES)
-    sources, unread = photo_sources(arguments)
+    sources, unread = photo_sources(arguments, of_sequence=frames.wanted)
     targets = [] if frames.wanted else place_targets(sources, output, PGI_SUFFIXES[0], PGI_SUFFIXES)
     if show_roi is not None and (roi is None or len(targets) != 1):
         raise click.UsageError("--show-roi needs --roi and one photo.")

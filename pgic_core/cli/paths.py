@@ -7,7 +7,7 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -16,7 +16,7 @@ from ..folders import files_below
 from ..terminal import say
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     Existing = Literal["refuse", "overwrite", "skip"]
 
@@ -73,7 +73,9 @@ class Target:
     replace: bool = True
 
 
-def find_sources(arguments: Sequence[str], suffixes: Collection[str]) -> list[Source]:
+def find_sources(
+    arguments: Sequence[str], suffixes: Collection[str], *, order: Callable[[str], Any] | None = None
+) -> list[Source]:
     """The files that arguments name, in their order.
 
     Args:
@@ -82,6 +84,7 @@ def find_sources(arguments: Sequence[str], suffixes: Collection[str]) -> list[So
             dot and symbolic links to folders are left out. Pipes and devices are taken where they are named
             themselves; in folders and patterns they are left out, with a line that says so.
         suffixes: lower case, with the dot.
+        order: as for :func:`.files_below`, of patterns too.
 
     Returns:
         The sources. A name or pattern without a file stands for itself, and fails when it is opened.
@@ -97,12 +100,12 @@ def find_sources(arguments: Sequence[str], suffixes: Collection[str]) -> list[So
         if not argument:
             raise click.UsageError("The name of an input is empty.")
         is_pattern = glob.has_magic(argument) and not os.path.exists(argument)
-        names = sorted(glob.glob(argument, recursive=True)) if is_pattern else []
+        names = sorted(glob.glob(argument, recursive=True), key=order) if is_pattern else []
         for name in names or [argument]:
             if is_pattern and _is_stream(name):
                 _say_left_out(name)
             elif os.path.isdir(name):
-                sources += _below(name, suffixes)
+                sources += _below(name, suffixes, order)
             else:
                 sources.append(Source(name, os.path.basename(name)))
     return sources
@@ -248,8 +251,8 @@ def _single(sources: Sequence[Source]) -> Sequence[Source]:
     return sources
 
 
-def _below(folder: str, suffixes: Collection[str]) -> list[Source]:
-    found = files_below(folder, suffixes, left_out=_say_left_out)
+def _below(folder: str, suffixes: Collection[str], order: Callable[[str], Any] | None = None) -> list[Source]:
+    found = files_below(folder, suffixes, left_out=_say_left_out, order=order)
     return [Source(path, os.path.relpath(path, folder)) for path in found]
 
 

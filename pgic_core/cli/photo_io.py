@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..container import atomic_write
 from ..errors import PgiInputError
+from ..folders import natural
 from ..photos.foreign_photo import OPTIONAL_FORMATS, missing_package, open_foreign_photo
 from .paths import STREAM, Source, find_sources
 from .pipe_inputs import read_stream, stdin_stream
@@ -71,16 +72,18 @@ def read_stdin() -> bytes:
     return read_stream(stdin_stream(), "Standard input")
 
 
-def photo_sources(arguments: Sequence[str]) -> tuple[list[Source], list[str]]:
+def photo_sources(arguments: Sequence[str], *, of_sequence: bool = False) -> tuple[list[Source], list[str]]:
     """The photos that arguments name, and those in folders that are passed over.
 
     Args:
         arguments: as for :func:`.paths.find_sources`.
+        of_sequence: whether they become frames: then the digits in names count as numbers.
 
     Returns:
         The sources; and for each package that is not installed a phrase that counts the photos it would read.
     """
-    found = find_sources(arguments, (*PHOTO_SUFFIXES, *OPTIONAL_SUFFIXES))
+    order = natural if of_sequence else None
+    found = find_sources(arguments, (*PHOTO_SUFFIXES, *OPTIONAL_SUFFIXES), order=order)
     sources: list[Source] = []
     passed_over: dict[tuple[str, str], int] = {}
     for source in found:

@@ -83,7 +83,8 @@ def frame_options(command: Callable[..., None]) -> Callable[..., None]:
             "--sequence",
             is_flag=True,
             group="Sequence",
-            help="Make one file of all photos, in their order, in which most frames hold only what changed.",
+            help="Make one file of all photos, in their order, in which most frames hold only what changed. "
+            "Photos of a folder are sorted by name, with digits as numbers: 2.jpg comes before 10.jpg.",
         ),
     ):
         made = decorate(made)
@@ -138,7 +139,9 @@ def write_frames(
 )
 @click.argument("sequence", metavar="SEQUENCE.pgi")
 @click.argument("inputs", nargs=-1, required=True, metavar="PHOTO...")
-@quality_option("Quality of the pictures. [default: that of the last frame, else 50]")
+@quality_option(
+    "Quality of the pictures. [default: that of the last frame, else 50; lossless behind a lossless frame]"
+)
 @lossless_option()
 @effort_option()
 @protect_option("Add parity of X percent to each frame.", advanced=True)
@@ -167,21 +170,23 @@ def append(
     interrupted run loses at most the frame that it was writing.
     Photos are coded one after the other, whatever -j says.
 
-    PHOTO is a photo, a pattern, or a folder with all folders below it.
+    PHOTO is a photo, a pattern, or a folder with all folders below it. Photos of a folder are sorted by name,
+    with digits as numbers: 2.jpg comes before 10.jpg.
     """
     from ..api import SequenceWriter
 
-    sources, unread = photo_sources(inputs)
+    sources, unread = photo_sources(inputs, of_sequence=True)
     if not sources:
         raise click.UsageError("There are no files of a known kind in what was named.")
     run = Run.plan(1, running)
     losses = Losses(strict=strict, quiet=run.quiet)
     options = {**options, "threads": run.threads}
+    is_new = not os.path.exists(sequence)
     with naming(sequence):
         writer = SequenceWriter(sequence, append=True, key_distance=key_distance, **options)
     with writer:
         frames = FrameOptions(True, key_distance, duration)
-        _append_all(writer, sources, frames, run, losses, sequence, unread)
+        _append_all(writer, sources, frames, run, losses, sequence, unread, is_new=is_new)
 
 
 def _append_all(
@@ -192,6 +197,8 @@ def _append_all(
     losses: Losses,
     output: str,
     unread: Sequence[str] = (),
+    *,
+    is_new: bool = False,
 ) -> None:
     """Append photos one after the other, past bad ones; exits with 1 if there were any."""
     before = writer.n_frames
@@ -222,8 +229,11 @@ def _append_all(
     if done:
         writer.close()
     if not run.quiet:
+        if is_new and done:
+            say(f"{output} did not exist; a new sequence was started.")
         if len(sources) > 1 and done:
-            say(f"{output}: {done} of {len(sources)} photos appended, {os.path.getsize(output):,} bytes")
+            size = os.path.getsize(output)
+            say(f"{output}: {done} of {len(sources)} photos appended; the file has {size:,} bytes")
         for phrase in unread:
             say(f"pgic: {phrase}")
     report.finish()

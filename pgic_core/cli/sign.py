@@ -42,8 +42,7 @@ __all__ = ["sign"]
 @option(
     "--renew",
     is_flag=True,
-    group="Sequences",
-    help="Supersede signatures that do not hold any more, because frames were edited.",
+    help="Supersede signatures that do not hold any more, because something was edited, and no others.",
 )
 @edited_frames
 @key_options(advanced=False, name="--unlock")
@@ -61,13 +60,13 @@ def sign(
     """Sign .pgi files in place.
 
     A signature covers the picture and all metadata, encrypted or not. It survives encrypting, decrypting and
-    parity; changed metadata breaks it. A file that is signed gets one more signature, beside those it has.
-    'pgic verify --trust' says what signatures prove.
+    parity (not in sequences: sign those last); changed metadata breaks it. A file that is signed gets one
+    more signature, beside those it has. 'pgic verify --trust' says what signatures prove.
 
     The frames of a sequence are signed one by one, each with its place. The signature of a frame also signs
     how all frames before are stored. So signing the last frame alone (--frame -1) signs the whole sequence,
-    and keeps the signatures that are there. Sign a sequence last: what changes a frame, parity and encryption
-    too, breaks the signatures of later ones.
+    and keeps the signatures that are there. What changes a frame, parity and encryption too, breaks the
+    signatures of later ones.
 
     FILE is a .pgi file, a pattern, or a folder with all folders below it.
     """
@@ -80,7 +79,11 @@ def sign(
         raise click.UsageError("--original is the camera's file of one photo; name one FILE.")
 
     def work(name: str, progress: Progress) -> str:
-        sign_file(name, signer, original=original, frames=frames, renew=renew, keys=keys, progress=progress)
+        done = sign_file(
+            name, signer, original=original, frames=frames, renew=renew, keys=keys, progress=progress
+        )
+        if not done:
+            return f"{name}: no signature has to be renewed"
         return f"{name}: signed by key {signer.key_id.hex()} ({signer.algorithm})"
 
     do_each([source.name for source in sources], work, running)

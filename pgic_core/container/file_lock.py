@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from typing import IO
 
@@ -34,7 +33,7 @@ def open_locked(name: str) -> IO[bytes]:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()
-        raise PgiInputError(errno.EWOULDBLOCK, "The file is open in another writer", name) from None
+        raise PgiInputError(f"{name} is open in another writer.") from None
     except OSError:  # a file system without locks
         return file
     with plain_errors(name):

@@ -130,6 +130,18 @@ def test_edited_frames_are_signed_again(path: Path, camera: Person, office: Pers
         states(path, camera.root)
 
 
+def test_renewing_leaves_alone_what_holds(path: Path, camera: Person, office: Person) -> None:
+    assert not pgic_core.sign(path, office.signer(), renew=True)  # nothing is signed
+    pgic_core.sign(path, camera.signer(), frames=slice(2, None))
+    before = path.read_bytes()
+    assert not pgic_core.sign(path, office.signer(), renew=True)
+    assert path.read_bytes() == before
+    with pytest.warns(PgiWarning, match="of frames 2 to 3, "):
+        pgic_core.set_metadata(path, metadata={"anomaly": True}, frames=2)
+    assert pgic_core.sign(path, office.signer(), renew=True)
+    assert states(path) == ["superseded", "holds"] * 2
+
+
 def test_who_moves_frames_and_signs_them_is_not_trusted(
     path: Path, camera: Person, office: Person, tmp_path: Path
 ) -> None:
@@ -291,7 +303,7 @@ def test_signatures_that_encrypting_breaks_are_named(
         with pytest.raises(PgiAuthenticationError, match="Frame 1 was signed behind other frames"):
             file.verify()
     pgic_core.sign(sealed, office.signer(), keys=keys.full, renew=True)
-    assert states(sealed, office.root, keys.full).count("holds") == FRAMES + 1
+    assert states(sealed, office.root, keys.full) == ["holds", *["superseded", "holds"] * (FRAMES - 1)]
     with pytest.raises(PgiKeyError):
         pgic_core.sign(sealed, office.signer(), renew=True)
     with pytest.raises(PgiOptionError, match="Do this before you sign"):
