@@ -105,3 +105,18 @@ class PgiWarning(UserWarning):
 
     ``warnings.filterwarnings("error", category=PgiWarning)`` makes it an error.
     """
+
+
+def of_frame(error: PgiError, number: int) -> PgiError:
+    """The same error, whose message names the frame of a sequence that it is about.
+
+    Args:
+        error: about the file of a frame.
+        number: of the frame, from 0.
+    """
+    text, frame = str(error), f"Frame {number}"
+    if text.startswith((f"{frame} ", f"{frame}:")):
+        return error
+    what = "The file "
+    named = f"{frame} {text[len(what) :]}" if text.startswith(what) else f"{frame}: {text}"
+    return type(error)(named)
