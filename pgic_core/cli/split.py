@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..errors import damage_of_frame
 from ..terminal import say
 from .command_base import PgicCommand, option
 from .file_options import OutputOptions, run_options
@@ -64,7 +65,7 @@ def split(
 
         def work(target: Target, _: Progress) -> str:
             number = of_target[target.name]
-            with collected() as lost:
+            with collected() as lost, damage_of_frame(number):
                 data = still_file(file, number)
             if lost:
                 unsigned.append(number)

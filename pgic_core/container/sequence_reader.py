@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..errors import PgiChecksumError, PgiFormatError, PgiOptionError, PgiTruncatedError, of_frame
+from ..errors import PgiChecksumError, PgiFormatError, PgiOptionError, PgiTruncatedError, damage_of_frame
 from .byte_source import PartSource
 from .image_fields import IMAGE_FIELDS_SIZE, Compression
 from .sequence_records import (
@@ -306,10 +306,8 @@ class SequenceReader:
         chain = NO_CHAIN
         for record in self.checked_records():
             chain = self.chain_after(chain, record)
-            try:
+            with damage_of_frame(record.number):
                 self.open_frame(record, quiet=True).verify_bytes()
-            except PgiFormatError as error:
-                raise of_frame(error, record.number) from error
         image = self._reader.header.image
         if image.sha256 != chain or image.crc32 != zlib.crc32(chain):
             raise PgiChecksumError("The sequence is damaged: the chain of its frames does not match.")

@@ -133,6 +133,22 @@ def test_a_sequence_without_parity_is_sound_or_refused(
     assert "No frame of the sequence has parity, so that nothing can be restored." in done.output
 
 
+def test_decoding_names_the_damaged_frame(tmp_path: Path) -> None:
+    path = tmp_path / "site.pgi"
+    with SequenceWriter(path, effort=1) as writer:
+        writer.append(frame(0), quality=60)
+        writer.append(frame(1), quality=70)
+    start, records = places(path.read_bytes())
+    assert records[1].is_key
+    at = start + records[1].frame_offset + records[1].length - 20
+    path.write_bytes(spoiled(path.read_bytes(), at, 3))
+    for command in (["decode", "--frame", "-1", str(path), "x.png"], ["split", str(path), "-o", "single"]):
+        with CliRunner().isolated_filesystem(tmp_path):
+            done = CliRunner().invoke(app, command)
+        assert done.exit_code == 1
+        assert "Frame 1" in done.output
+
+
 @pytest.mark.parametrize("at", [0, 20, 70])
 def test_parity_of_a_frame_does_not_promise_the_header_of_the_file(protected: bytes, at: int) -> None:
     with warnings.catch_warnings():
