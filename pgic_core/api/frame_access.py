@@ -10,7 +10,7 @@ import numpy as np
 
 from ..container import Strategy
 from ..container.sequence_reader import SequenceReader
-from ..errors import PgiOptionError, PgiUnsupportedError
+from ..errors import PgiOptionError, PgiUnsupportedError, damage_of_frame
 from ..security.reader_unlocking import unlock
 from .coded_image_opening import FrameReference, open_coded, strategy_of
 
@@ -70,8 +70,9 @@ class FrameAccess:
         Raises:
             PgiError: as :meth:`SequenceReader.open_frame` and :func:`unlock`.
         """
-        reader = self.sequence.open_frame(record)
-        unlock(reader, self._keys)
+        with damage_of_frame(record.number):
+            reader = self.sequence.open_frame(record)
+            unlock(reader, self._keys)
         if record.is_key:
             return reader, None
         return reader, self._reference(record, partial(self._reference_of, record))
@@ -84,12 +85,14 @@ class FrameAccess:
 
     def _key_strategy(self, record: Record) -> Strategy:
         """How the coding of a change frame's key frame was adapted; nothing where the keys do not tell."""
-        reader = self.sequence.open_frame(self.sequence.references(record)[-1], quiet=True)
-        unlock(reader, self._keys)
-        try:
-            return strategy_of(reader)
-        except PgiUnsupportedError:  # no key opens it
-            return Strategy()
+        key = self.sequence.references(record)[-1]
+        with damage_of_frame(key.number):
+            reader = self.sequence.open_frame(key, quiet=True)
+            unlock(reader, self._keys)
+            try:
+                return strategy_of(reader)
+            except PgiUnsupportedError:  # no key opens it
+                return Strategy()
 
     def _stored_bytes(self, record: Record) -> int:
         return sum(each.length for each in self.sequence.references(record))
@@ -112,9 +115,10 @@ class FrameAccess:
             return self._chain[-1][1]
 
     def _opened(self, record: Record) -> CodedImage:
-        reader = self.sequence.open_frame(record)
-        unlock(reader, self._keys)
-        if record.is_key:
-            return open_coded(reader, self._limits)
-        before = self._chain[-1][1]
-        return open_coded(reader, self._limits, self._reference(record, lambda: before))
+        with damage_of_frame(record.number):
+            reader = self.sequence.open_frame(record)
+            unlock(reader, self._keys)
+            if record.is_key:
+                return open_coded(reader, self._limits)
+            before = self._chain[-1][1]
+            return open_coded(reader, self._limits, self._reference(record, lambda: before))

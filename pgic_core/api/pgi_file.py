@@ -9,7 +9,7 @@ from ..audit import audited
 from ..audit.logged_facts import facts_of, path_of
 from ..closing_on_exit import Closing
 from ..container import BlockType
-from ..errors import PgiError, PgiFormatError, PgiOptionError, PgiUnsupportedError
+from ..errors import PgiError, PgiFormatError, PgiKeyError, PgiOptionError, PgiUnsupportedError, of_frame
 from ..limits import Limits
 from ..security.reader_unlocking import open_reader, verify_sealed
 from ..security.signatures.signature_info import HOLDS, placed, require_trusted
@@ -224,7 +224,7 @@ class PgiFile(FramedFile, Closing):
             try:
                 signatures = frame._verify_picture(trust, crls)
             except (PgiFormatError, PgiUnsupportedError) as error:
-                raise type(error)(f"Frame {number}: {error}") from error
+                raise of_frame(error, number) from error
             signatures = placed(signatures, FramePlace(number, record.duration, before))
             if trust is not None:
                 untrusted = _still_untrusted(number, signatures, untrusted)
@@ -263,7 +263,9 @@ def _still_untrusted(
     """
     try:
         require_trusted(signatures, trust=True)
+    except PgiKeyError as error:  # with a key, its signature may cover the frames before
+        return of_frame(error, number)
     except (PgiFormatError, PgiUnsupportedError) as error:
-        return before or type(error)(f"Frame {number}: {error}")
+        return before or of_frame(error, number)
     whole = any(each.trusted and each.state == HOLDS and each.frame is not None for each in signatures)
     return None if whole else before

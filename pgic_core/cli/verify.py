@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import click
@@ -117,10 +116,14 @@ def verify(
 def _said_of_frames(found: Sequence[SignatureInfo], frames: int) -> list[str]:
     """What the signatures of all frames of a sequence prove together."""
     lines = []
-    signers = Counter((each.signer, each.algorithm, each.reason, each.state) for each in found)
-    for (signer, algorithm, reason, state), count in signers.items():
-        what = "signature" if count == 1 else "signatures"
-        lines.append(f"  {count:,} {what} on {frames:,} frames by {signer}, {algorithm}: {state}")
+    signers: dict[tuple[str, ...], list[SignatureInfo]] = {}
+    for each in found:
+        signers.setdefault((each.signer, each.algorithm, each.reason, each.state), []).append(each)
+    for (signer, algorithm, reason, state), own in signers.items():
+        # A signature names those that stand before it on its frame.
+        count = len({each.id for each in own} - {name for each in own for name in each.previous})
+        are = "is" if count == 1 else "are"
+        lines.append(f"  {count:,} of {frames:,} frames {are} signed by {signer}, {algorithm}: {state}")
         if reason:
             lines.append(f"    not proven: who signed, since {reason}")
     placed = [each.frame.number for each in found if each.state == HOLDS and each.frame is not None]
