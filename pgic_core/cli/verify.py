@@ -86,7 +86,7 @@ def verify(
         if facts.sequence is None:
             said[source.name] = [line for each in signatures for line in _said(each)]
         else:
-            said[source.name] = _said_of_frames(signatures, facts.sequence.frames)
+            said[source.name] = _said_of_frames(signatures, facts.sequence.frames, trust=trust is not None)
         frames = ""
         if facts.sequence is not None:
             frames = f", all {facts.sequence.frames:,} frames"
@@ -114,8 +114,14 @@ def verify(
     report.finish()
 
 
-def _said_of_frames(found: Sequence[SignatureInfo], frames: int) -> list[str]:
-    """What the signatures of all frames of a sequence prove together."""
+def _said_of_frames(found: Sequence[SignatureInfo], frames: int, *, trust: bool) -> list[str]:
+    """What the signatures of all frames of a sequence prove together.
+
+    Args:
+        found: the signatures.
+        frames: of the sequence.
+        trust: whether only trusted ones prove something.
+    """
     lines = []
     signers = Counter((each.signer, each.algorithm, each.reason, each.state) for each in found)
     for (signer, algorithm, reason, state), count in signers.items():
@@ -123,7 +129,14 @@ def _said_of_frames(found: Sequence[SignatureInfo], frames: int) -> list[str]:
         lines.append(f"  {count:,} {what} on {frames:,} frames by {signer}, {algorithm}: {state}")
         if reason:
             lines.append(f"    not proven: who signed, since {reason}")
-    placed = [each.frame.number for each in found if each.state == HOLDS and each.frame is not None]
+    counted = [each.frame for each in found if each.state == HOLDS and each.frame and each.trusted >= trust]
+    placed = [place.number for place in counted if place.proves_before]
+    earlier = [place.number for place in counted if not place.proves_before]
+    if earlier and max(earlier) > max(placed, default=-1):
+        lines.append(
+            f"    not proven: what the frames before frame {max(earlier)} show and say, "
+            "since an earlier version signed it"
+        )
     if placed:
         last = max(placed)
         what = f"frames 0 to {last} are" if last else "frame 0 is"
