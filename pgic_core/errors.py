@@ -23,6 +23,12 @@ plain sentence that says which part of the file and why.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 __all__ = [
     "PgiAuthenticationError",
     "PgiChecksumError",
@@ -105,3 +111,28 @@ class PgiWarning(UserWarning):
 
     ``warnings.filterwarnings("error", category=PgiWarning)`` makes it an error.
     """
+
+
+def of_frame(error: PgiError, number: int) -> PgiError:
+    """The same error, whose message names the frame of a sequence that it is about, unless it names one.
+
+    Args:
+        error: about the file of a frame.
+        number: of the frame, from 0.
+    """
+    text, frame, what = str(error), f"Frame {number}", "The file "
+    if text.startswith("Frame "):
+        return error
+    named = f"{frame} {text[len(what) :]}" if text.startswith(what) else f"{frame}: {text}"
+    return type(error)(named)
+
+
+@contextmanager
+def damage_of_frame(number: int) -> Iterator[None]:
+    """Have errors of damage name the frame; see :func:`of_frame`."""
+    try:
+        yield
+    except PgiTruncatedError:  # is about the file
+        raise
+    except PgiFormatError as error:
+        raise of_frame(error, number) from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..container.sequence_reader import SequenceReader
-from ..errors import PgiOptionError
+from ..errors import PgiOptionError, damage_of_frame
 from ..security.reader_unlocking import unlock
 from .coded_image_opening import FrameReference, open_coded
 
@@ -67,8 +67,9 @@ class FrameAccess:
         Raises:
             PgiError: as :meth:`SequenceReader.open_frame` and :func:`unlock`.
         """
-        reader = self.sequence.open_frame(record)
-        unlock(reader, self._keys)
+        with damage_of_frame(record.number):
+            reader = self.sequence.open_frame(record)
+            unlock(reader, self._keys)
         if record.is_key:
             return reader, None
         stored = partial(self._stored_bytes, record)
@@ -95,11 +96,12 @@ class FrameAccess:
             return self._chain[-1][1]
 
     def _opened(self, record: Record) -> CodedImage:
-        reader = self.sequence.open_frame(record)
-        unlock(reader, self._keys)
-        if record.is_key:
-            return open_coded(reader, self._limits)
-        before = self._chain[-1][1]
-        return open_coded(
-            reader, self._limits, FrameReference(lambda: before, partial(self._stored_bytes, record))
-        )
+        with damage_of_frame(record.number):
+            reader = self.sequence.open_frame(record)
+            unlock(reader, self._keys)
+            if record.is_key:
+                return open_coded(reader, self._limits)
+            before = self._chain[-1][1]
+            return open_coded(
+                reader, self._limits, FrameReference(lambda: before, partial(self._stored_bytes, record))
+            )

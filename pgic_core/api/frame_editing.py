@@ -11,7 +11,7 @@ from ..container.sequence_blocks import hash_of_described, outer_hash
 from ..container.sequence_editing import edit_sequence, standalone
 from ..container.sequence_reader import NO_CHAIN
 from ..container.sequence_records import FrameKind
-from ..errors import PgiFormatError, PgiLimitError, PgiOptionError, PgiUnsupportedError
+from ..errors import PgiFormatError, PgiLimitError, PgiOptionError, PgiUnsupportedError, of_frame
 from ..security.reader_unlocking import has_signatures, unlock
 from ..security.signatures.signed_statement import FramePlace
 from .edit_rules import FrameToEdit, Signatures, warn_of
@@ -96,7 +96,7 @@ class FrameEdits:
         try:
             edited = self._edited(record, before)
         except (PgiFormatError, PgiUnsupportedError, PgiOptionError, PgiLimitError) as error:
-            raise type(error)(f"Frame {record.number}: {error}") from error
+            raise of_frame(error, record.number) from error
         if edited is not None and not self._any:
             self._any = True
             self._tell_of_signatures(record.number)

@@ -9,7 +9,15 @@ from ..audit import audited
 from ..audit.logged_facts import facts_of, path_of
 from ..closing_on_exit import Closing
 from ..container import BlockType
-from ..errors import PgiAuthenticationError, PgiError, PgiFormatError, PgiOptionError, PgiUnsupportedError
+from ..errors import (
+    PgiAuthenticationError,
+    PgiError,
+    PgiFormatError,
+    PgiKeyError,
+    PgiOptionError,
+    PgiUnsupportedError,
+    of_frame,
+)
 from ..limits import Limits
 from ..security.reader_unlocking import open_reader, verify_sealed
 from ..security.signatures.signature_info import HOLDS, placed, require_trusted
@@ -228,7 +236,7 @@ class PgiFile(FramedFile, Closing):
             try:
                 signatures = frame._verify_picture(trust, crls)
             except (PgiFormatError, PgiUnsupportedError) as error:
-                raise type(error)(f"Frame {number}: {error}") from error
+                raise of_frame(error, number) from error
             reference = None if record.is_key else sequence.reference(record).number
             own = outer if number else NO_CHAIN
             signatures = placed(signatures, FramePlace(number, record.duration, before, reference, own))
@@ -269,8 +277,10 @@ def _still_untrusted(
     """
     try:
         require_trusted(signatures, trust=True)
+    except PgiKeyError as error:  # with a key, its signature may cover the frames before
+        return of_frame(error, record.number)
     except (PgiFormatError, PgiUnsupportedError) as error:
-        return before or type(error)(f"Frame {record.number}: {error}")
+        return before or of_frame(error, record.number)
     places = [each.frame for each in signatures if each.trusted and each.state == HOLDS and each.frame]
     if any(place.proves_before for place in places):
         return None

@@ -118,15 +118,19 @@ def repair(path: str | os.PathLike[str], *, cut: bool = False, limits: Limits | 
         source = stack.enter_context(open_source(path, limits))
         if source.size() is None:
             raise PgiInputError("Only a file can be repaired, not a pipe or device.")
-        if not _is_sequence(source, limits):
-            mended = mend(source, limits)
-        else:
+        is_sequence = _is_sequence(source, limits)
+        if is_sequence:
             stack.enter_context(open_locked(os.fspath(path)))  # so that no frame is appended meanwhile
             source = stack.enter_context(open_source(path, limits))
             if cut and (kept := cut_sequence(source, limits)) is not None:
                 atomic_write(path, kept.pieces())
                 return Repair(True, 0, kept.frames, kept.lost_bytes)
-            mended = mend_sequence(source, limits)
+        try:
+            mended = mend_sequence(source, limits) if is_sequence else mend(source, limits)
+        except PgiFormatError:
+            if _fault(os.fspath(path), limits) is not None:
+                raise
+            return Repair(False, 0)  # without parity, and sound
         if not mended.identical:
             atomic_write(path, mended.pieces())
     return Repair(not mended.identical, mended.sectors)

@@ -12,7 +12,7 @@ from ..container.parity import protected
 from ..container.rewriting import recompressed
 from ..errors import PgiUnsupportedError
 from ..options import DecodeOptions
-from .edit_rules import warn_of
+from ..photos.conversion_losses import report
 
 if TYPE_CHECKING:
     from ..codec.base import CodedImage
@@ -49,7 +49,7 @@ def still_file(file: PgiFile, number: int) -> bytes:
             f"Frame {number} is an encrypted change frame, and no picture; 'pgic decrypt' the file first."
         )
     if secured:
-        warn_of(f"Frame {number} is signed as a change; the picture that is made of it is not signed.")
+        report(f"Frame {number}", ["is signed as a change; the picture that is made of it is not signed"])
     compression, payload = _picture(frame.coded)
     fields = replace(reader.fields, compression_type=compression)
     data = build_file(fields, payload, metadata=reader.metadata, extension=reader.extension)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..container import atomic_write
-from ..errors import PgiTruncatedError
+from ..errors import PgiTruncatedError, damage_of_frame
 from ..options import FAST, PREVIEW, DecodeOptions
 from ..terminal import say
 from .command_base import PgicCommand, option
@@ -216,7 +216,7 @@ class _Decoding:
         name = target.source.name
         with open_file(read_stdin() if name == STREAM else name, keys=self.keys) as file:
             if self.frame is not None:
-                return self._write(file.frame(self.frame), target, progress)
+                return self._write_frame(file, self.frame, target, progress)
             try:
                 frames = f"has {file.n_frames} frames" if file.n_frames > 1 else ""
             except PgiTruncatedError:
@@ -246,10 +246,15 @@ class _Decoding:
             of_target = {target.name: number for target, number in placed}
 
             def work(target: Target, progress: Progress) -> str:
-                return self._write(file.frame(of_target[target.name]), target, progress)
+                return self._write_frame(file, of_target[target.name], target, progress)
 
             one_by_one = replace(run, jobs=1)
             run_targets([target for target, _ in placed], work, one_by_one, outputs, self.losses)
+
+    def _write_frame(self, file: PgiFile, number: int, target: Target, progress: Progress) -> str:
+        """As :meth:`_write`, for a frame, which errors name."""
+        with damage_of_frame(number if number >= 0 else number + file.n_frames):
+            return self._write(file.frame(number), target, progress)
 
     def _write(self, file: PgiFile, target: Target, progress: Progress) -> str:
         """Decode one picture, and return the line to say about it."""

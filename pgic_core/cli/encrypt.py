@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -59,7 +60,7 @@ __all__ = ["decrypt", "encrypt"]
     help="Hide exact sizes, for up to 12 % more bytes.",
 )
 @key_options(advanced=False)
-@output_options
+@partial(output_options, demanded=True)
 @run_options
 def encrypt(
     inputs: tuple[str, ...],
@@ -104,7 +105,7 @@ def encrypt(
 )
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT... [OUTPUT.pgi]")
 @key_options(advanced=False)
-@output_options
+@partial(output_options, demanded=True)
 @run_options
 def decrypt(
     inputs: tuple[str, ...], outputs: OutputOptions, running: RunOptions, keys: list[KeyLike]

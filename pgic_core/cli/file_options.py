@@ -89,8 +89,14 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
     return made
 
 
-def output_options(command: Callable[..., None]) -> Callable[..., None]:
-    """``-o``, ``-f``, ``--skip-existing`` and ``--keep-time``, which ``command`` gets as ``outputs``."""
+def output_options(command: Callable[..., None], *, demanded: bool = False) -> Callable[..., None]:
+    """``-o``, ``-f``, ``--skip-existing`` and ``--keep-time``, which ``command`` gets as ``outputs``.
+
+    Args:
+        command: that makes files.
+        demanded: whether it has to be told where they go.
+    """
+    where = "It has to be named." if demanded else "[default: beside the input]"
 
     @functools.wraps(command)
     def bundled(
@@ -126,7 +132,7 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
             "--output",
             metavar="PATH",
             group="Output",
-            help="File or folder; folders below an input folder are kept. [default: beside the input]",
+            help=f"File or folder; folders below an input folder are kept. {where}",
         ),
     ):
         made = decorate(made)

@@ -18,8 +18,14 @@ if TYPE_CHECKING:
 __all__ = ["edited_frames", "frame_targets", "numbers_of"]
 
 
-def edited_frames(command: Callable[..., None]) -> Callable[..., None]:
-    """``--frame`` and ``--frames``, which ``command`` gets as ``frames``: a number, a slice or None."""
+def edited_frames(command: Callable[..., None], *, demanded: bool = False) -> Callable[..., None]:
+    """``--frame`` and ``--frames``, which ``command`` gets as ``frames``: a number, a slice or None.
+
+    Args:
+        command: that edits frames.
+        demanded: whether it has to be told which of a sequence.
+    """
+    which = "Of a sequence, this or --frame is needed." if demanded else "[default: all]"
 
     @functools.wraps(command)
     def bundled(*, frame: int | None, frames: slice | None, **others: Any) -> None:
@@ -34,7 +40,7 @@ def edited_frames(command: Callable[..., None]) -> Callable[..., None]:
             type=FRAMES,
             metavar="A:B",
             group="Sequences",
-            help="Only the frames from A to B - 1 of a sequence. [default: all]",
+            help=f"Only the frames from A to B - 1 of a sequence. {which}",
         ),
         option(
             "--frame",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -229,7 +230,7 @@ def strip(
 @option(
     "--replace", is_flag=True, help="Remove the annotations that the file has; given alone, it leaves none."
 )
-@edited_frames
+@partial(edited_frames, demanded=True)
 @key_options(advanced=True)
 def annotate(
     file: str,

@@ -76,7 +76,9 @@ def repair(inputs: tuple[str, ...], cut: bool, running: RunOptions) -> None:
         found = restore(name, cut=cut)
         if found.frames is not None:
             return f"{name}: {found.frames:,} frames kept, {found.lost_bytes:,} bytes behind them cut off"
-        return f"{name}: repaired, {found.sectors} sectors were lost" if found.changed else f"{name}: sound"
+        if not found.changed:
+            return f"{name} is sound; there is nothing to repair."
+        return f"{name}: repaired, {found.sectors} sectors were lost"
 
     do_each([source.name for source in pgi_sources(inputs)], work, running)
 

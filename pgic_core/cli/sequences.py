@@ -134,7 +134,7 @@ def write_frames(
     examples=(
         "pgic append site.pgi new.jpg",
         "pgic append site.pgi today/*.jpg",
-        "pgic append --key-distance 24 site.pgi new.jpg",
+        "pgic append -q 70 site.pgi new.jpg",
     ),
 )
 @click.argument("sequence", metavar="SEQUENCE.pgi")
@@ -146,7 +146,7 @@ def write_frames(
 @effort_option()
 @protect_option("Add parity of X percent to each frame.", advanced=True)
 @recipient_options
-@key_options(advanced=True)
+@key_options(advanced=False)
 @signing_options("each frame, and its place,")
 @_KEY_DISTANCE
 @_DURATION

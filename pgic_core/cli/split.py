@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..errors import damage_of_frame
+from ..terminal import say
 from .command_base import PgicCommand, option
 from .file_options import OutputOptions, run_options
 from .frame_numbers import frame_targets, numbers_of
@@ -49,6 +51,8 @@ def split(
     key frames are copied as they are.
     """
     from ..api import open_file, still_file
+    from ..api.frame_choice import frame_names
+    from ..photos.conversion_losses import collected
 
     with naming(sequence):
         opened = open_file(sequence, keys=keys)
@@ -56,14 +60,25 @@ def split(
     with opened as file:
         numbers = numbers_of(count, frames or slice(None))
         targets = frame_targets(sequence, output, ".pgi", numbers, count)
+        unsigned: list[int] = []
         of_target = {target.name: number for target, number in targets}
 
         def work(target: Target, _: Progress) -> str:
             number = of_target[target.name]
-            data = still_file(file, number)
+            with collected() as lost, damage_of_frame(number):
+                data = still_file(file, number)
+            if lost:
+                unsigned.append(number)
             write_output(target.name, data, replace=target.replace)
             return f"frame {number} -> {target.name}: {len(data):,} bytes"
 
         run = replace(Run.plan(len(numbers), running), jobs=1)
         outputs = OutputOptions(output, force, skip_existing=False, keep_time=False)
-        run_targets([t for t, _ in targets], work, run, outputs, Losses(strict=False, quiet=True))
+        try:
+            run_targets([t for t, _ in targets], work, run, outputs, Losses(strict=False, quiet=True))
+        finally:
+            if unsigned:
+                say(
+                    f"pgic: signed as changes: {frame_names(unsigned)}; what is made of change frames is not "
+                    "signed"
+                )

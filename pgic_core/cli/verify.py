@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import click
@@ -123,10 +122,14 @@ def _said_of_frames(found: Sequence[SignatureInfo], frames: int, *, trust: bool)
         trust: whether only trusted ones prove something.
     """
     lines = []
-    signers = Counter((each.signer, each.algorithm, each.reason, each.state) for each in found)
-    for (signer, algorithm, reason, state), count in signers.items():
-        what = "signature" if count == 1 else "signatures"
-        lines.append(f"  {count:,} {what} on {frames:,} frames by {signer}, {algorithm}: {state}")
+    signers: dict[tuple[str, ...], list[SignatureInfo]] = {}
+    for each in found:
+        signers.setdefault((each.signer, each.algorithm, each.reason, each.state), []).append(each)
+    for (signer, algorithm, reason, state), own in signers.items():
+        # A signature names those that stand before it on its frame.
+        count = len({each.id for each in own} - {name for each in own for name in each.previous})
+        are = "is" if count == 1 else "are"
+        lines.append(f"  {count:,} of {frames:,} frames {are} signed by {signer}, {algorithm}: {state}")
         if reason:
             lines.append(f"    not proven: who signed, since {reason}")
     counted = [each.frame for each in found if each.state == HOLDS and each.frame and each.trusted >= trust]
@@ -134,15 +137,15 @@ def _said_of_frames(found: Sequence[SignatureInfo], frames: int, *, trust: bool)
     earlier = [place.number for place in counted if not place.proves_before]
     if earlier and max(earlier) > max(placed, default=-1):
         lines.append(
-            f"    not proven: what the frames before frame {max(earlier)} show and say, "
-            "since an earlier version signed it"
+            "    not proven: what frames without a signature of their own show and say, "
+            f"since an earlier version signed frame {max(earlier)}"
         )
     if placed:
         last = max(placed)
         what = f"frames 0 to {last} are" if last else "frame 0 is"
         lines.append(f"    proven: {what} as the signer of frame {last} found them, in this order")
     if found:
-        unplaced = "" if frames - 1 in placed else "that all frames are in their place; "
+        unplaced = "" if frames - 1 in placed + earlier else "that all frames are in their place; "
         lines.append(f"    not proven: {unplaced}that no frame followed; the time; what the pictures show")
     return lines
 

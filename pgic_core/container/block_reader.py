@@ -107,6 +107,11 @@ class BlockReader(Closing):
         return self._source if isinstance(self._source, Protection) else None
 
     @property
+    def header_restored(self) -> bool:
+        """Whether header and directory are lost and restored from parity; then they list no parity block."""
+        return self.protection is not None and self.header.find(BlockType.PARITY) is None
+
+    @property
     def parity_share(self) -> int | None:
         """Parity in 1/10,000 of the data, which an editor keeps; None if the file has no parity block."""
         if self.protection is not None:
@@ -183,7 +188,7 @@ class BlockReader(Closing):
         """
         if self.protection is not None:
             self.protection.quiet = True
-            if self.header.find(BlockType.PARITY) is None:
+            if self.header_restored:
                 raise PgiChecksumError("The header is damaged; 'pgic repair' restores it.")
         for block in self.blocks:
             if not block.unknown_flags:

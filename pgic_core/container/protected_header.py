@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import warnings
+import zlib
 from typing import TYPE_CHECKING
 
 from ..errors import PgiChecksumError, PgiFormatError, PgiTruncatedError, PgiUnsupportedError, PgiWarning
 from .block_entry import BlockType
 from .file_header import FIXED_HEADER_SIZE, Header, parse_fixed_header, parse_header
+from .image_fields import IMAGE_FIELDS_SIZE
 from .parity_packets import PacketSet, packets_of
 from .parity_reading import Protection, lost_header
 
@@ -62,9 +64,12 @@ def open_protected(
         if restored is None:
             raise
         restored.quiet = True  # one warning is enough
+        header = read_header(restored, limits)[1]
+        if not _is_of_file(restored, header):
+            raise
         if not quiet:
             _warn_of_header(source.name)
-        return restored, read_header(restored, limits)[1], None
+        return restored, header, None
     parity = header.find(BlockType.PARITY)
     packets = None if parity is None or source.size() is None else packets_of(source, parity)
     if packets is not None:
@@ -101,6 +106,12 @@ def check_parity(header: Header, packets: PacketSet | None, protection: Protecti
 def trailing(size: int) -> PgiFormatError:
     """The error of bytes behind the last block, which ends at ``size``."""
     return PgiFormatError(f"Bytes follow the last block, which ends at {size:,}.")
+
+
+def _is_of_file(restored: ByteSource, header: Header) -> bool:
+    """Whether parity is that of the file, and not of a frame of the sequence that it is."""
+    fields = restored.read_up_to(header.image.offset, IMAGE_FIELDS_SIZE)
+    return zlib.crc32(fields) == header.fields_crc32
 
 
 def _warn_of_header(name: str) -> None:

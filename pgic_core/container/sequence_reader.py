@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..errors import PgiChecksumError, PgiFormatError, PgiOptionError, PgiTruncatedError
+from ..errors import PgiChecksumError, PgiFormatError, PgiOptionError, PgiTruncatedError, damage_of_frame
 from .byte_source import PartSource
 from .image_fields import IMAGE_FIELDS_SIZE, Compression
 from .sequence_records import (
@@ -93,7 +93,12 @@ class SequenceReader:
             PgiLimitError: there are more frames than the limit ``frames`` allows.
         """
         raw = self._read(self._length - RECORD_TAIL, RECORD_TAIL)
-        record = self._parse(self._length - int.from_bytes(raw, "little"))
+        try:
+            record = self._parse(self._length - int.from_bytes(raw, "little"))
+        except PgiTruncatedError:
+            raise
+        except PgiFormatError as error:
+            raise type(error)(f"The end of the sequence is damaged: {error}") from error
         if record.end != self._length:
             raise PgiFormatError("The last record of the sequence does not end where the sequence does.")
         return record
@@ -146,7 +151,13 @@ class SequenceReader:
             ) from error
 
     def _following(self, before: Record) -> Record:
-        record = self._parse(before.end)
+        try:
+            record = self._parse(before.end)
+        except PgiTruncatedError:
+            raise
+        except PgiFormatError as error:
+            where = f"Bytes between frames {before.number} and {before.number + 1} are damaged"
+            raise type(error)(f"{where}, where there is no parity: {error}") from error
         if record.number != before.number + 1 or record.previous != before.offset:
             raise PgiFormatError(f"The record of frame {before.number} is not followed by the next.")
         return self._keep(record)
@@ -229,7 +240,7 @@ class SequenceReader:
         number, fields = record.number, reader.fields
         if fields.compression_type == Compression.SEQUENCE:
             raise PgiFormatError(f"Frame {number} is a sequence.")
-        if reader.size != record.length:
+        if reader.size != record.length and not reader.header_restored:
             raise PgiFormatError(f"Frame {number} has {reader.size} bytes, its record says {record.length}.")
         if replace(fields, compression_type=Compression.SEQUENCE) != outer.fields:
             raise PgiFormatError(f"Frame {number} has another size or type than the sequence.")
@@ -295,7 +306,8 @@ class SequenceReader:
         chain = NO_CHAIN
         for record in self.checked_records():
             chain = self.chain_after(chain, record)
-            self.open_frame(record, quiet=True).verify_bytes()
+            with damage_of_frame(record.number):
+                self.open_frame(record, quiet=True).verify_bytes()
         image = self._reader.header.image
         if image.sha256 != chain or image.crc32 != zlib.crc32(chain):
             raise PgiChecksumError("The sequence is damaged: the chain of its frames does not match.")

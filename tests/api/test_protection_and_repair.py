@@ -97,9 +97,11 @@ def test_a_file_beyond_repair_stays_as_it_is(path: Path) -> None:
     with pytest.raises(pgic_core.PgiFormatError, match="Too much"):
         pgic_core.repair(path)
     assert path.read_bytes() == bad
-    path.write_bytes(PLAIN)
+    path.write_bytes(damaged(PLAIN, len(PLAIN) // 2, 3))
     with pytest.raises(pgic_core.PgiFormatError, match="no parity block"):
         pgic_core.repair(path)
+    path.write_bytes(PLAIN)
+    assert not pgic_core.repair(path).changed
 
 
 # Second copies

@@ -98,7 +98,7 @@ def test_one_signature_on_the_last_frame_covers_all(path: Path, camera: Person, 
     # What is appended behind it is covered by nobody.
     with pytest.warns(PgiWarning, match="is not signed"):
         pgic_core.append(path, frame(FRAMES)[:128, :192], effort=1)
-    with pytest.raises(PgiAuthenticationError, match=f"Frame {FRAMES}: The file is not signed"):
+    with pytest.raises(PgiAuthenticationError, match=f"Frame {FRAMES} is not signed"):
         states(path, office.root)
 
 
@@ -117,7 +117,7 @@ def test_edited_frames_are_signed_again(path: Path, camera: Person, office: Pers
     pgic_core.sign(path, camera.signer())
     with pytest.warns(PgiWarning, match=r"site.pgi: the change breaks the signatures of frames 1 to 3, "):
         pgic_core.set_metadata(path, metadata={"anomaly": True}, frames=1)
-    with pytest.raises(PgiAuthenticationError, match="Frame 1: The file was changed after it was signed"):
+    with pytest.raises(PgiAuthenticationError, match="Frame 1 was changed after it was signed"):
         states(path)
     with pytest.raises(PgiOptionError, match=r"of frames 2 to 3, .* Renew these, too"):
         pgic_core.sign(path, office.signer(), frames=1, renew=True)
@@ -329,8 +329,11 @@ def test_the_commands(path: Path, camera: Person, tmp_path: Path) -> None:
     facts = pgic_core.inspect(sealed).sequence
     assert facts is not None
     assert [each.algorithm for each in facts.signatures] == ["ed25519"]
+    locked = "^Frame 3 is encrypted, and it takes a key to tell whether its signature holds"
+    with pytest.raises(PgiKeyError, match=locked):
+        states(sealed, tmp_path / "me.pem.pub")
     said = pgic("verify", sealed, "--key", f"{key}.key", "--trust", tmp_path / "me.pem.pub")
-    assert "1 signature on 4 frames by a trusted key" in said
+    assert "1 of 4 frames is signed by a trusted key" in said
     assert "proven: frames 0 to 3 are as the signer of frame 3 found them, in this order" in said
     assert "not proven: that no frame followed; the time;" in said
     pgic("decrypt", sealed, "-o", tmp_path / "plain.pgi", "--key", f"{key}.key")

@@ -241,16 +241,19 @@ def test_what_verify_says_of_a_sequence(folder: Path) -> None:
     done(*made, "camera.pem")
     said = done("verify", "site.pgi", "--trust", "camera.pem.pub")
     key = told.split()[-1]
-    assert f"3 signatures on 3 frames by a trusted key (key {key}), ed25519: holds" in said
+    assert f"3 of 3 frames are signed by a trusted key (key {key}), ed25519: holds" in said
     assert "proven: frames 0 to 2 are as the signer of frame 2 found them, in this order" in said
     assert "not proven: that no frame followed; the time; what the pictures show" in said
     done("append", "site.pgi", "photo.png", "--sign", "camera.pem")
-    assert "4 signatures on 4 frames" in done("verify", "site.pgi", "--trust", "camera.pem.pub")
+    assert "4 of 4 frames are signed" in done("verify", "site.pgi", "--trust", "camera.pem.pub")
+    said = done("split", "site.pgi", "-o", "single")
+    assert "signed as changes: frames 1 to 3; what is made of change frames is not signed" in said
+    assert said.count("not signed") == 1
     assert "photo.png is not signed, as the frame before it is" in done("append", "site.pgi", "photo.png")
     said = done("verify", "site.pgi")
-    assert "4 signatures on 5 frames" in said
+    assert "4 of 5 frames are signed" in said
     assert "not proven: that all frames are in their place; that no frame followed" in said
-    assert "Frame 4: The file is not signed" in failed("verify", "site.pgi", "--trust", "camera.pem.pub")
+    assert "Frame 4 is not signed" in failed("verify", "site.pgi", "--trust", "camera.pem.pub")
 
 
 def test_what_is_appended_to_an_encrypted_sequence_is_encrypted(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from pgic_core import SequenceWriter
 from pgic_core.cli import app
 from pgic_core.container import PgiReader
 from pgic_core.container.sequence_reader import SequenceReader
-from pgic_core.errors import PgiChecksumError, PgiFormatError, PgiInputError, PgiTruncatedError
+from pgic_core.errors import PgiChecksumError, PgiFormatError, PgiInputError, PgiTruncatedError, PgiWarning
 
 from .scenes import frame
 
@@ -117,10 +118,66 @@ def test_what_has_no_parity_is_named_and_left_alone(protected: bytes, tmp_path: 
         pgic_core.repair(broken)
 
 
-def test_a_sequence_without_parity_is_refused(site: Path) -> None:
-    done = CliRunner().invoke(app, ["repair", str(site)])
+@pytest.mark.parametrize("options", [[], ["--cut"]])
+def test_a_sequence_without_parity_is_sound_or_refused(
+    site: Path, tmp_path: Path, options: list[str]
+) -> None:
+    done = CliRunner().invoke(app, ["repair", *options, str(site)])
+    assert done.exit_code == 0
+    assert f"{site} is sound; there is nothing to repair." in done.output
+    start, records = places(site.read_bytes())
+    broken = tmp_path / "broken.pgi"
+    broken.write_bytes(spoiled(site.read_bytes(), start + records[0].frame_offset + 500, 1))
+    done = CliRunner().invoke(app, ["repair", *options, str(broken)])
     assert done.exit_code == 1
     assert "No frame of the sequence has parity, so that nothing can be restored." in done.output
+
+
+def test_decoding_names_the_damaged_frame(tmp_path: Path) -> None:
+    path = tmp_path / "site.pgi"
+    with SequenceWriter(path, effort=1) as writer:
+        writer.append(frame(0), quality=60)
+        writer.append(frame(1), quality=70)
+    start, records = places(path.read_bytes())
+    assert records[1].is_key
+    at = start + records[1].frame_offset + records[1].length - 20
+    path.write_bytes(spoiled(path.read_bytes(), at, 3))
+    for command in (["decode", "--frame", "-1", str(path), "x.png"], ["split", str(path), "-o", "single"]):
+        with CliRunner().isolated_filesystem(tmp_path):
+            done = CliRunner().invoke(app, command)
+        assert done.exit_code == 1
+        assert "Frame 1" in done.output
+
+
+@pytest.mark.parametrize("at", [0, 20, 70])
+def test_parity_of_a_frame_does_not_promise_the_header_of_the_file(protected: bytes, at: int) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # such as that the header is restored
+        with pytest.raises(PgiFormatError, match=r"damaged|not a \.pgi file"):
+            pgic_core.verify(spoiled(protected, at, 8))
+
+
+def test_what_is_damaged_is_named_after_its_frames(protected: bytes) -> None:
+    start, records = places(protected)
+    frame2 = start + records[2].frame_offset
+    for at, said in (
+        (frame2 + 20, "^Frame 2: The header is damaged; 'pgic repair' restores it"),
+        (frame2 + records[2].length // 3, "^Frame 2[: ]"),
+        (
+            start + records[2].offset + 4,
+            "^Bytes between frames 1 and 2 are damaged, where there is no parity: ",
+        ),
+        (start + records[-1].end - 2, "^The end of the sequence is damaged: "),
+    ):
+        with pytest.raises(PgiFormatError, match=said):
+            pgic_core.verify(spoiled(protected, at, 3))
+    with (
+        pytest.warns(PgiWarning, match="Its header is restored"),
+        pgic_core.PgiFile(spoiled(protected, frame2 + 20, 3)) as file,
+    ):
+        shown = file.frame(2).decode()
+    with pgic_core.PgiFile(protected) as file:
+        assert np.array_equal(shown, file.frame(2).decode())
 
 
 @pytest.mark.parametrize("behind", [1, 3, 30, "whole"])
