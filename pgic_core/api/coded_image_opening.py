@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..codec.base import Payload
 from ..codec.codec_registry import open_image
-from ..container import IMAGE_FIELDS_SIZE, ExtensionKey
+from ..container import IMAGE_FIELDS_SIZE, ExtensionKey, strategy_from_map
 from ..errors import PgiFormatError
 from ..security.reader_unlocking import tier_of
 from ..security.tier_keys import Tier
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..codec.base import CodedImage
-    from ..container import ImageFields, PgiReader
+    from ..container import ImageFields, PgiReader, Strategy
     from ..limits import Limits
 
-__all__ = ["FrameReference", "open_coded", "payload_of"]
+__all__ = ["FrameReference", "open_coded", "payload_of", "strategy_of"]
 
 
 def _checked(reader: PgiReader) -> bytes:
@@ -38,6 +38,15 @@ def _stored_preview(reader: PgiReader, limits: Limits) -> CodedImage | None:
     data = reader.extension[ExtensionKey.PREVIEW]
     assert isinstance(data, bytes)
     return StoredPreview(data, reader.fields.width, reader.fields.height, limits)
+
+
+def strategy_of(reader: PgiReader) -> Strategy:
+    """What a file itself says of how the coding of its picture was adapted.
+
+    Raises:
+        PgiError: as :attr:`PgiReader.extension`, or the field breaks a rule.
+    """
+    return strategy_from_map(reader.extension.get(ExtensionKey.STRATEGY, {}))
 
 
 def payload_of(reader: PgiReader, limits: Limits) -> Payload:
@@ -64,10 +73,12 @@ class FrameReference:
     Attributes:
         picture: gives the picture that it changes.
         stored_bytes: gives the bytes of the frame and of all that it is decoded from.
+        strategy: gives how the coding of its key frame was adapted, whose ROI map holds for it too.
     """
 
     picture: Callable[[], CodedImage]
     stored_bytes: Callable[[], int]
+    strategy: Callable[[], Strategy]
 
 
 def open_coded(reader: PgiReader, limits: Limits, reference: FrameReference | None = None) -> CodedImage:

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..container import Strategy
 from ..container.sequence_reader import SequenceReader
-from ..errors import PgiOptionError, damage_of_frame
+from ..errors import PgiOptionError, PgiUnsupportedError, damage_of_frame
 from ..security.reader_unlocking import unlock
-from .coded_image_opening import FrameReference, open_coded
+from .coded_image_opening import FrameReference, open_coded, strategy_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..codec.base import CodedImage
     from ..container import PgiReader
     from ..container.sequence_records import Record
@@ -72,8 +75,24 @@ class FrameAccess:
             unlock(reader, self._keys)
         if record.is_key:
             return reader, None
-        stored = partial(self._stored_bytes, record)
-        return reader, FrameReference(partial(self._reference_of, record), stored)
+        return reader, self._reference(record, partial(self._reference_of, record))
+
+    def _reference(self, record: Record, picture: Callable[[], CodedImage]) -> FrameReference:
+        """What a change frame needs of frames before, the picture of which ``picture`` gives."""
+        return FrameReference(
+            picture, partial(self._stored_bytes, record), partial(self._key_strategy, record)
+        )
+
+    def _key_strategy(self, record: Record) -> Strategy:
+        """How the coding of a change frame's key frame was adapted; nothing where the keys do not tell."""
+        key = self.sequence.references(record)[-1]
+        with damage_of_frame(key.number):
+            reader = self.sequence.open_frame(key, quiet=True)
+            unlock(reader, self._keys)
+            try:
+                return strategy_of(reader)
+            except PgiUnsupportedError:  # no key opens it
+                return Strategy()
 
     def _stored_bytes(self, record: Record) -> int:
         return sum(each.length for each in self.sequence.references(record))
@@ -102,6 +121,4 @@ class FrameAccess:
             if record.is_key:
                 return open_coded(reader, self._limits)
             before = self._chain[-1][1]
-            return open_coded(
-                reader, self._limits, FrameReference(lambda: before, partial(self._stored_bytes, record))
-            )
+            return open_coded(reader, self._limits, self._reference(record, lambda: before))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
@@ -12,12 +13,11 @@ from ..container import (
     IMAGE_FIELDS_SIZE,
     ExtensionKey,
     annotations_from_maps,
-    strategy_from_map,
     upright_size,
 )
 from ..photos.side_data import SideData
 from ..security.reader_unlocking import tier_of
-from .coded_image_opening import FrameReference, open_coded
+from .coded_image_opening import FrameReference, open_coded, strategy_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -187,8 +187,15 @@ class StoredFields:
 
     @property
     def strategy(self) -> Strategy:
-        """How quantisation and rate were adapted to the picture (A-6.3.1d); empty where they were not."""
-        return strategy_from_map(self._reader.extension.get(ExtensionKey.STRATEGY, {}))
+        """How quantisation and rate were adapted to the picture (A-6.3.1d); empty where they were not.
+
+        A change frame has the regions of its key frame.
+        """
+        own = strategy_of(self._reader)
+        if own.roi is not None or self._reference is None:
+            return own
+        key = self._reference.strategy()
+        return replace(own, roi=key.roi, steps=key.steps)
 
     @property
     def extension(self) -> dict[str, object]:

@@ -42,7 +42,7 @@ class CodingOptions:
         model: of the learned codec, its id or its digest; None for the default model.
         threads: 1 or more.
         progress: called with the share done, or None.
-        keep_details: code details on calm ground in finer steps, if no regions were asked for.
+        keep_details: code details on calm ground in finer steps, unless regions that were asked for are.
     """
 
     rate: RateRequest
@@ -97,9 +97,20 @@ def code(prepared: Prepared, options: CodingOptions) -> CodedPicture:
     def learned() -> LearnedPicture:
         nonlocal regions, source
         regions = regions_of(prepared, options)
-        told = replace(strategy, roi=strategy.roi or DETAILS) if options.keep_details else strategy
-        beside = None if budget is None else prepared.with_strategy(told).room(budget)
-        coded = _learned(prepared, options, beside, regions)
+        asked = strategy if regions.roi is not None else replace(strategy, roi=None, steps=None)
+
+        def with_details(keep: bool) -> LearnedPicture:
+            told = replace(asked, roi=DETAILS) if keep else asked
+            beside = None if budget is None else prepared.with_strategy(told).room(budget)
+            return _learned(prepared, replace(options, keep_details=keep), beside, regions)
+
+        keep = options.keep_details and regions.roi is None
+        try:
+            coded = with_details(keep)
+        except PgiTargetError:  # perhaps because of the bytes that they take
+            if not keep:
+                raise
+            coded = with_details(False)
         source = DETAILS if coded.finer and regions.roi is None else None
         return coded
 
@@ -156,7 +167,7 @@ def _strategy(options: CodingOptions, budget: int | None) -> Strategy:
 
 @dataclass(frozen=True, slots=True)
 class Regions:
-    """Regions of a picture as the learned encoder takes them: maps of blocks, or None."""
+    """Regions of a picture as the learned encoder takes them: maps of blocks, or None where none are."""
 
     roi: NDArray[np.int8] | None = None
     exact: NDArray[np.bool_] | None = None
@@ -181,8 +192,9 @@ def regions_of(prepared: Prepared, options: CodingOptions, *, roi: bool = True) 
 
     rgb = np.ascontiguousarray(prepared.picture.pixels[:, :, :3])
     orientation, fields = prepared.orientation, prepared.fields
+    found = resolve_roi(wanted, rgb, orientation=orientation, fields=fields)
     return Regions(
-        roi=resolve_roi(wanted, rgb, orientation=orientation, fields=fields),
+        roi=found if found is not None and found.any() else None,
         exact=resolve_exact(options.exact, rgb, orientation=orientation, fields=fields),
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..codec.alpha import join_alpha
 from ..codec.lossless.encoder import encode_lossless
-from ..container import BlockType, Compression, build_file
+from ..container import BlockType, Compression, ExtensionKey, build_file
 from ..container.parity import protected
 from ..container.rewriting import recompressed
 from ..errors import PgiUnsupportedError
@@ -52,7 +52,11 @@ def still_file(file: PgiFile, number: int) -> bytes:
         report(f"Frame {number}", ["is signed as a change; the picture that is made of it is not signed"])
     compression, payload = _picture(frame.coded)
     fields = replace(reader.fields, compression_type=compression)
-    data = build_file(fields, payload, metadata=reader.metadata, extension=reader.extension)
+    extension = dict(reader.extension)
+    strategy = frame.strategy.to_map()
+    if strategy and compression is Compression.LEARNED:
+        extension[ExtensionKey.STRATEGY] = strategy
+    data = build_file(fields, payload, metadata=reader.metadata, extension=extension)
     share = reader.parity_share
     return data if share is None else b"".join(protected(lambda: [data], share))
 

@@ -14,7 +14,15 @@ from ..container.writer import Block, assemble, located_fields, make_block, smal
 from ..errors import PgiKeyError, PgiOptionError, PgiUnsupportedError
 from .cipher_suites import TAG_BYTES, find_suite, require_extra
 from .content_decryption import OpenedContent
-from .encryption_plan import fitted, is_lossless, payload_of, preview_of, sealed_parts, without_preview
+from .encryption_plan import (
+    fitted,
+    is_lossless,
+    missing_tiers,
+    payload_of,
+    preview_of,
+    sealed_parts,
+    without_preview,
+)
 from .envelope_opening import records_of
 from .extension_field_tiers import split_fields
 from .message_encryption import SealedPayload, Sealer
@@ -64,8 +72,12 @@ def encrypted(
             pass
     plan = payload_plan(reader.fields.compression_type, payload_of(reader))
     change = reader.fields.compression_type == Compression.CHANGE
-    asked = strategy_from_map(reader.extension.get(ExtensionKey.STRATEGY, {})).roi != DETAILS
-    recipients = fitted(plan, recipients, lossless=is_lossless(reader), regions=asked, change=change)
+    missing = missing_tiers(
+        preview=plan.layered or is_lossless(reader),
+        regions=plan.regional and _regions_asked(reader),
+        change=change,
+    )
+    recipients = fitted(recipients, missing)
     extension = without_preview(reader.extension)
     if is_lossless(reader) and any(recipient.tier == Tier.PREVIEW for recipient in recipients):
         extension[ExtensionKey.PREVIEW] = preview_of(reader)
@@ -170,18 +182,19 @@ def add_recipients(reader: PgiReader, recipients: Sequence[Recipient]) -> Iterat
         recipients: those to add.
 
     Raises:
-        PgiOptionError: one is there already, or gets more than the reader's key opens.
+        PgiOptionError: one is there already, gets more than the reader's key opens, or asks for a tier that
+            the picture does not have.
         PgiLimitError: there are too many.
     """
     opened = _opened(reader)
     _check_blocks(reader)
     envelope = opened.envelope
     present = {stanza.key_id for stanza in envelope.stanzas if stanza.kind != PASSPHRASE}
+    recipients = fitted(recipients, _missing_tiers(opened))
     added = [wrap(recipient, opened.key, envelope.binding) for recipient in recipients]
     for stanza in added:
         if stanza.kind != PASSPHRASE and stanza.key_id in present:
             raise PgiOptionError(f"The key {stanza.key_id.hex()} opens the file already.")
-    _check_has_tiers(opened, recipients)
     stanzas = (*envelope.stanzas, *added)
     reader.limits.check("recipients", len(stanzas), "The security block")
     if sum(stanza.kind == PASSPHRASE for stanza in stanzas) > 4:
@@ -235,13 +248,20 @@ def _check_blocks(reader: PgiReader) -> None:
             raise PgiUnsupportedError(f"The {block.name} is unknown here and would stay readable.")
 
 
-def _check_has_tiers(opened: OpenedContent, recipients: Sequence[Recipient]) -> None:
+def _regions_asked(reader: PgiReader) -> bool:
+    """Whether somebody chose the regions of a picture; else they are no tier (FORMAT.md, 9.1)."""
+    return strategy_from_map(reader.extension.get(ExtensionKey.STRATEGY, {})).roi != DETAILS
+
+
+def _missing_tiers(opened: OpenedContent) -> dict[Tier, str]:
+    """As :func:`missing_tiers`, of a picture that is encrypted already."""
+    reader = opened.reader
     tiers = {part.tier for group in opened.groups for part in group.parts}
-    if ExtensionKey.PREVIEW in opened.extension():
-        tiers.add(Tier.PREVIEW)
-    for recipient in recipients:
-        if recipient.tier in (Tier.PREVIEW, Tier.REGIONS) and recipient.tier not in tiers:
-            raise PgiOptionError(f"This picture does not have the tier {recipient.tier.label}.")
+    return missing_tiers(
+        preview=Tier.PREVIEW in tiers or ExtensionKey.PREVIEW in opened.extension(),
+        regions=Tier.REGIONS in tiers and _regions_asked(reader),
+        change=reader.fields.compression_type == Compression.CHANGE,
+    )
 
 
 def _stored_metadata(reader: PgiReader) -> bytes:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "fitted",
     "is_lossless",
+    "missing_tiers",
     "payload_of",
     "preview_of",
     "sealed_parts",
@@ -44,31 +45,38 @@ def sealed_parts(plan: PayloadPlan, *, pad: bool) -> list[ListedPart]:
     return parts + _padding(parts) if pad else parts
 
 
-def fitted(
-    plan: PayloadPlan, recipients: Sequence[Recipient], *, lossless: bool, regions: bool, change: bool = False
-) -> list[Recipient]:
+def missing_tiers(*, preview: bool, regions: bool, change: bool) -> dict[Tier, str]:
+    """The tiers that a picture does not have, and why (FORMAT.md, section 9.1).
+
+    Args:
+        preview: whether it has a preview layer, or a preview can be stored beside it.
+        regions: whether it has regions of interest that somebody asked for.
+        change: whether it is a change frame.
+    """
+    if change:
+        why = (
+            "A change frame has the tiers metadata and full alone. 'pgic split' makes pictures of frames, "
+            "which can have all tiers."
+        )
+        return {Tier.PREVIEW: why, Tier.REGIONS: why}
+    missing = {}
+    if not preview:
+        missing[Tier.PREVIEW] = "A picture of another codec does not have the tier preview."
+    if not regions:
+        missing[Tier.REGIONS] = "Only a learned picture with regions of interest has the tier regions."
+    return missing
+
+
+def fitted(recipients: Sequence[Recipient], missing: Mapping[Tier, str]) -> list[Recipient]:
     """Recipients with tiers that a picture has.
 
     Args:
-        plan: of the picture.
         recipients: as they are asked for.
-        lossless: whether a preview can be stored beside it.
-        regions: whether its regions of interest were asked for.
-        change: whether it is a change frame.
+        missing: as :func:`missing_tiers` gives it.
 
     Raises:
         PgiOptionError: one asks for a tier that the picture does not have, and for no other.
     """
-    missing = {}
-    if not plan.layered and not lossless:
-        missing[Tier.PREVIEW] = "A picture of another codec does not have the tier preview."
-    if not (plan.regional and regions):
-        missing[Tier.REGIONS] = "Only a learned picture with regions of interest has the tier regions."
-    if change:
-        missing[Tier.PREVIEW] = missing[Tier.REGIONS] = (
-            "A change frame has the tiers metadata and full alone. 'pgic split' makes pictures of frames, "
-            "which can have all tiers."
-        )
     found = []
     for recipient in recipients:
         while recipient.tier in missing:

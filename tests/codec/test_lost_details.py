@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,12 +10,16 @@ import pytest
 import skimage.data
 
 import pgic_core
+from pgic_core.api.encode_request import EncodeRequest
+from pgic_core.api.sequence_splitting import still_file
 from pgic_core.codec.learned.exact.block_screening import screen
 from pgic_core.codec.learned.exact.dct_cost import pattern_energies
 from pgic_core.codec.learned.exact.lost_details import touched_tiles
 from pgic_core.codec.tiles_and_windows import Grid
 from pgic_core.container import Strategy
 from pgic_core.errors import PgiOptionError
+from pgic_core.security.recipients import Recipient
+from pgic_core.security.tier_keys import Tier
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,6 +96,71 @@ def test_targets_hold(portrait: NDArray[np.uint8], most: int) -> None:
         assert roi_of(data) is None
     data = pgic_core.encode(portrait, codec="learned", min_psnr=33.0)
     assert 10 * np.log10(255**2 / errors(data, portrait).mean()) > 32.95
+
+
+def without_details(picture: NDArray[np.uint8], **options: Any) -> bytes:
+    """What the encoder makes without the search."""
+    request = EncodeRequest.of(picture, {"codec": "learned", **options})  # type: ignore[typeddict-item]
+    request = replace(request, how=replace(request.how, keep_details=False))
+    return request.file_of(request.prepare(picture))
+
+
+def test_no_target_is_missed_for_them(portrait: NDArray[np.uint8]) -> None:
+    """The smallest file has no details, so what fitted before there were any still does."""
+    big = np.ascontiguousarray(np.tile(portrait, (3, 3, 1))[:1400, :1400])
+    least = without_details(big, quality=1, effort=1)
+    most = len(least) + 100  # for the target, which the file states
+    assert len(encode(big, quality=1, effort=1)) > most
+    data = pgic_core.encode(big, codec="learned", max_bytes=most, effort=1)
+    assert len(data) <= most
+    assert pgic_core.inspect(data).strategy == Strategy(target=("bytes", float(most)))
+
+
+@pytest.mark.parametrize("least", [31.0, 33.0])
+def test_a_bound_on_errors_takes_no_more_bytes(portrait: NDArray[np.uint8], least: float) -> None:
+    data = pgic_core.encode(portrait, codec="learned", min_psnr=least, effort=1)
+    plain = without_details(portrait, min_psnr=least, effort=1)
+    assert len(data) <= len(plain)
+    assert 10 * np.log10(255**2 / errors(data, portrait).mean()) >= least
+
+
+@pytest.mark.parametrize(
+    "roi", ["annotations", [], np.zeros((8, 8), np.int8), np.zeros((512, 512), np.bool_)], ids=str
+)
+def test_regions_that_are_none_are_as_not_asked_for(portrait: NDArray[np.uint8], roi: Any) -> None:
+    assert encode(portrait, roi=roi, effort=1) == encode(portrait, effort=1)
+
+
+def test_nobody_is_added_to_them(portrait: NDArray[np.uint8], tmp_path: Path) -> None:
+    """Who joins an encrypted file gets no more than those it was made for could."""
+    pytest.importorskip("cryptography")
+    owner, other = pgic_core.generate_key(), pgic_core.generate_key()
+    path = tmp_path / "details.pgi"
+    path.write_bytes(encode(portrait, effort=1, recipients=[owner.public]))
+    with pgic_core.open_file(path, keys=owner) as file:
+        assert file.strategy.roi == "details"
+    with pytest.raises(PgiOptionError, match="regions of interest"):
+        pgic_core.add_recipients(path, [(other.public, "regions")], keys=owner)
+    pgic_core.add_recipients(path, [Recipient(other.public, Tier.REGIONS, fitting=True)], keys=owner)
+    with pgic_core.open_file(path, keys=other) as file:
+        assert file.tier == "preview"
+
+
+def test_frames_keep_saying_that_nobody_asked(portrait: NDArray[np.uint8], tmp_path: Path) -> None:
+    """A change frame has the map of its key frame, so it says as much of it; so does what is split off."""
+    path = tmp_path / "details.pgi"
+    path.write_bytes(encode(portrait, effort=1))
+    changed = portrait.copy()
+    changed[200:240, 300:340] = 250, 0, 0
+    assert not pgic_core.append(path, changed, effort=1).key
+    with pgic_core.open_file(path) as file:
+        assert file.frame(1).roi is not None
+        assert file.frame(1).strategy == Strategy("details")
+        still = still_file(file, 1)
+    assert pgic_core.inspect(still).strategy == Strategy("details")
+    pytest.importorskip("cryptography")
+    with pytest.raises(PgiOptionError, match="regions of interest"):
+        pgic_core.encrypt(still, tmp_path / "still.pgi", [(pgic_core.generate_key().public, "regions")])
 
 
 def test_they_open_nothing_to_others(portrait: NDArray[np.uint8]) -> None:

@@ -204,7 +204,7 @@ def test_adding_a_recipient_changes_the_security_block_only(path: Path, keys: Ke
         (new.public, "preview", "already"),
         (generate_key().public, "full", "cannot give away full"),
         (generate_key("sm2").public, "preview", "SM2"),
-        (generate_key().public, "regions", "does not have"),
+        (generate_key().public, "regions", "regions of interest"),
     ):
         opener = keys.preview if tier != "regions" else keys.full
         with pytest.raises(PgiOptionError, match=error):

@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...errors import PgiOptionError
-from ...options import DEFAULT_EFFORT, DEFAULT_QUALITY, FAST, check_effort, check_quality, thread_count
+from ...errors import PgiOptionError, PgiTargetError
+from ...options import (
+    DEFAULT_EFFORT,
+    DEFAULT_QUALITY,
+    FAST,
+    QUALITIES,
+    check_effort,
+    check_quality,
+    thread_count,
+)
 from ..block_cutting import bands, block_pixels, blocks, columns
 from ..parallel import map_tiles, run_alongside
 from ..rectangle import Rectangle, hull, pixels_in
@@ -21,7 +29,7 @@ from .exact.lost_details import LostDetails, touched_tiles
 from .exact.search import ExactSearch
 from .latent_refinement import REFINED_PIXELS, refine
 from .latent_row_buffer import LatentRows
-from .payload.header import EXACT_SIDE, StreamHeader, serialise
+from .payload.header import EXACT_SIDE, StreamHeader, has_roi_map, quality_of, serialise
 from .payload.tile_index import FULL_DEPTH
 from .rate_control import RateTarget, psnr, search
 from .rendering.block_plan import RenderPlan
@@ -78,7 +86,8 @@ def encode_learned(
             badly otherwise.
         threads: for networks; ``None`` for all.
         progress: called with the share done, 0 to 1.
-        keep_details: without an ROI map, make one where details on a calm ground would be lost.
+        keep_details: without an ROI map, make one where details on a calm ground would be lost. Under
+            ``target.min_psnr``, only if that does not make the payload larger.
 
     Returns:
         The payload in pieces.
@@ -105,7 +114,21 @@ def encode_learned(
     )
     if target is None:
         return encoder.code(quality)
-    return search(encoder.code, target, lambda pieces: psnr(pieces, rgb, model, threads))
+
+    def fidelity(pieces: list[bytes]) -> float:
+        return psnr(pieces, rgb, model, threads)
+
+    found = search(encoder.code, target, fidelity)
+    if target.min_psnr is None or not encoder.keeps_details or not has_roi_map(found):
+        return found
+    # Details take bytes that the bound may not need, or not as badly as a higher quality everywhere.
+    encoder.keeps_details = False
+    quality = quality_of(found)
+    try:
+        plain = search(encoder.code, target, fidelity, range(quality, min(quality + 2, QUALITIES.stop)))
+    except PgiTargetError:
+        return found
+    return min(plain, found, key=lambda pieces: sum(map(len, pieces)))
 
 
 class Encoder:
@@ -147,7 +170,7 @@ class Encoder:
         self._progress = progress
         self._keep = keep
         # An ROI map says which details matter. To code parts again takes the latent of the whole picture.
-        self._keep_details = keep_details and roi is None and width * height <= _MOST_KEPT
+        self.keeps_details = keep_details and roi is None and width * height <= _MOST_KEPT
         self.grid = Grid.square(width, height, TILE)
         shape = (self.grid.padded.height // Z_STRIDE, self.grid.padded.width // Z_STRIDE)
         if roi is not None and (roi.shape != shape or roi.dtype != np.int8):
@@ -191,7 +214,7 @@ class Encoder:
         if not np.array_equal(chosen, before):
             self._begin(chosen)
         self._details = None
-        if self._keep_details and np.isfinite(found.details).any():
+        if self.keeps_details and np.isfinite(found.details).any():
             self._details = LostDetails(
                 self._rgb, self.grid, self._model, quality, found.details, self._exact, self._threads
             )

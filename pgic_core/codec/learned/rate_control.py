@@ -37,7 +37,10 @@ class RateTarget:
 
 
 def search(
-    code: Callable[[int], list[bytes]], target: RateTarget, fidelity: Callable[[list[bytes]], float]
+    code: Callable[[int], list[bytes]],
+    target: RateTarget,
+    fidelity: Callable[[list[bytes]], float],
+    qualities: range = QUALITIES,
 ) -> list[bytes]:
     """The payload at the quality that meets ``target`` best, by bisection over whole qualities.
 
@@ -45,6 +48,7 @@ def search(
         code: gives the payload at a quality, in pieces.
         target: what to meet.
         fidelity: PSNR of a payload in dB.
+        qualities: those to choose from.
 
     Raises:
         PgiTargetError: no quality meets it.
@@ -57,15 +61,15 @@ def search(
             return False
         return target.min_psnr is None or fidelity(pieces) < target.min_psnr
 
-    best = _last(fits)
+    best = _last(fits, qualities)
     if target.max_bytes is not None:
-        if best not in QUALITIES:
-            raise _too_large(sum(map(len, tried[QUALITIES[0]])), target.max_bytes, target.bytes_beside)
+        if best not in qualities:
+            raise _too_large(sum(map(len, tried[qualities[0]])), target.max_bytes, target.bytes_beside)
         return tried[best]
     best += 1
-    if best not in QUALITIES:
+    if best not in qualities:
         raise PgiTargetError(
-            f"Even quality {QUALITIES[-1]} stays below {target.min_psnr} dB; lossless=True keeps every pixel."
+            f"Even quality {qualities[-1]} stays below {target.min_psnr} dB; lossless=True keeps every pixel."
         )
     return tried[best] if best in tried else code(best)
 
@@ -99,9 +103,9 @@ def _too_large(least: int, most: int, beside: int) -> PgiTargetError:
     return error
 
 
-def _last(fits: Callable[[int], bool]) -> int:
-    """The last quality for which ``fits`` (true up to some point) holds; 0 if it holds for none."""
-    low, high = QUALITIES.start - 1, QUALITIES.stop
+def _last(fits: Callable[[int], bool], qualities: range) -> int:
+    """The last quality for which ``fits`` (true up to some point) holds; the one before all if for none."""
+    low, high = qualities.start - 1, qualities.stop
     while high - low > 1:
         middle = (low + high) // 2
         if fits(middle):

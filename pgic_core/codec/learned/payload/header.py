@@ -38,6 +38,7 @@ __all__ = [
     "has_roi_map",
     "longest_index",
     "parse",
+    "quality_of",
     "read_exact_map",
     "serialise",
 ]
@@ -95,6 +96,11 @@ class StreamHeader:
 def has_roi_map(payload: Sequence[bytes]) -> bool:
     """Whether a payload that :func:`serialise` made has an ROI map."""
     return bool(payload[0][1] & _FLAG_MAP)
+
+
+def quality_of(payload: Sequence[bytes]) -> int:
+    """The quality of a payload that :func:`serialise` made."""
+    return int(_FIXED.unpack_from(payload[0])[4])
 
 
 def serialise(
