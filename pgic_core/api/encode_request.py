@@ -84,7 +84,7 @@ class EncodeRequest:
         sign: what signs the file, or None.
         limits: those that a reader would check.
         of_many: whether the other frames of the image are coded too.
-        place: of a frame in its sequence, which is signed with it.
+        place: of a frame in its sequence, which is signed with it; its reference counts for a change alone.
     """
 
     how: CodingOptions
@@ -227,7 +227,10 @@ class EncodeRequest:
         if sign is not None:
             with PgiReader(data, self.limits) as reader:
                 share_now = share if recipients is None else None
-                data = b"".join(signed(reader, sign, frame=self.place, share=share_now))
+                place = self.place
+                if place is not None and reader.fields.compression_type != Compression.CHANGE:
+                    place = place._replace(reference=None)
+                data = b"".join(signed(reader, sign, frame=place, share=share_now))
         if recipients is None:
             return data
         with PgiReader(data, self.limits) as reader:

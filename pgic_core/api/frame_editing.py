@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from ..container import PgiReader
 from ..container.atomic_writing import atomic_file
+from ..container.sequence_blocks import hash_of_described, outer_hash
 from ..container.sequence_editing import edit_sequence, standalone
+from ..container.sequence_reader import NO_CHAIN
 from ..container.sequence_records import FrameKind
 from ..errors import PgiFormatError, PgiLimitError, PgiOptionError, PgiUnsupportedError, of_frame
 from ..security.reader_unlocking import has_signatures, unlock
@@ -69,6 +71,7 @@ class FrameEdits:
         self._locked = locked
         self._advice = advice
         self._any = False
+        self._outer: bytes | None = None  # of the new file, once the first frame is edited
 
     def write(self, *, replace: bool, progress: Progress | None) -> None:
         """Write the new file, unless no frame changes.
@@ -104,10 +107,24 @@ class FrameEdits:
         reader = PgiReader(data, self._sequence.reader.limits, quiet=True)
         if not self._locked:
             unlock(reader, self._keys)
-        place = FramePlace(record.number, record.duration, before)
-        pieces = self._change(FrameToEdit(reader, record.number, place))
+        pieces = self._change(FrameToEdit(reader, record.number, self._place(record, before)))
         edited = data if pieces is None else b"".join(pieces)
-        return None if edited == data else edited
+        if edited == data:
+            return None
+        if record.number == 0:
+            with PgiReader(edited, self._sequence.reader.limits, quiet=True) as first:
+                self._outer = hash_of_described(first)
+        return edited
+
+    def _place(self, record: Record, before: bytes) -> FramePlace:
+        """Where a frame stands in the new file."""
+        number, duration = record.number, record.duration
+        if number == 0:
+            return FramePlace(0, duration, before, None, NO_CHAIN)
+        if self._outer is None:
+            self._outer = outer_hash(self._sequence)
+        reference = None if record.is_key else self._sequence.reference(record).number
+        return FramePlace(number, duration, before, reference, self._outer)
 
     def _tell_of_signatures(self, first: int) -> None:
         """Warn of signatures that break, or refuse to go on.

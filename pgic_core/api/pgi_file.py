@@ -9,7 +9,15 @@ from ..audit import audited
 from ..audit.logged_facts import facts_of, path_of
 from ..closing_on_exit import Closing
 from ..container import BlockType
-from ..errors import PgiError, PgiFormatError, PgiKeyError, PgiOptionError, PgiUnsupportedError, of_frame
+from ..errors import (
+    PgiAuthenticationError,
+    PgiError,
+    PgiFormatError,
+    PgiKeyError,
+    PgiOptionError,
+    PgiUnsupportedError,
+    of_frame,
+)
 from ..limits import Limits
 from ..security.reader_unlocking import open_reader, verify_sealed
 from ..security.signatures.signature_info import HOLDS, placed, require_trusted
@@ -22,6 +30,7 @@ if TYPE_CHECKING:
 
     from ..container import PgiReader
     from ..container.byte_source import SourceLike
+    from ..container.sequence_records import Record
     from ..options import Progress, Window
     from ..security.keyring import KeysLike
     from ..security.signatures import SignatureInfo
@@ -207,9 +216,10 @@ class PgiFile(FramedFile, Closing):
     ) -> tuple[SignatureInfo, ...]:
         """Check all frames, the chain of their hashes, and that each stands where its signatures say.
 
-        A trusted signature of a frame that states its place covers all frames before, too.
+        A trusted signature of a frame that states its whole place covers all frames before, too.
         """
         # Not imported for pictures.
+        from ..container.sequence_blocks import check_outer, outer_hash
         from ..container.sequence_reader import NO_CHAIN
         from ..security.signatures.signed_statement import FramePlace
 
@@ -219,21 +229,25 @@ class PgiFile(FramedFile, Closing):
         found: list[SignatureInfo] = []
         untrusted: PgiError | None = None
         before, sequence = NO_CHAIN, self._frames.sequence
+        check_outer(sequence)
+        outer = outer_hash(sequence)
         for number, frame in enumerate(self.frames()):
             record = sequence.record(number)
             try:
                 signatures = frame._verify_picture(trust, crls)
             except (PgiFormatError, PgiUnsupportedError) as error:
                 raise of_frame(error, number) from error
-            signatures = placed(signatures, FramePlace(number, record.duration, before))
+            reference = None if record.is_key else sequence.reference(record).number
+            own = outer if number else NO_CHAIN
+            signatures = placed(signatures, FramePlace(number, record.duration, before, reference, own))
             if trust is not None:
-                untrusted = _still_untrusted(number, signatures, untrusted)
+                untrusted = _still_untrusted(record, signatures, untrusted)
             found += signatures
             before = sequence.chain_after(before, record)
             if progress is not None:
                 progress((number + 1) / self.n_frames)
         if untrusted is not None:
-            raise untrusted
+            raise _with_reason(untrusted, found)
         return tuple(found)
 
     def _verify_features(self) -> None:
@@ -252,20 +266,37 @@ class PgiFile(FramedFile, Closing):
 
 
 def _still_untrusted(
-    number: int, signatures: Sequence[SignatureInfo], before: PgiError | None
+    record: Record, signatures: Sequence[SignatureInfo], before: PgiError | None
 ) -> PgiError | None:
     """Why nobody who is trusted signed a frame or one before it; None if somebody did.
 
     Args:
-        number: of the frame.
+        record: of the frame.
         signatures: of the frame, held against its place.
         before: the same of the frames before.
     """
     try:
         require_trusted(signatures, trust=True)
     except PgiKeyError as error:  # with a key, its signature may cover the frames before
-        return of_frame(error, number)
+        return of_frame(error, record.number)
     except (PgiFormatError, PgiUnsupportedError) as error:
-        return before or of_frame(error, number)
-    whole = any(each.trusted and each.state == HOLDS and each.frame is not None for each in signatures)
-    return None if whole else before
+        return before or of_frame(error, record.number)
+    places = [each.frame for each in signatures if each.trusted and each.state == HOLDS and each.frame]
+    if any(place.proves_before for place in places):
+        return None
+    if not places and not record.is_key:
+        return before or PgiAuthenticationError(
+            f"Frame {record.number} changes another, and its trusted signature does not say which."
+        )
+    return before
+
+
+def _with_reason(error: PgiError, found: Sequence[SignatureInfo]) -> PgiError:
+    """Why frames are not trusted; also that signatures of an earlier version prove their own frame alone."""
+    places = [each.frame for each in found if each.trusted and each.state == HOLDS and each.frame]
+    if not places or places[-1].proves_before:
+        return error
+    return type(error)(
+        f"{error} An earlier version signed frame {places[-1].number}, which does not prove the frames "
+        "before it; sign the last frame again."
+    )

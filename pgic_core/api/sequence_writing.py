@@ -14,6 +14,7 @@ from ..audit.logged_facts import facts_of_coded, path_of
 from ..closing_on_exit import Closing
 from ..container import Compression, PgiReader, atomic_write
 from ..container.sequence_appending import SequenceAppender, begin_sequence
+from ..container.sequence_blocks import check_outer, outer_hash
 from ..container.sequence_reader import NO_CHAIN
 from ..errors import PgiInputError, PgiOptionError, PgiUnsupportedError
 from ..limits import Limits
@@ -102,6 +103,7 @@ class SequenceWriter(Closing):
         self._appender: SequenceAppender | None = None
         self._coder = FrameCoder(self._limits)
         self._guards = NOTHING_YET
+        self._outer: bytes | None = None  # as of outer_hash, once a frame is signed behind the first
         self._closed = False
         if append and _is_there(target):
             self._go_on(keys)
@@ -177,12 +179,17 @@ class SequenceWriter(Closing):
         return WrittenFrame(record.number, record.length, record.is_key)
 
     def _place(self, duration: int) -> FramePlace:
-        """Where the next frame stands, which its signature states."""
+        """Where the next frame stands, which its signature states; as a change of the last."""
         # Not imported for those who do not sign.
         from ..security.signatures.signed_statement import FramePlace
 
-        before = NO_CHAIN if self._appender is None else self._appender.chain
-        return FramePlace(self.n_frames, duration, before)
+        if self._appender is None:
+            return FramePlace(0, duration, NO_CHAIN, None, NO_CHAIN)
+        if self._outer is None:
+            check_outer(self._appender.sequence)
+            self._outer = outer_hash(self._appender.sequence)
+        last = self._appender.last.number
+        return FramePlace(last + 1, duration, self._appender.chain, last, self._outer)
 
     def _most_depth(self) -> int:
         """The most change frames between the next frame and its key frame."""

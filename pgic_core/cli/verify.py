@@ -85,7 +85,7 @@ def verify(
         if facts.sequence is None:
             said[source.name] = [line for each in signatures for line in _said(each)]
         else:
-            said[source.name] = _said_of_frames(signatures, facts.sequence.frames)
+            said[source.name] = _said_of_frames(signatures, facts.sequence.frames, trust=trust is not None)
         frames = ""
         if facts.sequence is not None:
             frames = f", all {facts.sequence.frames:,} frames"
@@ -113,8 +113,14 @@ def verify(
     report.finish()
 
 
-def _said_of_frames(found: Sequence[SignatureInfo], frames: int) -> list[str]:
-    """What the signatures of all frames of a sequence prove together."""
+def _said_of_frames(found: Sequence[SignatureInfo], frames: int, *, trust: bool) -> list[str]:
+    """What the signatures of all frames of a sequence prove together.
+
+    Args:
+        found: the signatures.
+        frames: of the sequence.
+        trust: whether only trusted ones prove something.
+    """
     lines = []
     signers: dict[tuple[str, ...], list[SignatureInfo]] = {}
     for each in found:
@@ -126,13 +132,20 @@ def _said_of_frames(found: Sequence[SignatureInfo], frames: int) -> list[str]:
         lines.append(f"  {count:,} of {frames:,} frames {are} signed by {signer}, {algorithm}: {state}")
         if reason:
             lines.append(f"    not proven: who signed, since {reason}")
-    placed = [each.frame.number for each in found if each.state == HOLDS and each.frame is not None]
+    counted = [each.frame for each in found if each.state == HOLDS and each.frame and each.trusted >= trust]
+    placed = [place.number for place in counted if place.proves_before]
+    earlier = [place.number for place in counted if not place.proves_before]
+    if earlier and max(earlier) > max(placed, default=-1):
+        lines.append(
+            "    not proven: what frames without a signature of their own show and say, "
+            f"since an earlier version signed frame {max(earlier)}"
+        )
     if placed:
         last = max(placed)
         what = f"frames 0 to {last} are" if last else "frame 0 is"
         lines.append(f"    proven: {what} as the signer of frame {last} found them, in this order")
     if found:
-        unplaced = "" if frames - 1 in placed else "that all frames are in their place; "
+        unplaced = "" if frames - 1 in placed + earlier else "that all frames are in their place; "
         lines.append(f"    not proven: {unplaced}that no frame followed; the time; what the pictures show")
     return lines
 

@@ -8,9 +8,10 @@ import zlib
 
 import cbor2
 
-from .independent import parse_file
-from .independent_signature import check_signature, records
+from .independent import BLOCKS, parse_file
+from .independent_signature import check_signature, inflated, records
 
+DESCRIBED = ("metadata", "extension")
 NUMBERS = ("number", "depth", "duration", "previous", "jump", "key", "reference", "length")
 
 
@@ -37,7 +38,7 @@ def frames(data: bytes) -> list[tuple[dict[str, int], bytes, bytes]]:
     while at < len(image):
         assert image[at : at + 4] == b"\x89PGF"
         assert image[at + 4] in (0, 1)  # whole files
-        here, record = at + 5, {}
+        here, record = at + 5, {"at": at}
         for name in NUMBERS:
             record[name], here = varint(image, here)
         assert zlib.crc32(image[at:here]) == int.from_bytes(image[here : here + 4], "little")
@@ -59,11 +60,43 @@ def check_sequence(data: bytes, tiers: dict[str, int], *, changes_alone: bool = 
         changes_alone: leave out what key frames sign, since they are of a codec that is not known here.
     """
     found = frames(data)
-    for number, (record, frame, before) in enumerate(found):
-        assert record["number"] == number
+    for (record, frame, _), place in zip(found, places(data), strict=True):
         if record["depth"] or not changes_alone:
             check_signature(frame, tiers=tiers)
         ((_, signature),) = records(parse_file(frame)[1]["security"][1])
-        claims = cbor2.loads(cbor2.loads(signature)["open"]["claims"])
-        assert claims["frame"] == [number, record["duration"], before]
+        signed = cbor2.loads(cbor2.loads(signature)["open"]["claims"])["frame"]
+        if len(signed) == 3:  # of an earlier version
+            assert place[3] in (None, place[0] - 1)
+        assert signed == place[: 5 if len(signed) == 5 else 3]
     return len(found)
+
+
+def places(data: bytes) -> list[list[object]]:
+    """What the claim of each frame of a sequence has to be, once its own blocks were checked (Q9)."""
+    found = frames(data)
+    described = blocks_of(data)
+    contents = [described.get(name, b"") for name in DESCRIBED]
+    first = parse_file(found[0][1])[1]
+    encrypted = bool(first["image"][0] & 1)
+    assert contents == [b"" if encrypted else inflated(first, name) for name in DESCRIBED]
+    outer = hashlib.sha256(b"".join(struct.pack("<Q", len(each)) + each for each in contents)).digest()
+    starts = [record["at"] for record, _, _ in found]
+    made: list[list[object]] = []
+    for number, (record, _, before) in enumerate(found):
+        assert record["number"] == number
+        changed = starts.index(record["at"] - record["reference"]) if record["depth"] else None
+        made.append([number, record["duration"], before, changed, outer if number else bytes(32)])
+    return made
+
+
+def blocks_of(data: bytes) -> dict[str, bytes]:
+    """The content of the metadata and extension block of a sequence, by name."""
+    count, size = struct.unpack_from("<4xHHIQ4sBB", data)[-2:]
+    found = {}
+    for index in range(count):
+        kind, flags, offset, length, crc, _ = struct.unpack_from("<HHQQI32s", data, 30 + size * index)
+        stored = data[offset : offset + length]
+        if kind in BLOCKS and BLOCKS[kind] in DESCRIBED:
+            assert zlib.crc32(stored) == crc
+            found[BLOCKS[kind]] = zlib.decompress(stored[4:], -15) if flags & 2 else stored
+    return found

@@ -6,19 +6,18 @@ Run with ``python -m tests.security.make_vectors`` when FORMAT.md changes what s
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 import json
-import tempfile
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa
 
-from pgic_core import Passphrase, SecretKey, SequenceWriter, SigningKey, open_file, sign
+from pgic_core import Passphrase, SecretKey, SigningKey
 from pgic_core.container import BlockType, ImageFields, Location, Metadata, PgiReader, build_file
 from pgic_core.container.sequence_appending import SequenceAppender, begin_sequence
-from pgic_core.container.sequence_reader import NO_CHAIN
+from pgic_core.container.sequence_blocks import outer_hash
+from pgic_core.container.sequence_reader import NO_CHAIN, SequenceReader
 from pgic_core.security.cipher_suites import find_suite
 from pgic_core.security.encrypted_file_writing import encrypted
 from pgic_core.security.envelope_opening import find_envelope
@@ -29,8 +28,6 @@ from pgic_core.security.signatures.signature_making import signed
 from pgic_core.security.signatures.signed_statement import FramePlace
 from pgic_core.security.sm2 import sign_sm2, sm2_spki
 from pgic_core.security.tier_keys import Binding, Tier, TierKey
-
-from ..sequences.scenes import frame
 
 PATH = Path(__file__).with_name("vectors.json")
 WORDS = "巡检 correct horse"
@@ -124,21 +121,31 @@ def signed_files() -> list[dict[str, object]]:
     return found
 
 
+def change_file(payload: bytes) -> bytes:
+    """The same as a change frame, whose content is opaque too."""
+    fields = ImageFields(image_type=0, width=64, height=48, color_depth=8, compression_type=4)
+    return build_file(fields, payload, metadata=Metadata(1_700_000_000_040, "UAV-7"))
+
+
 def signed_sequence() -> dict[str, str]:
-    """A sequence of three frames, each signed in its place."""
+    """A sequence of a key frame and two changes of it and of one another, each signed in its place."""
     signer = signers()[0]
-    before, out = NO_CHAIN, io.BytesIO()
+    before, outer, out = NO_CHAIN, NO_CHAIN, io.BytesIO()
     for number in range(3):
-        place = FramePlace(number, 40 + number, before)
-        plain = plain_file(bytes([number]) * 40)
+        plain = change_file(bytes([number]) * 40) if number else plain_file(bytes(40))
+        if number:
+            with PgiReader(out) as whole:
+                outer = outer_hash(SequenceReader(whole))
+            out.seek(0)
+        place = FramePlace(number, 40 + number, before, number - 1 if number else None, outer)
         with PgiReader(plain) as reader:
             frame = b"".join(signed(reader, signer, frame=place, time_ms=1_700_000_000_000))
         if not number:
-            out.write(b"".join(begin_sequence(frame, key_distance=1, duration=place.duration)))
+            out.write(b"".join(begin_sequence(frame, key_distance=2, duration=place.duration)))
             out.seek(0)
         with SequenceAppender(out) as writer:
             if number:
-                writer.append(frame, duration=place.duration)
+                writer.append(frame, duration=place.duration, reference=writer.last)
             before = writer.chain
         out.seek(0)
     return {
@@ -147,28 +154,13 @@ def signed_sequence() -> dict[str, str]:
     }
 
 
-def sealed_changes() -> dict[str, object]:
-    """A key frame and changes of it, encrypted; the last is signed."""
-    key = SecretKey("x25519", SECRETS["x25519"])
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "site.pgi"
-        with SequenceWriter(path, effort=1, quality=30, recipients=[key.public], sync=False) as writer:
-            keys = [writer.append(frame(number)[64:128, :128], duration=40).key for number in range(3)]
-        assert keys == [True, False, False]
-        sign(path, signers()[0], frames=-1, keys=key)
-        data = path.read_bytes()
-    with open_file(data, keys=key) as file:
-        frames = [each.reader for each in file.frames()]
-        plain = [hashlib.sha256(each.read_payload(0, each.payload_length)).hexdigest() for each in frames]
-    return {"file": base64.b64encode(data).decode(), "plain": plain}
-
-
 if __name__ == "__main__":
+    # Of a time when the place of a frame had three items, which no longer is written.
+    frozen = {name: json.loads(PATH.read_text())[name] for name in ("sequence", "changes")}
     made = {
         "derivations": derivations(),
         "files": files(),
         "signed": signed_files(),
-        "sequence": signed_sequence(),
-        "changes": sealed_changes(),
+        "places": signed_sequence(),
     }
-    PATH.write_text(json.dumps(made, indent=1) + "\n")
+    PATH.write_text(json.dumps(made | frozen, indent=1) + "\n")

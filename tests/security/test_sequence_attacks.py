@@ -273,6 +273,13 @@ def stripped_of_signature(data: bytes) -> bytes:
     [
         [1, 2],
         [0, 0, bytes(32), 0],
+        [0, 0, bytes(32), None],
+        [0, 0, bytes(32), 0, bytes(31)],
+        [0, 0, bytes(32), None, bytes(32), 0],
+        [0, 0, bytes(32), -1, bytes(32)],
+        [0, 0, bytes(32), True, bytes(32)],
+        [0, 0, bytes(32), bytes(32), bytes(32)],
+        [0, 0, bytes(32), None, b""],
         [0, 0, bytes(31)],
         [0, 0, "0" * 32],
         [-1, 0, bytes(32)],
@@ -290,7 +297,7 @@ def test_places_that_there_cannot_be(place: object) -> None:
 
 
 def test_claims_that_nobody_knows_are_passed_over() -> None:
-    known = FramePlace(3, 40, bytes(range(32)))
+    known = FramePlace(3, 40, bytes(range(32)), 2, bytes(range(32, 64)))
     raw = cbor2.loads(Claims((("fast", bytes(32)),), b"", known).to_bytes())
     assert Claims.parse(cbor2.dumps(raw | {"later": [1]}, canonical=True), Limits()).frame == known
     del raw["frame"]

@@ -133,7 +133,19 @@ def test_frames_of_long_ago_are_in_their_place(tmp_path: Path) -> None:
             (found,) = file.frame(number).check_signatures(trust)
             assert (found.state, found.trusted) == ("holds", True)
             places.append(found.frame)
-    assert places == [(record["number"], record["duration"], before) for record, _, before in frames(data)]
+    assert [place.items() for place in places if place] == [
+        [record["number"], record["duration"], before] for record, _, before in frames(data)
+    ]
+
+
+def test_change_frames_are_in_their_place() -> None:
+    """Since a place says what a frame changes, and what its metadata is compressed with."""
+    data = base64.b64decode(json.loads(make_vectors.PATH.read_text())["places"]["file"])
+    assert check_sequence(data, NOT_METADATA) == 3
+    with open_file(data) as file:
+        places = [file.frame(number).check_signatures()[0].frame for number in range(3)]
+    assert [place.reference for place in places if place] == [None, 0, 1]
+    assert len({place.outer for place in places if place}) == 2
 
 
 def test_another_reader_notices_frames_that_moved() -> None:

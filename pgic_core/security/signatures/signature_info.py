@@ -79,7 +79,7 @@ class SignatureInfo:
         for name in ("changed", "previous"):
             found[name] = list(getattr(self, name))
         found["renderers"] = [list(each) for each in self.renderers]
-        found["frame"] = None if self.frame is None else [*self.frame[:2], self.frame.before.hex()]
+        found["frame"] = None if self.frame is None else [_plain(each) for each in self.frame.items()]
         return found
 
 
@@ -99,7 +99,7 @@ def placed(found: Sequence[SignatureInfo], place: FramePlace) -> tuple[Signature
     known = list(found)
     named: set[str] = set()
     for at, each in reversed(list(enumerate(found))):
-        if each.state == HOLDS and each.frame is not None and each.frame != place:
+        if each.state == HOLDS and each.frame is not None and not each.frame.agrees(place):
             reason = _misplaced(each.frame, place)
             if each.id not in named:
                 raise PgiAuthenticationError(f"Frame {place.number} {reason} ({each.signer}).")
@@ -113,7 +113,15 @@ def _misplaced(signed: FramePlace, place: FramePlace) -> str:
         return f"was signed as frame {signed.number}"
     if signed.before != place.before:
         return "was signed behind other frames than those that are there"
-    return "was signed with another duration"
+    if signed.duration != place.duration:
+        return "was signed with another duration"
+    if not signed.outer or signed.reference != place.reference:
+        return "was signed as a change of another frame than the one that it changes now"
+    return "was signed beside other metadata of the sequence"
+
+
+def _plain(item: object) -> object:
+    return item.hex() if isinstance(item, bytes) else item
 
 
 def require_trusted(found: Sequence[SignatureInfo], *, trust: bool) -> None:

@@ -107,6 +107,8 @@ class Statement:
 
 
 _NAMES = Statement.__slots__
+_EARLIER_ITEMS = 3
+"""Those of a place as earlier versions signed it."""
 
 
 class FramePlace(NamedTuple):
@@ -116,11 +118,31 @@ class FramePlace(NamedTuple):
         number: from 0.
         duration: for how many milliseconds it is shown; 0 if unknown.
         before: chain of the frame before, 32 bytes, which all earlier records determine.
+        reference: number of the frame that it changes; None for a key frame.
+        outer: hash of what metadata is compressed with, 32 bytes, zeros for the first frame; empty if the
+            signature does not say, since an earlier version made it, nor does it name the reference then.
     """
 
     number: int
     duration: int
     before: bytes
+    reference: int | None = None
+    outer: bytes = b""
+
+    @property
+    def proves_before(self) -> bool:
+        """Whether a signature with this place also proves all frames before."""
+        return bool(self.outer)
+
+    def items(self) -> list[object]:
+        """As the claim has it."""
+        return [*self] if self.outer else [*self[:_EARLIER_ITEMS]]
+
+    def agrees(self, place: FramePlace) -> bool:
+        """Whether a frame in a place may have a signature that states this one."""
+        if self.outer:
+            return self == place
+        return self[:_EARLIER_ITEMS] == place[:_EARLIER_ITEMS] and place.reference in (None, place.number - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +165,7 @@ class Claims:
         if self.original:
             content["original"] = self.original
         if self.frame is not None:
-            content["frame"] = list(self.frame)
+            content["frame"] = self.frame.items()
         return cbor2.dumps(content, canonical=True)
 
     @classmethod
@@ -163,9 +185,12 @@ class Claims:
 
 
 def _frame(item: object) -> FramePlace:
-    if not isinstance(item, list) or len(item) != len(FramePlace._fields) or not is_hash(item[2]):
+    if not isinstance(item, list) or len(item) not in (_EARLIER_ITEMS, len(FramePlace._fields)):
         raise wrong("frame")
-    if not all(type(each) is int and 0 <= each < 1 << 63 for each in item[:2]):
+    numbers, hashes = item[:2], item[2::2]
+    if item[3:4] not in ([], [None]):
+        numbers = [*numbers, item[3]]
+    if not all(map(is_hash, hashes)) or not all(type(n) is int and 0 <= n < 1 << 63 for n in numbers):
         raise wrong("frame")
     return FramePlace(*item)
 
