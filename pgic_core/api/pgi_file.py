@@ -228,6 +228,7 @@ class PgiFile(FramedFile, Closing):
         _ = self.container.metadata, self.container.extension
         found: list[SignatureInfo] = []
         untrusted: PgiError | None = None
+        since = 0  # the first frame that is not trusted
         before, sequence = NO_CHAIN, self._frames.sequence
         check_outer(sequence)
         outer = outer_hash(sequence)
@@ -241,13 +242,14 @@ class PgiFile(FramedFile, Closing):
             own = outer if number else NO_CHAIN
             signatures = placed(signatures, FramePlace(number, record.duration, before, reference, own))
             if trust is not None:
-                untrusted = _still_untrusted(record, signatures, untrusted)
+                earlier, untrusted = untrusted, _still_untrusted(record, signatures, untrusted)
+                since = since if earlier else number
             found += signatures
             before = sequence.chain_after(before, record)
             if progress is not None:
                 progress((number + 1) / self.n_frames)
         if untrusted is not None:
-            raise _with_reason(untrusted, found)
+            raise _with_reason(untrusted, since, found)
         return tuple(found)
 
     def _verify_features(self) -> None:
@@ -291,10 +293,16 @@ def _still_untrusted(
     return before
 
 
-def _with_reason(error: PgiError, found: Sequence[SignatureInfo]) -> PgiError:
-    """Why frames are not trusted; also that signatures of an earlier version prove their own frame alone."""
+def _with_reason(error: PgiError, since: int, found: Sequence[SignatureInfo]) -> PgiError:
+    """Why frames are not trusted; also that signatures of an earlier version prove their own frame alone.
+
+    Args:
+        error: about the first of them.
+        since: its number.
+        found: all signatures of the sequence.
+    """
     places = [each.frame for each in found if each.trusted and each.state == HOLDS and each.frame]
-    if not places or places[-1].proves_before:
+    if not places or places[-1].number <= since:
         return error
     return type(error)(
         f"{error} An earlier version signed frame {places[-1].number}, which does not prove the frames "

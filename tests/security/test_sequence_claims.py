@@ -26,7 +26,7 @@ from pgic_core.container.sequence_appending import SequenceAppender, begin_seque
 from pgic_core.container.sequence_editing import standalone
 from pgic_core.container.sequence_reader import NO_CHAIN, SequenceReader
 from pgic_core.container.writer import Block, assemble, make_block
-from pgic_core.errors import PgiAuthenticationError, PgiFormatError
+from pgic_core.errors import PgiAuthenticationError, PgiFormatError, PgiWarning
 from pgic_core.security.signatures.signature_making import signed
 
 from ..sequences.scenes import frame
@@ -284,6 +284,9 @@ def test_a_change_of_another_frame_that_an_earlier_version_signed(
     written(path)
     pgic_core.sign(path, camera.signer())
     assert "4 of 4 frames are signed by" in verified(path, "--trust", camera.root)
+    with pytest.warns(PgiWarning, match="is not signed"):
+        pgic_core.append(path, picture(1), effort=1)
+    refused(path.read_bytes(), r"Frame 4 is not signed\.$", camera.root)
     forged = redirected(path.read_bytes(), number, to)
     refused(forged, f"Frame {number} was signed as a change of another frame", camera.root)
 

@@ -171,3 +171,17 @@ def test_encrypted_changes_of_long_ago_are_read() -> None:
         assert (found.state, found.frame.number, found.frame.duration) == ("holds", 2, 40)
         assert file.frame(2).decode().shape == (64, 128, 3)
         assert file.changes(2).share > 0
+
+
+def test_a_place_of_long_ago_proves_its_own_frame_alone(tmp_path: Path) -> None:
+    vectors = json.loads(make_vectors.PATH.read_text())
+    key = SecretKey("x25519", make_vectors.SECRETS["x25519"])
+    trust = tmp_path / "key.pem"
+    trust.write_text(f"-----BEGIN PUBLIC KEY-----\n{vectors['sequence']['key']}\n-----END PUBLIC KEY-----\n")
+    with open_file(base64.b64decode(vectors["changes"]["file"]), keys=key) as file:
+        (found,) = file.frame(2).check_signatures(trust)
+        assert (found.state, found.trusted) == ("holds", True)
+        with pytest.raises(
+            pgic_core.PgiAuthenticationError, match="An earlier version signed frame 2, which"
+        ):
+            file.verify(trust)

@@ -41,6 +41,7 @@ class SignatureInfo:
         renderers: level and digest of each renderer that the signer had.
         original: SHA-256 of the camera's file, in hex.
         frame: where the picture was to stand in a sequence; ``verify`` of the sequence checks that it does.
+            If its ``proves_before`` is False, an earlier version signed it, and it proves this frame alone.
         watermark: id of the watermark, in hex.
         previous: ids of the signatures before.
         revocation_checked: of one that is trusted by its certificate, whether lists say that none on the way
