@@ -10,12 +10,13 @@ from ..audit.logged_facts import path_of
 from ..errors import PgiKeyError, PgiOptionError
 from ..security.reader_unlocking import tier_of
 from ..security.recipients import recipients_of
-from .edit_rules import Signatures
+from .edit_rules import Signatures, warn_of
 from .file_editing import edit_file
+from .frame_choice import frame_names
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ..container import PgiReader
     from ..container.byte_source import SourceLike
@@ -117,8 +118,8 @@ def encrypt(
 ) -> None:
     """Encrypt a ``.pgi`` file; the picture is not coded again.
 
-    Of a sequence, all frames are encrypted, one by one. Change frames have the tiers "metadata" and "full"
-    alone.
+    Of a sequence, all frames are encrypted that are not yet, one by one. Change frames have the tiers
+    "metadata" and "full" alone.
 
     Args:
         source: a plain file: a path, bytes, or a binary file object.
@@ -133,7 +134,7 @@ def encrypt(
 
     Warns:
         PgiWarning: frames of a sequence are signed. The signatures also sign how the frames before are
-            stored, and no longer hold.
+            stored, and no longer hold. Or some frames stay as they are.
 
     Raises:
         PgiOptionError: a recipient is none, or the picture does not have a tier; or the source is encrypted.
@@ -144,15 +145,7 @@ def encrypt(
     from ..security.encrypted_file_writing import encrypted
 
     chosen = recipients_of(recipients, tier)
-
-    def change(frame: FrameToEdit) -> Iterator[bytes | memoryview]:
-        if frame.reader.header.image.encrypted:
-            raise PgiOptionError(
-                "The file is encrypted already. Add recipients to it (--add, add_recipients), or encrypt it "
-                "anew (--rekey, rekey)."
-            )
-        return encrypted(frame.reader, chosen, pad=pad)
-
+    change = _Some(lambda reader: encrypted(reader, chosen, pad=pad), encrypted=False)
     with audited("edit", file=path_of(source), what="encrypt"):
         edit_file(
             source,
@@ -164,6 +157,11 @@ def encrypt(
             limits=limits,
             progress=progress,
         )
+        change.require_any(
+            "The file is encrypted already. Add recipients to it (--add, add_recipients), or encrypt it "
+            "anew (--rekey, rekey)."
+        )
+        change.warn_of_others("encrypted before, for whom it was then; '--rekey' encrypts all frames anew")
 
 
 def rekey(
@@ -197,10 +195,11 @@ def rekey(
     from ..security.encrypted_file_writing import encrypted
 
     chosen = recipients_of(recipients, tier)
+    change = _Some(lambda reader: encrypted(reader, chosen, pad=pad), encrypted=True)
     with audited("edit", file=path_of(source), what="rekey"):
         edit_file(
             source,
-            lambda frame: encrypted(_open(frame), chosen, pad=pad),
+            change,
             target=target,
             signatures=Signatures.MOVED,
             keys=keys,
@@ -208,6 +207,8 @@ def rekey(
             limits=limits,
             progress=progress,
         )
+        change.require_any("The file is not encrypted.")
+        change.warn_of_others("not encrypted, and stay open to everybody; 'pgic encrypt' encrypts them")
 
 
 def add_recipients(
@@ -236,15 +237,18 @@ def add_recipients(
     from ..security.encrypted_file_writing import add_recipients as added
 
     chosen = recipients_of(recipients, tier)
+    change = _Some(lambda reader: added(reader, chosen), encrypted=True)
     with audited("edit", file=path_of(path), what="recipients"):
         edit_file(
             path,
-            lambda frame: added(_open(frame), chosen),
+            change,
             signatures=Signatures.KEPT,
             keys=keys,
             limits=limits,
             progress=progress,
         )
+        change.require_any("The file is not encrypted.")
+        change.warn_of_others("not encrypted, and stay open to everybody; 'pgic encrypt' encrypts them")
 
 
 def decrypt(
@@ -272,10 +276,11 @@ def decrypt(
     """
     from ..security.encrypted_file_writing import decrypted
 
+    change = _Some(lambda reader: decrypted(reader), encrypted=True)
     with audited("edit", file=path_of(source), what="decrypt"):
         edit_file(
             source,
-            lambda frame: decrypted(_open(frame)),
+            change,
             target=target,
             signatures=Signatures.MOVED,
             keys=keys,
@@ -283,18 +288,54 @@ def decrypt(
             limits=limits,
             progress=progress,
         )
+        change.require_any("The file is not encrypted.")
+
+
+class _Some:
+    """Edits a picture or the frames of a sequence that are encrypted, or those that are not.
+
+    Frames before the first that was appended for recipients are plain, and all from there on encrypted.
+
+    Args:
+        change: gives the new file of a picture or frame.
+        encrypted: which to edit; encrypted ones are opened.
+    """
+
+    def __init__(
+        self, change: Callable[[PgiReader], Iterator[bytes | memoryview]], *, encrypted: bool
+    ) -> None:
+        self._change = change
+        self._encrypted = encrypted
+        self._any = False
+        self._others: list[int] = []
+
+    def __call__(self, frame: FrameToEdit) -> Iterator[bytes | memoryview] | None:
+        """As a :data:`Change`."""
+        if frame.reader.header.image.encrypted is not self._encrypted:
+            self._others.append(frame.number)
+            return None
+        self._any = True
+        return self._change(_open(frame) if self._encrypted else frame.reader)
+
+    def require_any(self, error: str) -> None:
+        """Raise PgiOptionError if there was nothing to edit, so that nothing was written."""
+        if not self._any:
+            raise PgiOptionError(error)
+
+    def warn_of_others(self, text: str) -> None:
+        """Say what is with the frames that stay as they are, if there are any."""
+        if self._others:
+            names = frame_names(self._others)
+            warn_of(f"{names[0].upper()}{names[1:]}: {text}.")
 
 
 def _open(frame: FrameToEdit) -> PgiReader:
-    """The reader of a picture or frame that was opened with a key.
+    """The reader of an encrypted picture or frame that was opened with a key.
 
     Raises:
-        PgiOptionError: it is not encrypted.
         PgiKeyError: no key opens it.
     """
     reader = frame.reader
-    if not reader.header.image.encrypted:
-        raise PgiOptionError("The file is not encrypted.")
     if reader.sealed is None:
         _ = reader.payload_length  # says why
         raise PgiKeyError("The file is encrypted.")

@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 KEY_ID_BYTES = 8
+_MOST_DERIVED = 1024
 _PUBLIC, _SECRET = "pgic-public", "pgic-secret"
 
 
@@ -154,6 +155,9 @@ class ModuleKey:
 class Passphrase:
     """Words in place of a key. Neither ``repr`` nor ``pickle`` shows them.
 
+    It keeps the keys that it derived last: frames of a sequence are opened again and again, and each
+    derivation is meant to be slow.
+
     Args:
         text: not empty.
 
@@ -161,12 +165,13 @@ class Passphrase:
         PgiOptionError: it is empty.
     """
 
-    __slots__ = ("_text",)
+    __slots__ = ("_derived", "_text")
 
     def __init__(self, text: str) -> None:
         if not text:
             raise PgiOptionError("The passphrase is empty.")
         self._text = unicodedata.normalize("NFC", text)
+        self._derived: dict[tuple[bytes, int, int, int], bytes] = {}
 
     def __repr__(self) -> str:
         return "Passphrase(...)"
@@ -176,12 +181,18 @@ class Passphrase:
 
     def derive(self, salt: bytes, memory: int, passes: int, lanes: int) -> bytes:
         """32 bytes of Argon2id (RFC 9106); ``memory`` is in KiB."""
+        asked = salt, memory, passes, lanes
+        known = self._derived.get(asked)
+        if known is not None:
+            return known
         require_extra()
         from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-        return Argon2id(salt=salt, length=32, iterations=passes, lanes=lanes, memory_cost=memory).derive(
-            self._text.encode()
-        )
+        function = Argon2id(salt=salt, length=32, iterations=passes, lanes=lanes, memory_cost=memory)
+        if len(self._derived) >= _MOST_DERIVED:
+            self._derived.clear()
+        self._derived[asked] = derived = function.derive(self._text.encode())
+        return derived
 
 
 def generate_key(kind: str = "x25519") -> SecretKey:
