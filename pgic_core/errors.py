@@ -114,16 +114,20 @@ class PgiWarning(UserWarning):
 
 
 def of_frame(error: PgiError, number: int) -> PgiError:
-    """The same error, whose message names the frame of a sequence that it is about, unless it names one.
+    """A new error like another, whose message names the frame of a sequence that it is about.
 
     Args:
-        error: about the file of a frame.
+        error: about the file of a frame; its message may name the frame already.
         number: of the frame, from 0.
     """
     text, frame, what = str(error), f"Frame {number}", "The file "
     if text.startswith("Frame "):
-        return error
-    named = f"{frame} {text[len(what) :]}" if text.startswith(what) else f"{frame}: {text}"
+        named = text
+    elif text.startswith(what):
+        named = f"{frame} {text[len(what) :]}"
+    else:
+        named = f"{frame}: {text}"
+    # Never the same error: one that is raised from itself has no end for whoever follows its causes.
     return type(error)(named)
 
 

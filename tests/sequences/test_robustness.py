@@ -23,6 +23,7 @@ from pgic_core.container import PgiReader
 from pgic_core.container.sequence_appending import SequenceAppender, begin_sequence
 from pgic_core.container.sequence_reader import SequenceReader
 from pgic_core.container.sequence_records import FrameKind, Record
+from pgic_core.errors import PgiFormatError, damage_of_frame
 
 from ..container.sequences import still
 from .scenes import frame
@@ -316,3 +317,10 @@ def test_frames_may_be_read_by_several_threads() -> None:
         found = pool.map(lambda number: file.frame(number).decode(threads=1), numbers)
         for number, pixels in zip(numbers, found, strict=True):
             np.testing.assert_array_equal(pixels, one_by_one[number])
+
+
+def test_an_error_that_names_its_frame_is_not_its_own_cause() -> None:
+    with pytest.raises(PgiFormatError, match=r"^Frame 3 has no tiles\.") as caught, damage_of_frame(3):
+        raise PgiFormatError("Frame 3 has no tiles.")
+    assert caught.value.__cause__ is not caught.value
+    assert str(caught.value.__cause__) == str(caught.value)
