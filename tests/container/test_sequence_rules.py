@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from importlib import resources
 
+import cbor2
 import pytest
 
 from pgic_core import errors
@@ -13,7 +14,7 @@ from pgic_core.container import PgiReader, build_file
 from pgic_core.container.sequence_reader import SequenceReader
 from pgic_core.limits import DEFAULT_LIMITS, Limits
 
-from .forge import PARITY, SECURITY, Block
+from .forge import EXTENSION, PARITY, SECURITY, Block
 from .sequences import FIELDS, Frame, header, laid, sequence, short, still
 
 FORMAT = (resources.files("pgic_core.container") / "FORMAT.md").read_text("utf-8")
@@ -148,8 +149,19 @@ def test_q8_a_change_frame_outside_of_a_sequence() -> None:
         file.decode()
 
 
+def test_q9_what_a_sequence_says_of_itself_and_its_first_frame_does_not() -> None:
+    foreign = Block(EXTENSION, cbor2.dumps({"acme.note": "of no frame"}))
+    data = sequence([Frame(still()), Frame(still())], before=[foreign])
+    PgiReader(data).verify()
+    with (
+        PgiFile(data) as file,
+        pytest.raises(errors.PgiFormatError, match="extension block .* not that of its first frame"),
+    ):
+        file.verify()
+
+
 def test_every_rule_of_the_document_has_a_case() -> None:
-    assert {case[0] for case in CASES} | {"Q8"} == RULES
+    assert {case[0] for case in CASES} | {"Q8", "Q9"} == RULES
 
 
 def test_sequences_without_a_fault_are_accepted() -> None:
