@@ -155,7 +155,7 @@ def test_q9_what_a_sequence_says_of_itself_and_its_first_frame_does_not() -> Non
     PgiReader(data).verify()
     with (
         PgiFile(data) as file,
-        pytest.raises(errors.PgiFormatError, match="extension block .* not that of its first frame"),
+        pytest.raises(errors.PgiFormatError, match=r"extension block .* not that of its first frame"),
     ):
         file.verify()
 
